@@ -1,0 +1,51 @@
+# `make help` lists the targets. Everything happens in .venv; nothing is installed outside it.
+PYTHON ?= python3
+CONFIG ?= feeds.yaml
+PORT ?= 8080
+DATA ?= data
+BIN := .venv/bin
+
+.DEFAULT_GOAL := all
+.PHONY: all help run test test-browser demo check format bench bench-smoke chaos docs clean
+
+all: check test ## What CI runs: format check, lint, types, tests
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+# pip before 24.2 installs a trafilatura that cannot be imported, hence the first line.
+.venv/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=24.2'
+	$(BIN)/python -m pip install --quiet --editable '.[embedded,fast,dev]'
+	touch $@
+
+run: .venv/.installed ## Start everything; make run CONFIG=x.yaml PORT=9000 DATA=dir
+	$(BIN)/millrace run --config $(CONFIG) --port $(PORT) --data $(DATA)
+
+test: .venv/.installed ## Run the tests
+	$(BIN)/python -m pytest -m "not browser" $(ARGS)
+
+test-browser: .venv/.installed ## Page tests in Chromium and real feed readers (must be installed)
+	$(BIN)/python -m pytest -m browser $(ARGS)
+
+demo: .venv/.installed ## Offline: five seed articles and reposts of them, merged
+	$(BIN)/python -m tests.demo
+
+check: .venv/.installed ## Format check, lint, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/.installed ## Rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: .venv/.installed ## The benchmarks: tables on the screen, JSON beside them
+	$(BIN)/python -m benchmarks
+
+bench-smoke: .venv/.installed ## Each benchmark once, small
+	$(BIN)/python -m benchmarks --smoke
+
+clean: ## Remove what make made (not the data folder)
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

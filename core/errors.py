@@ -1,0 +1,77 @@
+"""Every error Millrace raises on purpose.
+
+MillraceError
+├── ConfigError            feeds.yaml or a setting is wrong; holds one line per fault
+├── FetchError             a source or page could not be fetched
+│   ├── ForbiddenAddress   the address guard refused the connection
+│   ├── TooLarge           more bytes than the limit, on the wire or decoded
+│   └── BadStatus          an answer that is neither 2xx nor 304
+├── DocumentError          the document arrived but cannot be used
+│   └── NotAFeed           it is something else: a web page, garbage, nothing
+├── ResourceLimit          parsing or extracting was stopped at its time or memory limit
+└── StoreError             the store cannot be used
+    ├── StoreAway          no connection; comes back by itself
+    └── LayoutMismatch     written by a newer Millrace
+"""
+
+from __future__ import annotations
+
+
+class MillraceError(Exception):
+    """Base of all; its text says what, where and what to do."""
+
+
+class ConfigError(MillraceError):
+    """feeds.yaml or a setting is wrong. `faults` holds one printable line per fault."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class FetchError(MillraceError):
+    """A source or page could not be fetched."""
+
+
+class ForbiddenAddress(FetchError):
+    """The address guard refused the connection."""
+
+
+class TooLarge(FetchError):
+    """More bytes than the limit, on the wire or decoded."""
+
+
+class BadStatus(FetchError):
+    """An answer that is neither 2xx nor 304."""
+
+    def __init__(self, status: int, url: str) -> None:
+        super().__init__(f"{url} answered {status}")
+        self.status = status
+
+
+class DocumentError(MillraceError):
+    """The document arrived but cannot be used."""
+
+
+class NotAFeed(DocumentError):
+    """The document is no feed. `alternates` are the feeds it names as a web page."""
+
+    def __init__(self, message: str, alternates: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.alternates = alternates
+
+
+class ResourceLimit(MillraceError):
+    """Parsing or extracting was stopped at its time or memory limit."""
+
+
+class StoreError(MillraceError):
+    """The store cannot be used."""
+
+
+class StoreAway(StoreError):
+    """No connection to the store; it is tried again."""
+
+
+class LayoutMismatch(StoreError):
+    """The store was written by a newer Millrace."""

@@ -1,0 +1,142 @@
+"""The types of one entry's road, in the order in which they arise.
+
+`FeedEntry` is what a source said; `Article` is what Millrace makes of it; `Member` is an article
+with its place in a `Story`. All are frozen: a step takes values and returns new ones.
+Times are aware and UTC unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    """A value that is checked once, where it crosses an edge, and never changed afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Enclosure(Frozen):
+    """A file that belongs to an entry (RSS `enclosure`, Atom `rel=enclosure`, `media:content`)."""
+
+    url: str
+    type: str | None = None
+    length: int | None = None  # bytes
+
+
+class FeedEntry(Frozen):
+    """One entry as its source stated it: nothing cleaned, nothing guessed."""
+
+    guid: str  # unique within its source; made from link, title or text where none is stated
+    position: int  # 0 is the first in the document
+    title: str | None = None
+    link: str | None = None  # as stated, resolved against the feed's address
+    author: str | None = None
+    published: datetime | None = None
+    updated: datetime | None = None
+    content: str = ""  # the fullest body the feed holds, as markup or text
+    summary: str = ""
+    content_type: Literal["html", "text", "markdown", "auto"] = "auto"
+    base: str | None = None  # xml:base, or the address that relative links start from
+    language: str | None = None
+    categories: tuple[str, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+    image: str | None = None  # media:thumbnail, itunes:image or JSON Feed image
+    source_title: str | None = None  # the title of the feed document
+
+
+class ParsedFeed(Frozen):
+    """A feed document after parsing, with what it says about its own rhythm."""
+
+    title: str | None = None
+    link: str | None = None
+    language: str | None = None
+    entries: tuple[FeedEntry, ...] = ()
+    hub: str | None = None  # WebSub hub
+    self_url: str | None = None
+    ttl: float | None = None  # seconds: the longest of ttl, sy:update*
+    skip_hours: tuple[int, ...] = ()  # UTC hours in which nothing is published
+    skip_days: tuple[int, ...] = ()  # 0 is Monday
+    complete: bool = True  # False: the document broke off; its validators must not be kept
+    fault: str | None = None  # what the parser had to forgive
+    alternates: tuple[str, ...] = ()  # feeds that a web page in this place names
+
+
+class Method(StrEnum):
+    """Where the published body comes from."""
+
+    FEED = "feed"
+    PAGE = "page"
+    SUMMARY = "summary"
+
+
+class Removed(Frozen):
+    """A block that cleaning cut, and the rule that cut it."""
+
+    rule: str
+    text: str
+
+
+class Article(Frozen):
+    """A clean, sanitised article: what `millrace extract` prints and what is published."""
+
+    title: str | None = None
+    author: str | None = None
+    published: str | None = None  # ISO 8601; a day alone if only that is stated
+    original_url: str | None = None  # the first publisher's address, where the item states one
+    link: str | None = None  # the entry's own address without tracking parameters
+    lead_image: str | None = None
+    language: str | None = None
+    html: str = ""  # sanitised: safe to publish as it is
+    text: str = ""  # blocks joined by an empty line
+    images: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    method: Method = Method.FEED
+    needs_page: bool = False  # the feed holds no article: the page behind the link should be read
+    removed: tuple[Removed, ...] = ()
+    categories: tuple[str, ...] = ()
+    enclosures: tuple[Enclosure, ...] = ()
+
+
+class Decision(StrEnum):
+    """What became of an entry, as `millrace explain` says it."""
+
+    PUBLISHED = "published"  # it founded a story
+    MERGED = "merged"  # it is a repost inside a story
+    UPDATED = "updated"  # its new text replaced what its story showed
+    FILTERED = "filtered"  # keep, drop or forget rules kept it out
+    PENDING = "pending"  # its page is still to be read
+
+
+class Member(Frozen):
+    """One entry inside a story, without its body."""
+
+    id: str
+    source: str
+    url: str | None
+    title: str | None
+    first_seen: datetime
+    decision: Decision
+    rule: str  # "founder" for the first member, else the rule that merged it
+    distance: int | None = None  # bits of 128
+    similarity: float = 1.0
+    priority: int = 0
+    published: str | None = None
+    tags: tuple[str, ...] = ()
+
+
+class Story(Frozen):
+    """A cluster of near-identical entries; its representative's article is what is published."""
+
+    id: str  # made from the founding member's source and guid; never changes
+    first_seen: datetime  # the story's place in the feed
+    order: int  # feed order among stories of the same moment; lower comes first
+    updated: datetime  # when what is published last changed
+    version: int  # grows with every change; two writers cannot overtake each other
+    representative: str  # id of the member whose article is shown
+    members: tuple[Member, ...]  # the founder first, then by arrival
+    article: Article

@@ -1,0 +1,1 @@
+"""Writes the merged feed as RSS, Atom, JSON Feed and OPML."""

@@ -1,0 +1,1 @@
+"""Gives out: the merged feed, the pages, health and metrics over HTTP."""
