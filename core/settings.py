@@ -135,7 +135,7 @@ class FetchSettings(Frozen):
     github: GithubSettings = GithubSettings()
     allow_private: tuple[str, ...] = Field(
         (),
-        description='Exceptions to the ban on non-public addresses: "127.0.0.1:8080", "10.0.0.0/8:80".',
+        description="Exceptions to the ban on non-public addresses, as in '10.0.0.0/8:80'.",
     )
 
 

@@ -1,0 +1,132 @@
+"""One connection pool to the store, opened at the start and closed at the end.
+
+Whatever redis-py raises because the server is gone leaves here as `StoreAway`, so that callers
+know one thing to wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, contextmanager
+from functools import cache
+from importlib import resources
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import redis.asyncio as aioredis
+from redis import exceptions
+from redis.asyncio.sentinel import Sentinel
+from redis.commands.core import AsyncScript
+
+from core.errors import StoreAway, StoreError
+
+CONNECT_TIMEOUT = 5.0  # seconds
+ANSWER_TIMEOUT = 15.0  # seconds; above any script of ours, below a job's end
+
+_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError, OSError)
+
+
+class Store:
+    """The store of one process. Use `store.redis` inside `store/` only."""
+
+    def __init__(self, redis: aioredis.Redis, url: str) -> None:
+        self.redis = redis
+        self.url = url
+        self._scripts: dict[str, AsyncScript] = {}
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """A store at `url` (redis, rediss, unix or redis+sentinel); connects at its first use."""
+        return cls(_client(url), url)
+
+    async def close(self) -> None:
+        """Give all connections back."""
+        await self.redis.aclose()
+
+    def script(self, *names: str) -> AsyncScript:
+        """The server-side script made of the files `store/lua/NAME.lua`, in this order."""
+        key = "+".join(names)
+        if key not in self._scripts:
+            source = "\n".join(_lua(name) for name in names)
+            self._scripts[key] = self.redis.register_script(source)
+        return self._scripts[key]
+
+    async def call(self, script: AsyncScript, keys: list[Any], args: list[Any]) -> Any:
+        """Run a server-side script; raises StoreAway or StoreError."""
+        with store_errors():
+            return await script(keys=keys, args=args)
+
+    async def now(self) -> float:
+        """The store's clock in seconds: the only clock that leases and order trust."""
+        with store_errors():
+            seconds, micros = await self.redis.time()
+        return float(seconds) + float(micros) / 1e6
+
+    async def ping(self) -> None:
+        """Raise StoreAway unless the store answers."""
+        with store_errors():
+            await self.redis.ping()
+
+
+@contextmanager
+def store_errors():  # type: ignore[no-untyped-def]
+    """Turn what redis-py raises into the errors of `core/errors.py`."""
+    try:
+        yield
+    except exceptions.OutOfMemoryError as error:
+        raise StoreError(
+            "the store is at its memory limit: raise maxmemory or keep less"
+        ) from error
+    except exceptions.AuthenticationError as error:
+        raise StoreError("the store refuses the password: mend REDIS_URL") from error
+    except _AWAY as error:
+        raise StoreAway(f"no answer from the store: {error}") from error
+    except exceptions.ResponseError as error:
+        raise StoreError(f"the store refused: {error}") from error
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[Store]:
+    """A store that is closed again at the end of the block."""
+    store = Store.open(url)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _client(url: str) -> aioredis.Redis:
+    options: dict[str, Any] = {
+        "socket_connect_timeout": CONNECT_TIMEOUT,
+        "socket_timeout": ANSWER_TIMEOUT,
+        "health_check_interval": 15,
+    }
+    if urlsplit(url).scheme == "redis+sentinel":
+        return _sentinel_client(url, options)
+    from_url: Callable[..., aioredis.Redis] = aioredis.Redis.from_url
+    return from_url(url, **options)
+
+
+def _sentinel_client(url: str, options: dict[str, Any]) -> aioredis.Redis:
+    """redis+sentinel://[:password@]host:port[,host:port]/service[/db]: the current master."""
+    parts = urlsplit(url)
+    _, _, hosts = parts.netloc.rpartition("@")
+    path = [piece for piece in parts.path.split("/") if piece]
+    service = path[0] if path else "mymaster"
+    database = int(path[1]) if len(path) > 1 else 0
+    nodes = []
+    for host in hosts.split(","):
+        name, _, port = host.partition(":")
+        nodes.append((name, int(port or 26379)))
+    if "ssl" in parse_qs(parts.query):
+        options = {**options, "ssl": True}
+    sentinel = Sentinel(nodes, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+    client: aioredis.Redis = sentinel.master_for(
+        service, password=parts.password, db=database, **options
+    )
+    return client
+
+
+@cache
+def _lua(name: str) -> str:
+    return resources.files("store").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

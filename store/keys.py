@@ -1,0 +1,82 @@
+"""Every key in the store: its type, how long it lives, and why.
+
+| key | type | end | holds |
+| --- | --- | --- | --- |
+| layout | string | never | version of this layout |
+| schedule | zset | a source's removal | source name → when it is due, or when its lease runs out (ms) |
+| source:NAME | hash | a source's removal | state of a source: token, validators, failures, counts |
+| seen:NAME | hash | trimmed with each complete document | guid digest → what was last seen under it |
+| learned:NAME | string | a source's removal | boilerplate learned from its last items |
+| pending | zset | page read or given up | entry id → when its page is due (ms) |
+| entry:ID | hash | dedup window after it was last listed | one entry: decision, provenance, body |
+| url:HASH | zset | dedup window | entry ids under one address, newest 32 (for explain) |
+| story:ID | hash | retention | `v` version, `doc` the compressed story |
+| river | zset | retention | story id → place in the feed |
+| story-of:ID | string | dedup window | story that a member belongs to, while it can be found again |
+| changes | stream | trimmed to CHANGES_KEPT | one element a new or changed story; the service follows it |
+| forgotten | zset | FORGOTTEN_KEPT newest | guid and address digests that `forget` keeps out |
+| metrics | hash | bounded by label limits | counters and histograms of the workers |
+| worker:ID | string | HEARTBEAT_SECONDS | a worker's last sign of life |
+| host:HOST | hash, zset | seconds | slots of the per-host limits |
+| ix:… | see store/index.py | dedup window | postings and fingerprints |
+"""
+
+from __future__ import annotations
+
+PREFIX = "millrace:"
+LAYOUT_VERSION = 1
+
+CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
+FORGOTTEN_KEPT = 100_000
+HEARTBEAT_SECONDS = 15
+
+ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit score until 2109
+
+LAYOUT = PREFIX + "layout"
+SCHEDULE = PREFIX + "schedule"
+PENDING = PREFIX + "pending"
+RIVER = PREFIX + "river"
+CHANGES = PREFIX + "changes"
+FORGOTTEN = PREFIX + "forgotten"
+METRICS = PREFIX + "metrics"
+WORKERS = PREFIX + "workers"
+
+
+def source(name: str) -> str:
+    """State of a source."""
+    return f"{PREFIX}source:{name}"
+
+
+def seen(name: str) -> str:
+    """What a source has listed."""
+    return f"{PREFIX}seen:{name}"
+
+
+def learned(name: str) -> str:
+    """Boilerplate learned from a source."""
+    return f"{PREFIX}learned:{name}"
+
+
+def entry(entry_id: str) -> str:
+    """One entry."""
+    return f"{PREFIX}entry:{entry_id}"
+
+
+def story(story_id: str) -> str:
+    """One story."""
+    return f"{PREFIX}story:{story_id}"
+
+
+def url(digest: str) -> str:
+    """Entries under one address."""
+    return f"{PREFIX}url:{digest}"
+
+
+def worker(worker_id: str) -> str:
+    """A worker's last sign of life."""
+    return f"{PREFIX}worker:{worker_id}"
+
+
+def river_score(first_seen_ms: int, order: int) -> float:
+    """Place in the feed: newest first, then feed order. ZREVRANGE reads it from the top."""
+    return float(first_seen_ms * ORDER_SLOTS + (ORDER_SLOTS - 1 - min(order, ORDER_SLOTS - 1)))

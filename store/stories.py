@@ -1,0 +1,59 @@
+"""Reads what is published: the river of stories, single stories and the stream of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.models import Story
+from store import keys
+from store.connection import Store, store_errors
+from store.packing import unpack
+
+
+class Change(NamedTuple):
+    """One element of the stream of changes."""
+
+    id: str  # position in the stream, as Server-Sent Events resume by it
+    kind: str  # "new", "changed" or "removed"
+    story: str
+
+
+async def river_ids(store: Store, limit: int) -> list[str]:
+    """Ids of the newest stories, in feed order."""
+    with store_errors():
+        return [i.decode() for i in await store.redis.zrevrange(keys.RIVER, 0, limit - 1)]
+
+
+async def load_stories(store: Store, ids: Sequence[str]) -> list[Story]:
+    """The stories of `ids` that are still kept, in that order."""
+    if not ids:
+        return []
+    with store_errors():
+        pipe = store.redis.pipeline(transaction=False)
+        for story_id in ids:
+            pipe.hget(keys.story(story_id), "doc")
+        found = await pipe.execute()
+    return [unpack(Story, doc) for doc in found if doc is not None]
+
+
+async def last_change(store: Store) -> str:
+    """Where the stream of changes ends now; `0` when nothing ever changed."""
+    with store_errors():
+        newest = await store.redis.xrevrange(keys.CHANGES, count=1)
+    return newest[0][0].decode() if newest else "0"
+
+
+async def changes_after(
+    store: Store, position: str, *, wait: float, count: int = 500
+) -> list[Change]:
+    """Changes after `position`, oldest first; waits up to `wait` seconds for the first one."""
+    block = int(wait * 1000) or None
+    with store_errors():
+        answer = await store.redis.xread({keys.CHANGES: position}, count=count, block=block)
+    if not answer:
+        return []
+    return [
+        Change(element.decode(), fields[b"kind"].decode(), fields[b"story"].decode())
+        for element, fields in answer[0][1]
+    ]

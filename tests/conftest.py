@@ -1,0 +1,51 @@
+"""Real neighbours: one private store for the whole run, emptied before each test."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from store.connection import Store
+from store.embedded import server_command, socket_path, socket_url
+
+
+def await_store(url: str, *, seconds: float = 10) -> None:
+    """Return once the server at `url` answers; the test fails if it does not."""
+    client = redis.Redis.from_url(url)
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            client.ping()
+        except redis.ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)  # between two asks of a starting process; nothing can be awaited
+        else:
+            client.close()
+            return
+
+
+@pytest.fixture(scope="session")
+def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real private server that lives as long as the test run."""
+    data = tmp_path_factory.mktemp("store")
+    server = subprocess.Popen(server_command(data, persistent=False), stdout=subprocess.DEVNULL)
+    await_store(socket_url(data))
+    yield socket_url(data)
+    server.terminate()
+    server.wait(10)
+    Path(socket_path(data)).unlink(missing_ok=True)
+
+
+@pytest.fixture
+async def store(store_url: str) -> AsyncIterator[Store]:
+    """An empty store."""
+    opened = Store.open(store_url)
+    await opened.redis.flushall()
+    yield opened
+    await opened.close()
