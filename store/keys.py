@@ -1,24 +1,21 @@
 """Every key in the store: its type, how long it lives, and why.
 
-| key | type | end | holds |
-| --- | --- | --- | --- |
-| layout | string | never | version of this layout |
-| schedule | zset | a source's removal | source name → when it is due, or when its lease runs out (ms) |
-| source:NAME | hash | a source's removal | state of a source: token, validators, failures, counts |
-| seen:NAME | hash | trimmed with each complete document | guid digest → what was last seen under it |
-| learned:NAME | string | a source's removal | boilerplate learned from its last items |
-| pending | zset | page read or given up | entry id → when its page is due (ms) |
-| entry:ID | hash | dedup window after it was last listed | one entry: decision, provenance, body |
-| url:HASH | zset | dedup window | entry ids under one address, newest 32 (for explain) |
-| story:ID | hash | retention | `v` version, `doc` the compressed story |
-| river | zset | retention | story id → place in the feed |
-| story-of:ID | string | dedup window | story that a member belongs to, while it can be found again |
-| changes | stream | trimmed to CHANGES_KEPT | one element a new or changed story; the service follows it |
-| forgotten | zset | FORGOTTEN_KEPT newest | guid and address digests that `forget` keeps out |
-| metrics | hash | bounded by label limits | counters and histograms of the workers |
-| worker:ID | string | HEARTBEAT_SECONDS | a worker's last sign of life |
-| host:HOST | hash, zset | seconds | slots of the per-host limits |
-| ix:… | see store/index.py | dedup window | postings and fingerprints |
+layout            string  never             version of this layout
+schedule          zset    source's removal  source -> when it is due or its lease runs out (ms)
+source:NAME       hash    source's removal  `state`, lease `token`, counters of a source
+seen:NAME         hash    trimmed by polls  guid digest -> what was last seen under it
+learned:NAME      string  source's removal  boilerplate learned from its last items
+pending           zset    page read         entry id -> when its page is due (ms)
+entry:ID          hash    dedup window      one entry: decision, provenance, body
+url:HASH          zset    dedup window      entry ids under one address (for explain)
+story:ID          hash    retention         `v` version, `doc` the compressed story
+river             zset    retention         story id -> place in the feed
+changes           stream  CHANGES_KEPT      new and changed stories; the service follows it
+forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
+metrics           hash    label limits      counters and histograms of the workers
+worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
+host:HOST         several seconds           slots of the per-host limits
+ix:...            several dedup window      postings and fingerprints: store/index.py
 """
 
 from __future__ import annotations

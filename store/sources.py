@@ -1,0 +1,58 @@
+"""What is remembered of each source between two polls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.models import Frozen
+from store import keys
+from store.connection import Store, store_errors
+
+
+class SourceState(Frozen):
+    """One source between two polls. Times are seconds of the store's clock."""
+
+    url: str  # where it is asked now; differs from feeds.yaml after a permanent redirect
+    configured_url: str  # what feeds.yaml said; another one there starts the state anew
+    kind: str = "auto"  # what `auto` found: feed, github or page
+    title: str | None = None  # of the feed document
+    etag: str | None = None  # byte-exact, as all validators
+    last_modified: str | None = None
+    body_hash: str | None = None  # of the last complete document
+    document: int = 0  # number of the last complete document; guids not in it age
+    confirmed: float = 0.0  # when that document was last confirmed, by a 200 or a 304
+    first_poll_done: bool = False
+    last_poll: float | None = None
+    last_success: float | None = None
+    last_status: int | None = None
+    last_error: str | None = None  # in words, for people
+    failures: int = 0  # in a row
+    gone: bool = False  # 410, confirmed
+    interval: float | None = None  # seconds between the last two plans
+    next_poll: float | None = None
+    not_before: float | None = None  # Retry-After and freshness hints
+    redirect_to: str | None = None  # a permanent redirect that is being watched
+    redirect_since: float | None = None
+    redirect_count: int = 0
+    arrivals: tuple[float, ...] = ()  # when its last new entries were published, newest last
+    hub: str | None = None
+    self_url: str | None = None
+    entries: int = 0  # taken in so far
+    first_published: int = 0  # stories it founded
+    reposts: int = 0  # entries that joined another source's story
+    poisoned: str | None = None  # why its document is set aside, and for which version
+
+
+async def load_source(store: Store, name: str) -> SourceState | None:
+    """The state of one source, or None before its first poll."""
+    return (await load_sources(store, [name]))[0]
+
+
+async def load_sources(store: Store, names: Sequence[str]) -> list[SourceState | None]:
+    """The states of `names`, in that order."""
+    with store_errors():
+        pipe = store.redis.pipeline(transaction=False)
+        for name in names:
+            pipe.hget(keys.source(name), "state")
+        found = await pipe.execute()
+    return [None if raw is None else SourceState.model_validate_json(raw) for raw in found]
