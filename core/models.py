@@ -133,10 +133,34 @@ class Story(Frozen):
     """A cluster of near-identical entries; its representative's article is what is published."""
 
     id: str  # made from the founding member's source and guid; never changes
-    first_seen: datetime  # the story's place in the feed
+    first_seen: datetime  # the story's place in the feed; of a first poll: the published time
+    arrived: datetime  # when its founder was taken in; retention counts from here
     order: int  # feed order among stories of the same moment; lower comes first
     updated: datetime  # when what is published last changed
     version: int  # grows with every change; two writers cannot overtake each other
     representative: str  # id of the member whose article is shown
     members: tuple[Member, ...]  # the founder first, then by arrival
     article: Article
+
+
+class EntryRecord(Frozen):
+    """All that is remembered of one entry taken in, whatever became of it."""
+
+    id: str
+    source: str
+    guid: str
+    url: str | None  # its own link, cleaned
+    title: str | None
+    arrived: datetime
+    place: datetime  # where it stands in the feed if it founds a story
+    order: int
+    decision: Decision
+    rule: str  # what decided: "founder", a merge rule, or the filter that kept it out
+    story: str | None = None
+    distance: int | None = None
+    similarity: float = 1.0
+    compared_with: str | None = None  # the entry it was found to repeat
+    revised: datetime | None = None  # when its source last changed it
+    attempts: int = 0  # page fetches so far
+    raw: FeedEntry | None = None  # what the source said
+    article: Article | None = None  # what was made of it

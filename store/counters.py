@@ -53,7 +53,7 @@ class Counts:
             return
         args = [FIELDS_KEPT, OVERFLOW, *(part for pair in fields.items() for part in pair)]
         with store_errors():
-            await store.redis.eval(_COUNT, 1, keys.METRICS, *args)  # type: ignore[misc]
+            await store.redis.eval(_COUNT, 1, keys.METRICS, *map(str, args))  # type: ignore[misc]
 
 
 async def read_counters(store: Store) -> dict[str, float]:

@@ -14,6 +14,9 @@ changes           stream  CHANGES_KEPT      new and changed stories; the service
 forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
+workers           zset    trimmed by beats  worker id -> its last sign of life
+arrivals          zset    retention         story id -> when its founder arrived (ms)
+leases            string  never             counter that makes lease tokens
 host:HOST         several seconds           slots of the per-host limits
 ix:...            several dedup window      postings and fingerprints: store/index.py
 """
@@ -33,6 +36,8 @@ LAYOUT = PREFIX + "layout"
 SCHEDULE = PREFIX + "schedule"
 PENDING = PREFIX + "pending"
 RIVER = PREFIX + "river"
+ARRIVALS = PREFIX + "arrivals"
+LEASES = PREFIX + "leases"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"
 METRICS = PREFIX + "metrics"

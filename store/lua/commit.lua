@@ -1,0 +1,133 @@
+-- One poll's (or one page's) whole result, or nothing of it.
+-- First everything is checked, then everything is written: a script is atomic, but what it wrote
+-- before an error stays. Follows index.lua in one script.
+--
+-- ARGV[1] is a JSON plan; the other arguments are the binary parts it points to by number.
+--   fence    {schedule, name, state, token}: the lease this result was made under
+--   entries  [{key, doc, ttl, fresh, due, urls}]
+--   stories  [{key, id, expect, version, doc, score, arrived, kind}]
+--   removed  [story id]: stories that joined another one
+--   source   {state, seen, listed, learned...}: what to remember of the source
+--   claims   see index.lua
+-- Returns {'ok'} or {'fenced'} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
+local plan = cjson.decode(ARGV[1])
+local prefix = KEYS[1]
+
+local function key(name) return prefix .. name end
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+local function fenced()
+  local fence = plan.fence
+  return fence and redis.call('HGET', fence.state, 'token') ~= fence.token
+end
+
+local function entries_that_exist()
+  local found = {'exists'}
+  for _, entry in ipairs(plan.entries) do
+    if entry.fresh and redis.call('HEXISTS', entry.key, 'doc') == 1 then
+      found[#found + 1] = entry.id
+    end
+  end
+  return found
+end
+
+local function stories_that_moved()
+  local found = {'story'}
+  for _, story in ipairs(plan.stories) do
+    local version = tonumber(redis.call('HGET', story.key, 'v') or 0)
+    if version ~= story.expect then found[#found + 1] = story.id end
+  end
+  return found
+end
+
+local function write_entries()
+  for _, entry in ipairs(plan.entries) do
+    redis.call('HSET', entry.key, 'doc', ARGV[entry.doc])
+    redis.call('EXPIRE', entry.key, entry.ttl)
+    if entry.due then
+      redis.call('ZADD', key('pending'), now + entry.due, entry.id)
+    else
+      redis.call('ZREM', key('pending'), entry.id)
+    end
+    for _, url in ipairs(entry.urls) do
+      redis.call('ZADD', url, now, entry.id)
+      redis.call('ZREMRANGEBYRANK', url, 0, -33)
+      redis.call('EXPIRE', url, entry.ttl)
+    end
+  end
+end
+
+local function announce(kind, id)
+  redis.call('XADD', key('changes'), 'MAXLEN', '~', plan.changes_kept, '*', 'kind', kind, 'story', id)
+end
+
+local function write_stories()
+  for _, story in ipairs(plan.stories) do
+    redis.call('HSET', story.key, 'v', story.version, 'doc', ARGV[story.doc])
+    if story.score then
+      redis.call('ZADD', key('river'), story.score, story.id)
+      redis.call('ZADD', key('arrivals'), story.arrived, story.id)
+    end
+    announce(story.kind, story.id)
+  end
+end
+
+-- A guid that its source no longer lists starts to age now; one that is listed does not age.
+local LISTED = '\255\255\255\255'
+local function age_dropped(source, listed)
+  local seconds = tonumber(time[1])
+  local stamp = string.char(
+    math.floor(seconds / 16777216) % 256, math.floor(seconds / 65536) % 256,
+    math.floor(seconds / 256) % 256, seconds % 256)
+  local previous = redis.call('HGET', source.key, 'listed') or ''
+  for i = 1, #previous, 16 do
+    local digest = previous:sub(i, i + 15)
+    local value = not listed[digest] and redis.call('HGET', source.seen_key, digest)
+    if value then redis.call('HSET', source.seen_key, digest, value:sub(1, 8) .. stamp) end
+  end
+end
+
+local function write_seen(source)
+  local seen, listed, names = ARGV[source.seen], {}, {}
+  for i = 1, #seen, 24 do
+    local digest = seen:sub(i, i + 15)
+    listed[digest] = true
+    names[#names + 1] = digest
+    redis.call('HSET', source.seen_key, digest, seen:sub(i + 16, i + 23) .. LISTED)
+  end
+  age_dropped(source, listed)
+  redis.call('HSET', source.key, 'listed', table.concat(names))
+end
+
+local function write_source()
+  local source = plan.source
+  if not source then return end
+  redis.call('HSET', source.key, 'state', ARGV[source.state])
+  if source.seen then write_seen(source) end
+  if source.learned then redis.call('SET', source.learned_key, ARGV[source.learned]) end
+  redis.call('PERSIST', source.key)
+end
+
+local function give_lease_back()
+  local fence = plan.fence
+  if not fence then return end
+  redis.call('HDEL', fence.state, 'token', 'begun')
+  if fence.next then redis.call('ZADD', fence.schedule, 'XX', now + fence.next, fence.name) end
+end
+
+if fenced() then return {'fenced'} end
+local exists = entries_that_exist()
+if #exists > 1 then return exists end
+local moved = stories_that_moved()
+if #moved > 1 then return moved end
+local unseen = index_unseen(plan.claims)
+if #unseen > 0 then return {'unseen', cjson.encode(unseen)} end
+
+write_entries()
+write_stories()
+index_claim(plan.claims)
+write_source()
+give_lease_back()
+return {'ok'}

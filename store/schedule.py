@@ -1,0 +1,163 @@
+"""The truth about what is due: two sorted sets, one of sources and one of pending pages.
+
+A queue job is only a hint that may be lost or doubled. What holds is the lease: while a token is
+current, its holder alone may write the result, and a lease that nobody renews runs out by itself.
+All times are the store's, so that a host whose clock jumps harms nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from store import keys
+from store.connection import Store, store_errors
+
+_BEGIN = """
+if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
+if redis.call('HGET', KEYS[1], 'begun') == ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'begun', ARGV[1])
+return 1
+"""
+
+# A lease is renewed and given back only by the holder of the current token.
+_MOVE = """
+if redis.call('HGET', KEYS[2], 'token') ~= ARGV[1] then return 0 end
+local time = redis.call('TIME')
+local at = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[3]
+redis.call('ZADD', KEYS[1], 'XX', at, ARGV[2])
+if ARGV[4] == 'release' then redis.call('HDEL', KEYS[2], 'token', 'begun') end
+return 1
+"""
+
+_ADD = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local added = 0
+for i = 2, #ARGV do
+  if redis.call('ZADD', KEYS[1], 'NX', now + added * ARGV[1], ARGV[i]) == 1 then
+    added = added + 1
+  end
+end
+return added
+"""
+
+
+class Lease(NamedTuple):
+    """The right to work on a source or a pending page until it runs out."""
+
+    name: str  # of the source, or id of the entry
+    token: str
+
+
+class Queue(NamedTuple):
+    """One of the two schedules."""
+
+    schedule: str  # key of the sorted set
+    state_prefix: str  # in front of a name: the hash that holds the token
+
+
+SOURCES = Queue(keys.SCHEDULE, keys.source(""))
+PAGES = Queue(keys.PENDING, keys.entry(""))
+
+
+async def lease_due(store: Store, queue: Queue, *, limit: int, seconds: float) -> list[Lease]:
+    """Lease up to `limit` of what is due, for `seconds`."""
+    if limit <= 0:
+        return []
+    answer = await store.call(
+        store.script("lease"),
+        [queue.schedule, keys.LEASES],
+        [limit, int(seconds * 1000), queue.state_prefix],
+    )
+    texts = [part.decode() for part in answer]
+    return [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+
+
+async def begin(store: Store, queue: Queue, lease: Lease) -> bool:
+    """Whether this job may start: its lease is current and no other job began under it."""
+    state = queue.state_prefix + lease.name
+    with store_errors():
+        return bool(await store.redis.eval(_BEGIN, 1, state, lease.token))  # type: ignore[misc]
+
+
+async def renew(store: Store, queue: Queue, lease: Lease, *, seconds: float) -> bool:
+    """Hold a lease for another `seconds`; False when it is no longer ours."""
+    return await _move(store, queue, lease, seconds, "renew")
+
+
+async def release(store: Store, queue: Queue, lease: Lease, *, after: float) -> bool:
+    """Give a lease back unfinished; it is due again `after` seconds from now."""
+    return await _move(store, queue, lease, after, "release")
+
+
+async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.02) -> int:
+    """Schedule the sources that are not yet: the first now, the next `spacing` seconds later."""
+    if not names:
+        return 0
+    with store_errors():
+        added = await store.redis.eval(  # type: ignore[misc]
+            _ADD, 1, keys.SCHEDULE, str(int(spacing * 1000)), *names
+        )
+    return int(added)
+
+
+async def drop_sources(store: Store, kept: Collection[str], *, forget_after: float) -> list[str]:
+    """Unschedule every source that is not in `kept`; its state lives `forget_after` seconds more.
+
+    The state outlives the schedule so that a source that returns does not start anew.
+    """
+    with store_errors():
+        scheduled = [name.decode() for name in await store.redis.zrange(keys.SCHEDULE, 0, -1)]
+        gone = sorted(set(scheduled) - set(kept))
+        if gone:
+            pipe = store.redis.pipeline()
+            pipe.zrem(keys.SCHEDULE, *gone)
+            for name in gone:
+                for key in (keys.source(name), keys.seen(name), keys.learned(name)):
+                    pipe.expire(key, int(forget_after))
+            await pipe.execute()
+    return gone
+
+
+async def poll_now(store: Store, name: str) -> bool:
+    """Make a source due at once; False when it is not scheduled."""
+    with store_errors():
+        if await store.redis.zscore(keys.SCHEDULE, name) is None:
+            return False
+        pipe = store.redis.pipeline()
+        pipe.hdel(keys.source(name), "token", "begun")
+        pipe.zadd(keys.SCHEDULE, {name: 0}, xx=True)
+        await pipe.execute()
+    return True
+
+
+async def due_times(store: Store, names: Sequence[str]) -> list[float | None]:
+    """When each source is due, in seconds of the store's clock; None: not scheduled."""
+    if not names:
+        return []
+    with store_errors():
+        scores = await store.redis.zmscore(keys.SCHEDULE, list(names))
+    return [None if score is None else float(score) / 1000 for score in scores]
+
+
+async def queue_age(store: Store) -> float:
+    """Seconds that the most overdue source or page has been waiting; 0 when nothing is due."""
+    now = await store.now()
+    with store_errors():
+        oldest = [
+            await store.redis.zrange(key, 0, 0, withscores=True)
+            for key in (keys.SCHEDULE, keys.PENDING)
+        ]
+    # A score of 0 stands for "now": it was asked for by hand and says nothing about a delay.
+    overdue = [now - float(row[0][1]) / 1000 for row in oldest if row and row[0][1] > 0]
+    return max([0.0, *overdue])
+
+
+async def _move(store: Store, queue: Queue, lease: Lease, seconds: float, what: str) -> bool:
+    keys_ = (queue.schedule, queue.state_prefix + lease.name)
+    with store_errors():
+        moved = await store.redis.eval(  # type: ignore[misc]
+            _MOVE, 2, *keys_, lease.token, lease.name, str(int(seconds * 1000)), what
+        )
+    return bool(moved)
