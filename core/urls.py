@@ -1,0 +1,123 @@
+"""Addresses: resolved, freed of tracking, and in the one form that serves as a key.
+
+An address is changed as little as can be: percent escapes, letters and the order of the query
+stay as the publisher wrote them, because some servers compare them byte by byte.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+
+_TRACKING = re.compile(
+    r"(?:utm_\w+|at_(?:medium|campaign|custom\w*|link\w*|format|ptr\w*|bbc_team)|oly_\w+_id|hsa_\w+"
+    r"|guce_\w+|guccounter|ns_(?:campaign|mchannel|source|linkname)|pk_\w+|mtm_\w+|trk_\w+"
+    r"|fbclid|gclid|gclsrc|dclid|gbraid|wbraid|msclkid|yclid|twclid|ttclid|li_fat_id|igsh(?:id)?"
+    r"|mc_[ce]id|_hs(?:enc|mi)|__hs\w+|hsctatracking|mkt_tok|vero_id|vero_conv|xtor|wt[._]mc(?:_\w+)?"
+    r"|cmpid|ocid|ncid|smid|sr_share|s_cid|icid|ref_src|ref_url|__twitter_impression|spm"
+    r"|isappinstalled|_openstat|ysclid|rb_clickid|wickedid|mkwid|ito|cvid|_ga|_gl)",
+    re.IGNORECASE,
+)
+# Parameters that are tracking only with a value that says "came from a feed or a share button".
+_TRACKING_PAIR = re.compile(
+    r"(?:source|src|ref|from|partner|emc|cmp|campaign|medium|via|rss|feed|origin|referrer)="
+    r"(?:rss|feed|atom|feedburner|newsletter|email|share|social|twitter|facebook|timeline"
+    r"|singlemessage|groupmessage|wechat|weibo)[\w.+-]*|rss=1|(?:from|feature)=emb[\w.]*",
+    re.IGNORECASE,
+)
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\u200b\ufeff]")
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_MAX_LENGTH = 4096
+
+
+def clean_url(url: str) -> str:
+    """The address without tracking parameters and without characters no address may hold."""
+    url = _FORBIDDEN.sub(_escape_forbidden, url.strip())
+    if "?" not in url:
+        return url
+    head, _, rest = url.partition("?")
+    query, hash_mark, fragment = rest.partition("#")
+    kept = "&".join(pair for pair in query.split("&") if pair and not _is_tracking(pair))
+    return head + ("?" + kept if kept else "") + hash_mark + fragment
+
+
+def web_url(address: str | None, base: str | None = None) -> str | None:
+    """`address` as a clean http or https address, resolved against `base`; None if it is none."""
+    if not address:
+        return None
+    address = address.strip()
+    if len(address) > _MAX_LENGTH:
+        return None
+    if base and not address.startswith(("http://", "https://")):
+        address = _join(base, address)
+    lowered = address[:8].lower()
+    if not lowered.startswith(("http://", "https://")) or len(address) < 9:
+        return None
+    try:
+        if not urlsplit(address).hostname:
+            return None
+    except ValueError:
+        return None
+    return clean_url(address)
+
+
+def canonical_url(url: str) -> str:
+    """The form in which two spellings of one address are equal; for keys, never for readers."""
+    try:
+        parts = urlsplit(clean_url(url))
+        port = parts.port
+    except ValueError:
+        return url
+    host = (parts.hostname or "").rstrip(".").removeprefix("www.")
+    if port and port not in (80, 443):
+        host += f":{port}"
+    path = _normal_escapes(parts.path).rstrip("/") or "/"
+    query = "&".join(sorted(_normal_escapes(parts.query).split("&")))
+    fragment = parts.fragment if parts.fragment.startswith(("!", "/")) else ""
+    return urlunsplit(("https", host, path, query, fragment))
+
+
+def host_of(url: str) -> str:
+    """The host of an address in lower case, without `www.`; empty if there is none."""
+    start = url.find("//")
+    if start < 0:
+        return ""
+    end = len(url)
+    for mark in "/?#":
+        found = url.find(mark, start + 2, end)
+        end = found if found >= 0 else end
+    host = url[start + 2 : end].rpartition("@")[2].lower()
+    if not host.endswith("]"):
+        host = host.partition(":")[0]
+    return host.removeprefix("www.")
+
+
+def _is_tracking(pair: str) -> bool:
+    name = pair.partition("=")[0].removeprefix("amp;")
+    return bool(_TRACKING.fullmatch(name) or _TRACKING_PAIR.fullmatch(pair))
+
+
+def _escape_forbidden(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in "\t\r\n\u200b\ufeff" or char < " ":
+        return ""
+    return quote(char, safe="")
+
+
+def _join(base: str, address: str) -> str:
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return address
+
+
+def _normal_escapes(part: str) -> str:
+    part = quote(part, safe="%/:?#[]@!$&'()*+,;=~-._")
+    return _ESCAPE.sub(_normal_escape, part)
+
+
+def _normal_escape(match: re.Match[str]) -> str:
+    char = unquote(match[0])
+    return char if char in _UNRESERVED else match[0].upper()
