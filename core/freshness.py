@@ -1,0 +1,87 @@
+"""How long an answer says it may be kept: Cache-Control, Expires, Retry-After, skipHours.
+
+Pure: the moment of the answer is an argument. Junk says nothing, the absurd is capped: someone
+sends `Retry-After: 99999999999`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+DAY = 86400.0
+HOUR = 3600.0
+
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,18})", re.IGNORECASE)
+_STALE_AT_ONCE = re.compile(r"(?:^|[,\s])(?:no-cache|no-store)(?:$|[,\s])", re.IGNORECASE)
+_SECONDS = re.compile(r"\+?(\d{1,18})(?:\.\d+)?")
+
+
+def freshness(headers: Mapping[str, str], *, now: float) -> float:
+    """Seconds for which an answer asks to be left alone: 0 if it does not say, at most a day.
+
+    `headers` answers to names in any case, as aiohttp's do.
+    """
+    control = headers.get("Cache-Control", "")
+    if _STALE_AT_ONCE.search(control):
+        return 0.0
+    stated = _MAX_AGE.search(control)
+    if stated is not None:
+        return _within_a_day(int(stated[1]) - _age(headers))
+    expires = http_date(headers.get("Expires"))
+    if expires is None:
+        return 0.0
+    return _within_a_day(expires - (http_date(headers.get("Date")) or now))
+
+
+def retry_after(headers: Mapping[str, str], *, now: float, cap: float = DAY) -> float | None:
+    """Seconds that Retry-After asks to wait, or None where it is missing or junk.
+
+    What is longer than a day is taken as a mistake and answered with `cap`.
+    """
+    value = headers.get("Retry-After", "").strip()
+    seconds = _SECONDS.fullmatch(value)
+    if seconds is not None:
+        wait = float(seconds[0])
+    else:
+        moment = http_date(value)
+        if moment is None:
+            return None
+        wait = max(0.0, moment - (http_date(headers.get("Date")) or now))
+    return wait if wait <= DAY else min(cap, DAY)
+
+
+def after_skips(when: float, hours: Collection[int], days: Collection[int]) -> float:
+    """`when`, or the first full hour after it that a feed's skipHours and skipDays leave open.
+
+    A feed that closes the whole week is not believed.
+    """
+    moment = when
+    for _ in range(7 * 24):
+        at = datetime.fromtimestamp(moment, UTC)
+        if at.hour not in hours and at.weekday() not in days:
+            return moment
+        moment = (moment // HOUR + 1) * HOUR
+    return when
+
+
+def http_date(value: str | None) -> float | None:
+    """Seconds since 1970 of an HTTP date in any of its three forms, or None."""
+    if not value or not any(sign.isdigit() for sign in value):
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _age(headers: Mapping[str, str]) -> int:
+    stated = _SECONDS.fullmatch(headers.get("Age", "").strip())
+    return int(stated[1]) if stated else 0
+
+
+def _within_a_day(seconds: float) -> float:
+    return min(max(0.0, seconds), DAY)
