@@ -1,0 +1,148 @@
+"""The kinds of value that feeds.yaml knows: durations, sizes, addresses, expressions, selectors.
+
+Each is checked where it is declared, so that a wrong one is named before anything starts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from cssselect import GenericTranslator, SelectorError
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)")
+_BYTES = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def parse_duration(value: Any) -> float:
+    """Seconds from `500ms`, `10s`, `15m`, `1h`, `7d`."""
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(
+            f"a duration is a number with a unit (500ms, 10s, 15m, 1h, 7d){_not(value)}"
+        )
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest exact way to write a duration: `900.0` is `15m`."""
+    for unit in ("d", "h", "m", "s"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{seconds / _SECONDS[unit]:g}{unit}"
+    return f"{seconds * 1000:g}ms"
+
+
+def parse_size(value: Any) -> int:
+    """Bytes from `10MiB`, `512KiB`; whole numbers are bytes."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"a size is a number with a unit (512KiB, 10MiB){_not(value)}")
+    return int(float(match[1]) * _BYTES[match[2]])
+
+
+def format_size(size: int) -> str:
+    """The shortest exact way to write a size: 10485760 is `10MiB`."""
+    for unit in ("GiB", "MiB", "KiB"):
+        if size and size % _BYTES[unit] == 0:
+            return f"{size // _BYTES[unit]}{unit}"
+    return f"{size}B"
+
+
+def check_address(value: str) -> str:
+    """A web address that can be asked: http or https with a host."""
+    value = value.strip()
+    try:
+        parts = urlsplit(value)
+        port_is_wrong = parts.port == 0
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no address: {error}") from error
+    if parts.scheme.lower() not in ("http", "https"):
+        raise ValueError(f"{value!r} is no web address: it must begin with https:// or http://")
+    if not parts.hostname or port_is_wrong or re.search(r"[\s\x00-\x1f<>\"]", value):
+        raise ValueError(f"{value!r} is no web address: it must look like https://host/path")
+    return value
+
+
+def check_expression(value: str) -> str:
+    """A regular expression that compiles."""
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+    return value
+
+
+def check_selector(value: str) -> str:
+    """A CSS selector that can be translated."""
+    try:
+        GenericTranslator().css_to_xpath(value)
+    except SelectorError as error:
+        raise ValueError(f"{value!r} is no CSS selector: {error}") from error
+    return value
+
+
+def check_tag(value: str) -> str:
+    """A tag, which becomes one step of an address."""
+    if not value.strip() or re.search(r"[/?#\\\s\x00-\x1f]", value) or value in (".", ".."):
+        raise ValueError(f"{value!r} is no tag: a word without spaces and without / ? #")
+    return value
+
+
+def check_allowance(value: str) -> str:
+    """One exception to the ban on non-public addresses: `host:port` or `CIDR:port`."""
+    host, colon, port = value.strip().rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"{value!r} must be host:port or CIDR:port, as in '10.0.0.0/8:80'")
+    host = host.removeprefix("[").removesuffix("]")
+    if not re.fullmatch(r"[A-Za-z0-9._-]+", host):
+        try:
+            ipaddress.ip_network(host, strict=False)
+        except ValueError as error:
+            raise ValueError(f"{value!r} must be host:port or CIDR:port: {error}") from error
+    return value.strip()
+
+
+def _not(value: Any) -> str:
+    return f", not {value!r}"
+
+
+_DURATION_SCHEMA = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?(ms|s|m|h|d)\s*$"}
+_SIZE_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0},
+        {"type": "string", "pattern": r"^\s*\d+(\.\d+)?(B|KiB|MiB|GiB)\s*$"},
+    ]
+}
+
+Duration = Annotated[  # seconds
+    float,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, when_used="json"),
+    WithJsonSchema(_DURATION_SCHEMA),
+]
+Size = Annotated[  # bytes
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, when_used="json"),
+    WithJsonSchema(_SIZE_SCHEMA),
+]
+Address = Annotated[
+    str,
+    AfterValidator(check_address),
+    WithJsonSchema({"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://.+"}),
+]
+Expression = Annotated[
+    str,
+    AfterValidator(check_expression),
+    WithJsonSchema({"type": "string", "format": "regex"}),
+]
+Selector = Annotated[str, AfterValidator(check_selector)]
+Tag = Annotated[str, AfterValidator(check_tag)]
+Allowance = Annotated[str, AfterValidator(check_allowance)]

@@ -1,0 +1,179 @@
+"""YAML text to plain values, with the line of each: nothing is constructed that the text names.
+
+Only mappings, lists, text, numbers, truth values and null come out. Size, depth and what aliases
+multiply are bounded. `${NAME}` may stand anywhere in a value, also in `{token: ${NAME}}`, which
+YAML alone would refuse.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
+Path: TypeAlias = tuple[str | int, ...]
+
+MAX_CHARS = 32 * 2**20
+MAX_REPEATED = 50_000  # values that aliases may add
+MAX_DEPTH = 40
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)((?::-[^{}\n]*)?)\}")
+# While YAML reads the text, braces of references are two private characters, so that columns stay.
+_OPEN, _CLOSE = "\ue0b0", "\ue0b1"
+_HIDDEN = re.compile(rf"\${_OPEN}([A-Za-z_][A-Za-z0-9_]*)(?::-([^{_CLOSE}]*))?{_CLOSE}")
+_TAG = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong at one place of a file. `line` counts from 1."""
+
+    line: int
+    path: Path
+    what: str
+    file: str = ""
+
+
+@dataclass
+class Document:
+    """The value of a YAML text and where its parts stand."""
+
+    value: Plain = None
+    lines: dict[Path, int] = field(default_factory=dict)  # of values, and of keys for mappings
+    unset: dict[Path, str] = field(default_factory=dict)  # values that are one unset variable
+    faults: list[Fault] = field(default_factory=list)
+
+    def line_of(self, path: Path) -> int:
+        """Line of `path`, or of the nearest thing around it."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return self.lines.get(path, 1)
+
+
+def read_yaml(text: str, env: Mapping[str, str]) -> Document:
+    """The plain value of `text` with `${NAME}` filled in from `env`. Never raises."""
+    document = Document()
+    if len(text) > MAX_CHARS:
+        document.faults.append(Fault(1, (), f"the file is over {MAX_CHARS // 2**20} MiB"))
+        return document
+    hidden = _REFERENCE.sub(rf"${_OPEN}\1\2{_CLOSE}", text.removeprefix("\ufeff"))
+    try:
+        root = YAML(typ="safe", pure=True).compose(hidden)
+        document.lines[()] = 1
+        document.value = _Plainer(document, env).plain(root, ()) if root is not None else None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        document.faults.append(Fault(line, (), f"not YAML: {_in_words(error)}"))
+    except (YAMLError, ValueError) as error:
+        document.faults.append(Fault(1, (), f"not YAML: {_one_line(str(error))}"))
+    except RecursionError:
+        document.faults.append(Fault(1, (), "nested too deeply"))
+    return document
+
+
+class _Plainer:
+    """Walks the nodes of one text."""
+
+    def __init__(self, document: Document, env: Mapping[str, str]) -> None:
+        self._document = document
+        self._env = env
+        self._seen: set[int] = set()  # nodes; an alias leads to one a second time
+        self._repeated = 0
+
+    def plain(self, node: Node, path: Path) -> Plain:
+        self._repeated += id(node) in self._seen
+        self._seen.add(id(node))
+        if self._repeated > MAX_REPEATED:
+            raise ValueError("too many values: aliases multiply what they stand for")
+        if len(path) > MAX_DEPTH:
+            raise ValueError("nested too deeply, or an alias that contains itself")
+        self._document.lines.setdefault(path, _line(node))
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, SequenceNode):
+            return [self.plain(item, (*path, i)) for i, item in enumerate(node.value)]
+        assert isinstance(node, ScalarNode)  # noqa: S101 - the third and last kind of node
+        return self._scalar(node, path)
+
+    def _mapping(self, node: MappingNode, path: Path) -> Plain:
+        found: dict[str, Plain] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value if isinstance(key_node, ScalarNode) else None
+            if key is None or key_node.tag == _TAG + "merge":
+                what = "merging with << is not supported" if key else "a name must be plain text"
+                self._fault(key_node, path, what)
+            elif key in found:
+                self._fault(key_node, (*path, key), "stands here twice; remove one")
+            else:
+                self._document.lines[(*path, key)] = _line(key_node)
+                found[key] = self.plain(value_node, (*path, key))
+        return found
+
+    def _scalar(self, node: ScalarNode, path: Path) -> Plain:
+        text = str(node.value)
+        if _OPEN in text:
+            return self._filled(node, path)
+        kind = str(node.tag).removeprefix(_TAG)
+        if kind not in ("null", "bool", "int", "float", "str", "timestamp"):
+            self._fault(node, path, f"the type {_one_line(str(node.tag))} is not allowed here")
+            return None
+        return _typed(text, kind)
+
+    def _filled(self, node: ScalarNode, path: Path) -> Plain:
+        """Variables are text, whatever they hold; one that is unset and stands alone is null."""
+        text = str(node.value)
+        alone = _HIDDEN.fullmatch(text)
+        if alone and alone[2] is None and alone[1] not in self._env:
+            self._document.unset[path] = alone[1]
+            return None
+
+        def fill(match: re.Match[str]) -> str:
+            name, default = match[1], match[2]
+            if name not in self._env and default is None:
+                self._fault(node, path, f"environment variable {name} is not set")
+            return self._env.get(name) or default or ""
+
+        return _HIDDEN.sub(fill, text)
+
+    def _fault(self, node: Node, path: Path, what: str) -> None:
+        self._document.faults.append(Fault(_line(node), path, what))
+
+
+def _typed(text: str, kind: str) -> Plain:
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    try:
+        if kind == "int":
+            return int(text.replace("_", ""), 0)
+        if kind == "float":
+            return float(text.replace("_", ""))
+    except ValueError:
+        return text  # 007 and .inf: not a number that anything here wants
+    return text
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _in_words(error: MarkedYAMLError) -> str:
+    problem = _one_line(error.problem or str(error))
+    if "mapping values are not allowed" in problem:
+        return f"{problem}; put the value in quotes, or mend the indentation"
+    if "cannot start any token" in problem:
+        return f"{problem}; indent with spaces and put the value in quotes"
+    return problem
+
+
+def _one_line(text: str) -> str:
+    shown = text.replace(_OPEN, "{").replace(_CLOSE, "}")
+    return " ".join(shown.split())[:300]
