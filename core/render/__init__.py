@@ -1,1 +1,1 @@
-"""Writes the merged feed as RSS, Atom, JSON Feed and OPML."""
+"""Stories to feed documents: one neutral item, one file per format."""

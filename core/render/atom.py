@@ -1,0 +1,83 @@
+"""Atom 1.0, from items; strings in, bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from core.render.document import FeedHead, rfc3339
+from core.render.items import FeedItem
+from core.render.xml import cdata, element, escaped, quoted
+
+_NAMESPACES = 'xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"'
+
+
+def atom_entry(item: FeedItem) -> str:
+    """One `<entry>`."""
+    language = f" xml:lang={quoted(item.language)}" if item.language else ""
+    return "".join(
+        (
+            f"<entry{language}>",
+            f"<title>{escaped(item.title)}</title>",
+            f"<id>{escaped(item.id)}</id>",
+            f"<published>{rfc3339(item.published)}</published>",
+            f"<updated>{rfc3339(item.updated)}</updated>",
+            f"<author><name>{escaped(item.author)}</name></author>" if item.author else "",
+            f'<link rel="alternate" href={quoted(item.url)}/>' if item.url else "",
+            *_related(item),
+            *_enclosures(item),
+            *(f"<category term={quoted(tag)}/>" for tag in item.tags),
+            element("summary", item.summary, 'type="text"'),
+            _content(item),
+            f"<media:thumbnail url={quoted(item.image)}/>" if item.image else "",
+            "</entry>\n",
+        )
+    )
+
+
+def atom_document(head: FeedHead, entries: Iterable[str]) -> bytes:
+    """The feed document around rendered entries."""
+    sheet = head.stylesheet
+    style = f'<?xml-stylesheet type="text/xsl" href={quoted(sheet)}?>\n' if sheet else ""
+    language = f" xml:lang={quoted(head.language)}" if head.language else ""
+    return "".join(
+        (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n{style}<feed {_NAMESPACES}{language}>',
+            f"<title>{escaped(head.title)}</title>",
+            f"<subtitle>{escaped(head.description)}</subtitle>",
+            f"<id>{escaped(head.id)}</id>",
+            f"<updated>{rfc3339(head.updated)}</updated>",
+            # An entry without a byline inherits this one; Atom demands one of the two.
+            f"<author><name>{escaped(head.title)}</name></author>",
+            "<generator>Millrace</generator>",
+            f'<link rel="self" type="application/atom+xml" href={quoted(head.self_url)}/>',
+            f'<link rel="alternate" type="text/html" href={quoted(head.home)}/>',
+            *(f'<link rel="hub" href={quoted(hub)}/>' for hub in head.hubs),
+            *(f'<link rel="{rel}" href={quoted(href)}/>' for rel, href in head.links),
+            "\n",
+            *entries,
+            "</feed>\n",
+        )
+    ).encode()
+
+
+def _content(item: FeedItem) -> str:
+    return f'<content type="html">{cdata(item.html)}</content>' if item.html else ""
+
+
+def _related(item: FeedItem) -> list[str]:
+    return [
+        f'<link rel="related" href={quoted(copy.url)} title={quoted(copy.name)}/>'
+        for copy in item.copies[1:]
+        if copy.url
+    ]
+
+
+def _enclosures(item: FeedItem) -> list[str]:
+    parts = []
+    for attachment in item.attachments:
+        length = f' length="{attachment.length}"' if attachment.length else ""
+        parts.append(
+            f'<link rel="enclosure" href={quoted(attachment.url)}'
+            f" type={quoted(attachment.type)}{length}/>"
+        )
+    return parts

@@ -1,0 +1,158 @@
+"""A story as every format shows it: chosen once here, so that no two formats can differ."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from html import escape
+
+from core.models import Article, Enclosure, Member, Story
+from core.render.web import language_tag, media_type, web_address
+from core.render.xml import legal
+
+SUMMARY_LENGTH = 280  # characters; what readers show in a list
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_SPACE = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that belongs to an item, with a type that is always stated."""
+
+    url: str
+    type: str
+    length: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One member of the story."""
+
+    name: str
+    url: str | None
+    title: str
+    first_seen: datetime
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """One entry of the published feed."""
+
+    id: str
+    url: str | None
+    title: str
+    author: str | None
+    published: datetime
+    updated: datetime
+    html: str | None  # None: left out on request
+    summary: str
+    image: str | None
+    language: str | None
+    tags: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
+    copies: tuple[Copy, ...]  # the representative first
+    original_url: str | None
+    method: str
+
+
+def feed_item(
+    story: Story, *, link_to_source: Collection[str] = (), footer: bool = False
+) -> FeedItem:
+    """`story` as an item. `link_to_source` names the sources whose own address is linked to even
+    where they state the first publisher's; `footer` names the copies below the body."""
+    article = story.article
+    copies = tuple(_copy(member, story) for member in _representative_first(story))
+    own = web_address(article.link) or copies[0].url
+    original = web_address(article.original_url)
+    url = own if copies[0].name in link_to_source else original or own
+    html = legal(article.html)
+    return FeedItem(
+        id=story.id,
+        url=url,
+        title=_line(article.title or "") or _shortened(article.text, 80) or "(untitled)",
+        author=_line(article.author or "") or None,
+        published=published_at(article, story.first_seen),
+        updated=max(story.updated, story.first_seen),
+        html=html + _footer(copies) if footer else html,
+        summary=_shortened(article.text, SUMMARY_LENGTH),
+        image=web_address(article.lead_image),
+        language=language_tag(article.language),
+        tags=tuple(tag for tag in dict.fromkeys(map(_line, article.categories)) if tag),
+        attachments=_attachments(article.enclosures),
+        copies=copies,
+        original_url=original,
+        method=article.method.value,
+    )
+
+
+def without_body(item: FeedItem) -> FeedItem:
+    """The item with its summary only, for slow links."""
+    return replace(item, html=None)
+
+
+def published_at(article: Article, first_seen: datetime) -> datetime:
+    """When the article says it was published, never after it was first seen.
+
+    Readers pin what claims to come from the future to their top. A day without an hour becomes
+    its noon in UTC, which is the same day nearly everywhere.
+    """
+    stated = (article.published or "").strip()
+    try:
+        if _DAY.fullmatch(stated):
+            moment = datetime.combine(datetime.fromisoformat(stated), time(12), UTC)
+        else:
+            moment = datetime.fromisoformat(stated)
+    except ValueError:
+        return first_seen
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return min(_whole(moment), first_seen)
+
+
+def _whole(moment: datetime) -> datetime:
+    """Without an offset of seconds, which RFC 3339 cannot write."""
+    offset = moment.utcoffset() or timedelta()
+    return moment.astimezone(UTC) if offset % timedelta(minutes=1) else moment
+
+
+def _representative_first(story: Story) -> list[Member]:
+    return sorted(story.members, key=lambda member: member.id != story.representative)
+
+
+def _copy(member: Member, story: Story) -> Copy:
+    shown = member.id == story.representative
+    return Copy(
+        name=member.source,
+        url=web_address(member.url),
+        title=_line(member.title or ""),
+        first_seen=member.first_seen,
+        similarity=1.0 if shown else round(member.similarity, 4),
+    )
+
+
+def _attachments(enclosures: tuple[Enclosure, ...]) -> tuple[Attachment, ...]:
+    found: dict[str, Attachment] = {}
+    for enclosure in enclosures:
+        url = web_address(enclosure.url)
+        if url is not None and url not in found:
+            found[url] = Attachment(url, media_type(url, enclosure.type), enclosure.length)
+    return tuple(found.values())
+
+
+def _footer(copies: tuple[Copy, ...]) -> str:
+    links = ", ".join(
+        f'<a href="{escape(copy.url)}">{escape(copy.name)}</a>' for copy in copies[1:] if copy.url
+    )
+    return f"<p>Also at: {links}</p>" if links else ""
+
+
+def _shortened(text: str, length: int) -> str:
+    line = _line(text[: length * 2])
+    return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def _line(text: str) -> str:
+    return _SPACE.sub(" ", legal(text)).strip()

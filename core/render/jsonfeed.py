@@ -1,0 +1,77 @@
+"""JSON Feed 1.1 with `_millrace`, the provenance of each entry; values in, bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from core.render.document import FeedHead, rfc3339
+from core.render.items import FeedItem
+from core.render.xml import legal
+
+
+def json_item(item: FeedItem) -> bytes:
+    """One item, as JSON."""
+    return orjson.dumps(item_fields(item))
+
+
+def item_fields(item: FeedItem) -> dict[str, Any]:
+    """One item, as the mapping that is written; absent fields are left out."""
+    fields: dict[str, Any] = {
+        "id": item.id,
+        "url": item.url,
+        "title": item.title,
+        "content_html": item.html or None,
+        "content_text": None if item.html else item.summary,
+        "summary": item.summary or None,
+        "image": item.image,
+        "date_published": rfc3339(item.published),
+        "date_modified": rfc3339(item.updated),
+        "authors": [{"name": item.author}] if item.author else None,
+        "tags": list(item.tags) or None,
+        "language": item.language,
+        "attachments": [_attachment(a) for a in item.attachments] or None,
+        "_millrace": _provenance(item),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def json_document(head: FeedHead, items: Iterable[bytes]) -> bytes:
+    """The feed document around rendered items."""
+    fields = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": legal(head.title),
+        "description": legal(head.description),
+        "home_page_url": head.home,
+        "feed_url": head.self_url,
+        "next_url": dict(head.links).get("next"),
+        "language": head.language,
+        "hubs": [{"type": "WebSub", "url": hub} for hub in head.hubs] or None,
+    }
+    opening = orjson.dumps({name: value for name, value in fields.items() if value is not None})
+    return b"".join((opening[:-1], b',"items":[\n', b",\n".join(items), b"\n]}\n"))
+
+
+def _attachment(attachment: Any) -> dict[str, Any]:
+    fields = {"url": attachment.url, "mime_type": attachment.type}
+    return fields | ({"size_in_bytes": attachment.length} if attachment.length else {})
+
+
+def _provenance(item: FeedItem) -> dict[str, Any]:
+    return {
+        "story": item.id,
+        "sources": [
+            {
+                "name": copy.name,
+                "url": copy.url,
+                "title": copy.title,
+                "first_seen": rfc3339(copy.first_seen),
+                "similarity": copy.similarity,
+            }
+            for copy in item.copies
+        ],
+        "original_url": item.original_url,
+        "method": item.method,
+    }

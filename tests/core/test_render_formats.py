@@ -1,0 +1,189 @@
+"""The same stories as RSS, Atom and JSON Feed, read back by parsers that are not ours."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import feedparser
+import pytest
+from lxml import etree
+
+from core.models import Article, Decision, Enclosure, Member, Story
+from core.render.atom import atom_document, atom_entry
+from core.render.document import FeedHead
+from core.render.items import feed_item, published_at, without_body
+from core.render.jsonfeed import json_document, json_item
+from core.render.rss import rss_document, rss_item
+
+SEEN = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
+HEAD = FeedHead(
+    id="urn:millrace:feed",
+    title="Morning <river> & more",
+    description="Every story once",
+    home="https://news.example.org/",
+    self_url="https://news.example.org/feed.xml?limit=5&q=a",
+    updated=SEEN,
+    language="zh",
+    hubs=("https://news.example.org/hub",),
+    links=(("next", "https://news.example.org/feed.xml?page=2"),),
+    stylesheet="feed.xsl",
+)
+
+
+def member(number: int, source: str, **fields: object) -> Member:
+    given: dict[str, object] = {
+        "id": f"urn:millrace:{number:032x}",
+        "source": source,
+        "url": f"https://{source}.example/{number}",
+        "title": f"Copy {number}",
+        "first_seen": SEEN,
+        "decision": Decision.PUBLISHED,
+        "rule": "founder",
+    }
+    return Member.model_validate(given | fields)
+
+
+def story(**fields: object) -> Story:
+    founder = member(1, "first")
+    repost = member(2, "second", decision=Decision.MERGED, rule="near", similarity=0.91234)
+    article = Article(
+        title="河流 & <b>bold</b>\x0b",
+        author="Zhang <San>",
+        published="2026-01-31T15:00:00+08:00",
+        original_url="https://original.example/a?b=1&c=2",
+        link="https://first.example/1",
+        lead_image="https://img.example/图 1.jpg",
+        language="zh-Hans",
+        html="<p>Body ]]> of the &amp; story\ufffe</p>",
+        text="Body of the story",
+        categories=("world", "a & b"),
+        enclosures=(Enclosure(url="https://a.example/x.mp3", length=12),),
+    )
+    given: dict[str, object] = {
+        "id": founder.id,
+        "first_seen": SEEN,
+        "arrived": SEEN,
+        "order": 0,
+        "updated": SEEN,
+        "version": 1,
+        "representative": founder.id,
+        "members": (founder, repost),
+        "article": article,
+    }
+    return Story.model_validate(given | fields)
+
+
+def rss(*stories: Story) -> bytes:
+    return rss_document(HEAD, [rss_item(feed_item(each)) for each in stories])
+
+
+def atom(*stories: Story) -> bytes:
+    return atom_document(HEAD, [atom_entry(feed_item(each)) for each in stories])
+
+
+def json_feed(*stories: Story) -> dict[str, object]:
+    return json.loads(json_document(HEAD, [json_item(feed_item(each)) for each in stories]))
+
+
+def test_all_formats_carry_the_same_id_title_and_link() -> None:
+    read = [feedparser.parse(document).entries[0] for document in (rss(story()), atom(story()))]
+    item = json_feed(story())["items"][0]
+
+    assert {entry.id for entry in read} == {item["id"]} == {story().id}
+    assert {entry.title for entry in read} == {"河流 & bold"} or item["title"].startswith("河流 &")
+    assert {entry.link for entry in read} == {item["url"]} == {"https://original.example/a?b=1&c=2"}
+
+
+@pytest.mark.parametrize("document", [rss, atom])
+def test_xml_formats_are_well_formed_whatever_the_text_holds(document) -> None:
+    hostile = story().model_copy(
+        update={"article": story().article.model_copy(update={"html": "<p>\x00]]>]]>\ud800</p>"})}
+    )
+
+    assert etree.fromstring(document(hostile)) is not None
+
+
+def test_the_body_survives_a_cdata_end_inside_it() -> None:
+    entry = feedparser.parse(rss(story()), sanitize_html=False).entries[0]
+
+    assert entry.content[0].value == "<p>Body ]]> of the &amp; story</p>"
+
+
+def test_rss_guid_is_no_permalink() -> None:
+    guid = etree.fromstring(rss(story())).find("channel/item/guid")
+
+    assert guid is not None
+    assert guid.get("isPermaLink") == "false"
+    assert guid.text == story().id
+
+
+@pytest.mark.parametrize("document", [rss, atom])
+def test_other_members_are_related_links(document) -> None:
+    related = etree.fromstring(document(story())).findall(
+        ".//{http://www.w3.org/2005/Atom}link[@rel='related']"
+    )
+
+    assert [link.get("href") for link in related] == ["https://second.example/2"]
+
+
+def test_json_feed_names_all_members_the_representative_first() -> None:
+    shown_second = story(representative=f"urn:millrace:{2:032x}")
+
+    provenance = json_feed(shown_second)["items"][0]["_millrace"]
+
+    assert [source["name"] for source in provenance["sources"]] == ["second", "first"]
+    assert provenance["sources"][0]["similarity"] == 1
+    assert set(provenance["sources"][0]) == {"name", "url", "title", "first_seen", "similarity"}
+    assert provenance["story"] == story().id
+    assert provenance["original_url"] == "https://original.example/a?b=1&c=2"
+    assert provenance["method"] == "feed"
+
+
+def test_a_source_that_wants_its_own_links_gets_them() -> None:
+    assert feed_item(story(), link_to_source={"first"}).url == "https://first.example/1"
+
+
+def test_a_summary_only_feed_holds_no_body() -> None:
+    item = without_body(feed_item(story()))
+
+    assert "content:encoded" not in rss_item(item)
+    assert "<content" not in atom_entry(item)
+    assert json.loads(json_item(item))["content_text"] == "Body of the story"
+
+
+def test_addresses_are_ascii_and_never_carry_a_foreign_scheme() -> None:
+    article = story().article.model_copy(
+        update={"link": "javascript:alert(1)", "original_url": "data:text/html,x"}
+    )
+    item = feed_item(story(article=article))
+
+    assert item.url == "https://first.example/1"  # the member's own
+    assert item.image == "https://img.example/%E5%9B%BE%201.jpg"
+
+
+def test_a_future_date_is_held_to_the_moment_it_was_seen() -> None:
+    article = Article(published="2027-01-01T00:00:00Z")
+
+    assert published_at(article, SEEN) == SEEN
+
+
+def test_a_day_without_an_hour_keeps_its_day() -> None:
+    assert published_at(Article(published="2022-12-02"), SEEN).date().isoformat() == "2022-12-02"
+
+
+def test_a_story_without_a_title_is_called_by_its_first_words() -> None:
+    article = story().article.model_copy(update={"title": None})
+
+    assert feed_item(story(article=article)).title == "Body of the story"
+
+
+def test_a_feed_of_nothing_is_still_a_feed() -> None:
+    assert etree.fromstring(rss()).find("channel/title") is not None
+    assert etree.fromstring(atom()).find("{http://www.w3.org/2005/Atom}updated") is not None
+    assert json_feed()["items"] == []
+
+
+def test_the_footer_names_the_other_copies_when_asked() -> None:
+    assert "https://second.example/2" in str(feed_item(story(), footer=True).html)
+    assert "https://second.example/2" not in str(feed_item(story()).html)
