@@ -27,14 +27,28 @@ async def river_ids(store: Store, limit: int) -> list[str]:
 
 async def load_stories(store: Store, ids: Sequence[str]) -> list[Story]:
     """The stories of `ids` that are still kept, in that order."""
+    return [unpack(Story, doc) for doc in await load_packed(store, ids) if doc is not None]
+
+
+async def load_packed(store: Store, ids: Sequence[str]) -> list[bytes | None]:
+    """The stories of `ids` as they lie in the store, in that order; None: no longer kept."""
+    return await _story_fields(store, ids, "doc")
+
+
+async def story_versions(store: Store, ids: Sequence[str]) -> list[int]:
+    """The version of each story, in that order; 0: no longer kept."""
+    return [int(version or 0) for version in await _story_fields(store, ids, "v")]
+
+
+async def _story_fields(store: Store, ids: Sequence[str], field: str) -> list[bytes | None]:
     if not ids:
         return []
     with store_errors():
         pipe = store.redis.pipeline(transaction=False)
         for story_id in ids:
-            pipe.hget(keys.story(story_id), "doc")
-        found = await pipe.execute()
-    return [unpack(Story, doc) for doc in found if doc is not None]
+            pipe.hget(keys.story(story_id), field)
+        found: list[bytes | None] = await pipe.execute()
+    return found
 
 
 async def last_change(store: Store) -> str:
