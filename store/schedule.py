@@ -132,6 +132,12 @@ async def poll_now(store: Store, name: str) -> bool:
     return True
 
 
+async def count(store: Store) -> int:
+    """How many sources are scheduled."""
+    with store_errors():
+        return int(await store.redis.zcard(keys.SCHEDULE))
+
+
 async def due_times(store: Store, names: Sequence[str]) -> list[float | None]:
     """When each source is due, in seconds of the store's clock; None: not scheduled."""
     if not names:

@@ -1,0 +1,28 @@
+-- Remove the stories that retention no longer keeps, a bounded number a call.
+-- KEYS: river, arrivals, changes. ARGV: entries kept, age kept in ms, prefix of stories,
+-- at most, length of the stream of changes. Returns how many were removed.
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local most = tonumber(ARGV[4])
+local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. (now - ARGV[2]), 'LIMIT', 0, most)
+local surplus = redis.call('ZCARD', KEYS[1]) - #gone - tonumber(ARGV[1])
+if surplus > 0 and #gone < most then
+  local dropped = {}
+  for _, id in ipairs(gone) do dropped[id] = true end
+  -- The old end of the feed; what just aged out may stand there too.
+  local oldest = redis.call('ZRANGE', KEYS[1], 0, surplus + #gone - 1)
+  for _, id in ipairs(oldest) do
+    if #gone >= most or surplus == 0 then break end
+    if not dropped[id] then
+      gone[#gone + 1] = id
+      surplus = surplus - 1
+    end
+  end
+end
+for _, id in ipairs(gone) do
+  redis.call('ZREM', KEYS[1], id)
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('DEL', ARGV[3] .. id)
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'kind', 'removed', 'story', id)
+end
+return #gone

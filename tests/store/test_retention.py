@@ -1,0 +1,52 @@
+"""Stories leave by age and by number, oldest place first; guids age once they are not listed."""
+
+from store import keys
+from store.connection import Store
+from store.entries import guid_digest
+from store.retention import trim, trim_seen
+
+DAY_MS = 86_400_000
+
+
+async def put(store: Store, story: str, *, place_ms: int, arrived_ms: int) -> None:
+    await store.redis.hset(keys.story(story), "v", 1)
+    await store.redis.zadd(keys.RIVER, {story: keys.river_score(place_ms, 0)})
+    await store.redis.zadd(keys.ARRIVALS, {story: arrived_ms})
+
+
+async def river(store: Store) -> list[str]:
+    return [i.decode() for i in await store.redis.zrevrange(keys.RIVER, 0, -1)]
+
+
+async def test_the_old_end_goes_when_there_are_too_many(store: Store):
+    now = int(await store.now() * 1000)
+    for number in range(5):
+        await put(store, f"s{number}", place_ms=now - number, arrived_ms=now)
+
+    assert await trim(store, entries=2, days=30) == 3
+
+    assert await river(store) == ["s0", "s1"]
+    assert await store.redis.exists(keys.story("s4")) == 0
+    assert await store.redis.xlen(keys.CHANGES) == 3
+
+
+async def test_age_counts_from_arrival_not_from_the_place_in_the_feed(store: Store):
+    now = int(await store.now() * 1000)
+    await put(store, "old-article", place_ms=now - 400 * DAY_MS, arrived_ms=now)
+    await put(store, "stale", place_ms=now - 31 * DAY_MS, arrived_ms=now - 31 * DAY_MS)
+
+    assert await trim(store, entries=100, days=30) == 1
+
+    assert await river(store) == ["old-article"]
+
+
+async def test_a_guid_that_is_still_listed_never_ages(store: Store):
+    now = int(await store.now())
+    listed, dropped, recent = (guid_digest(g) for g in ("listed", "dropped", "recent"))
+    await store.redis.hset(keys.seen("a"), listed, b"12345678" + b"\xff" * 4)
+    await store.redis.hset(keys.seen("a"), dropped, b"12345678" + (now - 500).to_bytes(4, "big"))
+    await store.redis.hset(keys.seen("a"), recent, b"12345678" + (now - 5).to_bytes(4, "big"))
+
+    assert await trim_seen(store, "a", window=100) == 1
+
+    assert set(await store.redis.hkeys(keys.seen("a"))) == {listed, recent}
