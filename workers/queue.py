@@ -1,0 +1,132 @@
+"""The only module that knows arq.
+
+arq is in maintenance and leaves when the store goes away, so little is asked of it: it carries
+hints, as JSON and never as pickles, that a lease waits to be worked on. Whatever it loses or
+doubles, the schedule makes good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.worker import Function, Worker, func
+
+from core.errors import StoreAway
+from store.connection import Store, store_errors
+from store.keys import PREFIX
+from store.schedule import Lease
+
+# arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
+# from the others. One fixed time for all makes every job due; ids grow, so they stay in order.
+_ALWAYS_DUE = datetime(2001, 1, 1, tzinfo=UTC)
+_HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
+_POLL_DELAY = 0.05  # seconds between two looks at the queue; 0.4 % of a core
+_READ_LIMIT = 2000  # jobs running elsewhere stay in the queue and must not hide fresh ones
+
+Job = Callable[[Lease], Awaitable[None]]
+
+
+class Role(StrEnum):
+    """A queue per kind of work, so that slow pages do not hold up polls."""
+
+    POLL = "poll"
+    PAGE = "page"
+
+
+def _queue_name(role: Role) -> str:
+    return f"{PREFIX}queue:{role}"
+
+
+def _dumps(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode()
+
+
+def connect(store: Store) -> ArqRedis:
+    """arq's client over the store's own connections."""
+    return ArqRedis(store.redis.connection_pool, job_serializer=_dumps, job_deserializer=json.loads)
+
+
+async def hint(arq: ArqRedis, role: Role, lease: Lease) -> None:
+    """Tell the workers that a lease waits to be worked on."""
+    with store_errors():
+        await arq.enqueue_job(
+            role,
+            lease.name,
+            lease.token,
+            _job_id=f"{lease.token}:{role}",
+            _queue_name=_queue_name(role),
+            _defer_until=_ALWAYS_DUE,
+            _expires=_HINT_SECONDS,
+        )
+
+
+async def waiting(arq: ArqRedis, role: Role) -> int:
+    """Hints in the queue, those being worked on included."""
+    with store_errors():
+        return int(await arq.zcard(_queue_name(role)))
+
+
+def _function(run: Any, role: Role, timeout: float) -> Function:
+    return func(run, name=str(role), timeout=timeout, keep_result=0, max_tries=2)
+
+
+class QueueWorker:
+    """Takes hints of one role from the queue and runs `job` for each."""
+
+    def __init__(self, store: Store, role: Role, job: Job, *, at_once: int, timeout: float) -> None:
+        async def run(_: dict[Any, Any], name: str, token: str) -> None:
+            await job(Lease(name, token))
+
+        self.role = role
+        self._arq = connect(store)
+        self._worker = Worker(
+            functions=[_function(run, role, timeout)],
+            queue_name=_queue_name(role),
+            redis_pool=self._arq,
+            handle_signals=False,
+            max_jobs=at_once,
+            poll_delay=_POLL_DELAY,
+            queue_read_limit=_READ_LIMIT,
+            health_check_interval=30,
+            job_serializer=_dumps,
+            job_deserializer=json.loads,
+            log_results=False,
+        )
+        logging.getLogger("arq.worker").setLevel(logging.WARNING)
+
+    @property
+    def running(self) -> int:
+        """Jobs under way."""
+        return len(self._worker.tasks)
+
+    async def run(self) -> None:
+        """Work until cancelled; raises StoreAway when the store goes away."""
+        try:
+            with store_errors():
+                await self._worker.async_run()
+        except StoreAway:
+            await self._abandon()
+            raise
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new hints, let what runs end within `seconds`, then cancel it."""
+        self._worker.allow_pick_jobs = False
+        running = set(self._worker.tasks.values())
+        if running:
+            await asyncio.wait(running, timeout=seconds)
+        await self._abandon()
+
+    async def _abandon(self) -> None:
+        """Cancel what still runs; its leases run out and it is done again."""
+        running = [task for task in self._worker.tasks.values() if not task.done()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*self._worker.tasks.values(), return_exceptions=True)
+        self._worker.tasks.clear()
