@@ -1,0 +1,84 @@
+"""Every metric: its name, kind, labels and meaning. Workers count under these names, /metrics
+writes them out, docs/metrics.md lists them and a test compares the two."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+# Upper bounds of histograms, in seconds.
+FETCH_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+LAG_BUCKETS = (0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
+
+
+class Metric(NamedTuple):
+    """One metric."""
+
+    kind: Kind
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS: dict[str, Metric] = {
+    # Counted by the workers, kept in the store.
+    "millrace_polls_total": Metric("counter", "Polls of sources, by outcome.", ("outcome",)),
+    "millrace_source_polls_total": Metric(
+        "counter", "Polls of one source, by outcome.", ("source", "outcome")
+    ),
+    "millrace_pages_total": Metric("counter", "Article pages read, by outcome.", ("outcome",)),
+    "millrace_fetch_seconds": Metric(
+        "histogram", "Time of one fetch, until its last byte.", ("kind",)
+    ),
+    "millrace_fetched_bytes_total": Metric(
+        "counter", "Bytes taken from sources, decoded.", ("kind",)
+    ),
+    "millrace_refused_addresses_total": Metric(
+        "counter", "Connections that the address guard refused."
+    ),
+    "millrace_parse_seconds": Metric("histogram", "Time to parse one feed document."),
+    "millrace_extract_seconds": Metric("histogram", "Time to extract and clean one entry."),
+    "millrace_dedupe_seconds": Metric("histogram", "Time to find the story of one entry."),
+    "millrace_commit_seconds": Metric("histogram", "Time to commit one poll's result."),
+    "millrace_entries_total": Metric(
+        "counter", "Entries taken in, by what became of them.", ("decision",)
+    ),
+    "millrace_source_entries_total": Metric(
+        "counter", "Entries of one source, by what became of them.", ("source", "decision")
+    ),
+    "millrace_lag_seconds": Metric(
+        "histogram", "From an entry's published time until it is in the river."
+    ),
+    "millrace_killed_total": Metric(
+        "counter", "Documents whose work was stopped at its time or memory limit.", ("step",)
+    ),
+    "millrace_faults_total": Metric(
+        "counter", "Entries or documents that could not be used, by reason.", ("reason",)
+    ),
+    "millrace_pushes_total": Metric("counter", "WebSub pushes taken in, by outcome.", ("outcome",)),
+    "millrace_webhooks_total": Metric("counter", "Webhook deliveries, by outcome.", ("outcome",)),
+    "millrace_hub_deliveries_total": Metric(
+        "counter", "Deliveries of our own WebSub hub, by outcome.", ("outcome",)
+    ),
+    "millrace_metrics_dropped_total": Metric(
+        "counter", "Counts that came under too many labels and were added up here."
+    ),
+    # Known to the service.
+    "millrace_store_up": Metric("gauge", "1 while the store answers."),
+    "millrace_store_memory_bytes": Metric("gauge", "Memory the store uses."),
+    "millrace_store_memory_limit_bytes": Metric("gauge", "Memory limit of the store; 0: none."),
+    "millrace_workers": Metric("gauge", "Workers that are alive."),
+    "millrace_queue_age_seconds": Metric(
+        "gauge", "How long the most overdue source or page has been waiting."
+    ),
+    "millrace_stories": Metric("gauge", "Stories in the river."),
+    "millrace_sources": Metric("gauge", "Sources of feeds.yaml.", ("state",)),
+    "millrace_source_up": Metric("gauge", "1 while the last poll succeeded.", ("source",)),
+    "millrace_source_last_success_seconds": Metric(
+        "gauge", "When a source last answered well, as a Unix time.", ("source",)
+    ),
+    "millrace_renders_total": Metric("counter", "Feed documents rendered by this process."),
+    "millrace_stream_readers": Metric("gauge", "Open connections to /stream."),
+    "millrace_config_fault": Metric("gauge", "1 while the last edit of feeds.yaml is refused."),
+}
