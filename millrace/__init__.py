@@ -1,3 +1,5 @@
 """The command line: chooses the concrete parts and wires them. Nothing imports it."""
 
-__version__ = "0.1.0"
+from core.settings import VERSION as __version__
+
+__all__ = ["__version__"]

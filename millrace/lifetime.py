@@ -1,0 +1,38 @@
+"""When a process has to end: on SIGTERM, on Ctrl-C, or when whoever started it is gone.
+
+A child holds the reading end of its supervisor's pipe. The pipe never carries anything; it ends
+when the supervisor does, even after `kill -9`, on any system.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+
+LIFELINE = "MILLRACE_LIFELINE"  # file descriptor of the pipe's reading end
+_LAST_RESORT = 12.0  # seconds from the supervisor's end to ours, whatever hangs
+
+
+def stop_event() -> asyncio.Event:
+    """Set by SIGTERM, SIGINT, SIGHUP and by the supervisor's end. Call once, inside the loop."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    descriptor = os.environ.get(LIFELINE)
+    if descriptor is not None:
+        threading.Thread(target=_watch, args=(int(descriptor),), daemon=True).start()
+    return stop
+
+
+def _watch(descriptor: int) -> None:
+    try:
+        os.read(descriptor, 1)
+    except OSError:
+        return  # not our pipe: the variable came from somewhere else
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(_LAST_RESORT)  # a deadline, on a thread that does not keep the process alive
+    os._exit(1)

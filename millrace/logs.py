@@ -1,0 +1,111 @@
+"""Logs: one event a line, as text for people or JSON for machines, without secrets.
+
+Titles and addresses of strangers end up here, so control characters are escaped: nobody outside
+writes a line of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import MutableMapping
+from types import TracebackType
+from typing import Any, Literal, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from core.redact import for_logs
+
+Format = Literal["text", "json"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_SECRET_NAMES = re.compile(r"token|secret|password|auth", re.IGNORECASE)
+_FRAMES_SHOWN = 3
+
+
+def configure(form: Format, *, stream: TextIO | None = None) -> None:
+    """Send all logs, ours and the libraries', to `stream` (standard error)."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _exception_in_one_line,
+        _clean,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    output = logging.StreamHandler(stream or sys.stderr)
+    output.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _writer(form)],
+        )
+    )
+    logging.basicConfig(handlers=[output], level=logging.INFO, force=True)
+    # One line per request belongs to a proxy in front; a feed that is polled often drowns the rest.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    logging.getLogger("watchfiles").setLevel(logging.WARNING)
+
+
+def _writer(form: Format) -> Processor:
+    if form == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+    return _as_text
+
+
+def _as_text(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    """`2026-11-20T20:31:02Z warning store.away  reason=no answer`."""
+    when = str(event.pop("timestamp", ""))[:19] + "Z"
+    level = str(event.pop("level", "info"))
+    name = str(event.pop("event", ""))
+    rest = "  ".join(f"{key}={value}" for key, value in event.items())
+    return f"{when} {level:<7} {name}  {rest}".rstrip()
+
+
+def _clean(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """No credentials, no control characters, nothing endless."""
+    for key, value in event.items():
+        if key.startswith("_"):
+            continue  # structlog's own, removed before writing
+        event[key] = _safe(key, value)
+    return event
+
+
+def _safe(key: str, value: Any) -> Any:
+    if isinstance(value, (int, float, bool)) or value is None:
+        return value
+    if _SECRET_NAMES.fullmatch(key):
+        return "***"
+    text = for_logs(str(value))
+    text = _CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
+    return text if len(text) <= 2000 else text[:2000] + "…"
+
+
+def _exception_in_one_line(
+    _: Any, __: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """What was raised and the innermost places, instead of a traceback of many lines."""
+    info = event.pop("exc_info", None)
+    if info is True:
+        info = sys.exc_info()
+    error = info[1] if isinstance(info, tuple) else info
+    if isinstance(error, BaseException):
+        event["exception"] = f"{type(error).__name__}: {error} ({_places(error.__traceback__)})"
+    return event
+
+
+def _places(trace: TracebackType | None) -> str:
+    frames = traceback.extract_tb(trace)[-_FRAMES_SHOWN:]
+    return " > ".join(f"{_short(f.filename)}:{f.lineno} {f.name}" for f in frames)
+
+
+def _short(path: str) -> str:
+    return "/".join(path.split("/")[-2:])

@@ -1,0 +1,35 @@
+"""`millrace work`: one worker, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from millrace.lifetime import stop_event
+from millrace.watch import LiveSettings, follow
+from workers.worker import run_worker
+
+LAST_GOOD = "MILLRACE_LAST_GOOD"  # set by a supervisor: settings to start with in case of need
+
+
+def live_settings(config: str) -> LiveSettings:
+    """The settings of a child process; raises ConfigError when it has none to start with."""
+    kept = os.environ.get(LAST_GOOD)
+    return LiveSettings(config, last_good=Path(kept) if kept else None)
+
+
+def work_alone(*, config: str, redis: str) -> None:
+    """Work until SIGTERM; raises ConfigError when feeds.yaml cannot be used."""
+    live = live_settings(config)
+    asyncio.run(_work(live, redis))
+
+
+async def _work(live: LiveSettings, redis: str) -> None:
+    stop = stop_event()
+    following = asyncio.create_task(follow(live))
+    try:
+        await run_worker(redis_url=redis, settings=live, stop=stop)
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
