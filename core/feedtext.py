@@ -1,0 +1,109 @@
+"""Bytes of a feed to one clean text that an XML parser can read.
+
+Decoded once, freed of what XML forbids, cut to the entries that are wanted. Nothing is parsed
+here: only what would stop or slow the parser is mended.
+"""
+
+from __future__ import annotations
+
+import re
+from html.entities import html5
+from typing import NamedTuple
+from xml.sax.saxutils import escape
+
+from core.charset import decode
+
+ENTRIES_KEPT = 2000
+
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+_FORBIDDEN_REFERENCE = re.compile(
+    r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF]));"
+)
+_NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,31});")
+_PROLOG = re.compile(r"\s*<\?xml\b[^>]{0,500}\?>")
+_ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,100})")
+_LATE_START = re.compile(r"<\?xml\b|<(?:rss|feed|rdf:RDF)[\s>]", re.IGNORECASE)
+_ENTRY = re.compile(r"<(/?)(?:[A-Za-z]\w{0,20}:)?(?:item|entry)(?:\s[^>]{0,2000})?>", re.IGNORECASE)
+_END = re.compile(r"</\s*(?:\w{1,20}:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
+_YEAR = re.compile(
+    r"(?:pubDate|date|published|updated|issued)>[^<]{0,24}?((?:19|20)\d\d)[^<]{0,30}<"
+)
+
+
+class FeedText(NamedTuple):
+    """A document that is ready to be parsed."""
+
+    text: str  # without prolog
+    root: str  # name of its first element in lower case; empty where there is none
+    complete: bool  # its last tag is there
+    cut: bool  # entries beyond the limit were left out
+
+
+def feed_text(data: bytes, *, content_type: str | None, entries: int = ENTRIES_KEPT) -> FeedText:
+    """The text of a feed document, with the name of its first element."""
+    text = _FORBIDDEN.sub("", decode(data, content_type=content_type).text)
+    text = _from_the_start(text)
+    if "&" in text:
+        text = _FORBIDDEN_REFERENCE.sub("", text)
+        if "<!ENTITY" not in text:
+            text = _NAMED.sub(_character, text)
+    complete = _END.search(text, max(0, len(text) - 4096)) is not None
+    kept = _within(text, entries)
+    return FeedText(kept, root_name(kept), complete, cut=kept is not text)
+
+
+def root_name(text: str) -> str:
+    """Name of the first element without its prefix, in lower case; comments are passed over."""
+    at = 0
+    while (start := text.find("<", at)) >= 0:
+        if text.startswith("<!--", start):
+            at = text.find("-->", start)
+            if at < 0:
+                return ""
+            continue
+        found = _ROOT.match(text, start)
+        if found is not None:
+            return found[1].rpartition(":")[2].lower()
+        at = start + 1
+    return ""
+
+
+def _from_the_start(text: str) -> str:
+    """Without the prolog and whatever a broken generator printed before it."""
+    prolog = _PROLOG.match(text)
+    if prolog is not None:
+        return text[prolog.end() :].lstrip()
+    text = text.lstrip()
+    if root_name(text) in ("rss", "feed", "rdf", "html"):
+        return text
+    late = _LATE_START.search(text, 0, 8192)
+    if late is None or late.start() == 0:
+        return text
+    return _PROLOG.sub("", text[late.start() :], count=1).lstrip()
+
+
+def _character(match: re.Match[str]) -> str:
+    """The character behind a name that HTML knows and XML does not."""
+    char = html5.get(match[1] + ";")
+    return match[0] if char is None else escape(char)
+
+
+def _within(text: str, entries: int) -> str:
+    """The text with its newest entries only, if it holds more than it may."""
+    starts, ends = [], []
+    for tag in _ENTRY.finditer(text):
+        if tag[1]:
+            ends.append(tag.end())
+        else:
+            starts.append(tag.start())
+    if len(starts) <= entries or len(ends) < len(starts):
+        return text if len(starts) <= entries else text[: starts[entries]]
+    if _years(text, starts[0]) < _years(text, starts[-1]):
+        return text[: starts[0]] + text[starts[-entries] :]
+    return text[: starts[entries]] + text[ends[-1] :]
+
+
+def _years(text: str, start: int) -> str:
+    """The year of the entry that starts here; the order of a long feed shows in its years."""
+    found = _YEAR.search(text, start, start + 20_000)
+    return found[1] if found else ""
