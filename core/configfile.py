@@ -106,8 +106,11 @@ def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
 
 
 def _without_empty_groups(value: dict[str, Plain]) -> dict[str, Plain]:
-    """`fetch:` with nothing (or only comments) under it means that nothing is set there."""
-    return {name: each for name, each in value.items() if each is not None}
+    """`fetch:` with nothing (or only comments) under it means that nothing is set there.
+
+    Not so `sources:`, which may be a file that is being written.
+    """
+    return {name: each for name, each in value.items() if each is not None or name == "sources"}
 
 
 def _path(location: Path, value: Plain) -> Path:

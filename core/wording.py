@@ -27,6 +27,8 @@ def in_words(error: ErrorDetails) -> str:
     kind = error["type"]
     given = _Secret() if _is_secret(error["loc"]) else error["input"]
     context: dict[str, Any] = error.get("ctx", {})
+    if error["loc"] == ("sources",) and given is None:
+        return "is empty; add a source, or write `sources: []`"
     if kind == "missing":
         return "is required and missing"
     if kind == "extra_forbidden":

@@ -16,6 +16,27 @@ LIFELINE = "MILLRACE_LIFELINE"  # file descriptor of the pipe's reading end
 _LAST_RESORT = 12.0  # seconds from the supervisor's end to ours, whatever hangs
 
 
+class Lifeline:
+    """A pipe that ends when this process ends, however it ends."""
+
+    def __init__(self) -> None:
+        self.reader, self._writer = os.pipe()
+
+    async def reaper(self, pid: int) -> asyncio.subprocess.Process:
+        """A shell that waits for our end and then ends a program that cannot watch for it."""
+        return await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", 'read -r _; kill -TERM "$0"', str(pid)),
+            stdin=self.reader,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def close(self) -> None:
+        """Let everyone go."""
+        os.close(self._writer)
+        os.close(self.reader)
+
+
 def stop_event() -> asyncio.Event:
     """Set by SIGTERM, SIGINT, SIGHUP and by the supervisor's end. Call once, inside the loop."""
     stop = asyncio.Event()

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from core.errors import StoreError
+from millrace.lifetime import Lifeline
 from store.embedded import server_command, socket_path, socket_url
 from store.private import await_answer, end_orphan
 
@@ -41,6 +42,8 @@ async def _serving(data: Path, *, persistent: bool) -> AsyncIterator[str]:
         stdout=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for us; the store ends after the last write
     )
+    lifeline = Lifeline()
+    reaper = await lifeline.reaper(server.pid)
     try:
         await _answering(server, data)
         yield socket_url(data)
@@ -52,6 +55,9 @@ async def _serving(data: Path, *, persistent: bool) -> AsyncIterator[str]:
         except TimeoutError:
             server.kill()
             await server.wait()
+        reaper.kill()
+        await reaper.wait()
+        lifeline.close()
         socket_path(data).unlink(missing_ok=True)
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from core.errors import MillraceError
-from millrace.lifetime import LIFELINE
+from millrace.lifetime import LIFELINE, Lifeline
 
 log = structlog.get_logger()
 
@@ -43,18 +43,6 @@ class Program:
     descriptors: tuple[int, ...] = ()  # that it inherits
     ready: Callable[[], Awaitable[None]] = _at_once  # returns once it can be used
     watches_lifeline: bool = True  # False: a program that is not ours; a reaper watches for it
-
-
-class Lifeline:
-    """A pipe that ends when this process ends, however it ends."""
-
-    def __init__(self) -> None:
-        self.reader, self._writer = os.pipe()
-
-    def close(self) -> None:
-        """Let everyone go."""
-        os.close(self._writer)
-        os.close(self.reader)
 
 
 class Keeper:
@@ -92,6 +80,7 @@ class Keeper:
             except TimeoutError:
                 log.warning("child.killed", child=self.program.name, grace=self.program.grace)
                 _kill_group(process.pid)
+                await process.wait()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -123,20 +112,11 @@ class Keeper:
         pid = self._process.pid
         log.info("child.started", child=self.program.name, pid=pid)
         if not self.program.watches_lifeline:
-            await self._employ_reaper(pid)
+            self._reaper = await self._lifeline.reaper(pid)
         code = await self._process.wait()
         _kill_group(pid)
         await self._dismiss_reaper()
         return code
-
-    async def _employ_reaper(self, pid: int) -> None:
-        """A shell that waits for the end of our pipe and then ends the program for us."""
-        self._reaper = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", 'read -r _; kill -TERM "$0"', str(pid)),
-            stdin=self._lifeline.reader,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-        )
 
     async def _dismiss_reaper(self) -> None:
         reaper, self._reaper = self._reaper, None

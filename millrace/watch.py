@@ -22,7 +22,7 @@ from millrace.config import Snapshot, read_snapshot, saved_snapshot
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
-SETTLE_SECONDS = 0.3  # between the two looks that must agree
+SETTLE_SECONDS = 0.5  # between the two looks that must agree
 
 
 class LiveSettings:

@@ -153,6 +153,10 @@ webhooks: []
             "sources:\n  - url: ${ADDRESS}\n",
             "feeds.yaml:2: sources[0].url: environment variable ADDRESS is not set",
         ),
+        (
+            "sources:\n",
+            "feeds.yaml:1: sources: is empty; add a source, or write `sources: []`",
+        ),
         ("", "feeds.yaml:1: the file is empty; see docs/feeds-yaml.md"),
         (
             b"feed:\n  title: \xff\n",
