@@ -1,0 +1,41 @@
+"""Under which address the reader sees this service: feeds need absolute links."""
+
+from __future__ import annotations
+
+import re
+
+from aiohttp import web
+
+from core.settings import Settings
+
+_HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
+
+
+def public_base(request: web.Request, settings: Settings) -> str:
+    """The service's address with a slash at its end: `feed.link`, else what the request says.
+
+    Forwarded headers are believed for links only, and only where they are well-formed.
+    """
+    if settings.feed.link:
+        return settings.feed.link.rstrip("/") + "/"
+    headers = request.headers
+    host = _first(headers.get("X-Forwarded-Host")) or headers.get("Host", "")
+    if not _HOST.fullmatch(host):
+        host = "localhost"
+    scheme = _first(headers.get("X-Forwarded-Proto"))
+    if scheme not in ("http", "https"):
+        scheme = request.scheme
+    prefix = _first(headers.get("X-Forwarded-Prefix"))
+    if not _PREFIX.fullmatch(prefix):
+        prefix = ""
+    return f"{scheme}://{host}{prefix.rstrip('/')}/"
+
+
+def way_up(path: str) -> str:
+    """The relative way from the page at `path` to the service's root: `./`, `../`, `../../`."""
+    return "../" * (path.count("/") - 1) or "./"
+
+
+def _first(header: str | None) -> str:
+    return (header or "").split(",")[0].strip()

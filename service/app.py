@@ -1,0 +1,119 @@
+"""The application: which path is answered by what, and how it starts and drains."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+
+from aiohttp import web
+
+from core.settings import Settings
+from service import feeds, front, health, metrics, pages, sources, storypages, stream
+from service.context import CONTEXT, Context
+from service.replies import text_reply
+from service.river import River
+from store.connection import Store
+
+DRAIN = 0.5  # seconds between "not ready" and the closed door, for the proxy to notice
+FINISH = 5.0  # seconds that requests under way may take after that
+
+
+def make_app(
+    store: Store,
+    settings: Callable[[], Settings],
+    *,
+    config_fault: Callable[[], str | None] = lambda: None,
+) -> web.Application:
+    """The service over `store`. Both callables are asked at each use: settings may change."""
+    app = web.Application()
+    context = Context(store, settings, config_fault, River(store, settings))
+    app[CONTEXT] = context
+    app[feeds.FEEDS] = feeds.Feeds(context)
+    app[health.CHECK] = health.Check(context)
+    app.cleanup_ctx.append(_following)
+    app.on_shutdown.append(_drain)
+    _route(app)
+    return app
+
+
+async def run_service(
+    store: Store,
+    settings: Callable[[], Settings],
+    *,
+    stop: asyncio.Event,
+    host: str = "127.0.0.1",
+    port: int = 8080,
+    listener: socket.socket | None = None,
+    config_fault: Callable[[], str | None] = lambda: None,
+    started: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until `stop` is set; then readiness goes first, and requests under way are ended.
+
+    `listener` is a socket that already listens, in place of `host` and `port`.
+    """
+    app = make_app(store, settings, config_fault=config_fault)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH)
+    await runner.setup()
+    try:
+        site: web.BaseSite = web.TCPSite(runner, host, port, backlog=1024)
+        if listener is not None:
+            site = web.SockSite(runner, listener, backlog=1024)
+        await site.start()
+        if started is not None:
+            started(_url(runner))
+        await stop.wait()
+        app[CONTEXT].draining = True
+        await asyncio.sleep(DRAIN)
+    finally:
+        await runner.cleanup()
+
+
+def _url(runner: web.AppRunner) -> str:
+    host, port = runner.addresses[0][:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _route(app: web.Application) -> None:
+    for place in ("", "/tags/{tag}", "/sources/{source}"):
+        for name in ("xml", "atom", "json"):
+            app.router.add_get(f"{place}/feed.{name}", feeds.feed)
+    app.add_routes(
+        [
+            web.get("/", front.front),
+            web.get("/cards/{id}", front.card),
+            web.get("/about", front.about),
+            web.get("/stories/{id}", storypages.story),
+            web.get("/explain", storypages.explain),
+            web.get("/sources", sources.sources),
+            web.get("/sources.opml", sources.opml),
+            web.get("/stream", stream.stream),
+            web.get("/health", health.health),
+            web.get("/health/live", health.live),
+            web.get("/health/ready", health.ready),
+            web.get("/metrics", metrics.metrics),
+            web.get("/feed.xsl", pages.static),
+            web.get("/static/{name}", pages.static),
+            web.get("/{rest:.*}", _nothing_here),
+        ]
+    )
+
+
+async def _nothing_here(request: web.Request) -> web.Response:
+    return text_reply("nothing here; the feed is at /feed.xml\n", status=404)
+
+
+async def _following(app: web.Application) -> AsyncIterator[None]:
+    task = asyncio.create_task(app[CONTEXT].river.follow())
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def _drain(app: web.Application) -> None:
+    """End the streams: their readers resume with the next process."""
+    context = app[CONTEXT]
+    context.draining = True
+    context.river.log.ring()

@@ -1,0 +1,68 @@
+"""What changed lately, in order, so that a reader of /stream can resume where it broke off.
+
+Readers hold a position, not a queue: a slow one costs no memory and is told when it fell behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from bisect import bisect_right
+from collections.abc import Iterable
+
+from store.keys import CHANGES_KEPT
+from store.stories import Change
+
+_POSITION = re.compile(r"\d{1,20}(-\d{1,20})?")
+Position = tuple[int, int]
+
+
+class ChangeLog:
+    """The newest changes and a bell that rings when one is added."""
+
+    def __init__(self, keep: int = CHANGES_KEPT) -> None:
+        self._changes: list[Change] = []
+        self._positions: list[Position] = []
+        self._keep = keep
+        self._trimmed = False
+        self._bell = asyncio.Event()
+
+    @property
+    def end(self) -> str:
+        """Position of the newest change."""
+        return self._changes[-1].id if self._changes else "0"
+
+    def extend(self, changes: Iterable[Change]) -> None:
+        """Add changes and wake who waits."""
+        for change in changes:
+            self._changes.append(change)
+            self._positions.append(position(change.id))
+        surplus = len(self._changes) - self._keep
+        if surplus > 0:
+            del self._changes[:surplus], self._positions[:surplus]
+            self._trimmed = True
+        self.ring()
+
+    def after(self, where: Position, *, count: int = 100) -> list[Change] | None:
+        """Up to `count` changes after `where`; None if some of them are no longer known."""
+        if self._trimmed and where < self._positions[0]:
+            return None
+        start = bisect_right(self._positions, where)
+        return self._changes[start : start + count]
+
+    async def wait(self) -> None:
+        """Return when something was added, or the bell rang."""
+        await self._bell.wait()
+
+    def ring(self) -> None:
+        """Wake everyone who waits now."""
+        self._bell.set()
+        self._bell = asyncio.Event()
+
+
+def position(text: str) -> Position:
+    """A place in the log, from its written form; raises ValueError."""
+    if not _POSITION.fullmatch(text):
+        raise ValueError(f"no position in the stream: {text[:40]!r}")
+    milliseconds, _, sequence = text.partition("-")
+    return int(milliseconds), int(sequence or 0)

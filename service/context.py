@@ -1,0 +1,29 @@
+"""What the handlers of one running service share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from core.settings import Settings
+from service.river import River
+from store.connection import Store
+
+
+@dataclass
+class Context:
+    """Made once by `make_app`; settings are asked for anew at each use, for they change."""
+
+    store: Store
+    settings: Callable[[], Settings]
+    config_fault: Callable[[], str | None]
+    river: River
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    draining: bool = False
+    stream_readers: int = 0
+
+
+CONTEXT = web.AppKey("context", Context)

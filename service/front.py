@@ -1,0 +1,61 @@
+"""/ and /cards/ID: the river as a page, and one story of it for the live update; /about."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.access import refusal
+from service.context import CONTEXT
+from service.formats import item_of, style_of
+from service.pages import page_reply
+from service.query import BadQuery, FeedQuery, parse_query
+from service.replies import text_reply
+from service.selection import known_tags, select
+from service.sources import source_rows
+
+CARDS = 50  # stories on one page
+
+
+async def front(request: web.Request) -> web.Response:
+    """GET /."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    try:
+        query = parse_query(request.query)
+    except BadQuery as error:
+        return text_reply(str(error) + "\n", status=400)
+    settings, stories = context.settings(), context.river.newest()
+    size = min(query.limit or CARDS, CARDS)
+    start = (query.page - 1) * size
+    found = select(stories, query, settings, most=start + size + 1)
+    style = style_of(settings)
+    return await page_reply(
+        request,
+        "river.html",
+        items=[item_of(kept, style) for kept in found[start : start + size]],
+        more=len(found) > start + size,
+        query=query,
+        narrowed=query != FeedQuery(limit=query.limit, page=query.page),
+        tags=sorted(known_tags(settings, ())),
+        # A page is never blank: before the first story it shows who is being asked.
+        sources=await source_rows(context) if not stories else [],
+    )
+
+
+async def card(request: web.Request) -> web.Response:
+    """GET /cards/ID: one story as it stands on the front page."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    kept = context.river.find(request.match_info["id"])
+    if kept is None:
+        return text_reply("no such story\n", status=404)
+    item = item_of(kept, style_of(context.settings()))
+    return await page_reply(request, "card.html", item=item)
+
+
+async def about(request: web.Request) -> web.Response:
+    """GET /about, for publishers who saw the User-Agent."""
+    settings = request.app[CONTEXT].settings()
+    return await page_reply(request, "about.html", fetch=settings.fetch)

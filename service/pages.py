@@ -1,0 +1,116 @@
+"""Pages for people: server-rendered, complete without JavaScript, every link relative so that any
+sub-path will do."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from service.address import public_base, way_up
+from service.context import CONTEXT
+from service.documents import Document, choose_encoding
+from service.headers import PAGE_POLICY, secured
+
+STATIC = {
+    "style.css": "text/css; charset=utf-8",
+    "live.js": "text/javascript; charset=utf-8",
+    "feed.xsl": "text/xsl; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+}
+
+
+async def page_reply(
+    request: web.Request, template: str, *, status: int = 200, **values: Any
+) -> web.Response:
+    """A page from a template, with a tag so that going back costs nothing."""
+    context = request.app[CONTEXT]
+    settings = context.settings()
+    html = await asyncio.to_thread(
+        render_page,
+        template,
+        root=way_up(request.rel_url.raw_path),
+        base=public_base(request, settings),
+        feed=settings.feed,
+        stale=context.river.away is not None,
+        **values,
+    )
+    headers = {
+        "Content-Type": "text/html; charset=utf-8",
+        "Content-Security-Policy": PAGE_POLICY,
+        "Cache-Control": "no-cache",
+        "Vary": "Accept, Accept-Encoding",
+    }
+    document = Document(html.encode("utf-8", "replace"), secured(headers), datetime.now(UTC))
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    ready = document.encoded("gzip" if encoding != "identity" else encoding)
+    if status == 200 and document.known_to(request.headers.get("If-None-Match"), None):
+        return web.Response(status=304, headers=ready.not_modified)
+    return web.Response(body=ready.body, headers=ready.headers, status=status)
+
+
+def render_page(template: str, **values: Any) -> str:
+    """The text of a page."""
+    return _environment().get_template(template).render(**values)
+
+
+async def static(request: web.Request) -> web.Response:
+    """GET /static/NAME and /feed.xsl: one of a fixed list, never a path."""
+    name = request.match_info.get("name", "feed.xsl")
+    if name not in STATIC:
+        raise web.HTTPNotFound(text="no such file\n")
+    document = _static(name)
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    ready = document.encoded(encoding)
+    if document.known_to(request.headers.get("If-None-Match"), None):
+        return web.Response(status=304, headers=ready.not_modified)
+    return web.Response(body=ready.body, headers=ready.headers)
+
+
+@cache
+def _static(name: str) -> Document:
+    headers = {
+        "Content-Type": STATIC[name],
+        "Cache-Control": "public, max-age=3600",
+        "Vary": "Accept-Encoding",
+    }
+    if name == "feed.xsl":
+        # What the stylesheet makes of a feed is a page of its own.
+        headers["Content-Security-Policy"] = PAGE_POLICY
+    body = resources.files("service").joinpath("static", name).read_bytes()
+    return Document(body, secured(headers), datetime.now(UTC))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("service"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["moment"] = _moment
+    environment.filters["iso"] = _iso
+    environment.filters["segment"] = lambda text: quote(text, safe=":")
+    environment.filters["query"] = lambda text: quote(text, safe="")
+    return environment
+
+
+def _iso(moment: datetime | str) -> str:
+    return moment if isinstance(moment, str) else moment.isoformat(timespec="seconds")
+
+
+def _moment(moment: datetime | str | None) -> str:
+    """A time for people, in UTC; the page's script turns it into the reader's own."""
+    if moment is None:
+        return "never"
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,186 @@
+"""The kept window in memory: follows the store's changes and outlives the store's absence.
+
+Stories stay compressed, as the store keeps them: 2.5 kB each instead of 30, so that a window of
+100,000 fits. What selection needs (place, sources, tags) lies beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from pydantic import ValidationError
+
+from core.errors import StoreError
+from core.models import Story
+from core.settings import Settings
+from service.changelog import ChangeLog
+from store.connection import Store
+from store.packing import unpack
+from store.stories import Change, changes_after, load_packed, river_ids, story_versions
+
+RETRY = 0.5  # seconds between two attempts to reach the store again
+WAIT = 5.0  # seconds that one read waits for a change
+RECONCILE = 300.0  # seconds between two comparisons with the whole river
+CHUNK = 200  # stories read at once; unpacking them takes about 20 ms
+
+log = structlog.get_logger()
+
+Rank = tuple[float, int, str]  # newest first, then feed order, then id
+
+
+@dataclass(frozen=True, slots=True, eq=False)  # one object per version: rendered by identity
+class Kept:
+    """One story of the window, with what selecting it needs."""
+
+    id: str
+    seen: datetime
+    rank: Rank
+    version: int
+    updated: datetime
+    sources: frozenset[str]
+    tags: frozenset[tuple[str, str]]  # (tag, the source that had it when the entry came)
+    packed: bytes
+    generation: int  # of the river when this version came in
+
+    @property
+    def story(self) -> Story:
+        """The whole story, unpacked anew."""
+        return unpack(Story, self.packed)
+
+
+class River:
+    """All kept stories in feed order. `generation` grows with every change to them."""
+
+    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
+        self.generation = 0
+        self.loaded: datetime | None = None  # when the first load ended
+        self.away: str | None = None  # why the store does not answer
+        self.away_since: datetime | None = None
+        self.log = ChangeLog()
+        self._store = store
+        self._settings = settings
+        self._stories: dict[str, Kept] = {}
+        self._ranks: list[Rank] = []
+        self._snapshot: tuple[int, tuple[Kept, ...]] = (-1, ())
+
+    def newest(self) -> tuple[Kept, ...]:
+        """All kept stories, the newest first."""
+        if self._snapshot[0] != self.generation:
+            ordered = tuple(self._stories[rank[2]] for rank in self._ranks)
+            self._snapshot = (self.generation, ordered)
+        return self._snapshot[1]
+
+    def find(self, story_id: str) -> Kept | None:
+        """One kept story."""
+        return self._stories.get(story_id)
+
+    async def follow(self) -> None:
+        """Keep the window equal to the store's until cancelled."""
+        while True:
+            try:
+                await self._catch_up()
+                self.away = self.away_since = None
+                self.log.ring()
+                while True:
+                    await self._keep_up()
+                    await self._reconcile()
+            except StoreError as error:
+                if self.away is None:
+                    self.away_since = datetime.now(UTC)
+                    log.warning("store away", reason=str(error))
+                self.away = str(error)
+                self.log.ring()
+                await asyncio.sleep(RETRY)
+
+    async def _catch_up(self) -> None:
+        """Read the log first and the window after it: what changes meanwhile comes again."""
+        while changes := await changes_after(self._store, self.log.end, wait=0):
+            self.log.extend(changes)
+        await self._reconcile(versions=True)
+        if self.loaded is None:
+            self.loaded = datetime.now(UTC)
+            self.generation += 1
+
+    async def _keep_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RECONCILE
+        while loop.time() < until:
+            changes = await changes_after(self._store, self.log.end, wait=WAIT)
+            if changes:
+                await self._apply(changes)
+
+    async def _apply(self, changes: list[Change]) -> None:
+        last = {change.story: change.kind for change in changes}
+        await self._load([story for story, kind in last.items() if kind != "removed"])
+        self._forget(story for story, kind in last.items() if kind == "removed")
+        self._cut()
+        self.log.extend(changes)
+
+    async def _reconcile(self, *, versions: bool = False) -> None:
+        """Compare with the river itself: the stream of changes is trimmed and may have a gap."""
+        ids = await river_ids(self._store, self._settings().retention.entries)
+        self._forget(set(self._stories).difference(ids))
+        unknown = [story for story in ids if story not in self._stories]
+        await self._load(await self._stale(ids) if versions else unknown)
+
+    async def _stale(self, ids: list[str]) -> list[str]:
+        """Those of `ids` that are unknown or known in another version."""
+        found = await story_versions(self._store, ids)
+        return [
+            story
+            for story, version in zip(ids, found, strict=True)
+            if story not in self._stories or self._stories[story].version != version
+        ]
+
+    async def _load(self, ids: list[str]) -> None:
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            for story_id, packed in zip(chunk, await load_packed(self._store, chunk), strict=True):
+                if packed is None:
+                    self._forget([story_id])
+                else:
+                    self._keep(story_id, packed)
+
+    def _keep(self, story_id: str, packed: bytes) -> None:
+        before = self._stories.get(story_id)
+        if before is not None and before.packed == packed:
+            return
+        try:
+            kept = _kept(unpack(Story, packed), packed, self.generation + 1)
+        except ValidationError as error:
+            log.error("story cannot be read", story=story_id, fault=str(error))
+            return
+        self._forget([story_id])
+        self._stories[story_id] = kept
+        insort(self._ranks, kept.rank)
+        self.generation += 1
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        for story_id in ids:
+            kept = self._stories.pop(story_id, None)
+            if kept is not None:
+                del self._ranks[bisect_left(self._ranks, kept.rank)]
+                self.generation += 1
+
+    def _cut(self) -> None:
+        beyond = self._ranks[self._settings().retention.entries :]
+        self._forget([rank[2] for rank in beyond])
+
+
+def _kept(story: Story, packed: bytes, generation: int) -> Kept:
+    return Kept(
+        id=story.id,
+        seen=story.first_seen,
+        rank=(-story.first_seen.timestamp(), story.order, story.id),
+        version=story.version,
+        updated=story.updated,
+        sources=frozenset(member.source for member in story.members),
+        tags=frozenset((tag, member.source) for member in story.members for tag in member.tags),
+        packed=packed,
+        generation=generation,
+    )

@@ -1,0 +1,77 @@
+"""/stories/ID and /explain: where a story came from, what was cut, why it was merged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from core.errors import StoreError
+from core.explain import explanation
+from core.ids import PREFIX
+from core.models import EntryRecord, Story
+from core.redact import without_credentials
+from service.access import refusal
+from service.context import CONTEXT, Context
+from service.formats import item_of, style_of
+from service.pages import page_reply
+from service.replies import json_reply, text_reply, wants_html
+from store.entries import entries_by_url, load_entry
+
+
+async def story(request: web.Request) -> web.Response:
+    """GET /stories/ID, as JSON or as a page."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    kept = context.river.find(request.match_info["id"])
+    if kept is None:
+        return text_reply("no such story, or no longer kept\n", status=404)
+    told = kept.story
+    if wants_html(request):
+        item = item_of(kept, style_of(context.settings()))
+        return await page_reply(request, "story.html", story=told, item=item)
+    return json_reply(story_fields(told))
+
+
+async def explain(request: web.Request) -> web.Response:
+    """GET /explain?url=U; an id will do as well."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    asked = request.query.get("url") or request.query.get("id") or ""
+    if not asked:
+        return json_reply({"error": "ask with ?url=ADDRESS or ?url=ID"}, status=400)
+    try:
+        records = await _records(context, asked)
+    except StoreError as error:
+        return json_reply({"error": without_credentials(str(error))}, status=503)
+    return json_reply(explanation(asked, records), status=200 if records else 404)
+
+
+async def _records(context: Context, asked: str) -> list[EntryRecord]:
+    if asked.startswith(PREFIX):
+        record = await load_entry(context.store, asked)
+        return [] if record is None else [record]
+    return await entries_by_url(context.store, asked)
+
+
+def story_fields(told: Story) -> dict[str, Any]:
+    """A story as JSON: its members with the reasons, its body, and what was cut from it."""
+    article = told.article
+    return {
+        "id": told.id,
+        "title": article.title,
+        "first_seen": told.first_seen,
+        "updated": told.updated,
+        "representative": told.representative,
+        "original_url": article.original_url,
+        "link": article.link,
+        "lead_image": article.lead_image,
+        "language": article.language,
+        "method": article.method.value,
+        "members": [member.model_dump(mode="json") for member in told.members],
+        "removed": [part.model_dump() for part in article.removed],
+        "html": article.html,
+        "text": article.text,
+    }
