@@ -5,6 +5,8 @@ MillraceError
 ├── FetchError             a source or page could not be fetched
 │   ├── ForbiddenAddress   the address guard refused the connection
 │   ├── TooLarge           more bytes than the limit, on the wire or decoded
+│   ├── Disallowed         robots.txt asks not to fetch this page
+│   ├── HostBusy           the host's turn is too far off; put the request off
 │   └── BadStatus          an answer that is neither 2xx nor 304
 ├── DocumentError          the document arrived but cannot be used
 │   └── NotAFeed           it is something else: a web page, garbage, nothing
@@ -39,6 +41,18 @@ class ForbiddenAddress(FetchError):
 
 class TooLarge(FetchError):
     """More bytes than the limit, on the wire or decoded."""
+
+
+class Disallowed(FetchError):
+    """robots.txt asks not to fetch this page."""
+
+
+class HostBusy(FetchError):
+    """The host's turn is too far off: ask again after `wait` seconds. No failure of the source."""
+
+    def __init__(self, message: str, *, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class BadStatus(FetchError):
