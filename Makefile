@@ -47,5 +47,8 @@ bench: .venv/.installed ## The benchmarks: tables on the screen, JSON beside the
 bench-smoke: .venv/.installed ## Each benchmark once, small
 	$(BIN)/python -m benchmarks --smoke
 
+docs: .venv/.installed ## Write the schema and the reference pages anew
+	$(BIN)/python -m millrace.reference
+
 clean: ## Remove what make made (not the data folder)
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -136,7 +136,7 @@ Size = Annotated[  # bytes
 Address = Annotated[
     str,
     AfterValidator(check_address),
-    WithJsonSchema({"type": "string", "pattern": "^[Hh][Tt][Tt][Pp][Ss]?://.+"}),
+    WithJsonSchema({"type": "string", "pattern": r"^([Hh][Tt][Tt][Pp][Ss]?://.+|.*\$\{.*)"}),
 ]
 Expression = Annotated[
     str,

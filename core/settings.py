@@ -122,6 +122,19 @@ class Source(SourceOptions):
         description="`user:password` for a source that asks for it; best from the environment, "
         "`${NAME}`. Never shown.",
     )
+    headers: dict[str, str] = Field(
+        {},
+        repr=False,
+        exclude=True,
+        description="Sent to this source's own host only; values best from the environment, "
+        "`${NAME}`. Never shown.",
+    )
+    proxy: Address | None = Field(
+        None,
+        repr=False,
+        exclude=True,
+        description="HTTP proxy this source is asked through. Never shown.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -173,10 +186,11 @@ class FetchSettings(Frozen):
     """How other people's servers are asked."""
 
     user_agent: str = Field(
-        f"Millrace/{VERSION} (+https://github.com/millrace/millrace)",
+        f"Millrace/{VERSION} (feed aggregator)",
         min_length=1,
         pattern=r"^[\x20-\x7e]+$",
-        description="Sent with every request; say who you are and where you can be reached.",
+        description="Sent with every request, with an address where you can be reached. "
+        "Unset, and `feed.link` set: names the page `/about` of this service.",
     )
     min_interval: Duration = Field(900.0, ge=1, description="Floor under every interval.")
     max_interval: Duration = Field(86400.0, ge=1, description="Longest adaptive interval.")
@@ -277,3 +291,16 @@ class Settings(Frozen):
     retention: RetentionSettings = Field(RetentionSettings(), description="How much is kept.")
     service: ServiceSettings = Field(ServiceSettings(), description="The HTTP service.")
     webhooks: tuple[Webhook, ...] = Field((), description="Who is told of new stories.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_who_we_are(cls, raw: Any) -> Any:
+        """A publisher who sees our requests should find out whose they are."""
+        if not isinstance(raw, dict):
+            return raw
+        feed, fetch = raw.get("feed"), raw.get("fetch", {})
+        link = feed.get("link") if isinstance(feed, dict) else None
+        if not isinstance(link, str) or not link.isascii() or not isinstance(fetch, dict):
+            return raw
+        agent = f"Millrace/{VERSION} (+{link.strip().rstrip('/')}/about)"
+        return {**raw, "fetch": {"user_agent": agent, **fetch}}

@@ -162,7 +162,9 @@ def once(
 
 @app.command()
 def check(
-    file: Annotated[str, typer.Argument(metavar="[F]", envvar="MILLRACE_CONFIG")] = DEFAULT_CONFIG,
+    file: Annotated[
+        str, typer.Argument(metavar="[F]", envvar="MILLRACE_CONFIG", help="The file.")
+    ] = DEFAULT_CONFIG,
 ) -> None:
     """Say what is wrong in feeds.yaml, one line a fault.
 

@@ -315,6 +315,14 @@ def test_bottomless_nesting_is_a_fault(text: str) -> None:
     assert "nested too deeply" in faults(text)[0]
 
 
+def test_requests_name_the_about_page_of_a_public_service() -> None:
+    public = load("feed: {link: 'https://news.example.org/river/'}\n")
+    own = load("feed: {link: 'https://a.example/'}\nfetch: {user_agent: Own/1}\n")
+
+    assert public.fetch.user_agent == "Millrace/0.1.0 (+https://news.example.org/river/about)"
+    assert own.fetch.user_agent == "Own/1"
+
+
 def test_settings_survive_their_own_json() -> None:
     settings = load(SOURCE + "    every: 90s\n")
 

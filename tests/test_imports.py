@@ -1,0 +1,111 @@
+"""The house rule, read from our import lines: down, never up or sideways; one home a library."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+MAY_IMPORT = {
+    "core": {"core"},
+    "store": {"store", "core"},
+    "workers": {"workers", "store", "core"},
+    "service": {"service", "store", "core"},
+    "millrace": {"millrace", "service", "workers", "store", "core"},
+}
+
+# Library → where alone it may be imported: a package or a file.
+HOMES = {
+    "feedparser": {"core/parse.py"},
+    "trafilatura": {"core/extract.py"},
+    "readability": {"core/extract.py"},
+    "nh3": {"core/sanitize.py"},
+    "redis": {"store"},
+    "arq": {"workers/queue.py"},
+    "aiohttp": {"workers", "service"},
+    "pebble": {"workers", "millrace"},
+    "jinja2": {"service"},
+    "prometheus_client": {"service"},
+    "typer": {"millrace"},
+    "rich": {"millrace"},
+    "watchfiles": {"millrace"},
+    "ruamel": {"core/yamltext.py", "millrace/sourcelist.py"},
+}
+
+# Core is pure: values in, values out.
+IMPURE = {
+    "asyncio",
+    "http",
+    "multiprocessing",
+    "os",
+    "random",
+    "requests",
+    "socket",
+    "ssl",
+    "subprocess",
+    "tempfile",
+    "threading",
+    "time",
+    "urllib.request",
+}
+
+
+def import_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of each import in a file, also of those inside functions."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write imports in full"
+            yield node.lineno, str(node.module)
+
+
+def faults(root: Path) -> list[str]:
+    """Every import line that breaks a rule."""
+    found = []
+    for package, allowed in MAY_IMPORT.items():
+        for path in sorted((root / package).rglob("*.py")):
+            where = path.relative_to(root).as_posix()
+            for line, name in import_lines(path):
+                what = _fault(where, package, allowed, name)
+                if what:
+                    found.append(f"{where}:{line}: {what}")
+    return found
+
+
+def _fault(where: str, package: str, allowed: set[str], name: str) -> str | None:
+    top = name.partition(".")[0]
+    if top in MAY_IMPORT and top not in allowed:
+        return f"{package} must not import {top}"
+    if top in HOMES and not HOMES[top] & {where, package}:
+        return f"{top} belongs in {' or '.join(sorted(HOMES[top]))}"
+    if package == "core" and (top in IMPURE or name in IMPURE):
+        return f"core is pure and must not import {name}"
+    return None
+
+
+def test_imports_keep_the_house_rule() -> None:
+    assert faults(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "fault"),
+    [
+        ("core/a.py", "import store.keys", "core must not import store"),
+        ("core/a.py", "def f():\n    import socket", "core is pure and must not import socket"),
+        ("service/a.py", "from workers import x", "service must not import workers"),
+        ("workers/a.py", "from service.app import x", "workers must not import service"),
+        ("store/a.py", "import millrace", "store must not import millrace"),
+        ("service/a.py", "import redis", "redis belongs in store"),
+        ("core/a.py", "import feedparser", "feedparser belongs in core/parse.py"),
+    ],
+)
+def test_a_broken_rule_is_found(tmp_path: Path, path: str, text: str, fault: str) -> None:
+    (tmp_path / path).parent.mkdir()
+    (tmp_path / path).write_text(text)
+
+    assert [line.partition(": ")[2] for line in faults(tmp_path)] == [fault]
