@@ -1,0 +1,142 @@
+"""What an article is made of once its markup is understood: blocks of lines inside containers.
+
+A block is a paragraph, heading, list item, table and so on; its lines are what `<br>` parts.
+Rules look at lines, because mirrors put a whole footer into one paragraph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+
+from core.text import letters, text_of
+
+HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
+Container = tuple[str, int, str]  # tag, a number that tells two lists apart, attributes
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """One line of a block; `rule` is set when a rule cut it."""
+
+    html: str
+    text: str
+    linked: int = 0  # letters inside links
+    links: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    alts: str = ""  # descriptions of the pictures
+    rule: str | None = None
+    _letters: int = -1
+
+    @property
+    def letters(self) -> int:
+        """Letters and digits of the line."""
+        if self._letters < 0:
+            self._letters = letters(self.text)
+        return self._letters
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether (nearly) every letter of the line is a link."""
+        return bool(self.links) and self.linked >= 0.8 * self.letters
+
+    def cut(self, rule: str) -> None:
+        """Takes the line out; the first rule that cut it is the one that is reported."""
+        if self.rule is None:
+            self.rule = rule
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """A block in its containers (lists, quotes, figures), outermost first."""
+
+    kind: str  # p, h1 to h6, pre, table, hr, embed
+    lines: list[Line]
+    path: tuple[Container, ...] = ()
+    names: str = ""  # class and id of the elements it stands in
+    spoken: dict[str, str] = field(default_factory=dict)  # metadata its markup states
+
+    @property
+    def kept(self) -> list[Line]:
+        """The lines that no rule cut."""
+        return [line for line in self.lines if line.rule is None]
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether it is a heading."""
+        return self.kind in HEADINGS
+
+    @property
+    def is_caption(self) -> bool:
+        """Whether it describes the picture beside it."""
+        return any(tag == "figcaption" for tag, _, _ in self.path)
+
+    def inside(self, tag: str) -> bool:
+        """Whether one of its containers is a `tag`."""
+        return any(name == tag for name, _, _ in self.path)
+
+
+def text_of_blocks(blocks: list[Block]) -> str:
+    """The text to read, blocks joined by an empty line; captions only where there is no more."""
+    body = [_text(block) for block in blocks if not block.is_caption and block.kind != "embed"]
+    captions = [_text(block) for block in blocks if block.is_caption]
+    text = text_of(body)
+    return text if letters(text) >= letters("".join(captions)) else text_of([text, *captions])
+
+
+def _text(block: Block) -> str:
+    return "\n".join(line.text for line in block.kept if line.text)
+
+
+def to_html(blocks: list[Block]) -> str:
+    """Markup of the kept lines of the blocks."""
+    out: list[str] = []
+    open_path: tuple[Container, ...] = ()
+    for block in blocks:
+        kept = block.kept
+        if not kept and block.kind != "hr":
+            continue
+        entered = _move(out, open_path, block.path)
+        open_path = block.path
+        out.append(_markup(block, kept, bare=entered and _takes_text(block)))
+    _move(out, open_path, ())
+    return "".join(out)
+
+
+def _takes_text(block: Block) -> bool:
+    """List items, captions and the like hold their first paragraph without a `p` around it."""
+    return block.kind == "p" and bool(block.path) and block.path[-1][0] not in ("blockquote", "ul")
+
+
+def _move(out: list[str], here: tuple[Container, ...], there: tuple[Container, ...]) -> bool:
+    """Closes and opens containers on the way; whether one was opened."""
+    common = 0
+    while common < min(len(here), len(there)) and here[common] == there[common]:
+        common += 1
+    out.extend(f"</{tag}>" for tag, _, _ in reversed(here[common:]))
+    out.extend(f"<{tag}{attributes}>" for tag, _, attributes in there[common:])
+    return len(there) > common
+
+
+def _markup(block: Block, kept: list[Line], *, bare: bool) -> str:
+    if block.kind == "hr":
+        return "<hr>"
+    if block.kind == "table":
+        return "<table>" + "".join(line.html for line in kept) + "</table>"
+    if block.kind == "pre":
+        return "<pre>" + "".join(line.html for line in kept) + "</pre>"
+    inner = "<br>".join(line.html for line in kept)
+    if bare or (block.inside("figure") and not block.is_caption):
+        return inner
+    tag = block.kind if block.kind != "embed" else "p"
+    return f"<{tag}>{inner}</{tag}>"
+
+
+def image_html(address: str, element_alt: str, width: str | None, height: str | None) -> str:
+    """An `img` with nothing but its address, description and size."""
+    size = "".join(
+        f' {name}="{value.strip()}"'
+        for name, value in (("width", width), ("height", height))
+        if value and value.strip().isdigit()
+    )
+    return f'<img src="{escape(address)}" alt="{escape(element_alt)}"{size}>'

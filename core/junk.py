@@ -1,0 +1,84 @@
+"""The fixed rules: few, general, all in `junk.json`. A rule looks at one line and its neighbours.
+
+Whole lines only: a phrase inside a paragraph never takes the paragraph with it, because every rule
+has a length beyond which a line is prose.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
+_FOLD = str.maketrans(_RULES["fold"]["from"], _RULES["fold"]["to"])
+_EDGES = re.compile(r"^[^\w:#$€£¥（(©«“]+|[^\w)）\]」』”】.…。！!？?:：*>»/→]+$")
+_OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
+_LONGEST = max(rule["max"] for rule in _RULES["lines"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    longest: int
+    pattern: re.Pattern[str]
+
+
+def _one_of(patterns: list[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+
+
+_LINES = tuple(
+    _Rule(rule["rule"], rule["max"], _one_of(rule["patterns"])) for rule in _RULES["lines"]
+)
+_RELATED = _one_of(_RULES["related"])
+_WIDGETS = _one_of(_RULES["widgets"]["names"])
+_EXEMPT = re.compile(_RULES["widgets"]["exempt"])
+_TRUNCATED = _one_of(_RULES["truncated"])
+_WALLS = _one_of(_RULES["walls"])
+
+
+def fold(text: str) -> str:
+    """The text as rules see it: lower case, Simplified, no symbols or brackets at its ends."""
+    folded = _EDGES.sub("", text.lower().translate(_FOLD))
+    return _OPENING.sub("", folded)
+
+
+def line_rule(folded: str) -> str | None:
+    """The name of the rule that cuts this (folded) line."""
+    length = len(folded)
+    if length > _LONGEST or not length:
+        return None
+    for rule in _LINES:
+        if length <= rule.longest and rule.pattern.search(folded):
+            return rule.name
+    return None
+
+
+def is_related(folded: str) -> bool:
+    """Whether the (folded) line announces links to other articles."""
+    return len(folded) <= 160 and _RELATED.match(folded) is not None
+
+
+def is_truncated(text: str) -> bool:
+    """Whether the text ends as excerpts do."""
+    return _TRUNCATED.search(text[-200:].translate(_FOLD)) is not None
+
+
+def is_wall(text: str) -> bool:
+    """Whether a short text is a paywall, a consent page, an error page or a robot check."""
+    return _WALLS.search(text[:3000].translate(_FOLD)) is not None
+
+
+@cache
+def _widget_name(name: str) -> bool:
+    return not _EXEMPT.match(name) and _WIDGETS.search(name) is not None
+
+
+def is_widget(names: str) -> bool:
+    """Whether a class or id among `names` says share bar, related posts, advertisement."""
+    if _widget_name.cache_info().currsize > 20_000:
+        _widget_name.cache_clear()
+    return any(_widget_name(name) for name in names.lower().split()[:20] if len(name) < 60)

@@ -1,0 +1,47 @@
+"""Which language a text is in, as far as its script shows it."""
+
+from __future__ import annotations
+
+import re
+
+# Characters that only one of the two scripts writes, all frequent.
+_SIMPLIFIED = re.compile("[这来个们国说为时会学对后发经头长动样现将进实点种声话儿报导记闻务员区]")
+_TRADITIONAL = re.compile("[這來個們國說為時會學對後發經頭長動樣現將進實點種聲話兒報導記聞務員區]")
+_KANA = re.compile("[\u3041-\u30ff]")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
+_HAN = re.compile("[\u4e00-\u9fff]")
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_LATIN = re.compile("[a-z]{2,}")
+_WORDS = {
+    "en": frozenset("the of and to in is that for it was with as on".split()),
+    "de": frozenset("der die und das ist nicht mit ein den von auf für".split()),
+    "fr": frozenset("le la les des et est une dans que pour qui sur".split()),
+    "es": frozenset("el los las que una por con para del es en su".split()),
+    "it": frozenset("il che di una per con del della non sono gli nel".split()),
+    "pt": frozenset("os que uma para com do da não em no na mais".split()),
+    "nl": frozenset("het een van en dat niet op met voor zijn aan ook".split()),
+}
+_SAMPLE = 1500
+
+
+def detect(text: str, stated: str | None = None) -> str | None:
+    """A BCP 47 tag: what the script shows, else what is stated, else the most likely one."""
+    sample = text[:_SAMPLE]
+    han = len(_HAN.findall(sample))
+    if han >= 8 and han > 0.15 * len(sample):
+        if len(_KANA.findall(sample)) > 0.1 * han:
+            return "ja"
+        simplified, traditional = _SIMPLIFIED.findall(sample), _TRADITIONAL.findall(sample)
+        return "zh-Hant" if len(traditional) > len(simplified) else "zh-Hans"
+    if len(_HANGUL.findall(sample)) > 0.2 * max(len(sample), 40):
+        return "ko"
+    return stated or _by_words(sample)
+
+
+def _by_words(sample: str) -> str | None:
+    if len(_CYRILLIC.findall(sample)) > 0.4 * max(len(sample), 40):
+        return "ru"
+    words = _LATIN.findall(sample.lower())
+    counts = {tag: sum(1 for word in words if word in known) for tag, known in _WORDS.items()}
+    best = max(counts, key=lambda tag: counts[tag])
+    return best if len(words) >= 20 and counts[best] >= 0.08 * len(words) else None

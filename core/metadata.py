@@ -1,0 +1,207 @@
+"""Title, author, date and first publisher: what the entry states, then what its text states.
+
+Lines that only state these things, before the text begins, are cut: their content is kept as data.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+from core import authors, dates, junk
+from core.blocks import Line
+from core.models import FeedEntry
+from core.rules import Place, is_prose
+from core.text import plain_title, squeeze, wide_share
+from core.urls import canonical_url, web_url
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"'）)」】》，。；、]+")
+_ORIGINAL = re.compile(
+    r"^.{0,60}?(?:转载自|转自|转帖自|转发自|摘自|译自|本文链接|本文地址|首发于|原载于?"
+    r"|originally published|first published|appeared first on|cross-?posted from|republished from)"
+    r"|^(?!图|照片|视频)[^:：]{0,4}(?:来源|原文|出处|原帖)|^(?:original|source|article url|via)\b"
+)
+_PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|mp4|mp3|pdf)(?:\?|$)", re.IGNORECASE)
+_ORIGINAL_FIELDS = (
+    "original_url", "original", "canonical_url", "canonical", "source_url", "origin", "from",
+    "source", "permalink", "link", "url",
+)  # fmt: skip
+_SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件)?来源|出处|source)[:：].{1,30}$")
+_IDENTIFIER = re.compile(r"\s*\((?:arxiv|doi|pmid|issn)\s*:[^()]{3,80}\)\s*$", re.IGNORECASE)
+_SEPARATED = re.compile(r"\s*[-–—|_·»:：]\s*.{1,40}$")
+_MAX_TITLE = 160
+
+
+@dataclass(slots=True)
+class Metadata:
+    """What an entry and its text state; None where nothing is stated."""
+
+    title: str | None = None
+    author: str | None = None
+    published: str | None = None
+    original_url: str | None = None
+
+
+def read(
+    entry: FeedEntry, front: dict[str, str], spots: list[Place], spoken: dict[str, str]
+) -> Metadata:
+    """The metadata of an entry; the lines that only repeat it are cut."""
+    found = Metadata()
+    head = _head(spots)
+    found.title = _title(entry, front, head)
+    found.original_url = _original(entry, front, head, spots, found.title)
+    _cut_title(head, found.title)
+    found.author = _author(entry, front, head, spots, spoken)
+    found.published = _published(entry, front, head, spots, spoken, found.original_url)
+    _cut_stated(head)
+    return found
+
+
+def _head(spots: list[Place]) -> list[Place]:
+    """The lines before the text begins."""
+    for here, spot in enumerate(spots):
+        if spot.is_text:
+            return spots[:here]
+    return spots[:12]
+
+
+def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | None:
+    title = plain_title(entry.title) or plain_title(front.get("title"))
+    headings = [spot for spot in head if spot.block.is_heading and not _is_junk(spot)]
+    if title is None:
+        candidates = headings or _first_line(head)
+        return plain_title(candidates[0].line.text) if candidates else None
+    for spot in headings:
+        text = spot.line.text.strip()
+        if len(text) >= 4 and title.startswith(text) and _SEPARATED.fullmatch(title[len(text) :]):
+            return text
+    return _IDENTIFIER.sub("", title) or title
+
+
+def _first_line(head: list[Place]) -> list[Place]:
+    """In text without headings the first line is the headline, if a dateline or source follows."""
+    lines = [spot for spot in head if not _is_junk(spot) and spot.line.letters]
+    if not lines or lines[0].line.letters > _MAX_TITLE or lines[0].block.inside("li"):
+        return []
+    linked = lines[0].line.is_linked and len(lines[0].line.links) == 1
+    followed = any(_states(spot) for spot in lines[1:4])
+    return lines[:1] if linked or followed else []
+
+
+def _is_junk(spot: Place) -> bool:
+    if junk.line_rule(spot.folded) is not None:
+        return True
+    return spot.line.is_linked and len(spot.line.links) > 1
+
+
+def _states(spot: Place) -> bool:
+    text = spot.line.text
+    return (
+        dates.is_date_line(text)
+        or _SOURCE_LINE.match(spot.folded) is not None
+        or authors.labelled(text) is not None
+    )
+
+
+def _cut_title(head: list[Place], title: str | None) -> None:
+    wanted = squeeze(title or "")
+    for spot in head:
+        if wanted and squeeze(spot.line.text) == wanted:
+            spot.line.cut("title")
+
+
+def _cut_stated(head: list[Place]) -> None:
+    for spot in head:
+        if spot.line.rule is None and not spot.line.images and _states(spot):
+            spot.line.cut("stated")
+
+
+def _author(
+    entry: FeedEntry,
+    front: dict[str, str],
+    head: list[Place],
+    spots: list[Place],
+    spoken: dict[str, str],
+) -> str | None:
+    named = authors.stated_author(entry.author) or authors.stated_author(spoken.get("author"))
+    if named:
+        return named
+    for spot in (*head, *spots[-8:]):
+        label = authors.labelled(spot.line.text) if spot.line.letters <= 60 else None
+        if label:
+            return authors.stated_author(label)
+    for spot in spots[len(head) : len(head) + 3]:
+        name = authors.reporter(spot.line.text)
+        if name:
+            return name
+    return authors.stated_author(front.get("author"))
+
+
+def _published(
+    entry: FeedEntry,
+    front: dict[str, str],
+    head: list[Place],
+    spots: list[Place],
+    spoken: dict[str, str],
+    original: str | None,
+) -> str | None:
+    moment = entry.published or entry.updated
+    if moment is not None:
+        return dates.iso(moment)
+    chinese = wide_share("".join(spot.line.text for spot in spots[:20])) > 0.3
+    for field in ("date", "published", "pubdate", "created", "time"):
+        found = dates.stated(front[field], chinese=chinese) if field in front else None
+        if found:
+            return found
+    return (
+        _in_text(head, spots, original, chinese=chinese)
+        or (dates.stated(spoken["published"], chinese=chinese) if "published" in spoken else None)
+        or next(filter(None, map(dates.in_address, filter(None, (original, entry.link)))), None)
+    )
+
+
+def _in_text(
+    head: list[Place], spots: list[Place], original: str | None, *, chinese: bool
+) -> str | None:
+    for spot in spots[: len(head) + 3]:
+        found = dates.dateline(spot.line.text, original)
+        if found:
+            return found
+    for spot in (*head, *spots[-10:]):
+        if dates.is_date_line(spot.line.text):
+            return dates.stated(spot.line.text, chinese=chinese)
+    return None
+
+
+def _original(
+    entry: FeedEntry,
+    front: dict[str, str],
+    head: list[Place],
+    spots: list[Place],
+    title: str | None,
+) -> str | None:
+    own = canonical_url(entry.link) if entry.link else None
+    candidates = [front[name] for name in _ORIGINAL_FIELDS if name in front]
+    wanted = squeeze(title or "")
+    for spot in head:
+        if wanted and squeeze(spot.line.text) == wanted and len(spot.line.links) == 1:
+            candidates.append(spot.line.links[0])
+    for spot in (*head, *spots[-25:]):
+        if not is_prose(spot.line) and _ORIGINAL.match(spot.folded):
+            candidates += _addresses(spot.line)
+    for candidate in candidates:
+        address = web_url(unescape(candidate))
+        if address and _is_article(address) and canonical_url(address) != own:
+            return address
+    return None
+
+
+def _addresses(line: Line) -> list[str]:
+    return [*_ADDRESS.findall(line.text), *line.links]
+
+
+def _is_article(address: str) -> bool:
+    """A publisher's front page is no article."""
+    rest = address.partition("//")[2].partition("/")[2]
+    return len(rest.strip("/")) > 1 and not _PICTURE.search(address)

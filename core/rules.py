@@ -1,0 +1,159 @@
+"""The fixed rules applied to an article's lines: words (`core/junk.py`) and shapes.
+
+Shapes are what mirrors and feeds share: bars of links, stacks of headings that are only links,
+addresses of machines without a name, and lines without words behind a footer's first line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core import images, junk
+from core.blocks import Block, Line
+from core.text import wide_share
+from core.urls import host_of
+
+_NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
+_REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
+_PICTOGRAPH = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]")
+_ADDRESS_ONLY = re.compile(r"^\W*(?:(?:https?://|www\.)\S+\s*)+$")
+_AD_IMAGE = re.compile(
+    r"/(?:ads?|adv|banners?|promo)/|(?:^|[/._-])(?:728x90|468x60|300x250|970x90|320x50|160x600)\b"
+    r"|[/._-](?:banner|subscribe|donate|membership)[._-]",
+    re.IGNORECASE,
+)
+# After a line that one of these cut, lines at the end without words of their own go too.
+_MARKERS = frozenset(
+    ("share", "qr-code", "original-address", "more-feeds", "navigation", "promo", "disclaimer",
+     "related", "follow", "site-link", "subscribe")
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Place:
+    """A line where it stands."""
+
+    block: Block
+    line: Line
+    folded: str
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the line is running text of the article, and not under a picture."""
+        return is_prose(self.line) and not self.block.is_caption
+
+
+def places(blocks: Iterable[Block]) -> list[Place]:
+    """The lines that rules may judge: all but tables, code and players."""
+    return [
+        Place(block, line, junk.fold(line.text))
+        for block in blocks
+        if block.kind not in ("table", "pre", "embed", "hr")
+        for line in block.lines
+    ]
+
+
+def is_prose(line: Line) -> bool:
+    """Whether the line is running text: long enough, and not a link."""
+    if line.letters < 30 or line.linked > 0.5 * line.letters:
+        return False
+    return line.letters >= 80 or line.letters * (1 + 1.6 * wide_share(line.text)) >= 80
+
+
+def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
+    """Cuts what words and shapes give away."""
+    for spot in spots:
+        if spot.line.rule is None:
+            rule = junk.line_rule(spot.folded) if spot.folded else None
+            rule = rule or _shape_rule(spot, markdown=markdown)
+            if rule:
+                spot.line.cut(rule)
+    _cut_stacks(spots)
+    _cut_related(spots)
+    _cut_behind_markers(spots)
+
+
+def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
+    line = spot.line
+    if line.images and not line.letters:
+        return _picture_rule(line)
+    if not line.links or not line.is_linked:
+        return None
+    if any(_NUMERIC_HOST.fullmatch(host_of(link)) for link in line.links):
+        return "promo"
+    if spot.block.inside("li"):
+        return None
+    if len(line.links) >= 3 and line.letters <= 16 * len(line.links):
+        return "navigation"
+    if spot.block.is_heading and _PICTOGRAPH.match(line.text.lstrip()):
+        return "promo"
+    if markdown and all(_REPOSITORY_FILE.search(link) for link in line.links):
+        return "promo"
+    return None
+
+
+def _picture_rule(line: Line) -> str | None:
+    for image in line.images:
+        if images.is_code(image, line.alts) or any(
+            link and image.startswith(link) and link != image for link in line.links
+        ):
+            return "qr-code"
+        if line.links and _AD_IMAGE.search(image):
+            return "advertisement"
+    return None
+
+
+def _cut_stacks(spots: list[Place]) -> None:
+    """Two and more headings in a row that are nothing but links are a stack of promotions."""
+    run: list[Place] = []
+    for spot in [*spots, None]:
+        if spot is not None and spot.block.is_heading and spot.line.is_linked:
+            run.append(spot)
+            continue
+        if len(run) >= 2:
+            for member in run:
+                member.line.cut("promo")
+        run = []
+
+
+def _cut_related(spots: list[Place]) -> None:
+    """A line that announces other articles goes with the links behind it."""
+    for here, spot in enumerate(spots):
+        if spot.line.rule is not None or not junk.is_related(spot.folded):
+            continue
+        if spot.line.links and spot.line.linked >= 0.5 * spot.line.letters:
+            spot.line.cut("related")
+            continue
+        followers = _linked_run(spots, here + 1)
+        if followers or here == len(spots) - 1:
+            for member in (spot, *followers):
+                member.line.cut("related")
+
+
+def _linked_run(spots: list[Place], start: int) -> list[Place]:
+    run = []
+    for spot in spots[start:]:
+        if not spot.line.is_linked and (spot.line.letters or spot.line.images):
+            break
+        run.append(spot)
+    return run
+
+
+def _cut_behind_markers(spots: list[Place]) -> None:
+    text = [i for i, spot in enumerate(spots) if spot.line.rule is None and spot.is_text]
+    last = text[-1] if text else -1
+    marker: str | None = None
+    for spot in spots[last + 1 :]:
+        if spot.line.rule in _MARKERS:
+            marker = spot.line.rule
+        elif spot.line.rule is None:
+            if marker and _has_no_words(spot.line):
+                spot.line.cut(marker)
+            else:
+                marker = None
+
+
+def _has_no_words(line: Line) -> bool:
+    return line.is_linked or not line.letters or _ADDRESS_ONLY.match(line.text) is not None

@@ -1,0 +1,98 @@
+"""Characters and white space: what is a letter, where two pieces join, what a plain title is.
+
+Chinese and Japanese are written without spaces, so white space that only a formatter or a dropped
+element left between two such characters is no part of the text.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+
+WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+_WIDE = re.compile(f"[{WIDE}]")
+_NEUTRAL = frozenset("-–—―~·•‧…“”‘’()/:\"'#")
+_SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
+_BROKEN_WIDE = re.compile(f"(?<=[{WIDE}])[ \\t\\xa0]*[\\r\\n]\\s*(?=[{WIDE}])")
+_LETTERS = re.compile(r"[^\W_]")
+_NOT_LETTERS = re.compile(r"[\W_]+")
+# Characters that XML forbids, and invisible ones that only break searching and comparing.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
+    "\ufeff\ufff9-\uffff\ud800-\udfff]"
+)
+_KNOWN_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|li|mark|p|q|s|script|small"
+    r"|span|strike|strong|style|sub|sup|svg|tt|u|ul|var|wbr|iframe|object|math|form|input|body"
+    r"|html|video|audio|details|marquee|title|base|link|meta|embed|textarea|select|button)"
+    r"(?:[\s/][^>]{0,2000})?/?>",
+    re.IGNORECASE,
+)
+_ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,12});")
+
+
+def is_wide(char: str) -> bool:
+    """Whether the character is written without spaces around it (Chinese, Japanese)."""
+    return char > "\u2e7f" and _WIDE.match(char) is not None
+
+
+def joins(before: str, after: str) -> bool:
+    """Whether formatter's white space between these two characters is no part of the text."""
+    if is_wide(before):
+        return is_wide(after) or after in _NEUTRAL
+    return before in _NEUTRAL and is_wide(after)
+
+
+def collapse(text: str) -> str:
+    """White space as a browser shows it; none where a line broke inside Chinese."""
+    if "\n" in text or "\r" in text:
+        text = _BROKEN_WIDE.sub("", text)
+    return _SPACES.sub(" ", text)
+
+
+def letters(text: str) -> int:
+    """Letters and digits of any script."""
+    return len(_NOT_LETTERS.sub("", text))
+
+
+def squeeze(text: str) -> str:
+    """Only letters and digits, lower case: the form in which two texts are compared."""
+    return _NOT_LETTERS.sub("", text).lower()
+
+
+def has_letters(text: str) -> bool:
+    """Whether there is anything to read."""
+    return _LETTERS.search(text) is not None
+
+
+def strip_invisible(text: str) -> str:
+    """The text without control characters and other marks that nobody can see."""
+    return _INVISIBLE.sub("", text)
+
+
+def wide_share(text: str) -> float:
+    """Share of Chinese and Japanese characters among the letters."""
+    total = letters(text)
+    return len(_WIDE.findall(text)) / total if total else 0.0
+
+
+def plain_title(title: str | None) -> str | None:
+    """A headline as plain text: entities resolved, tags gone, one line; None if nothing is left.
+
+    Feeds escape titles once, twice or not at all, so entities are resolved while there are any.
+    """
+    if not title:
+        return None
+    title = title[:4000]
+    for _ in range(3):
+        if not _ENTITY.search(title):
+            break
+        title = html.unescape(title)
+    title = _KNOWN_TAG.sub("", title)
+    title = collapse(strip_invisible(title)).strip(" \u3000")
+    return title or None
+
+
+def text_of(blocks: list[str]) -> str:
+    """The text of an article: its blocks joined by an empty line."""
+    return "\n\n".join(block for block in blocks if block)

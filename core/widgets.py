@@ -1,0 +1,53 @@
+"""Which elements are no part of an article, by what their markup says; and what by-lines state."""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+from core import junk
+from core.text import collapse
+from core.tree import inner_text
+
+Spoken = dict[str, str]
+_NEVER = frozenset(
+    ("html", "body", "main", "article", "b", "strong", "em", "i", "br", "tr", "tbody")
+)
+_GUARDED = frozenset(("aside", "footer", "form"))
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_AUTHOR = re.compile(
+    r"(?:^|[-_ ])(?:author(?:-?name)?|byline(?:-?name)?)(?:$|[-_ ])", re.IGNORECASE
+)
+
+
+def widget_rule(element: etree._Element, tag: str) -> str | None:
+    """`hidden` or `widget` where the element's own markup says that it is no article text."""
+    style = element.get("style")
+    if (style and _HIDDEN.search(style)) or element.get("hidden") is not None:
+        return "hidden"
+    if tag in _GUARDED:
+        return "widget"
+    if tag in _NEVER or element.get("itemprop") == "articleBody":
+        return None
+    names = " ".join(filter(None, (element.get("class"), element.get("id"))))
+    if "-" in tag:
+        names += " " + tag
+    return "widget" if names and junk.is_widget(names) else None
+
+
+def listen(element: etree._Element, spoken: Spoken) -> None:
+    """Notes the author and the date that a by-line element states."""
+    for found in element.iter("a", "time", "span", "p", "div", "address"):
+        names = f"{found.get('class', '')} {found.get('itemprop', '')}"
+        if found.tag == "time":
+            if found.get("datetime") and "updated" not in names:
+                spoken.setdefault("published", found.get("datetime", ""))
+        elif "author" in (found.get("rel") or "").split() or _is_name(found, names):
+            name = collapse(inner_text(found)).strip()
+            if 1 < len(name) <= 60:
+                spoken.setdefault("author", name)
+
+
+def _is_name(element: etree._Element, names: str) -> bool:
+    return "author" in names and len(element) == 0 and _AUTHOR.search(names) is not None

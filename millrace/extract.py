@@ -1,0 +1,108 @@
+"""The body of `millrace extract`: files in, one plain dict for each article out, in order.
+
+Needs no store and no network. Each file stands for itself, unless the files are to be taken as
+the items of one source that teaches its boilerplate as it goes.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from core.boilerplate import Boilerplate
+from core.charset import decode
+from core.clean import Cleaned, CleanOptions, clean_entry
+from core.errors import MillraceError
+from core.extract import extract_page
+from core.models import Article, FeedEntry
+from core.parse import parse_feed
+from core.settings import Source
+
+Kind = Literal["auto", "page", "entry", "feed"]
+FIELDS = (
+    "title", "author", "published", "original_url", "link", "lead_image", "html", "text", "images",
+    "links", "method", "needs_page", "removed",
+)  # fmt: skip
+_FEED = re.compile(
+    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*|<\?[^>]*>\s*|<!DOCTYPE[^>]*>\s*)*<(?:rss|feed|rdf:RDF)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_JSON_FEED = re.compile(rb"^\s*\{.{0,400}?jsonfeed\.org/version", re.DOTALL)
+_PAGE = re.compile(
+    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
+)
+
+
+def options_of(source: Source | None, *, fast: bool = False) -> CleanOptions:
+    """The cleaning options that a source's line in feeds.yaml states."""
+    if source is None:
+        return CleanOptions(fast=fast)
+    return CleanOptions(
+        remove=source.remove,
+        keep_blocks=source.keep_blocks,
+        junk_blocks=source.junk_blocks,
+        full_text=source.full_text,
+        fast=fast,
+    )
+
+
+def extract_documents(
+    files: Iterable[str],
+    *,
+    url: str | None = None,
+    kind: Kind = "auto",
+    learn: bool = False,
+    source: Source | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What Millrace makes of each file (`-`: standard input); a fault gives `error` instead."""
+    options = options_of(source)
+    learned = Boilerplate() if learn else None
+    for name in files:
+        try:
+            data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            for cleaned in _articles(data, url=url, kind=kind, options=options, learned=learned):
+                if learned is not None:
+                    learned.learn(cleaned.signatures)
+                yield printable(name, cleaned.article)
+        except (OSError, MillraceError, ValueError) as error:
+            yield {"file": name, "error": f"{type(error).__name__}: {error}"}
+
+
+def printable(name: str, article: Article) -> dict[str, Any]:
+    """An article as the command prints it."""
+    return {"file": name, **article.model_dump(mode="json", include=set(FIELDS))}
+
+
+def kind_of(data: bytes, name: str = "") -> Kind:
+    """What a file holds, by its first bytes."""
+    head = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00")
+    if _FEED.search(head) or _JSON_FEED.search(head):
+        return "feed"
+    return "page" if _PAGE.search(head) else "entry"
+
+
+def _articles(
+    data: bytes,
+    *,
+    url: str | None,
+    kind: Kind,
+    options: CleanOptions,
+    learned: Boilerplate | None,
+) -> Iterator[Cleaned]:
+    found = kind_of(data) if kind == "auto" else kind
+    if found == "feed":
+        parsed = parse_feed(data, url=url or "", content_type=None)
+        for entry in parsed.entries:
+            yield clean_entry(entry, options=options, learned=learned)
+    elif found == "page":
+        page = extract_page(data, url=url, options=options, learned=learned)
+        if page is None:
+            raise ValueError("the page holds no article")
+        yield page
+    else:
+        text = decode(data).text
+        entry = FeedEntry(guid="", position=0, content=text, link=url, base=url)
+        yield clean_entry(entry, options=options, learned=learned)
