@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -13,6 +13,8 @@ else:
     from backports import zstd
 
 Record = TypeVar("Record", bound=BaseModel)
+
+UNREADABLE = (ValidationError, zstd.ZstdError)  # what `unpack` raises on a foreign record
 
 _LEVEL = 3  # 5.5 kB of body to 2.5 kB in 0.03 ms; higher levels gain little
 _MAX_UNPACKED = 64 * 2**20  # bytes; nothing we write comes near it
