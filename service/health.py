@@ -154,12 +154,16 @@ def _no_sources(settings: Settings) -> dict[str, Any]:
 
 def is_failing(state: SourceState) -> bool:
     """Whether a source's last poll brought nothing, for whatever reason."""
-    return state.failures > 0 or state.gone or state.poisoned is not None
+    return state.failures > 0 or state.gone or state.poison is not None
 
 
 def failure(name: str, state: SourceState) -> dict[str, Any]:
     """A failing source, in words."""
-    reason = "gone for good (410)" if state.gone else state.poisoned or state.last_error
+    reason = state.last_error
+    if state.gone:
+        reason = "gone for good (410)"
+    elif state.poison is not None:
+        reason = f"set aside after {state.poison.tries} tries: {reason or 'ran into its limits'}"
     return {
         "name": name,
         "error": without_credentials(reason or "unknown"),

@@ -73,6 +73,11 @@ async def static(request: web.Request) -> web.Response:
     return web.Response(body=ready.body, headers=ready.headers)
 
 
+def static_bytes(name: str) -> bytes:
+    """One of the files of `STATIC`."""
+    return resources.files("service").joinpath("static", name).read_bytes()
+
+
 @cache
 def _static(name: str) -> Document:
     headers = {
@@ -83,8 +88,7 @@ def _static(name: str) -> Document:
     if name == "feed.xsl":
         # What the stylesheet makes of a feed is a page of its own.
         headers["Content-Security-Policy"] = PAGE_POLICY
-    body = resources.files("service").joinpath("static", name).read_bytes()
-    return Document(body, secured(headers), datetime.now(UTC))
+    return Document(static_bytes(name), secured(headers), datetime.now(UTC))
 
 
 @cache

@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from pydantic import ValidationError
 
 from core.errors import StoreError
 from core.models import Story
 from core.settings import Settings
 from service.changelog import ChangeLog
 from store.connection import Store
-from store.packing import unpack
+from store.packing import UNREADABLE, unpack
 from store.stories import Change, changes_after, load_packed, river_ids, story_versions
 
 RETRY = 0.5  # seconds between two attempts to reach the store again
@@ -83,21 +82,27 @@ class River:
         """Keep the window equal to the store's until cancelled."""
         while True:
             try:
-                await self._catch_up()
+                await self.catch_up()
                 self.away = self.away_since = None
                 self.log.ring()
                 while True:
                     await self._keep_up()
                     await self._reconcile()
             except StoreError as error:
-                if self.away is None:
-                    self.away_since = datetime.now(UTC)
-                    log.warning("store away", reason=str(error))
-                self.away = str(error)
-                self.log.ring()
-                await asyncio.sleep(RETRY)
+                self._miss(str(error))
+            except Exception as error:  # feeds must go on, whatever one round met
+                log.exception("the river stumbled")
+                self._miss(repr(error))
+            await asyncio.sleep(RETRY)
 
-    async def _catch_up(self) -> None:
+    def _miss(self, reason: str) -> None:
+        if self.away is None:
+            self.away_since = datetime.now(UTC)
+            log.warning("store away", reason=reason)
+        self.away = reason
+        self.log.ring()
+
+    async def catch_up(self) -> None:
         """Read the log first and the window after it: what changes meanwhile comes again."""
         while changes := await changes_after(self._store, self.log.end, wait=0):
             self.log.extend(changes)
@@ -152,7 +157,7 @@ class River:
             return
         try:
             kept = _kept(unpack(Story, packed), packed, self.generation + 1)
-        except ValidationError as error:
+        except UNREADABLE as error:
             log.error("story cannot be read", story=story_id, fault=str(error))
             return
         self._forget([story_id])

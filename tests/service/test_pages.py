@@ -1,0 +1,121 @@
+"""The pages: complete without a script, safe whatever a title holds, never blank."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from lxml import html
+
+from tests.service.conftest import Served, make_story
+
+HOSTILE = '<img src=x onerror="alert(1)">&amp;'
+
+
+async def page(served: Served, path: str) -> html.HtmlElement:
+    response = await served.client.get(path, headers={"Accept": "text/html"})
+    assert response.status == 200
+    assert response.headers["Content-Type"].startswith("text/html")
+    return html.document_fromstring(await response.text())
+
+
+async def test_the_river_shows_each_story_with_its_copies(served: Served) -> None:
+    await served.publish(make_story(1), make_story(2, sources=("first", "second")))
+
+    cards = (await page(served, "/")).cssselect("article.card")
+
+    assert [card.cssselect("h2")[0].text_content() for card in cards] == ["Story 2", "Story 1"]
+    assert "second" in cards[0].cssselect(".copies")[0].text_content()
+    assert not cards[1].cssselect(".copies")
+
+
+async def test_before_the_first_story_the_sources_are_shown(served: Served) -> None:
+    text = (await page(served, "/")).text_content()
+
+    assert "No story yet" in text
+    assert "first" in text
+    assert "second" in text
+
+
+async def test_titles_are_text(served: Served) -> None:
+    story = make_story(1)
+    article = story.article.model_copy(update={"title": HOSTILE, "author": HOSTILE})
+    await served.publish(story.model_copy(update={"article": article}))
+
+    for path in ("/", f"/stories/{story.id}", f"/cards/{story.id}"):
+        document = await page(served, path)
+        assert not document.xpath("//*[@onerror]")
+        assert HOSTILE in document.text_content()
+
+
+async def test_a_story_tells_its_members_and_what_was_cut(served: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    article = story.article.model_validate(
+        story.article.model_dump() | {"removed": [{"rule": "promo", "text": "Click here"}]}
+    )
+    await served.publish(story.model_copy(update={"article": article}))
+
+    document = await page(served, f"/stories/{story.id}")
+    told = await (await served.client.get(f"/stories/{story.id}")).json()
+
+    assert "Click here" in document.text_content()
+    assert len(document.cssselect("tbody tr")) == 2
+    assert [member["rule"] for member in told["members"]] == ["founder", "near"]
+    assert told["removed"] == [{"rule": "promo", "text": "Click here"}]
+
+
+async def test_an_unknown_story_is_not_found(served: Served) -> None:
+    assert (await served.client.get("/stories/urn:millrace:0")).status == 404
+    assert (await served.client.get("/cards/urn:millrace:0")).status == 404
+
+
+async def test_explain_knows_nothing_of_a_strange_address(served: Served) -> None:
+    response = await served.client.get("/explain?url=https://nowhere.example/")
+
+    assert response.status == 404
+    assert (await response.json())["entries"] == []
+    assert (await served.client.get("/explain")).status == 400
+
+
+async def test_the_browser_gets_a_page_of_sources_and_a_script_gets_json(served: Served) -> None:
+    assert (await page(served, "/sources")).cssselect("table")
+    assert (await (await served.client.get("/sources")).json())["sources"]
+
+
+async def test_about_tells_publishers_how_to_be_left_out(served: Served) -> None:
+    text = (await page(served, "/about")).text_content()
+
+    assert "robots.txt" in text
+    assert served.settings.fetch.user_agent in text
+
+
+@pytest.mark.parametrize("path", ["/", "/sources", "/about"])
+async def test_pages_link_relatively_so_that_any_sub_path_will_do(
+    served: Served, path: str
+) -> None:
+    document = await page(served, path)
+    targets = document.xpath("//*[not(ancestor::details)]/@href | //@src | //form/@action")
+
+    assert not [target for target in targets if re.match("/|http://127", target)]
+
+
+async def test_a_page_is_not_sent_twice(served: Served) -> None:
+    first = await served.client.get("/")
+    second = await served.client.get("/", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert second.status == 304
+
+
+async def test_search_and_tags_narrow_the_river(served: Served) -> None:
+    await served.publish(make_story(1), make_story(2, sources=("second",)))
+
+    assert len((await page(served, "/?q=story 1")).cssselect("article.card")) == 1
+    assert len((await page(served, "/?tag=local")).cssselect("article.card")) == 1
+    assert "No story matches" in (await page(served, "/?q=zebra")).text_content()
+
+
+@pytest.mark.parametrize("name", ["style.css", "live.js", "icon.svg"])
+async def test_static_files_come_from_a_fixed_list(served: Served, name: str) -> None:
+    assert (await served.client.get(f"/static/{name}")).status == 200
+    assert (await served.client.get("/static/..%2fapp.py")).status == 404
+    assert (await served.client.get("/feed.xsl")).status == 200

@@ -1,0 +1,71 @@
+"""The window in memory equals the store's, whatever happens to the store."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from core.settings import RetentionSettings
+from store.connection import Store
+from store.embedded import server_command, socket_url
+from tests.conftest import await_store
+from tests.service.conftest import SETTINGS, Serve, Served, make_story, put
+
+
+def start_store(data: Path) -> subprocess.Popen[bytes]:
+    server = subprocess.Popen(server_command(data), stdout=subprocess.DEVNULL)
+    await_store(socket_url(data))
+    return server
+
+
+def numbers(served: Served) -> list[str]:
+    return [kept.story.article.title or "" for kept in served.river.newest()]
+
+
+async def test_what_was_there_before_the_start_is_loaded(store: Store, serve: Serve) -> None:
+    await put(store, *(make_story(n) for n in range(3)))
+
+    served = await serve()
+    await served.until(lambda: served.river.loaded is not None)
+
+    assert numbers(served) == ["Story 2", "Story 1", "Story 0"]
+
+
+async def test_no_more_is_kept_than_retention_allows(serve: Serve) -> None:
+    few = SETTINGS.model_copy(update={"retention": RetentionSettings(entries=2)})
+    served = await serve(few)
+    await put(served.store, *(make_story(n) for n in range(5)))
+    await served.until(lambda: numbers(served)[:1] == ["Story 4"])
+
+    assert numbers(served) == ["Story 4", "Story 3"]
+
+
+async def test_a_document_that_cannot_be_read_hides_no_other(served: Served) -> None:
+    broken = make_story(1)
+    await served.store.redis.hset(f"millrace:story:{broken.id}", mapping={"v": 1, "doc": b"junk"})
+    await served.store.redis.xadd("millrace:changes", {"kind": "new", "story": broken.id})
+    await served.publish(make_story(2))
+
+    assert numbers(served) == ["Story 2"]
+
+
+async def test_the_window_outlives_the_store_and_catches_up(tmp_path: Path, serve: Serve) -> None:
+    server = start_store(tmp_path)
+    store = Store.open(socket_url(tmp_path))
+    served = await serve(over=store)
+    await served.publish(make_story(1))
+
+    server.kill()
+    server.wait(10)
+    await served.until(lambda: served.river.away is not None)
+    stale = await served.client.get("/feed.json")
+    assert "Story 1" in await stale.text()
+    assert "Stale" in stale.headers["Warning"]
+
+    server = start_store(tmp_path)
+    await served.publish(make_story(2))
+    assert served.river.away is None
+    assert numbers(served)[0] == "Story 2"
+    await store.close()
+    server.kill()
+    server.wait(10)
