@@ -70,7 +70,7 @@ def stated(text: str, *, chinese: bool = False) -> str | None:
 
 def is_date_line(text: str) -> bool:
     """Whether a line holds nothing but a date (and a time)."""
-    if len(text) > 60:
+    if len(text) > 60 or not any(char.isdigit() for char in text):
         return False
     for pattern in (_ISO, _CHINESE, _DAY_FIRST, _MONTH_FIRST, _EUROPEAN):
         match = pattern.search(text)

@@ -92,9 +92,9 @@ def _address(element: etree._Element) -> str | None:
 def _largest(element: etree._Element) -> str | None:
     """The largest candidate of a `srcset` on the element or its `picture` siblings."""
     sets = [element.get(name) for name in _SETS]
-    parent = element.getparent()
-    if parent is not None and parent.tag == "picture":
-        sets += [s.get("srcset") or s.get("data-srcset") for s in parent.iterchildren("source")]
+    # libxml2 does not know `source` as an empty element: what follows stands inside it.
+    for parent in element.iterancestors("picture"):
+        sets += [s.get("srcset") or s.get("data-srcset") for s in parent.iter("source")]
     best, most = None, -1.0
     for srcset in filter(None, sets):
         for address, number, _unit in _CANDIDATE.findall(srcset[:8000]):

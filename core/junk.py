@@ -21,9 +21,12 @@ _LONGEST = max(rule["max"] for rule in _RULES["lines"])
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
+    """One entry of `lines`; `holds` are patterns that are only tried where a word of theirs is."""
+
     name: str
     longest: int
-    pattern: re.Pattern[str]
+    starts: tuple[str, ...]
+    holds: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 
 
 def _one_of(patterns: list[str]) -> re.Pattern[str]:
@@ -31,8 +34,15 @@ def _one_of(patterns: list[str]) -> re.Pattern[str]:
 
 
 _LINES = tuple(
-    _Rule(rule["rule"], rule["max"], _one_of(rule["patterns"])) for rule in _RULES["lines"]
+    _Rule(
+        rule["rule"],
+        rule["max"],
+        tuple(rule["starts"]),
+        tuple((tuple(held["has"]), re.compile(held["pattern"])) for held in rule.get("holds", ())),
+    )
+    for rule in _RULES["lines"]
 )
+_LENGTHS = sorted({rule.longest for rule in _LINES})
 _RELATED = _one_of(_RULES["related"])
 _WIDGETS = _one_of(_RULES["widgets"]["names"])
 _EXEMPT = re.compile(_RULES["widgets"]["exempt"])
@@ -51,10 +61,27 @@ def line_rule(folded: str) -> str | None:
     length = len(folded)
     if length > _LONGEST or not length:
         return None
-    for rule in _LINES:
-        if length <= rule.longest and rule.pattern.search(folded):
-            return rule.name
+    starts, holding = _rules_for(next(longest for longest in _LENGTHS if length <= longest))
+    match = starts.match(folded)
+    if match and match.lastgroup:
+        return _LINES[int(match.lastgroup[1:])].name
+    for rule in holding:
+        for words, pattern in rule.holds:
+            if any(word in folded for word in words) and pattern.search(folded):
+                return rule.name
     return None
+
+
+@cache
+def _rules_for(length: int) -> tuple[re.Pattern[str], tuple[_Rule, ...]]:
+    """The rules for lines of that length: all beginnings as one pattern, and the others."""
+    fitting = [(number, rule) for number, rule in enumerate(_LINES) if rule.longest >= length]
+    starts = [
+        f"(?P<r{number}>{'|'.join(f'(?:{start})' for start in rule.starts)})"
+        for number, rule in fitting
+        if rule.starts
+    ]
+    return re.compile("|".join(starts)), tuple(rule for _, rule in fitting if rule.holds)
 
 
 def is_related(folded: str) -> bool:

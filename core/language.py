@@ -21,27 +21,34 @@ _WORDS = {
     "pt": frozenset("os que uma para com do da não em no na mais".split()),
     "nl": frozenset("het een van en dat niet op met voor zijn aan ook".split()),
 }
-_SAMPLE = 1500
+_SAMPLE = 800
 
 
 def detect(text: str, stated: str | None = None) -> str | None:
     """A BCP 47 tag: what the script shows, else what is stated, else the most likely one."""
     sample = text[:_SAMPLE]
+    if not sample.isascii():
+        script = _by_script(sample)
+        if script:
+            return script
+    return stated or _by_words(sample.lower())
+
+
+def _by_script(sample: str) -> str | None:
     han = len(_HAN.findall(sample))
     if han >= 8 and han > 0.15 * len(sample):
         if len(_KANA.findall(sample)) > 0.1 * han:
             return "ja"
         simplified, traditional = _SIMPLIFIED.findall(sample), _TRADITIONAL.findall(sample)
         return "zh-Hant" if len(traditional) > len(simplified) else "zh-Hans"
-    if len(_HANGUL.findall(sample)) > 0.2 * max(len(sample), 40):
+    least = 0.2 * max(len(sample), 40)
+    if len(_HANGUL.findall(sample)) > least:
         return "ko"
-    return stated or _by_words(sample)
+    return "ru" if len(_CYRILLIC.findall(sample)) > 2 * least else None
 
 
-def _by_words(sample: str) -> str | None:
-    if len(_CYRILLIC.findall(sample)) > 0.4 * max(len(sample), 40):
-        return "ru"
-    words = _LATIN.findall(sample.lower())
-    counts = {tag: sum(1 for word in words if word in known) for tag, known in _WORDS.items()}
+def _by_words(lowered: str) -> str | None:
+    words = _LATIN.findall(lowered)
+    counts = {tag: sum(map(known.__contains__, words)) for tag, known in _WORDS.items()}
     best = max(counts, key=lambda tag: counts[tag])
     return best if len(words) >= 20 and counts[best] >= 0.08 * len(words) else None

@@ -22,6 +22,10 @@ _ORIGINAL = re.compile(
     r"|originally published|first published|appeared first on|cross-?posted from|republished from)"
     r"|^(?!图|照片|视频)[^:：]{0,4}(?:来源|原文|出处|原帖)|^(?:original|source|article url|via)\b"
 )
+_ORIGINAL_WORDS = tuple(
+    "转载 转自 转帖 转发 摘自 译自 本文 首发 原载 来源 原文 出处 原帖 original source published appeared posted"
+    " republished article via".split()
+)
 _PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|mp4|mp3|pdf)(?:\?|$)", re.IGNORECASE)
 _ORIGINAL_FIELDS = (
     "original_url", "original", "canonical_url", "canonical", "source_url", "origin", "from",
@@ -188,13 +192,21 @@ def _original(
         if wanted and squeeze(spot.line.text) == wanted and len(spot.line.links) == 1:
             candidates.append(spot.line.links[0])
     for spot in (*head, *spots[-25:]):
-        if not is_prose(spot.line) and _ORIGINAL.match(spot.folded):
+        if _names_origin(spot):
             candidates += _addresses(spot.line)
     for candidate in candidates:
         address = web_url(unescape(candidate))
         if address and _is_article(address) and canonical_url(address) != own:
             return address
     return None
+
+
+def _names_origin(spot: Place) -> bool:
+    if is_prose(spot.line) or not (spot.line.links or "http" in spot.folded):
+        return False
+    if not any(word in spot.folded for word in _ORIGINAL_WORDS):
+        return False
+    return _ORIGINAL.match(spot.folded) is not None
 
 
 def _addresses(line: Line) -> list[str]:

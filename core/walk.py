@@ -35,7 +35,7 @@ _BLOCKS = frozenset(
 _CONTAINERS = frozenset("blockquote ul ol li dl dt dd figure figcaption".split())
 _GONE = frozenset(
     "script style template svg head link meta title base input select textarea button canvas map"
-    " dialog nav object param source track area datalist progress meter frameset applet".split()
+    " dialog nav object param datalist progress meter frameset applet".split()
 )
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
 _GUARDED = frozenset(("aside", "footer", "form"))
@@ -58,13 +58,14 @@ class Walker:
         self._stack: list[tuple[str, str, bool]] = []  # tag, names, whether it is in the path
         self._kind = "p"
         self._count = 0
-        self._total = 0
+        self._total = -1
         self._skipped: etree._Element | None = None
+        self._root: etree._Element
 
     def walk(self, root: etree._Element) -> list[Block]:
         """The blocks of the tree, in order."""
         walker = etree.iterwalk(root, events=("start", "end"))
-        self._total = letters(inner_text(root))
+        self._root = root
         for event, element in walker:
             tag = element.tag
             if event == "end":
@@ -145,6 +146,8 @@ class Walker:
         text = spaced_text(element)
         size = letters(text)
         slight = rule != "widget" or size <= 300 or _linked(element) >= 0.4 * size
+        if self._total < 0:
+            self._total = letters(inner_text(self._root))
         if size > 0.4 * self._total or not slight:
             return False
         if size:
