@@ -6,7 +6,7 @@ DATA ?= data
 BIN := .venv/bin
 
 .DEFAULT_GOAL := all
-.PHONY: all help run test test-browser demo check format bench bench-smoke chaos docs clean
+.PHONY: all help run test test-browser demo check format bench bench-smoke chaos docs lock clean
 
 all: check test ## What CI runs: format check, lint, types, tests
 
@@ -49,6 +49,11 @@ bench-smoke: .venv/.installed ## Each benchmark once, small
 
 docs: .venv/.installed ## Write the schema and the reference pages anew
 	$(BIN)/python -m millrace.reference
+
+lock: .venv/.installed ## Write requirements.lock (what the image installs) anew
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--extra fast --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 clean: ## Remove what make made (not the data folder)
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -127,16 +127,16 @@ class _Plainer:
         return _typed(text, kind)
 
     def _filled(self, node: ScalarNode, path: Path) -> Plain:
-        """Variables are text, whatever they hold; one that is unset and stands alone is null."""
+        """Variables are text, whatever they hold; one that is unset or empty and alone is null."""
         text = str(node.value)
         alone = _HIDDEN.fullmatch(text)
-        if alone and alone[2] is None and alone[1] not in self._env:
+        if alone and alone[2] is None and not self._env.get(alone[1]):
             self._document.unset[path] = alone[1]
             return None
 
         def fill(match: re.Match[str]) -> str:
             name, default = match[1], match[2]
-            if name not in self._env and default is None:
+            if not self._env.get(name) and default is None:
                 self._fault(node, path, f"environment variable {name} is not set")
             return self._env.get(name) or default or ""
 

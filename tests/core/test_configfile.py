@@ -237,7 +237,10 @@ def test_a_wrong_secret_is_not_shown() -> None:
 
 
 def test_an_unset_variable_leaves_an_optional_field_unset() -> None:
-    assert load("service: {token: ${MILLRACE_TOKEN}}\n").service.token is None
+    text = "service: {token: ${MILLRACE_TOKEN}}\n"
+
+    assert load(text).service.token is None
+    assert load(text, MILLRACE_TOKEN="").service.token is None
 
 
 def test_a_variable_is_text_whatever_it_holds() -> None:
