@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from core.errors import DocumentError, NotAFeed, ResourceLimit
+from workers.sandbox import Sandbox
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def spin_in_c() -> None:
+    re.match(r"(a+)+$", "a" * 40 + "b")
+
+
+def swell() -> int:
+    return len(bytes(2**30))
+
+
+def crash() -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def rest(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+class Unpicklable(Exception):
+    def __init__(self, left: int, right: int) -> None:
+        super().__init__(f"{left} and {right}")
+
+
+def fail(kind: str) -> None:
+    if kind == "ours":
+        raise NotAFeed("no feed", ("https://a.example/feed",))
+    raise Unpicklable(1, 2)
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    opened = Sandbox(children=1)
+    await opened.start()
+    yield opened
+    await opened.close()
+
+
+async def test_a_call_gives_its_result(sandbox: Sandbox) -> None:
+    assert await sandbox.run(add, 1, 2) == 3
+
+
+async def test_errors_of_ours_come_back_whole_and_others_by_name(sandbox: Sandbox) -> None:
+    with pytest.raises(NotAFeed) as caught:
+        await sandbox.run(fail, "ours")
+    assert caught.value.alternates == ("https://a.example/feed",)
+
+    with pytest.raises(DocumentError, match=r"Unpicklable in test_sandbox.py:\d+: 1 and 2"):
+        await sandbox.run(fail, "theirs")
+
+
+@pytest.mark.parametrize("hog", [spin, spin_in_c])
+async def test_a_call_that_does_not_end_is_stopped(sandbox: Sandbox, hog: object) -> None:
+    started = time.monotonic()
+
+    with pytest.raises(ResourceLimit, match="stopped after"):
+        await sandbox.run(hog, timeout=1)  # type: ignore[arg-type]
+
+    assert time.monotonic() - started < 6
+    assert await sandbox.run(add, 1, 2) == 3
+
+
+async def test_a_call_that_sleeps_too_long_is_stopped(sandbox: Sandbox) -> None:
+    with pytest.raises(ResourceLimit, match=r"stopped after 0\.4 seconds"):
+        await sandbox.run(rest, 60, timeout=0.1)
+
+    assert await sandbox.run(add, 1, 2) == 3
+
+
+async def test_a_call_that_takes_too_much_memory_is_stopped(sandbox: Sandbox) -> None:
+    with pytest.raises(ResourceLimit, match="memory"):
+        await sandbox.run(swell)
+
+    assert await sandbox.run(add, 1, 2) == 3
+
+
+async def test_a_child_that_crashes_takes_nobody_with_it(sandbox: Sandbox) -> None:
+    with pytest.raises(ResourceLimit, match="ended with -11"):
+        await sandbox.run(crash)
+
+    assert await sandbox.run(add, 1, 2) == 3
+
+
+async def test_a_child_that_was_killed_while_idle_is_replaced(sandbox: Sandbox) -> None:
+    child = await sandbox.run(os.getpid)
+    os.kill(child, signal.SIGKILL)
+
+    for _ in range(3):
+        assert await sandbox.run(add, 1, 2) == 3
+
+
+async def test_the_loop_stays_awake_while_children_work(sandbox: Sandbox) -> None:
+    work = asyncio.create_task(sandbox.run(spin, timeout=0.5))
+    latest, longest = time.monotonic(), 0.0
+
+    while not work.done():
+        await asyncio.sleep(0.01)
+        now = time.monotonic()
+        latest, longest = now, max(longest, now - latest)
+
+    assert isinstance(work.exception(), ResourceLimit)
+    assert longest < 0.25
+
+
+async def test_one_stuck_document_does_not_hold_up_the_others() -> None:
+    sandbox = Sandbox(children=2)
+    await sandbox.start()
+
+    stuck = asyncio.create_task(sandbox.run(rest, 60, timeout=15))
+    started = time.monotonic()
+    results = [await sandbox.run(add, n, n) for n in range(20)]
+
+    assert results == [2 * n for n in range(20)]
+    assert time.monotonic() - started < 3
+    started = time.monotonic()
+    stuck.cancel()
+    await sandbox.close()
+    assert time.monotonic() - started < 2
+
+
+async def test_a_call_that_is_cancelled_frees_its_child(sandbox: Sandbox) -> None:
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(sandbox.run(rest, 60, timeout=15), 0.3)
+
+    assert await asyncio.wait_for(sandbox.run(add, 1, 2), 3) == 3
+
+
+PARENT = """
+import asyncio, os
+from workers.sandbox import Sandbox
+
+async def main():
+    sandbox = Sandbox(children=1)
+    print(await sandbox.run(os.getpid, timeout=60), flush=True)
+    await asyncio.sleep(60)
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_children_end_with_their_parent_even_if_it_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        parent.kill()
+
+    deadline = time.monotonic() + 5
+    while is_alive(child) and time.monotonic() < deadline:
+        time.sleep(0.02)  # between two looks at a process that is not ours to wait for
+    assert not is_alive(child)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as status:
+            return status.read().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
