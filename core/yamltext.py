@@ -62,9 +62,8 @@ def read_yaml(text: str, env: Mapping[str, str]) -> Document:
     if len(text) > MAX_CHARS:
         document.faults.append(Fault(1, (), f"the file is over {MAX_CHARS // 2**20} MiB"))
         return document
-    hidden = _REFERENCE.sub(rf"${_OPEN}\1\2{_CLOSE}", text.removeprefix("\ufeff"))
     try:
-        root = YAML(typ="safe", pure=True).compose(hidden)
+        root = nodes_of(text.removeprefix("\ufeff"))
         document.lines[()] = 1
         document.value = _Plainer(document, env).plain(root, ()) if root is not None else None
     except MarkedYAMLError as error:
@@ -76,6 +75,13 @@ def read_yaml(text: str, env: Mapping[str, str]) -> Document:
     except RecursionError:
         document.faults.append(Fault(1, (), "nested too deeply"))
     return document
+
+
+def nodes_of(text: str) -> Node | None:
+    """The nodes of a YAML text with their places; raises what ruamel.yaml does."""
+    hidden = _REFERENCE.sub(rf"${_OPEN}\1\2{_CLOSE}", text)
+    root: Node | None = YAML(typ="safe", pure=True).compose(hidden)
+    return root
 
 
 class _Plainer:

@@ -217,6 +217,39 @@ def dedup(
     return dedup_file(file, out=out)
 
 
+@opml_app.command("import")
+def opml_import(
+    file: Annotated[str, typer.Argument(metavar="F", help="OPML file; `-`: standard input.")],
+    config: Config = DEFAULT_CONFIG,
+    ask: Annotated[
+        bool, typer.Option(help="Ask the new sources, and name those that do not answer.")
+    ] = True,
+) -> None:
+    """Add the subscriptions of an OPML file to feeds.yaml.
+
+    Example: millrace opml import subscriptions.opml
+    """
+    from millrace.opml import import_opml
+
+    print("\n".join(import_opml(file, config=config, ask=ask)))
+
+
+@opml_app.command("export")
+def opml_export(
+    config: Config = DEFAULT_CONFIG,
+    out: Annotated[
+        str | None, typer.Option(metavar="F", help="Write here instead of standard output.")
+    ] = None,
+) -> None:
+    """Write the sources of feeds.yaml as OPML.
+
+    Example: millrace opml export --out sources.opml
+    """
+    from millrace.opml import export_opml
+
+    export_opml(config=config, out=out)
+
+
 def _needed(redis: str | None) -> str:
     if redis:
         return redis

@@ -33,7 +33,7 @@ HOMES = {
     "typer": {"millrace"},
     "rich": {"millrace"},
     "watchfiles": {"millrace"},
-    "ruamel": {"core/yamltext.py", "millrace/sourcelist.py"},
+    "ruamel": {"core"},
 }
 
 # Core is pure: values in, values out.

@@ -1,0 +1,120 @@
+"""OPML into feeds.yaml and out of it; then who does not answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from core.errors import ConfigError, MillraceError
+from core.settings import Settings
+from millrace.config import read_config
+from millrace.opml import export_opml, import_opml
+from millrace.reach import unanswered
+
+SUBSCRIPTIONS = """<opml version="2.0"><body>
+<outline text="Tech"><outline text="Ars Technica" xmlUrl="https://ars.example/feed"/></outline>
+<outline text="There already" xmlUrl="http://www.a.example/rss/"/>
+<outline text="数字" xmlUrl="https://shu.example/feed"/>
+<outline text="Broken" xmlUrl="mailto:x"/>
+</body></opml>"""
+LIST = "# mine\nsources:\n  - url: https://a.example/rss  # the first\n    name: a\n"
+FEED = '<rss version="2.0"><channel><title>t</title><item><title>x</title></item></channel></rss>'
+
+
+def test_an_import_adds_what_is_missing_and_keeps_comments(tmp_path: Path) -> None:
+    (tmp_path / "feeds.yaml").write_text(LIST)
+    (tmp_path / "in.opml").write_text(SUBSCRIPTIONS)
+    config = str(tmp_path / "feeds.yaml")
+
+    report = import_opml(str(tmp_path / "in.opml"), config=config, ask=False)
+
+    assert report[0] == f"{config}: 2 added, 1 there already"
+    assert report[1].startswith("left out: Broken: ")
+    text = (tmp_path / "feeds.yaml").read_text()
+    assert text.startswith(LIST)
+    assert [(s.name, s.tags) for s in read_config(config).sources] == [
+        ("a", ()),
+        ("ars-technica", ("tech",)),
+        ("shu-example-feed", ()),
+    ]
+
+
+def test_importing_twice_adds_nothing(tmp_path: Path) -> None:
+    (tmp_path / "in.opml").write_text(SUBSCRIPTIONS)
+    config = str(tmp_path / "feeds.yaml")  # does not exist yet
+
+    import_opml(str(tmp_path / "in.opml"), config=config, ask=False)
+    before = (tmp_path / "feeds.yaml").read_text()
+    report = import_opml(str(tmp_path / "in.opml"), config=config, ask=False)
+
+    assert report[0] == f"{config}: 0 added, 3 there already"
+    assert (tmp_path / "feeds.yaml").read_text() == before
+
+
+def test_an_export_comes_back_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "in.opml").write_text(SUBSCRIPTIONS)
+    first, second = str(tmp_path / "one.yaml"), str(tmp_path / "two.yaml")
+    import_opml(str(tmp_path / "in.opml"), config=first, ask=False)
+
+    export_opml(config=first, out=str(tmp_path / "out.opml"))
+    import_opml(str(tmp_path / "out.opml"), config=second, ask=False)
+
+    assert read_config(second).sources == read_config(first).sources
+
+
+def test_a_broken_list_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "feeds.yaml").write_text("sources:\n  - evry: 3m\n")
+    (tmp_path / "in.opml").write_text(SUBSCRIPTIONS)
+
+    with pytest.raises(ConfigError):
+        import_opml(str(tmp_path / "in.opml"), config=str(tmp_path / "feeds.yaml"), ask=False)
+
+    assert (tmp_path / "feeds.yaml").read_text() == "sources:\n  - evry: 3m\n"
+
+
+def test_a_file_that_is_no_opml_is_refused_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "in.opml").write_text("<html/>")
+
+    with pytest.raises(MillraceError, match=r"in\.opml: no OPML"):
+        import_opml(str(tmp_path / "in.opml"), config=str(tmp_path / "f.yaml"), ask=False)
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[TestServer]:
+    async def answer(request: web.Request) -> web.Response:
+        match request.path:
+            case "/good":
+                return web.Response(text=FEED, content_type="application/rss+xml")
+            case "/page":
+                return web.Response(
+                    text="<html><body>hello</body></html>", content_type="text/html"
+                )
+        return web.Response(status=404)
+
+    app = web.Application()
+    app.router.add_get("/{name}", answer)
+    server = TestServer(app)
+    await server.start_server()
+    yield server
+    await server.close()
+
+
+async def test_those_that_do_not_answer_are_named_with_the_reason(origin: TestServer) -> None:
+    settings = Settings.model_validate(
+        {
+            "sources": [
+                {"url": str(origin.make_url(f"/{name}")), "name": name}
+                for name in ("good", "page", "gone")
+            ],
+            "fetch": {"allow_private": [f"127.0.0.1:{origin.port}"]},
+        }
+    )
+
+    report = await unanswered(settings.sources, settings.fetch)
+
+    assert [line.split()[3] for line in report] == ["page", "gone"]
+    assert report[1].endswith("status 404")
