@@ -12,14 +12,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import orjson
+
 from core.boilerplate import Boilerplate
 from core.charset import decode
 from core.clean import Cleaned, CleanOptions, clean_entry
-from core.errors import MillraceError
+from core.errors import ConfigError, MillraceError
 from core.extract import extract_page
 from core.models import Article, FeedEntry
 from core.parse import parse_feed
 from core.settings import Source
+from millrace.config import read_config
+from millrace.options import DEFAULT_CONFIG
 
 Kind = Literal["auto", "page", "entry", "feed"]
 FIELDS = (
@@ -47,6 +51,35 @@ def options_of(source: Source | None, *, fast: bool = False) -> CleanOptions:
         full_text=source.full_text,
         fast=fast,
     )
+
+
+def extract_files(
+    files: Iterable[str],
+    *,
+    url: str | None,
+    kind: Kind,
+    config: str | None,
+    source: str | None,
+    learn: bool,
+) -> int:
+    """Print one JSON object a line; the exit code. Raises ConfigError for an unknown source."""
+    failed = False
+    options = _source(config, source)
+    for found in extract_documents(files, url=url, kind=kind, learn=learn, source=options):
+        failed = failed or "error" in found
+        sys.stdout.buffer.write(orjson.dumps(found) + b"\n")
+        sys.stdout.buffer.flush()
+    return 1 if failed else 0
+
+
+def _source(config: str | None, name: str | None) -> Source | None:
+    if name is None:
+        return None
+    path = config or DEFAULT_CONFIG
+    for source in read_config(path).sources:
+        if source.name == name:
+            return source
+    raise ConfigError([f"{path}: has no source named {name!r} (--source)"])
 
 
 def extract_documents(
