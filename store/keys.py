@@ -17,7 +17,8 @@ worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 leases            string  never             counter that makes lease tokens
-host:HOST         several seconds           slots of the per-host limits
+host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
+robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 ix:...            several dedup window      postings and fingerprints: store/index.py
 """
 
@@ -29,6 +30,7 @@ LAYOUT_VERSION = 1
 CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
 FORGOTTEN_KEPT = 100_000
 HEARTBEAT_SECONDS = 15
+ROBOTS_SECONDS = 86_400  # RFC 9309: no longer than a day
 
 ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit score until 2109
 
@@ -77,6 +79,16 @@ def url(digest: str) -> str:
 def worker(worker_id: str) -> str:
     """A worker's last sign of life."""
     return f"{PREFIX}worker:{worker_id}"
+
+
+def host(name: str, part: str) -> str:
+    """One of the four keys of a host's turns: state, running, promised, refused."""
+    return f"{PREFIX}host:{name}:{part}"
+
+
+def robots(origin: str) -> str:
+    """robots.txt of a site."""
+    return f"{PREFIX}robots:{origin}"
 
 
 def river_score(first_seen_ms: int, order: int) -> float:

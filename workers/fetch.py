@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from itertools import count
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -18,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from core.errors import Disallowed, FetchError, ForbiddenAddress, HostBusy
+from core.freshness import retry_after
 from core.settings import FetchSettings
 from workers.answer import (
     Access,
@@ -57,7 +57,10 @@ class Turns(Protocol):
         """0 when the turn is taken, else the seconds after which to ask again."""
 
     async def give_back(self, host: str, holder: str) -> None:
-        """The request is over, or will not be made."""
+        """The request is over."""
+
+    async def refuse(self, host: str, holder: str, seconds: float) -> None:
+        """The host told `holder` to wait so long."""
 
 
 class Fetcher:
@@ -69,7 +72,6 @@ class Fetcher:
         self._guard = Guard(fetch.allow_private)
         self._ports = {*fetch.ports, *self._guard.ports}
         self._session: aiohttp.ClientSession | None = None
-        self._number = count()
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,17 +133,20 @@ class Fetcher:
         """One request, made when its host may be asked."""
         if self._turns is None:
             return await self._ask(url, journey)
-        host, holder = _turn_key(url), f"{id(self)}:{next(self._number)}"
-        waited = 0.0
+        host, waited = _turn_key(url), 0.0
+        while (wait := await self._turns.take(host, url)) > 0:
+            waited += wait
+            if waited > patience:  # its place in the line is kept
+                raise HostBusy(f"{host} is being asked by others", wait=wait)
+            await asyncio.sleep(wait)
         try:
-            while (wait := await self._turns.take(host, holder)) > 0:
-                waited += wait
-                if waited > patience:
-                    raise HostBusy(f"{host} is being asked by others", wait=wait)
-                await asyncio.sleep(wait)
-            return await self._ask(url, journey)
+            answer = await self._ask(url, journey)
         finally:
-            await self._turns.give_back(host, holder)
+            await self._turns.give_back(host, url)
+        if answer.status == 429:
+            seconds = retry_after(answer.headers, now=time.time(), cap=self.settings.backoff.cap)
+            await self._turns.refuse(host, url, seconds or 0.0)
+        return answer
 
     async def _ask(self, url: str, journey: Journey) -> Response:
         started = time.monotonic()

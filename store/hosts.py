@@ -1,0 +1,56 @@
+"""Turns at other people's hosts, shared by all workers through the store.
+
+A host is asked by so many at once and so often a second, whoever asks. Places in the line are
+promised, so that sixty sources on one host are served one after the other and none is starved.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from core.errors import StoreAway
+from core.settings import PerHost
+from store import keys
+from store.connection import Store, store_errors
+
+MARGIN = 1.05  # of the gap: two requests leave a little closer together than they were let go
+HORIZON = 600.0  # seconds ahead for which places are promised
+LEASE_MARGIN = 10.0  # seconds beyond the time limit of a request
+
+
+class HostTurns:
+    """Who may ask a host now. `timeout` is the longest that one request can take."""
+
+    def __init__(self, store: Store, limits: PerHost, *, timeout: float) -> None:
+        self._store = store
+        self._limits = limits
+        self._lease = timeout + LEASE_MARGIN
+
+    async def take(self, host: str, holder: str) -> float:
+        """0 when the turn is taken; else the seconds after which `holder` is to ask again.
+
+        Its place is kept meanwhile. A turn that is not given back ends with its lease.
+        """
+        gap = MARGIN / self._limits.per_second
+        wait = await self._store.call(
+            self._store.script("turn"),
+            [keys.host(host, part) for part in ("state", "running", "promised", "refused")],
+            [holder, self._limits.in_flight, *(int(s * 1000) for s in (gap, self._lease, HORIZON))],
+        )
+        return int(wait) / 1000
+
+    async def give_back(self, host: str, holder: str) -> None:
+        """The request is over."""
+        with suppress(StoreAway), store_errors():  # its lease ends it then
+            await self._store.redis.zrem(keys.host(host, "running"), holder)
+
+    async def refuse(self, host: str, holder: str, seconds: float) -> None:
+        """A host told `holder` to wait; once it told two, nobody asks it until then."""
+        until = await self._store.now() + seconds
+        key = keys.host(host, "refused")
+        with store_errors():
+            pipe = self._store.redis.pipeline()
+            pipe.zadd(key, {holder: until * 1000}, gt=True)
+            for condition in ({"nx": True}, {"gt": True}):  # never shorter than another's wait
+                pipe.pexpire(key, int(seconds * 1000) + 1000, **condition)
+            await pipe.execute()
