@@ -15,9 +15,9 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 import brotli
-from multidict import CIMultiDict, CIMultiDictProxy
 
 from core.render.document import rfc822
+from service.ready import Head, Ready
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -43,11 +43,11 @@ _SUFFIX = {"identity": "", "zstd": "-zs", "br": "-br", "gzip": "-gz"}
 
 @dataclass(slots=True)
 class Representation:
-    """The bytes of one encoding with the headers that go with them."""
+    """The bytes of one encoding with the heads that go before them."""
 
     body: bytes
-    headers: CIMultiDictProxy[str]
-    not_modified: CIMultiDictProxy[str]  # headers of a 304
+    head: Head
+    not_modified: Head  # of a 304
 
 
 @dataclass(slots=True)
@@ -88,20 +88,26 @@ class Document:
         since = _http_date(if_modified_since) if if_modified_since else None
         return since is not None and self.modified.replace(microsecond=0) <= since
 
+    def answer(
+        self, encoding: str, if_none_match: str | None, if_modified_since: str | None
+    ) -> Ready:
+        """The document, or word that the reader has it."""
+        ready = self.encoded(encoding)
+        if self.known_to(if_none_match, if_modified_since):
+            return Ready(ready.not_modified)
+        return Ready(ready.head, ready.body)
+
     def _encode(self, encoding: str) -> Representation:
         small = len(self.body) < SMALLEST_COMPRESSED
         encoding = "identity" if small else encoding
         body = self.body if encoding == "identity" else ENCODERS[encoding](self.body)
-        shared = {
-            "ETag": self.etag(encoding),
-            "Last-Modified": rfc822(self.modified),
-            **{name: self.headers[name] for name in _ON_304 if name in self.headers},
-        }
+        shared = {"ETag": self.etag(encoding), "Last-Modified": rfc822(self.modified)}
+        repeated = {name: self.headers[name] for name in _ON_304 if name in self.headers}
         headers = {**self.headers, **shared}
         if encoding != "identity":
             headers["Content-Encoding"] = encoding
         return Representation(
-            body, CIMultiDictProxy(CIMultiDict(headers)), CIMultiDictProxy(CIMultiDict(shared))
+            body, Head(200, headers, len(body)), Head(304, shared | repeated, None)
         )
 
 

@@ -168,7 +168,7 @@ FEEDS = web.AppKey("feeds", Feeds)
 _Links = tuple[tuple[str, str], ...]
 
 
-async def feed(request: web.Request) -> web.Response:
+async def feed(request: web.Request) -> web.StreamResponse:
     """GET /feed.xml, /feed.atom, /feed.json and their narrowed forms."""
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):
@@ -183,10 +183,7 @@ async def feed(request: web.Request) -> web.Response:
     headers = request.headers
     encoding = choose_encoding(headers.get("Accept-Encoding", ""))
     document = await feeds.current(answer, encoding)
-    ready = document.kept[encoding]
-    if document.known_to(headers.get("If-None-Match"), headers.get("If-Modified-Since")):
-        return web.Response(status=304, headers=ready.not_modified)
-    return web.Response(body=ready.body, headers=ready.headers)
+    return document.answer(encoding, headers.get("If-None-Match"), headers.get("If-Modified-Since"))
 
 
 def _key(request: web.Request, settings: Settings) -> Key:

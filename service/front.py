@@ -16,7 +16,7 @@ from service.sources import source_rows
 CARDS = 50  # stories on one page
 
 
-async def front(request: web.Request) -> web.Response:
+async def front(request: web.Request) -> web.StreamResponse:
     """GET /."""
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):
@@ -43,7 +43,7 @@ async def front(request: web.Request) -> web.Response:
     )
 
 
-async def card(request: web.Request) -> web.Response:
+async def card(request: web.Request) -> web.StreamResponse:
     """GET /cards/ID: one story as it stands on the front page."""
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):
@@ -55,7 +55,7 @@ async def card(request: web.Request) -> web.Response:
     return await page_reply(request, "card.html", item=item)
 
 
-async def about(request: web.Request) -> web.Response:
+async def about(request: web.Request) -> web.StreamResponse:
     """GET /about, for publishers who saw the User-Agent."""
     settings = request.app[CONTEXT].settings()
     return await page_reply(request, "about.html", fetch=settings.fetch)

@@ -26,9 +26,7 @@ STATIC = {
 }
 
 
-async def page_reply(
-    request: web.Request, template: str, *, status: int = 200, **values: Any
-) -> web.Response:
+async def page_reply(request: web.Request, template: str, **values: Any) -> web.StreamResponse:
     """A page from a template, with a tag so that going back costs nothing."""
     context = request.app[CONTEXT]
     settings = context.settings()
@@ -49,10 +47,8 @@ async def page_reply(
     }
     document = Document(html.encode("utf-8", "replace"), secured(headers), datetime.now(UTC))
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    ready = document.encoded("gzip" if encoding != "identity" else encoding)
-    if status == 200 and document.known_to(request.headers.get("If-None-Match"), None):
-        return web.Response(status=304, headers=ready.not_modified)
-    return web.Response(body=ready.body, headers=ready.headers, status=status)
+    encoding = "gzip" if encoding != "identity" else encoding  # the cheapest to make
+    return document.answer(encoding, request.headers.get("If-None-Match"), None)
 
 
 def render_page(template: str, **values: Any) -> str:
@@ -60,17 +56,14 @@ def render_page(template: str, **values: Any) -> str:
     return _environment().get_template(template).render(**values)
 
 
-async def static(request: web.Request) -> web.Response:
+async def static(request: web.Request) -> web.StreamResponse:
     """GET /static/NAME and /feed.xsl: one of a fixed list, never a path."""
     name = request.match_info.get("name", "feed.xsl")
     if name not in STATIC:
         raise web.HTTPNotFound(text="no such file\n")
     document = _static(name)
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    ready = document.encoded(encoding)
-    if document.known_to(request.headers.get("If-None-Match"), None):
-        return web.Response(status=304, headers=ready.not_modified)
-    return web.Response(body=ready.body, headers=ready.headers)
+    return document.answer(encoding, request.headers.get("If-None-Match"), None)
 
 
 def static_bytes(name: str) -> bytes:

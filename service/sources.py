@@ -23,7 +23,7 @@ from store.schedule import due_times
 from store.sources import SourceState, load_sources
 
 
-async def sources(request: web.Request) -> web.Response:
+async def sources(request: web.Request) -> web.StreamResponse:
     """GET /sources, as JSON or as a page."""
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):
@@ -34,7 +34,7 @@ async def sources(request: web.Request) -> web.Response:
     return json_reply({"sources": rows})
 
 
-async def opml(request: web.Request) -> web.Response:
+async def opml(request: web.Request) -> web.StreamResponse:
     """GET /sources.opml."""
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):

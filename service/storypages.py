@@ -19,7 +19,7 @@ from service.replies import json_reply, text_reply, wants_html
 from store.entries import entries_by_url, load_entry
 
 
-async def story(request: web.Request) -> web.Response:
+async def story(request: web.Request) -> web.StreamResponse:
     """GET /stories/ID, as JSON or as a page."""
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):
@@ -34,7 +34,7 @@ async def story(request: web.Request) -> web.Response:
     return json_reply(story_fields(told))
 
 
-async def explain(request: web.Request) -> web.Response:
+async def explain(request: web.Request) -> web.StreamResponse:
     """GET /explain?url=U; an id will do as well."""
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):
