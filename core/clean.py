@@ -6,7 +6,7 @@ is written out, sanitised, and turned to text. Pure: options and learned boilerp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from lxml import cssselect, etree
@@ -59,6 +59,7 @@ class Body:
     removed: list[Removed]
     spoken: dict[str, str]
     signatures: tuple[int, ...] = ()
+    head_lines: list[str] = field(default_factory=list)  # of a page, in front of the text
 
 
 def clean_entry(

@@ -101,6 +101,11 @@ def in_address(address: str) -> str | None:
     return _day(match[1], match[2], match[3]) if match else None
 
 
+def is_day(published: str) -> bool:
+    """Whether a published date states the day alone."""
+    return len(published) == 10
+
+
 def iso(moment: datetime) -> str:
     """A time as it is published: whole seconds, with its zone."""
     return moment.replace(microsecond=0).isoformat()

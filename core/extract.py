@@ -1,11 +1,48 @@
-"""An article from a web page: where trafilatura finds it, cut out of the page's own markup."""
+"""An article from a web page: found by its text, cut out of the page's own markup, then cleaned.
+
+So lists stay ordered, figures keep their captions, and tables, quotes and pictures survive. A page
+is taken only if it holds more than the feed and agrees with it: else it is a wall.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from lxml import etree
+
+from core import dates, metadata, opinions, trust
+from core.blocks import Block, text_of_blocks, to_html
 from core.boilerplate import Boilerplate
 from core.charset import decode
-from core.clean import DEFAULT, Cleaned, CleanOptions, clean_entry
-from core.models import Article, FeedEntry, Method
+from core.clean import (
+    DEFAULT,
+    Body,
+    Cleaned,
+    CleanOptions,
+    cut_junk,
+    cut_selected,
+    links_of,
+    pictures_of,
+)
+from core.images import picture_key
+from core.junk import is_wall
+from core.language import detect
+from core.models import Article, FeedEntry, Method, Removed
+from core.normalize import parse_page
+from core.pagemeta import PageMetadata, is_elsewhere, read_head
+from core.rules import head_spots, places
+from core.sanitize import sanitize
+from core.selection import select
+from core.subtree import subtree_of
+from core.surround import head_lines, lead_blocks
+from core.text import letters
+from core.urls import clean_url
+from core.walk import Walker
+
+MOST_CHARACTERS = 2 * 2**20  # extractors need a minute for documents of this size and bad will
+AGREES = 0.8
+_LEAST_WEIGHT = 120.0
+_WALL_WEIGHT = 1500.0
 
 
 def extract_page(
@@ -16,12 +53,122 @@ def extract_page(
     feed: Article | None = None,
     options: CleanOptions = DEFAULT,
     learned: Boilerplate | None = None,
+    further: Sequence[bytes] = (),
 ) -> Cleaned | None:
-    """The page's article; None where it gives nothing better than the feed's text."""
-    text = decode(data, content_type=content_type).text
-    entry = FeedEntry(guid="", position=0, content=text, content_type="html", link=url, base=url)
-    cleaned = clean_entry(entry, options=options, learned=learned)
-    if not cleaned.article.text:
+    """The page's article; None where it gives nothing better than the feed's text.
+
+    `further` are the next pages of the same article, in order.
+    """
+    decoded = decode(data, content_type=content_type)
+    page = decoded.text[:MOST_CHARACTERS]
+    root = parse_page(page)
+    head = read_head(root, url)
+    body = _body(page, root, head, options)
+    for more in further:
+        _append(body, more, head, options)
+    stated = _stated(head, body, url)
+    cut_junk(body, markdown=False, options=options, learned=learned)
+    text = text_of_blocks(body.blocks)
+    if not decoded.sure or not _is_better(text, stated.title, feed):
         return None
-    article = cleaned.article.model_copy(update={"method": Method.PAGE, "needs_page": False})
-    return Cleaned(article, cleaned.signatures)
+    return Cleaned(_article(body, text, head, stated, url, feed), body.signatures)
+
+
+def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
+    """The article's blocks, from the smallest part of the page that holds its text."""
+    removed = cut_selected(root, options.remove)
+    if removed:
+        page = str(etree.tostring(root, encoding="unicode", method="html"))
+    text = opinions.article_text(page, fast=options.fast)
+    part = subtree_of(root, text)
+    if part is None:
+        return Body([], [], removed, {})
+    walker = Walker(head.base)
+    blocks, dropped = select(walker.walk(part), text)
+    removed += walker.removed + [Removed(rule="page", text=_words(block)) for block in dropped]
+    lines, spoken = head_lines(part)
+    blocks = _with_lead(lead_blocks(part, head.base), blocks)
+    return Body(blocks, places(blocks), removed, {**spoken, **walker.spoken}, head_lines=lines)
+
+
+def _with_lead(lead: list[Block], blocks: list[Block]) -> list[Block]:
+    """The lead picture in front, unless the text shows it itself."""
+    shown = {picture_key(image) for image in pictures_of(blocks)}
+    if any(picture_key(image) in shown for image in pictures_of(lead)):
+        return blocks
+    return lead + blocks
+
+
+def _words(block: Block) -> str:
+    return " ".join(line.text for line in block.lines)[:500]
+
+
+def _append(body: Body, more: bytes, head: PageMetadata, options: CleanOptions) -> None:
+    """Adds the next page's blocks, without those that the pages share."""
+    page = decode(more).text[:MOST_CHARACTERS]
+    added = _body(page, parse_page(page), head, options)
+    known = {_words(block) for block in body.blocks}
+    fresh = [block for block in added.blocks if _words(block) not in known]
+    body.blocks += fresh
+    body.spots += places(fresh)
+    body.removed += added.removed
+
+
+def _stated(head: PageMetadata, body: Body, url: str | None) -> metadata.Metadata:
+    """What the page states, by its head first, then by its text."""
+    entry = FeedEntry(guid="", position=0, title=head.title, link=url, author=head.author)
+    front = {"canonical": head.canonical} if is_elsewhere(head.canonical, url) else {}
+    if head.published:
+        front["date"] = head.published
+    stated = {name: value for name, value in front.items() if value}
+    return metadata.read(entry, stated, head_spots(body.head_lines) + body.spots, body.spoken)
+
+
+def _is_better(text: str, title: str | None, feed: Article | None) -> bool:
+    """Whether the page's text is the article, and more of it than the feed holds."""
+    weight = trust.weight(text)
+    if weight < _LEAST_WEIGHT or (weight < _WALL_WEIGHT and is_wall(f"{title}\n{text}")):
+        return False
+    if feed is None or letters(feed.text) < 40:
+        return True
+    if letters(text) <= letters(feed.text):
+        return False
+    wanted = opinions.four_grams(feed.text.rstrip("…. []"))
+    return opinions.cover(wanted, opinions.four_grams(text)) >= AGREES
+
+
+def _article(
+    body: Body,
+    text: str,
+    head: PageMetadata,
+    stated: metadata.Metadata,
+    url: str | None,
+    feed: Article | None,
+) -> Article:
+    """The page's body under what the feed states; the page fills what the feed leaves open."""
+    pictures = pictures_of(body.blocks)
+    base = feed or Article(link=clean_url(url) if url else None)
+    return base.model_copy(
+        update={
+            "title": base.title or stated.title,
+            "author": base.author or stated.author,
+            "published": _more_exact(base.published, stated.published),
+            "original_url": base.original_url or stated.original_url,
+            "lead_image": (pictures[0] if pictures else None) or base.lead_image or head.image,
+            "language": detect(text, base.language or (head.language or "")[:2].lower() or None),
+            "html": sanitize(to_html(body.blocks)),
+            "text": text,
+            "images": pictures,
+            "links": links_of(body.blocks),
+            "method": Method.PAGE,
+            "needs_page": False,
+            "removed": tuple(body.removed[:200]),
+        }
+    )
+
+
+def _more_exact(feed: str | None, page: str | None) -> str | None:
+    """The feed's time holds; the page's replaces a bare day that it agrees with."""
+    if feed and page and dates.is_day(feed) and page.startswith(feed):
+        return page
+    return feed or page

@@ -23,8 +23,8 @@ _ORIGINAL = re.compile(
     r"|^(?!图|照片|视频)[^:：]{0,4}(?:来源|原文|出处|原帖)|^(?:original|source|article url|via)\b"
 )
 _ORIGINAL_WORDS = tuple(
-    "转载 转自 转帖 转发 摘自 译自 本文 首发 原载 来源 原文 出处 原帖 original source published appeared posted"
-    " republished article via".split()
+    "转载 转自 转帖 转发 摘自 译自 本文 首发 原载 来源 原文 出处 原帖 original source published"
+    " appeared posted republished article via".split()
 )
 _PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|mp4|mp3|pdf)(?:\?|$)", re.IGNORECASE)
 _ORIGINAL_FIELDS = (

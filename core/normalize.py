@@ -58,12 +58,20 @@ def normalize(raw: str, *, content_type: ContentType = "auto") -> Document:
 
 def parse_markup(markup: str) -> etree._Element:
     """The tree of a piece of HTML; never fails, an empty tree for nothing."""
-    parser = etree.HTMLParser(
-        huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8"
-    )
     source = f"<html><body>{markup}</body></html>".encode("utf-8", "replace")
-    root = etree.fromstring(source, parser)
+    root = etree.fromstring(source, _parser())
     return root if root is not None else etree.Element("body")
+
+
+def _parser() -> etree.HTMLParser:
+    return etree.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8")
+
+
+def parse_page(page: str) -> etree._Element:
+    """The tree of a whole web page; its root is `html`."""
+    source = strip_invisible(page).encode("utf-8", "replace")
+    root = etree.fromstring(source, _parser()) if source.strip() else None
+    return root if root is not None else etree.Element("html")
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:

@@ -55,6 +55,12 @@ def places(blocks: Iterable[Block]) -> list[Place]:
     ]
 
 
+def head_spots(lines: list[str]) -> list[Place]:
+    """Lines that are no part of the body, for rules that only look."""
+    made = [Line(html="", text=text) for text in lines]
+    return [Place(Block("p", [line]), line, junk.fold(line.text)) for line in made]
+
+
 def is_prose(line: Line) -> bool:
     """Whether the line is running text: long enough, and not a link."""
     if line.letters < 30 or line.linked > 0.5 * line.letters:

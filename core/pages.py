@@ -1,0 +1,60 @@
+"""Articles that are cut into several pages: where the next one is."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from lxml import etree
+
+from core.tree import spaced_text
+from core.urls import canonical_url, web_url
+
+MOST_PAGES = 8
+_NEXT = re.compile(
+    r"^(?:下一页|下一頁|下页|下頁|后一页|next(?: page)?|page suivante|suivant|nächste(?: seite)?"
+    r"|weiter|siguiente|página siguiente|pagina successiva|próxima|volgende)\s*[>»›→]*$",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"(?:^|[_\-/=?&]|page)(\d{1,2})(?=$|\.\w{3,5}$|/$|&)", re.IGNORECASE)
+
+
+def next_page(root: etree._Element, url: str) -> str | None:
+    """The address of the article's next page, if the page names one that is plainly its own."""
+    for element in root.iter("link", "a"):
+        found = web_url(element.get("href"), url) if _says_next(element) else None
+        if found and _continues(found, url):
+            return found
+    return None
+
+
+def _says_next(element: etree._Element) -> bool:
+    if "next" in (element.get("rel") or "").lower().split():
+        return True
+    return element.tag == "a" and _NEXT.match(spaced_text(element)[:40]) is not None
+
+
+def _continues(found: str, url: str) -> bool:
+    """Whether the two addresses are one but for a page number that is one higher.
+
+    “Next” also leads to the next article; only numbers under one stem are pages of this one.
+    """
+    if canonical_url(found) == canonical_url(url) or urlsplit(found).netloc != urlsplit(url).netloc:
+        return False
+    stem, number = _stem(found)
+    own_stem, own_number = _stem(url)
+    return number is not None and stem == own_stem and number == (own_number or 1) + 1
+
+
+def _stem(address: str) -> tuple[str, int | None]:
+    parts = urlsplit(address)
+    tail = parts.path + ("?" + parts.query if parts.query else "")
+    matches = list(_NUMBER.finditer(tail))
+    if not matches:
+        return _bare(tail), None
+    last = matches[-1]
+    return _bare(tail[: last.start()] + tail[last.end() :]), int(last[1])
+
+
+def _bare(tail: str) -> str:
+    return re.sub(r"(?:/?(?:page|index)|\.\w{3,5})?[/?&=_-]*$", "", tail, flags=re.IGNORECASE)
