@@ -36,6 +36,7 @@ from workers.guard import REFUSED, Endpoint, Guard, asked, proxied
 
 MAX_REDIRECTS = 5
 CONNECT_TIMEOUT = 10.0  # seconds
+KEPT_ALIVE = 4.0  # seconds; servers keep connections for five at least
 MAX_HEADERS = 256
 MAX_HEADER_BYTES = 8190  # of one line
 PATIENCE = 5.0  # seconds a request waits for its host's turn before it is put off
@@ -185,7 +186,10 @@ class Fetcher:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    socket_factory=self._guard.make_socket, limit=256, ttl_dns_cache=60
+                    socket_factory=self._guard.make_socket,
+                    limit=256,
+                    ttl_dns_cache=60,
+                    keepalive_timeout=KEPT_ALIVE,
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
@@ -196,6 +200,9 @@ class Fetcher:
                 max_field_size=MAX_HEADER_BYTES,
                 max_headers=MAX_HEADERS,
             )
+            # It would ask a server that has just hung up a second time at once. Where a kept
+            # connection was closed meanwhile that would be right: those are kept only shortly.
+            self._session._retry_connection = False
         return self._session
 
     def _check(self, url: str, access: Access | None) -> None:

@@ -302,6 +302,13 @@ async def fault_of(fetcher: Fetcher, url: str) -> str:
     return "torn off"
 
 
+async def test_a_server_that_hangs_up_is_not_asked_twice(origin: Origin, fetcher: Fetcher) -> None:
+    with pytest.raises(FetchError):
+        await fetcher.get(origin.at("/feed", Answer(reset=True)))
+
+    assert len(origin.requests) == 1
+
+
 async def test_errors_do_not_carry_control_characters_of_the_server(
     origin: Origin, fetcher: Fetcher
 ) -> None:

@@ -1,0 +1,83 @@
+"""robots.txt, asked before a page is fetched (RFC 9309); feeds are published to be fetched.
+
+Kept in the store for a day, so that a site is asked once whatever the number of its pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+
+from core.errors import DocumentError, FetchError, HostBusy, ResourceLimit, TooLarge
+from core.robots import robots_allow
+from store.connection import Store
+from store.keys import ROBOTS_SECONDS
+from store.robots import keep_robots, load_robots
+from workers.answer import Access, origin_of
+from workers.fetch import Fetcher
+from workers.sandbox import Sandbox
+
+MAX_BYTES = 1_000_000  # RFC 9309 asks for half of that at least
+RETRY_SECONDS = 600.0  # after which an unreachable robots.txt is asked for again
+PARSE_SECONDS = 2.0
+
+_FORBIDS_NOTHING = b""
+_FORBIDS_ALL = b"User-agent: *\nDisallow: /\n"
+
+
+class Robots:
+    """Answers whether a page may be fetched."""
+
+    def __init__(self, store: Store, fetcher: Fetcher, sandbox: Sandbox) -> None:
+        self._store = store
+        self._fetcher = fetcher
+        self._sandbox = sandbox
+        product = re.match(r"[A-Za-z_-]+", fetcher.settings.user_agent)
+        self._agent = product[0] if product else "Millrace"
+
+    def for_source(self, access: Access | None) -> Callable[[str], Awaitable[bool]]:
+        """The question as `Fetcher.get(allowed=...)` asks it for the pages of one source."""
+
+        async def allowed(url: str) -> bool:
+            return await self.allow(url, access=access)
+
+        return allowed
+
+    async def allow(self, url: str, *, access: Access | None = None) -> bool:
+        """Whether robots.txt lets us fetch `url`. Raises HostBusy."""
+        scheme, host, port = origin_of(url)
+        bracketed = f"[{host}]" if ":" in host else host
+        origin = f"{scheme}://{bracketed}:{port}"
+        robots = await load_robots(self._store, origin)
+        if robots is None:
+            robots, seconds = await self._fetch(origin, access)
+            await keep_robots(self._store, origin, robots, seconds=seconds)
+        if robots in (_FORBIDS_NOTHING, _FORBIDS_ALL):
+            return robots == _FORBIDS_NOTHING
+        try:
+            return await self._sandbox.run(
+                robots_allow, robots, url=url, agent=self._agent, timeout=PARSE_SECONDS
+            )
+        except (DocumentError, ResourceLimit):
+            return False  # patterns made to hang us: such a site is left alone
+
+    async def _fetch(self, origin: str, access: Access | None) -> tuple[bytes, float]:
+        """The file and for how long it holds. A site without one forbids nothing."""
+        try:
+            answer = await self._fetcher.get(
+                origin + "/robots.txt",
+                max_bytes=MAX_BYTES,
+                accept="text/plain, */*;q=0.5",
+                access=access,
+            )
+        except HostBusy:
+            raise
+        except TooLarge:
+            return _FORBIDS_ALL, ROBOTS_SECONDS
+        except FetchError:
+            return _FORBIDS_ALL, RETRY_SECONDS
+        if answer.status == 200 and answer.complete:
+            return answer.body.strip(), ROBOTS_SECONDS
+        if 400 <= answer.status < 500 and answer.status != 429:
+            return _FORBIDS_NOTHING, ROBOTS_SECONDS
+        return _FORBIDS_ALL, RETRY_SECONDS
