@@ -12,8 +12,9 @@ from core.render.document import FeedHead
 from core.render.items import FeedItem, feed_item, without_body
 from core.render.jsonfeed import json_document, json_item
 from core.render.rss import rss_document, rss_item
+from core.render.variant import Variant, in_variant
 from core.settings import Settings
-from service.query import FeedQuery, Variant
+from service.query import FeedQuery
 from service.river import Kept
 
 PIECES_KEPT = 2048  # rendered items, about 8 kB each
@@ -64,7 +65,8 @@ def style_of(settings: Settings, query: FeedQuery | None = None) -> Style:
 def item_of(kept: Kept, style: Style) -> FeedItem:
     """A kept story as the item that every format shows."""
     item = feed_item(kept.story, link_to_source=style.link_to_source, footer=style.footer)
-    return without_body(item) if style.summary else item
+    item = without_body(item) if style.summary else item
+    return in_variant(item, style.variant) if style.variant else item
 
 
 @lru_cache(PIECES_KEPT)

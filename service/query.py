@@ -6,16 +6,15 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import cast
 
 from multidict import MultiMapping
 
 from core.errors import MillraceError
+from core.render.variant import Variant
 
 LONGEST_QUERY = 200  # characters of `q`
 _SPACED_OFFSET = re.compile(r" (\d\d:?\d\d)$")  # a `+` that was not written as %2B
-
-Variant = Literal["hans", "hant"]
 
 
 class BadQuery(MillraceError):

@@ -91,14 +91,14 @@ class River:
             except StoreError as error:
                 self._miss(str(error))
             except Exception as error:  # feeds must go on, whatever one round met
-                log.exception("the river stumbled")
+                log.exception("river.stumbled")
                 self._miss(repr(error))
             await asyncio.sleep(RETRY)
 
     def _miss(self, reason: str) -> None:
         if self.away is None:
             self.away_since = datetime.now(UTC)
-            log.warning("store away", reason=reason)
+            log.warning("store.away", reason=reason)
         self.away = reason
         self.log.ring()
 
@@ -158,7 +158,7 @@ class River:
         try:
             kept = _kept(unpack(Story, packed), packed, self.generation + 1)
         except UNREADABLE as error:
-            log.error("story cannot be read", story=story_id, fault=str(error))
+            log.error("story.unreadable", story=story_id, fault=str(error))
             return
         self._forget([story_id])
         self._stories[story_id] = kept
