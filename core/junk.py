@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
@@ -45,6 +45,7 @@ _LINES = tuple(
 _LENGTHS = sorted({rule.longest for rule in _LINES})
 _RELATED = _one_of(_RULES["related"])
 _WIDGETS = _one_of(_RULES["widgets"]["names"])
+_BARS = _one_of(_RULES["widgets"]["bars"])
 _EXEMPT = re.compile(_RULES["widgets"]["exempt"])
 _TRUNCATED = _one_of(_RULES["truncated"])
 _WALLS = _one_of(_RULES["walls"])
@@ -99,13 +100,18 @@ def is_wall(text: str) -> bool:
     return _WALLS.search(text[:3000].translate(_FOLD)) is not None
 
 
-@cache
-def _widget_name(name: str) -> bool:
-    return not _EXEMPT.match(name) and _WIDGETS.search(name) is not None
+@lru_cache(maxsize=20_000)
+def _name_kind(name: str) -> str | None:
+    if _EXEMPT.match(name):
+        return None
+    if _WIDGETS.search(name):
+        return "widget"
+    return "bar" if _BARS.search(name) else None
 
 
-def is_widget(names: str) -> bool:
-    """Whether a class or id among `names` says share bar, related posts, advertisement."""
-    if _widget_name.cache_info().currsize > 20_000:
-        _widget_name.cache_clear()
-    return any(_widget_name(name) for name in names.lower().split()[:20] if len(name) < 60)
+def widget_kind(names: str) -> str | None:
+    """What a class or id among `names` says: `widget` (newsletter box, advertisement, comments),
+    `bar` (share buttons, related links, tags), or nothing.
+    """
+    kinds = {_name_kind(name) for name in names.lower().split()[:20] if len(name) < 60}
+    return "widget" if "widget" in kinds else "bar" if "bar" in kinds else None

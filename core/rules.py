@@ -12,13 +12,15 @@ from dataclasses import dataclass
 
 from core import images, junk
 from core.blocks import Block, Line
-from core.text import wide_share
+from core.text import letters, wide_share
 from core.urls import host_of
 
 _NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 _REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
 _PICTOGRAPH = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]")
+_ADDRESSES = re.compile(r"https?://\S+")
 _ADDRESS_ONLY = re.compile(r"^\W*(?:(?:https?://|www\.)\S+\s*)+$")
+_STROKE = re.compile(r"[|｜│]|\s[·•»]\s")
 _AD_IMAGE = re.compile(
     r"/(?:ads?|adv|banners?|promo)/|(?:^|[/._-])(?:728x90|468x60|300x250|970x90|320x50|160x600)\b"
     r"|[/._-](?:banner|subscribe|donate|membership)[._-]",
@@ -41,8 +43,8 @@ class Place:
 
     @property
     def is_text(self) -> bool:
-        """Whether the line is running text of the article, and not under a picture."""
-        return is_prose(self.line) and not self.block.is_caption
+        """Whether the line is running text of the article: no headline, not under a picture."""
+        return not self.block.is_caption and not self.block.is_heading and is_prose(self.line)
 
 
 def places(blocks: Iterable[Block]) -> list[Place]:
@@ -63,9 +65,12 @@ def head_spots(lines: list[str]) -> list[Place]:
 
 def is_prose(line: Line) -> bool:
     """Whether the line is running text: long enough, and not a link."""
-    if line.letters < 30 or line.linked > 0.5 * line.letters:
+    size = line.letters
+    if size >= 30 and "://" in line.text:
+        size = letters(_ADDRESSES.sub("", line.text))
+    if size < 30 or line.linked > 0.5 * size:
         return False
-    return line.letters >= 80 or line.letters * (1 + 1.6 * wide_share(line.text)) >= 80
+    return size >= 80 or size * (1 + 1.6 * wide_share(line.text)) >= 80
 
 
 def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
@@ -85,6 +90,10 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
     line = spot.line
     if line.images and not line.letters:
         return _picture_rule(line)
+    if markdown and _ADDRESS_ONLY.match(line.text) and _REPOSITORY_FILE.search(line.text):
+        return "site-link"
+    if len(line.links) >= 2 and _is_bar(spot):
+        return "navigation"
     if not line.links or not line.is_linked:
         return None
     if any(_NUMERIC_HOST.fullmatch(host_of(link)) for link in line.links):
@@ -98,6 +107,17 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
     if markdown and all(_REPOSITORY_FILE.search(link) for link in line.links):
         return "promo"
     return None
+
+
+def _is_bar(spot: Place) -> bool:
+    """Links parted by strokes, with hardly a word beside them."""
+    line = spot.line
+    strokes = len(_STROKE.findall(line.text))
+    return (
+        strokes >= len(line.links) - 1 > 0
+        and line.letters - line.linked <= 8
+        and not spot.block.inside("li")
+    )
 
 
 def _picture_rule(line: Line) -> str | None:
@@ -155,7 +175,8 @@ def _cut_behind_markers(spots: list[Place]) -> None:
         if spot.line.rule in _MARKERS:
             marker = spot.line.rule
         elif spot.line.rule is None:
-            if marker and _has_no_words(spot.line):
+            # Pictures go only behind a text: in an item without one they are the item.
+            if marker and _has_no_words(spot.line) and (last >= 0 or not spot.line.images):
                 spot.line.cut(marker)
             else:
                 marker = None

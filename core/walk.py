@@ -16,10 +16,10 @@ from core.embeds import embed_markup
 from core.lines import LineBuilder
 from core.models import Removed
 from core.tables import is_data_table, table_rows
-from core.text import collapse, letters
+from core.text import collapse, has_letters, letters
 from core.tree import inner_text, spaced_text
 from core.urls import web_url
-from core.widgets import Spoken, listen, widget_rule
+from core.widgets import Spoken, is_slight, listen, widget_rule
 
 _INLINE = {
     "b": "b", "strong": "strong", "i": "i", "em": "em", "u": "u", "s": "s", "strike": "s",
@@ -38,6 +38,7 @@ _GONE = frozenset(
     " dialog nav object param datalist progress meter frameset applet".split()
 )
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
+MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
 _GUARDED = frozenset(("aside", "footer", "form"))
 _CAPTION = re.compile(
     r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure)[-_]?)?(?:caption|legend)(?:$|[-_ ])", re.I
@@ -152,13 +153,13 @@ class Walker:
             return False
         listen(element, self.spoken)
         text = spaced_text(element)
-        size = letters(text)
-        slight = rule != "widget" or size <= 300 or _linked(element) >= 0.4 * size
+        if rule != "hidden" and not is_slight(element, text, kind=rule):
+            return False
         if self._total < 0:
             self._total = letters(inner_text(self._root))
-        if size > 0.4 * self._total or not slight:
+        if letters(text) > MOST_OF_ALL * self._total:
             return False
-        if size:
+        if has_letters(text):
             self.removed.append(Removed(rule=rule, text=text[:500]))
         return True
 
@@ -237,10 +238,6 @@ class Walker:
         address, markup, label = found
         line = Line(html=markup, text=label, links=(address,), linked=letters(label))
         self.blocks.append(Block("embed", [line], tuple(self._path)))
-
-
-def _linked(element: etree._Element) -> int:
-    return sum(letters(inner_text(link)) for link in element.iter("a"))
 
 
 def _pair_captions(blocks: list[Block]) -> None:

@@ -7,7 +7,7 @@ import re
 from lxml import etree
 
 from core import junk
-from core.text import collapse
+from core.text import collapse, letters
 from core.tree import inner_text
 
 Spoken = dict[str, str]
@@ -15,6 +15,7 @@ _NEVER = frozenset(
     ("html", "body", "main", "article", "b", "strong", "em", "i", "br", "tr", "tbody")
 )
 _GUARDED = frozenset(("aside", "footer", "form"))
+_SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}[。！？]|[^\W\d_]{3,}[.!?](?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _AUTHOR = re.compile(
     r"(?:^|[-_ ])(?:author(?:-?name)?|byline(?:-?name)?)(?:$|[-_ ])", re.IGNORECASE
@@ -22,7 +23,7 @@ _AUTHOR = re.compile(
 
 
 def widget_rule(element: etree._Element, tag: str) -> str | None:
-    """`hidden` or `widget` where the element's own markup says that it is no article text."""
+    """`hidden`, `widget` or `bar` where the element's markup says that it is no article text."""
     style = element.get("style")
     if (style and _HIDDEN.search(style)) or element.get("hidden") is not None:
         return "hidden"
@@ -33,7 +34,18 @@ def widget_rule(element: etree._Element, tag: str) -> str | None:
     names = " ".join(filter(None, (element.get("class"), element.get("id"))))
     if "-" in tag:
         names += " " + tag
-    return "widget" if names and junk.is_widget(names) else None
+    return junk.widget_kind(names) if names else None
+
+
+def is_slight(element: etree._Element, text: str, *, kind: str) -> bool:
+    """Whether what a widget holds may go: little text, or mostly links; no sentences in a bar."""
+    size = letters(text)
+    linked = sum(letters(inner_text(link)) for link in element.iter("a"))
+    if linked >= 0.4 * size:
+        return True
+    if kind == "bar" and size >= 20 and linked < 0.2 * size and _SENTENCE.search(text):
+        return False
+    return size <= 300
 
 
 def listen(element: etree._Element, spoken: Spoken) -> None:
