@@ -45,6 +45,7 @@ _SUFFIX = {"identity": "", "zstd": "-zs", "br": "-br", "gzip": "-gz"}
 class Representation:
     """The bytes of one encoding with the heads that go before them."""
 
+    encoding: str
     body: bytes
     head: Head
     not_modified: Head  # of a 304
@@ -60,6 +61,7 @@ class Document:
     generation: int = 0  # of the river it shows
     digest: str = ""
     kept: dict[str, Representation] = field(default_factory=dict)
+    deltas: dict[int, Document] = field(default_factory=dict)  # by the reader's generation
 
     def __post_init__(self) -> None:
         self.digest = hashlib.sha256(self.body).hexdigest()[:24]
@@ -74,7 +76,8 @@ class Document:
     @property
     def size(self) -> int:
         """Bytes held, in all encodings."""
-        return len(self.body) + sum(len(kept.body) for kept in self.kept.values())
+        own = len(self.body) + sum(len(kept.body) for kept in self.kept.values())
+        return own + sum(delta.size for delta in self.deltas.values())
 
     def etag(self, encoding: str = "identity") -> str:
         """The strong tag of one encoding."""
@@ -97,6 +100,16 @@ class Document:
             return Ready(ready.not_modified)
         return Ready(ready.head, ready.body)
 
+    def only_new(self, encoding: str, *, whole: Document) -> Ready:
+        """This document as the news since what the reader has of `whole` (RFC 3229)."""
+        ready = self.encoded(encoding)
+        head = {**self.headers, "IM": "feed", "ETag": whole.etag(encoding)}
+        if ready.encoding != "identity":
+            head["Content-Encoding"] = ready.encoding
+        head["Last-Modified"] = rfc822(whole.modified)
+        head["Cache-Control"] = "no-store"  # a cache that knows nothing of deltas must not keep it
+        return Ready(Head(226, head, len(ready.body)), ready.body)
+
     def _encode(self, encoding: str) -> Representation:
         small = len(self.body) < SMALLEST_COMPRESSED
         encoding = "identity" if small else encoding
@@ -107,7 +120,7 @@ class Document:
         if encoding != "identity":
             headers["Content-Encoding"] = encoding
         return Representation(
-            body, Head(200, headers, len(body)), Head(304, shared | repeated, None)
+            encoding, body, Head(200, headers, len(body)), Head(304, shared | repeated, None)
         )
 
 

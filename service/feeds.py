@@ -1,4 +1,4 @@
-"""The merged feed in three formats: selected, rendered at most once a second, kept ready.
+"""The merged feed in three formats: rendered at most once a second, kept ready in each encoding.
 
 A poll answers from memory: it never asks the store, and never a source.
 """
@@ -6,54 +6,26 @@ A poll answers from memory: it never asks the store, and never a source.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urlencode
 
 from aiohttp import web
 
-from core.render.document import FeedHead
 from core.settings import Settings
 from service.access import refusal
-from service.address import public_base, way_up
+from service.answers import Answer, Stamp, open_answer, render
 from service.context import CONTEXT, Context
 from service.documents import Document, choose_encoding
-from service.formats import FORMATS, Format, piece, style_of
-from service.headers import feed_headers
-from service.query import BadQuery, FeedQuery, parse_query
-from service.river import Kept
-from service.selection import known_sources, known_tags, select
+from service.query import BadQuery
+from service.replies import text_reply
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 64 * 2**20
+TAGS_KEPT = 4096  # entity tags whose readers can be sent what is new alone
 
-Stamp = tuple[int, Settings, bool]
 Key = tuple[str | None, ...]
-
-
-@dataclass(slots=True)
-class Answer:
-    """One address of a feed, with the document that was last rendered for it."""
-
-    form: Format
-    query: FeedQuery
-    base: str
-    path: str
-    parameters: tuple[tuple[str, str], ...]
-    document: Document | None = None
-    stamp: Stamp | None = None
-    rendered: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    @property
-    def size(self) -> int:
-        """Bytes held."""
-        return 0 if self.document is None else self.document.size
 
 
 class Feeds:
@@ -62,6 +34,7 @@ class Feeds:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
         self.renders = 0
 
     def find(self, request: web.Request) -> Answer:
@@ -70,8 +43,11 @@ class Feeds:
         key = _key(request, settings)
         answer = self._answers.get(key)
         if answer is None:
-            answer = self._answers[key] = self._open(request, settings)
+            answer = open_answer(request, settings, self._context.river.newest())
+            self._answers[key] = answer
             self._evict()
+        else:
+            self._answers.move_to_end(key)
         return answer
 
     async def current(self, answer: Answer, encoding: str) -> Document:
@@ -82,79 +58,65 @@ class Feeds:
                 document = await self._renew(answer, encoding)
         return document
 
+    async def delta(
+        self, answer: Answer, document: Document, if_none_match: str
+    ) -> Document | None:
+        """Only what is new since the document that the reader has, if that is still known."""
+        for tag in if_none_match.split(","):
+            digest = tag.strip().removeprefix("W/").strip('"').partition("-")[0]
+            after = self._generations.get(digest)
+            if after is not None and answer.stamp is not None:
+                return await self._delta(answer, answer.stamp, document, after)
+        return None
+
     def _fresh(self, answer: Answer) -> bool:
-        stamp = answer.stamp
-        return stamp is not None and (
-            stamp == self._stamp() or time.monotonic() - answer.rendered < RENDER_EVERY
+        return answer.stamp is not None and (
+            answer.stamp == self._stamp() or time.monotonic() - answer.rendered < RENDER_EVERY
         )
 
     def _stamp(self) -> Stamp:
         river = self._context.river
-        return river.generation, self._context.settings(), river.away is not None
+        return Stamp(
+            river.generation,
+            self._context.settings(),
+            river.away is not None,
+            river.loaded or self._context.started,
+        )
 
     async def _renew(self, answer: Answer, encoding: str) -> Document:
         document = answer.document
         if document is None or not self._fresh(answer):
-            stamp = self._stamp()
-            stories = self._context.river.newest()
-            document = await asyncio.to_thread(self._render, answer, stories, stamp)
-            answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
+            document = await self._rendered(answer)
         if encoding not in document.kept:
             await asyncio.to_thread(document.encoded, encoding)
             self._evict()
         return document
 
-    def _render(self, answer: Answer, stories: Sequence[Kept], stamp: Stamp) -> Document:
-        self.renders += 1
-        _, settings, stale = stamp
-        found = select(stories, answer.query, settings)
-        shown, links = _page_of(found, answer, settings)
-        style = style_of(settings, answer.query)
-        head = self._head(answer, settings, shown, links)
-        body = answer.form.document(head, (piece(kept, answer.form.name, style) for kept in shown))
-        headers = feed_headers(answer.form.type, settings, stale=stale)
-        return Document(body, headers, self._modified(answer, body), self._context.river.generation)
-
-    def _modified(self, answer: Answer, body: bytes) -> datetime:
-        """When this answer last changed. Not the newest story's time: one may have been removed,
-        and another process may have answered before this one started."""
-        before = answer.document
-        if before is None:
-            return self._context.started
-        return before.modified if before.body == body else datetime.now(UTC)
-
-    def _head(
-        self, answer: Answer, settings: Settings, shown: Sequence[Kept], links: _Links
-    ) -> FeedHead:
-        narrowed = sorted(answer.query.tags | answer.query.sources)
-        river = self._context.river
-        fallback = river.loaded or self._context.started
-        return FeedHead(
-            id=_feed_id(answer.query),
-            title=" · ".join([settings.feed.title, *narrowed]),
-            description="Every story once, with all its sources.",
-            home=answer.base,
-            self_url=answer.base + answer.path + _written(answer.parameters),
-            updated=max((kept.updated for kept in shown), default=fallback),
-            language=settings.feed.language,
-            links=links,
-            stylesheet=way_up("/" + answer.path) + "feed.xsl" if answer.form.styled else None,
-        )
-
-    def _open(self, request: web.Request, settings: Settings) -> Answer:
-        source, tag = request.match_info.get("source"), request.match_info.get("tag")
+    async def _rendered(self, answer: Answer) -> Document:
+        before, stamp = answer.document, self._stamp()
         stories = self._context.river.newest()
-        if source is not None and source not in known_sources(settings, stories):
-            raise web.HTTPNotFound(text=f"no source named {source}\n")
-        if tag is not None and tag not in known_tags(settings, stories):
-            raise web.HTTPNotFound(text=f"no source has the tag {tag}\n")
-        return Answer(
-            form=FORMATS[request.path.rpartition(".")[2]],
-            query=parse_query(request.query, source=source, tag=tag),
-            base=public_base(request, settings),
-            path=request.rel_url.raw_path.lstrip("/"),
-            parameters=tuple(request.query.items()),
-        )
+
+        def modified(body: bytes) -> datetime:
+            # Not the newest story's time: one may have been removed, or the settings changed.
+            return before.modified if before and before.body == body else datetime.now(UTC)
+
+        self.renders += 1
+        document = await asyncio.to_thread(render, answer, stories, stamp, modified)
+        answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
+        self._generations[document.digest] = stamp.generation
+        if len(self._generations) > TAGS_KEPT:
+            self._generations.popitem(last=False)
+        return document
+
+    async def _delta(
+        self, answer: Answer, stamp: Stamp, document: Document, after: int
+    ) -> Document:
+        if after not in document.deltas:
+            stories = self._context.river.newest()
+            document.deltas[after] = await asyncio.to_thread(
+                render, answer, stories, stamp, lambda _: document.modified, after=after
+            )
+        return document.deltas[after]
 
     def _evict(self) -> None:
         while len(self._answers) > ANSWERS_KEPT:
@@ -165,7 +127,6 @@ class Feeds:
 
 
 FEEDS = web.AppKey("feeds", Feeds)
-_Links = tuple[tuple[str, str], ...]
 
 
 async def feed(request: web.Request) -> web.StreamResponse:
@@ -174,16 +135,20 @@ async def feed(request: web.Request) -> web.StreamResponse:
     if context.settings().service.private and (refused := refusal(request, context)):
         return refused
     if context.river.loaded is None:
-        return web.Response(status=503, text="loading\n", headers={"Retry-After": "1"})
-    feeds = request.app[FEEDS]
+        return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
+    feeds, headers = request.app[FEEDS], request.headers
     try:
         answer = feeds.find(request)
     except BadQuery as error:
-        return web.Response(status=400, text=f"{error}\n")
-    headers = request.headers
+        return text_reply(f"{error}\n", status=400)
     encoding = choose_encoding(headers.get("Accept-Encoding", ""))
     document = await feeds.current(answer, encoding)
-    return document.answer(encoding, headers.get("If-None-Match"), headers.get("If-Modified-Since"))
+    tag = headers.get("If-None-Match")
+    if tag and "feed" in headers.get("A-IM", "") and not document.known_to(tag, None):
+        delta = await feeds.delta(answer, document, tag)
+        if delta is not None:
+            return delta.only_new(encoding, whole=document)
+    return document.answer(encoding, tag, headers.get("If-Modified-Since"))
 
 
 def _key(request: web.Request, settings: Settings) -> Key:
@@ -197,33 +162,3 @@ def _key(request: web.Request, settings: Settings) -> Key:
         headers.get("X-Forwarded-Proto"),
         headers.get("X-Forwarded-Prefix"),
     )
-
-
-def _page_of(
-    found: Sequence[Kept], answer: Answer, settings: Settings
-) -> tuple[Sequence[Kept], _Links]:
-    """One page of a paged feed (RFC 5005, section 3) and the links to the others."""
-    size = answer.query.limit or settings.feed.limit
-    number, last = answer.query.page, max(1, -(-len(found) // size))
-    places = {"first": 1, "previous": number - 1, "next": number + 1, "last": last}
-    links = tuple(
-        (rel, answer.base + answer.path + _written(answer.parameters, page=page))
-        for rel, page in places.items()
-        if 1 <= page <= last and last > 1
-    )
-    return found[(number - 1) * size : number * size], links
-
-
-def _written(parameters: tuple[tuple[str, str], ...], page: int | None = None) -> str:
-    if page is not None:
-        parameters = tuple(pair for pair in parameters if pair[0] != "page")
-        parameters += (("page", str(page)),) if page > 1 else ()
-    return "?" + urlencode(parameters) if parameters else ""
-
-
-def _feed_id(query: FeedQuery) -> str:
-    """The same on every machine; narrowed feeds have ids of their own."""
-    parts = [*sorted(query.tags), "\0", *sorted(query.sources), "\0", query.text or ""]
-    if parts == ["\0", "\0", ""]:
-        return "urn:millrace:feed"
-    return "urn:millrace:feed:" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

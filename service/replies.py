@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -17,10 +18,14 @@ def json_reply(value: Any, *, status: int = 200) -> web.Response:
     return web.Response(body=body, status=status, headers=secured(headers))
 
 
-def text_reply(text: str, *, status: int = 200) -> web.Response:
+def text_reply(
+    text: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
     """One line of plain text."""
-    headers = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
-    return web.Response(body=text.encode(), status=status, headers=secured(headers))
+    own = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
+    return web.Response(
+        body=text.encode(), status=status, headers=secured(own | dict(headers or {}))
+    )
 
 
 def wants_html(request: web.Request) -> bool:

@@ -285,3 +285,41 @@ async def test_every_answer_carries_the_security_headers(served: Served, path: s
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "no-referrer"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+async def test_a_reader_that_asks_for_it_gets_only_what_is_new(served: Served) -> None:
+    await served.publish(*(make_story(n) for n in range(3)))
+    first = await served.client.get("/feed.atom")
+    given = {"If-None-Match": first.headers["ETag"], "A-IM": "gzip, feed"}
+    assert (await served.client.get("/feed.atom", headers=given)).status == 304
+    await served.publish(make_story(7), make_story(1, version=2, sources=("first", "second")))
+
+    response = await served.client.get("/feed.atom", headers=given)
+    while response.status == 304:  # at most a second: a burst is rendered once
+        response = await served.client.get("/feed.atom", headers=given)
+    whole = await served.client.get("/feed.atom")
+
+    assert (response.status, response.headers["IM"]) == (226, "feed")
+    assert response.headers["ETag"] == whole.headers["ETag"]
+    entries = feedparser.parse(await response.text()).entries
+    assert [entry.title for entry in entries] == ["Story 7", "Story 1"]
+
+
+async def test_a_tag_nobody_remembers_gets_the_whole_feed(served: Served) -> None:
+    await served.publish(make_story(1))
+    given = {"If-None-Match": '"0123456789abcdef01234567"', "A-IM": "feed"}
+
+    response = await served.client.get("/feed.xml", headers=given)
+
+    assert response.status == 200
+
+
+async def test_the_feed_reads_in_the_other_script(served: Served) -> None:
+    story = make_story(1)
+    article = story.article.model_copy(update={"title": "漢字", "html": "<p>臺灣</p>"})
+    await served.publish(story.model_copy(update={"article": article}))
+
+    (item,) = await items(served, "/feed.json?variant=hans")
+
+    assert (item["title"], item["content_html"]) == ("汉字", "<p>台湾</p>")
+    assert item["id"] == story.id

@@ -1,0 +1,139 @@
+"""One address of a feed: what it selects, and the document made of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from core.render.document import FeedHead
+from core.render.variant import convert
+from core.settings import Settings
+from service.address import public_base, way_up
+from service.documents import Document
+from service.formats import FORMATS, Format, piece, style_of
+from service.headers import feed_headers
+from service.query import FeedQuery, parse_query
+from service.river import Kept
+from service.selection import known_sources, known_tags, select
+
+Links = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """All that a document is made from: while it stays, so does the document."""
+
+    generation: int
+    settings: Settings
+    stale: bool
+    fallback: datetime  # the time of a feed without entries
+
+
+@dataclass(slots=True)
+class Answer:
+    """One address, with the document that was last rendered for it."""
+
+    form: Format
+    query: FeedQuery
+    base: str
+    path: str
+    parameters: tuple[tuple[str, str], ...]
+    document: Document | None = None
+    stamp: Stamp | None = None
+    rendered: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        return 0 if self.document is None else self.document.size
+
+    def url(self, page: int | None = None) -> str:
+        """This address, or that of another of its pages."""
+        parameters = self.parameters
+        if page is not None:
+            parameters = tuple(pair for pair in parameters if pair[0] != "page")
+            parameters += (("page", str(page)),) if page > 1 else ()
+        return self.base + self.path + ("?" + urlencode(parameters) if parameters else "")
+
+
+def open_answer(request: web.Request, settings: Settings, stories: Sequence[Kept]) -> Answer:
+    """The answer for a request; raises BadQuery, or HTTPNotFound for an unknown name."""
+    source, tag = request.match_info.get("source"), request.match_info.get("tag")
+    if source is not None and source not in known_sources(settings, stories):
+        raise web.HTTPNotFound(text=f"no source named {source}\n")
+    if tag is not None and tag not in known_tags(settings, stories):
+        raise web.HTTPNotFound(text=f"no source has the tag {tag}\n")
+    return Answer(
+        form=FORMATS[request.path.rpartition(".")[2]],
+        query=parse_query(request.query, source=source, tag=tag),
+        base=public_base(request, settings),
+        path=request.rel_url.raw_path.lstrip("/"),
+        parameters=tuple(request.query.items()),
+    )
+
+
+def render(
+    answer: Answer,
+    stories: Sequence[Kept],
+    stamp: Stamp,
+    modified: Callable[[bytes], datetime],
+    *,
+    after: int | None = None,
+) -> Document:
+    """The document of `answer`; `after` leaves out what a reader of that generation has."""
+    settings = stamp.settings
+    found = select(stories, answer.query, settings)
+    shown, links = _page_of(found, answer, settings)
+    style = style_of(settings, answer.query)
+    head = _head(answer, stamp, shown, links)
+    if after is not None:
+        shown = [kept for kept in shown if kept.generation > after]
+    body = answer.form.document(head, (piece(kept, answer.form.name, style) for kept in shown))
+    headers = feed_headers(answer.form.type, settings, stale=stamp.stale)
+    return Document(body, headers, modified(body), stamp.generation)
+
+
+def _page_of(
+    found: Sequence[Kept], answer: Answer, settings: Settings
+) -> tuple[Sequence[Kept], Links]:
+    """One page of a paged feed (RFC 5005, section 3) and the links to the others."""
+    size = answer.query.limit or settings.feed.limit
+    number, last = answer.query.page, max(1, -(-len(found) // size))
+    places = {"first": 1, "previous": number - 1, "next": number + 1, "last": last}
+    links = tuple(
+        (rel, answer.url(page=page))
+        for rel, page in places.items()
+        if 1 <= page <= last and last > 1
+    )
+    return found[(number - 1) * size : number * size], links
+
+
+def _head(answer: Answer, stamp: Stamp, shown: Sequence[Kept], links: Links) -> FeedHead:
+    settings, query = stamp.settings, answer.query
+    title = " · ".join([settings.feed.title, *sorted(query.tags | query.sources)])
+    return FeedHead(
+        id=_feed_id(query),
+        title=convert(title, query.variant) if query.variant else title,
+        description="Every story once, with all its sources.",
+        home=answer.base,
+        self_url=answer.url(),
+        updated=max((kept.updated for kept in shown), default=stamp.fallback),
+        language=settings.feed.language,
+        links=links,
+        stylesheet=way_up("/" + answer.path) + "feed.xsl" if answer.form.styled else None,
+    )
+
+
+def _feed_id(query: FeedQuery) -> str:
+    """The same on every machine; narrowed feeds have ids of their own."""
+    parts = [*sorted(query.tags), "\0", *sorted(query.sources), "\0", query.text or ""]
+    if parts == ["\0", "\0", ""]:
+        return "urn:millrace:feed"
+    return "urn:millrace:feed:" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
