@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from core.difference import Stretch, difference
 from core.errors import StoreError
 from core.explain import explanation
 from core.ids import PREFIX
-from core.models import EntryRecord, Story
+from core.models import EntryRecord, Member, Story
 from core.redact import without_credentials
 from service.access import refusal
 from service.context import CONTEXT, Context
@@ -28,10 +30,45 @@ async def story(request: web.Request) -> web.StreamResponse:
     if kept is None:
         return text_reply("no such story, or no longer kept\n", status=404)
     told = kept.story
-    if wants_html(request):
-        item = item_of(kept, style_of(context.settings()))
-        return await page_reply(request, "story.html", story=told, item=item)
-    return json_reply(story_fields(told))
+    if not wants_html(request):
+        return json_reply(story_fields(told))
+    return await page_reply(
+        request,
+        "story.html",
+        story=told,
+        item=item_of(kept, style_of(context.settings())),
+        compared=await _compared(context, told, request.query.get("compare")),
+        steps=await _member_record(context, told, request.query.get("steps")),
+    )
+
+
+class Compared(NamedTuple):
+    """One member beside what is shown."""
+
+    member: Member
+    stretches: list[Stretch] | None  # None: its text is no longer kept
+
+
+async def _compared(context: Context, told: Story, member_id: str | None) -> Compared | None:
+    member = next((member for member in told.members if member.id == member_id), None)
+    if member is None:
+        return None
+    record = await _member_record(context, told, member_id)
+    if record is None or record.article is None:
+        return Compared(member, None)
+    own, shown = record.article.text, told.article.text
+    return Compared(member, await asyncio.to_thread(difference, shown, own))
+
+
+async def _member_record(
+    context: Context, told: Story, member_id: str | None
+) -> EntryRecord | None:
+    if member_id is None or all(member.id != member_id for member in told.members):
+        return None
+    try:
+        return await load_entry(context.store, member_id)
+    except StoreError:
+        return None  # the rest of the page stands without it
 
 
 async def explain(request: web.Request) -> web.StreamResponse:

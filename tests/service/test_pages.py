@@ -7,9 +7,14 @@ import re
 import pytest
 from lxml import html
 
+from core.models import Article, EntryRecord, FeedEntry, Removed, Story
+from store import keys
+from store.entries import url_key
+from store.packing import pack
 from tests.service.conftest import Served, make_story
 
 HOSTILE = '<img src=x onerror="alert(1)">&amp;'
+CUT = Removed(rule="ad", text="Buy")
 
 
 async def page(served: Served, path: str) -> html.HtmlElement:
@@ -119,3 +124,73 @@ async def test_static_files_come_from_a_fixed_list(served: Served, name: str) ->
     assert (await served.client.get(f"/static/{name}")).status == 200
     assert (await served.client.get("/static/..%2fapp.py")).status == 404
     assert (await served.client.get("/feed.xsl")).status == 200
+
+
+def record_of(story: Story, place: int, text: str, raw: str) -> EntryRecord:
+    member = story.members[place]
+    return EntryRecord(
+        id=member.id,
+        source=member.source,
+        guid="1",
+        url=member.url,
+        title=member.title,
+        arrived=story.arrived,
+        place=story.first_seen,
+        order=0,
+        decision=member.decision,
+        rule=member.rule,
+        story=story.id,
+        raw=FeedEntry(guid="1", position=0, content=raw),
+        article=Article(
+            html=f"<p>{text}</p>", text=text, removed=(Removed(rule="ad", text="Buy"),)
+        ),
+    )
+
+
+async def test_a_member_shows_where_it_differs(served: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    await served.publish(story)
+    record = record_of(story, 1, "Body of tale 1.", "<b>raw</b>")
+    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+
+    document = await page(served, f"/stories/{story.id}?compare={record.id}")
+
+    assert [part.text for part in document.cssselect(".difference ins")] == ["tale"]
+    assert [part.text for part in document.cssselect(".difference del")] == ["story"]
+
+
+async def test_a_member_shows_what_came_what_was_cut_and_what_is_left(served: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    await served.publish(story)
+    record = record_of(story, 1, "Clean.", "<b>raw</b>")
+    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+
+    steps = (await page(served, f"/stories/{story.id}?steps={record.id}")).cssselect(".steps > div")
+
+    assert "<b>raw</b>" in steps[0].text_content()
+    assert "Buy" in steps[1].text_content()
+    assert "Clean." in steps[2].text_content()
+
+
+async def test_a_member_whose_text_is_gone_says_so(served: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    await served.publish(story)
+
+    document = await page(served, f"/stories/{story.id}?compare={story.members[1].id}")
+
+    assert "no longer kept" in document.text_content()
+
+
+async def test_explain_tells_the_decision_on_every_entry_of_an_address(served: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    record = record_of(story, 1, "Clean.", "raw")
+    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    await served.store.redis.zadd(url_key(str(record.url)), {record.id: 1})
+
+    for asked in (str(record.url), record.id):
+        answer = await served.client.get("/explain", params={"url": asked})
+        told = await answer.json()
+        assert answer.status == 200
+        assert told["url"] == asked
+        assert [entry["decision"] for entry in told["entries"]] == ["merged"]
+        assert told["entries"][0]["story"] == story.id
