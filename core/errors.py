@@ -58,13 +58,22 @@ class HostBusy(FetchError):
 class BadStatus(FetchError):
     """An answer that is neither 2xx nor 304."""
 
-    def __init__(self, status: int, url: str) -> None:
-        super().__init__(f"{url} answered {status}")
+    def __init__(self, status: int, host: str, *, retry_after: float | None = None) -> None:
+        super().__init__(f"{host} answered {status}")
         self.status = status
+        self.retry_after = retry_after  # seconds, where the answer says so
 
 
 class DocumentError(MillraceError):
     """The document arrived but cannot be used."""
+
+
+class BrokeOff(DocumentError):
+    """The document ends in the middle. `body_hash` tells whether it is the same one again."""
+
+    def __init__(self, message: str, *, body_hash: str) -> None:
+        super().__init__(message)
+        self.body_hash = body_hash
 
 
 class NotAFeed(DocumentError):

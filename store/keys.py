@@ -17,9 +17,13 @@ worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 leases            string  never             counter that makes lease tokens
+frequencies       stream  2,000 elements    what workers learned about frequent shingles
+frequency-table   hash    30 days           the same as one table, for workers that start
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 ix:...            several dedup window      postings and fingerprints: store/index.py
+idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
+idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/idf.py
 """
 
 from __future__ import annotations
@@ -30,6 +34,8 @@ LAYOUT_VERSION = 1
 CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
 FORGOTTEN_KEPT = 100_000
 HEARTBEAT_SECONDS = 15
+IDF_DELTAS_KEPT = 1000  # more than are written between two tables
+IDF_DAYS = 90
 ROBOTS_SECONDS = 86_400  # RFC 9309: no longer than a day
 
 ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit score until 2109
@@ -40,9 +46,13 @@ PENDING = PREFIX + "pending"
 RIVER = PREFIX + "river"
 ARRIVALS = PREFIX + "arrivals"
 LEASES = PREFIX + "leases"
+FREQUENCIES = PREFIX + "frequencies"
+FREQUENCY_TABLE = PREFIX + "frequency-table"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"
 METRICS = PREFIX + "metrics"
+IDF_TABLE = PREFIX + "idf:table"
+IDF_DELTAS = PREFIX + "idf:deltas"
 WORKERS = PREFIX + "workers"
 
 

@@ -26,7 +26,8 @@ if redis.call('HGET', KEYS[2], 'token') ~= ARGV[1] then return 0 end
 local time = redis.call('TIME')
 local at = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[3]
 redis.call('ZADD', KEYS[1], 'XX', at, ARGV[2])
-if ARGV[4] == 'release' then redis.call('HDEL', KEYS[2], 'token', 'begun') end
+if ARGV[4] == 'finish' then redis.call('ZREM', KEYS[1], ARGV[2]) end
+if ARGV[4] ~= 'renew' then redis.call('HDEL', KEYS[2], 'token', 'begun') end
 return 1
 """
 
@@ -91,6 +92,11 @@ async def release(store: Store, queue: Queue, lease: Lease, *, after: float) -> 
     return await _move(store, queue, lease, after, "release")
 
 
+async def finish(store: Store, queue: Queue, lease: Lease) -> bool:
+    """Give a lease back for good: there is nothing to do under it."""
+    return await _move(store, queue, lease, 0, "finish")
+
+
 async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.02) -> int:
     """Schedule the sources that are not yet: the first now, the next `spacing` seconds later."""
     if not names:
@@ -136,6 +142,13 @@ async def count(store: Store) -> int:
     """How many sources are scheduled."""
     with store_errors():
         return int(await store.redis.zcard(keys.SCHEDULE))
+
+
+async def due_within(store: Store, queue: Queue, seconds: float) -> int:
+    """How much is due within `seconds`, that being worked on included: its leases end by then."""
+    until = (await store.now() + seconds) * 1000
+    with store_errors():
+        return int(await store.redis.zcount(queue.schedule, "-inf", until))
 
 
 async def due_times(store: Store, names: Sequence[str]) -> list[float | None]:

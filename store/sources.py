@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.models import Frozen
+from core.redirects import RedirectWatch
 from store import keys
 from store.connection import Store, store_errors
+
+
+class Poison(Frozen):
+    """A document that ran into its limits: tried a few times, then set aside."""
+
+    body_hash: str
+    version: str  # of Millrace; another one tries again
+    tries: int = 1
 
 
 class SourceState(Frozen):
@@ -19,6 +28,7 @@ class SourceState(Frozen):
     etag: str | None = None  # byte-exact, as all validators
     last_modified: str | None = None
     body_hash: str | None = None  # of the last complete document
+    torn_hash: str | None = None  # of a document that broke off; the same again is all there is
     document: int = 0  # number of the last complete document; guids not in it age
     confirmed: float = 0.0  # when that document was last confirmed, by a 200 or a 304
     first_poll_done: bool = False
@@ -30,17 +40,17 @@ class SourceState(Frozen):
     gone: bool = False  # 410, confirmed
     interval: float | None = None  # seconds between the last two plans
     next_poll: float | None = None
-    not_before: float | None = None  # Retry-After and freshness hints
-    redirect_to: str | None = None  # a permanent redirect that is being watched
-    redirect_since: float | None = None
-    redirect_count: int = 0
+    ttl: float = 0.0  # seconds; what its document wishes, kept for answers without one
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    redirect: RedirectWatch | None = None  # a permanent redirect that is being watched
     arrivals: tuple[float, ...] = ()  # when its last new entries were published, newest last
     hub: str | None = None
     self_url: str | None = None
     entries: int = 0  # taken in so far
     first_published: int = 0  # stories it founded
     reposts: int = 0  # entries that joined another source's story
-    poisoned: str | None = None  # why its document is set aside, and for which version
+    poison: Poison | None = None  # the document that could not be read within its limits
 
 
 async def load_source(store: Store, name: str) -> SourceState | None:
@@ -56,3 +66,10 @@ async def load_sources(store: Store, names: Sequence[str]) -> list[SourceState |
             pipe.hget(keys.source(name), "state")
         found = await pipe.execute()
     return [None if raw is None else SourceState.model_validate_json(raw) for raw in found]
+
+
+async def load_learned(store: Store, name: str) -> bytes | None:
+    """The boilerplate learned from a source."""
+    with store_errors():
+        learned: bytes | None = await store.redis.get(keys.learned(name))
+    return learned

@@ -1,0 +1,109 @@
+"""The road of one entry through `core`, as a killable child process walks it.
+
+Everything that reads strangers' text happens here in one call for a whole batch, so that a
+hostile document can be stopped at its limit and costs one trip to the child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.boilerplate import LEAST, Boilerplate
+from core.clean import Cleaned, CleanOptions, clean_entry
+from core.extract import extract_page
+from core.filters import filtered_by
+from core.fingerprint import Features, features
+from core.models import Article, FeedEntry, Method
+from core.settings import Source
+from core.urls import web_url
+
+
+class PreparedEntry(NamedTuple):
+    """An entry after cleaning, ready to be weighed."""
+
+    article: Article
+    features: Features
+    filtered: str | None  # the rule of its source that keeps it out
+
+
+class Prepared(NamedTuple):
+    """A batch after cleaning."""
+
+    entries: tuple[PreparedEntry, ...]
+    learned: bytes  # the source's boilerplate, with what these entries taught
+
+
+def clean_options(source: Source) -> CleanOptions:
+    """What a source's line in feeds.yaml says about cleaning."""
+    return CleanOptions(
+        remove=source.remove,
+        keep_blocks=source.keep_blocks,
+        junk_blocks=source.junk_blocks,
+        full_text=source.full_text,
+    )
+
+
+def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None) -> Prepared:
+    """Clean `entries`, oldest first, so that each is cleaned by what those before it taught.
+
+    A first batch has nothing before it: it is read twice, to learn and then to clean.
+    """
+    known = Boilerplate.from_bytes(learned)
+    options = clean_options(source)
+    if len(known) < LEAST <= len(entries):
+        for entry in reversed(entries):
+            known.learn(clean_entry(entry, options=options).signatures)
+        cleaned = [clean_entry(entry, options=options, learned=known) for entry in entries]
+    else:
+        cleaned = [_clean_and_learn(entry, options, known) for entry in reversed(entries)][::-1]
+    finished = tuple(_finished(each.article, source) for each in cleaned)
+    return Prepared(finished, known.to_bytes())
+
+
+def _clean_and_learn(entry: FeedEntry, options: CleanOptions, known: Boilerplate) -> Cleaned:
+    cleaned = clean_entry(entry, options=options, learned=known)
+    known.learn(cleaned.signatures)
+    return cleaned
+
+
+def prepare_page(
+    page: bytes, url: str, content_type: str | None, entry: FeedEntry, source: Source
+) -> PreparedEntry:
+    """The better of an entry's page and what its feed said."""
+    options = clean_options(source)
+    from_feed = clean_entry(entry, options=options).article
+    from_page = extract_page(
+        page, url=url, content_type=content_type, feed=from_feed, options=options
+    )
+    article = from_page.article if from_page else from_feed
+    return without_page(_finished(article, source))
+
+
+def without_page(made: PreparedEntry) -> PreparedEntry:
+    """The same entry, now that its page was asked and nothing more is to be had."""
+    return made._replace(article=made.article.model_copy(update={"needs_page": False}))
+
+
+def _finished(article: Article, source: Source) -> PreparedEntry:
+    return PreparedEntry(
+        article, features(article.title, article.text), filtered_by(article, source)
+    )
+
+
+def bare(entry: FeedEntry, source: Source) -> PreparedEntry:
+    """An entry whose body could not be read within the limits: its title and its link are news."""
+    title = _short_title(entry.title)
+    article = Article(
+        title=title,
+        link=web_url(entry.link),
+        published=entry.published.isoformat() if entry.published else None,
+        method=Method.SUMMARY,
+    )
+    return _finished(article, source)
+
+
+def _short_title(title: str | None) -> str | None:
+    if not title:
+        return None
+    return " ".join(title[:300].split())

@@ -1,0 +1,180 @@
+"""Writes the result of one poll or one page: everything in one script, or nothing of it.
+
+Validators are written with the entries they vouch for, never before them; a worker that died in
+between would lose entries for ever, because only 304s would follow.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import StoreError
+from core.merge import Claim, StoryChange
+from core.models import Decision, EntryRecord
+from store import keys
+from store.connection import Store
+from store.entries import guid_digest, url_key
+from store.index import claims_plan
+from store.packing import pack
+from store.schedule import Lease, Queue
+from store.sources import SourceState
+
+
+@dataclass(frozen=True)
+class SourceWrite:
+    """What a poll leaves behind for its source."""
+
+    name: str
+    state: SourceState
+    next_in: float  # seconds until it is due again
+    listed: Sequence[tuple[str, bytes]] | None = None  # guid, digest; None: unchanged document
+    learned: bytes | None = None
+
+
+@dataclass(frozen=True)
+class PageWait:
+    """A pending entry and the seconds until its page may be asked for."""
+
+    entry: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All that one piece of work changes."""
+
+    queue: Queue | None = None
+    lease: Lease | None = None  # None: not fenced (a push, a command)
+    entries: Sequence[EntryRecord] = ()
+    fresh: frozenset[str] = frozenset()  # ids that must not exist yet
+    stories: Sequence[StoryChange] = ()
+    claims: Sequence[Claim] = ()
+    waits: Sequence[PageWait] = ()
+    source: SourceWrite | None = None
+    keep_seconds: float = 31 * 86400.0
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """Why a batch was refused: what it was decided upon has moved on."""
+
+    fenced: bool = False  # the lease is no longer ours; the work is somebody else's now
+    exists: frozenset[str] = frozenset()  # entries that are there already
+    stories: frozenset[str] = frozenset()  # stories that changed meanwhile
+    unseen: frozenset[str] = frozenset()  # entries with candidates that were not weighed
+
+
+@dataclass
+class _Arguments:
+    """The script's arguments: a JSON plan, and the binary parts it points to by number."""
+
+    parts: list[bytes] = field(default_factory=list)
+
+    def add(self, part: bytes) -> int:
+        self.parts.append(part)
+        return len(self.parts) + 1  # Lua counts from 1, and the plan itself is the first
+
+
+async def commit(store: Store, batch: Batch) -> Conflict | None:
+    """Write `batch`; None when it is written, else why not. Writing it twice is harmless."""
+    arguments = _Arguments()
+    plan = {
+        "fence": _fence(batch),
+        "entries": [_entry(record, batch, arguments) for record in batch.entries],
+        "stories": [_story(change, arguments) for change in batch.stories],
+        "source": _source(batch.source, arguments) if batch.source else None,
+        "claims": claims_plan(batch.claims, arguments.add),
+        "changes_kept": keys.CHANGES_KEPT,
+    }
+    plan = {key: value for key, value in plan.items() if value is not None}
+    answer = await store.call(
+        store.script("index", "commit"), [keys.PREFIX], [json.dumps(plan), *arguments.parts]
+    )
+    return _conflict([part.decode() for part in answer])
+
+
+def _conflict(answer: list[str]) -> Conflict | None:
+    kind, rest = answer[0], frozenset(answer[1:])
+    match kind:
+        case "ok":
+            return None
+        case "fenced":
+            return Conflict(fenced=True)
+        case "exists":
+            return Conflict(exists=rest)
+        case "story":
+            return Conflict(stories=rest)
+        case "unseen":
+            return Conflict(unseen=rest)
+    raise StoreError(f"the commit script answered {kind!r}")
+
+
+def _fence(batch: Batch) -> dict[str, Any] | None:
+    if batch.lease is None or batch.queue is None:
+        return None
+    fence: dict[str, Any] = {
+        "schedule": batch.queue.schedule,
+        "state": batch.queue.state_prefix + batch.lease.name,
+        "name": batch.lease.name,
+        "token": batch.lease.token,
+    }
+    if batch.source is not None:
+        fence["next"] = int(batch.source.next_in * 1000)
+    return fence
+
+
+def _entry(record: EntryRecord, batch: Batch, arguments: _Arguments) -> dict[str, Any]:
+    wait = next((w for w in batch.waits if w.entry == record.id), None)
+    plan: dict[str, Any] = {
+        "id": record.id,
+        "key": keys.entry(record.id),
+        "doc": arguments.add(pack(record)),
+        "ttl": int(batch.keep_seconds),
+        "fresh": record.id in batch.fresh,
+        "urls": sorted(_url_keys(record)),
+    }
+    if wait is not None and record.decision is Decision.PENDING:
+        plan["due"] = int(wait.seconds * 1000)
+    return plan
+
+
+def _url_keys(record: EntryRecord) -> set[str]:
+    stated = [record.url]
+    if record.article is not None:
+        stated += [record.article.link, record.article.original_url]
+    return {url_key(url) for url in stated if url}
+
+
+def _story(change: StoryChange, arguments: _Arguments) -> dict[str, Any]:
+    story = change.story
+    plan: dict[str, Any] = {
+        "key": keys.story(story.id),
+        "id": story.id,
+        "expect": change.expected,
+        "version": story.version,
+        "kind": "changed" if change.expected else "new",
+        "doc": arguments.add(pack(story)),
+    }
+    if change.expected == 0:
+        first_seen_ms = int(story.first_seen.timestamp() * 1000)
+        plan["score"] = f"{keys.river_score(first_seen_ms, story.order):.0f}"
+        plan["arrived"] = int(story.arrived.timestamp() * 1000)
+    return plan
+
+
+def _source(write: SourceWrite, arguments: _Arguments) -> dict[str, Any]:
+    plan: dict[str, Any] = {
+        "key": keys.source(write.name),
+        "seen_key": keys.seen(write.name),
+        "learned_key": keys.learned(write.name),
+        "state": arguments.add(write.state.model_dump_json(exclude_defaults=True).encode()),
+    }
+    if write.listed is not None:
+        packed = b"".join(guid_digest(guid) + digest for guid, digest in write.listed)
+        plan["seen"] = arguments.add(packed)
+    if write.learned is not None:
+        plan["learned"] = arguments.add(write.learned)
+    return plan

@@ -1,0 +1,88 @@
+"""What the jobs of one worker process share, opened once and handed to each of them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from core.fingerprint import Features, fingerprint, taught
+from core.merge import Arrival, Outcome
+from core.metrics import FETCH_BUCKETS, LAG_BUCKETS
+from core.models import Decision, EntryRecord
+from core.road import PreparedEntry
+from core.settings import Settings, Source
+from core.urls import canonical_url
+from store.connection import Store
+from store.counters import Counts
+from workers.fetch import Fetcher
+from workers.frequencies import Frequencies
+from workers.moments import moment
+from workers.robots import Robots
+from workers.sandbox import Sandbox
+
+_DAY = 86400.0
+
+
+@dataclass
+class Kit:
+    """The tools of one worker process."""
+
+    store: Store
+    settings: Callable[[], Settings]
+    fetcher: Fetcher
+    robots: Robots
+    sandbox: Sandbox
+    frequencies: Frequencies
+    version: str
+    chance: Callable[[], float] = field(default=random.random)
+
+    def source(self, name: str) -> Source | None:
+        """The source of that name, if feeds.yaml still lists it as enabled."""
+        return next((s for s in self.settings().sources if s.name == name and s.enabled), None)
+
+    def keep_seconds(self) -> float:
+        """How long an entry is remembered: while it can be found again or is shown."""
+        settings = self.settings()
+        return max(settings.dedup.window, settings.retention.days * _DAY) + _DAY
+
+    def arrival(
+        self, record: EntryRecord, made: PreparedEntry, source: Source, known: EntryRecord | None
+    ) -> Arrival:
+        """A prepared entry with its fingerprint, by what is known of the stream now."""
+        article = made.article
+        urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
+        return Arrival(
+            record=record,
+            fingerprint=fingerprint(
+                made.features, self.frequencies.idf, urls=urls, source=source.name
+            ),
+            priority=source.priority,
+            tags=source.tags,
+            known=known,
+        )
+
+    def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
+        """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""
+        for record in outcome.entries:
+            if record.decision is Decision.PUBLISHED and record.id in read:
+                self.frequencies.idf.learn(taught(read[record.id]))
+
+
+def count_fetch(counts: Counts, kind: str, *, seconds: float, size: int) -> None:
+    """Count one answer of a stranger."""
+    counts.observe("millrace_fetch_seconds", seconds, FETCH_BUCKETS, kind=kind)
+    counts.add("millrace_fetched_bytes_total", size, kind=kind)
+
+
+def count_entries(
+    counts: Counts, source: str, records: Iterable[EntryRecord], *, now: float
+) -> None:
+    """Count what became of entries, and how long after their publication."""
+    for record in records:
+        counts.add("millrace_entries_total", decision=record.decision)
+        counts.add("millrace_source_entries_total", source=source, decision=record.decision)
+        published = moment(record.article.published) if record.article else None
+        if record.decision is Decision.PUBLISHED and published is not None:
+            lag = max(0.0, now - published.timestamp())
+            counts.observe("millrace_lag_seconds", lag, LAG_BUCKETS)

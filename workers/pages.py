@@ -1,0 +1,189 @@
+"""The page job: read the page of one pending entry, settle the better of page and feed.
+
+Whatever happens to the page, the entry is published: with the page's text, or with the feed's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import structlog
+
+from core.errors import (
+    BadStatus,
+    Disallowed,
+    DocumentError,
+    FetchError,
+    ForbiddenAddress,
+    HostBusy,
+    MillraceError,
+    ResourceLimit,
+    StoreError,
+    TooLarge,
+)
+from core.merge import Outcome
+from core.models import Decision, EntryRecord, Method
+from core.road import PreparedEntry, prepare_page, without_page
+from core.settings import Source
+from store.commit import Batch, PageWait, commit
+from store.counters import Counts
+from store.entries import load_entry
+from store.schedule import PAGES, Lease, begin, finish, release
+from store.sources import load_learned
+from workers.answer import access_of
+from workers.fetch import PAGE_TYPES
+from workers.kit import Kit, count_entries, count_fetch
+from workers.leases import held
+from workers.prepare import prepare_entries
+from workers.settle import LeaseLost, settle
+
+log = structlog.get_logger()
+
+ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
+RETRY_SECONDS = 5.0
+PAGE_SECONDS = 5.0
+_PASSING = frozenset((408, 425, 500, 502, 503, 504))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One pending entry under way."""
+
+    kit: Kit
+    lease: Lease
+    source: Source | None  # None: taken off feeds.yaml meanwhile
+    record: EntryRecord
+    counts: Counts
+
+
+async def read_page(kit: Kit, lease: Lease) -> None:
+    """Complete the pending entry of a lease; does nothing when the lease is not ours."""
+    if not await begin(kit.store, PAGES, lease):
+        return
+    record = await load_entry(kit.store, lease.name)
+    if record is None or record.raw is None or record.decision is not Decision.PENDING:
+        await finish(kit.store, PAGES, lease)
+        return
+    reading = Reading(kit, lease, kit.source(record.source), record, Counts())
+    async with held(kit.store, PAGES, lease):
+        try:
+            await _read(reading)
+        except HostBusy as busy:
+            await release(kit.store, PAGES, lease, after=busy.wait)
+        except LeaseLost:
+            log.info("page.superseded", entry=record.id)
+    await reading.counts.write(kit.store)
+
+
+async def _read(reading: Reading) -> None:
+    try:
+        made = await _from_page(reading)
+    except (HostBusy, StoreError):
+        raise
+    except (FetchError, DocumentError, ResourceLimit) as fault:
+        outcome = _outcome(fault)
+        log.info("page.failed", entry=reading.record.id, reason=str(fault))
+        if _may_pass(fault) and reading.record.attempts + 1 < ATTEMPTS:
+            await _try_again(reading)
+            return
+        made = await _from_feed(reading)
+    else:
+        outcome = "page" if made.article.method is Method.PAGE else "feed"
+    reading.counts.add("millrace_pages_total", outcome=outcome)
+    await _settle(reading, made)
+
+
+async def _from_page(reading: Reading) -> PreparedEntry:
+    kit, record, source = reading.kit, reading.record, reading.source
+    assert record.raw is not None  # noqa: S101 - read_page asked
+    if source is None or record.url is None:
+        return await _from_feed(reading)
+    access = access_of(source)
+    answer = await kit.fetcher.get(
+        record.url,
+        max_bytes=kit.settings().fetch.max_bytes.page,
+        accept=PAGE_TYPES,
+        access=access,
+        allowed=kit.robots.for_source(access),
+    )
+    count_fetch(reading.counts, "page", seconds=answer.elapsed, size=len(answer.body))
+    if not 200 <= answer.status < 300:
+        raise BadStatus(answer.status, urlsplit(answer.url).hostname or "")
+    return await kit.sandbox.run(
+        prepare_page,
+        answer.body,
+        answer.url,
+        answer.content_type,
+        record.raw,
+        source,
+        timeout=PAGE_SECONDS,
+    )
+
+
+async def _from_feed(reading: Reading) -> PreparedEntry:
+    """What the feed alone gives: the text it had, or its title and link."""
+    raw, source = reading.record.raw, reading.source
+    assert raw is not None  # noqa: S101 - read_page asked
+    if source is None:  # taken off feeds.yaml meanwhile; what came in before is kept
+        source = Source(url=reading.record.url or "https://example.invalid/")
+    learned = await load_learned(reading.kit.store, reading.record.source)
+    prepared = await prepare_entries(reading.kit.sandbox, [raw], source, learned, reading.counts)
+    return without_page(prepared.entries[0])
+
+
+async def _settle(reading: Reading, made: PreparedEntry) -> None:
+    kit, record = reading.kit, reading.record
+    record = record.model_copy(update={"article": made.article, "title": made.article.title})
+    if made.filtered is not None:
+        record = record.model_copy(
+            update={"decision": Decision.FILTERED, "rule": made.filtered, "raw": None}
+        )
+        await commit(kit.store, _batch(reading, [record]))
+        return
+    source = reading.source or Source(url=record.url or "https://example.invalid/")
+    arrival = kit.arrival(record, made, source, known=record)
+
+    def batch_for(_: Outcome) -> Batch:
+        return _batch(reading, [])
+
+    outcome = await settle(kit.store, [arrival], kit.settings().dedup, batch_for)
+    kit.learn({record.id: made.features}, outcome)
+    now = await kit.store.now()
+    count_entries(reading.counts, record.source, outcome.entries, now=now)
+
+
+async def _try_again(reading: Reading) -> None:
+    record = reading.record.model_copy(update={"attempts": reading.record.attempts + 1})
+    batch = _batch(reading, [record], waits=[PageWait(record.id, RETRY_SECONDS)])
+    await commit(reading.kit.store, batch)
+
+
+def _batch(reading: Reading, entries: list[EntryRecord], waits: Sequence[PageWait] = ()) -> Batch:
+    return Batch(
+        PAGES,
+        reading.lease,
+        entries=entries,
+        waits=waits,
+        keep_seconds=reading.kit.keep_seconds(),
+    )
+
+
+def _may_pass(fault: MillraceError) -> bool:
+    """Whether asking once more may help."""
+    if isinstance(fault, BadStatus):
+        return fault.status in _PASSING
+    refused = isinstance(fault, ForbiddenAddress | Disallowed | TooLarge)
+    return isinstance(fault, FetchError) and not refused
+
+
+def _outcome(fault: MillraceError) -> str:
+    match fault:
+        case BadStatus():
+            return f"status_{fault.status // 100}xx"
+        case Disallowed():
+            return "robots"
+        case ResourceLimit():
+            return "limit"
+    return "failed"

@@ -1,0 +1,29 @@
+"""What a source answered, whatever its kind: the common form of feeds, folders and listings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.interval import Wishes
+from core.models import ParsedFeed
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True)
+class Polled:
+    """One answer of a source."""
+
+    status: int  # 200, or 304 where nothing changed
+    url: str  # where the answer came from in the end
+    feed: ParsedFeed | None  # None: nothing changed
+    etag: str | None = None  # to be kept byte-exact; None: none was given
+    last_modified: str | None = None
+    body_hash: str | None = None
+    permanent_redirect: str | None = None
+    wishes: Wishes = NO_WISHES
+    seconds: float = 0.0  # until the last byte
+    size: int = 0  # decoded bytes
+    kind: str | None = None  # what `auto` found
+    hub: str | None = None
+    self_url: str | None = None

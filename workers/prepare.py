@@ -1,0 +1,64 @@
+"""Cleans a batch of entries in a child; an entry that runs into a limit costs only its own body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.errors import DocumentError, ResourceLimit
+from core.models import FeedEntry
+from core.road import Prepared, PreparedEntry, bare, prepare
+from core.settings import Source
+from store.counters import Counts
+from workers.sandbox import Sandbox
+
+BATCH = 20  # entries a call: one trip to the child for many, and a limit that one cannot use up
+BATCH_SECONDS = 5.0
+
+
+async def prepare_entries(
+    sandbox: Sandbox,
+    entries: Sequence[FeedEntry],
+    source: Source,
+    learned: bytes | None,
+    counts: Counts,
+) -> Prepared:
+    """Clean `entries`; the result is in their order."""
+    done: list[PreparedEntry] = []
+    # From the end, because the oldest entry stands last and teaches first.
+    for end in range(len(entries), 0, -BATCH):
+        batch = entries[max(0, end - BATCH) : end]
+        prepared = await _prepare(sandbox, batch, source, learned, counts)
+        done[:0] = prepared.entries
+        learned = prepared.learned
+    return Prepared(tuple(done), learned or b"")
+
+
+async def _prepare(
+    sandbox: Sandbox,
+    batch: Sequence[FeedEntry],
+    source: Source,
+    learned: bytes | None,
+    counts: Counts,
+) -> Prepared:
+    try:
+        return await sandbox.run(prepare, batch, source, learned, timeout=BATCH_SECONDS)
+    except (ResourceLimit, DocumentError):
+        if len(batch) > 1:
+            return await _one_by_one(sandbox, batch, source, learned, counts)
+    counts.add("millrace_killed_total", step="clean")
+    return Prepared((bare(batch[0], source),), learned or b"")
+
+
+async def _one_by_one(
+    sandbox: Sandbox,
+    batch: Sequence[FeedEntry],
+    source: Source,
+    learned: bytes | None,
+    counts: Counts,
+) -> Prepared:
+    done: list[PreparedEntry] = []
+    for entry in reversed(batch):
+        prepared = await _prepare(sandbox, [entry], source, learned, counts)
+        done[:0] = prepared.entries
+        learned = prepared.learned
+    return Prepared(tuple(done), learned or b"")

@@ -1,0 +1,241 @@
+"""The poll job: ask a source, clean what is new in it, settle it, plan the next poll.
+
+Calls the steps in order and decides nothing itself. All it learned is written in one commit, under
+the lease it was started with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from core.errors import BadStatus, HostBusy, MillraceError, NotAFeed, ResourceLimit, StoreError
+from core.fingerprint import Features
+from core.ids import entry_id
+from core.merge import Arrival, Outcome
+from core.models import Decision, EntryRecord, FeedEntry
+from core.road import Prepared, PreparedEntry
+from core.settings import Source
+from store.commit import Batch, PageWait, SourceWrite, commit
+from store.counters import Counts
+from store.entries import content_digest, load_entries, load_seen
+from store.forgotten import forgotten_among
+from store.schedule import SOURCES, Lease, begin, release
+from store.sources import SourceState, load_learned, load_source
+from workers.afterpoll import (
+    after_answer,
+    after_fault,
+    first_state,
+    with_counts,
+)
+from workers.ask import Asking, ask
+from workers.kit import Kit, count_entries, count_fetch
+from workers.leases import held
+from workers.moments import moment, rhythm
+from workers.polled import Polled
+from workers.prepare import prepare_entries
+from workers.settle import LeaseLost, settle
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One poll under way."""
+
+    kit: Kit
+    lease: Lease
+    source: Source
+    state: SourceState
+    now: float  # the store's clock
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class News:
+    """What a document holds that was not seen before, or not in this form."""
+
+    entries: list[FeedEntry]
+    known: dict[str, EntryRecord]  # by entry id: what was remembered of changed entries
+    listed: list[tuple[str, bytes]]  # every guid of the document, with its digest
+
+
+async def refresh(kit: Kit, lease: Lease) -> None:
+    """Poll the source of a lease; does nothing when the lease is not ours to work on."""
+    source = kit.source(lease.name)
+    if source is None or not await begin(kit.store, SOURCES, lease):
+        return
+    counts = Counts()
+    async with held(kit.store, SOURCES, lease):
+        state = await _state_of(kit, source)
+        poll = Poll(kit, lease, source, state, await kit.store.now(), counts)
+        try:
+            await _poll(poll)
+        except HostBusy as busy:
+            await release(kit.store, SOURCES, lease, after=busy.wait)
+        except LeaseLost:
+            log.info("poll.superseded", source=source.name)
+        except StoreError:
+            raise
+        except MillraceError as fault:
+            await _record_fault(poll, fault)
+    await counts.write(kit.store)
+
+
+async def _state_of(kit: Kit, source: Source) -> SourceState:
+    state = await load_source(kit.store, source.name)
+    if state is None or state.configured_url != source.url:
+        return first_state(source)
+    return state
+
+
+async def _poll(poll: Poll) -> None:
+    kit = poll.kit
+    asking = Asking(kit.fetcher, kit.sandbox, poll.now)
+    polled = await ask(asking, poll.source, poll.state)
+    poll.counts.add("millrace_polls_total", outcome="ok" if polled.feed else "unchanged")
+    count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
+    if polled.feed is None:
+        await _finish_unchanged(poll, polled)
+    else:
+        await _take_in(poll, polled)
+
+
+async def _finish_unchanged(poll: Poll, polled: Polled) -> None:
+    state, wait = after_answer(
+        poll.state,
+        polled,
+        poll.source,
+        poll.kit.settings().fetch,
+        now=poll.now,
+        chance=poll.kit.chance(),
+    )
+    write = SourceWrite(poll.source.name, state, wait)
+    await commit(poll.kit.store, Batch(SOURCES, poll.lease, source=write))
+
+
+async def _take_in(poll: Poll, polled: Polled) -> None:
+    assert polled.feed is not None  # noqa: S101 - the caller asked
+    kit, source = poll.kit, poll.source
+    news = await _news(poll, polled.feed.entries)
+    learned = await load_learned(kit.store, source.name)
+    prepared = await prepare_entries(kit.sandbox, news.entries, source, learned, poll.counts)
+    held_back = await forgotten_among(kit.store, source.name, news.entries)
+    sorted_out = _sort_out(poll, news, prepared, held_back)
+    times = rhythm([p.article.published for p in prepared.entries], now=poll.now)
+    state, wait = after_answer(
+        poll.state, polled, source, kit.settings().fetch,
+        now=poll.now, chance=kit.chance(), arrivals=times,
+    )  # fmt: skip
+
+    def batch_for(outcome: Outcome) -> Batch:
+        counted = with_counts(state, outcome)
+        return Batch(
+            SOURCES,
+            poll.lease,
+            entries=sorted_out.aside,
+            fresh=frozenset(r.id for r in sorted_out.aside if r.id not in news.known),
+            waits=[PageWait(record.id, 0.0) for record in sorted_out.aside],
+            source=SourceWrite(source.name, counted, wait, news.listed, prepared.learned),
+            keep_seconds=kit.keep_seconds(),
+        )
+
+    outcome = await settle(kit.store, sorted_out.arrivals, kit.settings().dedup, batch_for)
+    kit.learn(sorted_out.features, outcome)
+    count_entries(poll.counts, source.name, [*sorted_out.aside, *outcome.entries], now=poll.now)
+
+
+async def _news(poll: Poll, entries: Sequence[FeedEntry]) -> News:
+    """What is new or changed among `entries`."""
+    name = poll.source.name
+    digests = [content_digest(e.title, e.link, e.content, e.summary) for e in entries]
+    seen = await load_seen(poll.kit.store, name, [entry.guid for entry in entries])
+    listed = [(entry.guid, digest) for entry, digest in zip(entries, digests, strict=True)]
+    changed = [e for e, d, s in zip(entries, digests, seen, strict=True) if s not in (None, d)]
+    records = await load_entries(poll.kit.store, [entry_id(name, e.guid) for e in changed])
+    known = {record.id: record for record in records if record is not None}
+    # A changed entry whose record ran out was published long ago; it must not come again.
+    wanted = [
+        entry
+        for entry, before in zip(entries, seen, strict=True)
+        if before is None or (entry in changed and entry_id(name, entry.guid) in known)
+    ]
+    return News(wanted, known, listed)
+
+
+@dataclass(frozen=True)
+class SortedOut:
+    """News by what is to be done with them."""
+
+    arrivals: list[Arrival]  # to be weighed now
+    aside: list[EntryRecord]  # filtered, or waiting for their page
+    features: dict[str, Features]
+
+
+def _sort_out(poll: Poll, news: News, prepared: Prepared, held_back: frozenset[str]) -> SortedOut:
+    arrivals, aside, read = [], [], {}
+    for entry, made in zip(news.entries, prepared.entries, strict=True):
+        record = _record(poll, entry, made)
+        known = news.known.get(record.id)
+        if record.id in held_back:
+            aside.append(_filtered(record, "forgotten"))
+        elif made.filtered is not None:
+            aside.append(_filtered(record, made.filtered))
+        elif made.article.needs_page and made.article.link:
+            aside.append(record)
+        else:
+            read[record.id] = made.features
+            arrivals.append(poll.kit.arrival(record, made, poll.source, known))
+    return SortedOut(arrivals, aside, read)
+
+
+def _record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
+    now = datetime.fromtimestamp(poll.now, UTC)
+    published = moment(made.article.published)
+    first = not poll.state.first_poll_done
+    return EntryRecord(
+        id=entry_id(poll.source.name, entry.guid),
+        source=poll.source.name,
+        guid=entry.guid,
+        url=made.article.link,
+        title=made.article.title,
+        arrived=now,
+        place=min(published, now) if first and published else now,
+        order=entry.position,
+        decision=Decision.PENDING,
+        rule="page",
+        raw=entry,
+        article=made.article,
+    )
+
+
+def _filtered(record: EntryRecord, rule: str) -> EntryRecord:
+    return record.model_copy(update={"decision": Decision.FILTERED, "rule": rule, "raw": None})
+
+
+async def _record_fault(poll: Poll, fault: MillraceError) -> None:
+    """Write a failure down; the entries that were taken in before stay as they are."""
+    state, wait = after_fault(
+        poll.state,
+        fault,
+        poll.source,
+        poll.kit.settings().fetch,
+        now=poll.now,
+        chance=poll.kit.chance(),
+        version=poll.kit.version,
+    )
+    poll.counts.add("millrace_polls_total", outcome=_outcome(fault))
+    log.warning("poll.failed", source=poll.source.name, reason=str(fault), next_in=round(wait))
+    write = SourceWrite(poll.source.name, state, wait)
+    await commit(poll.kit.store, Batch(SOURCES, poll.lease, source=write))
+
+
+def _outcome(fault: MillraceError) -> str:
+    if isinstance(fault, BadStatus):
+        return f"status_{fault.status // 100}xx"
+    if isinstance(fault, NotAFeed):
+        return "not_a_feed"
+    return "limit" if isinstance(fault, ResourceLimit) else "failed"

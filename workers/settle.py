@@ -1,0 +1,88 @@
+"""Find-or-claim for a batch: look candidates up, let core decide, commit; again if it moved on.
+
+The commit refuses when a candidate appeared, a story changed or an entry came in meanwhile, so
+decision and claim are one step as far as anybody can see. Somebody's commit always goes through,
+so the loop ends.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from core.errors import StoreError
+from core.merge import Arrival, Outcome, merge
+from core.settings import DedupSettings
+from store.commit import Batch, commit
+from store.connection import Store
+from store.index import lookup
+from store.stories import load_stories
+
+_ATTEMPTS = 50  # each refusal means that another worker's commit went through
+
+
+class LeaseLost(StoreError):
+    """The lease ran out while we worked; whoever holds it now does the work again."""
+
+
+async def settle(
+    store: Store,
+    arrivals: Sequence[Arrival],
+    settings: DedupSettings,
+    batch_for: Callable[[Outcome], Batch],
+) -> Outcome:
+    """Decide upon `arrivals` and write them; returns what was written.
+
+    `batch_for` makes of a decision everything that is to be written with it. Raises LeaseLost
+    when the batch's lease is no longer ours, StoreAway when the store goes.
+    """
+    there: set[str] = set()
+    for _ in range(_ATTEMPTS):
+        remaining = [arrival for arrival in arrivals if arrival.record.id not in there]
+        outcome = await _decide(store, remaining, settings)
+        batch = _without(there, _with(batch_for(outcome), outcome, remaining))
+        conflict = await commit(store, batch)
+        if conflict is None:
+            return outcome
+        if conflict.fenced:
+            raise LeaseLost("the lease of this work ran out")
+        there |= conflict.exists
+    raise StoreError(f"no commit in {_ATTEMPTS} attempts: the store is busier than it can be")
+
+
+async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSettings) -> Outcome:
+    if not arrivals:
+        return Outcome()
+    found = await lookup(store, {a.record.id: a.fingerprint for a in arrivals}, settings)
+    wanted = {c.story for candidates in found.values() for c in candidates}
+    wanted |= {a.known.story for a in arrivals if a.known and a.known.story}
+    stories = await load_stories(store, sorted(wanted))
+    now = datetime.fromtimestamp(await store.now(), UTC)
+    return merge(
+        arrivals,
+        candidates=found,
+        stories={story.id: story for story in stories},
+        settings=settings,
+        now=now,
+    )
+
+
+def _with(batch: Batch, outcome: Outcome, arrivals: Sequence[Arrival]) -> Batch:
+    fresh = {arrival.record.id for arrival in arrivals if arrival.known is None}
+    return dataclasses.replace(
+        batch,
+        entries=[*batch.entries, *outcome.entries],
+        fresh=batch.fresh | fresh,
+        stories=[*batch.stories, *outcome.stories.values()],
+        claims=[*batch.claims, *outcome.claims],
+    )
+
+
+def _without(there: set[str], batch: Batch) -> Batch:
+    """An entry that is there already was taken in by somebody else, and once is enough."""
+    return dataclasses.replace(
+        batch,
+        entries=[record for record in batch.entries if record.id not in there],
+        fresh=batch.fresh - there,
+    )

@@ -1,0 +1,63 @@
+"""Leases what is due and tells the queue: the only thing that starts work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from core.settings import Settings
+from store.connection import Store
+from store.retention import trim
+from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lease_due
+from store.schedule import count as scheduled_count
+from workers import queue
+from workers.leases import LEASE_SECONDS
+from workers.queue import Role
+
+_HINTS_AHEAD = 2  # hints a worker place may have waiting: enough to stay busy, few enough to begin
+_PER_SWEEP = 200
+
+
+class Sweeper:
+    """Sweeps both schedules and keeps them in step with feeds.yaml."""
+
+    def __init__(
+        self, store: Store, settings: Callable[[], Settings], places: dict[Role, int]
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._arq = queue.connect(store)
+        self._places = places
+        self._in_step_with: Settings | None = None
+
+    async def sweep(self) -> int:
+        """Lease and announce what is due; returns how much that was."""
+        await self._keep_in_step()
+        polls = await self._sweep(SOURCES, Role.POLL)
+        pages = await self._sweep(PAGES, Role.PAGE)
+        return polls + pages
+
+    async def tidy(self) -> int:
+        """Let go of what retention no longer keeps; returns how many stories went."""
+        settings = self._settings()
+        return await trim(
+            self._store, entries=settings.retention.entries, days=settings.retention.days
+        )
+
+    async def _sweep(self, due: Queue, role: Role) -> int:
+        room = self._places[role] * _HINTS_AHEAD - await queue.waiting(self._arq, role)
+        leases = await lease_due(
+            self._store, due, limit=min(room, _PER_SWEEP), seconds=LEASE_SECONDS
+        )
+        for lease in leases:
+            await queue.hint(self._arq, role, lease)
+        return len(leases)
+
+    async def _keep_in_step(self) -> None:
+        """Schedule what feeds.yaml lists: after an edit, and after the store was wiped."""
+        settings = self._settings()
+        names = [source.name for source in settings.sources if source.enabled]
+        if settings is self._in_step_with and await scheduled_count(self._store) == len(names):
+            return
+        await drop_sources(self._store, names, forget_after=settings.dedup.window)
+        await add_sources(self._store, names)
+        self._in_step_with = settings

@@ -1,0 +1,173 @@
+"""One worker process: sweeps the schedule, works on what the queue hints at, outlives the store.
+
+arq leaves when its connection breaks, and every loop here may see the store go: each is started
+again as soon as the store answers, so that a worker never ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+
+from core.errors import StoreError
+from core.settings import Settings
+from store.connection import opened
+from store.heartbeat import WorkerBeat, beat, leave
+from store.hosts import HostTurns
+from store.schedule import Lease
+from workers.fetch import Fetcher
+from workers.frequencies import Frequencies
+from workers.kit import Kit
+from workers.pages import read_page
+from workers.queue import QueueWorker, Role
+from workers.refresh import refresh
+from workers.robots import Robots
+from workers.sandbox import Sandbox
+from workers.sweeper import Sweeper
+
+log = structlog.get_logger()
+
+PLACES = {Role.POLL: 40, Role.PAGE: 20}  # jobs at once in one process; most of them wait
+SWEEP_SECONDS = 0.25
+BEAT_SECONDS = 3.0
+TIDY_SECONDS = 30.0
+EXCHANGE_SECONDS = 5.0
+AWAY_SECONDS = 0.5  # between two attempts while the store is away
+DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
+_JOB_SECONDS_BEYOND_FETCH = 120.0
+
+
+class WorkerProcess:
+    """All loops of one worker process."""
+
+    def __init__(self, worker_id: str, kit: Kit) -> None:
+        self._id = worker_id
+        self._kit = kit
+        self._store = kit.store
+        self._sweeper = Sweeper(kit.store, kit.settings, PLACES)
+        self._queues: dict[Role, QueueWorker] = {}
+        self._started: float | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then drain."""
+        loops = [
+            asyncio.create_task(self._outlive(body))
+            for body in (
+                self._sweep,
+                self._beat,
+                self._tidy,
+                self._exchange,
+                self._polls,
+                self._pages,
+            )
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await self._drain(loops)
+        stopping.cancel()
+        for loop in loops:
+            if loop.done() and not loop.cancelled():
+                loop.result()  # a loop that ended by itself has a fault to show
+
+    async def _drain(self, loops: list[asyncio.Task[None]]) -> None:
+        await asyncio.gather(*(q.drain(DRAIN_SECONDS) for q in self._queues.values()))
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        try:
+            await leave(self._store, self._id)
+        except StoreError as error:
+            log.warning("worker.leave_failed", reason=str(error))
+
+    async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop for ever, across every absence of the store."""
+        away = False
+        while True:
+            try:
+                await self._store.ping()
+                if away:
+                    log.info("store.back", loop=body.__name__.strip("_"))
+                    away = False
+                await body()
+            except StoreError as error:
+                if not away:
+                    log.warning("store.away", loop=body.__name__.strip("_"), reason=str(error))
+                away = True
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def _sweep(self) -> None:
+        while True:
+            await self._sweeper.sweep()
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _tidy(self) -> None:
+        while True:
+            await self._sweeper.tidy()
+            await asyncio.sleep(TIDY_SECONDS)
+
+    async def _beat(self) -> None:
+        while True:
+            now = await self._store.now()
+            self._started = self._started or now
+            await beat(
+                self._store,
+                WorkerBeat(
+                    id=self._id,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    started=self._started,
+                    last=now,
+                    running=sum(queue.running for queue in self._queues.values()),
+                ),
+            )
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def _exchange(self) -> None:
+        while True:
+            await self._kit.frequencies.exchange()
+            await asyncio.sleep(EXCHANGE_SECONDS)
+
+    async def _polls(self) -> None:
+        await self._work(Role.POLL, refresh)
+
+    async def _pages(self) -> None:
+        await self._work(Role.PAGE, read_page)
+
+    async def _work(self, role: Role, job: Callable[[Kit, Lease], Awaitable[None]]) -> None:
+        timeout = self._kit.settings().fetch.timeout + _JOB_SECONDS_BEYOND_FETCH
+        self._queues[role] = QueueWorker(
+            self._store, role, partial(job, self._kit), at_once=PLACES[role], timeout=timeout
+        )
+        await self._queues[role].run()
+
+
+async def run_worker(
+    *, redis_url: str, settings: Callable[[], Settings], stop: asyncio.Event, version: str = ""
+) -> None:
+    """Work on the store at `redis_url` until `stop` is set; outlives every absence of the store."""
+    worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+    async with AsyncExitStack() as open_things:
+        store = await open_things.enter_async_context(opened(redis_url))
+        fetch = settings().fetch
+        turns = HostTurns(store, fetch.per_host, timeout=fetch.timeout)
+        fetcher = await open_things.enter_async_context(Fetcher(fetch, turns=turns))
+        sandbox = Sandbox()
+        open_things.push_async_callback(sandbox.close)
+        await sandbox.start()
+        kit = Kit(
+            store=store,
+            settings=settings,
+            fetcher=fetcher,
+            robots=Robots(store, fetcher, sandbox),
+            sandbox=sandbox,
+            frequencies=Frequencies(store, worker_id),
+            version=version,
+        )
+        await WorkerProcess(worker_id, kit).run(stop)
