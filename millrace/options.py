@@ -7,10 +7,24 @@ from typing import Annotated
 
 import typer
 
+from core.errors import ConfigError
+
 DEFAULT_CONFIG = "feeds.yaml"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
 DEFAULT_DATA = Path("data")
+
+_STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://")
+
+
+def _store_address(url: str | None) -> str | None:
+    """An empty variable counts as none; anything else must be a store's address."""
+    if not url:
+        return None
+    if not url.startswith(_STORES):
+        raise ConfigError([f"REDIS_URL or --redis: must begin with {', '.join(_STORES)}"])
+    return url
+
 
 Config = Annotated[
     str, typer.Option(envvar="MILLRACE_CONFIG", metavar="F", help="The list of sources.")
@@ -34,6 +48,7 @@ Redis = Annotated[
         envvar="REDIS_URL",
         metavar="URL",
         show_envvar=True,
+        callback=_store_address,
         help="A store of your own: redis://, rediss://, unix://, redis+sentinel://.",
     ),
 ]

@@ -19,8 +19,7 @@ from millrace.datafolder import LAST_GOOD, locked
 from millrace.lifetime import stop_event
 from millrace.listen import LISTEN, listening_socket, shown_address
 from millrace.supervise import Program, supervise
-from millrace.watch import LiveSettings, follow
-from millrace.work import LAST_GOOD as LAST_GOOD_VARIABLE
+from millrace.watch import LAST_GOOD_VARIABLE, LiveSettings, follow
 from store.embedded import server_command, socket_url
 from store.private import await_answer, end_orphan
 
@@ -92,7 +91,7 @@ def _store(data: Path) -> Program:
         server_command(data),
         grace=_STORE_GRACE,
         ready=lambda: await_answer(socket_url(data)),
-        watches_lifeline=False,
+        ours=False,
     )
 
 

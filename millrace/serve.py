@@ -7,8 +7,7 @@ import socket
 
 from millrace.lifetime import stop_event
 from millrace.listen import listening_socket
-from millrace.watch import LiveSettings, follow
-from millrace.work import live_settings
+from millrace.watch import LiveSettings, follow, live_settings
 from service.app import run_service
 from store.connection import opened
 

@@ -42,7 +42,7 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()  # that it inherits
     ready: Callable[[], Awaitable[None]] = _at_once  # returns once it can be used
-    watches_lifeline: bool = True  # False: a program that is not ours; a reaper watches for it
+    ours: bool = True  # others do not watch the lifeline, and do not log as we do
 
 
 class Keeper:
@@ -104,19 +104,27 @@ class Keeper:
         self._process = await asyncio.create_subprocess_exec(
             *self.program.command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=sys.stderr if self.program.ours else asyncio.subprocess.PIPE,
             pass_fds=(self._lifeline.reader, *self.program.descriptors),
             env={**os.environ, **self.program.environment, LIFELINE: str(self._lifeline.reader)},
             start_new_session=True,
         )
         pid = self._process.pid
         log.info("child.started", child=self.program.name, pid=pid)
-        if not self.program.watches_lifeline:
+        if not self.program.ours:
             self._reaper = await self._lifeline.reaper(pid)
+            await self._log_output(self._process)
         code = await self._process.wait()
         _kill_group(pid)
         await self._dismiss_reaper()
         return code
+
+    async def _log_output(self, process: asyncio.subprocess.Process) -> None:
+        """What a program that is not ours says, as events of ours, until it ends."""
+        assert process.stdout is not None  # noqa: S101 - asked for above
+        while piece := await process.stdout.read(8192):
+            for line in piece.decode("utf-8", "replace").splitlines():
+                log.info("child.said", child=self.program.name, text=line)
 
     async def _dismiss_reaper(self) -> None:
         reaper, self._reaper = self._reaper, None

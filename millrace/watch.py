@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from millrace.config import Snapshot, read_snapshot, saved_snapshot
 
 log = structlog.get_logger()
 
+LAST_GOOD_VARIABLE = "MILLRACE_LAST_GOOD"  # set by a supervisor for its children
 LOOK_SECONDS = 1.0
 SETTLE_SECONDS = 0.5  # between the two looks that must agree
 
@@ -90,6 +92,12 @@ class LiveSettings:
             log.info("config.mended", path=self.path)
         self.faults = []
         self.refused = None
+
+
+def live_settings(config: str) -> LiveSettings:
+    """The settings of one process; raises ConfigError when it has none to start with."""
+    kept = os.environ.get(LAST_GOOD_VARIABLE)
+    return LiveSettings(config, last_good=Path(kept) if kept else None)
 
 
 async def follow(

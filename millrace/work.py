@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from pathlib import Path
 
 from millrace.lifetime import stop_event
-from millrace.watch import LiveSettings, follow
+from millrace.watch import LiveSettings, follow, live_settings
 from workers.worker import run_worker
-
-LAST_GOOD = "MILLRACE_LAST_GOOD"  # set by a supervisor: settings to start with in case of need
-
-
-def live_settings(config: str) -> LiveSettings:
-    """The settings of a child process; raises ConfigError when it has none to start with."""
-    kept = os.environ.get(LAST_GOOD)
-    return LiveSettings(config, last_good=Path(kept) if kept else None)
 
 
 def work_alone(*, config: str, redis: str) -> None:

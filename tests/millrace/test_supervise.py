@@ -136,7 +136,7 @@ from pathlib import Path
 from millrace.supervise import supervise
 from tests.millrace.test_supervise import child, Program
 place = Path(sys.argv[1])
-stranger = Program("stranger", ["sleep", "1000"], grace=1, watches_lifeline=False)
+stranger = Program("stranger", ["sleep", "1000"], grace=1, ours=False)
 ours = Program("ours", [sys.executable, "-c", '''
 import asyncio, os, pathlib, sys
 from millrace.lifetime import stop_event

@@ -1,0 +1,95 @@
+"""The commands that ask a running Millrace or change its list; as thin as `commands.py`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from millrace.options import DEFAULT_CONFIG, DEFAULT_DATA, Config, Data, Redis
+
+app = typer.Typer()
+opml = typer.Typer(help="Sources to and from other feed readers.")
+
+
+@app.command()
+def explain(
+    entry: Annotated[str, typer.Argument(metavar="URL|ID", help="Address or id of an entry.")],
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Say where an entry came from and why it was merged or not.
+
+    Example: millrace explain https://example.org/article
+    """
+    from millrace.explain import explain_entry
+
+    print(explain_entry(entry, data=data, redis=redis))
+
+
+@app.command()
+def poll(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a source.")],
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Poll one source now.
+
+    Example: millrace poll hackernews
+    """
+    from millrace.poll import poll_source
+
+    print(poll_source(name, config=config, data=data, redis=redis))
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that names one.")],
+    config: Config = DEFAULT_CONFIG,
+    tag: Annotated[list[str] | None, typer.Option(help="Tag for it; may be repeated.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show it, do not add it.")
+    ] = False,
+) -> None:
+    """Find a site's feed, show what it holds and add it.
+
+    Example: millrace add https://example.org/ --tag world
+    """
+    from millrace.add import add_source
+
+    print("\n".join(add_source(url, config=config, tags=tag or [], dry=dry_run)))
+
+
+@opml.command("import")
+def opml_import(
+    file: Annotated[str, typer.Argument(metavar="F", help="OPML file; `-`: standard input.")],
+    config: Config = DEFAULT_CONFIG,
+    ask: Annotated[
+        bool, typer.Option(help="Ask the new sources, and name those that do not answer.")
+    ] = True,
+) -> None:
+    """Add the subscriptions of an OPML file to feeds.yaml.
+
+    Example: millrace opml import subscriptions.opml
+    """
+    from millrace.opml import import_opml
+
+    print("\n".join(import_opml(file, config=config, ask=ask)))
+
+
+@opml.command("export")
+def opml_export(
+    config: Config = DEFAULT_CONFIG,
+    out: Annotated[
+        str | None, typer.Option(metavar="F", help="Write here instead of standard output.")
+    ] = None,
+) -> None:
+    """Write the sources of feeds.yaml as OPML.
+
+    Example: millrace opml export --out sources.opml
+    """
+    from millrace.opml import export_opml
+
+    export_opml(config=config, out=out)
