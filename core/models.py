@@ -47,6 +47,8 @@ class FeedEntry(Frozen):
     enclosures: tuple[Enclosure, ...] = ()
     image: str | None = None  # media:thumbnail, itunes:image or JSON Feed image
     source_title: str | None = None  # the title of the feed document
+    body_urls: tuple[str, ...] = ()  # where the body is if the document only names it; in order
+    version: str | None = None  # changes with a body that is not in the document
 
 
 class ParsedFeed(Frozen):
@@ -64,6 +66,8 @@ class ParsedFeed(Frozen):
     complete: bool = True  # False: the document broke off; its validators must not be kept
     fault: str | None = None  # what the parser had to forgive
     alternates: tuple[str, ...] = ()  # feeds that a web page in this place names
+    # Guid and version of what the document names beside its entries, too old to be taken in.
+    listed: tuple[tuple[str, str], ...] = ()
 
 
 class Method(StrEnum):
