@@ -10,7 +10,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from core.settings import Settings
-from service import feeds, front, health, metrics, pages, sources, storypages, stream
+from service import actions, feeds, front, health, metrics, pages, sources, storypages, stream
 from service.context import CONTEXT, Context
 from service.replies import text_reply
 from service.river import River
@@ -88,6 +88,7 @@ def _route(app: web.Application) -> None:
             web.get("/explain", storypages.explain),
             web.get("/sources", sources.sources),
             web.get("/sources.opml", sources.opml),
+            web.post("/sources/{source}/poll", actions.poll),
             web.get("/stream", stream.stream),
             web.get("/health", health.health),
             web.get("/health/live", health.live),
