@@ -27,8 +27,8 @@ from core.clean import (
 from core.images import picture_key
 from core.junk import is_wall
 from core.language import detect
+from core.markup import parse_page
 from core.models import Article, FeedEntry, Method, Removed
-from core.normalize import parse_page
 from core.pagemeta import PageMetadata, is_elsewhere, read_head
 from core.rules import head_spots, places
 from core.sanitize import sanitize

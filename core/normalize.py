@@ -14,6 +14,7 @@ from typing import Literal
 from lxml import etree
 
 from core import markdown
+from core.markup import parse_markup
 from core.text import strip_invisible
 
 ContentType = Literal["html", "text", "markdown", "auto"]
@@ -56,24 +57,6 @@ def normalize(raw: str, *, content_type: ContentType = "auto") -> Document:
     return Document(parse_markup(markup), front, shape)
 
 
-def parse_markup(markup: str) -> etree._Element:
-    """The tree of a piece of HTML; never fails, an empty tree for nothing."""
-    source = f"<html><body>{markup}</body></html>".encode("utf-8", "replace")
-    root = etree.fromstring(source, _parser())
-    return root if root is not None else etree.Element("body")
-
-
-def _parser() -> etree.HTMLParser:
-    return etree.HTMLParser(huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8")
-
-
-def parse_page(page: str) -> etree._Element:
-    """The tree of a whole web page; its root is `html`."""
-    source = strip_invisible(page).encode("utf-8", "replace")
-    root = etree.fromstring(source, _parser()) if source.strip() else None
-    return root if root is not None else etree.Element("html")
-
-
 def _front_matter(text: str) -> tuple[dict[str, str], str]:
     match = _FRONT.match(text)
     if match is None or not _FIELD.search(match[2]):
@@ -113,7 +96,7 @@ def _pair(match: re.Match[str]) -> str:
 
 
 def _markup(text: str, content_type: ContentType) -> tuple[str, str]:
-    if content_type == "text":
+    if content_type == "text" and not markdown.is_markdown(text, likely=False):
         return _paragraphs(text), "text"
     likely = content_type != "html"
     if content_type == "markdown" or markdown.is_markdown(text, likely=likely):

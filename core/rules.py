@@ -15,6 +15,7 @@ from core.blocks import Block, Line
 from core.text import letters, wide_share
 from core.urls import host_of
 
+MOST_AT_ENDS = 2500  # lines
 _NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 _REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
 _PICTOGRAPH = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]")
@@ -48,13 +49,19 @@ class Place:
 
 
 def places(blocks: Iterable[Block]) -> list[Place]:
-    """The lines that rules may judge: all but tables, code and players."""
-    return [
-        Place(block, line, junk.fold(line.text))
+    """The lines that rules may judge: all but tables, code and players.
+
+    Of endless documents only both ends: no article has so many lines.
+    """
+    lines = [
+        (block, line)
         for block in blocks
         if block.kind not in ("table", "pre", "embed", "hr")
         for line in block.lines
     ]
+    if len(lines) > 2 * MOST_AT_ENDS:
+        lines = lines[:MOST_AT_ENDS] + lines[-MOST_AT_ENDS:]
+    return [Place(block, line, junk.fold(line.text)) for block, line in lines]
 
 
 def head_spots(lines: list[str]) -> list[Place]:

@@ -1,0 +1,62 @@
+"""Markup to a tree, safe against documents that are made to stall or to lose their text.
+
+libxml2 needs minutes for a tag with a hundred thousand attributes, and drops what is nested deeper
+than its limit; both are met before, or noticed after, parsing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+from core.text import strip_invisible
+
+_LONG_TAG = re.compile(r"<([a-zA-Z][\w:-]{0,40})(\s[^<>]{6000,})>")
+_KEPT_ATTRIBUTE = re.compile(
+    r"""\s(src|href|alt|srcset|data-src|data-srcset|class|id)\s*=\s*("[^"]{0,4000}"|'[^']{0,4000}')"""
+)
+_WRAPPER = re.compile(
+    r"</?(?:div|span|section|article|main|center|font|b|i|u|strong|em|small|big|table|tbody|tr|td|ul|ol"
+    r"|li|dl|dt|dd|blockquote|aside|header|footer|form|fieldset|noscript|a|figure)\b[^<>]*>",
+    re.IGNORECASE,
+)
+
+
+def parse_markup(markup: str) -> etree._Element:
+    """The tree of a piece of HTML; never fails, an empty tree for nothing."""
+    return _parse(f"<html><body>{_slim(markup)}</body></html>", "body")
+
+
+def parse_page(page: str) -> etree._Element:
+    """The tree of a whole web page; its root is `html`."""
+    return _parse(_slim(strip_invisible(page)), "html")
+
+
+def _parse(source: str, name: str) -> etree._Element:
+    root, too_deep = _tree(source)
+    if too_deep:
+        # The wrappers go, each as a line end, and the text inside them stays.
+        root, _ = _tree(_WRAPPER.sub("<br>", source))
+    return root if root is not None else etree.Element(name)
+
+
+def _tree(source: str) -> tuple[etree._Element | None, bool]:
+    if not source.strip():
+        return None, False
+    parser = etree.HTMLParser(
+        huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8"
+    )
+    root = etree.fromstring(source.encode("utf-8", "replace"), parser)
+    deep = any("depth" in entry.message for entry in parser.error_log)
+    return root, deep
+
+
+def _slim(markup: str) -> str:
+    """Tags of endless length keep only the attributes that are read."""
+    return _LONG_TAG.sub(_slim_tag, markup)
+
+
+def _slim_tag(match: re.Match[str]) -> str:
+    kept = dict(reversed(_KEPT_ATTRIBUTE.findall(match[2][:200_000])))
+    return f"<{match[1]}" + "".join(f" {name}={value}" for name, value in kept.items()) + ">"
