@@ -17,8 +17,6 @@ worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 leases            string  never             counter that makes lease tokens
-frequencies       stream  2,000 elements    what workers learned about frequent shingles
-frequency-table   hash    30 days           the same as one table, for workers that start
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 ix:...            several dedup window      postings and fingerprints: store/index.py
@@ -46,8 +44,6 @@ PENDING = PREFIX + "pending"
 RIVER = PREFIX + "river"
 ARRIVALS = PREFIX + "arrivals"
 LEASES = PREFIX + "leases"
-FREQUENCIES = PREFIX + "frequencies"
-FREQUENCY_TABLE = PREFIX + "frequency-table"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"
 METRICS = PREFIX + "metrics"

@@ -1,0 +1,190 @@
+"""What is kept of an entry to recognise it again: a 128-bit simhash and a few numbers beside it.
+
+`features` does the heavy reading of the text and can run in another process; `fingerprint` weighs
+the features by what the stream taught (`core/idf.py`) and is cheap. A `Print` is the part that the
+store keeps for each story's founder; `Fingerprint` adds the keys under which it is looked up.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from core.headline import Headline, headline
+from core.idf import COMMON, F32, U8, Idf
+from core.tokens import U64, mix, shingles, tokens_and_digits
+
+SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
+ANCHORS = 4
+HEADLINE_BITS = 80
+FIGURE_BITS = 32
+FIGURES_KEPT = 10  # of the figures in a text: more would fill the bits
+_LOOKED_UP_WORDS = 4
+_LONGEST_TEXT = 100_000  # characters; the rest of a longer one tells nothing new
+
+_SECOND_HALF = np.uint64(0xA0761D6478BD642F)
+_WORD_SALT = np.uint64(0xE7037ED1A0B428DB)  # headline words, figures and shingles share one table
+_FIGURE_SALT = np.uint64(0x8EBC6AF09C88C6E3)
+_FORM = struct.Struct("<16sBBHHHBB10s4sH")
+_SCALE = 16.0  # steps to each doubling of a size that is kept in one byte
+
+
+class Features(NamedTuple):
+    """All that `fingerprint` and `Idf.learn` need of a text. Small: bytes and numbers."""
+
+    shingles: bytes  # uint64 each, every shingle once
+    times: bytes  # uint8 each: how often it stands in the text
+    figures: bytes  # uint64 each: numbers of the text with what they count
+    tokens: int
+    headline: Headline
+
+
+class Print(NamedTuple):
+    """What the store keeps of a founder, `PRINT_BYTES` long when packed."""
+
+    simhash: int
+    informative: int  # shingles that few entries of the stream hold; within 5 %, as are the tokens
+    tokens: int
+    skeleton: int  # of the headline, 16 bits, 0: none; so are the next two
+    series: int
+    dates: int
+    figures: int  # 8 bits
+    known: int  # word pairs of the headline, common ones too
+    word_bits: int  # informative word pairs of the headline
+    figure_bits: int  # informative figures of the text
+    source: int  # 16 bits; 0: a source of its own
+
+    def pack(self) -> bytes:
+        """The stored form."""
+        return _FORM.pack(
+            self.simhash.to_bytes(16, "little"),
+            _to_scale(self.informative),
+            _to_scale(self.tokens),
+            *self[3:8],
+            self.word_bits.to_bytes(10, "little"),
+            self.figure_bits.to_bytes(4, "little"),
+            self.source,
+        )
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Print:
+        """What `pack` made."""
+        simhash, informative, tokens, *numbers, words, figures, source = _FORM.unpack(packed)
+        head = int.from_bytes(simhash, "little"), _from_scale(informative), _from_scale(tokens)
+        bits = int.from_bytes(words, "little"), int.from_bytes(figures, "little")
+        return cls._make((*head, *numbers, *bits, source))
+
+
+PRINT_BYTES = _FORM.size
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A print and the keys under which its like are found."""
+
+    print: Print
+    anchors: tuple[int, ...]  # the smallest hashes of its informative shingles
+    headline_key: int  # 0: the headline holds too little to look it up
+    url_keys: tuple[int, ...]  # exact keys: addresses, an outlet's article id
+
+
+def features(title: str | None, text: str) -> Features:
+    """Read a clean article. Needs no knowledge of the stream."""
+    hashes, digits = tokens_and_digits(text[:_LONGEST_TEXT])
+    unique, times = np.unique(shingles(hashes, SHINGLE), return_counts=True)
+    return Features(
+        shingles=unique.tobytes(),
+        times=np.minimum(times, 255).astype(np.uint8).tobytes(),
+        figures=_figures(hashes, digits).tobytes(),
+        tokens=len(hashes),
+        headline=headline(title),
+    )
+
+
+def fingerprint(
+    read: Features, idf: Idf, *, urls: Sequence[str] = (), source: str | None = None
+) -> Fingerprint:
+    """Weigh `read` by what `idf` knows now. `urls`: addresses that name the article exactly."""
+    hashes = np.frombuffer(read.shingles, dtype=np.uint64)
+    counts = idf.counts(hashes)
+    rare = hashes[counts < COMMON]
+    words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
+    rare_words = words[idf.counts(words) < COMMON]
+    figures = np.frombuffer(read.figures, dtype=np.uint64) ^ _FIGURE_SALT
+    rare_figures = figures[idf.counts(figures) < COMMON]
+    kept = Print(
+        simhash=_simhash(hashes, idf.weights(hashes), np.frombuffer(read.times, dtype=np.uint8)),
+        informative=len(rare),
+        tokens=read.tokens,
+        skeleton=_short(read.headline.skeleton),
+        series=_short(read.headline.series),
+        dates=_short(read.headline.dates),
+        figures=_short(read.headline.figures, 8),
+        known=min(len(words), 255),
+        word_bits=_bitmap(rare_words, HEADLINE_BITS),
+        figure_bits=_bitmap(np.sort(mix(rare_figures))[:FIGURES_KEPT], FIGURE_BITS),
+        source=_short(xxhash.xxh64_intdigest(source.encode())) if source else 0,
+    )
+    anchors = tuple(np.sort(mix(rare))[:ANCHORS].tolist())
+    keys = tuple(dict.fromkeys(xxhash.xxh64_intdigest(url.encode()) for url in urls if url))
+    return Fingerprint(kept, anchors, _headline_key(read, len(rare_words)), keys)
+
+
+def taught(read: Features) -> U64:
+    """What `Idf.learn` takes from a unique entry."""
+    words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
+    figures = np.frombuffer(read.figures, dtype=np.uint64) ^ _FIGURE_SALT
+    return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words, figures))
+
+
+def _simhash(hashes: U64, weights: F32, times: U8) -> int:
+    """128 bits: each is what the weighted majority of the shingles has there."""
+    if len(hashes) == 0:
+        return 0
+    halves = np.stack((mix(hashes), mix(hashes ^ _SECOND_HALF)), axis=1)
+    bits = np.unpackbits(halves.view(np.uint8), axis=1)
+    weighted = weights * (1 + np.log(times, dtype=np.float32))
+    # einsum and not @: a product of this size wakes BLAS threads that cost more than they do.
+    majority = np.einsum("i,ij->j", weighted, bits) > weighted.sum() / 2
+    return int.from_bytes(np.packbits(majority).tobytes(), "little")
+
+
+def _figures(hashes: U64, digits: npt.NDArray[np.bool_]) -> U64:
+    """Each number of the text with the token after it, once: 35例 is not 35人."""
+    places = np.flatnonzero(digits[:-1])
+    return np.unique(mix(hashes[places] * np.uint64(3) + hashes[places + 1]))
+
+
+def _bitmap(hashes: U64, size: int) -> int:
+    bits = 0
+    for place in (hashes >> np.uint64(32)).tolist():
+        bits |= 1 << (place % size)
+    return bits
+
+
+def _headline_key(read: Features, informative: int) -> int:
+    """Headlines that say enough, and that the stream does not repeat, are looked up too."""
+    if informative < _LOOKED_UP_WORDS:
+        return 0
+    parts = read.headline.skeleton, read.headline.series, read.headline.dates
+    return xxhash.xxh64_intdigest(repr(parts).encode())
+
+
+def _short(long: int, bits: int = 16) -> int:
+    """The size of a hash cut down; 0 only for 0."""
+    return long and long % ((1 << bits) - 1) + 1
+
+
+def _to_scale(size: int) -> int:
+    return min(255, round(_SCALE * math.log2(size + 1)))
+
+
+def _from_scale(step: int) -> int:
+    return round(2 ** (step / _SCALE)) - 1

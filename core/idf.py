@@ -1,0 +1,102 @@
+"""How often each shingle was seen among the unique entries of the stream.
+
+A table of small counters that hashes share: what is frequent in the stream (promotion, link bars,
+standing formulas) weighs nothing in a fingerprint. Old evidence fades: after each
+`LEARNED_BEFORE_FADING` shingles all counters are halved. The weights depend on the counters alone,
+not on how many entries were seen, so fingerprints made at different times stay comparable.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from importlib import resources
+
+import numpy as np
+import numpy.typing as npt
+
+from core.tokens import U64
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+U8 = npt.NDArray[np.uint8]
+F32 = npt.NDArray[np.float32]
+
+VERSION = 1  # of the hashes; fingerprints of another version are not compared by distance
+SLOTS = 1 << 22
+COMMON = 5  # unique entries; what so many hold says nothing about one of them
+LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance seldom makes a 5
+SHARED_FROM = 3  # counters below this are noise to other workers
+
+_SLOT = np.uint64(SLOTS - 1)
+_WEIGHTS: F32 = np.maximum(1 - np.log1p(np.arange(256)) / np.log(256), 0).astype(np.float32)
+_WARM = "warm.bin"
+
+
+class Idf:
+    """Counters of shingles. Only entries that found a story may teach them."""
+
+    def __init__(self, counts: U8 | None = None, learned: int = 0) -> None:
+        self._counts = np.zeros(SLOTS, dtype=np.uint8) if counts is None else counts
+        self._learned = learned
+        self._fresh: list[npt.NDArray[np.uint32]] = []
+
+    @classmethod
+    def warm(cls) -> Idf:
+        """A table that knows what was frequent in the text it was made from."""
+        return cls.from_bytes(_warm_table())
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> Idf:
+        """The table that `to_bytes` gave."""
+        raw = zstd.decompress(stored)
+        learned = int.from_bytes(raw[:8], "little")
+        return cls(np.frombuffer(raw, dtype=np.uint8, offset=8).copy(), learned)
+
+    def to_bytes(self) -> bytes:
+        """The table, compressed."""
+        return zstd.compress(self._learned.to_bytes(8, "little") + self._counts.tobytes(), level=3)
+
+    def counts(self, hashes: U64) -> U8:
+        """In how many unique entries each was seen lately, about."""
+        counts: U8 = self._counts[hashes & _SLOT]
+        return counts
+
+    def weights(self, hashes: U64) -> F32:
+        """1 for what was never seen, falling with the logarithm of the count to 0."""
+        return _WEIGHTS[self.counts(hashes)]
+
+    def learn(self, hashes: U64) -> None:
+        """Count the shingles of one unique entry, each once."""
+        slots = np.unique(hashes & _SLOT).astype(np.uint32)
+        self._add(slots)
+        self._fresh.append(slots[self._counts[slots] >= SHARED_FROM])
+
+    def take_delta(self) -> bytes:
+        """What was learned since the last call and concerns other workers; empty if nothing."""
+        fresh, self._fresh = self._fresh, []
+        slots = np.concatenate(fresh) if fresh else np.zeros(0, dtype=np.uint32)
+        return zstd.compress(np.sort(slots).tobytes()) if len(slots) else b""
+
+    def merge(self, delta: bytes) -> None:
+        """Count what another worker learned."""
+        slots = np.frombuffer(zstd.decompress(delta), dtype=np.uint32)
+        unique, times = np.unique(slots, return_counts=True)
+        known = self._counts[unique].astype(np.int64)
+        self._counts[unique] = np.minimum(known + times, 255)
+
+    def _add(self, slots: npt.NDArray[np.uint32]) -> None:
+        counts = self._counts[slots]
+        self._counts[slots] = counts + (counts < 255)
+        self._learned += len(slots)
+        if self._learned >= LEARNED_BEFORE_FADING:
+            self._counts >>= 1
+            self._learned = 0
+
+
+@cache
+def _warm_table() -> bytes:
+    return resources.files("core").joinpath(_WARM).read_bytes()

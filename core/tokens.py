@@ -1,0 +1,176 @@
+"""Text to token hashes: one CJK character, or one word of any other script, is a token.
+
+Compatibility forms, case and Traditional characters are folded first, so that copies of one text
+in different scripts give the same tokens. The hashes depend on nothing but the text.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+from opencc import OpenCC
+
+U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
+
+_BMP = 0x10000
+_APART, _WORD, _SINGLE = 0, 1, 2
+# Scripts written without spaces between words: each of their characters is a token.
+_SINGLES = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Burmese
+    (0x1780, 0x17FF),  # Khmer
+    (0x2E80, 0x2FDF),  # CJK radicals
+    (0x3005, 0x3007),  # 々〆〇
+    (0x3040, 0x30FF),  # kana
+    (0x3400, 0x4DBF),  # CJK extension A
+    (0x4E00, 0x9FFF),  # CJK
+    (0xAC00, 0xD7A3),  # Hangul
+    (0xF900, 0xFAFF),  # CJK compatibility
+)
+_ASTRAL_HAN = (0x20000, 0x3FFFF)
+# Both sides of each pair stand in Traditional text where Simplified has one of them.
+_TWINS = str.maketrans("着妳裡牠祂於徵乾", "著你里它他于征干")
+
+_NO_TOKENS: U64 = np.zeros(0, dtype=np.uint64)
+_LONGEST_WORD = 64
+_POWERS = np.cumprod(np.full(_LONGEST_WORD, 0x9E3779B97F4A7C15, dtype=np.uint64))
+
+
+def fold(text: str) -> str:
+    """`text` in compatibility form and without case; scripts are folded by `tokens`."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def tokens(text: str) -> U64:
+    """The hash of each token of `text`, in order."""
+    return tokens_and_digits(text)[0]
+
+
+def tokens_and_digits(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
+    """The hash of each token of `text`, and whether it begins with a digit."""
+    points = _points(text)
+    if points.size and _needs_unicode()[np.minimum(points, _BMP)].any():
+        points = _points(fold(text))
+    if points.size == 0:
+        return _NO_TOKENS, np.zeros(0, dtype=np.bool_)
+    points, kinds = _folded_with_kinds(points)
+    starts_here = kinds == _WORD
+    starts_here[1:] &= kinds[:-1] != _WORD
+    starts_here |= kinds == _SINGLE
+    starts = np.flatnonzero(starts_here)
+    if starts.size == 0:
+        return _NO_TOKENS, np.zeros(0, dtype=np.bool_)
+    first = points[starts]
+    return mix(_sums_from(starts, points, kinds)), (first >= ord("0")) & (first <= ord("9"))
+
+
+def shingles(hashes: U64, length: int) -> U64:
+    """One hash for each run of `length` tokens."""
+    count = len(hashes) - length + 1
+    if count <= 0:
+        return np.zeros(0, dtype=np.uint64)
+    runs = hashes[:count].copy()
+    for step in range(1, length):
+        runs *= np.uint64(0xBF58476D1CE4E5B9)
+        runs += hashes[step : step + count]
+    return mix(runs)
+
+
+def mix(values: U64) -> U64:
+    """Each value spread over all 64 bits (the finaliser of splitmix64)."""
+    mixed = values ^ (values >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def simplified(text: str) -> str:
+    """`text` with each Traditional character as its Simplified one, character by character."""
+    return text.translate(_simplified_characters())
+
+
+def _points(text: str) -> U32:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+
+
+def _folded_with_kinds(points: U32) -> tuple[U32, npt.NDArray[np.uint8]]:
+    high = points >= _BMP
+    if not high.any():
+        folded = _folded_characters()[points]
+        return folded, _character_kinds()[folded]
+    folded = np.where(high, points, _folded_characters()[np.where(high, 0, points)])
+    han = high & (points >= _ASTRAL_HAN[0]) & (points <= _ASTRAL_HAN[1])
+    kinds = np.where(high, np.where(han, _SINGLE, _APART), 0).astype(np.uint8)
+    return folded, np.where(high, kinds, _character_kinds()[np.where(high, 0, folded)])
+
+
+def _sums_from(starts: npt.NDArray[np.intp], points: U32, kinds: npt.NDArray[np.uint8]) -> U64:
+    """A position-weighted sum of the characters of each token."""
+    points, kinds, starts = points[starts[0] :], kinds[starts[0] :], starts - starts[0]
+    lengths = np.diff(starts, append=len(points))
+    places = np.arange(len(points)) - np.repeat(starts, lengths)
+    powers = _POWERS[np.minimum(places, _LONGEST_WORD - 1)]
+    # A token's range runs on to the next token: what stands between them must not count.
+    weighted = np.where(kinds == _APART, np.uint64(0), points.astype(np.uint64) * powers)
+    return np.add.reduceat(weighted, starts)
+
+
+@cache
+def _character_kinds() -> npt.NDArray[np.uint8]:
+    kinds = np.zeros(_BMP, dtype=np.uint8)
+    for point in range(_BMP):
+        char = chr(point)
+        if char.isalnum() or unicodedata.category(char) in ("Mn", "Mc"):
+            kinds[point] = _WORD
+    for first, last in _SINGLES:
+        block = kinds[first : last + 1]
+        block[block == _WORD] = _SINGLE
+    return kinds
+
+
+@cache
+def _simplified_characters() -> dict[int, str]:
+    """Mapped one by one: phrases would make the result depend on the characters beside it."""
+    blocks = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
+    han = [chr(point) for first, last in blocks for point in range(first, last + 1)]
+    mapped = OpenCC("t2s").convert("\n".join(han)).split("\n")
+    return {
+        ord(char): simple.translate(_TWINS)
+        for char, simple in zip(han, mapped, strict=True)
+        if len(simple) == 1 and simple.translate(_TWINS) != char
+    }
+
+
+@cache
+def _folded_characters() -> U32:
+    """Code point to code point, for characters whose folded form is one character."""
+    simple = _simplified_characters()
+    folded = [fold(chr(point)).translate(simple) for point in range(_BMP)]
+    return np.array(
+        [ord(form) if len(form) == 1 else point for point, form in enumerate(folded)],
+        dtype=np.uint32,
+    )
+
+
+@cache
+def _needs_unicode() -> npt.NDArray[np.bool_]:
+    """Characters that folding takes apart or joins with others; the last stands for beyond.
+
+    Their texts are folded whole. Those that fold to nothing but punctuation may stay: … is ...
+    """
+    needs = np.zeros(_BMP + 1, dtype=np.bool_)
+    for point in range(_BMP):
+        char = chr(point)
+        form = fold(char)
+        needs[point] = unicodedata.combining(char) or (
+            len(form) > 1 and any(map(str.isalnum, form))
+        )
+    needs[0x1100:0x1200] = True  # Hangul that is composed of its letters
+    needs[_BMP] = False
+    return needs

@@ -1,0 +1,119 @@
+"""The duplicate index in the store: who might an entry repeat, and filing what is new.
+
+Looking up is separate from filing so that the decision can be made in `core/dedupe.py`. Filing
+refuses when a founder appeared that the decision had not weighed; then it is made again, so that
+find-or-claim is one step as far as anybody can see.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from core.dedupe import Candidate
+from core.fingerprint import PRINT_BYTES, Fingerprint, Print
+from core.ids import PREFIX as URN
+from core.settings import DedupSettings
+from store import keys
+from store.connection import Store
+
+_BUCKETS = 1 << 13  # hash fields in a slice: few enough to cost nothing, many enough to be short
+
+
+class Filing(Protocol):
+    """What the index must know of a claim (`core.merge.Claim` has it)."""
+
+    @property
+    def entry(self) -> str: ...
+    @property
+    def story(self) -> str: ...
+    @property
+    def fingerprint(self) -> Fingerprint: ...
+    @property
+    def weighed(self) -> frozenset[str] | None: ...
+
+
+async def lookup(
+    store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
+) -> dict[str, list[Candidate]]:
+    """For each entry the founders that share a key with it, oldest first."""
+    if not entries:
+        return {}
+    packed = [packed_keys(fingerprint) for fingerprint in entries.values()]
+    script = store.script("index", "index_lookup")
+    found = await store.call(script, [keys.PREFIX], [int(settings.window * 1000), *packed])
+    return {entry: _candidates(flat) for entry, flat in zip(entries, found, strict=True)}
+
+
+async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
+    """File the founders among `claims`, alone and without a commit around them.
+
+    Returns the entries that must be decided again; if there are any, nothing was written.
+    """
+    parts: list[bytes] = []
+
+    def add(part: bytes) -> int:
+        parts.append(part)
+        return len(parts) + 1
+
+    plan = json.dumps(claims_plan(claims, add))
+    answer = await store.call(store.script("index", "index_claim"), [keys.PREFIX], [plan, *parts])
+    return [entry.decode() for entry in answer]
+
+
+def claims_plan(claims: Sequence[Filing], add: Callable[[bytes], int]) -> list[dict[str, Any]]:
+    """`claims` as `index_unseen` and `index_claim` in index.lua take them.
+
+    `add` puts a binary part among the script's arguments and returns its number. Reposts are
+    checked but not filed: a story is found by what its founder holds, so stories never chain.
+    """
+    plans = []
+    for each in claims:
+        plan: dict[str, Any] = {"id": each.entry, "keys": add(packed_keys(each.fingerprint))}
+        if each.weighed is not None:
+            plan["weighed"] = add(b"".join(story_key(entry) for entry in sorted(each.weighed)))
+        if each.entry == each.story:
+            plan["story"] = add(story_key(each.story))
+            plan["print"] = add(each.fingerprint.print.pack())
+            plan["again"] = each.weighed is None
+        plans.append(plan)
+    return plans
+
+
+def packed_keys(fingerprint: Fingerprint) -> bytes:
+    """Kind, bucket and suffix of each key, 5 bytes a key."""
+    headline = (fingerprint.headline_key,) if fingerprint.headline_key else ()
+    kinds = ((b"a", fingerprint.anchors), (b"h", headline), (b"u", fingerprint.url_keys))
+    return b"".join(kind + _place(key) for kind, hashes in kinds for key in hashes)
+
+
+def story_key(entry: str) -> bytes:
+    """The 16 bytes of an entry or story id."""
+    return bytes.fromhex(entry.removeprefix(URN))
+
+
+def _place(key: int) -> bytes:
+    # The top bits of anchors are all zero: they are the smallest hashes of their entry.
+    bucket, suffix = key % _BUCKETS, (key // _BUCKETS) % 65536
+    return bucket.to_bytes(2, "big") + suffix.to_bytes(2, "big")
+
+
+def _candidates(flat: list[bytes]) -> list[Candidate]:
+    found = []
+    for story, packed, met in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+        founder = URN + story.hex()
+        found.append(
+            Candidate(
+                entry=founder,
+                story=founder,
+                print=Print.unpack(packed),
+                anchors=met[0],
+                same_headline=met[1] > 0,
+                under_url=met[2],
+            )
+        )
+    return found
+
+
+assert PRINT_BYTES == 42  # noqa: S101 - as index.lua has it

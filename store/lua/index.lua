@@ -1,0 +1,203 @@
+-- The duplicate index: postings (key -> founders) and one record for each founder.
+--
+-- It is cut into slices, each open for a quarter of the window or SLICE_FULL records; a slice goes
+-- as a whole once the window has passed since it was closed. In a slice
+--   ix:p:N  hash  bucket (2 bytes) -> postings of 5 bytes: suffix of the key, number of the record
+--   ix:r:N  hash  chunk -> records of RECORD bytes: story, moment in the slice, print
+-- and ix:slices is a list of "number:opened", newest last, beside the window last asked with.
+-- Keys come packed, 5 bytes each: kind ('a'nchor, 'h'eadline, 'u'rl), bucket, suffix.
+local INDEX = KEYS[1] .. 'ix:'
+local SLICE_FULL = 262144
+local SLICES_IN_WINDOW = 4
+local CHUNK = 34 -- records of 60 bytes: just below an allocation of 2,048
+local STORY, MOMENT, PRINT = 16, 2, 42
+local RECORD = STORY + MOMENT + PRINT
+local POSTING = 5
+-- Founders filed under one key in a slice; more and the key names no article.
+local MOST_UNDER = {a = 32, h = 8, u = 8}
+
+local function index_now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- {number, opened} of each slice that is still in the window, oldest first.
+local function index_slices(now, window)
+  local live, listed = {}, redis.call('LRANGE', INDEX .. 'slices', 0, -1)
+  for i, text in ipairs(listed) do
+    local number, opened = text:match('(%d+):(%d+)')
+    local closed = listed[i + 1] and tonumber(listed[i + 1]:match(':(%d+)'))
+    if closed and closed + window < now then
+      redis.call('UNLINK', INDEX .. 'p:' .. number, INDEX .. 'r:' .. number)
+      redis.call('LREM', INDEX .. 'slices', 1, text)
+    else
+      live[#live + 1] = {number, tonumber(opened)}
+    end
+  end
+  return live
+end
+
+local function index_window()
+  return tonumber(redis.call('GET', INDEX .. 'window') or 2592000000)
+end
+
+local function index_u16(text, at)
+  local high, low = text:byte(at, at + 1)
+  return high * 256 + low
+end
+
+local function index_u24(text, at)
+  local high, middle, low = text:byte(at, at + 2)
+  return (high * 256 + middle) * 256 + low
+end
+
+-- A moment is kept as a share of the slice's length, in 65,536ths, rounded up.
+local function index_unit(window)
+  return math.max(window / SLICES_IN_WINDOW / 65535, 1)
+end
+
+-- Numbers of the records filed under one key.
+local function index_hits(postings, suffix)
+  local hits, at = {}, 1
+  while true do
+    at = postings:find(suffix, at, true)
+    if not at then return hits end
+    if at % POSTING == 1 then
+      hits[#hits + 1] = index_u24(postings, at + 2)
+      at = at + POSTING
+    else
+      at = at + 1
+    end
+  end
+end
+
+-- Adds to `found` (record -> how it was met) what `postings` hold under one key.
+local function index_gather(found, order, postings, kind, suffix)
+  local hits = index_hits(postings, suffix)
+  for _, number in ipairs(hits) do
+    local met = found[number]
+    if not met then
+      met = {number = number, a = 0, h = 0, u = 0}
+      found[number] = met
+      order[#order + 1] = met
+    end
+    met[kind] = kind == 'u' and math.max(met.u, #hits) or met[kind] + 1
+  end
+end
+
+local function index_read(met, slice, now, window)
+  local chunk = redis.call('HGET', INDEX .. 'r:' .. slice[1], math.floor(met.number / CHUNK))
+  if not chunk then return nil end
+  local at = (met.number % CHUNK) * RECORD
+  local record = chunk:sub(at + 1, at + RECORD)
+  if #record < RECORD then return nil end
+  local moment = slice[2] + index_u16(record, STORY + 1) * index_unit(window)
+  if moment + window < now then return nil end
+  met.story = record:sub(1, STORY)
+  met.print = record:sub(STORY + MOMENT + 1)
+  return met
+end
+
+-- Every founder in the window that shares a key with `keys`, first owners first.
+local function index_find(keys, now, window)
+  local result, buckets = {}, {}
+  if #keys == 0 then return result end
+  for at = 1, #keys, 5 do buckets[#buckets + 1] = keys:sub(at + 1, at + 2) end
+  for _, slice in ipairs(index_slices(now, window)) do
+    local found, order = {}, {}
+    local held = redis.call('HMGET', INDEX .. 'p:' .. slice[1], unpack(buckets))
+    for i, postings in ipairs(held) do
+      local at = (i - 1) * 5 + 1
+      if postings then
+        index_gather(found, order, postings, keys:sub(at, at), keys:sub(at + 3, at + 4))
+      end
+    end
+    table.sort(order, function(one, other) return one.number < other.number end)
+    for _, met in ipairs(order) do
+      if index_read(met, slice, now, window) then result[#result + 1] = met end
+    end
+  end
+  return result
+end
+
+-- The slice that takes new records; opens one if the last is full or old.
+local function index_open_slice(now, window)
+  local last = redis.call('LINDEX', INDEX .. 'slices', -1)
+  local number, opened = 0, 0
+  if last then
+    number, opened = last:match('(%d+):(%d+)')
+    number, opened = tonumber(number), tonumber(opened)
+    local count = tonumber(redis.call('HGET', INDEX .. 'r:' .. number, 'n') or 0)
+    local open = now - opened < window / SLICES_IN_WINDOW and count < SLICE_FULL
+    if open then return number, opened, count end
+  end
+  number = number + 1
+  redis.call('RPUSH', INDEX .. 'slices', string.format('%d:%d', number, now))
+  return number, now, 0
+end
+
+local function index_post(slice, keys, number)
+  local name = INDEX .. 'p:' .. slice
+  local tail = string.char(
+    math.floor(number / 65536), math.floor(number / 256) % 256, number % 256)
+  for at = 1, #keys, 5 do
+    local bucket, suffix = keys:sub(at + 1, at + 2), keys:sub(at + 3, at + 4)
+    local postings = redis.call('HGET', name, bucket) or ''
+    if #index_hits(postings, suffix) < MOST_UNDER[keys:sub(at, at)] then
+      redis.call('HSET', name, bucket, postings .. suffix .. tail)
+    end
+  end
+end
+
+local function index_append(slice, number, record)
+  local name, chunk = INDEX .. 'r:' .. slice, math.floor(number / CHUNK)
+  local records = number % CHUNK > 0 and redis.call('HGET', name, chunk) or ''
+  redis.call('HSET', name, chunk, records .. record, 'n', number + 1)
+end
+
+local function index_file(keys, story, print, now, window)
+  local slice, opened, number = index_open_slice(now, window)
+  local moment = math.min(math.ceil((now - opened) / index_unit(window)), 65535)
+  local stamp = string.char(math.floor(moment / 256), moment % 256)
+  index_append(slice, number, story .. stamp .. print)
+  index_post(slice, keys, number)
+  local life = math.floor(window * 2)
+  redis.call('PEXPIRE', INDEX .. 'p:' .. slice, life)
+  redis.call('PEXPIRE', INDEX .. 'r:' .. slice, life)
+end
+
+-- claims: [{id, keys, weighed, story, print, again}] where all but id and again are numbers of
+-- arguments. Returns the ids of entries for which a founder appeared that had not been weighed.
+local function index_unseen(claims)
+  local unseen, now, window = {}, index_now(), index_window()
+  for _, claim in ipairs(claims) do
+    if claim.weighed then
+      local weighed, known = ARGV[claim.weighed], {}
+      for at = 1, #weighed, STORY do known[weighed:sub(at, at + STORY - 1)] = true end
+      for _, met in ipairs(index_find(ARGV[claim.keys], now, window)) do
+        if not known[met.story] then
+          unseen[#unseen + 1] = claim.id
+          break
+        end
+      end
+    end
+  end
+  return unseen
+end
+
+-- Files the founders among `claims`. A founder's later text (`again`) is filed beside its first
+-- one if it is far enough from it to need keys of its own.
+local function index_claim(claims)
+  local now, window = index_now(), index_window()
+  for _, claim in ipairs(claims) do
+    local filed = not claim.print
+    if claim.again and not filed then
+      for _, met in ipairs(index_find(ARGV[claim.keys], now, window)) do
+        filed = filed or (met.story == ARGV[claim.story] and met.a >= 3)
+      end
+    end
+    if not filed then
+      index_file(ARGV[claim.keys], ARGV[claim.story], ARGV[claim.print], now, window)
+    end
+  end
+end

@@ -1,0 +1,39 @@
+"""Workers learn from each other what is frequent."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core.idf import COMMON
+from store import idf as store_idf
+from store.connection import Store
+from store.idf import SharedIdf
+
+PROMO = np.array([11, 12, 13], dtype=np.uint64)
+
+
+async def test_what_one_worker_learned_reaches_the_other(store: Store):
+    one, other = SharedIdf(store), SharedIdf(store)
+    before = other.idf.counts(PROMO).astype(int)
+    for _ in range(2 * COMMON):
+        one.idf.learn(PROMO)
+
+    await one.push()
+    await other.pull()
+    await one.pull()
+
+    assert (other.idf.counts(PROMO) >= before + COMMON).all()
+    assert (one.idf.counts(PROMO) == before + 2 * COMMON).all()
+
+
+async def test_a_worker_that_starts_later_knows_what_was_saved(store: Store, monkeypatch):
+    monkeypatch.setattr(store_idf, "_PUSHES_PER_TABLE", 1)
+    one = SharedIdf(store)
+    for _ in range(2 * COMMON):
+        one.idf.learn(PROMO)
+    await one.push()
+
+    late = SharedIdf(store)
+    await late.open()
+
+    assert (late.idf.counts(PROMO) == one.idf.counts(PROMO)).all()
