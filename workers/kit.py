@@ -15,8 +15,8 @@ from core.settings import Settings, Source
 from core.urls import canonical_url
 from store.connection import Store
 from store.counters import Counts
+from store.idf import SharedIdf
 from workers.fetch import Fetcher
-from workers.frequencies import Frequencies
 from workers.moments import moment
 from workers.robots import Robots
 from workers.sandbox import Sandbox
@@ -33,7 +33,7 @@ class Kit:
     fetcher: Fetcher
     robots: Robots
     sandbox: Sandbox
-    frequencies: Frequencies
+    shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
 
@@ -55,7 +55,7 @@ class Kit:
         return Arrival(
             record=record,
             fingerprint=fingerprint(
-                made.features, self.frequencies.idf, urls=urls, source=source.name
+                made.features, self.shared_idf.idf, urls=urls, source=source.name
             ),
             priority=source.priority,
             tags=source.tags,
@@ -66,7 +66,7 @@ class Kit:
         """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""
         for record in outcome.entries:
             if record.decision is Decision.PUBLISHED and record.id in read:
-                self.frequencies.idf.learn(taught(read[record.id]))
+                self.shared_idf.idf.learn(taught(read[record.id]))
 
 
 def count_fetch(counts: Counts, kind: str, *, seconds: float, size: int) -> None:

@@ -10,7 +10,7 @@ from core.errors import StoreAway
 from store.connection import Store
 from store.schedule import Lease, Queue, renew
 
-LEASE_SECONDS = 15.0  # a killed worker's source is due again after it
+LEASE_SECONDS = 9.0  # a killed worker's source is due again after it, and within 10 s of a crash
 _RENEW_SECONDS = LEASE_SECONDS / 3
 
 

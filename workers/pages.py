@@ -43,6 +43,7 @@ log = structlog.get_logger()
 
 ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
 RETRY_SECONDS = 5.0
+CRASH_SECONDS = 600.0
 PAGE_SECONDS = 5.0
 _PASSING = frozenset((408, 425, 500, 502, 503, 504))
 
@@ -74,6 +75,11 @@ async def read_page(kit: Kit, lease: Lease) -> None:
             await release(kit.store, PAGES, lease, after=busy.wait)
         except LeaseLost:
             log.info("page.superseded", entry=record.id)
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - a fault of ours must not ask a stranger again at once
+            log.exception("page.crashed", entry=record.id)
+            await release(kit.store, PAGES, lease, after=CRASH_SECONDS)
     await reading.counts.write(kit.store)
 
 

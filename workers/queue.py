@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import structlog
 from arq.connections import ArqRedis
 from arq.worker import Function, Worker, func
 
-from core.errors import StoreAway
+from core.errors import StoreAway, StoreError
 from store.connection import Store, store_errors
 from store.keys import PREFIX
 from store.schedule import Lease
@@ -29,6 +30,8 @@ _ALWAYS_DUE = datetime(2001, 1, 1, tzinfo=UTC)
 _HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
 _POLL_DELAY = 0.05  # seconds between two looks at the queue; 0.4 % of a core
 _READ_LIMIT = 2000  # jobs running elsewhere stay in the queue and must not hide fresh ones
+
+log = structlog.get_logger()
 
 Job = Callable[[Lease], Awaitable[None]]
 
@@ -82,7 +85,10 @@ class QueueWorker:
 
     def __init__(self, store: Store, role: Role, job: Job, *, at_once: int, timeout: float) -> None:
         async def run(_: dict[Any, Any], name: str, token: str) -> None:
-            await job(Lease(name, token))
+            try:
+                await job(Lease(name, token))
+            except StoreError as error:  # the lease runs out and the work is done again
+                log.warning("job.interrupted", role=str(role), name=name, reason=str(error))
 
         self.role = role
         self._arq = connect(store)

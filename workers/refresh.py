@@ -82,6 +82,9 @@ async def refresh(kit: Kit, lease: Lease) -> None:
             raise
         except MillraceError as fault:
             await _record_fault(poll, fault)
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not ask a stranger again at once
+            log.exception("poll.crashed", source=source.name)
+            await _record_fault(poll, MillraceError(f"a fault in Millrace: {error!r}"))
     await counts.write(kit.store)
 
 

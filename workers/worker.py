@@ -21,9 +21,9 @@ from core.settings import Settings
 from store.connection import opened
 from store.heartbeat import WorkerBeat, beat, leave
 from store.hosts import HostTurns
+from store.idf import SharedIdf
 from store.schedule import Lease
 from workers.fetch import Fetcher
-from workers.frequencies import Frequencies
 from workers.kit import Kit
 from workers.pages import read_page
 from workers.queue import QueueWorker, Role
@@ -130,8 +130,10 @@ class WorkerProcess:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def _exchange(self) -> None:
+        await self._kit.shared_idf.open()
         while True:
-            await self._kit.frequencies.exchange()
+            await self._kit.shared_idf.push()
+            await self._kit.shared_idf.pull()
             await asyncio.sleep(EXCHANGE_SECONDS)
 
     async def _polls(self) -> None:
@@ -167,7 +169,7 @@ async def run_worker(
             fetcher=fetcher,
             robots=Robots(store, fetcher, sandbox),
             sandbox=sandbox,
-            frequencies=Frequencies(store, worker_id),
+            shared_idf=SharedIdf(store),
             version=version,
         )
         await WorkerProcess(worker_id, kit).run(stop)
