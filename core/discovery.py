@@ -50,7 +50,7 @@ def named_feeds(page: str, *, url: str) -> tuple[str, ...]:
 
 
 def known_feed(url: str) -> str | None:
-    """The feed of a YouTube, Reddit, Mastodon or GitHub page, from its address alone."""
+    """The feed of a YouTube, Reddit or GitHub page, from its address alone."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
@@ -63,7 +63,22 @@ def known_feed(url: str) -> str | None:
         return _reddit(steps)
     if host == "github.com":
         return _github(steps)
-    return _mastodon(parts.scheme, parts.netloc, steps)
+    return None
+
+
+def guessed_feed(url: str) -> str | None:
+    """The feed of a person on Mastodon or its relatives, if their page names none.
+
+    `https://host/@name` is how they address a person, but others do so too.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    person = re.fullmatch(r"/@[\w.]{1,64}/?", parts.path)
+    if parts.scheme not in ("http", "https") or person is None:
+        return None
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}.rss"
 
 
 def _weight(attributes: dict[str, str]) -> int:
@@ -123,11 +138,4 @@ def _github(steps: list[str]) -> str | None:
         return f"https://github.com/{steps[0]}/{steps[1]}/{steps[2]}.atom"
     if len(steps) in (3, 4) and steps[2] == "commits":
         return "https://github.com/" + "/".join(steps) + ".atom"
-    return None
-
-
-def _mastodon(scheme: str, host: str, steps: list[str]) -> str | None:
-    """`https://host/@name` is how Mastodon and its relatives address a person."""
-    if scheme in ("http", "https") and len(steps) == 1 and re.fullmatch(r"@[\w.]{1,64}", steps[0]):
-        return f"{scheme}://{host}/{steps[0]}.rss"
     return None

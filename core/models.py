@@ -166,5 +166,6 @@ class EntryRecord(Frozen):
     compared_with: str | None = None  # the entry it was found to repeat
     revised: datetime | None = None  # when its source last changed it
     attempts: int = 0  # page fetches so far
+    backfill: bool = False  # of its source's first poll: its own date is its place in the feed
     raw: FeedEntry | None = None  # what the source said
     article: Article | None = None  # what was made of it

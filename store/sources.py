@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from core.models import Frozen
 from core.redirects import RedirectWatch
 from store import keys
@@ -50,6 +52,9 @@ class SourceState(Frozen):
     entries: int = 0  # taken in so far
     first_published: int = 0  # stories it founded
     reposts: int = 0  # entries that joined another source's story
+    discovered: bool = False  # `url` was named by the page at `configured_url`
+    # Path -> guid of articles that were renamed (kind github).
+    renamed: dict[str, str] = Field(default_factory=dict)
     poison: Poison | None = None  # the document that could not be read within its limits
 
 
@@ -73,3 +78,9 @@ async def load_learned(store: Store, name: str) -> bytes | None:
     with store_errors():
         learned: bytes | None = await store.redis.get(keys.learned(name))
     return learned
+
+
+async def keep_learned(store: Store, name: str, learned: bytes) -> None:
+    """Keep the boilerplate learned outside of a poll; of two writers one lesson is lost."""
+    with store_errors():
+        await store.redis.set(keys.learned(name), learned)

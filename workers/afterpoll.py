@@ -150,6 +150,8 @@ def _validators(state: SourceState, polled: Polled) -> dict[str, object]:
 def _moved(
     state: SourceState, polled: Polled, fetch: FetchSettings, now: float
 ) -> dict[str, object]:
+    if polled.found_at is not None:
+        return {"url": polled.found_at, "discovered": True, "redirect": None}
     seen = watch(state.redirect, polled.permanent_redirect, now=now)
     if seen and believed(seen, now=now, persistence=fetch.redirect_persistence):
         return {"url": seen.to, "redirect": None}
@@ -165,6 +167,7 @@ def _document(state: SourceState, polled: Polled) -> dict[str, object]:
         "body_hash": polled.body_hash,
         "title": feed.title or state.title,
         "kind": polled.kind or state.kind,
+        "renamed": state.renamed if polled.renamed is None else polled.renamed,
         "hub": polled.hub,
         "self_url": polled.self_url,
         "ttl": feed.ttl or 0.0,

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import urlsplit
 
-from core.discovery import known_feed
+from core.discovery import guessed_feed, known_feed
 from core.errors import BadStatus, BrokeOff, NotAFeed
 from core.freshness import freshness, retry_after
+from core.github import is_github
 from core.interval import Wishes
+from core.listing import read_listing
 from core.models import ParsedFeed
 from core.parse import parse_feed
 from core.settings import Source
 from store.sources import SourceState
 from workers.answer import Response, access_of
-from workers.fetch import Fetcher
+from workers.fetch import FEED_TYPES, PAGE_TYPES, Fetcher
+from workers.github import ask_github
 from workers.polled import Polled
 from workers.sandbox import Sandbox
 
 PARSE_SECONDS = 5.0
+ALTERNATES_TRIED = 3  # of the feeds that a page names
 
 
 @dataclass(frozen=True)
@@ -33,32 +39,81 @@ class Asking:
 
 async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
     """One poll of a source. Raises FetchError, DocumentError or ResourceLimit."""
+    match kind_of(source, state):
+        case "github":
+            return await ask_github(asking, source, state)
+        case "page":
+            return await ask_listing(asking, source, state)
     return await ask_feed(asking, source, state)
+
+
+def kind_of(source: Source, state: SourceState) -> str:
+    """What a source is: as feeds.yaml says, as was found before, or as its address looks."""
+    if source.kind != "auto":
+        return source.kind
+    if state.kind != "auto":
+        return state.kind
+    if is_github(source.url):
+        return "github"
+    return "page" if source.links else "feed"
 
 
 async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled:
     """A conditional GET, and the feed in the answer; a web page that names a feed leads there."""
-    url = state.url
-    if source.kind == "auto" and state.document == 0:
-        url = known_feed(url) or url
-    answer = await _get(asking, source, state, url)
+    unknown = source.kind == "auto" and (state.document == 0 or state.discovered)
+    known = known_feed(state.url) if unknown else None
+    if known is not None:
+        return replace(await _ask_at(asking, source, state, known), found_at=known)
+    answer = await _get(asking, source, state, state.url)
     try:
         return await _read(asking, state, answer)
     except NotAFeed as fault:
-        if source.kind != "auto" or not fault.alternates:
+        if not unknown:
             raise
-        answer = await _get(asking, source, state, fault.alternates[0])
-        polled = await _read(asking, state, answer)
-    return polled
+        return await _discover(asking, source, state, answer, fault)
 
 
-async def _get(asking: Asking, source: Source, state: SourceState, url: str) -> Response:
+async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Polled:
+    """A conditional GET of a page that lists articles; their texts are read like all pages."""
+    answer = await _get(asking, source, state, state.url, listing=True)
+    read = partial(read_listing, selector=source.links)
+    return replace(await _read(asking, state, answer, read), kind="page")
+
+
+async def _discover(
+    asking: Asking, source: Source, state: SourceState, page: Response, fault: NotAFeed
+) -> Polled:
+    """The feed that a web page names, or the page itself where it is a plain list."""
+    guess = guessed_feed(state.url)
+    for url in [*fault.alternates[:ALTERNATES_TRIED], *([guess] if guess else [])]:
+        try:
+            return replace(await _ask_at(asking, source, state, url), found_at=url)
+        except (NotAFeed, BadStatus):
+            continue
+    try:
+        read = partial(read_listing, strict=True)
+        return replace(await _read(asking, state, page, read), kind="page")
+    except NotAFeed:
+        raise fault from None
+
+
+async def _ask_at(asking: Asking, source: Source, state: SourceState, url: str) -> Polled:
+    """The feed at another address than that of the source."""
+    return await _read(asking, state, await _get(asking, source, state, url))
+
+
+async def _get(
+    asking: Asking, source: Source, state: SourceState, url: str, *, listing: bool = False
+) -> Response:
     same = url == state.url
+    limits = asking.fetcher.settings.max_bytes
     answer = await asking.fetcher.get(
         url,
         etag=state.etag if same else None,
         last_modified=state.last_modified if same else None,
         access=access_of(source),
+        accept=PAGE_TYPES if listing else FEED_TYPES,
+        max_bytes=limits.page if listing else limits.feed,
     )
     if answer.status != 304 and not 200 <= answer.status < 300:
         wait = retry_after(answer.headers, now=asking.now, cap=asking.fetcher.settings.backoff.cap)
@@ -66,14 +121,19 @@ async def _get(asking: Asking, source: Source, state: SourceState, url: str) -> 
     return answer
 
 
-async def _read(asking: Asking, state: SourceState, answer: Response) -> Polled:
+async def _read(
+    asking: Asking,
+    state: SourceState,
+    answer: Response,
+    read: Callable[..., ParsedFeed] = parse_feed,
+) -> Polled:
     body_hash = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
     if answer.status == 304 or (body_hash == state.body_hash and answer.complete):
         return _unchanged(asking, state, answer)
     if not answer.complete:
         raise _broke_off(answer, body_hash)
     feed = await asking.sandbox.run(
-        parse_feed,
+        read,
         answer.body,
         url=answer.url,
         content_type=answer.content_type,
@@ -92,6 +152,7 @@ async def _read(asking: Asking, state: SourceState, answer: Response) -> Polled:
         wishes=_wishes(asking, answer, feed),
         seconds=answer.elapsed,
         size=len(answer.body),
+        kind="feed",
         hub=feed.hub,
         self_url=feed.self_url,
     )

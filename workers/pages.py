@@ -31,17 +31,20 @@ from store.commit import Batch, PageWait, commit
 from store.counters import Counts
 from store.entries import load_entry
 from store.schedule import PAGES, Lease, begin, finish, release
-from store.sources import load_learned
+from store.sources import keep_learned, load_learned
 from workers.answer import access_of
 from workers.fetch import PAGE_TYPES
+from workers.github import fetch_body
 from workers.kit import Kit, count_entries, count_fetch
 from workers.leases import held
+from workers.moments import moment
 from workers.prepare import prepare_entries
 from workers.settle import LeaseLost, settle
 
 log = structlog.get_logger()
 
 ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
+BODY_ATTEMPTS = 12
 RETRY_SECONDS = 5.0
 CRASH_SECONDS = 600.0
 PAGE_SECONDS = 5.0
@@ -77,7 +80,7 @@ async def read_page(kit: Kit, lease: Lease) -> None:
             log.info("page.superseded", entry=record.id)
         except StoreError:
             raise
-        except Exception:  # noqa: BLE001 - a fault of ours must not ask a stranger again at once
+        except Exception:
             log.exception("page.crashed", entry=record.id)
             await release(kit.store, PAGES, lease, after=CRASH_SECONDS)
     await reading.counts.write(kit.store)
@@ -91,8 +94,11 @@ async def _read(reading: Reading) -> None:
     except (FetchError, DocumentError, ResourceLimit) as fault:
         outcome = _outcome(fault)
         log.info("page.failed", entry=reading.record.id, reason=str(fault))
-        if _may_pass(fault) and reading.record.attempts + 1 < ATTEMPTS:
+        if _may_pass(fault) and reading.record.attempts + 1 < _attempts(reading.record):
             await _try_again(reading)
+            return
+        if reading.record.raw is not None and reading.record.raw.body_urls:
+            await _give_up(reading)
             return
         made = await _from_feed(reading)
     else:
@@ -104,6 +110,8 @@ async def _read(reading: Reading) -> None:
 async def _from_page(reading: Reading) -> PreparedEntry:
     kit, record, source = reading.kit, reading.record, reading.source
     assert record.raw is not None  # noqa: S101 - read_page asked
+    if record.raw.body_urls:
+        return await _from_body(reading)
     if source is None or record.url is None:
         return await _from_feed(reading)
     access = access_of(source)
@@ -128,6 +136,19 @@ async def _from_page(reading: Reading) -> PreparedEntry:
     )
 
 
+async def _from_body(reading: Reading) -> PreparedEntry:
+    """An entry whose document only named its body; what it teaches is kept at once."""
+    kit, record = reading.kit, reading.record
+    assert record.raw is not None  # noqa: S101 - read_page asked
+    whole = await fetch_body(kit.fetcher, record.raw)
+    count_fetch(reading.counts, "page", seconds=0.0, size=len(whole.content))
+    source = reading.source or Source(url=record.url or "https://example.invalid/")
+    learned = await load_learned(kit.store, record.source)
+    prepared = await prepare_entries(kit.sandbox, [whole], source, learned, reading.counts)
+    await keep_learned(kit.store, record.source, prepared.learned)
+    return without_page(prepared.entries[0])
+
+
 async def _from_feed(reading: Reading) -> PreparedEntry:
     """What the feed alone gives: the text it had, or its title and link."""
     raw, source = reading.record.raw, reading.source
@@ -141,7 +162,11 @@ async def _from_feed(reading: Reading) -> PreparedEntry:
 
 async def _settle(reading: Reading, made: PreparedEntry) -> None:
     kit, record = reading.kit, reading.record
-    record = record.model_copy(update={"article": made.article, "title": made.article.title})
+    update: dict[str, object] = {"article": made.article, "title": made.article.title}
+    published = moment(made.article.published)
+    if record.backfill and published is not None:
+        update["place"] = min(published, record.arrived)
+    record = record.model_copy(update=update)
     if made.filtered is not None:
         record = record.model_copy(
             update={"decision": Decision.FILTERED, "rule": made.filtered, "raw": None}
@@ -160,9 +185,21 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     count_entries(reading.counts, record.source, outcome.entries, now=now)
 
 
+def _attempts(record: EntryRecord) -> int:
+    """An entry that has no text but the one to be fetched is asked for longer."""
+    return BODY_ATTEMPTS if record.raw is not None and record.raw.body_urls else ATTEMPTS
+
+
+async def _give_up(reading: Reading) -> None:
+    """A body that is nowhere to be had leaves nothing to publish."""
+    update = {"decision": Decision.FILTERED, "rule": "unreachable", "raw": None}
+    await commit(reading.kit.store, _batch(reading, [reading.record.model_copy(update=update)]))
+
+
 async def _try_again(reading: Reading) -> None:
     record = reading.record.model_copy(update={"attempts": reading.record.attempts + 1})
-    batch = _batch(reading, [record], waits=[PageWait(record.id, RETRY_SECONDS)])
+    wait = min(RETRY_SECONDS * 2**reading.record.attempts, CRASH_SECONDS)
+    batch = _batch(reading, [record], waits=[PageWait(record.id, wait)])
     await commit(reading.kit.store, batch)
 
 

@@ -25,5 +25,7 @@ class Polled:
     seconds: float = 0.0  # until the last byte
     size: int = 0  # decoded bytes
     kind: str | None = None  # what `auto` found
+    found_at: str | None = None  # the feed's own address, where another page led there
+    renamed: dict[str, str] | None = None  # path -> guid, of a folder
     hub: str | None = None
     self_url: str | None = None

@@ -6,7 +6,6 @@ the lease it was started with.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -16,7 +15,7 @@ from core.errors import BadStatus, HostBusy, MillraceError, NotAFeed, ResourceLi
 from core.fingerprint import Features
 from core.ids import entry_id
 from core.merge import Arrival, Outcome
-from core.models import Decision, EntryRecord, FeedEntry
+from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
 from core.road import Prepared, PreparedEntry
 from core.settings import Source
 from store.commit import Batch, PageWait, SourceWrite, commit
@@ -82,7 +81,7 @@ async def refresh(kit: Kit, lease: Lease) -> None:
             raise
         except MillraceError as fault:
             await _record_fault(poll, fault)
-        except Exception as error:  # noqa: BLE001 - a fault of ours must not ask a stranger again at once
+        except Exception as error:
             log.exception("poll.crashed", source=source.name)
             await _record_fault(poll, MillraceError(f"a fault in Millrace: {error!r}"))
     await counts.write(kit.store)
@@ -123,7 +122,7 @@ async def _finish_unchanged(poll: Poll, polled: Polled) -> None:
 async def _take_in(poll: Poll, polled: Polled) -> None:
     assert polled.feed is not None  # noqa: S101 - the caller asked
     kit, source = poll.kit, poll.source
-    news = await _news(poll, polled.feed.entries)
+    news = await _news(poll, polled.feed)
     learned = await load_learned(kit.store, source.name)
     prepared = await prepare_entries(kit.sandbox, news.entries, source, learned, poll.counts)
     held_back = await forgotten_among(kit.store, source.name, news.entries)
@@ -151,12 +150,13 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
     count_entries(poll.counts, source.name, [*sorted_out.aside, *outcome.entries], now=poll.now)
 
 
-async def _news(poll: Poll, entries: Sequence[FeedEntry]) -> News:
-    """What is new or changed among `entries`."""
-    name = poll.source.name
-    digests = [content_digest(e.title, e.link, e.content, e.summary) for e in entries]
+async def _news(poll: Poll, feed: ParsedFeed) -> News:
+    """What is new or changed in a document."""
+    name, entries = poll.source.name, feed.entries
+    digests = [content_digest(e.title, e.link, e.content, e.summary, e.version) for e in entries]
     seen = await load_seen(poll.kit.store, name, [entry.guid for entry in entries])
     listed = [(entry.guid, digest) for entry, digest in zip(entries, digests, strict=True)]
+    listed += [(guid, content_digest(version)) for guid, version in feed.listed]
     changed = [e for e, d, s in zip(entries, digests, seen, strict=True) if s not in (None, d)]
     records = await load_entries(poll.kit.store, [entry_id(name, e.guid) for e in changed])
     known = {record.id: record for record in records if record is not None}
@@ -185,6 +185,8 @@ def _sort_out(poll: Poll, news: News, prepared: Prepared, held_back: frozenset[s
         known = news.known.get(record.id)
         if record.id in held_back:
             aside.append(_filtered(record, "forgotten"))
+        elif entry.body_urls:  # nothing of it is here yet that a filter could judge
+            aside.append(record)
         elif made.filtered is not None:
             aside.append(_filtered(record, made.filtered))
         elif made.article.needs_page and made.article.link:
@@ -212,6 +214,7 @@ def _record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
         rule="page",
         raw=entry,
         article=made.article,
+        backfill=first,
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.discovery import known_feed, named_feeds
+from core.discovery import guessed_feed, known_feed, named_feeds
 
 
 def test_a_page_names_its_feeds_the_comments_last() -> None:
@@ -42,8 +42,7 @@ def test_a_youtube_page_under_a_chosen_name_holds_its_channel() -> None:
         ),
         ("https://www.reddit.com/r/python/", "https://www.reddit.com/r/python/.rss"),
         ("https://www.reddit.com/r/python/.rss", None),
-        ("https://mastodon.example/@ann", "https://mastodon.example/@ann.rss"),
-        ("https://mastodon.example/@ann.rss.xml/1", None),
+        ("https://mastodon.example/@ann", None),
         ("https://github.com/a/b/releases", "https://github.com/a/b/releases.atom"),
         ("https://github.com/a/b/tree/main/docs", None),
         ("https://news.example/", None),
@@ -51,3 +50,9 @@ def test_a_youtube_page_under_a_chosen_name_holds_its_channel() -> None:
 )
 def test_large_sites_have_their_feeds_at_known_places(url: str, feed: str | None) -> None:
     assert known_feed(url) == feed
+
+
+def test_a_person_on_mastodon_may_have_a_feed() -> None:
+    assert guessed_feed("https://mastodon.example/@ann/") == "https://mastodon.example/@ann.rss"
+    assert guessed_feed("https://mastodon.example/@ann/1") is None
+    assert guessed_feed("https://news.example/") is None
