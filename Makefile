@@ -27,6 +27,7 @@ test: .venv/.installed ## Run the tests
 	$(BIN)/python -m pytest -m "not browser" $(ARGS)
 
 test-browser: .venv/.installed ## Page tests in Chromium and real feed readers (must be installed)
+	$(BIN)/python -m pip install --quiet --editable '.[browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 demo: .venv/.installed ## Offline: five seed articles and reposts of them, merged

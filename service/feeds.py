@@ -17,6 +17,7 @@ from service.access import refusal
 from service.answers import Answer, Stamp, open_answer, render
 from service.context import CONTEXT, Context
 from service.documents import Document, choose_encoding
+from service.front import feed_as_page
 from service.query import BadQuery
 from service.replies import text_reply
 
@@ -141,6 +142,8 @@ async def feed(request: web.Request) -> web.StreamResponse:
         answer = feeds.find(request)
     except BadQuery as error:
         return text_reply(f"{error}\n", status=400)
+    if headers.get("Sec-Fetch-Dest") == "document" and answer.form.styled:
+        return await feed_as_page(request, answer)
     encoding = choose_encoding(headers.get("Accept-Encoding", ""))
     document = await feeds.current(answer, encoding)
     tag = headers.get("If-None-Match")

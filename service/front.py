@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.access import refusal
+from service.answers import Answer
 from service.context import CONTEXT
 from service.formats import item_of, style_of
 from service.pages import page_reply
@@ -53,6 +54,20 @@ async def card(request: web.Request) -> web.StreamResponse:
         return text_reply("no such story\n", status=404)
     item = item_of(kept, style_of(context.settings()))
     return await page_reply(request, "card.html", item=item)
+
+
+async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamResponse:
+    """What a person sees who opens a feed's address in a browser: what it is and what is in it.
+
+    Browsers are giving up the stylesheets (XSLT) that did this once.
+    """
+    context = request.app[CONTEXT]
+    settings, query = context.settings(), answer.query
+    found = select(context.river.newest(), query, settings, most=CARDS)
+    style = style_of(settings, query)
+    return await page_reply(
+        request, "feed.html", items=[item_of(kept, style) for kept in found], url=answer.url()
+    )
 
 
 async def about(request: web.Request) -> web.StreamResponse:

@@ -30,7 +30,7 @@ def feed_headers(content_type: str, settings: Settings, *, stale: bool) -> dict[
         "Content-Type": f"{content_type}; charset=utf-8",
         "Content-Security-Policy": FEED_POLICY,
         "Cache-Control": "private, no-cache" if private else "public, max-age=1",
-        "Vary": "Accept-Encoding, Authorization" if private else "Accept-Encoding",
+        "Vary": "Accept-Encoding, Sec-Fetch-Dest" + (", Authorization" if private else ""),
     }
     if not private:
         headers["Access-Control-Allow-Origin"] = "*"

@@ -43,7 +43,7 @@ async def page_reply(request: web.Request, template: str, **values: Any) -> web.
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": PAGE_POLICY,
         "Cache-Control": "no-cache",
-        "Vary": "Accept, Accept-Encoding",
+        "Vary": "Accept, Accept-Encoding, Sec-Fetch-Dest",
     }
     document = Document(html.encode("utf-8", "replace"), secured(headers), datetime.now(UTC))
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))

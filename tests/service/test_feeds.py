@@ -107,7 +107,7 @@ async def test_each_encoding_is_kept_under_a_tag_of_its_own(served: Served, enco
     assert packed.headers["Content-Encoding"] == encoding
     assert DECODERS[encoding](body) == await plain.read()
     assert packed.headers["ETag"] != plain.headers["ETag"]
-    assert packed.headers["Vary"] == "Accept-Encoding"
+    assert "Accept-Encoding" in packed.headers["Vary"]
 
 
 async def test_head_answers_like_get_without_a_body(served: Served) -> None:

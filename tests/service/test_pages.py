@@ -194,3 +194,16 @@ async def test_explain_tells_the_decision_on_every_entry_of_an_address(served: S
         assert told["url"] == asked
         assert [entry["decision"] for entry in told["entries"]] == ["merged"]
         assert told["entries"][0]["story"] == story.id
+
+
+async def test_a_browser_that_opens_a_feed_sees_a_page(served: Served) -> None:
+    await served.publish(make_story(1))
+    visit = {"Sec-Fetch-Dest": "document", "Accept": "text/html,application/xml"}
+
+    seen = await served.client.get("/tags/world/feed.xml?limit=3", headers=visit)
+    text = await seen.text()
+
+    assert seen.headers["Content-Type"].startswith("text/html")
+    assert "/tags/world/feed.xml?limit=3" in text
+    assert "Story 1" in text
+    assert "Sec-Fetch-Dest" in seen.headers["Vary"]
