@@ -20,12 +20,6 @@ from workers.fetch import Fetcher
 FEED = b"<rss><channel><title>x</title></channel></rss>"
 
 
-@pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    async with Origin() as started:
-        yield started
-
-
 def fetcher_for(*origins: Origin, **settings: Any) -> Fetcher:
     allowed = [origin.allowance for origin in origins]
     return Fetcher(FetchSettings.model_validate({"allow_private": allowed, **settings}))

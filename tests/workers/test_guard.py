@@ -15,11 +15,11 @@ FORBIDDEN = """
 64:ff9b::7f00:1 64:ff9b::a00:1 64:ff9b:1::1 100::1 2001::1 2001:0:7f00:1::1 2001:db8::1
 2001:10::1 2002:7f00:1:: 2002:a00:1::1 3fff::1 5f00::1 fc00::1 fd12:3456::1 fe80::1 fec0::1
 ff02::1 ff0e::1 2a00:1450::5efe:7f00:1 2a00:1450::200:5efe:a00:1
-""".split()  # noqa: SIM905  fifty addresses read better as a block
+""".split()
 PUBLIC = """
 8.8.8.8 1.1.1.1 172.15.255.255 172.32.0.1 192.167.255.255 100.63.255.255 100.128.0.1 223.255.255.255
 2606:4700::1111 2a00:1450:4001:800::200e ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::1
-""".split()  # noqa: SIM905  fifty addresses read better as a block
+""".split()
 
 
 @pytest.mark.parametrize("address", FORBIDDEN)

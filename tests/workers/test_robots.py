@@ -14,17 +14,9 @@ from workers.sandbox import Sandbox
 
 
 @pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    async with Origin() as started:
-        yield started
-
-
-@pytest.fixture
-async def robots(store: Store, origin: Origin) -> AsyncIterator[Robots]:
-    sandbox = Sandbox(children=1)
+async def robots(store: Store, origin: Origin, sandbox: Sandbox) -> AsyncIterator[Robots]:
     async with Fetcher(FetchSettings(allow_private=(origin.allowance,))) as fetcher:
         yield Robots(store, fetcher, sandbox)
-    await sandbox.close()
 
 
 async def test_a_site_is_asked_once_whatever_the_number_of_its_pages(

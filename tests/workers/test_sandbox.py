@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -50,14 +49,6 @@ def fail(kind: str) -> None:
     if kind == "ours":
         raise NotAFeed("no feed", ("https://a.example/feed",))
     raise Unpicklable(1, 2)
-
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    opened = Sandbox(children=1)
-    await opened.start()
-    yield opened
-    await opened.close()
 
 
 async def test_a_call_gives_its_result(sandbox: Sandbox) -> None:

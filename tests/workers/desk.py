@@ -1,0 +1,96 @@
+"""A worker's tools on a real store, driven by hand: poll this source now, read what is pending."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from core.models import Decision, EntryRecord, Story
+from core.settings import Settings
+from store import keys
+from store.connection import Store
+from store.entries import load_entries
+from store.hosts import HostTurns
+from store.idf import SharedIdf
+from store.schedule import PAGES, SOURCES, add_sources, lease_due, poll_now
+from store.sources import SourceState, load_source
+from store.stories import load_stories
+from workers.fetch import Fetcher
+from workers.kit import Kit
+from workers.pages import read_page
+from workers.refresh import refresh
+from workers.robots import Robots
+from workers.sandbox import Sandbox
+
+QUICK: dict[str, Any] = {
+    "min_interval": "1s",
+    "timeout": "2s",
+    "backoff": {"base": "1s", "cap": "1h"},
+    "per_host": {"in_flight": 8, "per_second": 1000},
+}
+
+
+class Desk:
+    """One worker without its loops."""
+
+    def __init__(self, kit: Kit, settings: Settings) -> None:
+        self.kit = kit
+        self.settings = settings
+
+    async def poll(self, name: str = "source") -> SourceState:
+        """Poll a source whatever its schedule says; its state afterwards."""
+        await add_sources(self.kit.store, [name])
+        await poll_now(self.kit.store, name)
+        for lease in await lease_due(self.kit.store, SOURCES, limit=1, seconds=20):
+            await refresh(self.kit, lease)
+        state = await load_source(self.kit.store, name)
+        assert state is not None
+        return state
+
+    async def read_pages(self) -> None:
+        """Read all pages that are pending and due."""
+        while leases := await lease_due(self.kit.store, PAGES, limit=50, seconds=20):
+            for lease in leases:
+                await read_page(self.kit, lease)
+
+    async def entries(self) -> list[EntryRecord]:
+        """Every entry that was taken in."""
+        prefix = keys.entry("")
+        found = [key async for key in self.kit.store.redis.scan_iter(prefix + "*")]
+        ids = [key.decode().removeprefix(prefix) for key in found]
+        records = await load_entries(self.kit.store, ids)
+        return sorted((r for r in records if r is not None), key=lambda r: (r.place, -r.order))
+
+    async def published(self) -> list[EntryRecord]:
+        """The entries that founded a story."""
+        return [r for r in await self.entries() if r.decision is Decision.PUBLISHED]
+
+    async def stories(self) -> list[Story]:
+        """Every story that is kept."""
+        ids = [i.decode() for i in await self.kit.store.redis.zrevrange(keys.RIVER, 0, -1)]
+        return [story for story in await load_stories(self.kit.store, ids) if story is not None]
+
+
+def settings_for(*sources: dict[str, Any], **fetch: Any) -> Settings:
+    """Settings with these sources; `fetch` goes over the quick ones."""
+    named = [{"name": f"source{n or ''}", **source} for n, source in enumerate(sources)]
+    return Settings.model_validate({"sources": named, "fetch": {**QUICK, **fetch}})
+
+
+@asynccontextmanager
+async def desk_for(store: Store, sandbox: Sandbox, settings: Settings) -> AsyncIterator[Desk]:
+    """A desk for these settings."""
+    turns = HostTurns(store, settings.fetch.per_host, timeout=settings.fetch.timeout)
+    async with Fetcher(settings.fetch, turns=turns) as fetcher:
+        kit = Kit(
+            store=store,
+            settings=lambda: settings,
+            fetcher=fetcher,
+            robots=Robots(store, fetcher, sandbox),
+            sandbox=sandbox,
+            shared_idf=SharedIdf(store),
+            version="1",
+            chance=lambda: 0.5,
+        )
+        yield Desk(kit, settings)
