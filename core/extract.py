@@ -30,7 +30,7 @@ from core.language import detect
 from core.markup import parse_page
 from core.models import Article, FeedEntry, Method, Removed
 from core.pagemeta import PageMetadata, is_elsewhere, read_head
-from core.rules import head_spots, places
+from core.rules import head_spots, is_prose, places
 from core.sanitize import sanitize
 from core.selection import select
 from core.subtree import subtree_of
@@ -40,6 +40,7 @@ from core.urls import clean_url
 from core.walk import Walker
 
 MOST_CHARACTERS = 2 * 2**20  # extractors need a minute for documents of this size and bad will
+MOST_TAGS = 40_000  # ordinary pages have a tenth; extractors take minutes for more
 AGREES = 0.8
 _LEAST_WEIGHT = 120.0
 _WALL_WEIGHT = 1500.0
@@ -60,8 +61,7 @@ def extract_page(
     `further` are the next pages of the same article, in order.
     """
     decoded = decode(data, content_type=content_type)
-    page = decoded.text[:MOST_CHARACTERS]
-    root = parse_page(page)
+    page, root = parse_page(decoded.text[:MOST_CHARACTERS])
     head = read_head(root, url)
     body = _body(page, root, head, options)
     for more in further:
@@ -79,16 +79,24 @@ def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOpt
     removed = cut_selected(root, options.remove)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
-    text = opinions.article_text(page, fast=options.fast)
+    dear = page.count("<") > MOST_TAGS
+    text = "" if dear else opinions.article_text(page, fast=options.fast)
     part = subtree_of(root, text)
     if part is None:
-        return Body([], [], removed, {})
+        return _prose_of(root, head, removed)
     walker = Walker(head.base)
     blocks, dropped = select(walker.walk(part), text)
     removed += walker.removed + [Removed(rule="page", text=_words(block)) for block in dropped]
     lines, spoken = head_lines(part)
     blocks = _with_lead(lead_blocks(part, head.base), blocks)
     return Body(blocks, places(blocks), removed, {**spoken, **walker.spoken}, head_lines=lines)
+
+
+def _prose_of(root: etree._Element, head: PageMetadata, removed: list[Removed]) -> Body:
+    """Where no extractor finds an article: the running text of the page, if it has any."""
+    walker = Walker(head.base)
+    blocks = [b for b in walker.walk(root) if any(is_prose(line) for line in b.lines)]
+    return Body(blocks, places(blocks), removed, walker.spoken)
 
 
 def _with_lead(lead: list[Block], blocks: list[Block]) -> list[Block]:
@@ -105,8 +113,8 @@ def _words(block: Block) -> str:
 
 def _append(body: Body, more: bytes, head: PageMetadata, options: CleanOptions) -> None:
     """Adds the next page's blocks, without those that the pages share."""
-    page = decode(more).text[:MOST_CHARACTERS]
-    added = _body(page, parse_page(page), head, options)
+    page, root = parse_page(decode(more).text[:MOST_CHARACTERS])
+    added = _body(page, root, head, options)
     known = {_words(block) for block in body.blocks}
     fresh = [block for block in added.blocks if _words(block) not in known]
     body.blocks += fresh

@@ -25,20 +25,21 @@ _WRAPPER = re.compile(
 
 def parse_markup(markup: str) -> etree._Element:
     """The tree of a piece of HTML; never fails, an empty tree for nothing."""
-    return _parse(f"<html><body>{_slim(markup)}</body></html>", "body")
+    return _parse(f"<html><body>{_slim(markup)}</body></html>", "body")[1]
 
 
-def parse_page(page: str) -> etree._Element:
-    """The tree of a whole web page; its root is `html`."""
+def parse_page(page: str) -> tuple[str, etree._Element]:
+    """A whole web page, made safe for other parsers, and its tree; the tree's root is `html`."""
     return _parse(_slim(strip_invisible(page)), "html")
 
 
-def _parse(source: str, name: str) -> etree._Element:
+def _parse(source: str, name: str) -> tuple[str, etree._Element]:
     root, too_deep = _tree(source)
     if too_deep:
         # The wrappers go, each as a line end, and the text inside them stays.
-        root, _ = _tree(_WRAPPER.sub("<br>", source))
-    return root if root is not None else etree.Element(name)
+        source = _WRAPPER.sub("<br>", source)
+        root, _ = _tree(source)
+    return source, root if root is not None else etree.Element(name)
 
 
 def _tree(source: str) -> tuple[etree._Element | None, bool]:
