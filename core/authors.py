@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.text import collapse, is_wide
+from core.text import collapse, is_wide, plain_title
 
 _REPORTER = re.compile(
     r"(?:记者|記者|通讯员|通訊員|特约记者|特派员)[\s:：]*([\u4e00-\u9fff·‧、\s]{2,24}?)"
@@ -39,7 +39,7 @@ def stated_author(author: str | None) -> str | None:
     """An author field as a name: without addresses, one line; None if nothing is left."""
     if not author:
         return None
-    author = author[:400].strip()
+    author = (plain_title(author[:400]) or "").strip()
     inside = _MAIL_AND_NAME.match(author)
     name = collapse(inside[1] if inside else _MAIL.sub(" ", author)).strip(" ,;<>()")
     return name[:200] if name and name.lower() not in ("admin", "administrator", "null") else None

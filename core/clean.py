@@ -22,7 +22,7 @@ from core.normalize import Document, normalize
 from core.rules import Place, apply_fixed, is_prose, places
 from core.sanitize import sanitize
 from core.tree import spaced_text
-from core.urls import clean_url, web_url
+from core.urls import web_url
 from core.walk import Walker
 
 _MOST_REMOVED = 200  # lines reported; the rest is counted by none and told to none
@@ -163,7 +163,7 @@ def _article(
         author=stated.author,
         published=stated.published,
         original_url=stated.original_url,
-        link=clean_url(entry.link) if entry.link else None,
+        link=web_url(entry.link),
         lead_image=_lead_image(entry, pictures),
         language=detect(text or stated.title or "", entry.language),
         html=sanitize(to_html(body.blocks)),
@@ -174,7 +174,7 @@ def _article(
         needs_page=wanted,
         removed=tuple(body.removed[:_MOST_REMOVED]),
         categories=entry.categories,
-        enclosures=entry.enclosures,
+        enclosures=tuple(e for e in entry.enclosures if web_url(e.url)),
     )
 
 

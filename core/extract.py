@@ -36,7 +36,7 @@ from core.selection import select
 from core.subtree import subtree_of
 from core.surround import head_lines, lead_blocks
 from core.text import letters
-from core.urls import clean_url
+from core.urls import web_url
 from core.walk import Walker
 
 MOST_CHARACTERS = 2 * 2**20  # extractors need a minute for documents of this size and bad will
@@ -155,7 +155,7 @@ def _article(
 ) -> Article:
     """The page's body under what the feed states; the page fills what the feed leaves open."""
     pictures = pictures_of(body.blocks)
-    base = feed or Article(link=clean_url(url) if url else None)
+    base = feed or Article(link=web_url(url))
     return base.model_copy(
         update={
             "title": base.title or stated.title,

@@ -21,11 +21,18 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\ufeff\ufff9-\uffff\ud800-\udfff]"
 )
+_FORMATTING = "a|abbr|b|big|br|cite|code|del|em|font|i|ins|mark|p|q|s|small|span|strike|strong|sub|sup|tt|u|wbr"
 _KNOWN_TAG = re.compile(
-    r"</?(?:a|abbr|b|big|br|cite|code|del|div|em|font|h[1-6]|i|img|ins|li|mark|p|q|s|script|small"
-    r"|span|strike|strong|style|sub|sup|svg|tt|u|ul|var|wbr|iframe|object|math|form|input|body"
-    r"|html|video|audio|details|marquee|title|base|link|meta|embed|textarea|select|button)"
-    r"(?:[\s/][^>]{0,2000})?/?>",
+    rf"</?(?:{_FORMATTING})(?:[\s/][^>]{{0,2000}})?/?>"
+    r"|<([a-zA-Z][\w-]{0,30})[^<>]{0,2000}>(?=.*</\1\s*>)|</[a-zA-Z][^<>]{0,200}>"
+    r"|<[a-zA-Z][^<>\s]{0,60}(?:[\s/][^<>]{0,2000})?=[^<>]{0,2000}(?:>|$)|<!--.{0,2000}?(?:-->|$)",
+    re.IGNORECASE | re.DOTALL,
+)
+# “How to use the <video> element”: a name in brackets that opens nothing is a word of the title.
+_LONE_TAG = re.compile(
+    r"<(div|h[1-6]|img|li|script|style|svg|ul|ol|var|iframe|object|math|form|input|body|html|video"
+    r"|audio|details|summary|marquee|title|base|link|meta|embed|textarea|select|button|canvas"
+    r"|dialog|template|table|td|tr|main|nav|section|article|picture|source|frame|blockquote|pre)\s*/?>",
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,12});")
@@ -88,7 +95,7 @@ def plain_title(title: str | None) -> str | None:
         if not _ENTITY.search(title):
             break
         title = html.unescape(title)
-    title = _KNOWN_TAG.sub("", title)
+    title = _LONE_TAG.sub(r"\1", _KNOWN_TAG.sub("", title))
     title = collapse(strip_invisible(title)).strip(" \u3000")
     return title or None
 
