@@ -6,6 +6,7 @@ them with edited sentences, promo lines, share links and, for one, in Traditiona
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from collections import Counter
@@ -62,6 +63,15 @@ def reprint(seed: str, *, promo: str, traditional: bool = False) -> str:
     return OpenCC("s2t").convert(text) if traditional else text
 
 
+async def _broken(how: str) -> web.Response:
+    """An answer that is no feed."""
+    if how == "silent":
+        await asyncio.Event().wait()  # until the other side gives up
+    bodies = {"garbage": "\x00\x01<<<&&&", "html": "<html><body><p>Hello</p></body></html>"}
+    status = 500 if how == "500" else 200
+    return web.Response(text=bodies.get(how, ""), status=status, content_type="text/html")
+
+
 class Stage:
     """The origin: documents by path, and how often each was asked for."""
 
@@ -74,7 +84,7 @@ class Stage:
         """Serve on 127.0.0.1; returns the address."""
         app = web.Application()
         app.router.add_get("/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
@@ -109,6 +119,8 @@ class Stage:
     async def _answer(self, request: web.Request) -> web.Response:
         path = request.path
         self.asked[path] += 1
+        if path.startswith("/broken/"):
+            return await _broken(path.removeprefix("/broken/"))
         body = self.document(path)
         if body is None:
             return web.Response(status=404)
