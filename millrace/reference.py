@@ -93,7 +93,7 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
         group = _group_of(field)
         if group is SourceOptions:
             yield f"\n## `{name}.TAG`\n\n{field.description} The fields are those of a source "
-            yield "without `url`, `name`, `tags` and `auth`.\n"
+            yield f"from `{next(iter(SourceOptions.model_fields))}` on.\n"
         elif group is not None:
             listed = "[]" if "tuple" in str(field.annotation) else ""
             yield from _sections(group, f"{path}.{name}{listed}".lstrip("."))
@@ -103,7 +103,7 @@ def _ordered(model: type[BaseModel]) -> dict[str, FieldInfo]:
     """What a source is called and where it is comes before its options."""
     if model is not Source:
         return model.model_fields
-    own = [name for name in ("url", "name", "tags", "auth") if name in model.model_fields]
+    own = [name for name in model.model_fields if name not in SourceOptions.model_fields]
     return {name: model.model_fields[name] for name in [*own, *SourceOptions.model_fields]}
 
 

@@ -1,0 +1,150 @@
+"""What people can use is documented, and what is documented can be used."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import typer.main
+from pydantic import BaseModel
+
+from core.metrics import METRICS
+from core.settings import Settings, Source
+from millrace.cli import app
+from millrace.reference import settings_text
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [*sorted(DOCS.glob("*.md")), *(ROOT / name for name in ("README.md", "SECURITY.md"))]
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text(encoding="utf-8")
+
+
+def option_rows(text: str) -> set[tuple[str, str]]:
+    """(heading, field) of each table row of the settings page."""
+    rows, heading = set(), ""
+    for line in text.splitlines():
+        if line.startswith("## "):
+            heading = line.removeprefix("## ").strip("`")
+        found = re.match(r"\| `([a-z_]+)` \|", line)
+        if found:
+            rows.add((heading, found[1]))
+    return rows
+
+
+def missing_options(text: str) -> list[str]:
+    """Fields of the models that the page does not show."""
+    rows = option_rows(text)
+    names = {field for _, field in rows}
+    wanted = {name for model in models(Settings) for name in model.model_fields}
+    groups = {heading.rpartition(".")[2].removesuffix("[]") for heading, _ in rows}
+    return sorted(wanted - names - groups - {"defaults"})
+
+
+def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield model
+    for field in model.model_fields.values():
+        for held in (field.annotation, *get_args(field.annotation)):
+            if isinstance(held, type) and issubclass(held, BaseModel):
+                yield from models(held)
+
+
+def test_every_option_is_documented() -> None:
+    assert missing_options(page("feeds-yaml.md")) == []
+
+
+def test_an_option_that_is_not_documented_is_found() -> None:
+    without = re.sub(r"\| `priority` .*\n", "", settings_text())
+
+    assert missing_options(without) == ["priority"]
+
+
+def test_every_option_has_a_description() -> None:
+    for model in (*models(Settings), Source):
+        for name, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{name}"
+
+
+def test_every_command_is_documented() -> None:
+    text = page("commands.md")
+    group = typer.main.get_command(app)
+
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", {})
+        for each in [f"{name} {sub}" for sub in inner] or [name]:
+            assert f"## `millrace {each}`" in text
+
+
+def test_every_command_of_the_reference_page_has_an_example() -> None:
+    sections = page("commands.md").split("\n## ")[1:]
+
+    for section in sections:
+        assert "```\nmillrace " in section, section.splitlines()[0]
+
+
+def test_every_metric_is_documented() -> None:
+    text = page("metrics.md")
+
+    for name in METRICS:
+        assert f"`{name}`" in text
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://)([^)#]+)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def readme_commands() -> list[str]:
+    """What the README tells people to type after `millrace`."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"`millrace ([a-z][^`]*)`", text)
+
+
+def test_the_readme_names_commands_that_exist() -> None:
+    group = typer.main.get_command(app)
+
+    assert len(readme_commands()) >= 7
+    for command in readme_commands():
+        assert command.split()[0] in group.commands  # type: ignore[attr-defined]
+
+
+def test_the_readme_names_make_targets_that_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
+
+    for target in set(re.findall(r"`make ([a-z-]+)`", text)):
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
+
+
+def test_the_block_of_the_readme_is_a_valid_list(tmp_path: Path) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = re.search(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert block
+    (tmp_path / "feeds.yaml").write_text(block[1])
+
+    answer = subprocess.run(
+        [sys.executable, "-m", "millrace", "check", "feeds.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_every_folder_is_on_the_map() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    listed = subprocess.run(
+        ["git", "ls-files", "*/*"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.splitlines()
+
+    for folder in {line.partition("/")[0] for line in listed}:
+        assert folder.startswith(".") or f"`{folder}/`" in readme, folder
