@@ -53,13 +53,13 @@ class Response:
 
     @property
     def etag(self) -> str | None:
-        """Byte-exact."""
-        return self.headers.get("ETag")
+        """Byte-exact, or None where it cannot be sent back so."""
+        return _sendable(self.headers.get("ETag"))
 
     @property
     def last_modified(self) -> str | None:
-        """Byte-exact."""
-        return self.headers.get("Last-Modified")
+        """Byte-exact, or None where it cannot be sent back so."""
+        return _sendable(self.headers.get("Last-Modified"))
 
     @property
     def content_type(self) -> str | None:
@@ -69,6 +69,11 @@ class Response:
     def arrived(self, *, permanent_redirect: str | None, elapsed: float) -> Self:
         """The same answer as the end of its chain of redirects."""
         return replace(self, permanent_redirect=permanent_redirect, elapsed=elapsed)
+
+
+def _sendable(validator: str | None) -> str | None:
+    """A validator of printable text; bytes that are no UTF-8 arrive as lone surrogates."""
+    return validator if validator and validator.isprintable() else None
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -47,6 +48,14 @@ class Desk:
         state = await load_source(self.kit.store, name)
         assert state is not None
         return state
+
+    async def sweep(self) -> int:
+        """Schedule what is configured and poll all that is due, at once; how many that were."""
+        names = [source.name for source in self.settings.sources]
+        await add_sources(self.kit.store, names, spacing=0)
+        leases = await lease_due(self.kit.store, SOURCES, limit=1000, seconds=20)
+        await asyncio.gather(*(refresh(self.kit, lease) for lease in leases))
+        return len(leases)
 
     async def read_pages(self) -> None:
         """Read all pages that are pending and due."""
