@@ -364,7 +364,8 @@ SUMMARIES = {
 def stubs(origin: Origin, *names: str) -> str:
     items = "".join(
         f"<item><guid>{name}</guid><title>News of the {name}</title>"
-        f"<link>{origin.url('/a/' + name)}</link><description>{SUMMARIES[name]}</description></item>"
+        f"<link>{origin.url('/a/' + name)}</link>"
+        f"<description>{SUMMARIES[name]}</description></item>"
         for name in names
     )
     return f'<rss version="2.0"><channel><title>N</title>{items}</channel></rss>'
