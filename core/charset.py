@@ -151,7 +151,7 @@ def _score(data: bytes, name: str) -> float:
     )
     if bad * 20 > len(high) + 20:
         return -1.0
-    return _likeness(high, name) - 2 * bad / len(high)
+    return _likeness(high, name) - 2 * bad / len(high) - (0.3 if bad else 0.0)
 
 
 def _likeness(high: list[str], name: str) -> float:

@@ -21,7 +21,10 @@ _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\ufeff\ufff9-\uffff\ud800-\udfff]"
 )
-_FORMATTING = "a|abbr|b|big|br|cite|code|del|em|font|i|ins|mark|p|q|s|small|span|strike|strong|sub|sup|tt|u|wbr"
+_FORMATTING = (
+    "a|abbr|b|big|br|cite|code|del|em|font|i|ins|mark|p|q|s|small|span|strike|strong|sub|sup|tt|u"
+    "|wbr"
+)
 _KNOWN_TAG = re.compile(
     rf"</?(?:{_FORMATTING})(?:[\s/][^>]{{0,2000}})?/?>"
     r"|<([a-zA-Z][\w-]{0,30})[^<>]{0,2000}>(?=.*</\1\s*>)|</[a-zA-Z][^<>]{0,200}>"
