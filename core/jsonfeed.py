@@ -66,7 +66,7 @@ def _entry(
         content=content or _text(item.get("content_text"), body) or "",
         summary=_text(item.get("summary"), body) or "",
         content_type="html" if content else "text",
-        base=url,
+        base=web_url(link, url) or url,
         language=language,
         categories=_tags(item.get("tags")),
         enclosures=_attachments(item.get("attachments"), url),

@@ -94,20 +94,23 @@ def _read_xml(document: FeedText, *, url: str, limits: FeedLimits) -> ParsedFeed
 def _entry(raw: Any, position: int, found: Any, url: str, limits: FeedLimits) -> FeedEntry:
     feed = found.feed
     content, summary, kind, base = _bodies(raw, found.version, limits.body)
-    base = web_url(base, url) or url
+    stated_base = web_url(base, url) if base else None
+    base = stated_base or url
+    link = _link(raw, base)
     language = _language(raw) or _text(feed.get("language"), 40)
     return FeedEntry(
         guid=_text(raw.get("id"), 1_000_000) or "",
         position=position,
         title=_text(raw.get("title"), 4000),
-        link=_link(raw, base),
+        link=link,
         author=_author(raw) or (_author(feed) if found.version.startswith("atom") else None),
         published=_date(raw, ("published", "created"), language),
         updated=_date(raw, ("updated",), language),
         content=content,
         summary=summary,
         content_type=kind,
-        base=base,
+        # Without xml:base a body's relative links start from its own page, as they did there.
+        base=stated_base or link or url,
         language=language,
         categories=_categories(raw),
         enclosures=_enclosures(raw, base),
