@@ -45,6 +45,22 @@ def poll(
 
 
 @app.command()
+def forget(
+    entry: Annotated[str, typer.Argument(metavar="URL", help="Address or id of an entry.")],
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Take a story out of the feed and keep it out.
+
+    Example: millrace forget https://example.org/article
+    """
+    from millrace.forget import forget_entry
+
+    print(forget_entry(entry, data=data, redis=redis))
+
+
+@app.command()
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that names one.")],
     config: Config = DEFAULT_CONFIG,

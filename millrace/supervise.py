@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ SHORTEST_PAUSE = 0.1  # seconds before a dead child is started again
 LONGEST_PAUSE = 10.0
 LONG_LIFE = 20.0  # seconds; who lived longer than this starts again at once
 STARTS_BEFORE_READY = 3
+_LINES_KEPT = 5
 
 
 async def _at_once() -> None:
@@ -54,6 +56,7 @@ class Keeper:
         self._process: asyncio.subprocess.Process | None = None
         self._reaper: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._said: deque[str] = deque(maxlen=_LINES_KEPT)
         self._ending = False
         self._ready = False
 
@@ -94,10 +97,19 @@ class Keeper:
             if self._ending:
                 return
             if not self._ready and starts >= STARTS_BEFORE_READY:
-                raise MillraceError(f"{self.program.name} does not start (it ended with {code})")
+                said = f": {' | '.join(self._said)}" if self._said else ""
+                raise MillraceError(
+                    f"{self.program.name} does not start (it ended with {code}){said}"
+                )
             lived = time.monotonic() - started
             pause = SHORTEST_PAUSE if lived > LONG_LIFE else min(pause * 2, LONGEST_PAUSE)
-            log.warning("child.died", child=self.program.name, code=code, again_in=round(pause, 1))
+            log.warning(
+                "child.died",
+                child=self.program.name,
+                code=code,
+                again_in=round(pause, 1),
+                **({"said": " | ".join(self._said)} if self._said else {}),
+            )
             await asyncio.sleep(pause)
 
     async def _live_once(self) -> int:
@@ -113,18 +125,18 @@ class Keeper:
         log.info("child.started", child=self.program.name, pid=pid)
         if not self.program.ours:
             self._reaper = await self._lifeline.reaper(pid)
-            await self._log_output(self._process)
+            await self._listen(self._process)
         code = await self._process.wait()
         _kill_group(pid)
         await self._dismiss_reaper()
         return code
 
-    async def _log_output(self, process: asyncio.subprocess.Process) -> None:
-        """What a program that is not ours says, as events of ours, until it ends."""
+    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+        """Keep the last of what a program that is not ours says: it counts when it dies."""
         assert process.stdout is not None  # noqa: S101 - asked for above
+        self._said.clear()
         while piece := await process.stdout.read(8192):
-            for line in piece.decode("utf-8", "replace").splitlines():
-                log.info("child.said", child=self.program.name, text=line)
+            self._said.extend(piece.decode("utf-8", "replace").splitlines())
 
     async def _dismiss_reaper(self) -> None:
         reaper, self._reaper = self._reaper, None

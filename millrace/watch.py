@@ -32,6 +32,7 @@ class LiveSettings:
 
     def __init__(self, path: str, *, last_good: Path | None = None) -> None:
         self.path = path
+        self._told = last_good is not None  # a supervisor watches too, and says it once for all
         self.faults: list[str] = []
         self.snapshot, self._settings = self._first(last_good)
         self.refused: Snapshot | None = None
@@ -78,18 +79,21 @@ class LiveSettings:
         changed = settings != self._settings
         self._settings = settings
         self._mended()
-        log.info("config.loaded", path=self.path, sources=len(settings.sources))
+        self._say("info", "config.loaded", path=self.path, sources=len(settings.sources))
         return changed
+
+    def _say(self, level: str, event: str, **fields: object) -> None:
+        getattr(log, "debug" if self._told else level)(event, **fields)
 
     def _refuse(self, faults: list[str]) -> None:
         if faults != self.faults:
             for fault in faults:
-                log.error("config.refused", fault=fault, kept="the last good settings")
+                self._say("error", "config.refused", fault=fault, kept="the last good settings")
         self.faults = faults
 
     def _mended(self) -> None:
         if self.faults:
-            log.info("config.mended", path=self.path)
+            self._say("info", "config.mended", path=self.path)
         self.faults = []
         self.refused = None
 

@@ -228,6 +228,20 @@ def test_it_comes_back_from_every_kill_with_the_same_stories(run: Running) -> No
     assert run.ids() == ids
 
 
+def test_a_forgotten_story_goes_and_stays_away(run: Running, stage: Stage) -> None:
+    asked = f"{stage.address}/reprints/004"
+    gone = json.loads(millrace(run.folder, "explain", asked).stdout)["entries"][0]["story"]
+
+    answer = millrace(run.folder, "forget", asked)
+
+    assert answer.stdout == f"{asked}: 1 taken out of the feed, 3 entries kept out\n"
+    wait_until(lambda: len(run.items()) == STORIES - 1)
+    millrace(run.folder, "poll", "reprints")
+    explained = json.loads(millrace(run.folder, "explain", asked).stdout)["entries"][0]
+    assert (explained["decision"], explained["rule"]) == ("filtered", "forgotten")
+    assert gone not in run.ids()
+
+
 def test_a_killed_supervisor_leaves_nothing_and_the_next_run_goes_on(tmp_path: Path) -> None:
     with staged() as stage:
         (tmp_path / "feeds.yaml").write_text(stage.config())
