@@ -122,20 +122,14 @@ class _Batch:
         assert known.story is not None  # noqa: S101 - the caller asked
         record = arrival.record.model_copy(
             update={
-                "decision": known.decision,
-                "rule": known.rule,
-                "story": known.story,
-                "distance": known.distance,
-                "similarity": known.similarity,
-                "compared_with": known.compared_with,
-                "arrived": known.arrived,
-                "place": known.place,
-                "order": known.order,
+                **{name: getattr(known, name) for name in _DECIDED},
+                "decision": _decision_of(known),
                 "revised": self._now,
             }
         )
         story = self._stories.get(known.story)
-        if story is None or same_article(arrival.record.article, known.article):
+        shown = story.article if story and story.representative == record.id else known.article
+        if story is None or same_article(arrival.record.article, shown):
             self.outcome.entries.append(record)
             return
         if story.representative == record.id:
@@ -194,6 +188,19 @@ class _Batch:
         story = story.model_copy(update={"version": expected + 1})
         self._stories[story.id] = story
         self.outcome.stories[story.id] = StoryChange(story, expected)
+
+
+_DECIDED = (
+    *("rule", "story", "distance", "similarity", "compared_with"),
+    *("arrived", "place", "order"),
+)
+
+
+def _decision_of(known: EntryRecord) -> Decision:
+    """What was decided of an entry before; while its page was read anew it only looked pending."""
+    if known.decision not in (Decision.PENDING, Decision.FILTERED):
+        return known.decision
+    return Decision.PUBLISHED if known.story == known.id else Decision.MERGED
 
 
 def same_article(one: Article | None, other: Article | None) -> bool:

@@ -41,6 +41,13 @@ async def load_seen(store: Store, source: str, guids: Sequence[str]) -> list[byt
     return [None if value is None else bytes(value[:CONTENT_DIGEST]) for value in found]
 
 
+async def seen_digests(store: Store, source: str) -> set[bytes]:
+    """The digests of everything that `source` listed lately, under whatever guid."""
+    with store_errors():
+        values = await store.redis.hvals(keys.seen(source))  # type: ignore[misc]
+    return {bytes(value[:CONTENT_DIGEST]) for value in values}
+
+
 async def load_entries(store: Store, ids: Sequence[str]) -> list[EntryRecord | None]:
     """The records of `ids`, in that order."""
     if not ids:

@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from core.discovery import guessed_feed, known_feed
-from core.errors import BadStatus, BrokeOff, NotAFeed
+from core.errors import BadStatus, BrokeOff, DocumentError, NotAFeed, ResourceLimit
 from core.freshness import freshness, retry_after
 from core.github import is_github
 from core.interval import Wishes
@@ -17,7 +17,9 @@ from core.listing import read_listing
 from core.models import ParsedFeed
 from core.parse import parse_feed
 from core.settings import Source
+from core.websub import linked
 from store.sources import SourceState
+from workers.afterpoll import Poisoned, is_set_aside
 from workers.answer import Response, access_of
 from workers.fetch import FEED_TYPES, PAGE_TYPES, Fetcher
 from workers.github import ask_github
@@ -35,6 +37,7 @@ class Asking:
     fetcher: Fetcher
     sandbox: Sandbox
     now: float  # the store's clock
+    version: str  # of Millrace: another one tries documents again that were set aside
 
 
 async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
@@ -132,13 +135,7 @@ async def _read(
         return _unchanged(asking, state, answer)
     if not answer.complete:
         raise _broke_off(answer, body_hash)
-    feed = await asking.sandbox.run(
-        read,
-        answer.body,
-        url=answer.url,
-        content_type=answer.content_type,
-        timeout=PARSE_SECONDS,
-    )
+    feed = await _parsed(asking, state, answer, body_hash, read)
     if not (feed.complete or answer.framed or body_hash == state.torn_hash):
         raise _broke_off(answer, body_hash)
     return Polled(
@@ -153,9 +150,35 @@ async def _read(
         seconds=answer.elapsed,
         size=len(answer.body),
         kind="feed",
-        hub=feed.hub,
-        self_url=feed.self_url,
+        hub=_linked(answer, "hub") or feed.hub,
+        self_url=_linked(answer, "self") or feed.self_url,
     )
+
+
+async def _parsed(
+    asking: Asking,
+    state: SourceState,
+    answer: Response,
+    body_hash: str,
+    read: Callable[..., ParsedFeed],
+) -> ParsedFeed:
+    """The document as a feed. One that ran into its limits time and again is not tried again."""
+    if is_set_aside(state, body_hash, asking.version):
+        raise DocumentError("the document is set aside: it could not be read within its limits")
+    try:
+        return await asking.sandbox.run(
+            read,
+            answer.body,
+            url=answer.url,
+            content_type=answer.content_type,
+            timeout=PARSE_SECONDS,
+        )
+    except ResourceLimit as limit:
+        raise Poisoned(f"the document: {limit}", body_hash=body_hash) from limit
+
+
+def _linked(answer: Response, relation: str) -> str | None:
+    return linked(answer.headers.getall("Link", ()), relation, base=answer.url)
 
 
 def _broke_off(answer: Response, body_hash: str) -> BrokeOff:

@@ -174,7 +174,7 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
         await commit(kit.store, _batch(reading, [record]))
         return
     source = reading.source or Source(url=record.url or "https://example.invalid/")
-    arrival = kit.arrival(record, made, source, known=record)
+    arrival = kit.arrival(record, made, source, known=reading.record)
 
     def batch_for(_: Outcome) -> Batch:
         return _batch(reading, [])

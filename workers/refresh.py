@@ -15,13 +15,13 @@ from core.errors import BadStatus, HostBusy, MillraceError, NotAFeed, ResourceLi
 from core.fingerprint import Features
 from core.ids import entry_id
 from core.merge import Arrival, Outcome
-from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
+from core.models import Decision, EntryRecord, FeedEntry
 from core.road import Prepared, PreparedEntry
 from core.settings import Source
 from store.commit import Batch, PageWait, SourceWrite, commit
 from store.counters import Counts
-from store.entries import content_digest, load_entries, load_seen
 from store.forgotten import forgotten_among
+from store.retention import trim_seen
 from store.schedule import SOURCES, Lease, begin, release
 from store.sources import SourceState, load_learned, load_source
 from workers.afterpoll import (
@@ -34,11 +34,17 @@ from workers.ask import Asking, ask
 from workers.kit import Kit, count_entries, count_fetch
 from workers.leases import held
 from workers.moments import moment, rhythm
+from workers.news import News, find_news
 from workers.polled import Polled
 from workers.prepare import prepare_entries
 from workers.settle import LeaseLost, settle
+from workers.websub import after_push, pushed
 
 log = structlog.get_logger()
+
+TRIM_EVERY = 20  # changed documents
+_PLACED = ("arrived", "place", "order", "backfill")  # what an entry keeps when it changes
+_JOINED = ("rule", "story", "distance", "similarity", "compared_with", "revised")
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,6 @@ class Poll:
     state: SourceState
     now: float  # the store's clock
     counts: Counts
-
-
-@dataclass(frozen=True)
-class News:
-    """What a document holds that was not seen before, or not in this form."""
-
-    entries: list[FeedEntry]
-    known: dict[str, EntryRecord]  # by entry id: what was remembered of changed entries
-    listed: list[tuple[str, bytes]]  # every guid of the document, with its digest
 
 
 async def refresh(kit: Kit, lease: Lease) -> None:
@@ -96,14 +93,16 @@ async def _state_of(kit: Kit, source: Source) -> SourceState:
 
 async def _poll(poll: Poll) -> None:
     kit = poll.kit
-    asking = Asking(kit.fetcher, kit.sandbox, poll.now)
-    polled = await ask(asking, poll.source, poll.state)
+    asking = Asking(kit.fetcher, kit.sandbox, poll.now, kit.version)
+    polled = await pushed(asking, kit, poll.source, poll.state)
+    polled = polled or await ask(asking, poll.source, poll.state)
     poll.counts.add("millrace_polls_total", outcome="ok" if polled.feed else "unchanged")
     count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
     if polled.feed is None:
         await _finish_unchanged(poll, polled)
     else:
         await _take_in(poll, polled)
+    await after_push(kit, poll.source, polled)
 
 
 async def _finish_unchanged(poll: Poll, polled: Polled) -> None:
@@ -122,7 +121,7 @@ async def _finish_unchanged(poll: Poll, polled: Polled) -> None:
 async def _take_in(poll: Poll, polled: Polled) -> None:
     assert polled.feed is not None  # noqa: S101 - the caller asked
     kit, source = poll.kit, poll.source
-    news = await _news(poll, polled.feed)
+    news = await find_news(kit.store, source.name, polled.feed)
     learned = await load_learned(kit.store, source.name)
     prepared = await prepare_entries(kit.sandbox, news.entries, source, learned, poll.counts)
     held_back = await forgotten_among(kit.store, source.name, news.entries)
@@ -147,26 +146,15 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
 
     outcome = await settle(kit.store, sorted_out.arrivals, kit.settings().dedup, batch_for)
     kit.learn(sorted_out.features, outcome)
+    await _trim_seen(poll, state)
     count_entries(poll.counts, source.name, [*sorted_out.aside, *outcome.entries], now=poll.now)
 
 
-async def _news(poll: Poll, feed: ParsedFeed) -> News:
-    """What is new or changed in a document."""
-    name, entries = poll.source.name, feed.entries
-    digests = [content_digest(e.title, e.link, e.content, e.summary, e.version) for e in entries]
-    seen = await load_seen(poll.kit.store, name, [entry.guid for entry in entries])
-    listed = [(entry.guid, digest) for entry, digest in zip(entries, digests, strict=True)]
-    listed += [(guid, content_digest(version)) for guid, version in feed.listed]
-    changed = [e for e, d, s in zip(entries, digests, seen, strict=True) if s not in (None, d)]
-    records = await load_entries(poll.kit.store, [entry_id(name, e.guid) for e in changed])
-    known = {record.id: record for record in records if record is not None}
-    # A changed entry whose record ran out was published long ago; it must not come again.
-    wanted = [
-        entry
-        for entry, before in zip(entries, seen, strict=True)
-        if before is None or (entry in changed and entry_id(name, entry.guid) in known)
-    ]
-    return News(wanted, known, listed)
+async def _trim_seen(poll: Poll, state: SourceState) -> None:
+    """Once in a while forget guids that the source stopped listing long ago."""
+    if state.document % TRIM_EVERY == 0:
+        window = poll.kit.settings().dedup.window
+        await trim_seen(poll.kit.store, poll.source.name, window=window)
 
 
 @dataclass(frozen=True)
@@ -181,8 +169,8 @@ class SortedOut:
 def _sort_out(poll: Poll, news: News, prepared: Prepared, held_back: frozenset[str]) -> SortedOut:
     arrivals, aside, read = [], [], {}
     for entry, made in zip(news.entries, prepared.entries, strict=True):
-        record = _record(poll, entry, made)
-        known = news.known.get(record.id)
+        known = news.known.get(entry_id(poll.source.name, entry.guid))
+        record = _record(poll, entry, made, known)
         if record.id in held_back:
             aside.append(_filtered(record, "forgotten"))
         elif entry.body_urls:  # nothing of it is here yet that a filter could judge
@@ -197,7 +185,18 @@ def _sort_out(poll: Poll, news: News, prepared: Prepared, held_back: frozenset[s
     return SortedOut(arrivals, aside, read)
 
 
-def _record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
+def _record(
+    poll: Poll, entry: FeedEntry, made: PreparedEntry, known: EntryRecord | None
+) -> EntryRecord:
+    """The entry as it came now; one that is known keeps its place and its story."""
+    record = _new_record(poll, entry, made)
+    if known is None:
+        return record
+    kept = [*_PLACED, *(_JOINED if known.story else ())]
+    return record.model_copy(update={name: getattr(known, name) for name in kept})
+
+
+def _new_record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
     now = datetime.fromtimestamp(poll.now, UTC)
     published = moment(made.article.published)
     first = not poll.state.first_poll_done

@@ -1,0 +1,108 @@
+"""What a document holds that was not seen before, or not in this form.
+
+A guid is what tells entries apart, but some sources change the guids of their entries, and some
+give every entry the same one in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from core.ids import entry_id
+from core.models import EntryRecord, FeedEntry, ParsedFeed
+from store.connection import Store
+from store.entries import content_digest, load_entries, load_seen, seen_digests
+
+
+class News(NamedTuple):
+    """The news of one document."""
+
+    entries: list[FeedEntry]  # new and changed ones, in the document's order
+    known: dict[str, EntryRecord]  # by entry id: what is remembered of the changed ones
+    listed: list[tuple[str, bytes]]  # every guid of the document, with its digest
+
+
+class _Listed(NamedTuple):
+    entry: FeedEntry
+    digest: bytes
+    seen: bytes | None  # the digest when it was seen last
+
+
+async def find_news(store: Store, source: str, feed: ParsedFeed) -> News:
+    """Compare a document with what its source listed before."""
+    listed = await _look_up(store, source, feed.entries)
+    changed = [each for each in listed if each.seen not in (None, each.digest)]
+    known = await _known(store, source, [each.entry for each in changed])
+    listed, known = await _part_reused_guids(store, source, listed, known)
+    there_already = await _under_another_guid(store, source, listed)
+    wanted = [
+        each.entry
+        for each in listed
+        if (each.seen is None and each.digest not in there_already)
+        # A changed entry whose record ran out was published long ago; it must not come again.
+        or (each.seen not in (None, each.digest) and entry_id(source, each.entry.guid) in known)
+    ]
+    every = [(each.entry.guid, each.digest) for each in listed]
+    every += [(guid, content_digest(version)) for guid, version in feed.listed]
+    return News(wanted, known, every)
+
+
+async def _look_up(store: Store, source: str, entries: Sequence[FeedEntry]) -> list[_Listed]:
+    seen = await load_seen(store, source, [entry.guid for entry in entries])
+    return [_Listed(e, _digest(e), s) for e, s in zip(entries, seen, strict=True)]
+
+
+def _digest(entry: FeedEntry) -> bytes:
+    return content_digest(entry.title, entry.link, entry.content, entry.summary, entry.version)
+
+
+async def _known(store: Store, source: str, entries: Sequence[FeedEntry]) -> dict[str, EntryRecord]:
+    records = await load_entries(store, [entry_id(source, entry.guid) for entry in entries])
+    return {record.id: record for record in records if record is not None}
+
+
+async def _part_reused_guids(
+    store: Store, source: str, listed: list[_Listed], known: dict[str, EntryRecord]
+) -> tuple[list[_Listed], dict[str, EntryRecord]]:
+    """An entry with another link and another title under an old guid is another entry."""
+    reused = {
+        each.entry.guid
+        for each in listed
+        if (before := known.get(entry_id(source, each.entry.guid))) is not None
+        and _is_another(before, each.entry)
+    }
+    if not reused:
+        return listed, known
+    parted = [
+        each.entry.model_copy(update={"guid": f"{each.entry.guid}#{each.entry.link}"})
+        for each in listed
+        if each.entry.guid in reused
+    ]
+    anew = iter(await _look_up(store, source, parted))
+    kept = [each for each in listed if each.entry.guid not in reused]
+    # The old entry stays listed under its guid, so that its next guise is held against it too.
+    old = [
+        each._replace(digest=each.seen or each.digest)
+        for each in listed
+        if each.entry.guid in reused
+    ]
+    left = {key: record for key, record in known.items() if record.guid not in reused}
+    fresh = list(anew)
+    again = [each.entry for each in fresh if each.seen not in (None, each.digest)]
+    return [*fresh, *kept, *old], {**left, **await _known(store, source, again)}
+
+
+def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
+    if before.raw is None or not entry.link or not before.raw.link:
+        return False
+    return before.raw.link != entry.link and before.raw.title != entry.title
+
+
+async def _under_another_guid(store: Store, source: str, listed: list[_Listed]) -> set[bytes]:
+    """Digests of new guids that the source listed before under guids it does not list now."""
+    fresh = {each.digest for each in listed if each.seen is None}
+    if not fresh:
+        return set()
+    standing = {each.digest for each in listed if each.seen is not None}
+    return (fresh & await seen_digests(store, source)) - standing
