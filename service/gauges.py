@@ -30,6 +30,9 @@ async def gauges(context: Context, findings: Findings, *, renders: int) -> dict[
             not source.enabled for source in settings.sources
         ),
     }
+    if findings.vitals is not None:
+        found["millrace_store_memory_bytes"] = findings.vitals.memory
+        found["millrace_store_memory_limit_bytes"] = findings.vitals.memory_limit
     return found | await _per_source(context.store, settings)
 
 

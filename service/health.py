@@ -23,6 +23,7 @@ from store.connection import Store
 from store.heartbeat import load_workers
 from store.schedule import queue_age
 from store.sources import SourceState, load_sources
+from store.vitals import Vitals, vitals
 
 PATIENCE = 2.0  # seconds for the store to answer
 KEPT = 1.0  # seconds that one answer is used again: orchestrators ask often
@@ -34,6 +35,7 @@ class Findings:
     """What the store said."""
 
     fault: str | None = None
+    vitals: Vitals | None = None
     workers: int = 0
     queue_age: float | None = None
     ok: int = 0
@@ -139,8 +141,10 @@ async def _ask(store: Store, settings: Settings) -> Findings:
         for source, state in zip(enabled, states, strict=True)
         if state is not None and is_failing(state)
     ]
+    said = await vitals(store)
     return Findings(
-        fault=await store_fault(store),
+        fault=said.fault,
+        vitals=said,
         workers=len(await load_workers(store)),
         queue_age=round(await queue_age(store), 1),
         ok=sum(state is not None and not is_failing(state) for state in states),
@@ -171,11 +175,6 @@ def failure(name: str, state: SourceState) -> dict[str, Any]:
         "last_success": _written(_moment(state.last_success)),
         "next_poll": _written(_moment(state.next_poll)),
     }
-
-
-async def store_fault(store: Store) -> str | None:
-    """Why the store takes nothing in although it answers: full, or its disk fails."""
-    return None
 
 
 def _moment(seconds: float | None) -> datetime | None:

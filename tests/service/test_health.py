@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from core.metrics import METRICS
 from core.settings import ServiceSettings
 from service.context import CONTEXT
 from store import keys
@@ -141,3 +142,27 @@ async def test_sources_tell_state_and_counts_but_no_credentials(served: Served) 
     assert rows["third"]["state"] == "disabled"
     assert "secret" not in str(rows) + opml
     assert opml.count("<outline ") == 3
+
+
+async def test_a_full_store_is_down_and_says_so(served: Served) -> None:
+    await start_worker(served.store)
+    await served.store.redis.config_set("maxmemory", "1mb")
+    try:
+        status, report = await health(served)
+        feed = await served.client.get("/feed.xml")
+    finally:
+        await served.store.redis.config_set("maxmemory", "0")
+
+    assert (status, report["status"]) == (503, "down")
+    assert "full" in report["store"]
+    assert feed.status == 200
+
+
+async def test_every_metric_of_the_service_is_shown(served: Served) -> None:
+    await start_worker(served.store)
+
+    text = await (await served.client.get("/metrics")).text()
+
+    for name, metric in METRICS.items():
+        if metric.kind == "gauge" and "source" not in metric.labels:
+            assert f"\n{name}" in text, name
