@@ -10,7 +10,18 @@ from contextlib import suppress
 from aiohttp import web
 
 from core.settings import Settings
-from service import actions, feeds, front, health, metrics, pages, sources, storypages, stream
+from service import (
+    actions,
+    feeds,
+    front,
+    health,
+    metrics,
+    pages,
+    sources,
+    storypages,
+    stream,
+    websub,
+)
 from service.context import CONTEXT, Context
 from service.replies import text_reply
 from service.river import River
@@ -79,6 +90,7 @@ def _route(app: web.Application) -> None:
     for place in ("", "/tags/{tag}", "/sources/{source}"):
         for name in ("xml", "atom", "json"):
             app.router.add_get(f"{place}/feed.{name}", feeds.feed)
+    websub.add_websub(app)
     app.add_routes(
         [
             web.get("/", front.front),

@@ -18,6 +18,10 @@ workers           zset    trimmed by beats  worker id -> its last sign of life
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 leases            string  never             counter that makes lease tokens
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
+subscription:ID   string  source's removal  what a hub was asked for: store/websub.py
+subscriptions     zset    source's removal  subscription id -> when it is tended to (ms)
+subscribed        hash    source's removal  source -> subscription id
+pushes:NAME       list    PUSH_SECONDS      documents that a hub sent, oldest first
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 ix:...            several dedup window      postings and fingerprints: store/index.py
 idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
@@ -50,6 +54,8 @@ METRICS = PREFIX + "metrics"
 IDF_TABLE = PREFIX + "idf:table"
 IDF_DELTAS = PREFIX + "idf:deltas"
 WORKERS = PREFIX + "workers"
+SUBSCRIPTIONS = PREFIX + "subscriptions"
+SUBSCRIBED = PREFIX + "subscribed"
 
 
 def source(name: str) -> str:
@@ -90,6 +96,16 @@ def worker(worker_id: str) -> str:
 def host(name: str, part: str) -> str:
     """One of the four keys of a host's turns: state, running, promised, refused."""
     return f"{PREFIX}host:{name}:{part}"
+
+
+def subscription(subscription_id: str) -> str:
+    """What a hub was asked for."""
+    return f"{PREFIX}subscription:{subscription_id}"
+
+
+def pushes(source_name: str) -> str:
+    """Documents that a hub sent."""
+    return f"{PREFIX}pushes:{source_name}"
 
 
 def robots(origin: str) -> str:

@@ -24,6 +24,7 @@ class Request:
     path: str  # with its query
     headers: Mapping[str, str]  # names in lower case
     at: float  # monotonic seconds
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,8 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
     pairs = (line.partition(":") for line in lines if line)
     headers = {name.lower(): value.strip() for name, _, value in pairs}
     length = int(headers.get("content-length", 0))
-    if length:
-        await reader.readexactly(length)
-    return Request(first.split(" ")[1], headers, time.monotonic())
+    body = await reader.readexactly(length) if length else b""
+    return Request(first.split(" ")[1], headers, time.monotonic(), body)
 
 
 async def _send(writer: asyncio.StreamWriter, request: Request, answer: Answer) -> bool:

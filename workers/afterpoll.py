@@ -37,6 +37,10 @@ def after_answer(
 ) -> tuple[SourceState, float]:
     """The state after a good answer, and the seconds until the next poll."""
     newest = tuple(sorted([*state.arrivals, *arrivals]))[-ARRIVALS_KEPT:]
+    if polled.push is not None:
+        # Beside the poll, not in its place: the plan stays, and what was asked last is still so.
+        due = max(0.0, (state.next_poll or now) - now)
+        return state.model_copy(update={"arrivals": newest}), due
     wait = next_interval(
         fetch,
         now=now,

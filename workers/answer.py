@@ -84,6 +84,7 @@ class Journey:
     headers: Mapping[str, str]
     access: Access | None
     left: float
+    body: bytes | None = None  # of a POST
 
     @property
     def proxy(self) -> str | None:

@@ -38,6 +38,7 @@ MAX_REDIRECTS = 5
 CONNECT_TIMEOUT = 10.0  # seconds
 KEPT_ALIVE = 4.0  # seconds; servers keep connections for five at least
 MAX_HEADERS = 256
+MAX_REPLY = 65_536  # bytes of an answer to a POST
 MAX_HEADER_BYTES = 8190  # of one line
 PATIENCE = 5.0  # seconds a request waits for its host's turn before it is put off
 HOP_PATIENCE = 30.0  # the same in the middle of a chain of redirects
@@ -130,6 +131,15 @@ class Fetcher:
             here, patience = target, HOP_PATIENCE
         raise FetchError(f"more than {MAX_REDIRECTS} redirects")
 
+    async def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], access: Access | None = None
+    ) -> Response:
+        """The answer to a POST under the same guard, limits and turns, without redirects."""
+        self._check(url, access)
+        left = self.settings.timeout
+        journey = Journey(MAX_REPLY, {"Accept": "*/*", **headers}, access, left, body)
+        return await self._in_turn(url, journey, HOP_PATIENCE)
+
     async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
         """One request, made when its host may be asked."""
         if self._turns is None:
@@ -169,8 +179,13 @@ class Fetcher:
         asked.set(Endpoint((target.raw_host or "").lower(), target.port or 0))
         proxied.set(_endpoint(journey.proxy))
         headers = journey.headers_for(url)
-        async with self._open().get(
-            target, headers=headers, proxy=journey.proxy, allow_redirects=False
+        async with self._open().request(
+            "GET" if journey.body is None else "POST",
+            target,
+            headers=headers,
+            data=journey.body,
+            proxy=journey.proxy,
+            allow_redirects=False,
         ) as answer:
             body, whole = await read_body(answer, journey.max_bytes)
             return Response(

@@ -26,6 +26,7 @@ class Polled:
     size: int = 0  # decoded bytes
     kind: str | None = None  # what `auto` found
     found_at: str | None = None  # the feed's own address, where another page led there
+    push: tuple[str, bytes] | None = None  # what a hub sent, in place of an answer
     renamed: dict[str, str] | None = None  # path -> guid, of a folder
     hub: str | None = None
     self_url: str | None = None

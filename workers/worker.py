@@ -31,6 +31,7 @@ from workers.refresh import refresh
 from workers.robots import Robots
 from workers.sandbox import Sandbox
 from workers.sweeper import Sweeper
+from workers.websub import tend_subscriptions
 
 log = structlog.get_logger()
 
@@ -39,6 +40,7 @@ SWEEP_SECONDS = 0.25
 BEAT_SECONDS = 3.0
 TIDY_SECONDS = 30.0
 EXCHANGE_SECONDS = 5.0
+TEND_EVERY = 2.0
 AWAY_SECONDS = 0.5  # between two attempts while the store is away
 DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
 _JOB_SECONDS_BEYOND_FETCH = 120.0
@@ -64,6 +66,7 @@ class WorkerProcess:
                 self._beat,
                 self._tidy,
                 self._exchange,
+                self._tend,
                 self._polls,
                 self._pages,
             )
@@ -135,6 +138,11 @@ class WorkerProcess:
             await self._kit.shared_idf.push()
             await self._kit.shared_idf.pull()
             await asyncio.sleep(EXCHANGE_SECONDS)
+
+    async def _tend(self) -> None:
+        while True:
+            await tend_subscriptions(self._kit)
+            await asyncio.sleep(TEND_EVERY)
 
     async def _polls(self) -> None:
         await self._work(Role.POLL, refresh)
