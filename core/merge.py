@@ -103,7 +103,7 @@ class _Batch:
                 record.id,
                 story_id,
                 arrival.fingerprint,
-                frozenset(candidate.story for candidate in found),
+                frozenset(candidate.entry for candidate in found),
             )
         )
         if founder:

@@ -12,6 +12,7 @@ story:ID          hash    retention         `v` version, `doc` the compressed st
 river             zset    retention         story id -> place in the feed
 changes           stream  CHANGES_KEPT      new and changed stories; the service follows it
 forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
+choices           hash    CHOICES_KEPT      entry or story -> story where a person put it
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
@@ -35,6 +36,7 @@ LAYOUT_VERSION = 1
 
 CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
 FORGOTTEN_KEPT = 100_000
+CHOICES_KEPT = 20_000
 HEARTBEAT_SECONDS = 15
 IDF_DELTAS_KEPT = 1000  # more than are written between two tables
 IDF_DAYS = 90
@@ -50,6 +52,7 @@ ARRIVALS = PREFIX + "arrivals"
 LEASES = PREFIX + "leases"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"
+CHOICES = PREFIX + "choices"
 METRICS = PREFIX + "metrics"
 IDF_TABLE = PREFIX + "idf:table"
 IDF_DELTAS = PREFIX + "idf:deltas"

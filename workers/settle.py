@@ -11,11 +11,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from core.dedupe import Candidate
 from core.errors import StoreError
 from core.merge import Arrival, Outcome, merge
 from core.settings import DedupSettings
 from store.commit import Batch, commit
 from store.connection import Store
+from store.curation import chosen_stories
 from store.index import lookup
 from store.stories import load_stories
 
@@ -55,6 +57,7 @@ async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSett
     if not arrivals:
         return Outcome()
     found = await lookup(store, {a.record.id: a.fingerprint for a in arrivals}, settings)
+    found = await _as_chosen(store, found)
     wanted = {c.story for candidates in found.values() for c in candidates}
     wanted |= {a.known.story for a in arrivals if a.known and a.known.story}
     stories = await load_stories(store, sorted(wanted))
@@ -66,6 +69,15 @@ async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSett
         settings=settings,
         now=now,
     )
+
+
+async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+    """Founders whose story a person joined with another stand for that one."""
+    chosen = await chosen_stories(store, {c.entry for near in found.values() for c in near})
+    return {
+        entry: [c._replace(story=chosen.get(c.entry, c.story)) for c in near]
+        for entry, near in found.items()
+    }
 
 
 def _with(batch: Batch, outcome: Outcome, arrivals: Sequence[Arrival]) -> Batch:
