@@ -21,7 +21,7 @@ MAY_IMPORT = {
 # Library → where alone it may be imported: a package or a file.
 HOMES = {
     "feedparser": {"core/parse.py"},
-    "trafilatura": {"core/extract.py"},
+    "trafilatura": {"core/opinions.py"},
     "readability": {"core/extract.py"},
     "nh3": {"core/sanitize.py"},
     "redis": {"store"},
