@@ -61,6 +61,28 @@ def forget(
 
 
 @app.command()
+def replay(
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="dedup.FIELD=VALUE", help="What to change; may be repeated."),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Decide the kept entries again under other settings.
+
+    Prints one JSON object for each entry that would be decided otherwise; changes nothing.
+
+    Example: millrace replay --set dedup.radius=8
+    """
+    from millrace.replay import replay_window
+
+    for line in replay_window(assignments or [], config=config, data=data, redis=redis):
+        print(line.decode())
+
+
+@app.command()
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that names one.")],
     config: Config = DEFAULT_CONFIG,

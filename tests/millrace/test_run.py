@@ -228,6 +228,26 @@ def test_it_comes_back_from_every_kill_with_the_same_stories(run: Running) -> No
     assert run.ids() == ids
 
 
+def test_a_replay_tells_what_other_settings_would_decide(run: Running) -> None:
+    before = run.ids()
+
+    same = millrace(run.folder, "replay")
+    strict = millrace(run.folder, "replay", "--set", "dedup.radius=0")
+    again = millrace(run.folder, "replay", "--set", "dedup.radius=0")
+    wrong = millrace(run.folder, "replay", "--set", "dedup.radios=0")
+
+    assert (same.returncode, same.stdout) == (0, "")
+    assert same.stderr == "15 entries, 0 decided otherwise\n"
+    changes = [json.loads(line) for line in strict.stdout.splitlines()]
+    assert changes
+    assert {c["before"]["decision"] for c in changes} == {"merged"}
+    assert "published" in {c["after"]["decision"] for c in changes}
+    assert again.stdout == strict.stdout
+    assert run.ids() == before
+    assert wrong.returncode == 2
+    assert "did you mean `dedup.radius`?" in wrong.stderr
+
+
 def test_a_forgotten_story_goes_and_stays_away(run: Running, stage: Stage) -> None:
     asked = f"{stage.address}/reprints/004"
     gone = json.loads(millrace(run.folder, "explain", asked).stdout)["entries"][0]["story"]
