@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from aiohttp import web
+from multidict import MultiDict, MultiMapping
 
+from core.errors import MillraceError
 from core.render.document import FeedHead
 from core.render.variant import convert
 from core.settings import Settings
@@ -23,6 +26,12 @@ from service.river import Kept
 from service.selection import known_sources, known_tags, select
 
 Links = tuple[tuple[str, str], ...]
+
+_PLACE = re.compile(r"(?:(?P<by>tags|sources)/(?P<name>[^/]+)/)?feed\.(?P<form>xml|atom|json)")
+
+
+class UnknownName(MillraceError):
+    """There is no such feed; the text says which part of its address is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +73,47 @@ class Answer:
 
 
 def open_answer(request: web.Request, settings: Settings, stories: Sequence[Kept]) -> Answer:
-    """The answer for a request; raises BadQuery, or HTTPNotFound for an unknown name."""
-    source, tag = request.match_info.get("source"), request.match_info.get("tag")
-    if source is not None and source not in known_sources(settings, stories):
-        raise web.HTTPNotFound(text=f"no source named {source}\n")
-    if tag is not None and tag not in known_tags(settings, stories):
-        raise web.HTTPNotFound(text=f"no source has the tag {tag}\n")
-    return Answer(
-        form=FORMATS[request.path.rpartition(".")[2]],
-        query=parse_query(request.query, source=source, tag=tag),
-        base=public_base(request, settings),
-        path=request.rel_url.raw_path.lstrip("/"),
-        parameters=tuple(request.query.items()),
+    """The answer for a request; raises BadQuery, or UnknownName."""
+    path = request.rel_url.raw_path.lstrip("/")
+    return answer_at(
+        path, request.query, base=public_base(request, settings), settings=settings, stories=stories
     )
+
+
+def answer_at(
+    path: str,
+    parameters: MultiMapping[str],
+    *,
+    base: str,
+    settings: Settings,
+    stories: Sequence[Kept],
+) -> Answer:
+    """The answer for an address of a feed; raises BadQuery, or UnknownName."""
+    place = _PLACE.fullmatch(path)
+    if place is None:
+        raise UnknownName("no feed has this address")
+    name = unquote(place["name"]) if place["name"] else None
+    source, tag = (name, None) if place["by"] == "sources" else (None, name)
+    if source is not None and source not in known_sources(settings, stories):
+        raise UnknownName(f"no source named {source}")
+    if tag is not None and tag not in known_tags(settings, stories):
+        raise UnknownName(f"no source has the tag {tag}")
+    return Answer(
+        form=FORMATS[place["form"]],
+        query=parse_query(parameters, source=source, tag=tag),
+        base=base,
+        path=path,
+        parameters=tuple(parameters.items()),
+    )
+
+
+def answer_of(topic: str, base: str, settings: Settings, stories: Sequence[Kept]) -> Answer:
+    """The answer for the whole address of one of our feeds, as hubs speak of it."""
+    if not topic.startswith(base):
+        raise UnknownName("this hub knows only the feeds of this service")
+    path, _, query = topic.removeprefix(base).partition("?")
+    pairs = MultiDict(parse_qsl(query, keep_blank_values=True))
+    return answer_at(path, pairs, base=base, settings=settings, stories=stories)
 
 
 def render(
@@ -85,18 +122,19 @@ def render(
     stamp: Stamp,
     modified: Callable[[bytes], datetime],
     *,
-    after: int | None = None,
+    only: Callable[[Kept], bool] | None = None,
 ) -> Document:
-    """The document of `answer`; `after` leaves out what a reader of that generation has."""
+    """The document of `answer`; `only` leaves out what its reader has already."""
     settings = stamp.settings
     found = select(stories, answer.query, settings)
     shown, links = _page_of(found, answer, settings)
     style = style_of(settings, answer.query)
     head = _head(answer, stamp, shown, links)
-    if after is not None:
-        shown = [kept for kept in shown if kept.generation > after]
+    if only is not None:
+        shown = [kept for kept in shown if only(kept)]
     body = answer.form.document(head, (piece(kept, answer.form.name, style) for kept in shown))
     headers = feed_headers(answer.form.type, settings, stale=stamp.stale)
+    headers["Link"] = f'<{head.hubs[0]}>; rel="hub", <{head.self_url}>; rel="self"'
     return Document(body, headers, modified(body), stamp.generation)
 
 
@@ -126,6 +164,7 @@ def _head(answer: Answer, stamp: Stamp, shown: Sequence[Kept], links: Links) -> 
         self_url=answer.url(),
         updated=max((kept.updated for kept in shown), default=stamp.fallback),
         language=settings.feed.language,
+        hubs=(settings.feed.hub or answer.base + "hub",),
         links=links,
         stylesheet=way_up("/" + answer.path) + "feed.xsl" if answer.form.styled else None,
     )

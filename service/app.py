@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Collection
 
 from aiohttp import web
 
@@ -15,6 +14,7 @@ from service import (
     feeds,
     front,
     health,
+    hub,
     metrics,
     pages,
     sources,
@@ -23,11 +23,13 @@ from service import (
     websub,
 )
 from service.context import CONTEXT, Context
+from service.publisher import Publisher
 from service.replies import text_reply
 from service.river import River
 from store.connection import Store
 
 DRAIN = 0.5  # seconds between "not ready" and the closed door, for the proxy to notice
+CANCEL_AGAIN = 0.5  # seconds
 FINISH = 5.0  # seconds that requests under way may take after that
 
 
@@ -101,6 +103,8 @@ def _route(app: web.Application) -> None:
             web.get("/sources", sources.sources),
             web.get("/sources.opml", sources.opml),
             web.post("/sources/{source}/poll", actions.poll),
+            web.get("/hub", hub.about_hub),
+            web.post("/hub", hub.hub),
             web.get("/stream", stream.stream),
             web.get("/health", health.health),
             web.get("/health/live", health.live),
@@ -118,11 +122,22 @@ async def _nothing_here(request: web.Request) -> web.Response:
 
 
 async def _following(app: web.Application) -> AsyncIterator[None]:
-    task = asyncio.create_task(app[CONTEXT].river.follow())
+    context = app[CONTEXT]
+    tasks = [
+        asyncio.create_task(context.river.follow()),
+        asyncio.create_task(Publisher(context).follow()),
+    ]
     yield
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+    await _end(tasks)
+
+
+async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
+    """Cancel until they are gone: a cancellation that meets the end of a timeout inside the
+    store's client is swallowed there."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN)
 
 
 async def _drain(app: web.Application) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
+from contextlib import suppress
 
 from store.keys import CHANGES_KEPT
 from store.stories import Change
@@ -53,6 +54,14 @@ class ChangeLog:
     async def wait(self) -> None:
         """Return when something was added, or the bell rang."""
         await self._bell.wait()
+
+    async def wait_after(self, where: str, seconds: float) -> None:
+        """Return when there is a change after `where`, at the latest after so many seconds."""
+        if self._positions and self._positions[-1] > position(where):
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
 
     def ring(self) -> None:
         """Wake everyone who waits now."""

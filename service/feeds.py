@@ -14,7 +14,7 @@ from aiohttp import web
 
 from core.settings import Settings
 from service.access import refusal
-from service.answers import Answer, Stamp, open_answer, render
+from service.answers import Answer, Stamp, UnknownName, open_answer, render
 from service.context import CONTEXT, Context
 from service.documents import Document, choose_encoding
 from service.front import feed_as_page
@@ -39,7 +39,7 @@ class Feeds:
         self.renders = 0
 
     def find(self, request: web.Request) -> Answer:
-        """The answer for this address; raises BadQuery, or HTTPNotFound for an unknown name."""
+        """The answer for this address; raises BadQuery or UnknownName."""
         settings = self._context.settings()
         key = _key(request, settings)
         answer = self._answers.get(key)
@@ -115,7 +115,12 @@ class Feeds:
         if after not in document.deltas:
             stories = self._context.river.newest()
             document.deltas[after] = await asyncio.to_thread(
-                render, answer, stories, stamp, lambda _: document.modified, after=after
+                render,
+                answer,
+                stories,
+                stamp,
+                lambda _: document.modified,
+                only=lambda kept: kept.generation > after,
             )
         return document.deltas[after]
 
@@ -142,6 +147,8 @@ async def feed(request: web.Request) -> web.StreamResponse:
         answer = feeds.find(request)
     except BadQuery as error:
         return text_reply(f"{error}\n", status=400)
+    except UnknownName as error:
+        return text_reply(f"{error}\n", status=404)
     if headers.get("Sec-Fetch-Dest") == "document" and answer.form.styled:
         return await feed_as_page(request, answer)
     encoding = choose_encoding(headers.get("Accept-Encoding", ""))

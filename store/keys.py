@@ -23,6 +23,11 @@ subscription:ID   string  source's removal  what a hub was asked for: store/webs
 subscriptions     zset    source's removal  subscription id -> when it is tended to (ms)
 subscribed        hash    source's removal  source -> subscription id
 pushes:NAME       list    PUSH_SECONDS      documents that a hub sent, oldest first
+outbox            zset    until delivered   delivery id -> when it is due (ms): store/outbox.py
+delivery:ID       string  DELIVERY_SECONDS  one delivery; empty once it is done
+hub               hash    lease or 410      who listens to our feeds: store/subscribers.py
+publisher         string  several seconds   the service process that fills the outbox
+published         string  never             position in `changes` up to which it was filled
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 ix:...            several dedup window      postings and fingerprints: store/index.py
 idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
@@ -40,6 +45,7 @@ CHOICES_KEPT = 20_000
 HEARTBEAT_SECONDS = 15
 IDF_DELTAS_KEPT = 1000  # more than are written between two tables
 IDF_DAYS = 90
+DELIVERY_SECONDS = 2 * 86_400
 ROBOTS_SECONDS = 86_400  # RFC 9309: no longer than a day
 
 ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit score until 2109
@@ -53,6 +59,10 @@ LEASES = PREFIX + "leases"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"
 CHOICES = PREFIX + "choices"
+OUTBOX = PREFIX + "outbox"
+HUB = PREFIX + "hub"
+PUBLISHER = PREFIX + "publisher"
+PUBLISHED = PREFIX + "published"
 METRICS = PREFIX + "metrics"
 IDF_TABLE = PREFIX + "idf:table"
 IDF_DELTAS = PREFIX + "idf:deltas"
@@ -84,6 +94,11 @@ def entry(entry_id: str) -> str:
 def story(story_id: str) -> str:
     """One story."""
     return f"{PREFIX}story:{story_id}"
+
+
+def delivery(delivery_id: str) -> str:
+    """Something to be sent."""
+    return f"{PREFIX}delivery:{delivery_id}"
 
 
 def url(digest: str) -> str:

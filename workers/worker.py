@@ -23,6 +23,7 @@ from store.heartbeat import WorkerBeat, beat, leave
 from store.hosts import HostTurns
 from store.idf import SharedIdf
 from store.schedule import Lease
+from workers.deliver import deliver_due
 from workers.fetch import Fetcher
 from workers.kit import Kit
 from workers.pages import read_page
@@ -41,6 +42,7 @@ BEAT_SECONDS = 3.0
 TIDY_SECONDS = 30.0
 EXCHANGE_SECONDS = 5.0
 TEND_EVERY = 2.0
+DELIVER_EVERY = 0.5
 AWAY_SECONDS = 0.5  # between two attempts while the store is away
 DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
 _JOB_SECONDS_BEYOND_FETCH = 120.0
@@ -67,6 +69,7 @@ class WorkerProcess:
                 self._tidy,
                 self._exchange,
                 self._tend,
+                self._deliver,
                 self._polls,
                 self._pages,
             )
@@ -143,6 +146,11 @@ class WorkerProcess:
         while True:
             await tend_subscriptions(self._kit)
             await asyncio.sleep(TEND_EVERY)
+
+    async def _deliver(self) -> None:
+        while True:
+            if not await deliver_due(self._kit):
+                await asyncio.sleep(DELIVER_EVERY)
 
     async def _polls(self) -> None:
         await self._work(Role.POLL, refresh)
