@@ -107,7 +107,13 @@ local function write_source()
   redis.call('HSET', source.key, 'state', ARGV[source.state])
   if source.seen then write_seen(source) end
   if source.learned then redis.call('SET', source.learned_key, ARGV[source.learned]) end
-  redis.call('PERSIST', source.key)
+  -- A source that was taken off the schedule meanwhile keeps the end its state was given.
+  local fence = plan.fence
+  if not fence or redis.call('ZSCORE', fence.schedule, fence.name) then
+    for _, name in ipairs({source.key, source.seen_key, source.learned_key}) do
+      redis.call('PERSIST', name)
+    end
+  end
 end
 
 local function give_lease_back()
