@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from store import keys
-from store.connection import Store
+from store.connection import Store, store_errors
+from store.stories import load_stories
+
+_AT_ONCE = 100  # stories unpacked between two looks at everything else
 
 _REMOVE = """
 local removed = 0
@@ -30,3 +33,15 @@ async def remove_stories(store: Store, ids: Sequence[str]) -> int:
         [keys.story(""), keys.CHANGES_KEPT, *ids],
     )
     return int(answer)
+
+
+async def drop_orphans(store: Store, sources: Collection[str]) -> int:
+    """Remove stories that none of these sources has; returns how many went."""
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
+    removed = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        stories = await load_stories(store, ids[start : start + _AT_ONCE])
+        orphans = [s.id for s in stories if not any(m.source in sources for m in s.members)]
+        removed += await remove_stories(store, orphans)
+    return removed

@@ -52,6 +52,8 @@ class SourceState(Frozen):
     entries: int = 0  # taken in so far
     first_published: int = 0  # stories it founded
     reposts: int = 0  # entries that joined another source's story
+    day: int = 0  # since 1970, of `day_entries`
+    day_entries: int = 0  # taken in that day, counted for `max_per_day`
     discovered: bool = False  # `url` was named by the page at `configured_url`
     # Path -> guid of articles that were renamed (kind github).
     renamed: dict[str, str] = Field(default_factory=dict)

@@ -31,6 +31,7 @@ from workers.afterpoll import (
     with_counts,
 )
 from workers.ask import Asking, ask
+from workers.daily import DailyRoom
 from workers.kit import Kit, count_entries, count_fetch
 from workers.leases import held
 from workers.moments import moment, rhythm
@@ -125,7 +126,8 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
     learned = await load_learned(kit.store, source.name)
     prepared = await prepare_entries(kit.sandbox, news.entries, source, learned, poll.counts)
     held_back = await forgotten_among(kit.store, source.name, news.entries)
-    sorted_out = _sort_out(poll, news, prepared, held_back)
+    room = DailyRoom(poll.state, source, now=poll.now)
+    sorted_out = _sort_out(poll, news, prepared, held_back, room)
     times = rhythm([p.article.published for p in prepared.entries], now=poll.now)
     state, wait = after_answer(
         poll.state, polled, source, kit.settings().fetch,
@@ -133,7 +135,7 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
     )  # fmt: skip
 
     def batch_for(outcome: Outcome) -> Batch:
-        counted = with_counts(state, outcome)
+        counted = room.written_to(with_counts(state, outcome))
         return Batch(
             SOURCES,
             poll.lease,
@@ -166,13 +168,17 @@ class SortedOut:
     features: dict[str, Features]
 
 
-def _sort_out(poll: Poll, news: News, prepared: Prepared, held_back: frozenset[str]) -> SortedOut:
+def _sort_out(
+    poll: Poll, news: News, prepared: Prepared, held_back: frozenset[str], room: DailyRoom
+) -> SortedOut:
     arrivals, aside, read = [], [], {}
     for entry, made in zip(news.entries, prepared.entries, strict=True):
         known = news.known.get(entry_id(poll.source.name, entry.guid))
         record = _record(poll, entry, made, known)
         if record.id in held_back:
             aside.append(_filtered(record, "forgotten"))
+        elif known is None and made.filtered is None and not room.take():
+            aside.append(_filtered(record, "max_per_day"))
         elif entry.body_urls:  # nothing of it is here yet that a filter could judge
             aside.append(record)
         elif made.filtered is not None:

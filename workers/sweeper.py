@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from core.settings import Settings
 from store.connection import Store
+from store.removal import drop_orphans
 from store.retention import trim
 from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lease_due
 from store.schedule import count as scheduled_count
@@ -59,5 +60,7 @@ class Sweeper:
         if settings is self._in_step_with and await scheduled_count(self._store) == len(names):
             return
         await drop_sources(self._store, names, forget_after=settings.dedup.window)
+        if settings.retention.removed_sources == "drop" and settings is not self._in_step_with:
+            await drop_orphans(self._store, {source.name for source in settings.sources})
         await add_sources(self._store, names)
         self._in_step_with = settings
