@@ -11,14 +11,17 @@ BIN := .venv/bin
 all: check test ## What CI runs: format check, lint, types, tests
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # pip before 24.2 installs a trafilatura that cannot be imported, hence the first line.
 .venv/.installed: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=24.2'
-	$(BIN)/python -m pip install -qq --editable '.[embedded,fast,dev]'
-	touch $@
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: say make PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv; this takes about half a minute."
+	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=24.2'
+	@$(BIN)/python -m pip install -qq --editable '.[embedded,fast,dev]'
+	@touch $@
 
 run: .venv/.installed ## Start everything; make run CONFIG=x.yaml PORT=9000 DATA=dir
 	$(BIN)/millrace run --config $(CONFIG) --port $(PORT) --data $(DATA)
