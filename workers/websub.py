@@ -59,7 +59,7 @@ async def tend_subscriptions(kit: Kit) -> int:
 
 async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -> Polled | None:
     """What a hub sent for a source, in the form of an answer; None if it sent nothing."""
-    waiting = await oldest_push(kit.store, source.name)
+    waiting = await oldest_push(kit.store, source.name) if state.hub else None
     if waiting is None:
         return None
     content_type, body = waiting
