@@ -35,18 +35,22 @@ class LineBuilder:
         self._alts: list[str] = []
         self._linked = 0
         self._last = ""
+        self._edge = False
         self._gap = 0  # 0: none, 1: a space, 2: white space that a formatter may have left
 
     def text(self, raw: str) -> None:
         """Running text as it stands in the source."""
         core = raw.strip(_SPACE)
+        soft, self._edge = self._edge, False
         if not core:
-            self._widen(2 if "\n" in raw else 1)
+            self._widen(2 if soft or "\n" in raw else 1)
             return
         start = raw.index(core[0])
         if start:
-            self._widen(2 if "\n" in raw[:start] else 1)
+            self._widen(2 if soft or "\n" in raw[:start] else 1)
         core = collapse(core)
+        if not self._last:
+            core = core.lstrip("\u3000") or core
         self._join(core[0])
         self._html.append(escape(core, quote=False))
         self._text.append(core)
@@ -69,6 +73,7 @@ class LineBuilder:
 
     def dropped_edge(self) -> None:
         """A dropped element starts or ends here: a space beside it may be only its own."""
+        self._edge = True
         if self._gap == 1:
             self._gap = 2
 

@@ -72,7 +72,7 @@ def _head(spots: list[Place]) -> list[Place]:
 
 def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | None:
     title = plain_title(entry.title) or plain_title(front.get("title"))
-    headings = [spot for spot in head if spot.block.is_heading and not _is_junk(spot)]
+    headings = _headings(head)
     if title is None:
         candidates = headings or _first_line(head)
         return plain_title(candidates[0].line.text) if candidates else None
@@ -81,6 +81,17 @@ def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | 
         if len(text) >= 4 and title.startswith(text) and _SEPARATED.fullmatch(title[len(text) :]):
             return text
     return _IDENTIFIER.sub("", title) or title
+
+
+def _headings(head: list[Place]) -> list[Place]:
+    """Headings that may be the headline: no sentence stands before them."""
+    found = []
+    for spot in head:
+        if spot.block.is_heading:
+            found += [] if _is_junk(spot) or junk.is_related(spot.folded) else [spot]
+        elif spot.line.letters >= 30 and not spot.line.is_linked and not spot.block.is_caption:
+            break
+    return found
 
 
 def _first_line(head: list[Place]) -> list[Place]:

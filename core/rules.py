@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core import images, junk
+from core import junk
 from core.blocks import Block, Line
 from core.text import letters, wide_share
 from core.urls import host_of
@@ -129,9 +129,7 @@ def _is_bar(spot: Place) -> bool:
 
 def _picture_rule(line: Line) -> str | None:
     for image in line.images:
-        if images.is_code(image, line.alts) or any(
-            link and image.startswith(link) and link != image for link in line.links
-        ):
+        if any(link and image.startswith(link) and link != image for link in line.links):
             return "qr-code"
         if line.links and _AD_IMAGE.search(image):
             return "advertisement"

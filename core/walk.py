@@ -184,6 +184,9 @@ class Walker:
         if address is None or self._is_shown(address):
             return
         alt = collapse(element.get("alt") or element.get("title") or "").strip()[:300]
+        if images.is_code(address, alt):
+            self.removed.append(Removed(rule="qr-code", text=address[:500]))
+            return
         markup = image_html(address, alt, element.get("width"), element.get("height"))
         self._line.image(address, markup, alt)
 
