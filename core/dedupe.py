@@ -10,11 +10,17 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.fingerprint import HEADLINE_BITS, Fingerprint, Print
+from core.fingerprint import FIGURE_BITS, FILED, HEADLINE_BITS, Fingerprint, Print
 from core.settings import DedupSettings
 
 FULL = 300  # informative shingles from which a text speaks for itself
-SHORT = 150  # below this the headline must agree too
+SHORT = 150  # below this a text says little, and the headline must agree well
+SAME_TEXT = 16  # bits; nearer texts are the same but for a few words
+SOME_FIGURES = 4  # in a text, to compare those of two; a sample holds ten at most
+MANY_FIGURES = 7
+BEYOND = 8  # bits past the radius that a second witness makes good for
+FAR_BEYOND = 12  # the same for one and the same headline
+FEW_UNDER_URL = 3  # stories under one address; if more share it, it names no article
 
 
 class Candidate(NamedTuple):
@@ -23,14 +29,14 @@ class Candidate(NamedTuple):
     entry: str
     story: str
     print: Print
-    anchors: int = 0  # how many the two share
+    anchors: int = 0  # how many of those it is filed under the entry has, too
     same_headline: bool = False
     under_url: int = 0  # founders filed under an address of the entry; many: it names no article
 
 
 def candidate_of(founder_id: str, founder: Fingerprint, entry: Fingerprint) -> Candidate | None:
     """A founder that no store holds yet, as the store would find it for `entry`."""
-    anchors = len(set(entry.anchors) & set(founder.anchors))
+    anchors = len(set(entry.anchors) & set(founder.anchors[:FILED]))
     same_headline = bool(entry.headline_key) and entry.headline_key == founder.headline_key
     under_url = int(not set(entry.url_keys).isdisjoint(founder.url_keys))
     if not (anchors or same_headline or under_url):
@@ -69,37 +75,141 @@ def judge(entry: Print, candidate: Candidate, radius: int) -> Verdict | None:
     """The verdict that joins `entry` to the candidate, or None."""
     held = candidate.print
     distance = (entry.simhash ^ held.simhash).bit_count()
-    if distance > radius:
+    pair = Pair(entry, held, distance, headlines_agree(entry, held))
+    rule = _rule(pair, candidate, radius)
+    if rule is None:
         return None
-    agree = headlines_agree(entry, held)
-    if numbers_differ(entry, held) and agree >= 0.5:
+    return Verdict(candidate.story, rule, distance, _similarity(distance), candidate.entry)
+
+
+class Pair(NamedTuple):
+    """Two prints side by side."""
+
+    entry: Print
+    held: Print
+    distance: int
+    agree: float  # of the headlines
+
+    @property
+    def small(self) -> int:
+        """Informative shingles of the one that says less."""
+        return min(self.entry.informative, self.held.informative)
+
+    @property
+    def ratio(self) -> float:
+        """How much shorter that one is."""
+        return self.small / max(self.entry.informative, self.held.informative, 1)
+
+    @property
+    def balance(self) -> float:
+        """How much shorter the shorter headline is."""
+        sizes = sorted((self.entry.word_bits.bit_count(), self.held.word_bits.bit_count()))
+        return sizes[0] / sizes[1] if sizes[1] else 1.0
+
+    @property
+    def contained(self) -> float:
+        """The share of the shorter text that the other holds, as far as the distance tells."""
+        return min(1.0, math.cos(math.pi * self.distance / 128) / math.sqrt(max(self.ratio, 0.01)))
+
+
+def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
+    if _numbered_apart(pair):
         return None
-    rule = "text"
-    if min(entry.informative, held.informative) < FULL:
-        if agree < 0.5 or not numbers_equal(entry, held):
-            return None
-        rule = "text and headline"
-    similarity = round(max(0.0, math.cos(math.pi * distance / 128)), 3)
-    return Verdict(candidate.story, rule, distance, similarity, candidate.entry)
+    if pair.entry.source and pair.entry.source == pair.held.source:
+        return "same source" if _is_own_copy(pair, radius) else None
+    if 0 < candidate.under_url <= FEW_UNDER_URL:
+        if pair.distance <= radius + BEYOND:
+            return "address and text"
+        if _same_headline(pair):
+            return "address and headline"
+    if _reports_other_figures(pair):
+        return None
+    # Each shared anchor beyond two says as much as two bits, and each one missing.
+    if pair.distance > radius + 2 * (candidate.anchors - 2):
+        return "text and headline" if _is_cut_copy(pair, radius) else None
+    if pair.small >= FULL:
+        overlap = pair.ratio < 0.6 and pair.distance > 24
+        return "text" if not overlap or pair.agree >= 0.3 else None
+    if pair.small >= SHORT:
+        witnessed = pair.agree >= 0.25 or _counts_the_same(pair)
+        return "text and headline" if witnessed else None
+    return "text and headline" if pair.agree * pair.balance >= 0.5 else None
+
+
+def _numbered_apart(pair: Pair) -> bool:
+    """The headlines name different places in a series, or different days."""
+    a, b = pair.entry, pair.held
+    if a.series and b.series and a.series != b.series:
+        return True
+    if pair.small < SHORT and (a.series, a.dates) != (b.series, b.dates):
+        return True
+    dated_apart = bool(a.dates and b.dates and a.dates != b.dates)
+    return dated_apart and (pair.agree >= 0.3 or pair.small < FULL)
+
+
+def _reports_other_figures(pair: Pair) -> bool:
+    """One headline with other figures, and the texts count other things too: not an update."""
+    a, b = pair.entry, pair.held
+    if pair.agree < 0.5:
+        return False
+    shared = _figures_shared(a, b)
+    if a.figures and b.figures and a.figures != b.figures:
+        return shared < 0.5
+    few = min(a.figure_bits.bit_count(), b.figure_bits.bit_count()) < MANY_FIGURES
+    return shared < 0.1 and not few and pair.distance > SAME_TEXT
+
+
+def _counts_the_same(pair: Pair) -> bool:
+    """Both texts hold the same figures, and enough of them: more than a frame around a story."""
+    a, b = pair.entry, pair.held
+    few = min(a.figure_bits.bit_count(), b.figure_bits.bit_count()) < SOME_FIGURES
+    return not few and _figures_shared(a, b) >= 0.6
+
+
+def _is_cut_copy(pair: Pair, radius: int) -> bool:
+    """One text holds the other under the same headline: half of it may be gone."""
+    if pair.small < SHORT:
+        return False
+    if _same_headline(pair):
+        return pair.distance <= radius + FAR_BEYOND and pair.contained >= 0.7
+    return pair.distance <= radius + BEYOND and pair.contained >= 0.85 and pair.agree >= 0.8
+
+
+def _is_own_copy(pair: Pair, radius: int) -> bool:
+    """Columns of one source recur under like words: both text and headline must be the same."""
+    numbers = (pair.entry.series, pair.entry.dates, pair.entry.figures)
+    same_numbers = numbers == (pair.held.series, pair.held.dates, pair.held.figures)
+    return same_numbers and pair.agree >= 0.8 and pair.distance <= radius // 2
+
+
+def _same_headline(pair: Pair) -> bool:
+    a, b = pair.entry, pair.held
+    same = a.skeleton == b.skeleton and (a.dates, a.figures) == (b.dates, b.figures)
+    return same and min(a.word_bits.bit_count(), b.word_bits.bit_count()) >= 4
 
 
 def headlines_agree(a: Print, b: Print) -> float:
     """0 to 1: how much of the shorter headline's informative words the other holds."""
-    if a.skeleton and a.skeleton == b.skeleton:
-        return 1.0
     first, second = a.word_bits.bit_count(), b.word_bits.bit_count()
     if not first or not second:
         return 0.0
-    chance = first * second / HEADLINE_BITS
-    shared = (a.word_bits & b.word_bits).bit_count()
-    return max(0.0, (shared - chance) / max(1.0, min(first, second) - chance))
+    if a.skeleton == b.skeleton:
+        return 1.0
+    return _overlap(a.word_bits, b.word_bits, HEADLINE_BITS)
 
 
-def numbers_differ(a: Print, b: Print) -> bool:
-    """Both headlines name a place in a series, or a date, and not the same."""
-    return any(x and y and x != y for x, y in ((a.series, b.series), (a.dates, b.dates)))
+def _figures_shared(a: Print, b: Print) -> float:
+    if not a.figure_bits or not b.figure_bits:
+        return 0.0
+    return _overlap(a.figure_bits, b.figure_bits, FIGURE_BITS)
 
 
-def numbers_equal(a: Print, b: Print) -> bool:
-    """Both headlines hold the same numbers."""
-    return (a.series, a.dates, a.figures) == (b.series, b.dates, b.figures)
+def _overlap(one: int, other: int, size: int) -> float:
+    """The share of the smaller set that the other holds, less what chance puts there."""
+    first, second = one.bit_count(), other.bit_count()
+    chance = first * second / size
+    return max(0.0, ((one & other).bit_count() - chance) / max(1.0, min(first, second) - chance))
+
+
+def _similarity(distance: int) -> float:
+    return round(max(0.0, math.cos(math.pi * distance / 128)), 3)

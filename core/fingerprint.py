@@ -22,7 +22,8 @@ from core.idf import COMMON, F32, U8, Idf
 from core.tokens import U64, mix, shingles, tokens_and_digits
 
 SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
-ANCHORS = 4
+FILED = 4  # anchors under which a founder is filed
+ANCHORS = 12  # anchors under which an entry looks: those filed for a part of it are among them
 HEADLINE_BITS = 80
 FIGURE_BITS = 32
 FIGURES_KEPT = 10  # of the figures in a text: more would fill the bits
@@ -30,8 +31,7 @@ _LOOKED_UP_WORDS = 4
 _LONGEST_TEXT = 100_000  # characters; the rest of a longer one tells nothing new
 
 _SECOND_HALF = np.uint64(0xA0761D6478BD642F)
-_WORD_SALT = np.uint64(0xE7037ED1A0B428DB)  # headline words, figures and shingles share one table
-_FIGURE_SALT = np.uint64(0x8EBC6AF09C88C6E3)
+_WORD_SALT = np.uint64(0xE7037ED1A0B428DB)  # headline words and shingles share one table
 _FORM = struct.Struct("<16sBBHHHBB10s4sH")
 _SCALE = 16.0  # steps to each doubling of a size that is kept in one byte
 
@@ -58,7 +58,7 @@ class Print(NamedTuple):
     figures: int  # 8 bits
     known: int  # word pairs of the headline, common ones too
     word_bits: int  # informative word pairs of the headline
-    figure_bits: int  # informative figures of the text
+    figure_bits: int  # a sample of the figures in the text
     source: int  # 16 bits; 0: a source of its own
 
     def pack(self) -> bytes:
@@ -117,8 +117,7 @@ def fingerprint(
     rare = hashes[counts < COMMON]
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
     rare_words = words[idf.counts(words) < COMMON]
-    figures = np.frombuffer(read.figures, dtype=np.uint64) ^ _FIGURE_SALT
-    rare_figures = figures[idf.counts(figures) < COMMON]
+    figures = np.frombuffer(read.figures, dtype=np.uint64)[:FIGURES_KEPT]
     kept = Print(
         simhash=_simhash(hashes, idf.weights(hashes), np.frombuffer(read.times, dtype=np.uint8)),
         informative=len(rare),
@@ -129,7 +128,7 @@ def fingerprint(
         figures=_short(read.headline.figures, 8),
         known=min(len(words), 255),
         word_bits=_bitmap(rare_words, HEADLINE_BITS),
-        figure_bits=_bitmap(np.sort(mix(rare_figures))[:FIGURES_KEPT], FIGURE_BITS),
+        figure_bits=_bitmap(mix(figures), FIGURE_BITS),
         source=_short(xxhash.xxh64_intdigest(source.encode())) if source else 0,
     )
     anchors = tuple(np.sort(mix(rare))[:ANCHORS].tolist())
@@ -140,8 +139,7 @@ def fingerprint(
 def taught(read: Features) -> U64:
     """What `Idf.learn` takes from a unique entry."""
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
-    figures = np.frombuffer(read.figures, dtype=np.uint64) ^ _FIGURE_SALT
-    return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words, figures))
+    return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words))
 
 
 def _simhash(hashes: U64, weights: F32, times: U8) -> int:

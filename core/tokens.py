@@ -143,7 +143,7 @@ def _simplified_characters() -> dict[int, str]:
     return {
         ord(char): simple.translate(_TWINS)
         for char, simple in zip(han, mapped, strict=True)
-        if len(simple) == 1 and simple.translate(_TWINS) != char
+        if simple < "\U00010000" and len(simple) == 1 and simple.translate(_TWINS) != char
     }
 
 
@@ -172,5 +172,5 @@ def _needs_unicode() -> npt.NDArray[np.bool_]:
             len(form) > 1 and any(map(str.isalnum, form))
         )
     needs[0x1100:0x1200] = True  # Hangul that is composed of its letters
-    needs[_BMP] = False
+    needs[_BMP] = True
     return needs

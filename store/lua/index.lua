@@ -14,6 +14,7 @@ local STORY, MOMENT, PRINT = 16, 2, 42
 local RECORD = STORY + MOMENT + PRINT
 local POSTING = 5
 -- Founders filed under one key in a slice; more and the key names no article.
+local FILED = {a = 4, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
 local MOST_UNDER = {a = 32, h = 8, u = 8}
 
 local function index_now()
@@ -140,10 +141,12 @@ local function index_post(slice, keys, number)
   local name = INDEX .. 'p:' .. slice
   local tail = string.char(
     math.floor(number / 65536), math.floor(number / 256) % 256, number % 256)
+  local filed = {a = 0, h = 0, u = 0}
   for at = 1, #keys, 5 do
-    local bucket, suffix = keys:sub(at + 1, at + 2), keys:sub(at + 3, at + 4)
+    local kind, bucket, suffix = keys:sub(at, at), keys:sub(at + 1, at + 2), keys:sub(at + 3, at + 4)
     local postings = redis.call('HGET', name, bucket) or ''
-    if #index_hits(postings, suffix) < MOST_UNDER[keys:sub(at, at)] then
+    filed[kind] = filed[kind] + 1
+    if filed[kind] <= FILED[kind] and #index_hits(postings, suffix) < MOST_UNDER[kind] then
       redis.call('HSET', name, bucket, postings .. suffix .. tail)
     end
   end
