@@ -119,8 +119,8 @@ class Origin:
                 if not await self._serve(request, writer):
                     break
             writer.close()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client went away, as it may
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client went away, as it may, or the test is over
         finally:
             if not writer.is_closing():
                 writer.transport.abort()
