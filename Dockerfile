@@ -4,7 +4,11 @@ FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements.lock /build/requirements.lock
 RUN python -m venv --without-pip /opt/millrace \
-    && pip --python /opt/millrace/bin/python install --require-hashes --only-binary :all: -r /build/requirements.lock
+    && pip --python /opt/millrace/bin/python install --require-hashes --only-binary :all: -r /build/requirements.lock \
+    # A quarter is of no use at run time: tests, C sources, and names of languages that only a
+    # crawler asks for.
+    && find /opt/millrace/lib -type d \( -name tests -o -path '*/babel/locale-data' \) -prune -exec rm -r {} + \
+    && find /opt/millrace/lib -type f \( -name '*.pyx' -o -name '*.c' -o -name '*.h' -o -name '*.pyi' \) -delete
 COPY core /opt/millrace/app/core
 COPY store /opt/millrace/app/store
 COPY workers /opt/millrace/app/workers
