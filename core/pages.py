@@ -42,18 +42,24 @@ def _continues(found: str, url: str) -> bool:
     if canonical_url(found) == canonical_url(url) or urlsplit(found).netloc != urlsplit(url).netloc:
         return False
     stem, number = _stem(found)
+    if number == 2 and stem == _bare(_tail(url)):
+        return True
     own_stem, own_number = _stem(url)
     return number is not None and stem == own_stem and number == (own_number or 1) + 1
 
 
 def _stem(address: str) -> tuple[str, int | None]:
-    parts = urlsplit(address)
-    tail = parts.path + ("?" + parts.query if parts.query else "")
+    tail = _tail(address)
     matches = list(_NUMBER.finditer(tail))
     if not matches:
         return _bare(tail), None
     last = matches[-1]
     return _bare(tail[: last.start()] + tail[last.end() :]), int(last[1])
+
+
+def _tail(address: str) -> str:
+    parts = urlsplit(address)
+    return parts.path + ("?" + parts.query if parts.query else "")
 
 
 def _bare(tail: str) -> str:
