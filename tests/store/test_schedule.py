@@ -36,6 +36,18 @@ async def test_a_lease_that_nobody_renews_runs_out(store: Store):
     assert await begin(store, SOURCES, found)
 
 
+async def test_a_token_from_before_a_wipe_is_never_valid_again(store: Store):
+    await add_sources(store, ["a"])
+    (before,) = await lease_due(store, SOURCES, limit=10, seconds=15)
+    await store.redis.flushall()
+    await add_sources(store, ["a"])
+
+    (after,) = await lease_due(store, SOURCES, limit=10, seconds=15)
+
+    assert after.token != before.token
+    assert not await begin(store, SOURCES, before)
+
+
 async def test_a_doubled_job_does_not_begin_twice(store: Store):
     await add_sources(store, ["a"])
     (lease,) = await lease_due(store, SOURCES, limit=10, seconds=15)
