@@ -9,7 +9,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 local leased = {}
 for _, name in ipairs(due) do
-  local token = string.format('%d-%08d', now, redis.call('INCR', KEYS[2]))
+  local token = string.format('%d-%08d', time[1] * 1000000 + time[2], redis.call('INCR', KEYS[2]))
   redis.call('HSET', ARGV[3] .. name, 'token', token)
   redis.call('HDEL', ARGV[3] .. name, 'begun')
   redis.call('ZADD', KEYS[1], now + ARGV[2], name)
