@@ -116,6 +116,25 @@ def test_the_readme_names_commands_that_exist() -> None:
         assert command.split()[0] in group.commands  # type: ignore[attr-defined]
 
 
+def test_commands_of_the_readme_that_need_no_network_work_as_shown(tmp_path: Path) -> None:
+    (tmp_path / "feeds.yaml").write_text("sources: []\n")
+    article = "".join(f"<p>Paragraph {n}: {'the river rose again. ' * 12}</p>" for n in range(6))
+    (tmp_path / "page.html").write_text(f"<html><body><article>{article}</article></body></html>")
+    (tmp_path / "subscriptions.opml").write_text("<opml><body/></opml>")
+    shown = [c for c in readme_commands() if c.split()[0] in ("check", "extract", "opml")]
+
+    assert len(shown) == 3
+    for command in shown:
+        answer = millrace(tmp_path, *command.split())
+        assert (answer.returncode, answer.stderr) == (0, ""), command
+
+
+def millrace(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "millrace", *arguments], cwd=folder, capture_output=True, text=True
+    )
+
+
 def test_the_readme_names_make_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
@@ -130,12 +149,7 @@ def test_the_block_of_the_readme_is_a_valid_list(tmp_path: Path) -> None:
     assert block
     (tmp_path / "feeds.yaml").write_text(block[1])
 
-    answer = subprocess.run(
-        [sys.executable, "-m", "millrace", "check", "feeds.yaml"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    answer = millrace(tmp_path, "check", "feeds.yaml")
 
     assert (answer.returncode, answer.stderr) == (0, "")
 
