@@ -13,7 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
-from core.errors import StoreError
+from core.errors import StoreAway, StoreError
 from core.redact import without_credentials
 from core.settings import Settings
 from service.access import refusal
@@ -21,6 +21,7 @@ from service.context import CONTEXT, Context
 from service.replies import json_reply, text_reply
 from store.connection import Store
 from store.heartbeat import load_workers
+from store.layout import ensure_layout
 from store.schedule import queue_age
 from store.sources import SourceState, load_sources
 from store.vitals import Vitals, vitals
@@ -129,11 +130,14 @@ async def examine(store: Store, settings: Settings) -> Findings:
             return await _ask(store, settings)
     except TimeoutError:
         return Findings(fault=f"away: no answer within {PATIENCE:g} s", **_no_sources(settings))
-    except StoreError as error:
+    except StoreAway as error:
         return Findings(fault=f"away: {without_credentials(str(error))}", **_no_sources(settings))
+    except StoreError as error:
+        return Findings(fault=without_credentials(str(error)), **_no_sources(settings))
 
 
 async def _ask(store: Store, settings: Settings) -> Findings:
+    await ensure_layout(store)
     enabled = [source for source in settings.sources if source.enabled]
     states = await load_sources(store, [source.name for source in enabled])
     failing = [

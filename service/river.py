@@ -19,6 +19,7 @@ from core.models import Story
 from core.settings import Settings
 from service.changelog import ChangeLog
 from store.connection import Store
+from store.layout import ensure_layout
 from store.packing import UNREADABLE, unpack
 from store.stories import Change, changes_after, load_packed, river_ids, story_versions
 
@@ -104,6 +105,7 @@ class River:
 
     async def catch_up(self) -> None:
         """Read the log first and the window after it: what changes meanwhile comes again."""
+        await ensure_layout(self._store)
         while changes := await changes_after(self._store, self.log.end, wait=0):
             self.log.extend(changes)
         await self._reconcile(versions=True)

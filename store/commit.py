@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import StoreError
+from core.errors import LayoutMismatch, StoreError
 from core.merge import Claim, StoryChange
 from core.models import Decision, EntryRecord
 from store import keys
@@ -87,6 +87,7 @@ async def commit(store: Store, batch: Batch) -> Conflict | None:
         "stories": [_story(change, arguments) for change in batch.stories],
         "source": _source(batch.source, arguments) if batch.source else None,
         "claims": claims_plan(batch.claims, arguments.add),
+        "layout": str(keys.LAYOUT_VERSION),
         "changes_kept": keys.CHANGES_KEPT,
     }
     plan = {key: value for key, value in plan.items() if value is not None}
@@ -109,6 +110,8 @@ def _conflict(answer: list[str]) -> Conflict | None:
             return Conflict(stories=rest)
         case "unseen":
             return Conflict(unseen=rest)
+        case "layout":
+            raise LayoutMismatch("the store was migrated by a newer Millrace; upgrade this one")
     raise StoreError(f"the commit script answered {kind!r}")
 
 

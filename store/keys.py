@@ -1,6 +1,7 @@
 """Every key in the store: its type, how long it lives, and why.
 
 layout            string  never             version of this layout
+migrating         string  two minutes       the process that brings the layout up to date
 schedule          zset    source's removal  source -> when it is due or its lease runs out (ms)
 source:NAME       hash    source's removal  `state`, lease `token`, counters of a source
 seen:NAME         hash    trimmed by polls  guid digest -> what was last seen under it
@@ -51,6 +52,7 @@ ROBOTS_SECONDS = 86_400  # RFC 9309: no longer than a day
 ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit score until 2109
 
 LAYOUT = PREFIX + "layout"
+MIGRATING = PREFIX + "migrating"
 SCHEDULE = PREFIX + "schedule"
 PENDING = PREFIX + "pending"
 RIVER = PREFIX + "river"

@@ -22,6 +22,7 @@ from store.connection import opened
 from store.heartbeat import WorkerBeat, beat, leave
 from store.hosts import HostTurns
 from store.idf import SharedIdf
+from store.layout import ensure_layout
 from store.schedule import Lease
 from workers.deliver import deliver_due
 from workers.fetch import Fetcher
@@ -94,27 +95,36 @@ class WorkerProcess:
 
     async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run a loop for ever, across every absence of the store."""
-        away = False
+        name, away = body.__name__.strip("_"), False
         while True:
             try:
-                await self._store.ping()
+                await ensure_layout(self._store)
                 if away:
-                    log.info("store.back", loop=body.__name__.strip("_"))
+                    log.info("store.back", loop=name)
                     away = False
                 await body()
             except StoreError as error:
                 if not away:
-                    log.warning("store.away", loop=body.__name__.strip("_"), reason=str(error))
+                    log.warning("store.away", loop=name, reason=str(error))
                 away = True
+                await asyncio.sleep(AWAY_SECONDS)
+            except asyncio.CancelledError:
+                if _is_ending():
+                    raise
+                log.warning("loop.cut_off", loop=name)  # a job's cancellation came up through arq
+            except Exception:  # one round that went wrong must not end all the other work
+                log.exception("loop.stumbled", loop=name)
                 await asyncio.sleep(AWAY_SECONDS)
 
     async def _sweep(self) -> None:
         while True:
+            self._kit.fetcher.adopt(self._kit.settings().fetch)
             await self._sweeper.sweep()
             await asyncio.sleep(SWEEP_SECONDS)
 
     async def _tidy(self) -> None:
         while True:
+            await ensure_layout(self._store)  # it may have been wiped, or migrated under us
             await self._sweeper.tidy()
             await asyncio.sleep(TIDY_SECONDS)
 
@@ -164,6 +174,12 @@ class WorkerProcess:
             self._store, role, partial(job, self._kit), at_once=PLACES[role], timeout=timeout
         )
         await self._queues[role].run()
+
+
+def _is_ending() -> bool:
+    """Whether somebody cancelled this very task."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 async def run_worker(

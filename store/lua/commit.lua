@@ -9,7 +9,8 @@
 --   removed  [story id]: stories that joined another one
 --   source   {state, seen, listed, learned...}: what to remember of the source
 --   claims   see index.lua
--- Returns {'ok'} or {'fenced'} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
+--   layout   the version this was made for
+-- Returns {'layout'} or {'ok'} or {'fenced'} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
 local plan = cjson.decode(ARGV[1])
 local prefix = KEYS[1]
 
@@ -123,6 +124,7 @@ local function give_lease_back()
   if fence.next then redis.call('ZADD', fence.schedule, 'XX', now + fence.next, fence.name) end
 end
 
+if (redis.call('GET', key('layout')) or plan.layout) ~= plan.layout then return {'layout'} end
 if fenced() then return {'fenced'} end
 local exists = entries_that_exist()
 if #exists > 1 then return exists end
