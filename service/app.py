@@ -91,7 +91,7 @@ def _url(runner: web.AppRunner) -> str:
 def _route(app: web.Application) -> None:
     for place in ("", "/tags/{tag}", "/sources/{source}"):
         for name in ("xml", "atom", "json"):
-            app.router.add_get(f"{place}/feed.{name}", feeds.feed)
+            app.router.add_get(f"{place}/feed.{name}", app[feeds.FEEDS].feed)
     websub.add_websub(app)
     app.add_routes(
         [

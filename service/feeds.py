@@ -10,12 +10,13 @@ import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 
 from core.settings import Settings
 from service.access import refusal
 from service.answers import Answer, Stamp, UnknownName, open_answer, render
-from service.context import CONTEXT, Context
+from service.context import Context
 from service.documents import Document, choose_encoding
 from service.front import feed_as_page
 from service.query import BadQuery
@@ -25,6 +26,11 @@ RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 64 * 2**20
 TAGS_KEPT = 4096  # entity tags whose readers can be sent what is new alone
+
+# Names as aiohttp's own: found without folding their case for each request.
+_PURPOSE = istr("Sec-Fetch-Dest")
+_MANIPULATIONS = istr("A-IM")
+_PREFIX = istr("X-Forwarded-Prefix")
 
 Key = tuple[str | None, ...]
 
@@ -38,9 +44,39 @@ class Feeds:
         self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
         self.renders = 0
 
-    def find(self, request: web.Request) -> Answer:
+    async def feed(self, request: web.Request) -> web.StreamResponse:
+        """GET /feed.xml, /feed.atom, /feed.json and their narrowed forms."""
+        context = self._context
+        settings = context.settings()
+        if settings.service.private and (refused := refusal(request, context)):
+            return refused
+        if context.river.loaded is None:
+            return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
+        try:
+            answer = self._find(request, settings)
+        except BadQuery as error:
+            return text_reply(f"{error}\n", status=400)
+        except UnknownName as error:
+            return text_reply(f"{error}\n", status=404)
+        headers = request.headers
+        if headers.get(_PURPOSE) == "document" and answer.form.styled:
+            return await feed_as_page(request, answer)
+        encoding = choose_encoding(headers.get(hdrs.ACCEPT_ENCODING, ""))
+        document = answer.document
+        if document is None or encoding not in document.kept or not self._fresh(answer, settings):
+            async with answer.lock:
+                document = await self._renew(answer, settings, encoding)
+        tag = headers.get(hdrs.IF_NONE_MATCH)
+        if tag is None:
+            return document.answer(encoding, None, headers.get(hdrs.IF_MODIFIED_SINCE))
+        if not document.known_to(tag, None) and "feed" in headers.get(_MANIPULATIONS, ""):
+            delta = await self._delta(answer, document, tag)
+            if delta is not None:
+                return delta.only_new(encoding, whole=document)
+        return document.answer(encoding, tag, None)
+
+    def _find(self, request: web.Request, settings: Settings) -> Answer:
         """The answer for this address; raises BadQuery or UnknownName."""
-        settings = self._context.settings()
         key = _key(request, settings)
         answer = self._answers.get(key)
         if answer is None:
@@ -51,58 +87,38 @@ class Feeds:
             self._answers.move_to_end(key)
         return answer
 
-    async def current(self, answer: Answer, encoding: str) -> Document:
-        """The document as it is now, ready in `encoding`."""
+    def _fresh(self, answer: Answer, settings: Settings) -> bool:
+        stamp, river = answer.stamp, self._context.river
+        if stamp is None:
+            return False
+        if (
+            stamp.generation == river.generation
+            and stamp.settings is settings
+            and stamp.stale == (river.away is not None)
+        ):
+            return True
+        return time.monotonic() - answer.rendered < RENDER_EVERY
+
+    async def _renew(self, answer: Answer, settings: Settings, encoding: str) -> Document:
         document = answer.document
-        if document is None or encoding not in document.kept or not self._fresh(answer):
-            async with answer.lock:
-                document = await self._renew(answer, encoding)
-        return document
-
-    async def delta(
-        self, answer: Answer, document: Document, if_none_match: str
-    ) -> Document | None:
-        """Only what is new since the document that the reader has, if that is still known."""
-        for tag in if_none_match.split(","):
-            digest = tag.strip().removeprefix("W/").strip('"').partition("-")[0]
-            after = self._generations.get(digest)
-            if after is not None and answer.stamp is not None:
-                return await self._delta(answer, answer.stamp, document, after)
-        return None
-
-    def _fresh(self, answer: Answer) -> bool:
-        return answer.stamp is not None and (
-            answer.stamp == self._stamp() or time.monotonic() - answer.rendered < RENDER_EVERY
-        )
-
-    def _stamp(self) -> Stamp:
-        river = self._context.river
-        return Stamp(
-            river.generation,
-            self._context.settings(),
-            river.away is not None,
-            river.loaded or self._context.started,
-        )
-
-    async def _renew(self, answer: Answer, encoding: str) -> Document:
-        document = answer.document
-        if document is None or not self._fresh(answer):
-            document = await self._rendered(answer)
+        if document is None or not self._fresh(answer, settings):
+            document = await self._rendered(answer, settings)
         if encoding not in document.kept:
             await asyncio.to_thread(document.encoded, encoding)
             self._evict()
         return document
 
-    async def _rendered(self, answer: Answer) -> Document:
-        before, stamp = answer.document, self._stamp()
-        stories = self._context.river.newest()
+    async def _rendered(self, answer: Answer, settings: Settings) -> Document:
+        before, river = answer.document, self._context.river
+        fallback = river.loaded or self._context.started
+        stamp = Stamp(river.generation, settings, river.away is not None, fallback)
 
         def modified(body: bytes) -> datetime:
             # Not the newest story's time: one may have been removed, or the settings changed.
             return before.modified if before and before.body == body else datetime.now(UTC)
 
         self.renders += 1
-        document = await asyncio.to_thread(render, answer, stories, stamp, modified)
+        document = await asyncio.to_thread(render, answer, river.newest(), stamp, modified)
         answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
         self._generations[document.digest] = stamp.generation
         if len(self._generations) > TAGS_KEPT:
@@ -110,8 +126,17 @@ class Feeds:
         return document
 
     async def _delta(
-        self, answer: Answer, stamp: Stamp, document: Document, after: int
-    ) -> Document:
+        self, answer: Answer, document: Document, if_none_match: str
+    ) -> Document | None:
+        """Only what is new since the document that the reader has, if that is still known."""
+        for tag in if_none_match.split(","):
+            digest = tag.strip().removeprefix("W/").strip('"').partition("-")[0]
+            after = self._generations.get(digest)
+            if after is not None and answer.stamp is not None:
+                return await self._news(answer, answer.stamp, document, after)
+        return None
+
+    async def _news(self, answer: Answer, stamp: Stamp, document: Document, after: int) -> Document:
         if after not in document.deltas:
             stories = self._context.river.newest()
             document.deltas[after] = await asyncio.to_thread(
@@ -135,40 +160,14 @@ class Feeds:
 FEEDS = web.AppKey("feeds", Feeds)
 
 
-async def feed(request: web.Request) -> web.StreamResponse:
-    """GET /feed.xml, /feed.atom, /feed.json and their narrowed forms."""
-    context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
-    if context.river.loaded is None:
-        return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
-    feeds, headers = request.app[FEEDS], request.headers
-    try:
-        answer = feeds.find(request)
-    except BadQuery as error:
-        return text_reply(f"{error}\n", status=400)
-    except UnknownName as error:
-        return text_reply(f"{error}\n", status=404)
-    if headers.get("Sec-Fetch-Dest") == "document" and answer.form.styled:
-        return await feed_as_page(request, answer)
-    encoding = choose_encoding(headers.get("Accept-Encoding", ""))
-    document = await feeds.current(answer, encoding)
-    tag = headers.get("If-None-Match")
-    if tag and "feed" in headers.get("A-IM", "") and not document.known_to(tag, None):
-        delta = await feeds.delta(answer, document, tag)
-        if delta is not None:
-            return delta.only_new(encoding, whole=document)
-    return document.answer(encoding, tag, headers.get("If-Modified-Since"))
-
-
 def _key(request: web.Request, settings: Settings) -> Key:
     headers = request.headers
     if settings.feed.link:
         return (request.raw_path, settings.feed.link)
     return (
         request.raw_path,
-        headers.get("Host"),
-        headers.get("X-Forwarded-Host"),
-        headers.get("X-Forwarded-Proto"),
-        headers.get("X-Forwarded-Prefix"),
+        headers.get(hdrs.HOST),
+        headers.get(hdrs.X_FORWARDED_HOST),
+        headers.get(hdrs.X_FORWARDED_PROTO),
+        headers.get(_PREFIX),
     )

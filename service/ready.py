@@ -45,7 +45,9 @@ class Ready(web.StreamResponse):
     """Sends a prepared head and body."""
 
     def __init__(self, head: Head, body: bytes = b"") -> None:
-        super().__init__(status=head.status)
+        # What the parent would set up is for headers that are written for each answer.
+        self._status = head.status
+        self._reason = ""
         self._head = head
         self._ready_body = body
 
