@@ -15,6 +15,7 @@ from core.settings import DedupSettings
 
 FULL = 300  # informative shingles from which a text speaks for itself
 SHORT = 150  # below this a text says little, and the headline must agree well
+BARE = 20  # below this there is no text to speak of
 SAME_TEXT = 16  # bits; nearer texts are the same but for a few words
 SOME_FIGURES = 4  # in a text, to compare those of two; a sample holds ten at most
 MANY_FIGURES = 7
@@ -133,6 +134,8 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
     if pair.small >= SHORT:
         witnessed = pair.agree >= 0.25 or _counts_the_same(pair)
         return "text and headline" if witnessed else None
+    if pair.small < BARE:
+        return "headline" if _same_headline(pair) else None
     return "text and headline" if pair.agree * pair.balance >= 0.5 else None
 
 

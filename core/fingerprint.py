@@ -12,6 +12,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -132,7 +133,9 @@ def fingerprint(
         source=_short(xxhash.xxh64_intdigest(source.encode())) if source else 0,
     )
     anchors = tuple(np.sort(mix(rare))[:ANCHORS].tolist())
-    keys = tuple(dict.fromkeys(xxhash.xxh64_intdigest(url.encode()) for url in urls if url))
+    keys = tuple(
+        dict.fromkeys(xxhash.xxh64_intdigest(url.encode()) for url in urls if _names_article(url))
+    )
     return Fingerprint(kept, anchors, _headline_key(read, len(rare_words)), keys)
 
 
@@ -173,6 +176,12 @@ def _headline_key(read: Features, informative: int) -> int:
         return 0
     parts = read.headline.skeleton, read.headline.series, read.headline.dates
     return xxhash.xxh64_intdigest(repr(parts).encode())
+
+
+def _names_article(url: str) -> bool:
+    """Not the address of a whole site, which some feeds give every entry."""
+    parts = urlsplit(url)
+    return bool(parts.netloc) and (len(parts.path) > 1 or bool(parts.query))
 
 
 def _short(long: int, bits: int = 16) -> int:
