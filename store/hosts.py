@@ -26,6 +26,11 @@ class HostTurns:
         self._limits = limits
         self._lease = timeout + LEASE_MARGIN
 
+    def adopt(self, limits: PerHost, *, timeout: float) -> None:
+        """Go on under other limits."""
+        self._limits = limits
+        self._lease = timeout + LEASE_MARGIN
+
     async def take(self, host: str, holder: str) -> float:
         """0 when the turn is taken; else the seconds after which `holder` is to ask again.
 

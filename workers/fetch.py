@@ -18,7 +18,7 @@ from yarl import URL
 
 from core.errors import Disallowed, FetchError, ForbiddenAddress, HostBusy
 from core.freshness import retry_after
-from core.settings import FetchSettings
+from core.settings import FetchSettings, PerHost
 from workers.answer import (
     Access,
     Journey,
@@ -64,6 +64,9 @@ class Turns(Protocol):
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
         """The host told `holder` to wait so long."""
 
+    def adopt(self, limits: PerHost, *, timeout: float) -> None:
+        """Go on under other limits."""
+
 
 class Fetcher:
     """Asks other people's servers. Open it once, close it at the end."""
@@ -74,6 +77,20 @@ class Fetcher:
         self._guard = Guard(fetch.allow_private)
         self._ports = {*fetch.ports, *self._guard.ports}
         self._session: aiohttp.ClientSession | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    def adopt(self, fetch: FetchSettings) -> None:
+        """Go on under other settings; requests under way end under those they began with."""
+        if fetch == self.settings:
+            return
+        self.settings = fetch
+        self._guard = Guard(fetch.allow_private)
+        self._ports = {*fetch.ports, *self._guard.ports}
+        if self._turns is not None:
+            self._turns.adopt(fetch.per_host, timeout=fetch.timeout)
+        if self._session is not None:
+            self._retiring.add(asyncio.create_task(_retire(self._session, fetch.timeout)))
+            self._session = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -88,6 +105,9 @@ class Fetcher:
 
     async def close(self) -> None:
         """Close all connections."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -233,6 +253,14 @@ class Fetcher:
             raise ForbiddenAddress(f"port {port} of {host} is not among fetch.ports")
         if access is not None and access.proxy:
             _check_for_proxy(host)
+
+
+async def _retire(session: aiohttp.ClientSession, seconds: float) -> None:
+    """Close a session when the last of its requests must have ended, or when all ends."""
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        await session.close()
 
 
 def _check_for_proxy(host: str) -> None:

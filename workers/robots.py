@@ -32,8 +32,12 @@ class Robots:
         self._store = store
         self._fetcher = fetcher
         self._sandbox = sandbox
-        product = re.match(r"[A-Za-z_-]+", fetcher.settings.user_agent)
-        self._agent = product[0] if product else "Millrace"
+
+    @property
+    def _agent(self) -> str:
+        """What robots.txt calls us."""
+        product = re.match(r"[A-Za-z_-]+", self._fetcher.settings.user_agent)
+        return product[0] if product else "Millrace"
 
     def for_source(self, access: Access | None) -> Callable[[str], Awaitable[bool]]:
         """The question as `Fetcher.get(allowed=...)` asks it for the pages of one source."""
