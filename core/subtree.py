@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from lxml import etree
 
 SHARE = 0.9
 _LEAST = 6  # characters; shorter pieces stand anywhere
-_SILENT = frozenset(("script", "style", "noscript", "template", "head", "svg"))
+_SILENT = frozenset(("script", "style", "noscript", "template", "head", "title", "svg", "option"))
+_Held = dict[etree._Element, int]
 
 
 def subtree_of(root: etree._Element, text: str) -> etree._Element | None:
@@ -14,40 +17,41 @@ def subtree_of(root: etree._Element, text: str) -> etree._Element | None:
     wanted = " ".join(text.split())
     if not wanted:
         return None
-    held: dict[etree._Element, int] = {}
-    order = [element for element in root.iter() if isinstance(element.tag, str)]
-    for element in order:
-        held[element] = _found(element, wanted)
-    for element in reversed(order):
-        parent = element.getparent()
-        if parent is not None and parent in held:
-            held[parent] += held[element]
-    total = held[order[0]]
-    if total < 0.3 * len(wanted):
+    held = _held(root, wanted)
+    if held[root] < 0.3 * len(wanted):
         return None
-    return _descend(order[0], held, SHARE * total)
+    return _descend(root, held, SHARE * held[root])
 
 
-def _found(element: etree._Element, wanted: str) -> int:
-    """Characters of the text that stand directly in the element."""
-    if element.tag in _SILENT:
-        return 0
-    count = 0
-    for piece in (element.text, *(child.tail for child in element)):
-        if piece and not piece.isspace():
-            words = " ".join(piece.split())
-            if len(words) >= _LEAST and words in wanted:
-                count += len(words)
-    return count
+def _held(root: etree._Element, wanted: str) -> _Held:
+    """Characters of the text that stand in each element, those inside it included."""
+    held: _Held = defaultdict(int)
+    for element in root.iter():
+        for piece, inside in ((element.text, True), (element.tail, False)):
+            if piece is None or piece.isspace():
+                continue
+            owner = element if inside else element.getparent()
+            count = 0 if owner is None or owner.tag in _SILENT else _found(piece, wanted)
+            if count:
+                _add(held, owner, count)
+    return held
 
 
-def _descend(
-    element: etree._Element, held: dict[etree._Element, int], least: float
-) -> etree._Element:
+def _found(piece: str, wanted: str) -> int:
+    words = " ".join(piece.split())
+    return len(words) if len(words) >= _LEAST and words in wanted else 0
+
+
+def _add(held: _Held, owner: etree._Element | None, count: int) -> None:
+    while owner is not None:
+        held[owner] += count
+        owner = owner.getparent()
+
+
+def _descend(element: etree._Element, held: _Held, least: float) -> etree._Element:
     while True:
-        best = max(
-            (child for child in element if child in held), key=lambda c: held[c], default=None
-        )
+        children = [child for child in element if child in held]
+        best = max(children, key=lambda child: held[child], default=None)
         if best is None or held[best] < least:
             return element
         element = best
