@@ -77,7 +77,7 @@ class Fetcher:
         self._guard = Guard(fetch.allow_private)
         self._ports = {*fetch.ports, *self._guard.ports}
         self._session: aiohttp.ClientSession | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring: dict[asyncio.Task[None], aiohttp.ClientSession] = {}
 
     def adopt(self, fetch: FetchSettings) -> None:
         """Go on under other settings; requests under way end under those they began with."""
@@ -89,7 +89,8 @@ class Fetcher:
         if self._turns is not None:
             self._turns.adopt(fetch.per_host, timeout=fetch.timeout)
         if self._session is not None:
-            self._retiring.add(asyncio.create_task(_retire(self._session, fetch.timeout)))
+            leaving = asyncio.create_task(_retire(self._session, fetch.timeout))
+            self._retiring[leaving] = self._session
             self._session = None
 
     async def __aenter__(self) -> Self:
@@ -105,9 +106,9 @@ class Fetcher:
 
     async def close(self) -> None:
         """Close all connections."""
-        for task in self._retiring:
+        for task, session in self._retiring.items():
             task.cancel()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
+            await session.close()
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -256,11 +257,9 @@ class Fetcher:
 
 
 async def _retire(session: aiohttp.ClientSession, seconds: float) -> None:
-    """Close a session when the last of its requests must have ended, or when all ends."""
-    try:
-        await asyncio.sleep(seconds)
-    finally:
-        await session.close()
+    """Close a session when the last of its requests must have ended."""
+    await asyncio.sleep(seconds)
+    await session.close()
 
 
 def _check_for_proxy(host: str) -> None:
