@@ -91,6 +91,7 @@ class Fetcher:
         if self._session is not None:
             leaving = asyncio.create_task(_retire(self._session, fetch.timeout))
             self._retiring[leaving] = self._session
+            leaving.add_done_callback(lambda task: self._retiring.pop(task, None))
             self._session = None
 
     async def __aenter__(self) -> Self:
@@ -106,7 +107,7 @@ class Fetcher:
 
     async def close(self) -> None:
         """Close all connections."""
-        for task, session in self._retiring.items():
+        for task, session in list(self._retiring.items()):
             task.cancel()
             await session.close()
         if self._session is not None:
