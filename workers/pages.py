@@ -133,6 +133,7 @@ async def _from_page(reading: Reading) -> PreparedEntry:
         record.raw,
         source,
         timeout=PAGE_SECONDS,
+        slow=True,
     )
 
 

@@ -15,6 +15,7 @@ import signal
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from functools import partial
 from math import ceil
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -52,7 +53,9 @@ class Sandbox:
         self._memory = memory
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(PRELOADED)
-        self._pools = [self._pool() for _ in range(children or min(4, os.cpu_count() or 1))]
+        count = children or 1 + min(4, os.cpu_count() or 1)
+        self._pools = [self._pool() for _ in range(count)]
+        self._slow = asyncio.Semaphore(max(1, count - 1))
         self._started: WeakSet[ProcessPool] = WeakSet()
         self._idle: asyncio.LifoQueue[ProcessPool] = asyncio.LifoQueue()
         for pool in self._pools:
@@ -71,14 +74,19 @@ class Sandbox:
         function: Callable[..., R],
         *args: Any,
         timeout: float = CPU_SECONDS,  # noqa: ASYNC109  of CPU, which no caller can measure
+        slow: bool = False,
         **named: Any,
     ) -> R:
         """What `function(*args, **named)` gives in a child, within `timeout` seconds of CPU.
 
-        Raises ResourceLimit, an error of ours that the function raised, or DocumentError that
-        names any other.
+        Calls that may well be `slow` leave one child free for the others. Raises ResourceLimit,
+        an error of ours that the function raised, or DocumentError that names any other.
         """
         call = Call(partial(function, *args, **named), timeout)
+        async with self._slow if slow else nullcontext():
+            return await self._run(call)
+
+    async def _run(self, call: Call[R]) -> R:
         pool = await self._idle.get()
         try:
             try:
