@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from core.errors import ConfigError, MillraceError
 from core.settings import Settings
 from millrace.config import read_config
 from millrace.opml import export_opml, import_opml
 from millrace.reach import unanswered
+from tests.origin import Answer, Origin
 
 SUBSCRIPTIONS = """<opml version="2.0"><body>
 <outline text="Tech"><outline text="Ars Technica" xmlUrl="https://ars.example/feed"/></outline>
@@ -83,34 +81,17 @@ def test_a_file_that_is_no_opml_is_refused_with_its_name(tmp_path: Path) -> None
         import_opml(str(tmp_path / "in.opml"), config=str(tmp_path / "f.yaml"), ask=False)
 
 
-@pytest.fixture
-async def origin() -> AsyncIterator[TestServer]:
-    async def answer(request: web.Request) -> web.Response:
-        match request.path:
-            case "/good":
-                return web.Response(text=FEED, content_type="application/rss+xml")
-            case "/page":
-                return web.Response(
-                    text="<html><body>hello</body></html>", content_type="text/html"
-                )
-        return web.Response(status=404)
-
-    app = web.Application()
-    app.router.add_get("/{name}", answer)
-    server = TestServer(app)
-    await server.start_server()
-    yield server
-    await server.close()
-
-
-async def test_those_that_do_not_answer_are_named_with_the_reason(origin: TestServer) -> None:
+async def test_those_that_do_not_answer_are_named_with_the_reason(origin: Origin) -> None:
+    origin.at("/good", Answer(FEED))
+    origin.at("/page", Answer("<html><body>hello</body></html>"))
+    origin.at("/gone", Answer(status=404))
     settings = Settings.model_validate(
         {
             "sources": [
-                {"url": str(origin.make_url(f"/{name}")), "name": name}
+                {"url": f"http://{origin.allowance}/{name}", "name": name}
                 for name in ("good", "page", "gone")
             ],
-            "fetch": {"allow_private": [f"127.0.0.1:{origin.port}"]},
+            "fetch": {"allow_private": [origin.allowance]},
         }
     )
 
