@@ -7,6 +7,7 @@ import socket
 
 from millrace.lifetime import stop_event
 from millrace.listen import listening_socket
+from millrace.loop import run_loop
 from millrace.watch import LiveSettings, follow, live_settings
 from service.app import run_service
 from store.connection import opened
@@ -16,7 +17,7 @@ def serve_alone(*, config: str, host: str, port: int, redis: str) -> None:
     """Serve until SIGTERM; raises ConfigError or MillraceError when it cannot start."""
     live = live_settings(config)
     with listening_socket(host, port) as listener:
-        asyncio.run(_serve(live, redis, listener))
+        run_loop(_serve(live, redis, listener))
 
 
 async def _serve(live: LiveSettings, redis: str, listener: socket.socket) -> None:
