@@ -19,6 +19,9 @@ _LABEL = re.compile(
     r"|^(?:[Ww]ritten [Bb]y|[Aa]uthor|[Pp]osted [Bb]y|[Aa]utor|[Aa]uteur|[Aa]utore)"
     r"\s*[:：]?\s+(.{3,60})$"
 )
+_NEXT_LABEL = re.compile(
+    r"\s{2,}|\s(?=\S{2,4}[:：])|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|编辑|編輯)[:：]"
+)
 _BY = re.compile(r"^(?:By|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
 _NAME = re.compile(
     r"[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*(?:\s+(?:de|da|di|del|della|van|von|der|den|la|le|bin|al|el|and|und|et|y|e|&"
@@ -66,7 +69,8 @@ def labelled(line: str) -> str | None:
     line = line.strip("*_ \u3000（）()【】")
     match = _LABEL.match(line)
     if match:
-        return next(group for group in match.groups() if group).strip(" ）)】*_")
+        value = next(group for group in match.groups() if group)
+        return _NEXT_LABEL.split(value)[0].strip(" ）)】*_") or None
     match = _BY.match(line)
     if match is None or any(is_wide(char) for char in line):
         return None

@@ -62,7 +62,7 @@ class LineBuilder:
             self._gap = 2 if "\n" in tail[len(tail.rstrip(_SPACE)) :] else 1
 
     def _widen(self, gap: int) -> None:
-        if self._last or self._gap:
+        if self._last and self._last != " ":
             self._gap = max(self._gap, gap)
 
     def _join(self, following: str) -> None:
@@ -81,6 +81,7 @@ class LineBuilder:
         """An inline element; with an empty `start` it only counts (a link that leads nowhere)."""
         if self._gap == 1 and self._last:
             self._join("")
+            self._last = " "
         self._open.append((tag, start))
         self._html.append(start)
         if href is not None:

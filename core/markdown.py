@@ -65,6 +65,10 @@ def _keep_line_ends(text: str) -> str:
 
 
 def _ends_line(line: str, following: str) -> bool:
+    if line.startswith("> ") and following.startswith("> "):
+        line, following = line[2:], following[2:]
+    if not line.strip() or not following.strip():
+        return False
     if _LINE_IS_MARKUP.match(line) or _LINE_IS_MARKUP.match(following):
         return False
     if _LINE_IS_OBJECT.match(line) or _LINE_IS_OBJECT.match(following):

@@ -15,13 +15,16 @@ from lxml import etree
 
 from core import markdown
 from core.markup import parse_markup
-from core.text import strip_invisible
+from core.text import strip_invisible, wide_share
 
 ContentType = Literal["html", "text", "markdown", "auto"]
 MAX_CHARACTERS = 2 * 2**20
 _FRONT = re.compile(r"\s*(---|\+\+\+)[ \t]*\n(.{0,20000}?)\n\1[ \t]*(?:\n|$)", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*)$", re.MULTILINE)
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
+_COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
+_SHORTCODE = re.compile(r"\{\{[<%][^{}]{0,500}[>%]\}\}|\{%[^{}]{0,500}%\}")
+_SENTENCE_END = tuple('。！？”」』）.!?"’)…')
 _TAG = re.compile(r"<(?:/[a-zA-Z]|[a-zA-Z][\w:-]*(?:\s[^<>]*)?/?>)")
 _JSON_ESCAPE = re.compile(r'\\u([0-9a-fA-F]{4})|\\(["/nrt\\])')
 _JSON_CHARS = {"n": "\n", "r": "\r", "t": "\t"}
@@ -53,6 +56,8 @@ def normalize(raw: str, *, content_type: ContentType = "auto") -> Document:
     if content_type in ("auto", "markdown"):
         front, text = _front_matter(text)
     text = _unescape(text, content_type)
+    if front:
+        text, content_type = _SHORTCODE.sub("", text), "markdown"
     markup, shape = _markup(text, content_type)
     return Document(parse_markup(markup), front, shape)
 
@@ -75,6 +80,8 @@ def _unescape(text: str, content_type: ContentType) -> str:
     """One layer of escaping off, where the text shows that there is one too many."""
     if "<![CDATA[" in text:
         text = _CDATA.sub("", text)
+    if "<!--" in text:
+        text = _COMMENT.sub("", text)
     if text.count("\\u003c") + text.count("\\u003C") >= 3 and not _TAG.search(text):
         text = _SURROGATES.sub(_pair, _JSON_ESCAPE.sub(_json_char, text))
         text = strip_invisible(text)
@@ -132,10 +139,17 @@ def _paragraphs(text: str) -> str:
 
 def _broken_lines(part: str) -> str:
     lines = [line.strip() for line in part.split("\n")]
+    if sum(1 for line in lines if _is_paragraph(line)) >= max(2, 0.3 * len(lines)):
+        return "</p><p>".join(html.escape(line, quote=False) for line in lines if line)
     longest = max(len(line) for line in lines)
     wrapped = len(lines) > 2 and longest <= 100 and _even(lines[:-1], longest)
     glue = "\n" if wrapped else "<br>"
     return glue.join(html.escape(line, quote=False) for line in lines if line)
+
+
+def _is_paragraph(line: str) -> bool:
+    """A line of the length of a paragraph that ends as one."""
+    return len(line) * (1 + wide_share(line)) >= 100 and line.endswith(_SENTENCE_END)
 
 
 def _even(lines: list[str], longest: int) -> bool:

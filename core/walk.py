@@ -5,13 +5,13 @@ One pass over the tree without recursion, so that depth costs nothing.
 
 from __future__ import annotations
 
-import re
 from html import escape
 
 from lxml import etree
 
 from core import images
 from core.blocks import HEADINGS, Block, Container, Line, image_html
+from core.captions import pair_captions
 from core.embeds import embed_markup
 from core.lines import LineBuilder
 from core.models import Removed
@@ -40,17 +40,6 @@ _GONE = frozenset(
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
 MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
 _GUARDED = frozenset(("aside", "footer", "form"))
-_CAPTION = re.compile(
-    r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure)[-_]?)?(?:caption|legend)(?:$|[-_ ])", re.I
-)
-
-_CREDIT = re.compile(
-    r"(?:摄|攝|供图|供圖|截图|截圖|图源.{0,20}|图片来源.{0,30}|圖片來源.{0,30}|资料图片?|資料圖片?|示意图|示意圖)"
-    r"[)）\]】。.]?$|[（(][^（()）]{0,60}(?:Getty|AFP|Reuters|AP|EPA|Shutterstock|Photo|Foto|Image|Flickr"
-    r"|图片|圖片|法新社|路透社?|美联社|美聯社|新华社|中央社)[^（()）]{0,40}[)）]\s*$"
-    r"|^(?:Photo|Image|Picture|Foto|Bild|Credit|图|圖|图片)\s*(?:credit|by|courtesy)?\s*[:：/／]",
-)
-_LONGEST_CREDITED = 160
 
 
 class Walker:
@@ -86,7 +75,7 @@ class Walker:
                 walker.skip_subtree()
                 self._skipped = element
         self._end_block()
-        _pair_captions(self.blocks)
+        pair_captions(self.blocks)
         return self.blocks
 
     def _leave(self, element: etree._Element, tag: str, *, is_root: bool) -> None:
@@ -241,28 +230,3 @@ class Walker:
         address, markup, label = found
         line = Line(html=markup, text=label, links=(address,), linked=letters(label))
         self.blocks.append(Block("embed", [line], tuple(self._path)))
-
-
-def _pair_captions(blocks: list[Block]) -> None:
-    """A caption by its class, right after a picture, makes a figure of the two."""
-    for here in range(1, len(blocks)):
-        block, before = blocks[here], blocks[here - 1]
-        if block.kind != "p" or not _describes(block):
-            continue
-        if before.kind == "p" and before.path == block.path and _is_picture(before):
-            figure: Container = ("figure", -here, "")
-            before.path = (*before.path, figure)
-            block.path = (*block.path, figure, ("figcaption", -here, ""))
-
-
-def _describes(block: Block) -> bool:
-    """Whether a block is a caption by its class, or a short line with a picture credit."""
-    if block.names and _CAPTION.search(block.names):
-        return True
-    if len(block.lines) != 1 or len(block.lines[0].text) > _LONGEST_CREDITED:
-        return False
-    return _CREDIT.search(block.lines[0].text) is not None
-
-
-def _is_picture(block: Block) -> bool:
-    return all(bool(line.images) and not line.text for line in block.lines)
