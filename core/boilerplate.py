@@ -151,7 +151,7 @@ def _cut_neighbours(spots: list[Place], learned: Boilerplate) -> list[Place]:
             if line.rule is not None:
                 beside = line.rule != "title"
             elif beside and _is_rotating(line, learned):
-                line.cut("learned-host")
+                line.cut("learned-beside")
                 found.append(spot)
             elif line.letters or line.images:
                 beside = False
@@ -160,8 +160,8 @@ def _cut_neighbours(spots: list[Place], learned: Boilerplate) -> list[Place]:
 
 def _is_rotating(line: Line, learned: Boilerplate) -> bool:
     if not line.is_linked:
-        mark = signature(line) if not is_prose(line) else None
-        return mark is not None and learned.repeats(mark, SHARE_LINKED) and line.letters < 40
+        mark = signature(line) if 0 < line.letters < 40 else None
+        return mark is not None and learned.repeats(mark, SHARE_LINKED)
     return all(learned.repeats(_host_mark(link), SHARE) for link in line.links)
 
 

@@ -61,7 +61,7 @@ def test_a_rotating_promotion_goes_with_its_host() -> None:
     article, _ = read(story(9) + PROMO + rotating[7], learned)
 
     assert "film" not in article.text
-    assert "learned-host" in [item.rule for item in article.removed]
+    assert "learned-beside" in [item.rule for item in article.removed]
 
 
 def test_a_short_line_between_paragraphs_needs_more_repetition() -> None:
