@@ -124,7 +124,7 @@ class Origin:
         finally:
             if not writer.is_closing():
                 writer.transport.abort()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, asyncio.CancelledError):
                 await writer.wait_closed()
 
     async def _serve(self, request: Request, writer: asyncio.StreamWriter) -> bool:
