@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from core.fingerprint import Features, fingerprint, taught
@@ -13,6 +14,7 @@ from core.models import Decision, EntryRecord
 from core.road import PreparedEntry
 from core.settings import Settings, Source
 from core.urls import canonical_url
+from store.commit import Batch
 from store.connection import Store
 from store.counters import Counts
 from store.idf import SharedIdf
@@ -20,6 +22,7 @@ from workers.fetch import Fetcher
 from workers.moments import moment
 from workers.robots import Robots
 from workers.sandbox import Sandbox
+from workers.settle import settle
 
 _DAY = 86400.0
 
@@ -36,6 +39,7 @@ class Kit:
     shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
+    _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def source(self, name: str) -> Source | None:
         """The source of that name, if feeds.yaml still lists it as enabled."""
@@ -61,6 +65,13 @@ class Kit:
             tags=source.tags,
             known=known,
         )
+
+    async def settle(
+        self, arrivals: Sequence[Arrival], batch_for: Callable[[Outcome], Batch]
+    ) -> Outcome:
+        """Decide and commit, one batch at a time: two of one worker would refuse each other."""
+        async with self._settling:
+            return await settle(self.store, arrivals, self.settings().dedup, batch_for)
 
     def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
         """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""

@@ -39,7 +39,7 @@ from workers.kit import Kit, count_entries, count_fetch
 from workers.leases import held
 from workers.moments import moment
 from workers.prepare import prepare_entries
-from workers.settle import LeaseLost, settle
+from workers.settle import LeaseLost
 
 log = structlog.get_logger()
 
@@ -180,7 +180,7 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     def batch_for(_: Outcome) -> Batch:
         return _batch(reading, [])
 
-    outcome = await settle(kit.store, [arrival], kit.settings().dedup, batch_for)
+    outcome = await kit.settle([arrival], batch_for)
     kit.learn({record.id: made.features}, outcome)
     now = await kit.store.now()
     count_entries(reading.counts, record.source, outcome.entries, now=now)

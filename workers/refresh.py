@@ -38,7 +38,7 @@ from workers.moments import moment, rhythm
 from workers.news import News, find_news
 from workers.polled import Polled
 from workers.prepare import prepare_entries
-from workers.settle import LeaseLost, settle
+from workers.settle import LeaseLost
 from workers.websub import after_push, pushed
 
 log = structlog.get_logger()
@@ -146,7 +146,7 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
             keep_seconds=kit.keep_seconds(),
         )
 
-    outcome = await settle(kit.store, sorted_out.arrivals, kit.settings().dedup, batch_for)
+    outcome = await kit.settle(sorted_out.arrivals, batch_for)
     kit.learn(sorted_out.features, outcome)
     await _trim_seen(poll, state)
     count_entries(poll.counts, source.name, [*sorted_out.aside, *outcome.entries], now=poll.now)
