@@ -61,7 +61,12 @@ def atom_document(head: FeedHead, entries: Iterable[str]) -> bytes:
 
 
 def _content(item: FeedItem) -> str:
-    return f'<content type="html">{cdata(item.html)}</content>' if item.html else ""
+    if item.html:
+        return f'<content type="html">{cdata(item.html)}</content>'
+    # An entry has content or a link; one that has neither is not valid.
+    return (
+        "" if item.url else f'<content type="text">{escaped(item.summary or item.title)}</content>'
+    )
 
 
 def _related(item: FeedItem) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from core.render.document import FeedHead, rfc822
 from core.render.items import Attachment, FeedItem
-from core.render.xml import cdata, element, escaped, quoted
+from core.render.xml import cdata, element, escaped, plain, quoted
 
 _OPEN = (
     '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"'
@@ -20,7 +20,7 @@ def rss_item(item: FeedItem) -> str:
     return "".join(
         (
             "<item>",
-            element("title", item.title),
+            f"<title>{plain(item.title)}</title>",
             element("link", item.url),
             f'<guid isPermaLink="false">{escaped(item.id)}</guid>',
             f"<pubDate>{rfc822(item.published)}</pubDate>",
@@ -43,7 +43,7 @@ def rss_document(head: FeedHead, items: Iterable[str]) -> bytes:
     return "".join(
         (
             f'<?xml version="1.0" encoding="UTF-8"?>\n{style}{_OPEN}\n<channel>',
-            element("title", head.title),
+            f"<title>{plain(head.title)}</title>",
             element("link", head.home),
             f"<description>{escaped(head.description)}</description>",
             element("language", head.language),

@@ -22,6 +22,14 @@ def escaped(text: str) -> str:
     return legal(text).translate(_TEXT)
 
 
+def plain(text: str) -> str:
+    """`text` as the content of an element whose readers may take it for markup: RSS does not say.
+
+    The RSS profile asks for these two references, which most readers take for text.
+    """
+    return legal(text).replace("&", "&#x26;").replace("<", "&#x3C;").replace(">", "&gt;")
+
+
 def quoted(text: str) -> str:
     """`text` as an attribute's value, quotes included."""
     return f'"{legal(text).translate(_ATTRIBUTE)}"'

@@ -187,3 +187,12 @@ def test_a_feed_of_nothing_is_still_a_feed() -> None:
 def test_the_footer_names_the_other_copies_when_asked() -> None:
     assert "https://second.example/2" in str(feed_item(story(), footer=True).html)
     assert "https://second.example/2" not in str(feed_item(story()).html)
+
+
+def test_an_entry_without_link_and_body_still_has_content_in_atom() -> None:
+    bare = story(members=(member(1, "first", url=None),), article=Article(title="Only a title"))
+
+    entry = etree.fromstring(atom(bare)).find("{http://www.w3.org/2005/Atom}entry")
+
+    assert entry is not None
+    assert entry.findtext("{http://www.w3.org/2005/Atom}content") == "Only a title"
