@@ -71,15 +71,27 @@ def clean_entry(
     """The article that a feed entry holds, by fixed rules and what its source taught."""
     raw = entry.content or entry.summary
     document = normalize(raw, content_type=entry.content_type)
-    body = read_body(document, base=entry.base or entry.link, options=options)
+    base = entry.base or entry.link
+    first_page = None if base else metadata.named_original(document.front, raw)
+    body = read_body(document, base=base, options=options, picture_base=first_page)
     stated = metadata.read(entry, document.front, body.spots, body.spoken)
     cut_junk(body, markdown=document.shape == "markdown", options=options, learned=learned)
     return Cleaned(_article(entry, body, stated, options), body.signatures)
 
 
-def read_body(document: Document, *, base: str | None, options: CleanOptions) -> Body:
-    """The blocks of a tree, without hidden elements and widgets."""
-    walker = Walker(base)
+def read_body(
+    document: Document,
+    *,
+    base: str | None,
+    options: CleanOptions,
+    picture_base: str | None = None,
+) -> Body:
+    """The blocks of a tree, without hidden elements and widgets.
+
+    Mirrors copy pictures with the addresses they had on the first publisher's page: those start
+    from `picture_base` where there is no other base.
+    """
+    walker = Walker(base, picture_base=picture_base)
     walker.removed += cut_selected(document.root, options.remove)
     blocks = walker.walk(document.root)
     return Body(blocks, places(blocks), walker.removed, walker.spoken)

@@ -11,10 +11,11 @@ from lxml import etree
 
 from core.urls import web_url
 
-_LAZY = (
-    "data-src", "data-original", "data-lazy-src", "data-actualsrc", "data-orig-file", "data-url",
-    "data-original-src", "data-hi-res-src", "data-full-src", "data-lazyload", "data-echo",
-    "data-image", "data-img", "_src", "file", "zoomfile",
+_LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazyload", "data-actualsrc")
+# These also hold other things, so they count only where `src` holds no picture.
+_SPARE = (
+    "data-original-src", "data-hi-res-src", "data-full-src", "data-orig-file", "data-echo", "_src",
+    "data-image", "data-img", "data-url", "file", "zoomfile",
 )  # fmt: skip
 _SETS = ("data-srcset", "data-lazy-srcset", "srcset")
 _PLACEHOLDER = re.compile(
@@ -27,6 +28,7 @@ _COUNTER = re.compile(
     r"|doubleclick|scorecardresearch|quantserve)(?:[./?]|$)[^#]*?(?:\.gif|\?|/b\b|/p\b|$)|/_/stat\?",
     re.IGNORECASE,
 )
+_PHOTOGRAPH = re.compile(r"\.(?:jpe?g|webp|avif|png)(?:$|[?#!@])", re.IGNORECASE)
 _QR = re.compile(
     r"(?:^|[/._-])(?:qr(?:[_-]?codes?)?|erweima|weixin(?:[_-]?(?:qr|code))?|wechat[_-]?(?:qr|code))"
     r"\d*(?:[._-][\w-]*)?\.(?:png|jpe?g|gif|webp)|(?:api|chart)\S*?qr(?:code)?\b|二维码|二維碼|公众号|公眾號",
@@ -44,9 +46,9 @@ def picture(element: etree._Element, base: str | None) -> str | None:
         return None
     address = _address(element)
     found = web_url(address, base) if address else None
-    if found is None or _PLACEHOLDER.search(found) or _COUNTER.search(found):
+    if found is None or _PLACEHOLDER.search(found):
         return None
-    return found
+    return None if _COUNTER.search(found) and not _PHOTOGRAPH.search(found) else found
 
 
 def is_code(address: str, alt: str) -> bool:
@@ -79,14 +81,19 @@ def picture_key(address: str) -> str:
 
 
 def _address(element: etree._Element) -> str | None:
-    for name in _LAZY:
-        value = element.get(name)
-        if value and not value.startswith("data:") and ("/" in value or "." in value):
-            return value
+    found = _first_of(element, _LAZY)
     source = element.get("src")
-    if source and not source.lstrip().startswith("data:") and not _PLACEHOLDER.search(source):
-        return source
-    return _largest(element)
+    if found is None and source and not _PLACEHOLDER.search(source.lstrip()):
+        found = source
+    return found or _largest(element) or _first_of(element, _SPARE)
+
+
+def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        value = element.get(name)
+        if value and not value.startswith(("data:", "{", "[")) and ("/" in value or "." in value):
+            return value
+    return None
 
 
 def _largest(element: etree._Element) -> str | None:

@@ -26,6 +26,7 @@ _ORIGINAL_WORDS = tuple(
     "转载 转自 转帖 转发 摘自 译自 本文 首发 原载 来源 原文 出处 原帖 original source published"
     " appeared posted republished article via".split()
 )
+_NAMED = re.compile(r"(?:原文|转载自|轉載自)[^\n<]{0,40}?(https?://[^\s<>\"'）)」】》，。；、]+)")
 _PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|mp4|mp3|pdf)(?:\?|$)", re.IGNORECASE)
 _ORIGINAL_FIELDS = (
     "original_url", "original", "canonical_url", "canonical", "source_url", "origin", "from",
@@ -60,6 +61,15 @@ def read(
     found.published = _published(entry, front, head, spots, spoken, found.original_url)
     _cut_stated(head)
     return found
+
+
+def named_original(front: dict[str, str], raw: str) -> str | None:
+    """The first publisher's address by a quick look at the raw text."""
+    for name in _ORIGINAL_FIELDS:
+        if name in front:
+            return web_url(front[name])
+    match = _NAMED.search(raw)
+    return web_url(unescape(match[1])) if match else None
 
 
 def _head(spots: list[Place]) -> list[Place]:

@@ -38,7 +38,7 @@ def read_head(root: etree._Element, url: str | None) -> PageMetadata:
     """The metadata of a page, best source first."""
     metas = _metas(root)
     linked = next(_linked_data(root), {})
-    base = _base(root, url)
+    base = _base(root, url) or _canonical(root, metas, None)
     return PageMetadata(
         title=_title(root, metas, linked),
         author=_author(metas, linked),

@@ -45,11 +45,12 @@ _GUARDED = frozenset(("aside", "footer", "form"))
 class Walker:
     """Turns one tree into blocks; `removed` holds the elements that went, `spoken` metadata."""
 
-    def __init__(self, base: str | None) -> None:
+    def __init__(self, base: str | None, *, picture_base: str | None = None) -> None:
         self.blocks: list[Block] = []
         self.removed: list[Removed] = []
         self.spoken: Spoken = {}
         self._base = base
+        self._picture_base = base or picture_base
         self._line = LineBuilder()
         self._lines: list[Line] = []
         self._path: list[Container] = []
@@ -169,7 +170,7 @@ class Walker:
             self._end_block()
 
     def _picture(self, element: etree._Element) -> None:
-        address = images.picture(element, self._base)
+        address = images.picture(element, self._picture_base)
         if address is None or self._is_shown(address):
             return
         alt = collapse(element.get("alt") or element.get("title") or "").strip()[:300]
