@@ -59,5 +59,11 @@ lock: .venv/.installed ## Write requirements.lock (what the image installs) anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--extra fast --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
+SEEDS ?= 1
+MINUTES ?= 10
+HARM ?= all
+chaos: .venv/.installed ## Kill, cut and stall everything, then count; make chaos SEEDS=10 MINUTES=10
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --minutes $(MINUTES) --harm $(HARM)
+
 clean: ## Remove what make made (not the data folder)
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

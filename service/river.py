@@ -21,7 +21,7 @@ from service.changelog import ChangeLog
 from store.connection import Store
 from store.layout import ensure_layout
 from store.packing import UNREADABLE, unpack
-from store.stories import Change, changes_after, load_packed, river_ids, story_versions
+from store.stories import Change, changes_after, load_packed, river_ids, river_size, story_versions
 
 RETRY = 0.5  # seconds between two attempts to reach the store again
 WAIT = 5.0  # seconds that one read waits for a change
@@ -120,6 +120,11 @@ class River:
             changes = await changes_after(self._store, self.log.end, wait=WAIT)
             if changes:
                 await self._apply(changes)
+            elif len(self._stories) != await self._expected():
+                return  # the store was wiped, or set back to an earlier state
+
+    async def _expected(self) -> int:
+        return min(await river_size(self._store), self._settings().retention.entries)
 
     async def _apply(self, changes: list[Change]) -> None:
         last = {change.story: change.kind for change in changes}

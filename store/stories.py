@@ -25,6 +25,12 @@ async def river_ids(store: Store, limit: int) -> list[str]:
         return [i.decode() for i in await store.redis.zrevrange(keys.RIVER, 0, limit - 1)]
 
 
+async def river_size(store: Store) -> int:
+    """How many stories the river holds."""
+    with store_errors():
+        return int(await store.redis.zcard(keys.RIVER))
+
+
 async def load_stories(store: Store, ids: Sequence[str]) -> list[Story]:
     """The stories of `ids` that are still kept, in that order."""
     return [unpack(Story, doc) for doc in await load_packed(store, ids) if doc is not None]
