@@ -95,6 +95,7 @@ def _environment() -> Environment:
     )
     environment.filters["moment"] = _moment
     environment.filters["iso"] = _iso
+    environment.filters["rhythm"] = _rhythm
     environment.filters["segment"] = lambda text: quote(text, safe=":")
     environment.filters["query"] = lambda text: quote(text, safe="")
     return environment
@@ -102,6 +103,16 @@ def _environment() -> Environment:
 
 def _iso(moment: datetime | str) -> str:
     return moment if isinstance(moment, str) else moment.isoformat(timespec="seconds")
+
+
+def _rhythm(seconds: float | None) -> str:
+    """How often, in words: `every 15 min`."""
+    if seconds is None:
+        return "—"
+    for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"every {seconds / size:.3g} {name}"
+    return f"every {seconds:.3g} s"
 
 
 def _moment(moment: datetime | str | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import asyncio
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +20,11 @@ from service.headers import secured
 from service.health import failure, is_failing
 from service.pages import page_reply
 from service.replies import json_reply, wants_html
+from service.river import Kept
 from store.schedule import due_times
 from store.sources import SourceState, load_sources
+
+DAYS = 14  # in the small chart of a source
 
 
 async def sources(request: web.Request) -> web.StreamResponse:
@@ -56,9 +60,9 @@ async def source_rows(context: Context) -> list[dict[str, Any]]:
     listed = context.settings().sources
     states = await _states(context, listed)
     due = await _due(context, listed)
-    kept = Counter(name for story in context.river.newest() for name in story.sources)
+    days = await asyncio.to_thread(_stories_by_day, context.river.newest(), datetime.now(UTC))
     return [
-        _row(source, state, next_poll, kept[source.name])
+        _row(source, state, next_poll, days[source.name])
         for source, state, next_poll in zip(listed, states, due, strict=True)
     ]
 
@@ -78,7 +82,7 @@ async def _due(context: Context, listed: Sequence[Source]) -> list[float | None]
 
 
 def _row(
-    source: Source, state: SourceState | None, next_poll: float | None, kept: int
+    source: Source, state: SourceState | None, next_poll: float | None, days: Counter[int]
 ) -> dict[str, Any]:
     said = state or SourceState(url=source.url, configured_url=source.url)
     failing = is_failing(said)
@@ -101,9 +105,22 @@ def _row(
             "entries": said.entries,
             "first_published": said.first_published,
             "reposts": said.reposts,
-            "kept": kept,
+            "kept": days.total(),
         },
+        # Of its entries, how many nobody had before it; None before there is any.
+        "first_share": round(said.first_published / said.entries, 3) if said.entries else None,
+        "days": [days[ago] for ago in range(DAYS - 1, -1, -1)],  # stories a day, today last
     }
+
+
+def _stories_by_day(stories: Sequence[Kept], now: datetime) -> dict[str, Counter[int]]:
+    """For each source the kept stories that have a member of it, by days ago."""
+    found: dict[str, Counter[int]] = defaultdict(Counter)
+    for story in stories:
+        ago = (now.date() - story.seen.astimezone(UTC).date()).days
+        for name in story.sources:
+            found[name][ago] += 1
+    return found
 
 
 def _state(source: Source, state: SourceState | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 
 from core.metrics import METRICS
 from core.settings import ServiceSettings
@@ -12,6 +13,8 @@ from store.connection import Store
 from store.heartbeat import WorkerBeat, beat
 from store.sources import SourceState
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
+
+DAY = timedelta(days=1)
 
 
 async def start_worker(store: Store) -> None:
@@ -166,3 +169,15 @@ async def test_every_metric_of_the_service_is_shown(served: Served) -> None:
     for name, metric in METRICS.items():
         if metric.kind == "gauge" and "source" not in metric.labels:
             assert f"\n{name}" in text, name
+
+
+async def test_sources_tell_how_they_did_day_by_day(served: Served) -> None:
+    now = datetime.now(UTC)
+    await set_state(served.store, "first", last_poll=1.0, entries=4, first_published=3)
+    await served.publish(make_story(1, first_seen=now), make_story(2, first_seen=now - DAY))
+
+    (row, *_) = (await (await served.client.get("/sources")).json())["sources"]
+
+    assert row["days"][-2:] == [1, 1]
+    assert len(row["days"]) == 14
+    assert row["first_share"] == 0.75
