@@ -37,6 +37,8 @@ def load_settings(
         settings, faults = _joined(parts, [value for value, _ in checked])
         if settings is not None:
             return settings
+    else:
+        faults += _stated_twice(parts)
     raise ConfigError([_printed(fault) for fault in _in_order(faults, parts)])
 
 
@@ -154,6 +156,23 @@ def _joined(
         return None, faults
     whole = _without_empty_groups(dict(_group(parts[0])))
     return Settings.model_validate({**whole, "sources": sources, "defaults": raw_defaults}), []
+
+
+def _stated_twice(parts: list[_Part]) -> list[Fault]:
+    """Names that stand twice, told also where other faults keep the sources from being read."""
+    first: dict[str, str] = {}
+    faults = []
+    for part in parts:
+        listed = part.document.value.get("sources") if isinstance(part.document.value, dict) else []
+        for index, source in enumerate(listed if isinstance(listed, list) else []):
+            name = source.get("name") if isinstance(source, dict) else None
+            if not isinstance(name, str):
+                continue
+            if name in first:
+                what = f"the name {name!r} is taken by {first[name]}; names are unique"
+                faults.append(part.fault(("sources", index, "name"), what))
+            first.setdefault(name, f"sources[{index}]")
+    return faults
 
 
 class _Names:

@@ -330,3 +330,16 @@ def test_settings_survive_their_own_json() -> None:
     settings = load(SOURCE + "    every: 90s\n")
 
     assert Settings.model_validate_json(settings.model_dump_json()) == settings
+
+
+def test_a_name_that_stands_twice_is_told_beside_other_faults() -> None:
+    text = "sources:\n  - {url: 'https://a.example/', name: a, evry: 1h}\n"
+    text += "  - {url: 'https://b.example/', name: a}\n"
+
+    with pytest.raises(ConfigError) as caught:
+        load_settings(text, path="feeds.yaml", env={})
+
+    assert [fault.split(": ")[1] for fault in caught.value.faults] == [
+        "sources[0].evry",
+        "sources[1].name",
+    ]
