@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.render.document import FeedHead, rfc3339
+from core.render.document import FeedHead, rfc3339, rfc3339_fine
 from core.render.items import FeedItem
 from core.render.xml import cdata, element, escaped, quoted
 
@@ -20,7 +20,7 @@ def atom_entry(item: FeedItem) -> str:
             f"<title>{escaped(item.title)}</title>",
             f"<id>{escaped(item.id)}</id>",
             f"<published>{rfc3339(item.published)}</published>",
-            f"<updated>{rfc3339(item.updated)}</updated>",
+            f"<updated>{rfc3339_fine(item.updated)}</updated>",
             f"<author><name>{escaped(item.author)}</name></author>" if item.author else "",
             f'<link rel="alternate" href={quoted(item.url)}/>' if item.url else "",
             *_related(item),
