@@ -17,6 +17,7 @@ FULL = 300  # informative shingles from which a text speaks for itself
 SHORT = 150  # below this a text says little, and the headline must agree well
 BARE = 20  # below this there is no text to speak of
 SAME_TEXT = 16  # bits; nearer texts are the same but for a few words
+PART = 24  # bits from which a text may be one part of a page that holds several
 SOME_FIGURES = 4  # in a text, to compare those of two; a sample holds ten at most
 MANY_FIGURES = 7
 BEYOND = 8  # bits past the radius that a second witness makes good for
@@ -104,6 +105,8 @@ class Pair(NamedTuple):
     @property
     def balance(self) -> float:
         """How much shorter the shorter headline is."""
+        if self.entry.skeleton == self.held.skeleton:
+            return 1.0
         sizes = sorted((self.entry.word_bits.bit_count(), self.held.word_bits.bit_count()))
         return sizes[0] / sizes[1] if sizes[1] else 1.0
 
@@ -119,23 +122,23 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
     if pair.entry.source and pair.entry.source == pair.held.source:
         return "same source" if _is_own_copy(pair, radius) else None
     if 0 < candidate.under_url <= FEW_UNDER_URL:
-        if pair.distance <= radius + BEYOND:
-            return "address and text"
         if _same_headline(pair):
             return "address and headline"
+        if pair.distance <= radius + BEYOND and (pair.small >= SHORT or pair.agree >= 0.25):
+            return "address and text"
     if _reports_other_figures(pair):
         return None
     # Each shared anchor beyond two says as much as two bits, and each one missing.
     if pair.distance > radius + 2 * (candidate.anchors - 2):
         return "text and headline" if _is_cut_copy(pair, radius) else None
     if pair.small >= FULL:
-        overlap = pair.ratio < 0.6 and pair.distance > 24
-        return "text" if not overlap or pair.agree >= 0.3 else None
+        part_of_more = pair.ratio < 0.6 and pair.distance > PART
+        return "text" if not part_of_more or pair.agree * pair.balance >= 0.6 else None
     if pair.small >= SHORT:
         witnessed = pair.agree >= 0.25 or _counts_the_same(pair)
         return "text and headline" if witnessed else None
     if pair.small < BARE:
-        return "headline" if _same_headline(pair) else None
+        return "text and headline" if _same_words(pair) else None
     return "text and headline" if pair.agree * pair.balance >= 0.5 else None
 
 
@@ -175,20 +178,34 @@ def _is_cut_copy(pair: Pair, radius: int) -> bool:
         return False
     if _same_headline(pair):
         return pair.distance <= radius + FAR_BEYOND and pair.contained >= 0.7
-    return pair.distance <= radius + BEYOND and pair.contained >= 0.85 and pair.agree >= 0.8
+    near = pair.distance <= radius + BEYOND and pair.contained >= 0.85
+    return near and pair.agree * pair.balance >= 0.8
 
 
 def _is_own_copy(pair: Pair, radius: int) -> bool:
-    """Columns of one source recur under like words: both text and headline must be the same."""
-    numbers = (pair.entry.series, pair.entry.dates, pair.entry.figures)
-    same_numbers = numbers == (pair.held.series, pair.held.dates, pair.held.figures)
-    return same_numbers and pair.agree >= 0.8 and pair.distance <= radius // 2
+    """Columns of one source recur under like words: both text and headline must agree."""
+    a, b = pair.entry, pair.held
+    if (a.series, a.dates) != (b.series, b.dates) or _reports_other_figures(pair):
+        return False
+    if pair.small >= SHORT:
+        return pair.agree >= 0.5 and pair.distance <= radius * 3 // 4
+    if pair.small < BARE:
+        return _same_words(pair)
+    return _same_headline(pair) and pair.distance <= radius // 2
 
 
 def _same_headline(pair: Pair) -> bool:
     a, b = pair.entry, pair.held
     same = a.skeleton == b.skeleton and (a.dates, a.figures) == (b.dates, b.figures)
     return same and min(a.word_bits.bit_count(), b.word_bits.bit_count()) >= 4
+
+
+def _same_words(pair: Pair) -> bool:
+    """Next to no text, and all of it the same, under one headline that others do not have."""
+    a, b = pair.entry, pair.held
+    same = (a.skeleton, a.series, a.dates, a.figures) == (b.skeleton, b.series, b.dates, b.figures)
+    stated = min(a.word_bits.bit_count(), b.word_bits.bit_count()) >= 2
+    return same and stated and pair.distance <= 2 and a.tokens > 0 and b.tokens > 0
 
 
 def headlines_agree(a: Print, b: Print) -> float:
