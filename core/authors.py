@@ -23,6 +23,7 @@ _NEXT_LABEL = re.compile(
     r"\s{2,}|\s(?=\S{2,4}[:：])|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|编辑|編輯)[:：]"
 )
 _BY = re.compile(r"^(?:By|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
+_POSTED = re.compile(r"^(?:[Pp]osted|[Pp]ublished|[Ww]ritten)\b.{0,50}?\bby\s+(.{3,40})$")
 _NAME = re.compile(
     r"[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*(?:\s+(?:de|da|di|del|della|van|von|der|den|la|le|bin|al|el|and|und|et|y|e|&"
     r"|[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*),?){1,7}"
@@ -71,7 +72,7 @@ def labelled(line: str) -> str | None:
     if match:
         value = next(group for group in match.groups() if group)
         return _NEXT_LABEL.split(value)[0].strip(" ）)】*_") or None
-    match = _BY.match(line)
+    match = _BY.match(line) or _POSTED.match(line)
     if match is None or any(is_wide(char) for char in line):
         return None
     name = re.split(r"\s[|•·–—-]\s|,\s(?=[a-z])|\d", match[1])[0].strip(" ,.")

@@ -11,11 +11,13 @@ _CAPTION = re.compile(
 )
 
 _CREDIT = re.compile(
-    r"^(?:图像来源|圖像來源|图像加注文字|圖像加註文字|Image (?:source|caption))[,，]"
+    r"^(?:图为|圖為|图说|圖說|资料图)"
+    r"|^(?:图像来源|圖像來源|图像加注文字|圖像加註文字|Image (?:source|caption))[,，]"
     r"|(?:摄|攝|供图|供圖|截图|截圖|图源.{0,20}|图片来源.{0,30}|圖片來源.{0,30}|资料图片?|資料圖片?"
     r"|示意图|示意圖)[)）\]】。.]?$"
     r"|[（(][^（()）]{0,60}(?:Getty|AFP|Reuters|AP|EPA|Shutterstock|Photo|Foto|Image|Flickr|图片|圖片"
     r"|法新社|路透社?|美联社|美聯社|新华社|中央社)[^（()）]{0,40}[)）]\s*$"
+    r"|(?:Photo|Foto|Image|Picture|Bild|Credit|Quelle|Crédit photo)s?\s*[:：/]\s*[^.:]{2,50}$"
     r"|^(?:Photo|Image|Picture|Foto|Bild|Credit|图|圖|图片)\s*(?:credit|by|courtesy)?\s*[:：/／]",
 )
 _LONGEST_CREDITED = 160

@@ -46,10 +46,18 @@ _DATELINE = re.compile(
 _SHORT_DATELINE = re.compile(
     r"[【（(\[][^】）)\]\n]{0,12}?(?<!\d)(\d{1,2})月(\d{1,2})日(?:讯|訊|电|電)[】）)\]]"
 )
-_IN_ADDRESS = re.compile(r"/((?:19|20)\d{2})[/-]?(\d{1,2})[/-]?(\d{1,2})(?=[/_.-]|$)")
+_IN_ADDRESS = re.compile(
+    r"/((?:19|20)\d{2})(?:/(\d{1,2})/(\d{1,2})(?=/|$)|/(\d{2})-?(\d{2})(?=/)"
+    r"|-?(\d{2})-?(\d{2})(?=[/_.-]|$))"
+)
+_LABEL = re.compile(
+    r"来源|來源|发布|發布|发表|發表|时间|時間|日期|作者|记者|記者|编辑|編輯|published|posted"
+    r"|updated|by ",
+    re.IGNORECASE,
+)
 _SHORT_IN_ADDRESS = re.compile(r"/(\d{1,2})/(\d{1,2})/(\d{1,2})/")
 _FILLER = re.compile(
-    r"[\s\-–—|:：,，.·/、()（）]|发布|发表|更新|时间|日期|published|posted|updated|date|on|at|um|uhr|le|à|the"
+    r"[\s\-–—|:：,，.·/、()（）]|发布|发表|更新|时间|日期|published|posted|updated|date|by|posted|in|on|at|um|uhr|le|à|the"
     r"|星期.|周.|am|pm|monday|tuesday|wednesday|thursday|friday|saturday|sunday|\d{1,2}[:：h]\d{2}"
     r"(?:[:：]\d{2})?|utc|gmt|c?es?t|[+-]\d{2}:?\d{2}|发稿|最后|於|于|發布|發表|時間",
     re.IGNORECASE,
@@ -80,6 +88,14 @@ def is_date_line(text: str) -> bool:
     return False
 
 
+def in_header(line: str) -> bool:
+    """Whether a short line above a text names a date among source, author and editor."""
+    if len(line) > 90 or not _LABEL.search(line):
+        return False
+    patterns = (_ISO, _CHINESE, _DAY_FIRST, _MONTH_FIRST)
+    return any(pattern.search(line) for pattern in patterns)
+
+
 def dateline(text: str, address: str | None) -> str | None:
     """The day in an agency's opening, as in 【…2022年12月02日讯】."""
     head = text[:80]
@@ -98,7 +114,8 @@ def dateline(text: str, address: str | None) -> str | None:
 def in_address(address: str) -> str | None:
     """The day that stands in an article's own address."""
     match = _IN_ADDRESS.search(address)
-    return _day(match[1], match[2], match[3]) if match else None
+    numbers = [group for group in match.groups() if group] if match else []
+    return _day(*numbers) if numbers else None
 
 
 def is_day(published: str) -> bool:

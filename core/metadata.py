@@ -196,6 +196,9 @@ def _in_text(
     for spot in (*head, *spots[-10:]):
         if dates.is_date_line(spot.line.text):
             return dates.stated(spot.line.text, chinese=chinese)
+    for spot in head:
+        if dates.in_header(spot.line.text):
+            return dates.stated(spot.line.text, chinese=chinese)
     return None
 
 

@@ -20,6 +20,8 @@ def select(blocks: list[Block], text: str) -> tuple[list[Block], list[Block]]:
     found = _Finder(text).all_of(blocks)
     if True not in found:
         return [], [block for block in blocks if _letters(block)]
+    if _is_listing(blocks, found):
+        return [], [block for block in blocks if _letters(block)]
     first, last = found.index(True), len(found) - 1 - found[::-1].index(True)
     kept, dropped = [], []
     for here, block in enumerate(blocks):
@@ -29,6 +31,16 @@ def select(blocks: list[Block], text: str) -> tuple[list[Block], list[Block]]:
         elif _letters(block):
             dropped.append(block)
     return kept, dropped
+
+
+def _is_listing(blocks: list[Block], found: list[bool]) -> bool:
+    """Whether the page is a front page: each excerpt stands under a linked headline."""
+    headlines = sum(
+        1
+        for block, is_found in zip(blocks, found, strict=True)
+        if not is_found and block.is_heading and all(line.is_linked for line in block.lines)
+    )
+    return headlines >= 5 and headlines >= 0.5 * sum(found)
 
 
 class _Finder:

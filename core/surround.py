@@ -10,6 +10,7 @@ from lxml import etree
 
 from core.blocks import Block
 from core.text import collapse
+from core.tree import spaced_text
 from core.walk import Walker
 from core.widgets import Spoken, listen
 
@@ -39,7 +40,9 @@ def head_lines(part: etree._Element) -> tuple[list[str], Spoken]:
     lines: list[str] = []
     for element in reversed(_before(part)):
         listen(element, spoken)
-        texts = (collapse(str(text)).strip() for text in element.itertext())
+        texts = [collapse(str(text)).strip() for text in element.itertext()]
+        if len(texts) > 1:
+            texts.append(spaced_text(element))
         lines += [text for text in texts if 1 < len(text) <= _LONGEST_LINE]
     return lines[-_MOST_LINES:], spoken
 

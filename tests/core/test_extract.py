@@ -163,3 +163,21 @@ def test_a_hostile_page_keeps_its_text_and_ends(body: str) -> None:
 
     assert found is not None
     assert SENTENCES in found.article.text
+
+
+def test_a_front_page_is_no_article() -> None:
+    teasers = "".join(
+        f"<div><h2><a href='/{n}'>Headline number {n} of today</a></h2>"
+        f"<p>{SENTENCES[:90]}{n}.</p></div>"
+        for n in range(12)
+    )
+
+    assert extract_page(page(teasers), url="https://a.example/") is None
+
+
+def test_a_header_line_states_the_date_and_no_address_does() -> None:
+    body = f"<h1>Mill</h1><p>Posted on May 3, 2024 by Ann Lee</p><div><p>{SENTENCES}</p></div>"
+    found = extract_page(page(body), url="https://a.example/2021/88.html")
+
+    assert found is not None
+    assert (found.article.published, found.article.author) == ("2024-05-03", "Ann Lee")
