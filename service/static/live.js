@@ -2,13 +2,16 @@
 // but still. Nothing is asked of anyone but this service.
 "use strict";
 (() => {
-  const clock = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+  const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const today = new Date().toDateString();
   const tell = (root) => {
     for (const time of root.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
       if (!Number.isNaN(moment.valueOf())) {
         time.title = time.textContent;
-        time.textContent = clock.format(moment);
+        const shown = moment.toDateString() === today ? clock : calendar;
+        time.textContent = shown.format(moment);
       }
     }
   };
