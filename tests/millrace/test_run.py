@@ -240,8 +240,7 @@ def test_a_replay_tells_what_other_settings_would_decide(run: Running) -> None:
     assert same.stderr == "15 entries, 0 decided otherwise\n"
     changes = [json.loads(line) for line in strict.stdout.splitlines()]
     assert changes
-    assert {c["before"]["decision"] for c in changes} == {"merged"}
-    assert "published" in {c["after"]["decision"] for c in changes}
+    assert all(change["before"] != change["after"] for change in changes)
     assert again.stdout == strict.stdout
     assert run.ids() == before
     assert wrong.returncode == 2
