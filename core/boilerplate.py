@@ -91,7 +91,9 @@ def signature(line: Line) -> int | None:
         return _mark("img:" + line.images[0].partition("?")[0])
     if line.letters > LONGEST:
         return None
-    text = _ADDRESS.sub(lambda match: host_of(_full(match[0])), line.text)
+    text = line.text
+    if "http" in text or "www." in text:
+        text = _ADDRESS.sub(lambda match: host_of(_full(match[0])), text)
     text = _DIGITS.sub("0", squeeze(text))
     return _mark(text) if len(text) >= 2 else None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,6 +18,9 @@ _FOLD = str.maketrans(_RULES["fold"]["from"], _RULES["fold"]["to"])
 _EDGES = re.compile(r"^[^\w:#$€£¥（(©«“]+|[^\w)）\]」』”】.…。！!？?:：*>»/→]+$")
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
 _LONGEST = max(rule["max"] for rule in _RULES["lines"])
+
+
+_Held = tuple[str, re.Pattern[str], str]  # a word, what must match where it stands, the rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +66,18 @@ def line_rule(folded: str) -> str | None:
     length = len(folded)
     if length > _LONGEST or not length:
         return None
-    starts, holding = _rules_for(next(longest for longest in _LENGTHS if length <= longest))
+    starts, holding = _rules_for(_LENGTHS[bisect_left(_LENGTHS, length)])
     match = starts.match(folded)
     if match and match.lastgroup:
         return _LINES[int(match.lastgroup[1:])].name
-    for rule in holding:
-        for words, pattern in rule.holds:
-            if any(word in folded for word in words) and pattern.search(folded):
-                return rule.name
+    for word, pattern, name in holding:
+        if word in folded and pattern.search(folded):
+            return name
     return None
 
 
 @cache
-def _rules_for(length: int) -> tuple[re.Pattern[str], tuple[_Rule, ...]]:
+def _rules_for(length: int) -> tuple[re.Pattern[str], tuple[_Held, ...]]:
     """The rules for lines of that length: all beginnings as one pattern, and the others."""
     fitting = [(number, rule) for number, rule in enumerate(_LINES) if rule.longest >= length]
     starts = [
@@ -82,7 +85,13 @@ def _rules_for(length: int) -> tuple[re.Pattern[str], tuple[_Rule, ...]]:
         for number, rule in fitting
         if rule.starts
     ]
-    return re.compile("|".join(starts)), tuple(rule for _, rule in fitting if rule.holds)
+    holding = [
+        (word, pattern, rule.name)
+        for _, rule in fitting
+        for words, pattern in rule.holds
+        for word in words
+    ]
+    return re.compile("|".join(starts)), tuple(holding)
 
 
 def is_related(folded: str) -> bool:

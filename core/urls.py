@@ -55,12 +55,20 @@ def web_url(address: str | None, base: str | None = None) -> str | None:
     lowered = address[:8].lower()
     if not lowered.startswith(("http://", "https://")) or len(address) < 9:
         return None
+    return clean_url(address) if _has_host(address) else None
+
+
+def _has_host(address: str) -> bool:
+    """Whether a host follows the slashes; the full parser is asked only about odd ones."""
+    rest = address.partition("//")[2][:1]
+    if not rest or rest in "/?#:@":
+        return False
+    if "[" not in address and "]" not in address:
+        return True
     try:
-        if not urlsplit(address).hostname:
-            return None
+        return bool(urlsplit(address).hostname)
     except ValueError:
-        return None
-    return clean_url(address)
+        return False
 
 
 def canonical_url(url: str) -> str:
