@@ -17,6 +17,7 @@ choices           hash    CHOICES_KEPT      entry or story -> story where a pers
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
+queue:ROLE:ID     zset    half an hour      hints for one worker: workers/queue.py
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 leases            string  never             counter that makes lease tokens
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py

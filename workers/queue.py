@@ -3,6 +3,9 @@
 arq is in maintenance and leaves when the store goes away, so little is asked of it: it carries
 hints, as JSON and never as pickles, that a lease waits to be worked on. Whatever it loses or
 doubles, the schedule makes good.
+
+Each worker has queues of its own: hints that a killed one leaves behind stay in arq's books for
+minutes, and on a shared queue they would take the places of live ones.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -19,7 +22,7 @@ import structlog
 from arq.connections import ArqRedis
 from arq.worker import Function, Worker, func
 
-from core.errors import StoreAway, StoreError
+from core.errors import StoreError
 from store.connection import Store, store_errors
 from store.keys import PREFIX
 from store.schedule import Lease
@@ -29,7 +32,7 @@ from store.schedule import Lease
 _ALWAYS_DUE = datetime(2001, 1, 1, tzinfo=UTC)
 _HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
 _POLL_DELAY = 0.05  # seconds between two looks at the queue; 0.4 % of a core
-_READ_LIMIT = 2000  # jobs running elsewhere stay in the queue and must not hide fresh ones
+_QUEUE_SECONDS = 1800  # after the last hint; then its worker is gone
 
 log = structlog.get_logger()
 
@@ -43,8 +46,8 @@ class Role(StrEnum):
     PAGE = "page"
 
 
-def _queue_name(role: Role) -> str:
-    return f"{PREFIX}queue:{role}"
+def _queue_name(role: Role, worker: str) -> str:
+    return f"{PREFIX}queue:{role}:{worker}"
 
 
 def _dumps(value: dict[str, Any]) -> bytes:
@@ -56,24 +59,28 @@ def connect(store: Store) -> ArqRedis:
     return ArqRedis(store.redis.connection_pool, job_serializer=_dumps, job_deserializer=json.loads)
 
 
-async def hint(arq: ArqRedis, role: Role, lease: Lease) -> None:
-    """Tell the workers that a lease waits to be worked on."""
+async def hint(arq: ArqRedis, role: Role, worker: str, leases: Sequence[Lease]) -> None:
+    """Tell a worker that these leases wait to be worked on."""
+    name = _queue_name(role, worker)
     with store_errors():
-        await arq.enqueue_job(
-            role,
-            lease.name,
-            lease.token,
-            _job_id=f"{lease.token}:{role}",
-            _queue_name=_queue_name(role),
-            _defer_until=_ALWAYS_DUE,
-            _expires=_HINT_SECONDS,
-        )
+        for lease in leases:
+            await arq.enqueue_job(
+                role,
+                lease.name,
+                lease.token,
+                _job_id=f"{lease.token}:{role}",
+                _queue_name=name,
+                _defer_until=_ALWAYS_DUE,
+                _expires=_HINT_SECONDS,
+            )
+        if leases:
+            await arq.expire(name, _QUEUE_SECONDS)
 
 
-async def waiting(arq: ArqRedis, role: Role) -> int:
-    """Hints in the queue, those being worked on included."""
+async def waiting(arq: ArqRedis, role: Role, worker: str) -> int:
+    """Hints in a worker's queue, those being worked on included."""
     with store_errors():
-        return int(await arq.zcard(_queue_name(role)))
+        return int(await arq.zcard(_queue_name(role, worker)))
 
 
 def _function(run: Any, role: Role, timeout: float) -> Function:
@@ -83,7 +90,9 @@ def _function(run: Any, role: Role, timeout: float) -> Function:
 class QueueWorker:
     """Takes hints of one role from the queue and runs `job` for each."""
 
-    def __init__(self, store: Store, role: Role, job: Job, *, at_once: int, timeout: float) -> None:
+    def __init__(
+        self, store: Store, role: Role, worker: str, job: Job, *, at_once: int, timeout: float
+    ) -> None:
         async def run(_: dict[Any, Any], name: str, token: str) -> None:
             try:
                 await job(Lease(name, token))
@@ -94,12 +103,11 @@ class QueueWorker:
         self._arq = connect(store)
         self._worker = Worker(
             functions=[_function(run, role, timeout)],
-            queue_name=_queue_name(role),
+            queue_name=_queue_name(role, worker),
             redis_pool=self._arq,
             handle_signals=False,
             max_jobs=at_once,
             poll_delay=_POLL_DELAY,
-            queue_read_limit=_READ_LIMIT,
             health_check_interval=30,
             job_serializer=_dumps,
             job_deserializer=json.loads,
@@ -113,11 +121,11 @@ class QueueWorker:
         return len(self._worker.tasks)
 
     async def run(self) -> None:
-        """Work until cancelled; raises StoreAway when the store goes away."""
+        """Work until cancelled; raises StoreError when the store goes away."""
         try:
             with store_errors():
                 await self._worker.async_run()
-        except StoreAway:
+        except BaseException:  # whatever ended arq's loop, nobody reaps its jobs any more
             await self._abandon()
             raise
 

@@ -14,20 +14,25 @@ from workers import queue
 from workers.leases import LEASE_SECONDS
 from workers.queue import Role
 
-_HINTS_AHEAD = 2  # hints a worker place may have waiting: enough to stay busy, few enough to begin
-_PER_SWEEP = 200
+PER_SWEEP = 10  # few, so that workers share what is due instead of one taking it all
 
 
 class Sweeper:
     """Sweeps both schedules and keeps them in step with feeds.yaml."""
 
     def __init__(
-        self, store: Store, settings: Callable[[], Settings], places: dict[Role, int]
+        self,
+        store: Store,
+        settings: Callable[[], Settings],
+        places: dict[Role, int],
+        *,
+        worker: str,
     ) -> None:
         self._store = store
         self._settings = settings
         self._arq = queue.connect(store)
         self._places = places
+        self._worker = worker
         self._in_step_with: Settings | None = None
 
     async def sweep(self) -> int:
@@ -45,12 +50,11 @@ class Sweeper:
         )
 
     async def _sweep(self, due: Queue, role: Role) -> int:
-        room = self._places[role] * _HINTS_AHEAD - await queue.waiting(self._arq, role)
+        room = self._places[role] - await queue.waiting(self._arq, role, self._worker)
         leases = await lease_due(
-            self._store, due, limit=min(room, _PER_SWEEP), seconds=LEASE_SECONDS
+            self._store, due, limit=min(room, PER_SWEEP), seconds=LEASE_SECONDS
         )
-        for lease in leases:
-            await queue.hint(self._arq, role, lease)
+        await queue.hint(self._arq, role, self._worker, leases)
         return len(leases)
 
     async def _keep_in_step(self) -> None:

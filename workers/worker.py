@@ -32,13 +32,14 @@ from workers.queue import QueueWorker, Role
 from workers.refresh import refresh
 from workers.robots import Robots
 from workers.sandbox import Sandbox
-from workers.sweeper import Sweeper
+from workers.sweeper import PER_SWEEP, Sweeper
 from workers.websub import tend_subscriptions
 
 log = structlog.get_logger()
 
 PLACES = {Role.POLL: 40, Role.PAGE: 20}  # jobs at once in one process; most of them wait
 SWEEP_SECONDS = 0.25
+BUSY_SWEEP_SECONDS = 0.05  # while more is due than one sweep takes
 BEAT_SECONDS = 3.0
 TIDY_SECONDS = 30.0
 EXCHANGE_SECONDS = 5.0
@@ -56,7 +57,7 @@ class WorkerProcess:
         self._id = worker_id
         self._kit = kit
         self._store = kit.store
-        self._sweeper = Sweeper(kit.store, kit.settings, PLACES)
+        self._sweeper = Sweeper(kit.store, kit.settings, PLACES, worker=worker_id)
         self._queues: dict[Role, QueueWorker] = {}
         self._started: float | None = None
 
@@ -119,8 +120,8 @@ class WorkerProcess:
     async def _sweep(self) -> None:
         while True:
             self._kit.fetcher.adopt(self._kit.settings().fetch)
-            await self._sweeper.sweep()
-            await asyncio.sleep(SWEEP_SECONDS)
+            found = await self._sweeper.sweep()
+            await asyncio.sleep(SWEEP_SECONDS if found < PER_SWEEP else BUSY_SWEEP_SECONDS)
 
     async def _tidy(self) -> None:
         while True:
@@ -171,7 +172,12 @@ class WorkerProcess:
     async def _work(self, role: Role, job: Callable[[Kit, Lease], Awaitable[None]]) -> None:
         timeout = self._kit.settings().fetch.timeout + _JOB_SECONDS_BEYOND_FETCH
         self._queues[role] = QueueWorker(
-            self._store, role, partial(job, self._kit), at_once=PLACES[role], timeout=timeout
+            self._store,
+            role,
+            self._id,
+            partial(job, self._kit),
+            at_once=PLACES[role],
+            timeout=timeout,
         )
         await self._queues[role].run()
 

@@ -1,0 +1,47 @@
+"""Work that is due reaches a worker that lives, whatever others left behind."""
+
+import pytest
+
+from store import keys
+from store.connection import Store
+from tests.workers.desk import settings_for
+from workers import sweeper
+from workers.queue import Role
+from workers.sweeper import PER_SWEEP, Sweeper
+
+PLACES = {Role.POLL: 2, Role.PAGE: 2}
+
+
+def settings(count: int):
+    return settings_for(*({"url": f"https://example.org/{n}"} for n in range(count)))
+
+
+async def make_due(store: Store) -> None:
+    await store.redis.zadd(
+        keys.SCHEDULE, dict.fromkeys(await store.redis.zrange(keys.SCHEDULE, 0, -1), 1)
+    )
+
+
+async def test_hints_that_a_killed_worker_left_take_no_place_of_another(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sweeper, "LEASE_SECONDS", 0)
+    two = settings(2)
+    killed = Sweeper(store, lambda: two, PLACES, worker="killed")
+    await killed._keep_in_step()
+    await make_due(store)
+    assert await killed.sweep() == 2
+
+    await make_due(store)
+
+    assert await killed.sweep() == 0
+    assert await Sweeper(store, lambda: two, PLACES, worker="other").sweep() == 2
+
+
+async def test_workers_share_what_is_due(store: Store):
+    many = settings(3 * PER_SWEEP)
+    crew = [Sweeper(store, lambda: many, dict.fromkeys(Role, 99), worker=w) for w in "abc"]
+    await crew[0]._keep_in_step()
+    await make_due(store)
+
+    assert [await each.sweep() for each in crew] == [PER_SWEEP] * 3
