@@ -46,6 +46,11 @@ class Counts:
         self.add(f"{name}_sum", value, **labels)
         self.add(f"{name}_count", 1, **labels)
 
+    def take(self, other: Counts) -> None:
+        """Add what `other` gathered."""
+        for field, value in other._fields.items():
+            self._fields[field] = self._fields.get(field, 0) + value
+
     async def write(self, store: Store) -> None:
         """Write and forget what was gathered."""
         fields, self._fields = self._fields, {}

@@ -14,10 +14,11 @@ from store import keys
 from store.connection import Store, store_errors
 
 _BEGIN = """
-if redis.call('HGET', KEYS[1], 'token') ~= ARGV[1] then return 0 end
-if redis.call('HGET', KEYS[1], 'begun') == ARGV[1] then return 0 end
+local held = redis.call('HMGET', KEYS[1], 'token', 'begun', 'state')
+if held[1] ~= ARGV[1] or held[2] == ARGV[1] then return false end
 redis.call('HSET', KEYS[1], 'begun', ARGV[1])
-return 1
+local time = redis.call('TIME')
+return {time[1], time[2], held[3]}
 """
 
 # A lease is renewed and given back only by the holder of the current token.
@@ -51,6 +52,13 @@ class Lease(NamedTuple):
     token: str
 
 
+class Begun(NamedTuple):
+    """What a job is told when it may start."""
+
+    now: float  # the store's clock
+    state: bytes | None  # of the source, as it lies in the store
+
+
 class Queue(NamedTuple):
     """One of the two schedules."""
 
@@ -75,11 +83,15 @@ async def lease_due(store: Store, queue: Queue, *, limit: int, seconds: float) -
     return [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
 
 
-async def begin(store: Store, queue: Queue, lease: Lease) -> bool:
-    """Whether this job may start: its lease is current and no other job began under it."""
+async def begin(store: Store, queue: Queue, lease: Lease) -> Begun | None:
+    """Start under a lease; None when it is not current or another job began under it."""
     state = queue.state_prefix + lease.name
     with store_errors():
-        return bool(await store.redis.eval(_BEGIN, 1, state, lease.token))  # type: ignore[misc]
+        answer = await store.redis.eval(_BEGIN, 1, state, lease.token)  # type: ignore[misc]
+    if answer is None:
+        return None
+    seconds, micros, stored = answer
+    return Begun(int(seconds) + int(micros) / 1e6, stored)
 
 
 async def renew(store: Store, queue: Queue, lease: Lease, *, seconds: float) -> bool:

@@ -72,7 +72,12 @@ async def load_sources(store: Store, names: Sequence[str]) -> list[SourceState |
         for name in names:
             pipe.hget(keys.source(name), "state")
         found = await pipe.execute()
-    return [None if raw is None else SourceState.model_validate_json(raw) for raw in found]
+    return [read_source(raw) for raw in found]
+
+
+def read_source(stored: bytes | None) -> SourceState | None:
+    """The state that lies in the store."""
+    return None if stored is None else SourceState.model_validate_json(stored)
 
 
 async def load_learned(store: Store, name: str) -> bytes | None:

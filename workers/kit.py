@@ -7,6 +7,9 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+import structlog
+
+from core.errors import StoreError
 from core.fingerprint import Features, fingerprint, taught
 from core.merge import Arrival, Outcome
 from core.metrics import FETCH_BUCKETS, LAG_BUCKETS
@@ -24,6 +27,9 @@ from workers.robots import Robots
 from workers.sandbox import Sandbox
 from workers.settle import settle
 
+log = structlog.get_logger()
+
+TELL_SECONDS = 1.0
 _DAY = 86400.0
 
 
@@ -39,11 +45,18 @@ class Kit:
     shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
+    _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
+    _untold: Counts = field(default_factory=Counts)
+    _telling: asyncio.Task[None] | None = None
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def source(self, name: str) -> Source | None:
         """The source of that name, if feeds.yaml still lists it as enabled."""
-        return next((s for s in self.settings().sources if s.name == name and s.enabled), None)
+        settings = self.settings()
+        if self._named is None or self._named[0] is not settings:
+            enabled = {source.name: source for source in settings.sources if source.enabled}
+            self._named = (settings, enabled)
+        return self._named[1].get(name)
 
     def keep_seconds(self) -> float:
         """How long an entry is remembered: while it can be found again or is shown."""
@@ -65,6 +78,20 @@ class Kit:
             tags=source.tags,
             known=known,
         )
+
+    def tell(self, counts: Counts) -> None:
+        """Have these counts written; those of a second go into the store together."""
+        self._untold.take(counts)
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_soon())
+
+    async def _tell_soon(self) -> None:
+        await asyncio.sleep(TELL_SECONDS)
+        counts, self._untold = self._untold, Counts()
+        try:
+            await counts.write(self.store)
+        except StoreError as error:
+            log.warning("counts.lost", reason=str(error))
 
     async def settle(
         self, arrivals: Sequence[Arrival], batch_for: Callable[[Outcome], Batch]

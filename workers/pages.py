@@ -83,7 +83,7 @@ async def read_page(kit: Kit, lease: Lease) -> None:
         except Exception:
             log.exception("page.crashed", entry=record.id)
             await release(kit.store, PAGES, lease, after=CRASH_SECONDS)
-    await reading.counts.write(kit.store)
+    kit.tell(reading.counts)
 
 
 async def _read(reading: Reading) -> None:

@@ -22,8 +22,8 @@ from store.commit import Batch, PageWait, SourceWrite, commit
 from store.counters import Counts
 from store.forgotten import forgotten_among
 from store.retention import trim_seen
-from store.schedule import SOURCES, Lease, begin, release
-from store.sources import SourceState, load_learned, load_source
+from store.schedule import SOURCES, Begun, Lease, begin, release
+from store.sources import SourceState, load_learned, read_source
 from workers.afterpoll import (
     after_answer,
     after_fault,
@@ -63,12 +63,11 @@ class Poll:
 async def refresh(kit: Kit, lease: Lease) -> None:
     """Poll the source of a lease; does nothing when the lease is not ours to work on."""
     source = kit.source(lease.name)
-    if source is None or not await begin(kit.store, SOURCES, lease):
+    if source is None or (begun := await begin(kit.store, SOURCES, lease)) is None:
         return
     counts = Counts()
     async with held(kit.store, SOURCES, lease):
-        state = await _state_of(kit, source)
-        poll = Poll(kit, lease, source, state, await kit.store.now(), counts)
+        poll = Poll(kit, lease, source, _state_of(source, begun), begun.now, counts)
         try:
             await _poll(poll)
         except HostBusy as busy:
@@ -82,11 +81,12 @@ async def refresh(kit: Kit, lease: Lease) -> None:
         except Exception as error:
             log.exception("poll.crashed", source=source.name)
             await _record_fault(poll, MillraceError(f"a fault in Millrace: {error!r}"))
-    await counts.write(kit.store)
+    kit.tell(counts)
 
 
-async def _state_of(kit: Kit, source: Source) -> SourceState:
-    state = await load_source(kit.store, source.name)
+def _state_of(source: Source, begun: Begun) -> SourceState:
+    """What is remembered of a source; another address in feeds.yaml starts anew."""
+    state = read_source(begun.state)
     if state is None or state.configured_url != source.url:
         return first_state(source)
     return state
