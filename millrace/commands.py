@@ -19,6 +19,7 @@ from millrace.options import (
     Config,
     Data,
     Host,
+    Json,
     Port,
     Redis,
 )
@@ -55,9 +56,10 @@ def serve(
 
     Example: millrace serve --host 0.0.0.0 --redis redis://store:6379
     """
+    store = _needed(redis)
     from millrace.serve import serve_alone
 
-    serve_alone(config=config, host=host, port=port, redis=_needed(redis))
+    serve_alone(config=config, host=host, port=port, redis=store)
 
 
 @app.command()
@@ -66,9 +68,10 @@ def work(config: Config = DEFAULT_CONFIG, redis: Redis = None) -> None:
 
     Example: millrace work --redis redis://store:6379
     """
+    store = _needed(redis)
     from millrace.work import work_alone
 
-    work_alone(config=config, redis=_needed(redis))
+    work_alone(config=config, redis=store)
 
 
 @app.command()
@@ -92,14 +95,18 @@ def check(
     file: Annotated[
         str, typer.Argument(metavar="[F]", envvar="MILLRACE_CONFIG", help="The file.")
     ] = DEFAULT_CONFIG,
-) -> None:
+    json: Json = False,
+) -> int:
     """Say what is wrong in feeds.yaml, one line a fault.
 
     Example: millrace check feeds.yaml
     """
-    from millrace.check import check_file
+    from millrace.check import check_as_json, check_file
 
+    if json:
+        return check_as_json(file)
     print(check_file(file))
+    return 0
 
 
 @app.command()
@@ -145,17 +152,22 @@ def dedup(
 
 
 @app.command()
-def doctor(config: Config = DEFAULT_CONFIG, data: Data = DEFAULT_DATA, redis: Redis = None) -> int:
+def doctor(
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+    json: Json = False,
+) -> int:
     """Look the machine over, and say how to mend what is wrong.
 
     Example: millrace doctor
     """
-    from millrace.doctor import examine
+    from millrace.doctor import examine, told
 
     well = True
     for finding in examine(config=config, data=data, redis=redis):
         well = well and finding.well
-        print(f"{'ok   ' if finding.well else 'fault'}  {finding.what}: {finding.said}")
+        print(told(finding, json=json), flush=True)
     return 0 if well else 1
 
 

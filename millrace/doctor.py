@@ -12,6 +12,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import orjson
+
 from core.errors import MillraceError
 from core.redact import without_credentials
 from core.settings import Settings
@@ -43,6 +45,13 @@ def examine(*, config: str, data: Path, redis: str | None) -> Iterator[Finding]:
     yield _told("store", lambda: _store(data, redis))
     if settings:
         yield from asyncio.run(_network(settings[0]))
+
+
+def told(finding: Finding, *, json: bool) -> str:
+    """A finding as one line."""
+    if json:
+        return orjson.dumps(finding._asdict()).decode()
+    return f"{'ok   ' if finding.well else 'fault'}  {finding.what}: {finding.said}"
 
 
 def _told(what: str, look: Callable[[], str]) -> Finding:

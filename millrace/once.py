@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -30,6 +31,8 @@ _UNDER_WAY = 30.0  # a page whose next attempt is further away than a lease has 
 def write_once(*, config: str, data: Path, redis: str | None, out: Path) -> int:
     """Poll, write into `out`, end; the exit code. Raises ConfigError or MillraceError."""
     settings = read_config(config)
+    # Sources that fail are named once, at the end.
+    logging.getLogger().setLevel(logging.ERROR)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -52,3 +52,4 @@ Redis = Annotated[
         help="A store of your own: redis://, rediss://, unix://, redis+sentinel://.",
     ),
 ]
+Json = Annotated[bool, typer.Option("--json", help="For machines: JSON instead of text.")]

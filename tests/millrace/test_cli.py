@@ -54,6 +54,18 @@ def test_check_tells_every_fault_in_a_line_with_the_path_as_given(tmp_path: Path
     ]
 
 
+def test_check_for_machines_is_one_object(tmp_path: Path) -> None:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(BAD)
+
+    good = millrace("check", "good.yaml", "--json", cwd=tmp_path)
+    bad = millrace("check", "bad.yaml", "--json", cwd=tmp_path)
+
+    assert (good.returncode, bad.returncode) == (0, 2)
+    assert json.loads(good.stdout) == {"path": "good.yaml", "sources": 1, "faults": []}
+    assert len(json.loads(bad.stdout)["faults"]) == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
