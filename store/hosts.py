@@ -15,6 +15,7 @@ from store.connection import Store, store_errors
 
 MARGIN = 1.05  # of the gap: two requests leave a little closer together than they were let go
 HORIZON = 600.0  # seconds ahead for which places are promised
+LONGEST_PAUSE = 3600.0  # seconds; after it, one request more shows whether it still holds
 LEASE_MARGIN = 10.0  # seconds beyond the time limit of a request
 
 
@@ -50,7 +51,8 @@ class HostTurns:
             await self._store.redis.zrem(keys.host(host, "running"), holder)
 
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
-        """A host told `holder` to wait; once it told two, nobody asks it until then."""
+        """A host told `holder` to wait; while it told two so, nobody asks it, an hour at most."""
+        seconds = min(seconds, LONGEST_PAUSE)
         until = await self._store.now() + seconds
         key = keys.host(host, "refused")
         with store_errors():

@@ -11,12 +11,10 @@ local lease, horizon = tonumber(ARGV[4]), tonumber(ARGV[5])
 local GRACE = 15000 -- a promise that nobody came for is void
 local BUSY = 200
 
--- A host that told two of its sources to wait means all of them.
+-- A host that told two of its sources to wait means all of them, while both waits last.
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now)
-local refused = redis.call('ZRANGE', KEYS[4], -1, -1, 'WITHSCORES')
-if #refused > 0 and redis.call('ZCARD', KEYS[4]) > 1 then
-  return math.max(1, refused[2] - now)
-end
+local refused = redis.call('ZRANGE', KEYS[4], -2, -1, 'WITHSCORES')
+if #refused == 4 then return math.max(1, refused[2] - now) end
 
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - GRACE)
