@@ -23,6 +23,7 @@ from service import (
     websub,
 )
 from service.context import CONTEXT, Context
+from service.headers import SECURE
 from service.publisher import Publisher
 from service.replies import text_reply
 from service.river import River
@@ -47,6 +48,7 @@ def make_app(
     app[health.CHECK] = health.Check(context)
     app.cleanup_ctx.append(_following)
     app.on_shutdown.append(_drain)
+    app.on_response_prepare.append(_secure)
     _route(app)
     return app
 
@@ -138,6 +140,13 @@ async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
         for task in tasks:
             task.cancel()
         _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN)
+
+
+async def _secure(request: web.Request, response: web.StreamResponse) -> None:
+    """What aiohttp answers by itself (405, 500) is no exception. Kept answers pass by here."""
+    for name, value in SECURE.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = "Millrace"  # not which versions
 
 
 async def _drain(app: web.Application) -> None:

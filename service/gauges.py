@@ -20,7 +20,7 @@ async def gauges(context: Context, findings: Findings, *, renders: int) -> dict[
         "millrace_store_up": float(findings.fault is None),
         "millrace_workers": findings.workers,
         "millrace_queue_age_seconds": findings.queue_age or 0.0,
-        "millrace_stories": len(context.river.newest()),
+        "millrace_stories": len(context.river),
         "millrace_renders_total": renders,
         "millrace_stream_readers": context.stream_readers,
         "millrace_config_fault": float(context.config_fault() is not None),

@@ -80,7 +80,7 @@ def health_report(findings: Findings, context: Context) -> dict[str, Any]:
         "queue_age": findings.queue_age,
         "sources": {"ok": findings.ok, "failing": findings.failing},
         "config": config or "ok",
-        "stories": len(context.river.newest()),
+        "stories": len(context.river),
         "stale_since": _written(context.river.away_since),
     }
 

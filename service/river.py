@@ -75,6 +75,12 @@ class River:
             self._snapshot = (self.generation, ordered)
         return self._snapshot[1]
 
+    def __len__(self) -> int:
+        return len(self._stories)
+
+    def __bool__(self) -> bool:
+        return True  # an empty river is one, too
+
     def find(self, story_id: str) -> Kept | None:
         """One kept story."""
         return self._stories.get(story_id)

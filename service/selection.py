@@ -11,8 +11,10 @@ from service.river import Kept
 
 def select(
     stories: Sequence[Kept], query: FeedQuery, settings: Settings, *, most: int | None = None
-) -> list[Kept]:
+) -> Sequence[Kept]:
     """The stories that `query` narrows to, in their order; `most` ends the search early."""
+    if not (query.since or query.sources or query.tags or query.text):
+        return stories[:most]  # the usual case must not grow with what is kept
     found: list[Kept] = []
     for kept in _matching(stories, query, settings):
         if most is not None and len(found) >= most:

@@ -323,3 +323,25 @@ async def test_the_feed_reads_in_the_other_script(served: Served) -> None:
 
     assert (item["title"], item["content_html"]) == ("汉字", "<p>台湾</p>")
     assert item["id"] == story.id
+
+
+async def test_what_the_framework_answers_by_itself_is_secured_too(served: Served) -> None:
+    refused = await served.client.post("/feed.xml")
+
+    assert refused.status == 405
+    assert refused.headers["X-Content-Type-Options"] == "nosniff"
+    assert "aiohttp" not in refused.headers["Server"]
+
+
+async def test_polls_ask_nobody_but_memory(served: Served) -> None:
+    await served.publish(*(make_story(n) for n in range(3)))
+
+    async def commands() -> int:
+        return int((await served.store.redis.info("stats"))["total_commands_processed"])
+
+    before = await commands()
+    for number in range(1000):
+        response = await served.client.get(f"/feed.{('xml', 'atom', 'json')[number % 3]}")
+        assert response.status == 200
+
+    assert await commands() - before < 100  # following the changes goes on beside it
