@@ -96,8 +96,11 @@ class _Batch:
         verdict = decide(arrival.fingerprint, near, self._settings)
         story_id = verdict.story or arrival.record.id
         record = _decided(arrival.record, verdict, story_id)
-        self.outcome.entries.append(record)
         founder = verdict.story is None
+        if not founder and story_id not in self._stories:
+            # A repost of what is no longer shown: its body would be kept for nobody.
+            record = record.model_copy(update={"raw": None, "article": None})
+        self.outcome.entries.append(record)
         self.outcome.claims.append(
             Claim(
                 record.id,

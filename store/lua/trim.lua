@@ -1,6 +1,6 @@
 -- Remove the stories that retention no longer keeps, a bounded number a call.
 -- KEYS: river, arrivals, changes. ARGV: entries kept, age kept in ms, prefix of stories,
--- at most, length of the stream of changes. Returns how many were removed.
+-- at most, length of the stream of changes. Returns the documents of those that were removed.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local most = tonumber(ARGV[4])
@@ -19,10 +19,12 @@ if surplus > 0 and #gone < most then
     end
   end
 end
-for _, id in ipairs(gone) do
+local documents = {}
+for i, id in ipairs(gone) do
+  documents[i] = redis.call('HGET', ARGV[3] .. id, 'doc') or ''
   redis.call('ZREM', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
   redis.call('DEL', ARGV[3] .. id)
   redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'kind', 'removed', 'story', id)
 end
-return #gone
+return documents

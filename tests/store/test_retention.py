@@ -1,8 +1,13 @@
 """Stories leave by age and by number, oldest place first; guids age once they are not listed."""
 
+from datetime import UTC, datetime
+
+from core.merge import StoryChange
+from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
 from store import keys
+from store.commit import Batch, commit
 from store.connection import Store
-from store.entries import guid_digest
+from store.entries import guid_digest, load_entries
 from store.retention import trim, trim_seen
 
 DAY_MS = 86_400_000
@@ -28,6 +33,30 @@ async def test_the_old_end_goes_when_there_are_too_many(store: Store):
     assert await river(store) == ["s0", "s1"]
     assert await store.redis.exists(keys.story("s4")) == 0
     assert await store.redis.xlen(keys.CHANGES) == 3
+
+
+async def test_entries_outlive_their_story_without_their_bodies(store: Store):
+    now = datetime.now(UTC)
+    record = EntryRecord(
+        id="e", source="a", guid="g", url=None, title="Title", arrived=now, place=now, order=0,
+        decision=Decision.PUBLISHED, rule="founder", story="e", article=Article(text="Long."),
+        raw=FeedEntry(guid="g", position=0, content="Long."),
+    )  # fmt: skip
+    member = Member(
+        id="e", source="a", url=None, title="Title", first_seen=now,
+        decision=Decision.PUBLISHED, rule="founder",
+    )  # fmt: skip
+    story = Story(
+        id="e", first_seen=now, arrived=now, order=0, updated=now, version=1,
+        representative="e", members=(member,), article=Article(text="Long."),
+    )  # fmt: skip
+    await commit(store, Batch(entries=[record], stories=[StoryChange(story, 0)]))
+
+    assert await trim(store, entries=0, days=30) == 1
+
+    (kept,) = await load_entries(store, ["e"])
+    assert kept == record.model_copy(update={"raw": None, "article": None})
+    assert await store.redis.ttl(keys.entry("e")) > 0
 
 
 async def test_age_counts_from_arrival_not_from_the_place_in_the_feed(store: Store):
