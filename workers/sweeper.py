@@ -34,6 +34,7 @@ class Sweeper:
         self._places = places
         self._worker = worker
         self._in_step_with: Settings | None = None
+        self._scheduled = 0  # how many sources those settings name
 
     async def sweep(self) -> int:
         """Lease and announce what is due; returns how much that was."""
@@ -60,11 +61,12 @@ class Sweeper:
     async def _keep_in_step(self) -> None:
         """Schedule what feeds.yaml lists: after an edit, and after the store was wiped."""
         settings = self._settings()
-        names = [source.name for source in settings.sources if source.enabled]
-        if settings is self._in_step_with and await scheduled_count(self._store) == len(names):
+        known = settings is self._in_step_with
+        if known and await scheduled_count(self._store) == self._scheduled:
             return
+        names = [source.name for source in settings.sources if source.enabled]
         await drop_sources(self._store, names, forget_after=settings.dedup.window)
         if settings.retention.removed_sources == "drop" and settings is not self._in_step_with:
             await drop_orphans(self._store, {source.name for source in settings.sources})
         await add_sources(self._store, names)
-        self._in_step_with = settings
+        self._in_step_with, self._scheduled = settings, len(names)
