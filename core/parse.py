@@ -156,12 +156,18 @@ def _kind(stated: str | None, content: str, version: str) -> str:
 
 
 def _link(raw: Any, base: str) -> str | None:
-    stated = [raw.get("feedburner_origlink"), raw.get("link")]
+    stated = [raw.get("feedburner_origlink"), *_own_links(raw)]
     stated += [link.get("href") for link in raw.get("links", ()) if link.get("rel") == "alternate"]
-    if raw.get("guidislink"):
-        stated.append(raw.get("id"))
     found = (web_url(_text(address, 5000), base) for address in stated)
     return next((address for address in found if address), None)
+
+
+def _own_links(raw: Any) -> list[Any]:
+    """`link`, unless it is a guid that is no whole address: `<guid>17</guid>` is no path."""
+    link, guid = raw.get("link"), raw.get("id") or ""
+    listed = any(each.get("href") == link for each in raw.get("links", ()))
+    absolute = guid.lower().startswith(("http://", "https://"))
+    return [link] if link != guid or listed or absolute else []
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:

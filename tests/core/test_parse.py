@@ -204,6 +204,23 @@ def test_scripts_and_data_are_no_links() -> None:
     assert feed.entries[0].link is None
 
 
+@pytest.mark.parametrize(
+    ("item", "link"),
+    [
+        ("<guid>17</guid>", None),
+        ("<guid>/17.html</guid>", None),
+        ("<guid>https://a.example/17</guid>", "https://a.example/17"),
+        ('<guid isPermaLink="false">https://a.example/17</guid>', None),
+        ("<guid>/17</guid><link>/17</link>", "https://news.example/17"),
+        ("<link>/17</link><guid>17</guid>", "https://news.example/17"),
+    ],
+)
+def test_a_guid_is_a_link_only_where_it_is_a_whole_address(item: str, link: str | None) -> None:
+    feed = parse(rss(f"<item><title>x</title>{item}</item>"))
+
+    assert feed.entries[0].link == link
+
+
 def test_only_the_newest_entries_of_a_very_long_feed_are_taken() -> None:
     def item(year: int) -> str:
         return f"<item><title>{year}</title><pubDate>1 Jan {year} 00:00:00 GMT</pubDate></item>"
