@@ -26,6 +26,7 @@ class Line:
     images: tuple[str, ...] = ()
     alts: str = ""  # descriptions of the pictures
     rule: str | None = None
+    prose: bool | None = None  # whether it is running text, once somebody has asked
     _letters: int = -1
 
     @property

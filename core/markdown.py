@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from html import escape
 
 from markdown_it import MarkdownIt
 
@@ -24,6 +25,19 @@ _STRONG_SIGN = re.compile(
     r"^ {0,3}#{1,6}[ \t]+\S|\]\((?:https?:/|[./#\w])|^```|!\[[^\]\n]{0,200}\]\(", re.MULTILINE
 )
 _BLOCK_TAG = re.compile(r"<(?:p|div|table|ul|ol|section|article|h[1-6]|blockquote)\b", re.I)
+_EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
+_HTML_START = re.compile(
+    r"\n* {0,3}</?(?:article|aside|blockquote|body|center|dd|details|div|dl|dt|figcaption|figure"
+    r"|footer|form|h[1-6]|header|hr|html|iframe|li|main|nav|ol|p|section|table|tbody|td|tfoot|th"
+    r"|thead|tr|ul)(?=[\s/>])",
+    re.IGNORECASE,
+)
+# The headings of mirrors: words and links, nothing that needs a parser.
+_PLAIN = r"[^\[\]\\*_`<>!~\n]"
+_LINK = re.compile(rf"\[({_PLAIN}*)\]\(([^\s()<>\\]+)\)")
+_SIMPLE_HEADING = re.compile(
+    rf"\n* {{0,3}}(#{{1,6}})[ \t]+((?:\[{_PLAIN}*\]\([^\s()<>\\]+\)|{_PLAIN})+)\n*"
+)
 _LINE_IS_MARKUP = re.compile(r"\s*(?:[#>|<]|[-*+] |\d+[.)] |```|={3,}|-{3,}|$| {4}|\t)")
 _LINE_IS_OBJECT = re.compile(r"\s*!?\[[^\]]*\]\([^)]*\)\s*$|\s*\*[^*]+\*\s*$|\s*https?://\S+\s*$")
 _SENTENCE_END = tuple("。！？；：.!?;:”」』）)…】*")
@@ -44,7 +58,41 @@ def is_markdown(text: str, *, likely: bool) -> bool:
 def render(text: str) -> str:
     """HTML of a markdown text, inline HTML passed on."""
     mixed = _BLOCK_TAG.search(text) is not None
-    return str(_parser(mixed).render(_keep_line_ends(text)))
+    if not mixed or "```" in text or "~~~" in text:
+        return str(_parser(mixed).render(_keep_line_ends(text)))
+    return "\n".join(_rendered(chunk) for chunk in _chunks(text))
+
+
+def _chunks(text: str) -> list[str]:
+    """The text cut at empty lines into what needs the parser, and what is HTML or one heading.
+
+    By CommonMark a block that starts with a block element is HTML up to the next empty line.
+    Neighbours that need the parser stay together, for lists go on over empty lines.
+    """
+    found: list[str] = []
+    parsed: list[str] = []
+    for part in _EMPTY_LINES.split(text):
+        if _HTML_START.match(part) or _SIMPLE_HEADING.fullmatch(part):
+            if parsed:
+                found.append("\n\n".join(parsed))
+                parsed = []
+            found.append(part)
+        else:
+            parsed.append(part)
+    return [*found, "\n\n".join(parsed)] if parsed else found
+
+
+def _rendered(chunk: str) -> str:
+    if _HTML_START.match(chunk):
+        return chunk
+    heading = _SIMPLE_HEADING.fullmatch(chunk)
+    if heading:
+        return f"<h{len(heading[1])}>{_LINK.sub(_link, heading[2])}</h{len(heading[1])}>"
+    return str(_parser(mixed=True).render(_keep_line_ends(chunk)))
+
+
+def _link(match: re.Match[str]) -> str:
+    return f'<a href="{escape(match[2])}">{match[1]}</a>'
 
 
 @cache

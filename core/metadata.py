@@ -115,7 +115,7 @@ def _first_line(head: list[Place]) -> list[Place]:
 
 
 def _is_junk(spot: Place) -> bool:
-    if junk.line_rule(spot.folded) is not None:
+    if spot.word_rule is not None:
         return True
     return spot.line.is_linked and len(spot.line.links) > 1
 
@@ -226,7 +226,7 @@ def _original(
 
 
 def _names_origin(spot: Place) -> bool:
-    if is_prose(spot.line) or not (spot.line.links or "http" in spot.folded):
+    if not (spot.line.links or "http" in spot.folded) or is_prose(spot.line):
         return False
     if not any(word in spot.folded for word in _ORIGINAL_WORDS):
         return False

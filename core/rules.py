@@ -41,6 +41,14 @@ class Place:
     block: Block
     line: Line
     folded: str
+    _word_rule: str | None = ""
+
+    @property
+    def word_rule(self) -> str | None:
+        """The rule that the line's words fall under."""
+        if self._word_rule == "":
+            self._word_rule = junk.line_rule(self.folded)
+        return self._word_rule
 
     @property
     def is_text(self) -> bool:
@@ -72,6 +80,12 @@ def head_spots(lines: list[str]) -> list[Place]:
 
 def is_prose(line: Line) -> bool:
     """Whether the line is running text: long enough, and not a link."""
+    if line.prose is None:
+        line.prose = _is_prose(line)
+    return line.prose
+
+
+def _is_prose(line: Line) -> bool:
     size = line.letters
     if size >= 30 and "://" in line.text:
         size = letters(_ADDRESSES.sub("", line.text))
@@ -84,8 +98,7 @@ def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
     """Cuts what words and shapes give away."""
     for spot in spots:
         if spot.line.rule is None:
-            rule = junk.line_rule(spot.folded) if spot.folded else None
-            rule = rule or _shape_rule(spot, markdown=markdown)
+            rule = spot.word_rule or _shape_rule(spot, markdown=markdown)
             if rule:
                 spot.line.cut(rule)
     _cut_stacks(spots)
