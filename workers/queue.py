@@ -32,6 +32,7 @@ from store.schedule import Lease
 _ALWAYS_DUE = datetime(2001, 1, 1, tzinfo=UTC)
 _HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
 _POLL_DELAY = 0.05  # seconds between two looks at the queue; 0.4 % of a core
+TOGETHER = 8  # leases in one hint: arq's own five calls a job cost as much as an unchanged poll
 _QUEUE_SECONDS = 1800  # after the last hint; then its worker is gone
 
 log = structlog.get_logger()
@@ -63,12 +64,12 @@ async def hint(arq: ArqRedis, role: Role, worker: str, leases: Sequence[Lease]) 
     """Tell a worker that these leases wait to be worked on."""
     name = _queue_name(role, worker)
     with store_errors():
-        for lease in leases:
+        for start in range(0, len(leases), TOGETHER):
+            batch = leases[start : start + TOGETHER]
             await arq.enqueue_job(
                 role,
-                lease.name,
-                lease.token,
-                _job_id=f"{lease.token}:{role}",
+                [list(lease) for lease in batch],
+                _job_id=f"{batch[0].token}:{role}",
                 _queue_name=name,
                 _defer_until=_ALWAYS_DUE,
                 _expires=_HINT_SECONDS,
@@ -93,11 +94,14 @@ class QueueWorker:
     def __init__(
         self, store: Store, role: Role, worker: str, job: Job, *, at_once: int, timeout: float
     ) -> None:
-        async def run(_: dict[Any, Any], name: str, token: str) -> None:
+        async def run(_: dict[Any, Any], leases: list[list[str]]) -> None:
+            await asyncio.gather(*(work_on(Lease(*lease)) for lease in leases))
+
+        async def work_on(lease: Lease) -> None:
             try:
-                await job(Lease(name, token))
+                await job(lease)
             except StoreError as error:  # the lease runs out and the work is done again
-                log.warning("job.interrupted", role=str(role), name=name, reason=str(error))
+                log.warning("job.interrupted", role=str(role), name=lease.name, reason=str(error))
 
         self.role = role
         self._arq = connect(store)
