@@ -171,6 +171,36 @@ def doctor(
     return 0 if well else 1
 
 
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where the state is written.")],
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Write all state into one file, for a move; Millrace may go on running.
+
+    Example: millrace export millrace-state.gz
+    """
+    from millrace.move import export_to
+
+    print(f"{out}: {export_to(out, data=data, redis=redis)} keys")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Read exported state into an empty store, before Millrace is started there.
+
+    Example: millrace restore millrace-state.gz --data data
+    """
+    from millrace.move import restore_from
+
+    print(f"{file}: {restore_from(file, data=data, redis=redis)} keys")
+
+
 def _needed(redis: str | None) -> str:
     if redis:
         return redis

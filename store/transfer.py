@@ -1,0 +1,147 @@
+"""All state as lines of text, for a move to another store; any server version reads any other's.
+
+Written while Millrace runs, too: what vouches for entries comes first and what shows them last, so
+that whatever changes meanwhile is fetched again rather than missed.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+from core.errors import LayoutMismatch, StoreError
+from core.models import Decision, EntryRecord
+from store import keys
+from store.connection import Store, store_errors
+from store.packing import unpack
+
+FORMAT = 1
+_AT_ONCE = 200
+# A guid that counts as seen needs its entry, an indexed founder its story: they come after.
+_ORDER = ("source:", "seen:", "learned:", "ix:", "pending", "entry:", "url:", "story:")
+# Bound to the processes and hosts of now.
+_LEFT_BEHIND = ("queue:", "worker:", "workers", "host:", "publisher", "migrating", "leases")
+_LEASE = (b"token", b"begun")
+
+
+async def export_state(store: Store) -> AsyncIterator[str]:
+    """One line for what this is, then one for each key."""
+    yield json.dumps({"millrace": "state", "format": FORMAT, "layout": keys.LAYOUT_VERSION})
+    done: set[str] = set()
+    for part in (*_ORDER, ""):
+        async for key in _keys(store, keys.PREFIX + part):
+            name = key.removeprefix(keys.PREFIX)
+            if key in done or name.startswith(_LEFT_BEHIND):
+                continue
+            if not part and name.startswith(_ORDER):
+                continue  # it came after its turn, and is fetched again
+            done.add(key)
+            if (line := await _line(store, key)) is not None:
+                yield line
+
+
+async def restore_state(store: Store, lines: Iterable[str]) -> int:
+    """Write exported state into an empty store; returns how many keys that were."""
+    rows = iter(lines)
+    _check_head(next(rows, ""))
+    async for _ in _keys(store, keys.PREFIX):
+        raise StoreError("the store holds a Millrace already: restore into an empty one")
+    count = 0
+    for row in rows:
+        await _write(store, json.loads(row))
+        count += 1
+    await _wait_for_pages(store)
+    return count
+
+
+def _check_head(line: str) -> None:
+    try:
+        head = json.loads(line)
+        layout = int(head["layout"])
+        fits = head["millrace"] == "state" and head["format"] == FORMAT
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError("this is no exported state") from error
+    if not fits or layout != keys.LAYOUT_VERSION:
+        raise LayoutMismatch(
+            f"this state has layout {layout}, this Millrace writes {keys.LAYOUT_VERSION}: "
+            "restore it with the version that exported it, then upgrade"
+        )
+
+
+async def _keys(store: Store, prefix: str) -> AsyncIterator[str]:
+    with store_errors():
+        async for key in store.redis.scan_iter(match=f"{prefix}*", count=_AT_ONCE):
+            yield key.decode()
+
+
+async def _line(store: Store, key: str) -> str | None:
+    redis = store.redis
+    with store_errors():
+        kind = (await redis.type(key)).decode()
+        until = int(await redis.pexpiretime(key))  # type: ignore[misc]
+        match kind:
+            case "string":
+                value: Any = _text(await redis.get(key))
+            case "hash":
+                found = await redis.hgetall(key)  # type: ignore[misc]
+                value = [_pair(f, v) for f, v in found.items() if f not in _LEASE]
+            case "zset":
+                found = await redis.zrange(key, 0, -1, withscores=True)
+                value = [[_text(member), score] for member, score in found]
+            case "list":
+                value = [_text(each) for each in await redis.lrange(key, 0, -1)]  # type: ignore[misc]
+            case "stream":
+                found = await redis.xrange(key)
+                value = [[i.decode(), [_pair(f, v) for f, v in fs.items()]] for i, fs in found]
+            case _:
+                return None  # it ran out meanwhile
+    if value is None:
+        return None
+    return json.dumps({"key": key, "kind": kind, "until": until, "value": value})
+
+
+async def _write(store: Store, row: dict[str, Any]) -> None:
+    key, value = row["key"], row["value"]
+    pipe = store.redis.pipeline(transaction=True)
+    match row["kind"]:
+        case "string":
+            pipe.set(key, _bytes(value))
+        case "hash" if value:
+            pipe.hset(key, mapping={_bytes(f): _bytes(v) for f, v in value})
+        case "zset" if value:
+            pipe.zadd(key, {_bytes(member): score for member, score in value})
+        case "list" if value:
+            pipe.rpush(key, *(_bytes(each) for each in value))
+        case "stream":
+            for position, fields in value:
+                pipe.xadd(key, {_bytes(f): _bytes(v) for f, v in fields}, id=position)
+    if row["until"] > 0:
+        pipe.pexpireat(key, row["until"])
+    with store_errors():
+        await pipe.execute()
+
+
+async def _wait_for_pages(store: Store) -> None:
+    """Entries that were still waiting for their page when they were exported wait again."""
+    now = await store.now() * 1000
+    async for key in _keys(store, keys.entry("")):
+        with store_errors():
+            document = await store.redis.hget(key, "doc")  # type: ignore[misc]
+        if document and unpack(EntryRecord, document).decision is Decision.PENDING:
+            entry_id = key.removeprefix(keys.entry(""))
+            with store_errors():
+                await store.redis.zadd(keys.PENDING, {entry_id: now}, nx=True)
+
+
+def _pair(field: bytes, value: bytes) -> list[str]:
+    return [_text(field), _text(value)]
+
+
+def _text(value: bytes | None) -> Any:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode(text)

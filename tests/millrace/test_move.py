@@ -1,0 +1,95 @@
+"""State that moves arrives whole, and never into a store that holds something."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from core.models import Decision, EntryRecord, FeedEntry
+from millrace.cli import exit_code
+from store import keys
+from store.commit import Batch, commit
+from store.connection import Store, opened
+from store.layout import ensure_layout
+from store.transfer import export_state, restore_state
+
+
+@pytest.fixture
+async def other(store: Store) -> AsyncIterator[Store]:
+    """A second empty store."""
+    async with opened(f"{store.url}?db=1") as second:
+        yield second
+
+
+async def _contents(store: Store) -> dict[bytes, object]:
+    found: dict[bytes, object] = {}
+    async for key in store.redis.scan_iter():
+        kind = await store.redis.type(key)
+        found[key] = (kind, await store.redis.pexpiretime(key), await _value(store, key, kind))
+    return found
+
+
+async def _value(store: Store, key: bytes, kind: bytes) -> object:
+    match kind:
+        case b"string":
+            return await store.redis.get(key)
+        case b"hash":
+            return await store.redis.hgetall(key)
+        case b"zset":
+            return await store.redis.zrange(key, 0, -1, withscores=True)
+        case b"list":
+            return await store.redis.lrange(key, 0, -1)
+    return await store.redis.xrange(key)
+
+
+async def fill(store: Store) -> None:
+    await ensure_layout(store)
+    now = datetime.now(UTC)
+    record = EntryRecord(
+        id="e1", source="a", guid="g", url=None, title="T", arrived=now, place=now, order=0,
+        decision=Decision.PENDING, rule="page", raw=FeedEntry(guid="g", position=0),
+    )  # fmt: skip
+    await commit(store, Batch(entries=[record]))
+    await store.redis.hset(keys.source("a"), mapping={"state": b"\xff{}", "listed": b"\x00\x01"})
+    await store.redis.zadd(keys.SCHEDULE, {"a": 1_800_000_000_123})
+    await store.redis.rpush(keys.PREFIX + "ix:slices", "1:1")
+    await store.redis.xadd(keys.CHANGES, {"kind": "new", "story": "e1"}, id="1800000000000-3")
+
+
+async def test_what_is_restored_is_what_was_exported(store: Store, other: Store):
+    await fill(store)
+    await store.redis.hset(keys.source("a"), "token", "123")
+    await store.redis.set(keys.worker("gone"), "x")
+
+    await restore_state(other, [line async for line in export_state(store)])
+
+    await store.redis.delete(keys.worker("gone"))
+    await store.redis.hdel(keys.source("a"), "token")
+    after = await _contents(other)
+    assert await other.redis.zscore(keys.PENDING, "e1") is not None
+    after.pop(keys.PENDING.encode())
+    assert after == await _contents(store)
+
+
+async def test_a_store_that_holds_something_is_left_alone(store: Store, other: Store):
+    await fill(store)
+    await ensure_layout(other)
+
+    with pytest.raises(Exception, match="empty one"):
+        await restore_state(other, [line async for line in export_state(store)])
+
+
+async def test_a_file_that_is_no_state_is_refused(other: Store):
+    with pytest.raises(Exception, match="no exported state"):
+        await restore_state(other, ["hello"])
+
+
+def test_a_move_by_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "state.gz"
+
+    assert exit_code(["export", str(file), "--data", str(old)]) == 0
+    assert exit_code(["restore", str(file), "--data", str(new)]) == 0
+    assert exit_code(["restore", str(tmp_path / "none.gz"), "--data", str(new)]) == 1
+
+    assert "cannot be read" in capsys.readouterr().err
