@@ -17,7 +17,7 @@ _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="ut
 _FOLD = str.maketrans(_RULES["fold"]["from"], _RULES["fold"]["to"])
 _EDGES = re.compile(r"^[^\w:#$€£¥（(©«“]+|[^\w)）\]」』”】.…。！!？?:：*>»/→]+$")
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
-_LONGEST = max(rule["max"] for rule in _RULES["lines"])
+LONGEST = max(rule["max"] for rule in _RULES["lines"])
 
 
 _Held = tuple[str, re.Pattern[str], str]  # a word, what must match where it stands, the rule
@@ -64,7 +64,7 @@ def fold(text: str) -> str:
 def line_rule(folded: str) -> str | None:
     """The name of the rule that cuts this (folded) line."""
     length = len(folded)
-    if length > _LONGEST or not length:
+    if length > LONGEST or not length:
         return None
     starts, holding = _rules_for(_LENGTHS[bisect_left(_LENGTHS, length)])
     match = starts.match(folded)

@@ -40,8 +40,16 @@ class Place:
 
     block: Block
     line: Line
-    folded: str
+    _folded: str | None = None
     _word_rule: str | None = ""
+
+    @property
+    def folded(self) -> str:
+        """The text as rules see it; nothing for lines that are too long for every rule."""
+        if self._folded is None:
+            text = self.line.text
+            self._folded = junk.fold(text) if len(text) <= junk.LONGEST + 20 else ""
+        return self._folded
 
     @property
     def word_rule(self) -> str | None:
@@ -69,13 +77,13 @@ def places(blocks: Iterable[Block]) -> list[Place]:
     ]
     if len(lines) > 2 * MOST_AT_ENDS:
         lines = lines[:MOST_AT_ENDS] + lines[-MOST_AT_ENDS:]
-    return [Place(block, line, junk.fold(line.text)) for block, line in lines]
+    return [Place(block, line) for block, line in lines]
 
 
 def head_spots(lines: list[str]) -> list[Place]:
     """Lines that are no part of the body, for rules that only look."""
     made = [Line(html="", text=text) for text in lines]
-    return [Place(Block("p", [line]), line, junk.fold(line.text)) for line in made]
+    return [Place(Block("p", [line]), line) for line in made]
 
 
 def is_prose(line: Line) -> bool:

@@ -11,6 +11,7 @@ import re
 
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 _WIDE = re.compile(f"[{WIDE}]")
+_SAMPLE = 600  # characters that tell a text's script
 _NEUTRAL = frozenset("-–—―~·•‧…“”‘’()/:\"'#")
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
 _BROKEN_WIDE = re.compile(f"(?<=[{WIDE}])[ \\t\\xa0]*[\\r\\n]\\s*(?=[{WIDE}])")
@@ -82,8 +83,9 @@ def strip_invisible(text: str) -> str:
 
 def wide_share(text: str) -> float:
     """Share of Chinese and Japanese characters among the letters."""
-    total = letters(text)
-    return len(_WIDE.findall(text)) / total if total else 0.0
+    sample = text[:_SAMPLE]
+    total = letters(sample)
+    return len(_WIDE.findall(sample)) / total if total and not sample.isascii() else 0.0
 
 
 def plain_title(title: str | None) -> str | None:
