@@ -57,44 +57,48 @@ class Keeper:
         self._reaper: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
         self._said: deque[str] = deque(maxlen=_LINES_KEPT)
-        self._ending = False
+        self._ending = asyncio.Event()
         self._ready = False
 
     async def start(self) -> None:
         """Start the program; returns once it is ready. Raises MillraceError if it never is."""
         self._task = asyncio.create_task(self._keep())
         ready = asyncio.create_task(_awaited(self.program.ready))
-        await asyncio.wait([self._task, ready], return_when=asyncio.FIRST_COMPLETED)
-        if self._task.done():
+        try:
+            await asyncio.wait([self._task, ready], return_when=asyncio.FIRST_COMPLETED)
+            if self._task.done():
+                await self._task
+            await ready
+            self._ready = True
+        finally:
             ready.cancel()
-            await self._task
-        await ready
-        self._ready = True
 
     async def end(self) -> None:
         """End the program: asked first, then by force."""
-        self._ending = True
-        process = self._process
-        if process is not None and process.returncode is None:
+        self._ending.set()
+        if self._task is None:
+            return
+        self._ask_to_end()
+        done, _ = await asyncio.wait([self._task], timeout=self.program.grace)
+        if not done and self._process is not None:
+            log.warning("child.killed", child=self.program.name, grace=self.program.grace)
+            _kill_group(self._process.pid)
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def _ask_to_end(self) -> None:
+        if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), self.program.grace)
-            except TimeoutError:
-                log.warning("child.killed", child=self.program.name, grace=self.program.grace)
-                _kill_group(process.pid)
-                await process.wait()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        await self._dismiss_reaper()
+                self._process.terminate()
 
     async def _keep(self) -> None:
         pause, starts = SHORTEST_PAUSE, 0
-        while not self._ending:
+        while not self._ending.is_set():
             started, starts = time.monotonic(), starts + 1
-            code = await self._live_once()
-            if self._ending:
+            try:
+                code: int | str = await self._live_once()
+            except OSError as error:  # no memory or no more processes: later, perhaps
+                code = str(error)
+            if self._ending.is_set():
                 return
             if not self._ready and starts >= STARTS_BEFORE_READY:
                 said = f": {' | '.join(self._said)}" if self._said else ""
@@ -110,7 +114,8 @@ class Keeper:
                 again_in=round(pause, 1),
                 **({"said": " | ".join(self._said)} if self._said else {}),
             )
-            await asyncio.sleep(pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ending.wait(), pause)
 
     async def _live_once(self) -> int:
         self._process = await asyncio.create_subprocess_exec(
@@ -121,6 +126,8 @@ class Keeper:
             env={**os.environ, **self.program.environment, LIFELINE: str(self._lifeline.reader)},
             start_new_session=True,
         )
+        if self._ending.is_set():
+            self._ask_to_end()  # we were told while it was being started
         pid = self._process.pid
         log.info("child.started", child=self.program.name, pid=pid)
         if not self.program.ours:

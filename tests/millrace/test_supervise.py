@@ -130,6 +130,13 @@ async def test_a_program_that_never_starts_is_an_error(tmp_path: Path) -> None:
         await supervise([[broken]], asyncio.Event(), lambda: None)
 
 
+async def test_a_program_that_cannot_be_started_is_an_error() -> None:
+    missing = Program("missing", ["/nowhere/at/all"], grace=1, ready=asyncio.Event().wait)  # type: ignore[arg-type]
+
+    with pytest.raises(MillraceError, match="missing does not start"):
+        await supervise([[missing]], asyncio.Event(), lambda: None)
+
+
 SUPERVISOR = """
 import asyncio, sys
 from pathlib import Path
