@@ -19,6 +19,7 @@ worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
 queue:ROLE:ID     zset    half an hour      hints for one worker: workers/queue.py
 arrivals          zset    retention         story id -> when its founder arrived (ms)
+wake              list    several seconds   tells a sweeper not to wait: something is due by hand
 leases            string  never             counter that makes lease tokens
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
 subscription:ID   string  source's removal  what a hub was asked for: store/websub.py
@@ -58,6 +59,7 @@ SCHEDULE = PREFIX + "schedule"
 PENDING = PREFIX + "pending"
 RIVER = PREFIX + "river"
 ARRIVALS = PREFIX + "arrivals"
+WAKE = PREFIX + "wake"
 LEASES = PREFIX + "leases"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"

@@ -147,7 +147,24 @@ async def poll_now(store: Store, name: str) -> bool:
         pipe.hdel(keys.source(name), "token", "begun")
         pipe.zadd(keys.SCHEDULE, {name: 0}, xx=True)
         await pipe.execute()
+    await ring(store)
     return True
+
+
+async def ring(store: Store) -> None:
+    """Tell one sweeper that something became due out of turn."""
+    with store_errors():
+        pipe = store.redis.pipeline(transaction=False)
+        pipe.lpush(keys.WAKE, b"1")
+        pipe.ltrim(keys.WAKE, 0, 9)
+        pipe.expire(keys.WAKE, 5)
+        await pipe.execute()
+
+
+async def rung(store: Store, *, seconds: float) -> None:
+    """Return when somebody rings, at the latest after so many seconds."""
+    with store_errors():
+        await store.redis.blpop([keys.WAKE], timeout=seconds)  # type: ignore[misc, arg-type]
 
 
 async def count(store: Store) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from core.websub import Subscription
 from store import keys
 from store.connection import Store, store_errors
+from store.schedule import ring
 
 PUSHES_KEPT = 20  # documents of one source; the next poll makes good what is dropped
 PUSH_SECONDS = 3600
@@ -108,3 +109,4 @@ async def wake(store: Store, source: str) -> None:
     """Make a source due for its pushes; a job that has its lease looks for them by itself."""
     with store_errors():
         await store.redis.eval(_WAKE, 2, keys.source(source), keys.SCHEDULE, source)  # type: ignore[misc]
+    await ring(store)

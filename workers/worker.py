@@ -23,7 +23,7 @@ from store.heartbeat import WorkerBeat, beat, leave
 from store.hosts import HostTurns
 from store.idf import SharedIdf
 from store.layout import ensure_layout
-from store.schedule import Lease
+from store.schedule import Lease, rung
 from workers.deliver import deliver_due
 from workers.fetch import Fetcher
 from workers.kit import Kit
@@ -121,7 +121,8 @@ class WorkerProcess:
         while True:
             self._kit.fetcher.adopt(self._kit.settings().fetch)
             found = await self._sweeper.sweep()
-            await asyncio.sleep(SWEEP_SECONDS if found < PER_SWEEP else BUSY_SWEEP_SECONDS)
+            idle = SWEEP_SECONDS if found < PER_SWEEP else BUSY_SWEEP_SECONDS
+            await rung(self._store, seconds=idle)
 
     async def _tidy(self) -> None:
         while True:
