@@ -130,7 +130,7 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
         return None
     # Each shared anchor beyond two says as much as two bits, and each one missing.
     if pair.distance > radius + 2 * (candidate.anchors - 2):
-        return "text and headline" if _is_cut_copy(pair, radius) else None
+        return "text and headline" if _is_cut_copy(pair, candidate.anchors, radius) else None
     if pair.small >= FULL:
         part_of_more = pair.ratio < 0.6 and pair.distance > PART
         return "text" if not part_of_more or pair.agree * pair.balance >= 0.6 else None
@@ -161,8 +161,12 @@ def _reports_other_figures(pair: Pair) -> bool:
     shared = _figures_shared(a, b)
     if a.figures and b.figures and a.figures != b.figures:
         return shared < 0.5
-    few = min(a.figure_bits.bit_count(), b.figure_bits.bit_count()) < MANY_FIGURES
-    return shared < 0.1 and not few and pair.distance > SAME_TEXT
+    return shared < 0.1 and _many_figures(pair) and pair.distance > SAME_TEXT
+
+
+def _many_figures(pair: Pair) -> bool:
+    a, b = pair.entry, pair.held
+    return min(a.figure_bits.bit_count(), b.figure_bits.bit_count()) >= MANY_FIGURES
 
 
 def _counts_the_same(pair: Pair) -> bool:
@@ -172,12 +176,14 @@ def _counts_the_same(pair: Pair) -> bool:
     return not few and _figures_shared(a, b) >= 0.6
 
 
-def _is_cut_copy(pair: Pair, radius: int) -> bool:
+def _is_cut_copy(pair: Pair, anchors: int, radius: int) -> bool:
     """One text holds the other under the same headline: half of it may be gone."""
-    if pair.small < SHORT:
+    other_figures = _many_figures(pair) and _figures_shared(pair.entry, pair.held) < 0.25
+    if pair.small < SHORT or pair.ratio > 0.8 or other_figures:
         return False
     if _same_headline(pair):
-        return pair.distance <= radius + FAR_BEYOND and pair.contained >= 0.7
+        # Half a text lies 32 bits away, give or take 5, and shares two anchors of four.
+        return pair.distance <= radius + FAR_BEYOND + 2 * min(anchors, 2) and pair.contained >= 0.5
     near = pair.distance <= radius + BEYOND and pair.contained >= 0.85
     return near and pair.agree * pair.balance >= 0.8
 
@@ -188,7 +194,8 @@ def _is_own_copy(pair: Pair, radius: int) -> bool:
     if (a.series, a.dates) != (b.series, b.dates) or _reports_other_figures(pair):
         return False
     if pair.small >= SHORT:
-        return pair.agree >= 0.5 and pair.distance <= radius * 3 // 4
+        needed = 0.3 if pair.distance <= SAME_TEXT else 0.7
+        return pair.agree * pair.balance >= needed and pair.distance <= radius * 3 // 4
     if pair.small < BARE:
         return _same_words(pair)
     return _same_headline(pair) and pair.distance <= radius // 2

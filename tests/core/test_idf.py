@@ -1,0 +1,66 @@
+"""What the stream repeats loses its weight, and what is long gone gains it back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from core import idf
+from core.idf import COMMON, Idf
+
+HASHES = np.array([3, 1 << 40, 99], dtype=np.uint64)
+
+
+def test_what_many_entries_hold_weighs_less():
+    table = Idf()
+    before = table.weights(HASHES)
+    for _ in range(COMMON):
+        table.learn(HASHES)
+
+    assert (before == 1).all()
+    assert (table.weights(HASHES) < 0.75).all()
+    assert (table.counts(HASHES) == COMMON).all()
+
+
+def test_an_entry_counts_each_shingle_once():
+    table = Idf()
+    table.learn(np.concatenate([HASHES, HASHES]))
+
+    assert (table.counts(HASHES) == 1).all()
+
+
+def test_old_evidence_fades_so_that_the_table_never_fills(monkeypatch):
+    monkeypatch.setattr(idf, "LEARNED_BEFORE_FADING", 10)
+    table = Idf()
+    for start in range(0, 400, 10):
+        table.learn(np.arange(start, start + 10, dtype=np.uint64))
+
+    assert int(table.counts(np.arange(400, dtype=np.uint64)).sum()) <= 10
+
+
+def test_counters_stop_at_their_end():
+    table = Idf()
+    for _ in range(300):
+        table.learn(HASHES)
+
+    assert (table.counts(HASHES) == 255).all()
+    assert (table.weights(HASHES) == 0).all()
+
+
+def test_a_table_comes_back_as_it_was_stored():
+    table = Idf()
+    table.learn(HASHES)
+
+    assert (Idf.from_bytes(table.to_bytes()).counts(HASHES) == 1).all()
+
+
+def test_only_what_repeats_is_told_to_other_workers():
+    table, other = Idf(), Idf()
+    table.learn(HASHES)
+    assert table.take_delta() == b""
+
+    for _ in range(COMMON):
+        table.learn(HASHES)
+    other.merge(table.take_delta())
+
+    assert (other.counts(HASHES) >= COMMON - 2).all()
+    assert table.take_delta() == b""
