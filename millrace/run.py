@@ -35,7 +35,7 @@ def run_all(
 ) -> None:
     """Run until SIGTERM or Ctrl-C; raises ConfigError or MillraceError when it cannot start."""
     live = LiveSettings(config)
-    with locked(data), listening_socket(host, port) as listener:
+    with locked(data, redis=redis), listening_socket(host, port) as listener:
         save_snapshot(live.snapshot, data / LAST_GOOD)
         asyncio.run(_run(live, listener, data, redis, workers))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.errors import MillraceError
 from core.redact import without_credentials
+from millrace.datafolder import store_of_run
 from store.connection import Store, opened
 from store.embedded import socket_path, socket_url
 from store.private import answers
@@ -16,7 +17,7 @@ from store.private import answers
 @asynccontextmanager
 async def running_store(*, data: Path, redis: str | None) -> AsyncIterator[Store]:
     """The store at `redis`, or that of the `millrace run` on this data folder."""
-    url = redis or _socket(data)
+    url = redis or store_of_run(data) or _socket(data)
     if url is None or not await answers(url):
         where = without_credentials(redis) if redis else f"the data folder {data}"
         raise MillraceError(
