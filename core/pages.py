@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
+from core.charset import decode
+from core.markup import parse_page
 from core.tree import spaced_text
 from core.urls import canonical_url, web_url
 
@@ -16,7 +18,25 @@ _NEXT = re.compile(
     r"|weiter|siguiente|página siguiente|pagina successiva|próxima|volgende)\s*[>»›→]*$",
     re.IGNORECASE,
 )
+_HINT = re.compile(
+    rb"rel\s*=\s*[\"']?[\w ]*next|>\s*(?:next|suivant|weiter|siguiente|volgende|pr\xc3\xb3xima"
+    rb"|p\xc3\xa1gina siguiente|pagina successiva|page suivante|n\xc3\xa4chste)"
+    rb"|\xe4\xb8\x8b(?:\xe4\xb8\x80)?\xe9|\xe5\x90\x8e\xe4\xb8\x80\xe9"  # 下一页, 后一页
+    rb"|\xcf\xc2(?:\xd2\xbb)?\xd2\xb3|\xa4U(?:\xa4@)?\xad\xb6",  # the same in GBK, Big5
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"(?:^|[_\-/=?&]|page)(\d{1,2})(?=$|\.\w{3,5}$|/$|&)", re.IGNORECASE)
+
+
+def may_continue(page: bytes) -> bool:
+    """Whether the page may name a next one; a look at the bytes, before anything is parsed."""
+    return _HINT.search(page) is not None
+
+
+def following_page(page: bytes, url: str, content_type: str | None) -> str | None:
+    """The address of the page after this one, from its bytes."""
+    root = parse_page(decode(page, content_type=content_type).text)[1]
+    return next_page(root, url)
 
 
 def next_page(root: etree._Element, url: str) -> str | None:

@@ -68,13 +68,23 @@ def _clean_and_learn(entry: FeedEntry, options: CleanOptions, known: Boilerplate
 
 
 def prepare_page(
-    page: bytes, url: str, content_type: str | None, entry: FeedEntry, source: Source
+    page: bytes,
+    url: str,
+    content_type: str | None,
+    entry: FeedEntry,
+    source: Source,
+    further: Sequence[bytes] = (),
 ) -> PreparedEntry:
-    """The better of an entry's page and what its feed said."""
+    """The better of an entry's page, its further pages with it, and what its feed said."""
     options = clean_options(source)
     from_feed = clean_entry(entry, options=options).article
     from_page = extract_page(
-        page, url=url, content_type=content_type, feed=from_feed, options=options
+        page,
+        url=url,
+        content_type=content_type,
+        feed=from_feed,
+        options=options,
+        further=further,
     )
     article = from_page.article if from_page else from_feed
     return without_page(_finished(article, source))

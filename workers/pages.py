@@ -25,6 +25,7 @@ from core.errors import (
 )
 from core.merge import Outcome
 from core.models import Decision, EntryRecord, Method
+from core.pages import MOST_PAGES, following_page, may_continue
 from core.road import PreparedEntry, prepare_page, without_page
 from core.settings import Source
 from store.commit import Batch, PageWait, commit
@@ -32,8 +33,8 @@ from store.counters import Counts
 from store.entries import load_entry
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import keep_learned, load_learned
-from workers.answer import access_of
-from workers.fetch import PAGE_TYPES
+from workers.answer import Response, access_of
+from workers.fetch import PAGE_TYPES, PATIENCE
 from workers.github import fetch_body
 from workers.kit import Kit, count_entries, count_fetch
 from workers.leases import held
@@ -48,6 +49,7 @@ BODY_ATTEMPTS = 12
 RETRY_SECONDS = 5.0
 CRASH_SECONDS = 600.0
 PAGE_SECONDS = 5.0
+ROW_PATIENCE = 30.0  # seconds that the next page of an article may wait for its turn
 _PASSING = frozenset((408, 425, 500, 502, 503, 504))
 
 
@@ -114,17 +116,8 @@ async def _from_page(reading: Reading) -> PreparedEntry:
         return await _from_body(reading)
     if source is None or record.url is None:
         return await _from_feed(reading)
-    access = access_of(source)
-    answer = await kit.fetcher.get(
-        record.url,
-        max_bytes=kit.settings().fetch.max_bytes.page,
-        accept=PAGE_TYPES,
-        access=access,
-        allowed=kit.robots.for_source(access),
-    )
-    count_fetch(reading.counts, "page", seconds=answer.elapsed, size=len(answer.body))
-    if not 200 <= answer.status < 300:
-        raise BadStatus(answer.status, urlsplit(answer.url).hostname or "")
+    answer = await _fetch_page(reading, record.url, source)
+    further = await _further_pages(reading, answer, source)
     return await kit.sandbox.run(
         prepare_page,
         answer.body,
@@ -132,9 +125,50 @@ async def _from_page(reading: Reading) -> PreparedEntry:
         answer.content_type,
         record.raw,
         source,
+        further,
         timeout=PAGE_SECONDS,
         slow=True,
     )
+
+
+async def _fetch_page(
+    reading: Reading, url: str, source: Source, patience: float = PATIENCE
+) -> Response:
+    kit, access = reading.kit, access_of(source)
+    answer = await kit.fetcher.get(
+        url,
+        max_bytes=kit.settings().fetch.max_bytes.page,
+        accept=PAGE_TYPES,
+        access=access,
+        allowed=kit.robots.for_source(access),
+        patience=patience,
+    )
+    count_fetch(reading.counts, "page", seconds=answer.elapsed, size=len(answer.body))
+    if not 200 <= answer.status < 300:
+        raise BadStatus(answer.status, urlsplit(answer.url).hostname or "")
+    return answer
+
+
+async def _further_pages(reading: Reading, answer: Response, source: Source) -> list[bytes]:
+    """The next pages of the same article; what cannot be read ends the row, not the article."""
+    found: list[bytes] = []
+    try:
+        while len(found) + 1 < MOST_PAGES and may_continue(answer.body):
+            url = await reading.kit.sandbox.run(
+                following_page,
+                answer.body,
+                answer.url,
+                answer.content_type,
+                timeout=PAGE_SECONDS,
+                slow=True,
+            )
+            if url is None:
+                break
+            answer = await _fetch_page(reading, url, source, ROW_PATIENCE)
+            found.append(answer.body)
+    except (FetchError, DocumentError, ResourceLimit) as fault:
+        log.info("page.broken_row", entry=reading.record.id, reason=str(fault))
+    return found
 
 
 async def _from_body(reading: Reading) -> PreparedEntry:
