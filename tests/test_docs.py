@@ -102,6 +102,13 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+def test_every_page_is_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+
+    for path in DOCS.glob("*.md"):
+        assert f"(docs/{path.name})" in readme, path.name
+
+
 def readme_commands() -> list[str]:
     """What the README tells people to type after `millrace`."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
