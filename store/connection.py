@@ -23,7 +23,13 @@ from core.errors import StoreAway, StoreError
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 15.0  # seconds; above any script of ours, below a job's end
 
-_AWAY = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError, OSError)
+_AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.WatchError,  # what redis-py makes of a connection lost in a transaction
+    OSError,
+)
 
 
 class Store:

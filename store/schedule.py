@@ -7,7 +7,7 @@ All times are the store's, so that a host whose clock jumps harms nobody.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from store import keys
@@ -42,6 +42,20 @@ for i = 2, #ARGV do
   end
 end
 return added
+"""
+
+_PULL_IN = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local pulled = 0
+for i = 2, #ARGV, 2 do
+  local due = redis.call('ZSCORE', KEYS[1], ARGV[i])
+  if due and due - now > tonumber(ARGV[i + 1]) then
+    redis.call('ZADD', KEYS[1], now + math.min(pulled * ARGV[1], ARGV[i + 1]), ARGV[i])
+    pulled = pulled + 1
+  end
+end
+return pulled
 """
 
 
@@ -118,6 +132,18 @@ async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.
             _ADD, 1, keys.SCHEDULE, str(int(spacing * 1000)), *names
         )
     return int(added)
+
+
+async def pull_in(store: Store, longest: Mapping[str, float], *, spacing: float = 0.02) -> int:
+    """Make due, one after the other, what is planned further off than its `longest` wait."""
+    if not longest:
+        return 0
+    pairs = [part for name, s in longest.items() for part in (name, str(int(s * 1000)))]
+    with store_errors():
+        pulled = await store.redis.eval(  # type: ignore[misc]
+            _PULL_IN, 1, keys.SCHEDULE, str(int(spacing * 1000)), *pairs
+        )
+    return int(pulled)
 
 
 async def drop_sources(store: Store, kept: Collection[str], *, forget_after: float) -> list[str]:

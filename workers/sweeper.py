@@ -8,7 +8,7 @@ from core.settings import Settings
 from store.connection import Store
 from store.removal import drop_orphans
 from store.retention import trim
-from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lease_due
+from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lease_due, pull_in
 from store.schedule import count as scheduled_count
 from workers import queue
 from workers.leases import LEASE_SECONDS
@@ -69,4 +69,21 @@ class Sweeper:
         if settings.retention.removed_sources == "drop" and settings is not self._in_step_with:
             await drop_orphans(self._store, {source.name for source in settings.sources})
         await add_sources(self._store, names)
+        if not known:
+            await pull_in(self._store, _longest_waits(settings))
         self._in_step_with, self._scheduled = settings, len(names)
+
+
+def _longest_waits(settings: Settings) -> dict[str, float]:
+    """What no plan made under these settings exceeds; one made under others must not outlast them.
+
+    A file that was saved half, and for that moment meant something else, does no lasting harm so.
+    """
+    fetch = settings.fetch
+    longest = max(fetch.max_interval, fetch.backoff.cap)
+    jitter = 1.5
+    return {
+        source.name: jitter * max(longest, source.every or 0)
+        for source in settings.sources
+        if source.enabled
+    }

@@ -9,7 +9,8 @@ from workers import sweeper
 from workers.queue import Role
 from workers.sweeper import PER_SWEEP, Sweeper
 
-PLACES = {Role.POLL: 2, Role.PAGE: 2}
+BACKOFF = {"base": "1s", "cap": "10s"}
+PLACES = {Role.POLL: 1, Role.PAGE: 1}
 
 
 def settings(count: int):
@@ -26,16 +27,30 @@ async def test_hints_that_a_killed_worker_left_take_no_place_of_another(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(sweeper, "LEASE_SECONDS", 0)
-    two = settings(2)
-    killed = Sweeper(store, lambda: two, PLACES, worker="killed")
+    one = settings(1)
+    killed = Sweeper(store, lambda: one, PLACES, worker="killed")
     await killed._keep_in_step()
     await make_due(store)
-    assert await killed.sweep() == 2
+    assert await killed.sweep() == 1
 
     await make_due(store)
 
     assert await killed.sweep() == 0
-    assert await Sweeper(store, lambda: two, PLACES, worker="other").sweep() == 2
+    assert await Sweeper(store, lambda: one, PLACES, worker="other").sweep() == 1
+
+
+async def test_an_edit_that_shortens_intervals_takes_effect_at_once(store: Store):
+    slow = settings_for({"url": "https://example.org/0"}, max_interval="1h")
+    quick = settings_for({"url": "https://example.org/0"}, max_interval="10s", backoff=BACKOFF)
+    now = [slow]
+    one = Sweeper(store, lambda: now[0], PLACES, worker="one")
+    await one._keep_in_step()
+    await store.redis.zadd(keys.SCHEDULE, {"source": (await store.now() + 3000) * 1000})
+    assert await one.sweep() == 0
+
+    now[0] = quick
+
+    assert await one.sweep() == 1
 
 
 async def test_workers_share_what_is_due(store: Store):
