@@ -16,6 +16,7 @@ _SPACE = " \t\r\n\f\v\xa0"
 _EMPTY = re.compile(
     r"<(a|b|strong|i|em|u|s|del|ins|sub|sup|small|mark|code|q|abbr|kbd)(?: [^<>]*)?> ?</\1>"
 )
+_DEEPEST = 12  # inline elements inside each other; every line opens them all again
 _RULERS = "|·•—-–_*=~+#>│ \u3000"
 
 
@@ -79,6 +80,8 @@ class LineBuilder:
 
     def open(self, tag: str, start: str, href: str | None = None) -> None:
         """An inline element; with an empty `start` it only counts (a link that leads nowhere)."""
+        if len(self._open) >= _DEEPEST:
+            return
         if self._gap == 1 and self._last:
             self._join("")
             self._last = " "

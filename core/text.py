@@ -100,7 +100,10 @@ def plain_title(title: str | None) -> str | None:
         if not _ENTITY.search(title):
             break
         title = html.unescape(title)
-    title = _LONE_TAG.sub(r"\1", _KNOWN_TAG.sub("", title))
+    for _ in range(3):  # what is left may be a tag again: <ifr<b>ame>
+        if "<" not in title:
+            break
+        title = _LONE_TAG.sub(r"\1", _KNOWN_TAG.sub("", title))
     title = collapse(strip_invisible(title)).strip(" \u3000")
     return title or None
 

@@ -34,7 +34,7 @@ _BLOCKS = frozenset(
 )
 _CONTAINERS = frozenset("blockquote ul ol li dl dt dd figure figcaption".split())
 _GONE = frozenset(
-    "script style template svg head link meta title base input select textarea button canvas map"
+    "script style template svg head link meta title base input select textarea canvas map"
     " dialog nav object param datalist progress meter frameset applet".split()
 )
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
@@ -126,7 +126,7 @@ class Walker:
             self._preformatted(element)
         elif tag in _EMBEDS:
             self._embed(element)
-        elif tag == "noscript":
+        elif tag == "noscript" or tag == "button":
             for found in element.iter("img"):
                 self._picture(found)
         else:

@@ -13,6 +13,8 @@ from core.text import collapse, joins, letters, plain_title, wide_share
         ("if x<y and y>z", "if x<y and y>z"),
         ("<img src=x onerror=alert(1)>Hello", "Hello"),
         ("<svg/onload=alert(1)", None),
+        ('<iframe srcdoc="<script>alert(1)</script>">News', "News"),
+        ("<scr<b>ipt>alert(1)</scr</b>ipt>", "scriptalert(1)"),
         (" \n ", None),
         ("a\x00b\u200bc", "abc"),
     ],
