@@ -16,7 +16,7 @@ from core.merge import Claim, StoryChange
 from core.models import Decision, EntryRecord
 from store import keys
 from store.connection import Store
-from store.entries import guid_digest, url_key
+from store.entries import guid_digest, url_keys
 from store.index import claims_plan
 from store.packing import pack
 from store.schedule import Lease, Queue
@@ -137,18 +137,11 @@ def _entry(record: EntryRecord, batch: Batch, arguments: _Arguments) -> dict[str
         "doc": arguments.add(pack(record)),
         "ttl": int(batch.keep_seconds),
         "fresh": record.id in batch.fresh,
-        "urls": sorted(_url_keys(record)),
+        "urls": sorted(url_keys(record)),
     }
     if wait is not None and record.decision is Decision.PENDING:
         plan["due"] = int(wait.seconds * 1000)
     return plan
-
-
-def _url_keys(record: EntryRecord) -> set[str]:
-    stated = [record.url]
-    if record.article is not None:
-        stated += [record.article.link, record.article.original_url]
-    return {url_key(url) for url in stated if url}
 
 
 def _story(change: StoryChange, arguments: _Arguments) -> dict[str, Any]:

@@ -32,6 +32,14 @@ def url_key(url: str) -> str:
     return keys.url(digest.hexdigest())
 
 
+def url_keys(record: EntryRecord) -> set[str]:
+    """Keys of all addresses of an entry."""
+    stated = [record.url]
+    if record.article is not None:
+        stated += [record.article.link, record.article.original_url]
+    return {url_key(url) for url in stated if url}
+
+
 async def load_seen(store: Store, source: str, guids: Sequence[str]) -> list[bytes | None]:
     """For each guid the digest of what was last seen under it, or None if it is new."""
     if not guids:

@@ -6,46 +6,63 @@ from collections.abc import Sequence
 
 from core.models import EntryRecord, Story
 from store import keys
-from store.connection import Store
-from store.entries import load_entries
+from store.connection import Store, store_errors
+from store.entries import load_entries, url_keys
 from store.packing import pack, unpack
 
 _TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
 
-# What is written back must not make an entry again that ran out meanwhile.
+# What is written back must not make an entry again that ran out meanwhile. An address may have
+# other entries that are still shown; only one that stands alone ends with its entry.
+# ARGV: seconds to live, then for each entry its document and the keys of its addresses.
 _REWRITE = """
 for i, key in ipairs(KEYS) do
-  if redis.call('HEXISTS', key, 'doc') == 1 then redis.call('HSET', key, 'doc', ARGV[i]) end
+  if redis.call('HEXISTS', key, 'doc') == 1 then
+    redis.call('HSET', key, 'doc', ARGV[2 * i])
+    redis.call('EXPIRE', key, ARGV[1], 'LT')
+    for url in ARGV[2 * i + 1]:gmatch('%S+') do
+      if redis.call('ZCARD', url) == 1 then redis.call('EXPIRE', url, ARGV[1], 'LT') end
+    end
+  end
 end
 """
+_CHANGES_PER_STORY = 4  # of those kept; enough for whoever follows the stream
+_FEWEST_CHANGES = 1000
 
 
-async def trim(store: Store, *, entries: int, days: float) -> int:
+async def trim(store: Store, *, entries: int, days: float, window: float = 30 * 86_400.0) -> int:
     """Remove stories beyond `entries`, and those that arrived more than `days` days ago.
 
     Returns how many went. Their fingerprints stay for the dedup window: a repost of a story that
     is no longer shown must not come back as news. Their entries stay as long, without the bodies.
     """
-    removed = 0
+    removed, most = 0, max(_FEWEST_CHANGES, _CHANGES_PER_STORY * entries)
+    with store_errors():
+        await store.redis.xtrim(keys.CHANGES, maxlen=min(most, keys.CHANGES_KEPT))
     while True:
         went = await store.call(
             store.script("trim"),
             [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
             [entries, int(days * 86_400_000), keys.story(""), _TRIM_AT_ONCE, keys.CHANGES_KEPT],
         )
-        await _drop_bodies(store, [unpack(Story, document) for document in went if document])
+        stories = [unpack(Story, document) for document in went if document]
+        await _drop_bodies(store, stories, window)
         removed += len(went)
         if len(went) < _TRIM_AT_ONCE:
             return removed
 
 
-async def _drop_bodies(store: Store, stories: Sequence[Story]) -> None:
+async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) -> None:
     ids = [member.id for story in stories for member in story.members]
     found = await load_entries(store, ids)
-    bare = [_bare(record) for record in found if record is not None]
-    if bare:
+    kept = [record for record in found if record is not None]
+    if kept:
         script = store.redis.register_script(_REWRITE)
-        await store.call(script, [keys.entry(r.id) for r in bare], [pack(r) for r in bare])
+        pairs = [(pack(_bare(record)), " ".join(url_keys(record))) for record in kept]
+        arguments = [part for pair in pairs for part in pair]
+        await store.call(
+            script, [keys.entry(r.id) for r in kept], [max(1, int(window)), *arguments]
+        )
 
 
 def _bare(record: EntryRecord) -> EntryRecord:

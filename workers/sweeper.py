@@ -47,7 +47,10 @@ class Sweeper:
         """Let go of what retention no longer keeps; returns how many stories went."""
         settings = self._settings()
         return await trim(
-            self._store, entries=settings.retention.entries, days=settings.retention.days
+            self._store,
+            entries=settings.retention.entries,
+            days=settings.retention.days,
+            window=settings.dedup.window,
         )
 
     async def _sweep(self, due: Queue, role: Role) -> int:
