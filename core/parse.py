@@ -114,14 +114,23 @@ def _bound_feedparser() -> None:
     """Close what is quadratic in feedparser, and leave addresses as they were stated.
 
     Its search for e-mail addresses in authors takes seconds for 32 kB (kurtmckee/feedparser#562)
-    and breaks at new top-level domains,
-    each category is compared with all before it, and a guid resolved against the document's
-    address would change with every redirect.
+    and breaks at new top-level domains, each category is compared with all before it, and a guid
+    resolved against the document's address would change with every redirect.
     """
     for parser in (feedparser.api.StrictFeedParser, feedparser.api.LooseFeedParser):
         parser._sync_author_detail = _named_author_only(parser._sync_author_detail)
         parser._add_tag = _bounded_tags(parser._add_tag)
+        parser.startDocument = _buffered
         parser.can_be_relative_uri = parser.can_be_relative_uri - {"id"}
+
+
+def _buffered(self: Any) -> None:
+    """Let expat hand over text in large pieces, not one for each entity of escaped markup."""
+    reader = getattr(getattr(self, "_locator", None), "_ref", None)
+    expat = getattr(reader, "_parser", None)
+    if expat is not None:
+        expat.buffer_text = True
+        expat.buffer_size = 65_536
 
 
 def _named_author_only(original: Any) -> Any:
