@@ -15,7 +15,7 @@ from pathlib import Path
 
 _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
 _FOLD = str.maketrans(_RULES["fold"]["from"], _RULES["fold"]["to"])
-_EDGES = re.compile(r"^[^\w:#$€£¥（(©«“]+|[^\w)）\]」』”】.…。！!？?:：*>»/→]+$")
+_EDGES = re.compile(r"^[^\w:#$€£¥（(©“]+|[^\w)）\]」』”】.…。！!？?:：*>»/→]+$")
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
 LONGEST = max(rule["max"] for rule in _RULES["lines"])
 
