@@ -34,13 +34,12 @@ METRICS: dict[str, Metric] = {
     "millrace_fetched_bytes_total": Metric(
         "counter", "Bytes taken from sources, decoded.", ("kind",)
     ),
-    "millrace_refused_addresses_total": Metric(
-        "counter", "Connections that the address guard refused."
+    "millrace_extract_seconds": Metric(
+        "histogram", "Time to clean one entry: the mean of its batch."
     ),
-    "millrace_parse_seconds": Metric("histogram", "Time to parse one feed document."),
-    "millrace_extract_seconds": Metric("histogram", "Time to extract and clean one entry."),
-    "millrace_dedupe_seconds": Metric("histogram", "Time to find the story of one entry."),
-    "millrace_commit_seconds": Metric("histogram", "Time to commit one poll's result."),
+    "millrace_settle_seconds": Metric(
+        "histogram", "Time to find the stories of one batch of entries and to commit them."
+    ),
     "millrace_entries_total": Metric(
         "counter", "Entries taken in, by what became of them.", ("decision",)
     ),
@@ -53,10 +52,6 @@ METRICS: dict[str, Metric] = {
     "millrace_killed_total": Metric(
         "counter", "Documents whose work was stopped at its time or memory limit.", ("step",)
     ),
-    "millrace_faults_total": Metric(
-        "counter", "Entries or documents that could not be used, by reason.", ("reason",)
-    ),
-    "millrace_pushes_total": Metric("counter", "WebSub pushes taken in, by outcome.", ("outcome",)),
     "millrace_webhooks_total": Metric("counter", "Webhook deliveries, by outcome.", ("outcome",)),
     "millrace_hub_deliveries_total": Metric(
         "counter", "Deliveries of our own WebSub hub, by outcome.", ("outcome",)

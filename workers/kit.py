@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,7 @@ import structlog
 from core.errors import StoreError
 from core.fingerprint import Features, fingerprint, taught
 from core.merge import Arrival, Outcome
-from core.metrics import FETCH_BUCKETS, LAG_BUCKETS
+from core.metrics import FETCH_BUCKETS, LAG_BUCKETS, STEP_BUCKETS
 from core.models import Decision, EntryRecord
 from core.road import PreparedEntry
 from core.settings import Settings, Source
@@ -98,7 +99,11 @@ class Kit:
     ) -> Outcome:
         """Decide and commit, one batch at a time: two of one worker would refuse each other."""
         async with self._settling:
-            return await settle(self.store, arrivals, self.settings().dedup, batch_for)
+            started, counts = time.monotonic(), Counts()
+            outcome = await settle(self.store, arrivals, self.settings().dedup, batch_for)
+            counts.observe("millrace_settle_seconds", time.monotonic() - started, STEP_BUCKETS)
+            self.tell(counts)
+            return outcome
 
     def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
         """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from core.errors import DocumentError, ResourceLimit
+from core.metrics import STEP_BUCKETS
 from core.models import FeedEntry
 from core.road import Prepared, PreparedEntry, bare, prepare
 from core.settings import Source
@@ -40,8 +42,12 @@ async def _prepare(
     learned: bytes | None,
     counts: Counts,
 ) -> Prepared:
+    started = time.monotonic()
     try:
-        return await sandbox.run(prepare, batch, source, learned, timeout=BATCH_SECONDS)
+        prepared = await sandbox.run(prepare, batch, source, learned, timeout=BATCH_SECONDS)
+        each = (time.monotonic() - started) / len(batch)
+        counts.observe("millrace_extract_seconds", each, STEP_BUCKETS)
+        return prepared
     except (ResourceLimit, DocumentError):
         if len(batch) > 1:
             return await _one_by_one(sandbox, batch, source, learned, counts)

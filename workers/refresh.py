@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 
 import structlog
 
-from core.errors import BadStatus, HostBusy, MillraceError, NotAFeed, ResourceLimit, StoreError
+from core.errors import (
+    BadStatus,
+    ForbiddenAddress,
+    HostBusy,
+    MillraceError,
+    NotAFeed,
+    ResourceLimit,
+    StoreError,
+)
 from core.fingerprint import Features
 from core.ids import entry_id
 from core.merge import Arrival, Outcome
@@ -97,7 +105,7 @@ async def _poll(poll: Poll) -> None:
     asking = Asking(kit.fetcher, kit.sandbox, poll.now, kit.version)
     polled = await pushed(asking, kit, poll.source, poll.state)
     polled = polled or await ask(asking, poll.source, poll.state)
-    poll.counts.add("millrace_polls_total", outcome="ok" if polled.feed else "unchanged")
+    _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
     count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
     if polled.feed is None:
         await _finish_unchanged(poll, polled)
@@ -238,10 +246,15 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
         chance=poll.kit.chance(),
         version=poll.kit.version,
     )
-    poll.counts.add("millrace_polls_total", outcome=_outcome(fault))
+    _count(poll, _outcome(fault))
     log.warning("poll.failed", source=poll.source.name, reason=str(fault), next_in=round(wait))
     write = SourceWrite(poll.source.name, state, wait)
     await commit(poll.kit.store, Batch(SOURCES, poll.lease, source=write))
+
+
+def _count(poll: Poll, outcome: str) -> None:
+    poll.counts.add("millrace_polls_total", outcome=outcome)
+    poll.counts.add("millrace_source_polls_total", source=poll.source.name, outcome=outcome)
 
 
 def _outcome(fault: MillraceError) -> str:
@@ -249,4 +262,6 @@ def _outcome(fault: MillraceError) -> str:
         return f"status_{fault.status // 100}xx"
     if isinstance(fault, NotAFeed):
         return "not_a_feed"
+    if isinstance(fault, ForbiddenAddress):
+        return "forbidden"
     return "limit" if isinstance(fault, ResourceLimit) else "failed"

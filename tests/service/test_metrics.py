@@ -19,7 +19,7 @@ _NAME = re.compile(r"\bmillrace_[a-z_]+\b")
 async def test_what_workers_count_is_shown(served: Served) -> None:
     counts = Counts()
     counts.add("millrace_polls_total", 3, outcome="new")
-    counts.add("millrace_faults_total", 1, reason='a "quoted"\nreason \\')
+    counts.add("millrace_pages_total", 1, outcome='a "quoted"\nreason \\')
     counts.observe("millrace_extract_seconds", 0.004, STEP_BUCKETS)
     counts.observe("millrace_extract_seconds", 99, STEP_BUCKETS)
     await counts.write(served.store)
@@ -29,7 +29,7 @@ async def test_what_workers_count_is_shown(served: Served) -> None:
     families = {f.name: f for f in text_string_to_metric_families(await response.text())}
 
     assert families["millrace_polls"].samples[0].value == 3
-    assert families["millrace_faults"].samples[0].labels["reason"] == 'a "quoted"\nreason \\'
+    assert families["millrace_pages"].samples[0].labels["outcome"] == 'a "quoted"\nreason \\'
     assert families["millrace_stories"].samples[0].value == 1
     buckets = [s for s in families["millrace_extract_seconds"].samples if s.name.endswith("bucket")]
     assert [s.value for s in buckets][-2:] == [1, 2]
@@ -69,3 +69,13 @@ def test_every_metric_is_documented() -> None:
     documented = set(_NAME.findall((ROOT / "docs/metrics.md").read_text(encoding="utf-8")))
 
     assert documented == set(METRICS)
+
+
+def test_every_documented_metric_is_counted_somewhere() -> None:
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for package in ("store", "workers", "service")
+        for path in (ROOT / package).rglob("*.py")
+    )
+
+    assert [name for name in METRICS if name not in code] == []
