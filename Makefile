@@ -1,8 +1,8 @@
 # `make help` lists the targets. Everything happens in .venv; nothing is installed outside it.
 PYTHON ?= python3
-CONFIG ?= feeds.yaml
-PORT ?= 8080
-DATA ?= data
+CONFIG ?= $(or $(MILLRACE_CONFIG),feeds.yaml)
+PORT ?= $(or $(MILLRACE_PORT),8080)
+DATA ?= $(or $(MILLRACE_DATA),data)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := all
