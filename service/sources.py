@@ -89,6 +89,8 @@ def _row(
     return {
         "name": source.name,
         "url": without_credentials(source.url),
+        # Where it is asked now: a page led to its feed, or it moved for good.
+        "resolved_url": without_credentials(said.url),
         "title": said.title,
         "tags": list(source.tags),
         "kind": said.kind,

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -109,6 +109,26 @@ async def test_only_what_was_asked_for_is_confirmed(
         assert (await service.get(path, params=question(origin, **changes))).status == 404
     assert (await service.get("/websub/guess", params=question(origin))).status == 404
     assert (await service.post("/websub/guess", data=b"x")).status == 404
+
+
+ODD = ["", "\x00", "%", "é", "1" * 5000, "-1", "1e9", "<script>", "[]", "hub.mode=subscribe"]
+
+
+async def test_nothing_a_stranger_says_to_the_callback_breaks_it(
+    desk: Desk, service: Client, origin: Origin
+) -> None:
+    path, _ = await subscribe(desk, origin)
+
+    for odd in ODD:
+        for name in ("mode", "topic", "challenge", "lease_seconds"):
+            answer = await service.get(path, params=question(origin, **{name: odd}))
+            assert answer.status in (200, 404)
+            assert answer.content_type == "text/plain"
+        posted = await service.post(
+            path, data=odd, headers={"X-Hub-Signature": "sha1=" + quote(odd[:9])}
+        )
+        assert posted.status == 202
+    assert await desk.sweep() == 0
 
 
 async def test_a_pushed_entry_is_taken_in_without_asking_the_source(
