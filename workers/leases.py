@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from core.errors import StoreAway
 from store.connection import Store
 from store.schedule import Lease, Queue, renew
+from workers.ending import end_tasks
 
 LEASE_SECONDS = 9.0  # a killed worker's source is due again after it, and within 10 s of a crash
 _RENEW_SECONDS = LEASE_SECONDS / 3
@@ -21,8 +22,7 @@ async def held(store: Store, queue: Queue, lease: Lease) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
+        await end_tasks([renewing])
 
 
 async def _keep_renewing(store: Store, queue: Queue, lease: Lease) -> None:

@@ -26,6 +26,7 @@ from core.errors import StoreError
 from store.connection import Store, store_errors
 from store.keys import PREFIX
 from store.schedule import Lease
+from workers.ending import end_tasks
 
 # arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
 # from the others. One fixed time for all makes every job due; ids grow, so they stay in order.
@@ -143,8 +144,9 @@ class QueueWorker:
 
     async def _abandon(self) -> None:
         """Cancel what still runs; its leases run out and it is done again."""
-        running = [task for task in self._worker.tasks.values() if not task.done()]
+        running = set(self._worker.tasks.values())
+        await end_tasks(task for task in running if not task.done())
         for task in running:
-            task.cancel()
-        await asyncio.gather(*self._worker.tasks.values(), return_exceptions=True)
+            if task.done() and not task.cancelled():
+                task.exception()  # looked at, so that nothing complains that nobody did
         self._worker.tasks.clear()

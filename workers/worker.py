@@ -25,6 +25,7 @@ from store.idf import SharedIdf
 from store.layout import ensure_layout
 from store.schedule import Lease, rung
 from workers.deliver import deliver_due
+from workers.ending import end_tasks
 from workers.fetch import Fetcher
 from workers.kit import Kit
 from workers.pages import read_page
@@ -86,9 +87,7 @@ class WorkerProcess:
 
     async def _drain(self, loops: list[asyncio.Task[None]]) -> None:
         await asyncio.gather(*(q.drain(DRAIN_SECONDS) for q in self._queues.values()))
-        for loop in loops:
-            loop.cancel()
-        await asyncio.gather(*loops, return_exceptions=True)
+        await end_tasks(loops)
         try:
             await leave(self._store, self._id)
         except StoreError as error:
