@@ -6,7 +6,7 @@ Rules look at lines, because mirrors put a whole footer into one paragraph.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 
 from core.text import letters, text_of
@@ -55,7 +55,7 @@ class Block:
     lines: list[Line]
     path: tuple[Container, ...] = ()
     names: str = ""  # class and id of the elements it stands in
-    spoken: dict[str, str] = field(default_factory=dict)  # metadata its markup states
+    core: bool = True  # whether it stands in the part of a page that holds the article
 
     @property
     def kept(self) -> list[Line]:

@@ -44,8 +44,8 @@ def _part_captions(blocks: list[Block]) -> None:
             continue
         picture, words = block.lines
         if not picture.text and not words.images and _CREDIT.search(words.text):
-            blocks[here] = Block("p", [picture], block.path)
-            blocks.insert(here + 1, Block("p", [words], block.path))
+            blocks[here] = Block("p", [picture], block.path, core=block.core)
+            blocks.insert(here + 1, Block("p", [words], block.path, core=block.core))
 
 
 def _describes(block: Block) -> bool:

@@ -33,7 +33,7 @@ from core.pagemeta import PageMetadata, is_elsewhere, read_head
 from core.rules import head_spots, is_prose, places
 from core.sanitize import sanitize
 from core.selection import select
-from core.subtree import subtree_of
+from core.subtree import subtrees_of
 from core.surround import head_lines, lead_blocks
 from core.text import letters
 from core.urls import web_url
@@ -81,11 +81,12 @@ def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOpt
         page = str(etree.tostring(root, encoding="unicode", method="html"))
     dear = page.count("<") > MOST_TAGS
     text = "" if dear else opinions.article_text(page, fast=options.fast)
-    part = subtree_of(root, text)
-    if part is None:
+    parts = subtrees_of(root, text)
+    if parts is None:
         return _prose_of(root, head, removed)
+    part, around = parts
     walker = Walker(head.base)
-    blocks, dropped = select(walker.walk(part), text)
+    blocks, dropped = select(walker.walk(around, core=part), text)
     removed += walker.removed + [Removed(rule="page", text=_words(block)) for block in dropped]
     lines, spoken = head_lines(part)
     blocks = _with_lead(lead_blocks(part, head.base), blocks)

@@ -22,11 +22,12 @@ def select(blocks: list[Block], text: str) -> tuple[list[Block], list[Block]]:
         return [], [block for block in blocks if _letters(block)]
     if _is_listing(blocks, found):
         return [], [block for block in blocks if _letters(block)]
-    first, last = found.index(True), len(found) - 1 - found[::-1].index(True)
+    inner = [here for here, block in enumerate(blocks) if block.core and found[here]]
+    first, last = (inner[0], inner[-1]) if inner else (0, -1)
     kept, dropped = [], []
     for here, block in enumerate(blocks):
         inside = first < here < last
-        if found[here] or (_belongs(block) if inside else _is_outer_picture(block)):
+        if found[here] or (block.core and (_belongs if inside else _is_outer_picture)(block)):
             kept.append(block)
         elif _letters(block):
             dropped.append(block)

@@ -1,4 +1,4 @@
-"""Where in a page a text stands: the smallest element that holds nine tenths of it."""
+"""Where in a page a text stands: the smallest elements that hold nine tenths and nearly all."""
 
 from __future__ import annotations
 
@@ -7,20 +7,25 @@ from collections import defaultdict
 from lxml import etree
 
 SHARE = 0.9
+WHOLE = 0.99  # a standfirst or a last part may stand outside the element of the text
 _LEAST = 6  # characters; shorter pieces stand anywhere
 _SILENT = frozenset(("script", "style", "noscript", "template", "head", "title", "svg", "option"))
 _Held = dict[etree._Element, int]
 
 
-def subtree_of(root: etree._Element, text: str) -> etree._Element | None:
-    """The element of the page that holds the text; None where hardly any of it is found."""
+def subtrees_of(root: etree._Element, text: str) -> tuple[etree._Element, etree._Element] | None:
+    """The element that holds the text, and the one around it that holds all of the text.
+
+    None where hardly any of it is found.
+    """
     wanted = " ".join(text.split())
     if not wanted:
         return None
     held = _held(root, wanted)
     if held[root] < 0.3 * len(wanted):
         return None
-    return _descend(root, held, SHARE * held[root])
+    around = _descend(root, held, WHOLE * held[root])
+    return _descend(around, held, SHARE * held[root]), around
 
 
 def _held(root: etree._Element, wanted: str) -> _Held:

@@ -60,13 +60,18 @@ class Walker:
         self._total = -1
         self._skipped: etree._Element | None = None
         self._root: etree._Element
+        self._core = True
 
-    def walk(self, root: etree._Element) -> list[Block]:
-        """The blocks of the tree, in order."""
+    def walk(self, root: etree._Element, *, core: etree._Element | None = None) -> list[Block]:
+        """The blocks of the tree, in order; those outside `core` are marked."""
+        self._core = core is None or core is root
         walker = etree.iterwalk(root, events=("start", "end"))
         self._root = root
         for event, element in walker:
             tag = element.tag
+            if element is core:
+                self._end_block()
+                self._core = event == "start"
             if event == "end":
                 self._leave(element, tag, is_root=element is root)
             elif isinstance(tag, str) and self._enter(element, tag):
@@ -121,7 +126,7 @@ class Walker:
     def _enter_other(self, element: etree._Element, tag: str) -> bool:
         if tag == "hr":
             self._end_block()
-            self.blocks.append(Block("hr", [], tuple(self._path)))
+            self._add("hr", [])
         elif tag == "pre" or tag == "listing":
             self._preformatted(element)
         elif tag in _EMBEDS:
@@ -193,7 +198,7 @@ class Walker:
         if tag == "table" and is_data_table(element):
             rows = table_rows(element, self._base)
             if rows:
-                self.blocks.append(Block("table", rows, tuple(self._path)))
+                self._add("table", rows)
             return False
         names = f"{element.get('class', '')} {element.get('id', '')}" if element.attrib else ""
         self._stack.append((tag, names, tag in _CONTAINERS))
@@ -211,8 +216,11 @@ class Walker:
             self._lines.append(line)
         if self._lines:
             names = self._stack[-1][1] if self._stack else ""
-            self.blocks.append(Block(self._kind, self._lines, tuple(self._path), names))
+            self._add(self._kind, self._lines, names)
             self._lines = []
+
+    def _add(self, kind: str, lines: list[Line], names: str = "") -> None:
+        self.blocks.append(Block(kind, lines, tuple(self._path), names, self._core))
 
     def _preformatted(self, element: etree._Element) -> None:
         self._end_block()
@@ -221,7 +229,7 @@ class Walker:
         text = inner_text(element).strip("\n").rstrip()
         if text.strip():
             line = Line(html=escape(text, quote=False), text=text)
-            self.blocks.append(Block("pre", [line], tuple(self._path)))
+            self._add("pre", [line])
 
     def _embed(self, element: etree._Element) -> None:
         found = embed_markup(element, self._base)
@@ -230,4 +238,4 @@ class Walker:
         self._end_block()
         address, markup, label = found
         line = Line(html=markup, text=label, links=(address,), linked=letters(label))
-        self.blocks.append(Block("embed", [line], tuple(self._path)))
+        self._add("embed", [line])
