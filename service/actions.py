@@ -1,33 +1,70 @@
-"""What changes state: POST only, and only with the token."""
+"""What changes state: POST only, and only with the token, by a script or by a form of our pages."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
+from core.curation import ChoiceRefused
 from core.errors import StoreError
+from core.redact import without_credentials
 from service.access import action_refusal
-from service.context import CONTEXT, Context
-from service.replies import json_reply
+from service.context import CONTEXT
+from service.replies import json_reply, wants_html
+from store.curation import join, split
 from store.schedule import poll_now
 
 
 async def poll(request: web.Request) -> web.Response:
     """POST /sources/NAME/poll: ask this source now."""
-    context = request.app[CONTEXT]
-    if refused := await _refused(request, context):
+    refused, _ = await _form(request)
+    if refused is not None:
         return refused
     name = request.match_info["source"]
     try:
-        scheduled = await poll_now(context.store, name)
+        scheduled = await poll_now(request.app[CONTEXT].store, name)
     except StoreError as error:
-        return json_reply({"error": str(error)}, status=503)
+        return _away(error)
     if not scheduled:
         return json_reply({"error": f"no source named {name} is polled"}, status=404)
     return json_reply({"source": name, "poll": "due now"}, status=202)
 
 
-async def _refused(request: web.Request, context: Context) -> web.Response | None:
-    form = await request.post() if request.content_type.endswith("form-urlencoded") else {}
-    given = form.get("token")
-    reason = action_refusal(request, context, given if isinstance(given, str) else None)
-    return None if reason is None else json_reply({"error": reason}, status=403)
+async def split_story(request: web.Request) -> web.Response:
+    """POST /stories/ID/split: `entry` becomes a story of its own."""
+    return await _choose(request, "entry")
+
+
+async def join_stories(request: web.Request) -> web.Response:
+    """POST /stories/ID/join: the story `other` becomes part of this one."""
+    return await _choose(request, "other")
+
+
+async def _choose(request: web.Request, field: str) -> web.Response:
+    refused, form = await _form(request)
+    if refused is not None:
+        return refused
+    store, story = request.app[CONTEXT].store, request.match_info["id"]
+    chosen = form.get(field, "").strip()
+    try:
+        shown = await (split if field == "entry" else join)(store, story, chosen)
+    except ChoiceRefused as error:
+        return json_reply({"error": str(error)}, status=409)
+    except StoreError as error:
+        return _away(error)
+    if wants_html(request):
+        raise web.HTTPSeeOther(f"../{story}")
+    return json_reply({"story": shown})
+
+
+async def _form(request: web.Request) -> tuple[web.Response | None, Mapping[str, str]]:
+    """The refusal, if there is one, and the fields that were sent."""
+    posted = await request.post() if request.content_type.endswith("form-urlencoded") else {}
+    form = {name: value for name, value in posted.items() if isinstance(value, str)}
+    reason = action_refusal(request, request.app[CONTEXT], form.get("token"))
+    return (None if reason is None else json_reply({"error": reason}, status=403)), form
+
+
+def _away(error: StoreError) -> web.Response:
+    return json_reply({"error": without_credentials(str(error))}, status=503)

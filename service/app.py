@@ -105,6 +105,8 @@ def _route(app: web.Application) -> None:
             web.get("/sources", sources.sources),
             web.get("/sources.opml", sources.opml),
             web.post("/sources/{source}/poll", actions.poll),
+            web.post("/stories/{id}/split", actions.split_story),
+            web.post("/stories/{id}/join", actions.join_stories),
             web.get("/hub", hub.about_hub),
             web.post("/hub", hub.hub),
             web.get("/stream", stream.stream),

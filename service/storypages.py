@@ -38,6 +38,7 @@ async def story(request: web.Request) -> web.StreamResponse:
         story=told,
         item=item_of(kept, style_of(context.settings())),
         compared=await _compared(context, told, request.query.get("compare")),
+        acting=context.settings().service.token is not None,
         steps=await _member_record(context, told, request.query.get("steps")),
     )
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from core.models import Article, EntryRecord, FeedEntry, Removed, Story
+from core.settings import ServiceSettings
 from store import keys
 from store.packing import pack
 from tests.browser.conftest import DESK, PHONE
-from tests.service.conftest import Served, make_story
+from tests.service.conftest import SETTINGS, Serve, Served, make_story
 
 pytestmark = pytest.mark.browser
 
@@ -187,3 +188,23 @@ async def test_nothing_is_asked_of_anyone_else(served: Served, visit: Any) -> No
 
     assert asked
     assert all(url.startswith(visitor.root) for url in asked)
+
+
+async def test_a_person_splits_a_copy_off_with_the_token(serve: Serve, visit: Any) -> None:
+    service = ServiceSettings(token="open sesame")
+    acting = await serve(SETTINGS.model_copy(update={"service": service}))
+    story = make_story(1, sources=("first", "second"))
+    await acting.publish(story)
+    await keep_entry(acting, story, 0, "Body of story 1.")
+    await keep_entry(acting, story, 1, "Body of tale 1.")
+    visitor = await visit(PHONE)
+    visitor.root = str(acting.client.make_url("")).rstrip("/")
+    await visitor.go(f"/stories/{story.id}")
+    assert await visitor.overflow() <= 0
+
+    await visitor.page.locator("form.mend input[name=token]").first.fill("open sesame")
+    await visitor.page.click("text=Split >> nth=-1")
+    await acting.until(lambda: len(acting.river) == 2)
+
+    await visitor.page.wait_for_selector("text=1 copy, one story")
+    assert visitor.complaints == []

@@ -6,9 +6,12 @@ import base64
 
 import pytest
 
+from core.models import EntryRecord, Story
 from core.settings import ServiceSettings
+from store import keys
+from store.packing import pack
 from store.schedule import add_sources, due_times
-from tests.service.conftest import SETTINGS, Serve, Served
+from tests.service.conftest import SETTINGS, Serve, Served, make_story
 
 BEARER = {"Authorization": "Bearer t0ken"}
 
@@ -65,3 +68,59 @@ async def test_an_unknown_source_is_not_found(acting: Served) -> None:
     answer = await acting.client.post("/sources/unknown/poll", headers=BEARER)
 
     assert answer.status == 404
+
+
+async def keep_records(served: Served, story: Story) -> None:
+    for member in story.members:
+        record = EntryRecord(
+            id=member.id,
+            source=member.source,
+            guid="1",
+            url=member.url,
+            title=member.title,
+            arrived=story.arrived,
+            place=story.first_seen,
+            order=0,
+            decision=member.decision,
+            rule=member.rule,
+            story=story.id,
+            article=story.article,
+        )
+        await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+
+
+async def test_a_copy_can_be_split_off_and_joined_again(acting: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    await keep_records(acting, story)
+    await acting.publish(story)
+    other = story.members[1].id
+
+    answer = await acting.client.post(
+        f"/stories/{story.id}/split", data={"entry": other, "token": "t0ken"}
+    )
+    assert (answer.status, await answer.json()) == (200, {"story": other})
+    await acting.until(lambda: len(acting.river) == 2)
+
+    answer = await acting.client.post(
+        f"/stories/{story.id}/join", data={"other": other, "token": "t0ken"}
+    )
+    assert answer.status == 200
+    await acting.until(lambda: len(acting.river) == 1)
+
+
+async def test_a_choice_that_cannot_be_made_is_refused_with_the_reason(acting: Served) -> None:
+    answer = await acting.client.post("/stories/urn:x/split", data={"entry": "y"}, headers=BEARER)
+
+    assert answer.status == 409
+    assert "urn:x" in (await answer.json())["error"]
+
+
+async def test_choices_need_the_token_and_the_page_offers_them(acting: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    await acting.publish(story)
+
+    refused = await acting.client.post(f"/stories/{story.id}/split", data={"entry": "y"})
+    page = await acting.client.get(f"/stories/{story.id}", headers={"Accept": "text/html"})
+
+    assert refused.status == 403
+    assert f'action="./{story.id}/split"' in await page.text()
