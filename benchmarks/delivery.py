@@ -1,0 +1,236 @@
+"""What many workers, many sources and much time cost: rates, the schedule, memory."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from benchmarks import Row
+from benchmarks.road import (
+    _article,
+    _config,
+    _cpu,
+    _full,
+    _origin,
+    _page,
+    _published,
+    _stubs,
+    _title,
+)
+from core.settings import DedupSettings, RetentionSettings, Settings
+from millrace.private import throwaway_store
+from store import keys
+from store.connection import Store, opened
+from store.heartbeat import load_workers
+from store.schedule import add_sources
+from tests.origin import Answer, Origin, Request
+from tests.workers.desk import Desk, desk_for, settings_for
+from workers.queue import Role
+from workers.sandbox import Sandbox
+from workers.sweeper import Sweeper
+
+_SAMPLE = 0.5
+
+
+def run(smoke: bool) -> Iterator[Row]:
+    """The figures of the schedule, the crew and the store's size."""
+    yield from asyncio.run(_crews([1, 2] if smoke else [1, 2, 4], each=3 if smoke else 20))
+    yield from asyncio.run(_unchanged(sources=20 if smoke else 300, seconds=3 if smoke else 10))
+    yield from asyncio.run(_schedule(1000 if smoke else 100_000, seconds=2 if smoke else 10))
+    yield from asyncio.run(_flatness(kept=10 if smoke else 150, rounds=20 if smoke else 100))
+
+
+async def _crews(counts: list[int], *, each: int) -> list[Row]:
+    sources = 16
+    pages = {f"{s}-{n}": _page(s * 1000 + n) for s in range(sources) for n in range(each)}
+    rows, alone = [], 0.0
+    for count in counts:
+        rate, cpu = await _crew(count, pages, sources, each)
+        alone = alone or cpu
+        name = f"{count} worker{'s' if count > 1 else ''}"
+        goal = "≤ 1.10" if count > 1 else ""
+        rows += [
+            Row("delivery", f"{name}, entries with a page", rate, "≥ 25 a core", "1/s"),
+            Row(
+                "delivery",
+                f"{name}, CPU an entry / 1 worker",
+                cpu / alone,
+                goal,
+                "",
+                f"{cpu:.1f} ms",
+            ),
+        ]
+    return rows
+
+
+async def _crew(
+    count: int, pages: dict[str, bytes], sources: int, each: int
+) -> tuple[float, float]:
+    """Entries a second and CPU milliseconds an entry."""
+    async with (
+        _origin(_stubs, pages, each) as port,
+        throwaway_store() as url,
+        _working(url, port, sources, count) as (store, pids, switch_on),
+    ):
+        before = [await _cpu(store, pid) for pid in pids]
+        served = await _store_cpu(store)
+        began = time.monotonic()
+        switch_on()
+        await _published(store, len(pages))
+        wall = time.monotonic() - began
+        after = [await _cpu(store, pid) for pid in pids]
+        served = await _store_cpu(store) - served  # in every figure, and counts once
+    spent = sum(after) - sum(before) - (count - 1) * served
+    return len(pages) / wall, spent * 1000 / len(pages)
+
+
+async def _store_cpu(store: Store) -> float:
+    info = await store.redis.info("cpu")
+    return float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+
+
+@asynccontextmanager
+async def _working(url: str, port: int, sources: int, count: int) -> AsyncIterator[tuple]:  # type: ignore[type-arg]
+    """So many workers that stand and have nothing to do yet."""
+    async with AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        store = await stack.enter_async_context(opened(url))
+        config = Path(folder) / "feeds.yaml"
+        config.write_text(_config(port, sources, enabled=False), encoding="utf-8")
+        crew = [
+            await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "millrace", "work", "--config", str(config), "--redis", url,
+                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            )
+            for _ in range(count)
+        ]  # fmt: skip
+        try:
+            while len(await load_workers(store)) < count:  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(_SAMPLE)
+            on = _config(port, sources, enabled=True)
+            yield store, [w.pid for w in crew], lambda: config.write_text(on, encoding="utf-8")
+        finally:
+            for worker in crew:
+                worker.terminate()
+            await asyncio.gather(*(worker.wait() for worker in crew))
+
+
+async def _unchanged(*, sources: int, seconds: float) -> list[Row]:
+    """A whole worker with more unchanged sources due than it can poll."""
+    async with (
+        _origin(_full, {"0-0": _page(0)}, 0) as port,
+        throwaway_store() as url,
+        _working(url, port, sources, 1) as (store, (pid,), switch_on),
+    ):
+        switch_on()
+        while await store.redis.hlen(keys.source(f"s{sources - 1}")) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(_SAMPLE)
+        await store.redis.zadd(keys.SCHEDULE, {f"s{n}": 1 for n in range(sources)}, xx=True)
+        before, began = await _cpu(store, pid), time.monotonic()
+        polls = 0
+        while time.monotonic() - began < seconds:
+            late = await store.redis.zrangebyscore(
+                keys.SCHEDULE, (await store.now() + 60) * 1000, "+inf"
+            )
+            if late:  # what was polled is due again at once
+                polls += len(late)
+                await store.redis.zadd(keys.SCHEDULE, dict.fromkeys(late, 1), xx=True)
+            await asyncio.sleep(0.05)
+        wall = time.monotonic() - began
+        cpu = await _cpu(store, pid) - before
+    return [
+        Row("delivery", "1 worker, unchanged polls", polls / wall, "≥ 50", "1/s"),
+        Row("delivery", "CPU a poll, store included", cpu * 1000 / max(polls, 1), "", "ms"),
+    ]
+
+
+async def _schedule(sources: int, *, seconds: float) -> list[Row]:
+    """One hour between polls: what sweeping alone costs, the polls themselves left out."""
+    settings = settings_for(*({"url": f"https://example.org/{n}"} for n in range(sources)))
+    async with throwaway_store() as url, opened(url) as store:
+        names = [source.name for source in settings.sources]
+        await add_sources(store, names, spacing=3600 / sources)
+        sweeper = Sweeper(store, lambda: settings, dict.fromkeys(Role, 400), worker="bench")
+        await sweeper.sweep()
+        before, server = time.process_time(), await _store_cpu(store)
+        began, swept = time.monotonic(), 0
+        while time.monotonic() - began < seconds:
+            swept += await sweeper.sweep()
+            await asyncio.sleep(0.25)
+        wall = time.monotonic() - began
+        share = (time.process_time() - before) / wall
+        served = (await _store_cpu(store) - server) / wall
+    note = f"{swept / wall:.0f} leases a second"
+    return [
+        Row(
+            "delivery",
+            f"{sources:,} sources in the schedule",
+            share * 100,
+            "≤ 5",
+            "% of a core",
+            note,
+        ),
+        Row("delivery", "the same, in the store", served * 100, "≤ 5", "% of a core"),
+    ]
+
+
+async def _flatness(*, kept: int, rounds: int) -> list[Row]:
+    """Ten times the retention flows through; memory at five times against ten."""
+    feed = _Flow()
+    async with Origin() as origin, throwaway_store() as url, opened(url) as store:
+        origin.otherwise(feed.answer)
+        base = settings_for({"url": origin.url("/feed")}, allow_private=[origin.allowance])
+        limits = {
+            "retention": RetentionSettings(entries=kept),
+            "dedup": DedupSettings(window="5s"),
+        }
+        settings = base.model_copy(update=limits)
+        sandbox = Sandbox(children=1)
+        await sandbox.start()
+        async with desk_for(store, sandbox, settings) as desk:
+            each = 10 * kept // rounds
+            sizes = [await _flow(desk, store, feed, settings, each) for _ in range(rounds)]
+        await sandbox.close()
+    half, whole = (
+        max(sizes[a:b], key=lambda s: s[0])
+        for a, b in ((rounds // 5 * 2, rounds // 2), (rounds // 10 * 9, rounds))
+    )
+    return [
+        Row("delivery", "store's memory, 10 × / 5 × retention", whole[0] / half[0], "≤ 1.05"),
+        Row("delivery", "worker's memory, the same", whole[1] / half[1], "≤ 1.05"),
+    ]
+
+
+class _Flow:
+    """A feed whose every document is new."""
+
+    def __init__(self) -> None:
+        self.at = self.each = 0
+
+    def answer(self, request: Request) -> Answer:
+        if not request.path.startswith("/feed"):
+            return Answer(status=404)
+        items = "".join(
+            f"<item><guid>{n}</guid><title>{_title(str(n))}</title><link>http://127.0.0.1/{n}</link>"
+            f"<description><![CDATA[{_article(random.Random(n))}]]></description></item>"
+            for n in range(self.at, self.at + self.each)
+        )
+        return Answer(f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>")
+
+
+async def _flow(
+    desk: Desk, store: Store, feed: _Flow, settings: Settings, each: int
+) -> tuple[int, int]:
+    """One document more; memory of the store and of this process."""
+    feed.at, feed.each = feed.at + feed.each, each
+    await desk.poll()
+    await Sweeper(store, lambda: settings, {}, worker="bench").tidy()
+    info = await store.redis.info("memory")
+    return int(info["used_memory"]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
