@@ -14,7 +14,7 @@ from store import keys
 from store.connection import Store, store_errors
 
 MARGIN = 1.05  # of the gap: two requests leave a little closer together than they were let go
-HORIZON = 600.0  # seconds ahead for which places are promised
+LONGEST_LINE = 600.0  # seconds ahead for which places are promised
 LONGEST_PAUSE = 3600.0  # seconds; after it, one request more shows whether it still holds
 LEASE_MARGIN = 10.0  # seconds beyond the time limit of a request
 
@@ -32,16 +32,17 @@ class HostTurns:
         self._limits = limits
         self._lease = timeout + LEASE_MARGIN
 
-    async def take(self, host: str, holder: str) -> float:
+    async def take(self, host: str, holder: str, *, line: float = LONGEST_LINE) -> float:
         """0 when the turn is taken; else the seconds after which `holder` is to ask again.
 
-        Its place is kept meanwhile. A turn that is not given back ends with its lease.
+        Its place is kept meanwhile if it is less than `line` seconds away. A turn that is not
+        given back ends with its lease.
         """
         gap = MARGIN / self._limits.per_second
         wait = await self._store.call(
             self._store.script("turn"),
             [keys.host(host, part) for part in ("state", "running", "promised", "refused")],
-            [holder, self._limits.in_flight, *(int(s * 1000) for s in (gap, self._lease, HORIZON))],
+            [holder, self._limits.in_flight, *(int(s * 1000) for s in (gap, self._lease, line))],
         )
         return int(wait) / 1000
 

@@ -16,6 +16,9 @@ from core.errors import FetchError, TooLarge
 from core.settings import Source
 from workers.decoding import Decoding
 
+FEED_LINE = 600.0  # seconds ahead for which a feed's place in its host's line is kept
+PAGE_LINE = 5.0  # a page's: no feed shall stand behind a thousand pages
+
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -85,6 +88,7 @@ class Journey:
     access: Access | None
     left: float
     body: bytes | None = None  # of a POST
+    line: float = FEED_LINE
 
     @property
     def proxy(self) -> str | None:

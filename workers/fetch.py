@@ -7,6 +7,7 @@ followed by hand, because each hop is a request to a stranger like the first.
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
@@ -20,6 +21,7 @@ from core.errors import Disallowed, FetchError, ForbiddenAddress, HostBusy
 from core.freshness import retry_after
 from core.settings import FetchSettings, PerHost
 from workers.answer import (
+    FEED_LINE,
     Access,
     Journey,
     Response,
@@ -55,7 +57,7 @@ _INTERNAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".intranet", ".c
 class Turns(Protocol):
     """Who may ask a host now: at most so many at once and a second, over all workers."""
 
-    async def take(self, host: str, holder: str) -> float:
+    async def take(self, host: str, holder: str, *, line: float = FEED_LINE) -> float:
         """0 when the turn is taken, else the seconds after which to ask again."""
 
     async def give_back(self, host: str, holder: str) -> None:
@@ -126,17 +128,20 @@ class Fetcher:
         access: Access | None = None,
         allowed: Callable[[str], Awaitable[bool]] | None = None,
         patience: float = PATIENCE,
+        line: float = FEED_LINE,
     ) -> Response:
         """The answer to a GET of `url` after at most five redirects.
 
         `access` is what the source that named this address may use; `allowed` is asked before
-        each hop (robots.txt). Raises HostBusy when the host's turn is more than `patience` away.
+        each hop (robots.txt). Raises HostBusy when the host's turn is more than `patience` away;
+        a place in its line is kept if that is less than `line`.
         """
         journey = Journey(
             max_bytes=max_bytes or self.settings.max_bytes.feed,
             headers={"Accept": accept, **conditional(etag, last_modified), **(headers or {})},
             access=access,
             left=self.settings.timeout,
+            line=line,
         )
         here, permanent, only_permanent, elapsed = url, None, True, 0.0
         for _ in range(MAX_REDIRECTS + 1):
@@ -167,10 +172,11 @@ class Fetcher:
         if self._turns is None:
             return await self._ask(url, journey)
         host, waited = _turn_key(url), 0.0
-        while (wait := await self._turns.take(host, url)) > 0:
+        while (wait := await self._turns.take(host, url, line=journey.line)) > 0:
             waited += wait
             if waited > patience:  # its place in the line is kept
-                raise HostBusy(f"{host} is being asked by others", wait=wait)
+                late = wait * random.uniform(1, 2) if wait > journey.line else wait  # noqa: S311
+                raise HostBusy(f"{host} is being asked by others", wait=late)
             await asyncio.sleep(wait)
         try:
             answer = await self._ask(url, journey)

@@ -33,7 +33,7 @@ from core.interval import Wishes
 from core.models import FeedEntry
 from core.settings import Source
 from store.sources import SourceState
-from workers.answer import Access, Response, host_of
+from workers.answer import PAGE_LINE, Access, Response, host_of
 from workers.fetch import Fetcher
 from workers.polled import Polled
 
@@ -92,7 +92,10 @@ async def fetch_body(fetcher: Fetcher, entry: FeedEntry) -> FeedEntry:
     status = 404
     for url in entry.body_urls:
         answer = await fetcher.get(
-            url, accept="text/plain, */*;q=0.5", max_bytes=fetcher.settings.max_bytes.page
+            url,
+            accept="text/plain, */*;q=0.5",
+            max_bytes=fetcher.settings.max_bytes.page,
+            line=PAGE_LINE,
         )
         if answer.status == 200 and answer.complete:
             text = decode(answer.body, content_type=answer.content_type).text

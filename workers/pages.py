@@ -33,7 +33,7 @@ from store.counters import Counts
 from store.entries import load_entry
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import keep_learned, load_learned
-from workers.answer import Response, access_of
+from workers.answer import PAGE_LINE, Response, access_of
 from workers.fetch import PAGE_TYPES, PATIENCE
 from workers.github import fetch_body
 from workers.kit import Kit, count_entries, count_fetch
@@ -142,6 +142,7 @@ async def _fetch_page(
         access=access,
         allowed=kit.robots.for_source(access),
         patience=patience,
+        line=PAGE_LINE,
     )
     count_fetch(reading.counts, "page", seconds=answer.elapsed, size=len(answer.body))
     if not 200 <= answer.status < 300:

@@ -36,6 +36,14 @@ async def test_places_are_promised_in_order_and_kept(store: Store) -> None:
     assert all(0 <= before - after < 1 for before, after in zip(waits, again, strict=True))
 
 
+async def test_no_feed_stands_behind_a_thousand_pages(store: Store) -> None:
+    host = turns(store)
+    for n in range(1000):
+        await host.take("a.example", f"page {n}", line=5)
+
+    assert await host.take("a.example", "feed") < 7
+
+
 async def test_no_more_than_so_many_are_under_way_over_all_workers(store: Store) -> None:
     one, other = turns(store, per_second=1000), turns(store, per_second=1000)
 
