@@ -53,8 +53,6 @@ class Publisher:
                 await self._context.river.log.wait_after(where, LEAD_SECONDS / 3)
             except StoreError as error:
                 log.debug("publisher.waits", reason=str(error))
-            except Exception:  # one story that cannot be told must not silence all others
-                log.exception("publisher.stumbled")
             except Exception:  # nobody else would tell subscribers for the rest of this process
                 log.exception("publisher.stumbled")
             await asyncio.sleep(EVERY)
