@@ -80,7 +80,12 @@ async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Pol
     """A conditional GET of a page that lists articles; their texts are read like all pages."""
     answer = await _get(asking, source, state, state.url, listing=True)
     read = partial(read_listing, selector=source.links)
-    return replace(await _read(asking, state, answer, read), kind="page")
+    try:
+        return replace(await _read(asking, state, answer, read), kind="page")
+    except NotAFeed:
+        if source.kind == "page":
+            raise
+        return await _read(asking, state, answer)  # what was a page may have become a feed
 
 
 async def _discover(

@@ -221,6 +221,24 @@ async def test_a_page_that_names_its_feed_is_asked_once(
     assert origin.asked("/feed.xml")[1].headers["if-none-match"] == '"1"'
 
 
+async def test_a_page_that_becomes_a_feed_is_read_as_one(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    items = "".join(
+        f"<li><a href='/a/{n}'>How the story number {n} of the river went on</a></li>"
+        for n in range(1, 10)
+    )
+    feed = "<rss version='2.0'><channel><title>Feed</title></channel></rss>"
+    url = origin.at("/", Answer(f"<html><title>Page</title><ul>{items}</ul>"), Answer(feed))
+    settings = settings_for({"url": url}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        page = await desk.poll()
+        feed_now = await desk.poll()
+
+    assert (page.kind, page.title) == ("page", "Page")
+    assert (feed_now.kind, feed_now.title, feed_now.failures) == ("feed", "Feed", 0)
+
+
 async def test_an_error_page_in_place_of_a_feed_is_a_fault(
     store: Store, sandbox: Sandbox, origin: Origin
 ) -> None:
