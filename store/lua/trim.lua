@@ -25,6 +25,7 @@ for i, id in ipairs(gone) do
   redis.call('ZREM', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
   redis.call('DEL', ARGV[3] .. id)
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'kind', 'removed', 'story', id)
+  -- At the memory limit only this is refused; letting go is what helps then.
+  redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'kind', 'removed', 'story', id)
 end
 return documents
