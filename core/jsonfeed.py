@@ -22,10 +22,10 @@ def read_json_feed(text: str, *, url: str, entries: int, body: int) -> ParsedFee
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NotAFeed(f"{url}: neither XML nor whole JSON") from error
+        raise NotAFeed("neither XML nor whole JSON") from error
     items = document.get("items") if isinstance(document, dict) else None
     if not isinstance(items, list):
-        raise NotAFeed(f"{url}: JSON, but no JSON Feed: it has no `items`")
+        raise NotAFeed("JSON, but no JSON Feed: it has no `items`")
     title = _text(document.get("title"), 1000)
     language = _text(document.get("language"), 40)
     author = _author(document)

@@ -53,7 +53,7 @@ def read_listing(
 
     `strict` takes only a list beyond doubt, for pages that nobody said to be one.
     """
-    page = _page(decode(data, content_type=content_type).text, url)
+    page = _page(decode(data, content_type=content_type).text)
     base = web_url(next(iter(page.xpath("//base/@href")), None), url) or url
     links = _selected(page, selector) if selector else _article_links(page, base, strict=strict)
     entries: dict[str, FeedEntry] = {}
@@ -66,7 +66,7 @@ def read_listing(
         if known is None or len(known.title or "") < len(title):
             entries[canonical_url(address)] = _entry(link, address, title, page)
     if not entries:
-        raise NotAFeed(f"{url}: no list of articles; name its links with `links`")
+        raise NotAFeed("no list of articles; name its links with `links`")
     kept = list(entries.values())[:ENTRIES_KEPT]
     return ParsedFeed(
         title=plain_title(page.findtext(".//title")),
@@ -76,11 +76,11 @@ def read_listing(
     )
 
 
-def _page(text: str, url: str) -> Any:
+def _page(text: str) -> Any:
     try:
         page = lxml.html.document_fromstring(text.encode("utf-8"), parser=_parser())
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
-        raise NotAFeed(f"{url}: the page is empty or broken") from error
+        raise NotAFeed("the page is empty or broken") from error
     etree.strip_elements(page, "script", "style", "noscript", "template", with_tail=False)
     return page
 

@@ -46,11 +46,11 @@ def parse_feed(
     """
     document = feed_text(data, content_type=content_type, entries=limits.entries)
     if not document.text.strip():
-        raise NotAFeed(f"{url}: the document is empty")
+        raise NotAFeed("the document is empty")
     if document.text[0] in "{[":
         parsed = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
     elif document.root == "html":
-        raise NotAFeed(f"{url}: a web page, not a feed", named_feeds(document.text, url=url))
+        raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
     else:
         parsed = _read_xml(document, url=url, limits=limits)
     return parsed.model_copy(update={"entries": _with_guids(parsed.entries)})
@@ -64,7 +64,7 @@ def _read_xml(document: FeedText, *, url: str, limits: FeedLimits) -> ParsedFeed
         resolve_relative_uris=False,
     )
     if not found.version and not found.entries:
-        raise NotAFeed(f"{url}: no feed of any known kind", named_feeds(document.text, url=url))
+        raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
     feed = found.feed
     hints = rhythm_hints(document.text)
     entries = found.entries[: limits.entries]

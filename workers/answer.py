@@ -172,5 +172,11 @@ def host_of(url: str) -> str:
 
 def in_words(error: BaseException) -> str:
     """An error in one printable line, for people."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, aiohttp.ClientResponseError):
+        text = f"{error.status} {error.message}"  # as text it would hold the whole address
+    elif isinstance(error, aiohttp.InvalidURL):
+        text = "no address"
+    else:
+        text = str(error) or type(error).__name__
+    text = " ".join(text.split())
     return "".join(sign for sign in text if sign.isprintable())[:200]

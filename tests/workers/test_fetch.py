@@ -303,6 +303,15 @@ async def test_a_server_that_hangs_up_is_not_asked_twice(origin: Origin, fetcher
     assert len(origin.requests) == 1
 
 
+@pytest.mark.parametrize("raw", [b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 999])
+async def test_errors_do_not_tell_the_key_in_an_address(
+    origin: Origin, fetcher: Fetcher, raw: bytes
+) -> None:
+    origin.otherwise(lambda _: Answer(raw=raw))
+
+    assert "secret" not in await fault_of(fetcher, origin.url("/feed?key=secret"))
+
+
 async def test_errors_do_not_carry_control_characters_of_the_server(
     origin: Origin, fetcher: Fetcher
 ) -> None:
