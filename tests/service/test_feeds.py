@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from urllib.parse import urlencode
 
 import brotli
 import feedparser
@@ -132,6 +133,17 @@ async def test_limit_since_and_q_narrow(served: Served) -> None:
     ]
     assert await titles(served, "/feed.json?q=STORY 11") == ["Story 11"]
     assert await titles(served, "/feed.json?q=of story 7.") == ["Story 7"]
+    assert await titles(served, "/feed.json?q=first.example") == []  # only title and text count
+
+
+async def test_q_finds_what_json_writes_otherwise(served: Served) -> None:
+    story = make_story(1)
+    article = story.article.model_copy(update={"text": 'He said "STRASSE" \\ twice\n\nand left'})
+    await served.publish(story.model_copy(update={"article": article}), make_story(2))
+
+    for asked in ('said "stra', "\\ twice", "straße"):
+        found = await items(served, f"/feed.json?{urlencode({'q': asked})}")
+        assert [item["title"] for item in found] == ["Story 1"], asked
 
 
 async def test_limit_reaches_beyond_the_default(serve: Serve) -> None:
