@@ -47,6 +47,7 @@ _LINES = tuple(
     for rule in _RULES["lines"]
 )
 _LENGTHS = sorted({rule.longest for rule in _LINES})
+_LINKED = frozenset(_RULES["linked"]["rules"])
 _RELATED = _one_of(_RULES["related"])
 _WIDGETS = _one_of(_RULES["widgets"]["names"])
 _BARS = _one_of(_RULES["widgets"]["bars"])
@@ -61,8 +62,13 @@ def fold(text: str) -> str:
     return _OPENING.sub("", folded)
 
 
-def line_rule(folded: str) -> str | None:
-    """The name of the rule that cuts this (folded) line."""
+def line_rule(folded: str, *, linked: bool = True) -> str | None:
+    """The name of the rule that cuts this (folded) line; `linked`: whether it holds links."""
+    rule = _line_rule(folded)
+    return rule if linked or rule not in _LINKED else None
+
+
+def _line_rule(folded: str) -> str | None:
     length = len(folded)
     if length > LONGEST or not length:
         return None

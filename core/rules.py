@@ -18,6 +18,8 @@ from core.urls import host_of
 MOST_AT_ENDS = 2500  # lines
 _NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 _REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
+_LISTED = re.compile(r"[,、，;；]")  # a list inside a sentence, not a bar
+_ARROW = re.compile(r"^[←«‹<]|[→»›]$")
 _PICTOGRAPH = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]")
 _ADDRESSES = re.compile(r"https?://\S+")
 _ADDRESS_ONLY = re.compile(r"^\W*(?:(?:https?://|www\.)\S+\s*)+$")
@@ -55,7 +57,7 @@ class Place:
     def word_rule(self) -> str | None:
         """The rule that the line's words fall under."""
         if self._word_rule == "":
-            self._word_rule = junk.line_rule(self.folded)
+            self._word_rule = junk.line_rule(self.folded, linked=bool(self.line.links))
         return self._word_rule
 
     @property
@@ -109,6 +111,7 @@ def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
             rule = spot.word_rule or _shape_rule(spot, markdown=markdown)
             if rule:
                 spot.line.cut(rule)
+    _cut_edge_bars(spots)
     _cut_stacks(spots)
     _cut_related(spots)
     _cut_behind_markers(spots)
@@ -120,7 +123,7 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
         return _picture_rule(line)
     if markdown and _ADDRESS_ONLY.match(line.text) and _REPOSITORY_FILE.search(line.text):
         return "site-link"
-    if len(line.links) >= 2 and _is_bar(spot):
+    if (len(line.links) >= 3 or (line.links and spot.block.is_heading)) and _is_bar(spot):
         return "navigation"
     if not line.links or not line.is_linked:
         return None
@@ -128,7 +131,7 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
         return "promo"
     if spot.block.inside("li"):
         return None
-    if len(line.links) >= 3 and line.letters <= 16 * len(line.links):
+    if _ARROW.search(line.text) and line.letters <= 60:
         return "navigation"
     if spot.block.is_heading and _PICTOGRAPH.match(line.text.lstrip()):
         return "promo"
@@ -143,6 +146,7 @@ def _is_bar(spot: Place) -> bool:
     strokes = len(_STROKE.findall(line.text))
     return (
         strokes >= len(line.links) - 1 > 0
+        and not _STROKE.match(line.text)
         and line.letters - line.linked <= 8
         and not spot.block.inside("li")
     )
@@ -155,6 +159,21 @@ def _picture_rule(line: Line) -> str | None:
         if line.links and _AD_IMAGE.search(image):
             return "advertisement"
     return None
+
+
+def _cut_edge_bars(spots: list[Place]) -> None:
+    """In front of the text and behind it, a row of short links is a way through the site."""
+    text = [here for here, spot in enumerate(spots) if spot.line.rule is None and spot.is_text]
+    inside = range(text[0], text[-1]) if text else range(0)
+    for here, spot in enumerate(spots):
+        line = spot.line
+        if line.rule is not None or here in inside or spot.block.inside("li"):
+            continue
+        is_row = len(line.links) >= 3 and line.is_linked and not _LISTED.search(line.text)
+        if (is_row and line.letters <= 16 * len(line.links)) or (
+            len(line.links) == 2 and _is_bar(spot)
+        ):
+            line.cut("navigation")
 
 
 def _cut_stacks(spots: list[Place]) -> None:

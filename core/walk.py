@@ -160,12 +160,17 @@ class Walker:
 
     def _open_link(self, element: etree._Element) -> None:
         href = element.get("href")
-        if not href:
+        if not href or href.startswith("#") or self._is_own_page(href):
             return
-        found = None if href.startswith("#") else web_url(href, self._base)
+        found = web_url(href, self._base)
         if href[:7].lower() == "mailto:":
             found = href
         self._line.open("a", f'<a href="{escape(found)}">' if found else "", found or "")
+
+    def _is_own_page(self, href: str) -> bool:
+        """Anchors of headings and tables of contents lead nowhere that a reader could go."""
+        page, mark, _ = href.partition("#")
+        return bool(mark and self._base and page == self._base.partition("#")[0])
 
     def _break(self) -> None:
         line = self._line.take()

@@ -14,6 +14,7 @@ Spoken = dict[str, str]
 _NEVER = frozenset(
     ("html", "body", "main", "article", "b", "strong", "em", "i", "br", "tr", "tbody")
 )
+_NAMED_BY_ID = frozenset(("div", "aside", "ul", "ol", "table", "form", "footer", "header"))
 _GUARDED = frozenset(("aside", "footer", "form"))
 _SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}[。！？]|[^\W\d_]{3,}[.!?](?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -31,7 +32,9 @@ def widget_rule(element: etree._Element, tag: str) -> str | None:
         return "widget"
     if tag in _NEVER or element.get("itemprop") == "articleBody":
         return None
-    names = " ".join(filter(None, (element.get("class"), element.get("id"))))
+    # The id of a heading or a section is made from its words: “Related work” is no widget.
+    named = element.get("id") if tag in _NAMED_BY_ID else None
+    names = " ".join(filter(None, (element.get("class"), named)))
     if "-" in tag:
         names += " " + tag
     return junk.widget_kind(names) if names else None

@@ -287,3 +287,19 @@ def test_a_body_that_is_only_a_summary_says_so() -> None:
     entry = FeedEntry(guid="x", position=0, summary=P, link="https://a.example/1")
 
     assert clean_entry(entry).article.method is Method.SUMMARY
+
+
+@pytest.mark.parametrize(
+    "real",
+    [
+        "<h2><a href='#one'>Requirements</a></h2><h3><a href='#two'>Toolchain</a></h3>",
+        "<h2 id='shared-state'>Shared state</h2>",
+        "<section id='related-work'><p>Nobody has tried this.</p></section>",
+        "<h3>--help</h3>",
+        "<p>Thanks to <a href='/a'>Ann</a>, <a href='/b'>Bo</a>, <a href='/c'>Cy</a></p>",
+    ],
+)
+def test_what_documents_are_full_of_stays(real: str) -> None:
+    wanted = squeeze(lxml_html.fromstring(f"<div>{real}</div>").text_content())
+
+    assert wanted in squeeze(cleaned(P + P + real, title="T").text)
