@@ -30,7 +30,7 @@ _AWAY = (
     exceptions.WatchError,  # what redis-py makes of a connection lost in a transaction
     OSError,
 )
-_WRONG_PASSWORD = "the store refuses the password: mend REDIS_URL"
+_REFUSED_LOGIN = "the store refuses the password: mend REDIS_URL"
 # redis-py makes a plain ConnectionError of these when they answer its greeting.
 _REFUSALS = ("Authentication required", "username-password", "WRONGPASS", "NOAUTH")
 
@@ -87,10 +87,10 @@ def store_errors():  # type: ignore[no-untyped-def]
             "the store is at its memory limit: raise maxmemory or keep less"
         ) from error
     except exceptions.AuthenticationError as error:
-        raise StoreError(_WRONG_PASSWORD) from error
+        raise StoreError(_REFUSED_LOGIN) from error
     except _AWAY as error:
         if any(words in str(error) for words in _REFUSALS):
-            raise StoreError(_WRONG_PASSWORD) from error
+            raise StoreError(_REFUSED_LOGIN) from error
         raise StoreAway(f"no answer from the store: {error}") from error
     except exceptions.ResponseError as error:
         if str(error).startswith("MISCONF"):
