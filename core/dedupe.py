@@ -24,6 +24,8 @@ BEYOND = 8  # bits past the radius that a second witness makes good for
 FAR_BEYOND = 12  # the same for one and the same headline
 FEW_UNDER_URL = 3  # stories under one address; if more share it, it names no article
 
+_BY_ANCHORS = (-8, -4, -1, 1, 4)  # bits to add to the radius for none to all of them
+
 
 class Candidate(NamedTuple):
     """A founder that shares a key with the entry."""
@@ -128,8 +130,7 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
             return "address and text"
     if _reports_other_figures(pair):
         return None
-    # Each shared anchor beyond two says as much as two bits, and each one missing.
-    if pair.distance > radius + 2 * (candidate.anchors - 2):
+    if pair.distance > _reach(pair, candidate.anchors, radius):
         return "text and headline" if _is_cut_copy(pair, candidate.anchors, radius) else None
     if pair.small >= FULL:
         part_of_more = pair.ratio < 0.6 and pair.distance > PART
@@ -140,6 +141,17 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
     if pair.small < BARE:
         return "text and headline" if _same_words(pair) else None
     return "text and headline" if pair.agree * pair.balance >= 0.5 else None
+
+
+def _reach(pair: Pair, anchors: int, radius: int) -> int:
+    """How far two texts may lie apart: farther the more of the four anchors they share.
+
+    Of strangers at the edge hardly one shares more than two; of copies there nearly all share
+    three. A common headline is a witness too, unless the texts count other things.
+    """
+    other_figures = _many_figures(pair) and _figures_shared(pair.entry, pair.held) < 0.5
+    headline = 4 if pair.agree >= 0.5 and not other_figures else 0
+    return radius + min(_BY_ANCHORS[min(anchors, FILED)] + headline, 4)
 
 
 def _numbered_apart(pair: Pair) -> bool:

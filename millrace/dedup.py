@@ -87,7 +87,7 @@ async def dedup_lines(
     async with throwaway_store() as url, opened(url) as store:
         with Told() as told:
             stream = Stream(store, idf or Idf.warm(), settings, told)
-            async for line, read in _prepared(lines):
+            async for line, read in prepared(lines):
                 yield await stream.take(line, read)
 
 
@@ -176,7 +176,7 @@ def _key(number: int) -> str:
     return f"urn:millrace:{number:032x}"
 
 
-async def _prepared(lines: Iterable[bytes]) -> AsyncIterator[tuple[Line, Read | str]]:
+async def prepared(lines: Iterable[bytes]) -> AsyncIterator[tuple[Line, Read | str]]:
     """Each line with what the children made of it, in order; they work some batches ahead."""
     children = os.cpu_count() or 1
     sandbox = Sandbox(children=children)
