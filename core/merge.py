@@ -6,6 +6,7 @@ what to write and what it was decided upon, so that the store can refuse it when
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +17,7 @@ from core.fingerprint import Fingerprint
 from core.models import Article, Decision, EntryRecord, Member, Story
 from core.settings import DedupSettings
 
+NEAR_IN_BATCH = 200  # founders of one batch that an entry is held against, the first ones
 MEMBERS_KEPT = 200  # further reposts are remembered as entries but no longer listed in the story
 
 
@@ -79,6 +81,13 @@ def merge(
     return batch.outcome
 
 
+def _keys(fingerprint: Fingerprint) -> set[tuple[str, int]]:
+    """What two entries must share one of to be held against each other."""
+    keys = {("anchor", anchor) for anchor in fingerprint.anchors}
+    keys |= {("url", key) for key in fingerprint.url_keys}
+    return keys | {("headline", fingerprint.headline_key)} if fingerprint.headline_key else keys
+
+
 class _Batch:
     def __init__(
         self, stories: Mapping[str, Story], settings: DedupSettings, now: datetime
@@ -87,6 +96,7 @@ class _Batch:
         self._stories = dict(stories)
         self._kept = {story_id: story.version for story_id, story in stories.items()}
         self._founded: list[tuple[str, Fingerprint]] = []
+        self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._settings = settings
         self._now = now
 
@@ -110,15 +120,23 @@ class _Batch:
             )
         )
         if founder:
-            self._founded.append((story_id, arrival.fingerprint))
+            self._file(story_id, arrival.fingerprint)
             self._found(arrival, record)
         elif story_id in self._stories:
             self._join(arrival, record)
 
     def _near_in_batch(self, fingerprint: Fingerprint) -> list[Candidate]:
         """Stories that this very batch founded; the store does not know them yet."""
-        near = [candidate_of(story, other, fingerprint) for story, other in self._founded]
-        return [candidate for candidate in near if candidate is not None]
+        places = {place for key in _keys(fingerprint) for place in self._under.get(key, ())}
+        near = [self._founded[place] for place in sorted(places)[:NEAR_IN_BATCH]]
+        found = [candidate_of(story, other, fingerprint) for story, other in near]
+        return [candidate for candidate in found if candidate is not None]
+
+    def _file(self, story: str, fingerprint: Fingerprint) -> None:
+        """Find the story under its keys: a first poll may bring two thousand."""
+        for key in _keys(fingerprint):
+            self._under[key].append(len(self._founded))
+        self._founded.append((story, fingerprint))
 
     def revise(self, arrival: Arrival, known: EntryRecord) -> None:
         """A source changed an entry: its story shows the new text, under the same id."""
