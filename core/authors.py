@@ -16,8 +16,8 @@ _HOW = re.compile(
 _LABEL = re.compile(
     r"^(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)\s*[:：|｜/／]\s*(.{2,40})$"
     r"|^文\s*[/／|｜:：]\s*(.{2,20})$"
-    r"|^(?:[Ww]ritten [Bb]y|[Aa]uthor|[Pp]osted [Bb]y|[Aa]utor|[Aa]uteur|[Aa]utore)"
-    r"\s*[:：]?\s+(.{3,60})$"
+    r"|^(?:[Ww]ritten [Bb]y|[Pp]osted [Bb]y|(?:[Aa]uthor|[Aa]uteur|[Aa]utore?)s?(?=\s?[:：]))"
+    r"\s*[:：]?\s*(.{3,60})$"
 )
 _NEXT_LABEL = re.compile(
     r"\s{2,}|\s(?=\S{2,4}[:：])|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|编辑|編輯)[:：]"

@@ -112,6 +112,14 @@ def _keep_line_ends(text: str) -> str:
     return "\n".join(lines)
 
 
+def _is_apart(line: str) -> bool:
+    """A picture, or a line that is no piece of a Latin sentence."""
+    stripped = line.strip()
+    if stripped.startswith("![") or stripped.endswith(_SENTENCE_END):
+        return True
+    return is_wide(stripped[0]) or is_wide(stripped[-1])
+
+
 def _ends_line(line: str, following: str) -> bool:
     if line.startswith("> ") and following.startswith("> "):
         line, following = line[2:], following[2:]
@@ -119,9 +127,11 @@ def _ends_line(line: str, following: str) -> bool:
         return False
     if _LINE_IS_MARKUP.match(line) or _LINE_IS_MARKUP.match(following):
         return False
-    if _LINE_IS_OBJECT.match(line) or _LINE_IS_OBJECT.match(following):
-        return True
+    objects = [_LINE_IS_OBJECT.match(each) is not None for each in (line, following)]
     stripped = line.rstrip()
+    # A link alone on a line of wrapped prose is still a part of its sentence.
+    if all(objects) or (any(objects) and (_is_apart(line) or _is_apart(following))):
+        return True
     if is_wide(stripped[-1]) or is_wide(following.lstrip()[0]):
         return stripped.endswith(_SENTENCE_END) or len(stripped) < 24
     return False

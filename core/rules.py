@@ -23,6 +23,7 @@ _ARROW = re.compile(r"^[←«‹<]|[→»›]$")
 _PICTOGRAPH = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]")
 _ADDRESSES = re.compile(r"https?://\S+")
 _ADDRESS_ONLY = re.compile(r"^\W*(?:(?:https?://|www\.)\S+\s*)+$")
+_CODE = (".png", ".jpg", ".gif", ".svg")
 _STROKE = re.compile(r"[|｜│]|\s[·•»]\s")
 _AD_IMAGE = re.compile(
     r"/(?:ads?|adv|banners?|promo)/|(?:^|[/._-])(?:728x90|468x60|300x250|970x90|320x50|160x600)\b"
@@ -135,7 +136,11 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
         return "navigation"
     if spot.block.is_heading and _PICTOGRAPH.match(line.text.lstrip()):
         return "promo"
-    if markdown and all(_REPOSITORY_FILE.search(link) for link in line.links):
+    if (
+        markdown
+        and spot.block.is_heading
+        and all(_REPOSITORY_FILE.search(link) for link in line.links)
+    ):
         return "promo"
     return None
 
@@ -154,7 +159,10 @@ def _is_bar(spot: Place) -> bool:
 
 def _picture_rule(line: Line) -> str | None:
     for image in line.images:
-        if any(link and image.startswith(link) and link != image for link in line.links):
+        # A mirror's code leads to the very file that it stands for.
+        if any(
+            link and image.startswith(link) and image[len(link) :] in _CODE for link in line.links
+        ):
             return "qr-code"
         if line.links and _AD_IMAGE.search(image):
             return "advertisement"
@@ -167,7 +175,7 @@ def _cut_edge_bars(spots: list[Place]) -> None:
     inside = range(text[0], text[-1]) if text else range(0)
     for here, spot in enumerate(spots):
         line = spot.line
-        if line.rule is not None or here in inside or spot.block.inside("li"):
+        if line.rule or not line.letters or here in inside or spot.block.inside("li"):
             continue
         is_row = len(line.links) >= 3 and line.is_linked and not _LISTED.search(line.text)
         if (is_row and line.letters <= 16 * len(line.links)) or (

@@ -296,6 +296,7 @@ def test_a_body_that_is_only_a_summary_says_so() -> None:
         "<h2 id='shared-state'>Shared state</h2>",
         "<section id='related-work'><p>Nobody has tried this.</p></section>",
         "<h3>--help</h3>",
+        "<h2>Login</h2><p>Print the version.</p><p>Share the meeting with them.</p>",
         "<p>Thanks to <a href='/a'>Ann</a>, <a href='/b'>Bo</a>, <a href='/c'>Cy</a></p>",
     ],
 )
