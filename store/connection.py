@@ -98,6 +98,24 @@ def store_errors():  # type: ignore[no-untyped-def]
                 "the store's append-only file cannot be written: is the disk full?"
             ) from error
         raise StoreError(f"the store refused: {error}") from error
+    except (TypeError, RuntimeError) as error:
+        if _is_torn(error):
+            raise StoreAway("no answer from the store: the connection was lost") from error
+        raise
+
+
+def _is_torn(error: TypeError | RuntimeError) -> bool:
+    """Whether the loop stumbled over a transport that was closed under it.
+
+    From Python 3.12 on asyncio's `writelines` calls a method that a lost connection has taken
+    away; uvloop says that the handler is closed.
+    """
+    if isinstance(error, RuntimeError):
+        return "handler is closed" in str(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "asyncio" in trace.tb_frame.f_code.co_filename
 
 
 @asynccontextmanager

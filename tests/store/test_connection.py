@@ -1,0 +1,27 @@
+"""Whatever a lost connection raises is one thing to wait for; other faults stay what they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.errors import StoreAway
+from store.connection import store_errors
+
+# As asyncio does from Python 3.12 on when it writes to a connection that was just lost.
+_TORN = compile("lost = None\nlost()", "/usr/lib/python3/asyncio/selector_events.py", "exec")
+
+
+def test_a_write_to_a_lost_connection_means_that_the_store_is_away() -> None:
+    with pytest.raises(StoreAway), store_errors():
+        exec(_TORN)  # noqa: S102 - the fault has to come from that file
+
+
+def test_a_closed_handler_means_that_the_store_is_away() -> None:
+    with pytest.raises(StoreAway), store_errors():
+        raise RuntimeError("unable to perform operation on <T closed=True>; the handler is closed")
+
+
+@pytest.mark.parametrize("fault", [TypeError("wrong argument"), RuntimeError("a fault of ours")])
+def test_a_fault_of_ours_is_not_taken_for_it(fault: Exception) -> None:
+    with pytest.raises(type(fault)), store_errors():
+        raise fault
