@@ -11,7 +11,7 @@ _REPORTER = re.compile(
     r"[\s]*(?:报导|报道|報導|報道|编译报|編譯報|采访报|採訪報|综合报|綜合報|编译(?=[）)】])|編譯(?=[）)】]))"
 )
 _HOW = re.compile(
-    r"(?:综合|綜合|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
+    r"(?:综合|綜合|简讯|簡訊|翻译|翻譯|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
 )
 _LABEL = re.compile(
     r"^(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)\s*[:：|｜/／]\s*(.{2,40})$"
@@ -55,10 +55,9 @@ def reporter(text: str) -> str | None:
     if match is None:
         return None
     name = _HOW.sub("", match[1].strip())
-    for place in _PLACES:
-        if name.endswith(place) and len(name) > len(place) + 1:
-            name = name.removesuffix(place)
-            break
+    for _ in range(3):
+        place = next((p for p in _PLACES if name.endswith(p) and len(name) > len(p) + 1), "")
+        name = _HOW.sub("", name.removesuffix(place))
     parts = [part for part in re.split(r"[、\s]+", name) if part]
     if not parts or any(not 2 <= len(part) <= 4 for part in parts):
         return None
@@ -71,7 +70,7 @@ def labelled(line: str) -> str | None:
     match = _LABEL.match(line)
     if match:
         value = next(group for group in match.groups() if group)
-        return _NEXT_LABEL.split(value)[0].strip(" ）)】*_") or None
+        return re.split(r"[（()）]", _NEXT_LABEL.split(value)[0])[0].strip(" ）)】*_") or None
     match = _BY.match(line) or _POSTED.match(line)
     if match is None or any(is_wide(char) for char in line):
         return None

@@ -156,7 +156,8 @@ def _author(
         label = authors.labelled(spot.line.text) if spot.line.letters <= 60 else None
         if label:
             return authors.stated_author(label)
-    for spot in spots[len(head) : len(head) + 3]:
+    closing = [spot for spot in spots[-25:] if len(spot.line.text) <= 40]
+    for spot in (*spots[len(head) : len(head) + 3], *closing):
         name = authors.reporter(spot.line.text)
         if name:
             return name
