@@ -29,6 +29,7 @@ from millrace.private import throwaway_store
 from store import keys
 from store.connection import Store, opened
 from store.heartbeat import load_workers
+from store.names import tell_names
 from store.schedule import add_sources
 from store.stories import river_size
 from tests.origin import Answer, Origin, Request
@@ -163,6 +164,7 @@ async def _schedule(sources: int, *, seconds: float) -> list[Row]:
         names = [source.name for source in settings.sources]
         await add_sources(store, names, spacing=3600 / sources)
         sweeper = Sweeper(store, lambda: settings, dict.fromkeys(Role, 400), worker="bench")
+        await tell_names(store, {})
         await sweeper.sweep()
         before, server = time.process_time(), await _store_cpu(store)
         began, swept = time.monotonic(), 0

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 from core.copies import replaces
 from core.dedupe import Candidate, Verdict, candidate_of, decide
@@ -66,13 +67,15 @@ def merge(
     stories: Mapping[str, Story],
     settings: DedupSettings,
     now: datetime,
+    names: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome:
     """Decide upon `arrivals` in order.
 
     `candidates` (by entry id) are the founders that the store found under its keys and anchors;
     `stories` holds every story those candidates and the known records belong to, if still kept.
+    `names` are the stories in which entries stood before the store was wiped.
     """
-    batch = _Batch(stories, settings, now)
+    batch = _Batch(stories, settings, now, names)
     for arrival in arrivals:
         if arrival.known is not None and arrival.known.story is not None:
             batch.revise(arrival, arrival.known)
@@ -90,7 +93,11 @@ def _keys(fingerprint: Fingerprint) -> set[tuple[str, int]]:
 
 class _Batch:
     def __init__(
-        self, stories: Mapping[str, Story], settings: DedupSettings, now: datetime
+        self,
+        stories: Mapping[str, Story],
+        settings: DedupSettings,
+        now: datetime,
+        names: Mapping[str, str],
     ) -> None:
         self.outcome = Outcome()
         self._stories = dict(stories)
@@ -99,12 +106,16 @@ class _Batch:
         self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._settings = settings
         self._now = now
+        self._names = names
 
     def take_in(self, arrival: Arrival, found: Sequence[Candidate]) -> None:
         """A new entry founds a story or joins one."""
         near = [*found, *self._near_in_batch(arrival.fingerprint)]
+        name = self._names.get(arrival.record.id, arrival.record.id)
         verdict = decide(arrival.fingerprint, near, self._settings)
-        story_id = verdict.story or arrival.record.id
+        if verdict.story is None and name in self._stories:
+            verdict = Verdict(name, "remembered")
+        story_id = verdict.story or name
         record = _decided(arrival.record, verdict, story_id)
         founder = verdict.story is None
         if not founder and story_id not in self._stories:
@@ -113,7 +124,7 @@ class _Batch:
         self.outcome.entries.append(record)
         self.outcome.claims.append(
             Claim(
-                record.id,
+                story_id if founder else record.id,
                 story_id,
                 arrival.fingerprint,
                 frozenset(candidate.entry for candidate in found),
@@ -164,7 +175,7 @@ class _Batch:
 
     def _found(self, arrival: Arrival, record: EntryRecord) -> None:
         story = Story(
-            id=record.id,
+            id=record.story or record.id,
             first_seen=record.place,
             arrived=record.arrived,
             order=record.order,

@@ -129,6 +129,7 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
     context = app[CONTEXT]
     tasks = [
         asyncio.create_task(context.river.follow()),
+        asyncio.create_task(context.river.keep_names()),
         asyncio.create_task(Publisher(context).follow()),
     ]
     yield

@@ -20,6 +20,7 @@ from core.settings import Settings
 from service.changelog import ChangeLog
 from store.connection import Store
 from store.layout import ensure_layout
+from store.names import names_told, tell_names
 from store.packing import UNREADABLE, unpack
 from store.stories import Change, changes_after, load_packed, river_ids, river_size, story_versions
 
@@ -45,6 +46,7 @@ class Kept:
     sources: frozenset[str]
     tags: frozenset[tuple[str, str]]  # (tag, the source that had it when the entry came)
     packed: bytes
+    members: int
     generation: int  # of the river when this version came in
 
     @property
@@ -101,6 +103,28 @@ class River:
                 log.exception("river.stumbled")
                 self._miss(repr(error))
             await asyncio.sleep(RETRY)
+
+    async def keep_names(self) -> None:
+        """Tell a store that is new or was wiped in which story each entry stood."""
+        while True:
+            try:
+                if self.loaded is not None and not await names_told(self._store):
+                    await tell_names(self._store, self._names())
+            except StoreError as error:
+                log.debug("names.wait", reason=str(error))
+            except Exception:  # only ids after a wipe hang on it, and the next round may succeed
+                log.exception("names.stumbled")
+            await asyncio.sleep(RETRY)
+
+    def _names(self) -> dict[str, str]:
+        """Entry -> story, of all members that did not give their story its id."""
+        kept = [story for story in self._stories.values() if story.members > 1]
+        return {
+            member.id: each.id
+            for each in kept
+            for member in each.story.members
+            if member.id != each.id
+        }
 
     def _miss(self, reason: str) -> None:
         if self.away is None:
@@ -200,5 +224,6 @@ def _kept(story: Story, packed: bytes, generation: int) -> Kept:
         sources=frozenset(member.source for member in story.members),
         tags=frozenset((tag, member.source) for member in story.members for tag in member.tags),
         packed=packed,
+        members=len(story.members),
         generation=generation,
     )

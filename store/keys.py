@@ -13,6 +13,7 @@ story:ID          hash    retention         `v` version, `doc` the compressed st
 river             zset    retention         story id -> place in the feed
 changes           stream  CHANGES_KEPT      new and changed stories; the service follows it
 forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
+names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/names.py
 choices           hash    CHOICES_KEPT      entry or story -> story where a person put it
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
@@ -45,6 +46,7 @@ LAYOUT_VERSION = 1
 CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
 FORGOTTEN_KEPT = 100_000
 CHOICES_KEPT = 20_000
+NAMES_SECONDS = 30 * 86_400
 HEARTBEAT_SECONDS = 15
 IDF_DELTAS_KEPT = 1000  # more than are written between two tables
 IDF_DAYS = 90
@@ -64,6 +66,7 @@ LEASES = PREFIX + "leases"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"
 CHOICES = PREFIX + "choices"
+NAMES = PREFIX + "names"
 OUTBOX = PREFIX + "outbox"
 HUB = PREFIX + "hub"
 PUBLISHER = PREFIX + "publisher"

@@ -19,6 +19,7 @@ from store.commit import Batch, commit
 from store.connection import Store
 from store.curation import chosen_stories
 from store.index import lookup
+from store.names import names_of
 from store.stories import load_stories
 
 _ATTEMPTS = 50  # each refusal means that another worker's commit went through
@@ -60,7 +61,8 @@ async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSett
     found = await _as_chosen(store, found)
     wanted = {c.story for candidates in found.values() for c in candidates}
     wanted |= {a.known.story for a in arrivals if a.known and a.known.story}
-    stories = await load_stories(store, sorted(wanted))
+    names = await names_of(store, (a.record.id for a in arrivals if a.record.story is None))
+    stories = await load_stories(store, sorted(wanted | set(names.values())))
     now = datetime.fromtimestamp(await store.now(), UTC)
     return merge(
         arrivals,
@@ -68,6 +70,7 @@ async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSett
         stories={story.id: story for story in stories},
         settings=settings,
         now=now,
+        names=names,
     )
 
 

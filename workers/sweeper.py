@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 from core.settings import Settings
 from store.connection import Store
+from store.names import names_told, tell_names
 from store.removal import drop_orphans
 from store.retention import trim
 from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lease_due, pull_in
@@ -14,6 +16,7 @@ from workers import queue
 from workers.leases import LEASE_SECONDS
 from workers.queue import Role
 
+REMEMBER_SECONDS = 3.0  # that a service has to tell the names it remembers
 PER_SWEEP = 10  # few, so that workers share what is due instead of one taking it all
 
 
@@ -34,6 +37,7 @@ class Sweeper:
         self._places = places
         self._worker = worker
         self._in_step_with: Settings | None = None
+        self._found_empty: float | None = None  # when a store that nobody told names was met
         self._scheduled = 0  # how many sources those settings name
 
     async def sweep(self) -> int:
@@ -67,6 +71,8 @@ class Sweeper:
         known = settings is self._in_step_with
         if known and await scheduled_count(self._store) == self._scheduled:
             return
+        if not await self._names_are_told():
+            return
         names = [source.name for source in settings.sources if source.enabled]
         await drop_sources(self._store, names, forget_after=settings.dedup.window)
         if settings.retention.removed_sources == "drop" and settings is not self._in_step_with:
@@ -75,6 +81,17 @@ class Sweeper:
         if not known:
             await pull_in(self._store, _longest_waits(settings))
         self._in_step_with, self._scheduled = settings, len(names)
+
+    async def _names_are_told(self) -> bool:
+        """A store that is new or was wiped waits for a service that may remember what was in it."""
+        if await names_told(self._store):
+            self._found_empty = None
+            return True
+        self._found_empty = self._found_empty or time.monotonic()
+        if time.monotonic() - self._found_empty < REMEMBER_SECONDS:
+            return False
+        await tell_names(self._store, {})
+        return True
 
 
 def _longest_waits(settings: Settings) -> dict[str, float]:

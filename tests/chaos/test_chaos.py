@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from store.connection import opened
+from tests.chaos.account import account
 from tests.chaos.actor import Actor
 from tests.chaos.ordeal import Findings, ordeal, stage_folder, until_first_story
+from tests.chaos.reader import Reader
 from tests.chaos.rig import Rig
 from tests.chaos.world import World
 
@@ -50,12 +53,18 @@ async def test_feeds_that_never_grow_come_in_whole_though_each_worker_is_killed(
 
 
 async def test_a_wiped_store_fills_again_under_the_same_ids(folder: Path):
-    world = World(9, feeds=8, reposted=0)
+    world = World(9, feeds=8, reposted=0.5)
     world.fill_still(5)
+
+    for _ in range(12):
+        world.tick(2)
 
     async def harm(rig: Rig, _: Actor) -> None:
         await until_first_story(rig)
         async with opened(rig.store_url) as store:
+            before = Reader(rig.address)
+            while not account(rig.world.owed, await before.everything()).even:  # noqa: ASYNC110
+                await asyncio.sleep(0.3)
             await store.redis.flushall()
 
     check(await ordeal(folder, world, harm, per_second=0, patience=60), folder)

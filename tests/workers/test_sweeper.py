@@ -4,12 +4,20 @@ import pytest
 
 from store import keys
 from store.connection import Store
+from store.names import tell_names
 from tests.workers.desk import settings_for
 from workers import sweeper
 from workers.queue import Role
 from workers.sweeper import PER_SWEEP, Sweeper
 
 BACKOFF = {"base": "1s", "cap": "10s"}
+
+
+@pytest.fixture(autouse=True)
+async def told(store: Store) -> None:
+    await tell_names(store, {})
+
+
 PLACES = {Role.POLL: 1, Role.PAGE: 1}
 
 
