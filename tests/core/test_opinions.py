@@ -1,0 +1,51 @@
+from pathlib import Path
+
+from trafilatura.utils import load_html
+
+from core import opinions
+from core.opinions import agreement, article_text, cover, four_grams, medoid
+
+PAGE = (Path(__file__).parents[1] / "examples" / "pages" / "structure.html").read_text()
+
+
+def test_each_opinion_finds_the_article() -> None:
+    # Readability's port is no public part of trafilatura: an update may move it.
+    tree = load_html(PAGE)
+
+    for text in (
+        opinions._trafilatura(tree, fast=True),
+        opinions._trafilatura(tree, precision=True),
+        opinions._readability(tree),
+    ):
+        assert "The engineers followed a plan of four steps" in text
+
+
+def test_asking_leaves_the_tree_as_it_was() -> None:
+    tree = load_html(PAGE)
+    before = len(list(tree.iter()))
+
+    opinions._readability(tree)
+
+    assert len(list(tree.iter())) == before
+
+
+def test_the_candidate_that_agrees_most_wins() -> None:
+    article = "The weir was rebuilt in the winter and opened in March. "
+    with_promo = article + "Subscribe to our newsletter for more. "
+    page = with_promo + "Home News Sport Weather Contact Imprint and everything else here. " * 3
+
+    assert medoid([page, article, with_promo]) == with_promo
+
+
+def test_agreement_goes_from_none_to_all() -> None:
+    one, other = four_grams("the weir was rebuilt"), four_grams("quite another text")
+
+    assert agreement(one, one) == 1
+    assert agreement(one, other) < 0.2
+    assert agreement(one, set()) == 0
+    assert cover(set(), one) == 1
+
+
+def test_a_page_without_text_has_no_article() -> None:
+    assert article_text("") == ""
+    assert article_text("<html><body></body></html>") == ""
