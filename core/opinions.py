@@ -34,9 +34,22 @@ def article_text(page: str, *, fast: bool = False) -> str:
     if fast:
         return first
     second = _readability(tree)
-    if agreement(four_grams(first), four_grams(second)) >= AGREE:
+    if _agree(first, second):
         return first
     return medoid([first, _trafilatura(tree, precision=True), second])
+
+
+def _agree(one: str, other: str) -> bool:
+    """Whether two texts are nearly one; most are line for line, which is cheap to see."""
+    ours, theirs = _lines(one), _lines(other)
+    common = sum(map(len, ours & theirs))
+    if common and 2 * common >= AGREE * (sum(map(len, ours)) + sum(map(len, theirs))):
+        return True
+    return agreement(four_grams(one), four_grams(other)) >= AGREE
+
+
+def _lines(text: str) -> set[str]:
+    return {squeeze(line) for line in text[:_MOST_LETTERS].splitlines()}
 
 
 def medoid(candidates: list[str]) -> str:
