@@ -64,7 +64,8 @@ class Ready(web.StreamResponse):
             head = head[:-2] + b"Connection: keep-alive\r\n\r\n"
         if request.method == "HEAD":
             body = b""
-        transport.writelines((head, body))
+        # From Python 3.12 on an empty last part would stay in asyncio's buffer for ever.
+        transport.writelines((head, body) if body else (head,))
         if len(body) > BUFFERED:
             await request.writer.drain()
         self._eof_sent = True
