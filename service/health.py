@@ -17,13 +17,14 @@ from core.errors import StoreAway, StoreError
 from core.redact import without_credentials
 from core.settings import Settings
 from service.access import refusal
+from service.census import Census
 from service.context import CONTEXT, Context
 from service.replies import json_reply, text_reply
 from store.connection import Store
 from store.heartbeat import load_workers
 from store.layout import ensure_layout
 from store.schedule import queue_age
-from store.sources import SourceState, load_sources
+from store.sources import SourceState
 from store.vitals import Vitals, vitals
 
 PATIENCE = 2.0  # seconds for the store to answer
@@ -106,6 +107,7 @@ class Check:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._census = Census(is_failing)
         self._last: tuple[float, Settings, Findings] | None = None
         self._lock = asyncio.Lock()
 
@@ -115,7 +117,7 @@ class Check:
             settings, last = self._context.settings(), self._last
             if last and last[1] is settings and time.monotonic() - last[0] < KEPT:
                 return last[2]
-            findings = await examine(self._context.store, settings)
+            findings = await examine(self._context.store, settings, self._census)
             self._last = (time.monotonic(), settings, findings)
             return findings
 
@@ -123,11 +125,11 @@ class Check:
 CHECK = web.AppKey("check", Check)
 
 
-async def examine(store: Store, settings: Settings) -> Findings:
+async def examine(store: Store, settings: Settings, census: Census | None = None) -> Findings:
     """Ask the store for all that health speaks of."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _ask(store, settings)
+            return await _ask(store, settings, census or Census(is_failing))
     except TimeoutError:
         return Findings(fault=f"away: no answer within {PATIENCE:g} s", **_no_sources(settings))
     except StoreAway as error:
@@ -136,23 +138,17 @@ async def examine(store: Store, settings: Settings) -> Findings:
         return Findings(fault=without_credentials(str(error)), **_no_sources(settings))
 
 
-async def _ask(store: Store, settings: Settings) -> Findings:
+async def _ask(store: Store, settings: Settings, census: Census) -> Findings:
     await ensure_layout(store)
-    enabled = [source for source in settings.sources if source.enabled]
-    states = await load_sources(store, [source.name for source in enabled])
-    failing = [
-        failure(source.name, state)
-        for source, state in zip(enabled, states, strict=True)
-        if state is not None and is_failing(state)
-    ]
+    counted = await census.counted(store, settings)
     said = await vitals(store)
     return Findings(
         fault=said.fault,
         vitals=said,
         workers=len(await load_workers(store)),
         queue_age=round(await queue_age(store), 1),
-        ok=sum(state is not None and not is_failing(state) for state in states),
-        failing=failing,
+        ok=counted.ok,
+        failing=[failure(name, state) for name, state in counted.failing],
     )
 
 
