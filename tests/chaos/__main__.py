@@ -29,7 +29,10 @@ def main() -> int:
 
 async def _ordeal(folder: Path, seed: int, arguments: argparse.Namespace) -> Findings:
     world = World(seed, feeds=arguments.feeds)
-    world.fill_still(10, only=arguments.harm == "still")
+    if arguments.harm == "reposts":
+        world.fill_reprinted(arguments.stories, copies=5)
+    else:
+        world.fill_still(10, only=arguments.harm == "still")
     seconds = arguments.minutes * 60
 
     async def harm(rig: Rig, actor: Actor) -> None:
@@ -40,7 +43,13 @@ async def _ordeal(folder: Path, seed: int, arguments: argparse.Namespace) -> Fin
             await actor.kill_workers(seconds, every=2)
 
     return await ordeal(
-        folder, world, harm, per_second=arguments.rate, patience=120, seed=seed, workers=4
+        folder,
+        world,
+        harm,
+        per_second=arguments.rate,
+        patience=arguments.patience,
+        seed=seed,
+        workers=4,
     )
 
 
@@ -51,9 +60,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--rate", type=float, default=9, help="stories a second")
     parser.add_argument(
-        "--harm", choices=["all", "kill", "still"], default="all",
+        "--harm", choices=["all", "kill", "still", "reposts"], default="all",
         help="all: everything; kill: each worker every 2 s; still: so with feeds that never grow",
     )  # fmt: skip
+    parser.add_argument("--patience", type=float, default=300, help="seconds of calm")
+    parser.add_argument("--stories", type=int, default=2000, help="of --harm reposts")
     parser.add_argument("--feeds", type=int, default=40)
     return parser.parse_args()
 

@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from tests.origin import Answer, Request
 
-WINDOW = 60  # entries that a rolling feed lists
+WINDOW = 300  # entries that a rolling feed lists
 REPOSTED = 0.2
 STUBS = 0.1  # entries whose article stands only on their page
 _PROMO = (
@@ -108,6 +108,19 @@ class World:
             if feed.kind == "still":
                 for _ in range(each):
                     self._publish(feed)
+
+    def fill_reprinted(self, stories: int, *, copies: int) -> None:
+        """Publish it all at once, each story in one feed and reprinted in so many others."""
+        feeds = list(self.feeds.values())
+        for feed in feeds:
+            feed.kind = "growing"
+        for number in range(stories):
+            chosen = self._chance.sample(feeds, copies + 1)
+            story = self._story()
+            assert story.number == number
+            chosen[0].items.append(Item(chosen[0].name, story, story.body, story.title))
+            for feed in chosen[1:]:
+                self._reprint(story, feed.name)
 
     def tick(self, count: int) -> None:
         """Publish `count` stories, the reposts of earlier ones, and now and then an edit."""
