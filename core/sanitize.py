@@ -27,6 +27,8 @@ _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 def _check(tag: str, attribute: str, value: str) -> str | None:
     if attribute in _NUMERIC:
         return value if value.isascii() and value.isdigit() and len(value) < 6 else None
+    if tag == "a" and attribute == "href":  # an address without a site leads nowhere in a feed
+        return value if value[:8].lower().startswith(("http://", "https://", "mailto:")) else None
     if tag == "img" and attribute == "src":
         return value if value[:8].lower().startswith(("http://", "https://")) else None
     return value

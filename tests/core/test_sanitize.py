@@ -48,3 +48,9 @@ def test_links_name_no_referrer() -> None:
 
 def test_pictures_load_from_the_web_only() -> None:
     assert "src" not in sanitize('<img src="cid:1"><img src="/x.png"><img src="data:image/png,x">')
+
+
+def test_a_link_without_a_site_loses_its_address_and_keeps_its_words() -> None:
+    assert sanitize('<a href="</plaintext\\><b">words</a>') == (
+        '<a rel="noopener noreferrer">words</a>'
+    )
