@@ -14,6 +14,7 @@ from store.connection import Store, store_errors
 
 _MARK = b""  # that somebody told, even if there was nothing to tell
 _AT_ONCE = 1000
+_UNTOLD_SECONDS = 60
 _UNTOLD = keys.NAMES + ":untold"  # until it is whole
 
 
@@ -30,6 +31,7 @@ async def tell_names(store: Store, names: Mapping[str, str]) -> None:
         for start in range(0, len(pairs), _AT_ONCE):
             chunk = dict(pairs[start : start + _AT_ONCE])
             await store.redis.hset(_UNTOLD, mapping=chunk)  # type: ignore[misc]
+            await store.redis.expire(_UNTOLD, _UNTOLD_SECONDS)
         pipe = store.redis.pipeline()
         if pairs:
             pipe.rename(_UNTOLD, keys.NAMES)
