@@ -130,7 +130,10 @@ def _stated(head: PageMetadata, body: Body, url: str | None) -> metadata.Metadat
     if head.published:
         front["date"] = head.published
     stated = {name: value for name, value in front.items() if value}
-    return metadata.read(entry, stated, head_spots(body.head_lines) + body.spots, body.spoken)
+    # A line that the body holds too is read there, where it is known to be a caption or a heading.
+    held = {spot.line.text for spot in body.spots}
+    above = list(dict.fromkeys(line for line in body.head_lines if line not in held))
+    return metadata.read(entry, stated, head_spots(above) + body.spots, body.spoken)
 
 
 def _is_better(text: str, title: str | None, feed: Article | None) -> bool:

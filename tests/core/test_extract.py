@@ -181,3 +181,20 @@ def test_a_header_line_states_the_date_and_no_address_does() -> None:
 
     assert found is not None
     assert (found.article.published, found.article.author) == ("2024-05-03", "Ann Lee")
+
+
+def test_a_dateline_behind_a_picture_and_its_caption_is_read() -> None:
+    prose = "克里姆林宫发言人周六向俄罗斯国家通讯社证实两国元首的通话计划，表示将在晚上进行。" * 4
+    caption = "美国总统（左）和俄罗斯总统在日内瓦的会晤上，周围站着两国的代表团成员，摄于六月。"
+    page = (
+        f"<html><body><nav><a href='/'>首页</a></nav><main><h1>两国元首下周视讯对话</h1>"
+        f"<div><img src='/a.jpg'><div class='caption'>{caption}</div></div><div>"
+        f"<p>【通讯社2021年12月05日讯】（记者李言综合报导）{prose}</p><p>{prose}</p><p>{prose}</p>"
+        "</div></main></body></html>"
+    )
+
+    cleaned = extract_page(page.encode(), url="https://a.example/1", content_type="text/html")
+
+    assert cleaned is not None
+    assert cleaned.article.published == "2021-12-05"
+    assert cleaned.article.author == "李言"
