@@ -7,6 +7,8 @@ from typing import Any
 
 from store.connection import Store
 from tests.origin import Answer, Origin, Request
+from tests.score import f1, forbidden
+from tests.stage import expected
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.sandbox import Sandbox
 
@@ -252,3 +254,30 @@ async def test_an_error_page_in_place_of_a_feed_is_a_fault(
     assert state.failures == 1
     assert state.last_error is not None
     assert "a web page, not a feed" in state.last_error
+
+
+async def test_a_listing_of_a_reprint_arrives_once_and_clean(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    wanted = expected("004")
+    raw = seed("004")
+    body = raw[raw.index("\\u003c") : raw.rindex("\\u003e") + 6]
+    markup = body.replace("\\u003c", "<").replace("\\u003e", ">").replace('\\"', '"')
+    title = wanted["title"]
+    url = origin.at("/list", Answer(f"<ul><li><a href='/a/1'>{title}</a></li></ul>"))
+    page = f"<html><body><nav><a href='/'>首页</a></nav><h1>{title}</h1>{markup}</body></html>"
+    origin.at("/a/1", Answer(page))
+    settings = settings_for(
+        {"url": url, "kind": "page", "links": "li a"}, allow_private=[origin.allowance]
+    )
+    async with desk_for(store, sandbox, settings) as desk:
+        await desk.poll()
+        await desk.read_pages()
+        asked = len(origin.requests)
+        await desk.poll()
+        (story,) = await desk.stories()
+
+    assert len(origin.requests) == asked + 1
+    assert story.article.title == title
+    assert f1(story.article.text, wanted) >= 0.99
+    assert forbidden(story.article.text, story.article.html, wanted) == []
