@@ -12,6 +12,10 @@ FETCH_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 STEP_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 LAG_BUCKETS = (0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21600.0, 86400.0)
 
+# Upper bounds of other histograms.
+CANDIDATE_BUCKETS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+DISTANCE_BUCKETS = (0.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0, 32.0, 40.0, 64.0)
+
 
 class Metric(NamedTuple):
     """One metric."""
@@ -48,6 +52,18 @@ METRICS: dict[str, Metric] = {
     ),
     "millrace_lag_seconds": Metric(
         "histogram", "From an entry's published time until it is in the river."
+    ),
+    "millrace_candidates": Metric(
+        "histogram", "Founders that shared a key with an entry and were weighed."
+    ),
+    "millrace_merged_total": Metric(
+        "counter", "Entries that joined a story, by the rule that joined them.", ("rule",)
+    ),
+    "millrace_distance_bits": Metric(
+        "histogram", "Bits of 128 between an entry that joined a story and its founder."
+    ),
+    "millrace_repost_lag_seconds": Metric(
+        "histogram", "From the arrival of a story's founder to that of a copy."
     ),
     "millrace_killed_total": Metric(
         "counter", "Documents whose work was stopped at its time or memory limit.", ("step",)

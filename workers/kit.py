@@ -13,7 +13,13 @@ import structlog
 from core.errors import StoreError
 from core.fingerprint import Features, fingerprint, taught
 from core.merge import Arrival, Outcome
-from core.metrics import FETCH_BUCKETS, LAG_BUCKETS, STEP_BUCKETS
+from core.metrics import (
+    CANDIDATE_BUCKETS,
+    DISTANCE_BUCKETS,
+    FETCH_BUCKETS,
+    LAG_BUCKETS,
+    STEP_BUCKETS,
+)
 from core.models import Decision, EntryRecord
 from core.road import PreparedEntry
 from core.settings import Settings, Source
@@ -88,6 +94,10 @@ class Kit:
 
     async def _tell_soon(self) -> None:
         await asyncio.sleep(TELL_SECONDS)
+        await self.tell_now()
+
+    async def tell_now(self) -> None:
+        """Write what was not told yet."""
         counts, self._untold = self._untold, Counts()
         try:
             await counts.write(self.store)
@@ -129,3 +139,20 @@ def count_entries(
         if record.decision is Decision.PUBLISHED and published is not None:
             lag = max(0.0, now - published.timestamp())
             counts.observe("millrace_lag_seconds", lag, LAG_BUCKETS)
+
+
+def count_merging(counts: Counts, outcome: Outcome) -> None:
+    """Count how a batch was decided: candidates, rules, distances, lag behind the first copy."""
+    for claim in outcome.claims:
+        if claim.weighed is not None:
+            counts.observe("millrace_candidates", len(claim.weighed), CANDIDATE_BUCKETS)
+    for record in outcome.entries:
+        if record.decision is not Decision.MERGED or record.revised is not None:
+            continue
+        counts.add("millrace_merged_total", rule=record.rule)
+        if record.distance is not None:
+            counts.observe("millrace_distance_bits", record.distance, DISTANCE_BUCKETS)
+        change = outcome.stories.get(record.story or "")
+        if change is not None:
+            lag = (record.arrived - change.story.arrived).total_seconds()
+            counts.observe("millrace_repost_lag_seconds", max(0.0, lag), LAG_BUCKETS)

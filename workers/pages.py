@@ -36,7 +36,7 @@ from store.sources import keep_learned, load_learned
 from workers.answer import PAGE_LINE, Response, access_of
 from workers.fetch import PAGE_TYPES, PATIENCE
 from workers.github import fetch_body
-from workers.kit import Kit, count_entries, count_fetch
+from workers.kit import Kit, count_entries, count_fetch, count_merging
 from workers.leases import held
 from workers.moments import moment
 from workers.prepare import prepare_entries
@@ -218,6 +218,7 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     outcome = await kit.settle([arrival], batch_for)
     kit.learn({record.id: made.features}, outcome)
     now = await kit.store.now()
+    count_merging(reading.counts, outcome)
     count_entries(reading.counts, record.source, outcome.entries, now=now)
 
 

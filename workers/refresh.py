@@ -40,7 +40,7 @@ from workers.afterpoll import (
 )
 from workers.ask import Asking, ask
 from workers.daily import DailyRoom
-from workers.kit import Kit, count_entries, count_fetch
+from workers.kit import Kit, count_entries, count_fetch, count_merging
 from workers.leases import held
 from workers.moments import moment, rhythm
 from workers.news import News, find_news
@@ -157,6 +157,7 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
     outcome = await kit.settle(sorted_out.arrivals, batch_for)
     kit.learn(sorted_out.features, outcome)
     await _trim_seen(poll, state)
+    count_merging(poll.counts, outcome)
     count_entries(poll.counts, source.name, [*sorted_out.aside, *outcome.entries], now=poll.now)
 
 

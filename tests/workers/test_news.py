@@ -6,6 +6,7 @@ import html
 
 from core.models import Decision
 from store.connection import Store
+from store.counters import read_counters
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.sandbox import Sandbox
@@ -113,3 +114,24 @@ async def test_a_first_poll_does_not_flood_later_ones_take_the_top(
     assert first.first_seen.isoformat() == "2026-03-02T08:00:00+00:00"
     assert (top.article.title, bottom.article.title) == ("Bread", "Mill")
     assert top.first_seen > top.arrived.replace(year=2025)
+
+
+async def test_how_copies_were_found_is_counted(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    sources = [
+        {"url": origin.at(f"/{name}", feed(item(name, "mill"))), "name": name, "full_text": "feed"}
+        for name in ("one", "two")
+    ]
+    settings = settings_for(*sources, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as at:
+        for name in ("one", "two"):
+            await at.poll(name)
+        await at.kit.tell_now()
+
+    counters = await read_counters(store)
+    merged = {k: v for k, v in counters.items() if k.startswith("millrace_merged_total")}
+    assert sum(merged.values()) == 1
+    assert counters["millrace_candidates_count"] == 2
+    assert counters["millrace_distance_bits_sum"] == 0
+    assert counters["millrace_repost_lag_seconds_count"] == 1
