@@ -108,13 +108,16 @@ class River:
         """Tell a store that is new or was wiped in which story each entry stood."""
         while True:
             try:
-                if self.loaded is not None and not await names_told(self._store):
-                    await tell_names(self._store, self._names())
+                await self._tell_names()
             except StoreError as error:
                 log.debug("names.wait", reason=str(error))
             except Exception:  # only ids after a wipe hang on it, and the next round may succeed
                 log.exception("names.stumbled")
             await asyncio.sleep(RETRY)
+
+    async def _tell_names(self) -> None:
+        if self.loaded is not None and not await names_told(self._store):
+            await tell_names(self._store, self._names())
 
     def _names(self) -> dict[str, str]:
         """Entry -> story, of all members that did not give their story its id."""
@@ -165,6 +168,7 @@ class River:
 
     async def _reconcile(self, *, versions: bool = False) -> None:
         """Compare with the river itself: the stream of changes is trimmed and may have a gap."""
+        await self._tell_names()  # before what a wiped store no longer holds is forgotten here too
         ids = await river_ids(self._store, self._settings().retention.entries)
         self._forget(set(self._stories).difference(ids))
         unknown = [story for story in ids if story not in self._stories]

@@ -16,7 +16,7 @@ from workers import queue
 from workers.leases import LEASE_SECONDS
 from workers.queue import Role
 
-REMEMBER_SECONDS = 3.0  # that a service has to tell the names it remembers
+REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
 PER_SWEEP = 10  # few, so that workers share what is due instead of one taking it all
 
 

@@ -102,7 +102,7 @@ async def _settled(world: World, reader: Reader, patience: float) -> tuple[Accou
         closed = account(world.owed, await reader.everything())
         calm = loop.time() - began
         if closed.even:
-            await asyncio.sleep(3)  # what is polled again now must not come twice
+            await asyncio.sleep(2)  # what is polled again now must not come twice
             return account(world.owed, await reader.everything()), calm
         if calm > patience:
             return closed, calm

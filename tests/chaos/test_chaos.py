@@ -37,7 +37,7 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed_stopped_and_cut(fol
 
     async def harm(rig: Rig, actor: Actor) -> None:
         await until_first_story(rig)
-        await actor.rage(5)
+        await actor.rage(4)
 
     check(await ordeal(folder, world, harm, per_second=8, patience=60, seed=7), folder)
 
@@ -47,7 +47,7 @@ async def test_feeds_that_never_grow_come_in_whole_though_each_worker_is_killed(
     world.fill_still(10, only=True)
 
     async def harm(_: Rig, actor: Actor) -> None:
-        await actor.kill_workers(4, every=2)
+        await actor.kill_workers(3, every=2)
 
     check(await ordeal(folder, world, harm, per_second=0, patience=60), folder)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from core.settings import RetentionSettings
 from store.connection import Store
 from store.embedded import server_command, socket_url
+from store.names import names_of
 from tests.conftest import await_store
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put
 
@@ -69,3 +70,15 @@ async def test_the_window_outlives_the_store_and_catches_up(tmp_path: Path, serv
     await store.close()
     server.kill()
     server.wait(10)
+
+
+async def test_a_wiped_store_is_told_the_names_before_they_are_forgotten(served: Served) -> None:
+    story = make_story(1)
+    repost = story.members[0].model_copy(update={"id": "urn:millrace:" + "f" * 32})
+    await served.publish(story.model_copy(update={"members": (*story.members, repost)}))
+
+    await served.store.redis.flushall()
+    await served.river._reconcile()
+
+    assert served.river.newest() == ()
+    assert await names_of(served.store, [repost.id]) == {repost.id: story.id}
