@@ -48,7 +48,8 @@ async def keep_subscription(store: Store, kept: Subscription, *, tend_after: flo
         pipe = store.redis.pipeline()
         pipe.set(keys.subscription(kept.id), kept.model_dump_json())
         pipe.hset(keys.SUBSCRIBED, kept.source, kept.id)
-        pipe.zadd(keys.SUBSCRIPTIONS, {kept.id: due * 1000})
+        # Whole milliseconds, as the clock it is held against: what is due now is due at once.
+        pipe.zadd(keys.SUBSCRIPTIONS, {kept.id: int(due * 1000)})
         await pipe.execute()
 
 

@@ -54,7 +54,7 @@ async def service(store: Store, settings: Settings) -> AsyncIterator[Client]:
 
 async def subscribe(desk: Desk, origin: Origin) -> tuple[str, str]:
     """Poll the feed and ask its hub; path of the callback, and the secret."""
-    await desk.poll()
+    assert (await desk.poll()).last_error is None
     assert await tend_subscriptions(desk.kit) == 1
     form = parse_qs(origin.asked("/hub")[-1].body.decode())
     assert form["hub.mode"] == ["subscribe"]
