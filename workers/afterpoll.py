@@ -50,19 +50,12 @@ def after_answer(
         last=state.interval,
         wishes=polled.wishes,
     )
-    changes: dict[str, object] = {
-        "last_poll": now,
-        "last_success": now,
+    changes = {
         "last_status": polled.status,
-        "last_error": None,
-        "failures": 0,
-        "gone": False,
         "interval": wait,
         "next_poll": now + wait,
-        "confirmed": now,
         "arrivals": newest,
-        "poison": None,
-        "torn_hash": None,
+        **_all_is_well(now),
         **_validators(state, polled),
         **_moved(state, polled, fetch, now),
     }
@@ -139,6 +132,20 @@ def with_counts(state: SourceState, outcome: Outcome) -> SourceState:
             "reposts": state.reposts + decisions.count(Decision.MERGED),
         }
     )
+
+
+def _all_is_well(now: float) -> dict[str, object]:
+    """Whatever was wrong before is over."""
+    return {
+        "last_poll": now,
+        "last_success": now,
+        "confirmed": now,
+        "last_error": None,
+        "failures": 0,
+        "gone": False,
+        "poison": None,
+        "torn_hash": None,
+    }
 
 
 def _validators(state: SourceState, polled: Polled) -> dict[str, object]:
