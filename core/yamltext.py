@@ -94,6 +94,7 @@ class _Plainer:
         self._repeated = 0
 
     def plain(self, node: Node, path: Path) -> Plain:
+        """`node` as plain values; raises ValueError when it is too deep or repeats too much."""
         self._repeated += id(node) in self._seen
         self._seen.add(id(node))
         if self._repeated > MAX_REPEATED:
