@@ -132,9 +132,8 @@ class Fetcher:
     ) -> Response:
         """The answer to a GET of `url` after at most five redirects.
 
-        `access` is what the source that named this address may use; `allowed` is asked before
-        each hop (robots.txt). Raises HostBusy when the host's turn is more than `patience` away;
-        a place in its line is kept if that is less than `line`.
+        `access` is what the source that named this address may use; `allowed` is asked before each
+        hop. Raises HostBusy when the turn is over `patience` away; within `line` its place is kept.
         """
         journey = Journey(
             max_bytes=max_bytes or self.settings.max_bytes.feed,
