@@ -1,57 +1,36 @@
-"""What one new entry costs on the whole road: worker, children and store, against extraction alone.
-
-Sources are switched on in feeds.yaml once the worker stands, so that its start is not counted.
+"""What one new entry with a page costs on the whole road: worker, children and store, against
+extraction alone. Feeds that bring their articles along are in `feedroad.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-from aiohttp import web
-
 from benchmarks import Row
+from benchmarks._taken import article, cpu_per_entry, title, words
 from core.extract import extract_page
-from millrace.private import throwaway_store
-from store.connection import Store, opened
-from store.heartbeat import load_workers
-from store.stories import river_ids
 
 PAGE_BYTES = 66_000
-_TICKS = os.sysconf("SC_CLK_TCK")
-_LOOK = 0.05
-_PATIENCE = 300.0
 
 
 def run(smoke: bool) -> Iterator[Row]:
-    """The figures of the road."""
+    """The figures of the road of pages."""
     yield from asyncio.run(_with_pages(sources=2 if smoke else 8, each=4 if smoke else 20))
-    yield asyncio.run(_full_text(sources=3 if smoke else 50, each=4 if smoke else 20))
 
 
 async def _with_pages(*, sources: int, each: int) -> list[Row]:
     pages = {f"{s}-{n}": _page(s * 1000 + n) for s in range(sources) for n in range(each)}
     own, stock = _extraction(list(pages.values()))
-    cpu = await _cpu_per_entry(_stubs, pages, sources, each)
+    cpu = await cpu_per_entry(_stubs, pages, sources, each)
     return [
         Row("road", "new entry with a page, CPU", cpu, "", "ms"),
         Row("road", "the same / own extraction", cpu / own, "≤ 1.12", "", f"{own:.1f} ms alone"),
         Row("road", "the same / stock trafilatura", cpu / stock, "≤ 1.5", "", f"{stock:.1f} ms"),
     ]
-
-
-async def _full_text(*, sources: int, each: int) -> Row:
-    pages = {f"{s}-{n}": _page(s * 1000 + n) for s in range(sources) for n in range(each)}
-    cpu = await _cpu_per_entry(_full, pages, sources, each)
-    return Row("road", "new entry in a full-text feed, CPU", cpu, "", "ms")
 
 
 def _extraction(pages: list[bytes]) -> tuple[float, float]:
@@ -69,149 +48,24 @@ def _extraction(pages: list[bytes]) -> tuple[float, float]:
     return own * 1000 / len(pages), stock * 1000 / len(pages)
 
 
-async def _cpu_per_entry(make: Any, pages: dict[str, bytes], sources: int, each: int) -> float:
-    async with _origin(make, pages, each) as port, throwaway_store() as url, opened(url) as store:
-        with tempfile.TemporaryDirectory() as folder:
-            config = Path(folder) / "feeds.yaml"
-            config.write_text(_config(port, sources, enabled=False), encoding="utf-8")
-            worker = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "millrace", "work", "--config", str(config), "--redis", url,
-                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
-            )  # fmt: skip
-            try:
-                await _standing(store)
-                before = await _cpu(store, worker.pid)
-                config.write_text(_config(port, sources, enabled=True), encoding="utf-8")
-                await _published(store, len(pages))
-                spent = await _cpu(store, worker.pid) - before
-            finally:
-                worker.terminate()
-                await worker.wait()
-    return spent * 1000 / len(pages)
-
-
-def _config(port: int, sources: int, *, enabled: bool) -> str:
-    on = str(enabled).lower()
-    lines = ["sources:"] + [
-        f"  - {{url: 'http://127.0.0.1:{port}/feed/{n}', name: s{n}, enabled: {on}}}"
-        for n in range(sources)
-    ]
-    lines += ["fetch:", f"  allow_private: ['127.0.0.1:{port}']"]
-    lines += ["  per_host: {in_flight: 8, per_second: 100000}"]
-    return "\n".join(lines) + "\n"
-
-
-async def _standing(store: Store) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not await load_workers(store):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(_LOOK)
-
-
-async def _published(store: Store, count: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while len(await river_ids(store, count)) < count:
-        assert time.monotonic() < deadline, "not everything was published"
-        await asyncio.sleep(_LOOK)
-
-
-async def _cpu(store: Store, worker: int) -> float:
-    """CPU seconds of the worker, of all its children and of the store so far."""
-    info = await store.redis.info("cpu")
-    spent = float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
-    return spent + sum(_seconds(pid) for pid in _tree(worker))
-
-
-def _tree(root: int) -> list[int]:
-    parents: dict[int, list[int]] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
-    found, left = [], [root]
-    while left:
-        pid = left.pop()
-        found.append(pid)
-        left += parents.get(pid, [])
-    return found
-
-
-def _seconds(pid: int) -> float:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return sum(int(field) for field in fields[11:15]) / _TICKS  # its own and its dead children's
-
-
-@asynccontextmanager
-async def _origin(make: Any, pages: dict[str, bytes], each: int) -> AsyncIterator[int]:
-    async def feed(request: web.Request) -> web.Response:
-        body = make(request.match_info["n"], each, pages, request.url.origin())
-        return web.Response(text=body, content_type="application/rss+xml")
-
-    async def page(request: web.Request) -> web.Response:
-        return web.Response(body=pages[request.match_info["p"]], content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/feed/{n}", feed)
-    app.router.add_get("/page/{p}", page)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield runner.addresses[0][1]
-    await runner.cleanup()
-
-
 def _stubs(source: str, each: int, pages: dict[str, bytes], origin: Any) -> str:
     items = (
-        f"<item><guid>{source}-{n}</guid><title>{_title(f'{source}-{n}')}</title>"
+        f"<item><guid>{source}-{n}</guid><title>{title(f'{source}-{n}')}</title>"
         f"<link>{origin}/page/{source}-{n}</link></item>"
         for n in range(each)
     )
     return f"<rss version='2.0'><channel><title>{source}</title>{''.join(items)}</channel></rss>"
 
 
-def _full(source: str, each: int, pages: dict[str, bytes], origin: Any) -> str:
-    items = (
-        f"<item><guid>{source}-{n}</guid><title>{_title(f'{source}-{n}')}</title>"
-        f"<link>{origin}/page/{source}-{n}</link>"
-        f"<description><![CDATA[{_article(random.Random(f'{source}-{n}'))}]]></description></item>"
-        for n in range(each)
-    )
-    return f"<rss version='2.0'><channel><title>{source}</title>{''.join(items)}</channel></rss>"
-
-
-def _title(key: str) -> str:
-    return " ".join(_words(random.Random(f"title {key}"), 8)).capitalize()
-
-
 def _page(seed: int) -> bytes:
     chance = random.Random(seed)
     links = "".join(
-        f"<li><a href='/x/{i}'>{' '.join(_words(chance, 6))}</a></li>" for i in range(40)
+        f"<li><a href='/x/{i}'>{' '.join(words(chance, 6))}</a></li>" for i in range(40)
     )
     body = (
-        f"<html><head><title>{_title(str(seed))}</title></head><body><nav><ul>{links}</ul></nav>"
-        f"<main><article><h1>{_title(str(seed))}</h1>{_article(chance)}</article></main>"
+        f"<html><head><title>{title(str(seed))}</title></head><body><nav><ul>{links}</ul></nav>"
+        f"<main><article><h1>{title(str(seed))}</h1>{article(chance)}</article></main>"
         f"<aside><ul>{links}</ul></aside><footer>Imprint, privacy, contact</footer>"
     )
     filler = f"<script>var data = '{'x' * max(0, PAGE_BYTES - len(body) - 60)}';</script>"
     return f"{body}{filler}</body></html>".encode()
-
-
-def _article(chance: random.Random) -> str:
-    return "".join(
-        f"<p>{' '.join(_words(chance, chance.randint(30, 70))).capitalize()}.</p>"
-        for _ in range(14)
-    )
-
-
-def _words(chance: random.Random, count: int) -> list[str]:
-    """Words that no other text holds in this order."""
-    return [
-        "".join(chance.choice("bdfglmnprst") + chance.choice("aeiou") for _ in range(length))
-        for length in chance.choices((1, 2, 3, 4), k=count)
-    ]

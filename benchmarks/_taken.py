@@ -1,0 +1,145 @@
+"""One worker on a store of its own takes in what a local origin lists: the CPU that it all spends.
+
+Sources are switched on in feeds.yaml once the worker stands, so that its start is not counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from millrace.private import throwaway_store
+from store.connection import Store, opened
+from store.heartbeat import load_workers
+from store.stories import river_ids
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+_LOOK = 0.05
+_PATIENCE = 300.0
+
+
+async def cpu_per_entry(make: Any, pages: dict[str, bytes], sources: int, each: int) -> float:
+    """CPU milliseconds an entry of `pages`, listed in the feeds that `make` writes."""
+    async with _origin(make, pages, each) as port, throwaway_store() as url, opened(url) as store:
+        with tempfile.TemporaryDirectory() as folder:
+            config = Path(folder) / "feeds.yaml"
+            config.write_text(_config(port, sources, enabled=False), encoding="utf-8")
+            worker = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "millrace", "work", "--config", str(config), "--redis", url,
+                stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                await _standing(store)
+                before = await _cpu(store, worker.pid)
+                config.write_text(_config(port, sources, enabled=True), encoding="utf-8")
+                await _published(store, len(pages))
+                spent = await _cpu(store, worker.pid) - before
+            finally:
+                worker.terminate()
+                await worker.wait()
+    return spent * 1000 / len(pages)
+
+
+def _config(port: int, sources: int, *, enabled: bool) -> str:
+    on = str(enabled).lower()
+    lines = ["sources:"] + [
+        f"  - {{url: 'http://127.0.0.1:{port}/feed/{n}', name: s{n}, enabled: {on}}}"
+        for n in range(sources)
+    ]
+    lines += ["fetch:", f"  allow_private: ['127.0.0.1:{port}']"]
+    lines += ["  per_host: {in_flight: 8, per_second: 100000}"]
+    return "\n".join(lines) + "\n"
+
+
+async def _standing(store: Store) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not await load_workers(store):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(_LOOK)
+
+
+async def _published(store: Store, count: int) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while len(await river_ids(store, count)) < count:
+        assert time.monotonic() < deadline, "not everything was published"
+        await asyncio.sleep(_LOOK)
+
+
+async def _cpu(store: Store, worker: int) -> float:
+    """CPU seconds of the worker, of all its children and of the store so far."""
+    info = await store.redis.info("cpu")
+    spent = float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+    return spent + sum(_seconds(pid) for pid in _tree(worker))
+
+
+def _tree(root: int) -> list[int]:
+    parents: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found, left = [], [root]
+    while left:
+        pid = left.pop()
+        found.append(pid)
+        left += parents.get(pid, [])
+    return found
+
+
+def _seconds(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(field) for field in fields[11:15]) / _TICKS  # its own and its dead children's
+
+
+@asynccontextmanager
+async def _origin(make: Any, pages: dict[str, bytes], each: int) -> AsyncIterator[int]:
+    async def feed(request: web.Request) -> web.Response:
+        body = make(request.match_info["n"], each, pages, request.url.origin())
+        return web.Response(text=body, content_type="application/rss+xml")
+
+    async def page(request: web.Request) -> web.Response:
+        return web.Response(body=pages[request.match_info["p"]], content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/feed/{n}", feed)
+    app.router.add_get("/page/{p}", page)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield runner.addresses[0][1]
+    await runner.cleanup()
+
+
+def title(key: str) -> str:
+    """A headline of its own for each key."""
+    return " ".join(words(random.Random(f"title {key}"), 8)).capitalize()
+
+
+def article(chance: random.Random) -> str:
+    """Fourteen paragraphs of text, about 4 kB."""
+    return "".join(
+        f"<p>{' '.join(words(chance, chance.randint(30, 70))).capitalize()}.</p>" for _ in range(14)
+    )
+
+
+def words(chance: random.Random, count: int) -> list[str]:
+    """Words that no other text holds in this order."""
+    return [
+        "".join(chance.choice("bdfglmnprst") + chance.choice("aeiou") for _ in range(length))
+        for length in chance.choices((1, 2, 3, 4), k=count)
+    ]
