@@ -66,6 +66,7 @@ class MaxBytes(Frozen):
 
     feed: Size = Field(10 * 2**20, ge=1024, description="Of a feed document.")
     page: Size = Field(5 * 2**20, ge=1024, description="Of an article page.")
+    picture: Size = Field(5 * 2**20, ge=1024, description="Of a picture that is handed on.")
 
 
 class GithubSettings(Frozen):
@@ -148,6 +149,12 @@ class ServiceSettings(Frozen):
         description="For actions (POST); best `${MILLRACE_TOKEN}`. Unset: actions get 403.",
     )
     private: bool = Field(False, description="`true`: reading needs the token too.")
+    pictures: Literal["direct", "proxy"] = Field(
+        "direct",
+        description="`proxy`: readers get pictures through this service, at signed addresses; for "
+        "sites that refuse to be linked to, pictures without https, and readers who would rather "
+        "not be seen. `direct`: from their own sites.",
+    )
 
     @model_validator(mode="after")
     def _private_needs_a_token(self) -> Self:

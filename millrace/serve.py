@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from millrace.lifetime import stop_event
-from millrace.listen import listening_socket
+from millrace.lifetime import LONGEST_END, stop_event
+from millrace.listen import is_inherited, listening_socket
 from millrace.loop import run_loop
+from millrace.pictures import picture_fetcher
 from millrace.watch import LiveSettings, follow, live_settings
-from service.app import run_service
+from service.app import DRAIN, run_service
 from store.connection import opened
 
 
@@ -21,16 +22,19 @@ def serve_alone(*, config: str, host: str, port: int, redis: str) -> None:
 
 
 async def _serve(live: LiveSettings, redis: str, listener: socket.socket) -> None:
-    stop = stop_event()
+    stop = stop_event(cut_off=LONGEST_END)
     following = asyncio.create_task(follow(live))
     try:
-        async with opened(redis) as store:
+        async with opened(redis) as store, picture_fetcher(live) as fetch_picture:
             await run_service(
                 store,
                 live,
                 config_fault=lambda: "\n".join(live.faults) or None,
+                fetch_picture=fetch_picture,
                 listener=listener,
                 stop=stop,
+                # Behind a supervisor's socket there is no other one that a proxy could go to.
+                drain=0.0 if is_inherited() else DRAIN,
             )
     finally:
         following.cancel()

@@ -21,6 +21,7 @@ from service.address import public_base, way_up
 from service.documents import Document
 from service.formats import FORMATS, Format, piece, style_of
 from service.headers import feed_headers
+from service.pictures import proxy_of
 from service.query import FeedQuery, parse_query
 from service.river import Kept
 from service.selection import known_sources, known_tags, select
@@ -42,6 +43,7 @@ class Stamp:
     settings: Settings
     stale: bool
     fallback: datetime  # the time of a feed without entries
+    secret: bytes | None = None  # signs the addresses of pictures
 
 
 @dataclass(slots=True)
@@ -128,7 +130,8 @@ def render(
     settings = stamp.settings
     found = select(stories, answer.query, settings)
     shown, links = _page_of(found, answer, settings)
-    style = style_of(settings, answer.query)
+    proxy = proxy_of(settings, stamp.secret, answer.base)
+    style = style_of(settings, answer.query, proxy=proxy)
     head = _head(answer, stamp, shown, links)
     if only is not None:
         shown = [kept for kept in shown if only(kept)]

@@ -24,12 +24,13 @@ from service import (
 )
 from service.context import CONTEXT, Context
 from service.headers import SECURE
+from service.pictures import PICTURE, FetchPicture, Pictures
 from service.publisher import Publisher
 from service.replies import text_reply
 from service.river import River
 from store.connection import Store
 
-DRAIN = 0.5  # seconds between "not ready" and the closed door, for the proxy to notice
+DRAIN = 3.0  # seconds between "not ready" and the closed door, for the proxy to notice
 CANCEL_AGAIN = 0.5  # seconds
 FINISH = 5.0  # seconds that requests under way may take after that
 
@@ -39,13 +40,19 @@ def make_app(
     settings: Callable[[], Settings],
     *,
     config_fault: Callable[[], str | None] = lambda: None,
+    fetch_picture: FetchPicture | None = None,
 ) -> web.Application:
-    """The service over `store`. Both callables are asked at each use: settings may change."""
+    """The service over `store`. Settings and fault are asked for at each use: they may change.
+
+    `fetch_picture` brings pictures from strangers' sites, for `service.pictures: proxy`.
+    """
     app = web.Application()
     context = Context(store, settings, config_fault, River(store, settings))
     app[CONTEXT] = context
     app[feeds.FEEDS] = feeds.Feeds(context)
     app[health.CHECK] = health.Check(context)
+    if fetch_picture is not None:
+        app.router.add_get(PICTURE, Pictures(fetch_picture).picture)
     app.cleanup_ctx.append(_following)
     app.on_shutdown.append(_drain)
     app.on_response_prepare.append(_secure)
@@ -58,17 +65,21 @@ async def run_service(
     settings: Callable[[], Settings],
     *,
     stop: asyncio.Event,
+    drain: float = DRAIN,
     host: str = "127.0.0.1",
     port: int = 8080,
     listener: socket.socket | None = None,
     config_fault: Callable[[], str | None] = lambda: None,
+    fetch_picture: FetchPicture | None = None,
     started: Callable[[str], None] | None = None,
 ) -> None:
     """Serve until `stop` is set; then readiness goes first, and requests under way are ended.
 
+    For `drain` seconds all is still answered, so that whoever asks for readiness can turn away.
+
     `listener` is a socket that already listens, in place of `host` and `port`.
     """
-    app = make_app(store, settings, config_fault=config_fault)
+    app = make_app(store, settings, config_fault=config_fault, fetch_picture=fetch_picture)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH)
     await runner.setup()
     try:
@@ -80,7 +91,7 @@ async def run_service(
             started(_url(runner))
         await stop.wait()
         app[CONTEXT].draining = True
-        await asyncio.sleep(DRAIN)
+        await asyncio.sleep(drain)
     finally:
         await runner.cleanup()
 

@@ -111,7 +111,8 @@ class Feeds:
     async def _rendered(self, answer: Answer, settings: Settings) -> Document:
         before, river = answer.document, self._context.river
         fallback = river.loaded or self._context.started
-        stamp = Stamp(river.generation, settings, river.away is not None, fallback)
+        stale = river.away is not None
+        stamp = Stamp(river.generation, settings, stale, fallback, river.secret)
 
         def modified(body: bytes) -> datetime:
             # Not the newest story's time: one may have been removed, or the settings changed.

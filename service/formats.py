@@ -11,6 +11,7 @@ from core.render.atom import atom_document, atom_entry
 from core.render.document import FeedHead
 from core.render.items import FeedItem, feed_item, without_body
 from core.render.jsonfeed import json_document, json_item
+from core.render.pictures import PictureProxy, through
 from core.render.rss import rss_document, rss_item
 from core.render.variant import Variant, in_variant
 from core.settings import Settings
@@ -49,9 +50,12 @@ class Style:
     variant: Variant | None = None
     footer: bool = False
     link_to_source: frozenset[str] = frozenset()
+    proxy: PictureProxy | None = None
 
 
-def style_of(settings: Settings, query: FeedQuery | None = None) -> Style:
+def style_of(
+    settings: Settings, query: FeedQuery | None = None, *, proxy: PictureProxy | None = None
+) -> Style:
     """The style that settings and query ask for."""
     query = query or FeedQuery()
     return Style(
@@ -59,6 +63,7 @@ def style_of(settings: Settings, query: FeedQuery | None = None) -> Style:
         variant=query.variant,
         footer=settings.feed.show_reposts == "footer",
         link_to_source=frozenset(s.name for s in settings.sources if s.link == "source"),
+        proxy=proxy,
     )
 
 
@@ -66,6 +71,7 @@ def item_of(kept: Kept, style: Style) -> FeedItem:
     """A kept story as the item that every format shows."""
     item = feed_item(kept.story, link_to_source=style.link_to_source, footer=style.footer)
     item = without_body(item) if style.summary else item
+    item = through(item, style.proxy) if style.proxy else item
     return in_variant(item, style.variant) if style.variant else item
 
 

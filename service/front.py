@@ -7,8 +7,8 @@ from aiohttp import web
 from service.access import refusal
 from service.answers import Answer
 from service.context import CONTEXT
-from service.formats import item_of, style_of
-from service.pages import page_reply
+from service.formats import item_of
+from service.pages import page_reply, page_style
 from service.query import BadQuery, FeedQuery, parse_query
 from service.replies import text_reply
 from service.selection import known_tags, select
@@ -30,7 +30,7 @@ async def front(request: web.Request) -> web.StreamResponse:
     size = min(query.limit or CARDS, CARDS)
     start = (query.page - 1) * size
     found = select(stories, query, settings, most=start + size + 1)
-    style = style_of(settings)
+    style = page_style(request)
     return await page_reply(
         request,
         "river.html",
@@ -52,7 +52,7 @@ async def card(request: web.Request) -> web.StreamResponse:
     kept = context.river.find(request.match_info["id"])
     if kept is None:
         return text_reply("no such story\n", status=404)
-    item = item_of(kept, style_of(context.settings()))
+    item = item_of(kept, page_style(request, "./"))
     return await page_reply(request, "card.html", item=item)
 
 
@@ -64,7 +64,7 @@ async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamRespon
     context = request.app[CONTEXT]
     settings, query = context.settings(), answer.query
     found = select(context.river.newest(), query, settings, most=CARDS)
-    style = style_of(settings, query)
+    style = page_style(request, query=query)
     return await page_reply(
         request, "feed.html", items=[item_of(kept, style) for kept in found], url=answer.url()
     )

@@ -16,7 +16,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from service.address import public_base, way_up
 from service.context import CONTEXT
 from service.documents import Document, choose_encoding
+from service.formats import Style, style_of
 from service.headers import PAGE_POLICY, secured
+from service.pictures import proxy_at
+from service.query import FeedQuery
 
 STATIC = {
     "style.css": "text/css; charset=utf-8",
@@ -49,6 +52,15 @@ async def page_reply(request: web.Request, template: str, **values: Any) -> web.
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
     encoding = "gzip" if encoding != "identity" else encoding  # the cheapest to make
     return document.answer(encoding, request.headers.get("If-None-Match"), None)
+
+
+def page_style(
+    request: web.Request, root: str | None = None, *, query: FeedQuery | None = None
+) -> Style:
+    """How stories look on a page; `root`: the way from where it stands to the service's root."""
+    context = request.app[CONTEXT]
+    proxy = proxy_at(context, root or way_up(request.rel_url.raw_path))
+    return style_of(context.settings(), query, proxy=proxy)
 
 
 def render_page(template: str, **values: Any) -> str:

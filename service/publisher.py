@@ -23,7 +23,8 @@ from core.websub import signature
 from service.answers import Answer, Stamp, answer_of, render
 from service.changelog import position
 from service.context import Context
-from service.formats import FORMATS, item_of, style_of
+from service.formats import FORMATS, Style, item_of, style_of
+from service.pictures import proxy_at
 from service.query import FeedQuery
 from service.river import Kept
 from service.selection import select
@@ -80,7 +81,9 @@ class Publisher:
         found = [(context.river.find(story), change) for story, change in last.items()]
         news = [(kept, change) for kept, change in found if kept is not None]
         subscribers = await load_subscribers(context.store)
-        deliveries = _to_webhooks(settings, news)
+        base = settings.feed.link  # without one there is no address that others could ask
+        proxy = proxy_at(context, base.rstrip("/") + "/") if base else None
+        deliveries = _to_webhooks(settings, news, style_of(settings, proxy=proxy))
         deliveries += await asyncio.to_thread(self._to_subscribers, subscribers, news)
         if settings.feed.hub and news:
             deliveries += _pings(settings, news[-1][1].id)
@@ -109,7 +112,8 @@ class Publisher:
             answer: Answer = answer_of(subscriber.topic, subscriber.base, settings, stories)
         except MillraceError:
             return None  # its source or tag left feeds.yaml
-        stamp = Stamp(river.generation, settings, False, river.loaded or context.started)
+        fallback = river.loaded or context.started
+        stamp = Stamp(river.generation, settings, False, fallback, river.secret)
         fresh = [kept for kept in stories if kept.id in news]
         if not select(fresh, answer.query, settings, most=1):
             return None
@@ -136,8 +140,9 @@ def _to_subscriber(subscriber: Subscriber, kind: str, body: str, *, until: str) 
     )
 
 
-def _to_webhooks(settings: Settings, news: Sequence[tuple[Kept, Change]]) -> list[Delivery]:
-    style = style_of(settings)
+def _to_webhooks(
+    settings: Settings, news: Sequence[tuple[Kept, Change]], style: Style
+) -> list[Delivery]:
     deliveries = []
     for webhook in settings.webhooks:
         query = FeedQuery(tags=frozenset(webhook.tags))

@@ -22,6 +22,7 @@ from store.connection import Store
 from store.layout import ensure_layout
 from store.names import names_told, tell_names
 from store.packing import UNREADABLE, unpack
+from store.secret import shared_secret
 from store.stories import Change, changes_after, load_packed, river_ids, river_size, story_versions
 
 RETRY = 0.5  # seconds between two attempts to reach the store again
@@ -64,6 +65,7 @@ class River:
         self.away: str | None = None  # why the store does not answer
         self.away_since: datetime | None = None
         self.log = ChangeLog()
+        self.secret: bytes | None = None  # the store's, for signing
         self._store = store
         self._settings = settings
         self._stories: dict[str, Kept] = {}
@@ -169,6 +171,7 @@ class River:
     async def _reconcile(self, *, versions: bool = False) -> None:
         """Compare with the river itself: the stream of changes is trimmed and may have a gap."""
         await self._tell_names()  # before what a wiped store no longer holds is forgotten here too
+        self.secret = await shared_secret(self._store, self.secret)
         ids = await river_ids(self._store, self._settings().retention.entries)
         self._forget(set(self._stories).difference(ids))
         unknown = [story for story in ids if story not in self._stories]

@@ -15,8 +15,8 @@ from core.models import EntryRecord, Member, Story
 from core.redact import without_credentials
 from service.access import refusal
 from service.context import CONTEXT, Context
-from service.formats import item_of, style_of
-from service.pages import page_reply
+from service.formats import item_of
+from service.pages import page_reply, page_style
 from service.replies import json_reply, text_reply, wants_html
 from store.entries import entries_by_url, load_entry
 
@@ -36,7 +36,7 @@ async def story(request: web.Request) -> web.StreamResponse:
         request,
         "story.html",
         story=told,
-        item=item_of(kept, style_of(context.settings())),
+        item=item_of(kept, page_style(request)),
         compared=await _compared(context, told, request.query.get("compare")),
         acting=context.settings().service.token is not None,
         steps=await _member_record(context, told, request.query.get("steps")),

@@ -13,10 +13,12 @@ from aiohttp import web
 
 from core.render.jsonfeed import item_fields
 from service.access import refusal
+from service.address import public_base
 from service.changelog import Position, position
 from service.context import CONTEXT, Context
 from service.formats import item_of, style_of
 from service.headers import secured
+from service.pictures import proxy_at
 from service.river import Kept
 from store.stories import Change
 
@@ -46,7 +48,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
     context.stream_readers += 1
     try:
         await response.write(OPENING)
-        await _send(response, context, _start(request, context))
+        base = public_base(request, context.settings())
+        await _send(response, context, _start(request, context), base)
     except ConnectionError:
         pass  # the reader left; it resumes by itself
     finally:
@@ -63,7 +66,7 @@ def _start(request: web.Request, context: Context) -> Position:
         return position(context.river.log.end)
 
 
-async def _send(response: web.StreamResponse, context: Context, where: Position) -> None:
+async def _send(response: web.StreamResponse, context: Context, where: Position, base: str) -> None:
     while not context.draining:
         changes = context.river.log.after(where)
         if changes is None:
@@ -71,7 +74,7 @@ async def _send(response: web.StreamResponse, context: Context, where: Position)
             where = position(context.river.log.end)
             await response.write(_event("reset", context.river.log.end, {}))
         elif changes:
-            await response.write(b"".join(_events(changes, context)))
+            await response.write(b"".join(_events(changes, context, base)))
             where = position(changes[-1].id)
         else:
             await _silence(response, context)
@@ -85,8 +88,8 @@ async def _silence(response: web.StreamResponse, context: Context) -> None:
         await response.write(b": still here\n\n")
 
 
-def _events(changes: list[Change], context: Context) -> list[bytes]:
-    style = style_of(context.settings())
+def _events(changes: list[Change], context: Context, base: str) -> list[bytes]:
+    style = style_of(context.settings(), proxy=proxy_at(context, base))
     events = []
     for change in changes:
         kept = context.river.find(change.story)

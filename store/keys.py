@@ -34,6 +34,7 @@ publisher         string  several seconds   the service process that fills the o
 published         string  never             position in `changes` up to which it was filled
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 ix:...            several dedup window      postings and fingerprints: store/index.py
+secret            string  never             signs what the service hands out: store/secret.py
 idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
 idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/idf.py
 """
@@ -72,6 +73,7 @@ HUB = PREFIX + "hub"
 PUBLISHER = PREFIX + "publisher"
 PUBLISHED = PREFIX + "published"
 METRICS = PREFIX + "metrics"
+SECRET = PREFIX + "secret"
 IDF_TABLE = PREFIX + "idf:table"
 IDF_DELTAS = PREFIX + "idf:deltas"
 WORKERS = PREFIX + "workers"

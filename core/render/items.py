@@ -56,6 +56,7 @@ class FeedItem:
     copies: tuple[Copy, ...]  # the representative first
     original_url: str | None
     method: str
+    original_image: str | None = None  # where `image` is one of our own addresses
 
 
 def feed_item(

@@ -60,6 +60,7 @@ def _attachment(attachment: Any) -> dict[str, Any]:
 
 
 def _provenance(item: FeedItem) -> dict[str, Any]:
+    own = {"original_image": item.original_image} if item.original_image else {}
     return {
         "story": item.id,
         "sources": [
@@ -74,4 +75,5 @@ def _provenance(item: FeedItem) -> dict[str, Any]:
         ],
         "original_url": item.original_url,
         "method": item.method,
+        **own,
     }
