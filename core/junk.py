@@ -15,7 +15,8 @@ from pathlib import Path
 
 _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
 _FOLD = str.maketrans(_RULES["fold"]["from"], _RULES["fold"]["to"])
-_EDGES = re.compile(r"^[^\w:#$€£¥（(©“]+|[^\w)）\]」』”】.…。！!？?:：*>»/→]+$")
+_FRONT_EDGE = re.compile(r"[^\w:#$€£¥（(©“]*")
+_BACK_EDGE = re.compile(r"[^\w)）\]」』”】.…。！!？?:：*>»/→]*")
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
 LONGEST = max(rule["max"] for rule in _RULES["lines"])
 
@@ -58,8 +59,14 @@ _WALLS = _one_of(_RULES["walls"])
 
 def fold(text: str) -> str:
     """The text as rules see it: lower case, Simplified, no symbols or brackets at its ends."""
-    folded = _EDGES.sub("", text.lower().translate(_FOLD))
+    folded = _without_front(text.lower().translate(_FOLD), _FRONT_EDGE)
+    folded = _without_front(folded[::-1], _BACK_EDGE)[::-1]
     return _OPENING.sub("", folded)
+
+
+def _without_front(text: str, edge: re.Pattern[str]) -> str:
+    found = edge.match(text)
+    return text[found.end() :] if found else text
 
 
 def line_rule(folded: str, *, linked: bool = True) -> str | None:

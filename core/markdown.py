@@ -48,8 +48,15 @@ def is_markdown(text: str, *, likely: bool) -> bool:
     """Whether the text is markdown; `likely` says that nothing declared it to be HTML."""
     if len(text) > _MAX:
         return False
+    strong = any(sign in text for sign in ("#", "](", "```"))  # far faster than the expressions
     if likely:
-        return _STRONG_SIGN.search(text) is not None or len(_SIGN.findall(text, 0, 60_000)) >= 2
+        if strong and _STRONG_SIGN.search(text) is not None:
+            return True
+        return ("\n" in text or "](" in text or "**" in text) and (
+            len(_SIGN.findall(text, 0, 60_000)) >= 2
+        )
+    if not strong:
+        return False
     if _BLOCK_TAG.search(text):
         return False
     return len(_STRONG_SIGN.findall(text, 0, 60_000)) >= 2

@@ -16,6 +16,7 @@ _NEUTRAL = frozenset("-–—―~·•‧…“”‘’()/:\"'#")
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
 _BROKEN_WIDE = re.compile(f"(?<=[{WIDE}])[ \\t\\xa0]*[\\r\\n]\\s*(?=[{WIDE}])")
 _LETTERS = re.compile(r"[^\W_]")
+_ASCII_OTHERS = bytes(sign for sign in range(128) if not chr(sign).isalnum())
 _NOT_LETTERS = re.compile(r"[\W_]+")
 # Characters that XML forbids, and invisible ones that only break searching and comparing.
 _INVISIBLE = re.compile(
@@ -56,6 +57,8 @@ def joins(before: str, after: str) -> bool:
 
 def collapse(text: str) -> str:
     """White space as a browser shows it; none where a line broke inside Chinese."""
+    if "  " not in text and text.isprintable():  # its white space is single spaces
+        return text
     if "\n" in text or "\r" in text:
         text = _BROKEN_WIDE.sub("", text)
     return _SPACES.sub(" ", text)
@@ -63,11 +66,15 @@ def collapse(text: str) -> str:
 
 def letters(text: str) -> int:
     """Letters and digits of any script."""
+    if text.isascii():  # a table is twenty times as fast as the expression
+        return len(text.encode().translate(None, _ASCII_OTHERS))
     return len(_NOT_LETTERS.sub("", text))
 
 
 def squeeze(text: str) -> str:
     """Only letters and digits, lower case: the form in which two texts are compared."""
+    if text.isascii():
+        return text.encode().translate(None, _ASCII_OTHERS).decode().lower()
     return _NOT_LETTERS.sub("", text).lower()
 
 
