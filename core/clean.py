@@ -62,6 +62,20 @@ class Body:
     head_lines: list[str] = field(default_factory=list)  # of a page, in front of the text
 
 
+@dataclass(slots=True)
+class Reading:
+    """An entry that was read but not judged by what its source taught."""
+
+    entry: FeedEntry
+    body: Body
+    stated: metadata.Metadata
+
+    @property
+    def signatures(self) -> tuple[int, ...]:
+        """The marks by which its source's boilerplate is learned."""
+        return self.body.signatures
+
+
 def clean_entry(
     entry: FeedEntry,
     *,
@@ -69,14 +83,28 @@ def clean_entry(
     learned: Boilerplate | None = None,
 ) -> Cleaned:
     """The article that a feed entry holds, by fixed rules and what its source taught."""
+    reading = read_entry(entry, options=options)
+    return Cleaned(finish_entry(reading, options=options, learned=learned), reading.signatures)
+
+
+def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
+    """An entry's lines with those cut that fixed rules cut; ready to be learned from."""
     raw = entry.content or entry.summary
     document = normalize(raw, content_type=entry.content_type)
     base = entry.base or entry.link
     first_page = None if base else metadata.named_original(document.front, raw)
     body = read_body(document, base=base, options=options, picture_base=first_page)
     stated = metadata.read(entry, document.front, body.spots, body.spoken)
-    cut_junk(body, markdown=document.shape == "markdown", options=options, learned=learned)
-    return Cleaned(_article(entry, body, stated, options), body.signatures)
+    _cut_fixed(body, markdown=document.shape == "markdown", options=options)
+    return Reading(entry, body, stated)
+
+
+def finish_entry(
+    reading: Reading, *, options: CleanOptions = DEFAULT, learned: Boilerplate | None = None
+) -> Article:
+    """The article of an entry that was read. Once only: the lines are cut in place."""
+    _cut_learned(reading.body, options=options, learned=learned)
+    return _article(reading.entry, reading.body, reading.stated, options)
 
 
 def read_body(
@@ -125,11 +153,19 @@ def cut_junk(
     body: Body, *, markdown: bool, options: CleanOptions, learned: Boilerplate | None
 ) -> None:
     """Cuts lines: the source's own words first, then fixed rules, then what repeats."""
+    _cut_fixed(body, markdown=markdown, options=options)
+    _cut_learned(body, options=options, learned=learned)
+
+
+def _cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
     for spot in body.spots:
         if any(pin in spot.line.text for pin in options.junk_blocks):
             spot.line.cut("pinned")
     apply_fixed(body.spots, markdown=markdown)
     body.signatures = boilerplate.signatures(body.spots)
+
+
+def _cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | None) -> None:
     if learned is not None:
         boilerplate.apply_learned(body.spots, learned)
     for spot in body.spots:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from core.boilerplate import LEAST, Boilerplate
-from core.clean import Cleaned, CleanOptions, clean_entry
+from core.clean import CleanOptions, clean_entry, finish_entry, read_entry
 from core.extract import extract_page
 from core.filters import filtered_by
 from core.fingerprint import Features, features
@@ -47,24 +47,22 @@ def clean_options(source: Source) -> CleanOptions:
 def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None) -> Prepared:
     """Clean `entries`, oldest first, so that each is cleaned by what those before it taught.
 
-    A first batch has nothing before it: it is read twice, to learn and then to clean.
+    A first batch has nothing before it: all of it is learned from before any of it is cleaned.
     """
     known = Boilerplate.from_bytes(learned)
     options = clean_options(source)
-    if len(known) < LEAST <= len(entries):
-        for entry in reversed(entries):
-            known.learn(clean_entry(entry, options=options).signatures)
-        cleaned = [clean_entry(entry, options=options, learned=known) for entry in entries]
-    else:
-        cleaned = [_clean_and_learn(entry, options, known) for entry in reversed(entries)][::-1]
-    finished = tuple(_finished(each.article, source) for each in cleaned)
+    readings = [read_entry(entry, options=options) for entry in reversed(entries)]
+    first = len(known) < LEAST <= len(entries)
+    if first:
+        for reading in readings:
+            known.learn(reading.signatures)
+    articles = []
+    for reading in readings:
+        articles.append(finish_entry(reading, options=options, learned=known))
+        if not first:
+            known.learn(reading.signatures)
+    finished = tuple(_finished(article, source) for article in reversed(articles))
     return Prepared(finished, known.to_bytes())
-
-
-def _clean_and_learn(entry: FeedEntry, options: CleanOptions, known: Boilerplate) -> Cleaned:
-    cleaned = clean_entry(entry, options=options, learned=known)
-    known.learn(cleaned.signatures)
-    return cleaned
 
 
 def prepare_page(
