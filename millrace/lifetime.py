@@ -12,8 +12,13 @@ import signal
 import threading
 import time
 
+import structlog
+
+log = structlog.get_logger()
+
 LIFELINE = "MILLRACE_LIFELINE"  # file descriptor of the pipe's reading end
 _LAST_RESORT = 12.0  # seconds from the supervisor's end to ours, whatever hangs
+LONGEST_END = 9.5  # seconds from SIGTERM to the end of a process that nobody else cuts off
 
 
 class Lifeline:
@@ -37,16 +42,32 @@ class Lifeline:
         os.close(self.reader)
 
 
-def stop_event() -> asyncio.Event:
-    """Set by SIGTERM, SIGINT, SIGHUP and by the supervisor's end. Call once, inside the loop."""
+def stop_event(*, cut_off: float | None = None) -> asyncio.Event:
+    """Set by SIGTERM, SIGINT, SIGHUP and by the supervisor's end. Call once, inside the loop.
+
+    `cut_off`: seconds after which the process ends in whatever state it is. What it was working on
+    is then done again by others, as after a kill.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def end() -> None:
+        if cut_off is not None and not stop.is_set():
+            threading.Thread(target=_cut_off, args=(cut_off,), daemon=True).start()
+        stop.set()
+
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, end)
     descriptor = os.environ.get(LIFELINE)
     if descriptor is not None:
         threading.Thread(target=_watch, args=(int(descriptor),), daemon=True).start()
     return stop
+
+
+def _cut_off(seconds: float) -> None:
+    time.sleep(seconds)  # a deadline, on a thread that does not keep the process alive
+    log.warning("process.cut_off", after=seconds)
+    os._exit(1)
 
 
 def _watch(descriptor: int) -> None:

@@ -15,6 +15,11 @@ LISTEN = "MILLRACE_LISTEN"  # file descriptor of an inherited socket
 _BACKLOG = 1024
 
 
+def is_inherited() -> bool:
+    """Whether the socket is a supervisor's, and stays open when this process ends."""
+    return LISTEN in os.environ
+
+
 def listening_socket(host: str, port: int) -> socket.socket:
     """The inherited socket, or a new one; raises MillraceError when the address cannot be used."""
     inherited = os.environ.get(LISTEN)

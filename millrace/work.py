@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from millrace.lifetime import stop_event
+from millrace.lifetime import LONGEST_END, stop_event
 from millrace.watch import LiveSettings, follow, live_settings
 from workers.worker import run_worker
 
@@ -16,7 +16,7 @@ def work_alone(*, config: str, redis: str) -> None:
 
 
 async def _work(live: LiveSettings, redis: str) -> None:
-    stop = stop_event()
+    stop = stop_event(cut_off=LONGEST_END)
     following = asyncio.create_task(follow(live))
     try:
         await run_worker(redis_url=redis, settings=live, stop=stop)

@@ -9,7 +9,6 @@ import aiohttp
 import pytest
 
 from core.settings import Settings
-from service import app as application
 from service.app import run_service
 from store.connection import Store
 
@@ -29,14 +28,11 @@ async def until_ready(session: aiohttp.ClientSession, root: str, status: int) ->
         await asyncio.sleep(0.01)
 
 
-async def test_readiness_goes_before_the_door_closes(
-    store: Store, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(application, "DRAIN", 1.0)
+async def test_readiness_goes_before_the_door_closes(store: Store, listener: socket.socket) -> None:
     stop, settings = asyncio.Event(), Settings()
     root = f"http://127.0.0.1:{listener.getsockname()[1]}"
     service = asyncio.create_task(
-        run_service(store, lambda: settings, stop=stop, listener=listener)
+        run_service(store, lambda: settings, stop=stop, drain=1.0, listener=listener)
     )
     async with aiohttp.ClientSession() as session, asyncio.timeout(10):
         await until_ready(session, root, 200)
