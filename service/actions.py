@@ -8,11 +8,14 @@ from aiohttp import web
 
 from core.curation import ChoiceRefused
 from core.errors import StoreError
+from core.ids import PREFIX
 from core.redact import without_credentials
+from core.urls import web_url
 from service.access import action_refusal
 from service.context import CONTEXT
 from service.replies import json_reply, wants_html
 from store.curation import join, split
+from store.forget import forget
 from store.schedule import poll_now
 
 
@@ -39,6 +42,23 @@ async def split_story(request: web.Request) -> web.Response:
 async def join_stories(request: web.Request) -> web.Response:
     """POST /stories/ID/join: the story `other` becomes part of this one."""
     return await _choose(request, "other")
+
+
+async def forget_story(request: web.Request) -> web.Response:
+    """POST /forget: the story at the address or id `url` goes, with its copies, and stays out."""
+    refused, form = await _form(request)
+    if refused is not None:
+        return refused
+    asked = (form.get("url") or request.query.get("url") or "").strip()
+    if not (asked.startswith(PREFIX) or web_url(asked, None)):
+        return json_reply({"error": "say which story: url=ADDRESS or url=ID"}, status=400)
+    try:
+        done = await forget(request.app[CONTEXT].store, asked)
+    except StoreError as error:
+        return _away(error)
+    if wants_html(request):
+        raise web.HTTPSeeOther("./")
+    return json_reply({"url": asked, "stories": done.stories, "entries": done.entries})
 
 
 async def _choose(request: web.Request, field: str) -> web.Response:

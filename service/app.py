@@ -118,6 +118,7 @@ def _route(app: web.Application) -> None:
             web.post("/sources/{source}/poll", actions.poll),
             web.post("/stories/{id}/split", actions.split_story),
             web.post("/stories/{id}/join", actions.join_stories),
+            web.post("/forget", actions.forget_story),
             web.get("/hub", hub.about_hub),
             web.post("/hub", hub.hub),
             web.get("/stream", stream.stream),

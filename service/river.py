@@ -48,6 +48,9 @@ class Kept:
     tags: frozenset[tuple[str, str]]  # (tag, the source that had it when the entry came)
     packed: bytes
     members: int
+    letters: int  # of the body that is shown
+    cut: int  # letters that cleaning took out of it
+    shown: str  # the source that it is from
     generation: int  # of the river when this version came in
 
     @property
@@ -232,5 +235,8 @@ def _kept(story: Story, packed: bytes, generation: int) -> Kept:
         tags=frozenset((tag, member.source) for member in story.members for tag in member.tags),
         packed=packed,
         members=len(story.members),
+        letters=len(story.article.text),
+        cut=sum(len(part.text) for part in story.article.removed),
+        shown=next((m.source for m in story.members if m.id == story.representative), ""),
         generation=generation,
     )

@@ -60,9 +60,11 @@ async def source_rows(context: Context) -> list[dict[str, Any]]:
     listed = context.settings().sources
     states = await _states(context, listed)
     due = await _due(context, listed)
-    days = await asyncio.to_thread(_stories_by_day, context.river.newest(), datetime.now(UTC))
+    stories = context.river.newest()
+    days = await asyncio.to_thread(_stories_by_day, stories, datetime.now(UTC))
+    junk = await asyncio.to_thread(_junk_shares, stories)
     return [
-        _row(source, state, next_poll, days[source.name])
+        _row(source, state, next_poll, days[source.name], junk.get(source.name))
         for source, state, next_poll in zip(listed, states, due, strict=True)
     ]
 
@@ -82,7 +84,11 @@ async def _due(context: Context, listed: Sequence[Source]) -> list[float | None]
 
 
 def _row(
-    source: Source, state: SourceState | None, next_poll: float | None, days: Counter[int]
+    source: Source,
+    state: SourceState | None,
+    next_poll: float | None,
+    days: Counter[int],
+    junk: float | None,
 ) -> dict[str, Any]:
     said = state or SourceState(url=source.url, configured_url=source.url)
     failing = is_failing(said)
@@ -111,6 +117,8 @@ def _row(
         },
         # Of its entries, how many nobody had before it; None before there is any.
         "first_share": round(said.first_published / said.entries, 3) if said.entries else None,
+        # Of the letters that came for its kept stories, how many were cut as junk.
+        "junk_share": junk,
         "days": [days[ago] for ago in range(DAYS - 1, -1, -1)],  # stories a day, today last
     }
 
@@ -123,6 +131,15 @@ def _stories_by_day(stories: Sequence[Kept], now: datetime) -> dict[str, Counter
         for name in story.sources:
             found[name][ago] += 1
     return found
+
+
+def _junk_shares(stories: Sequence[Kept]) -> dict[str, float]:
+    """For each source whose text is shown somewhere, the share of its letters that was cut."""
+    cut, whole = Counter[str](), Counter[str]()
+    for story in stories:
+        cut[story.shown] += story.cut
+        whole[story.shown] += story.cut + story.letters
+    return {name: round(cut[name] / letters, 4) for name, letters in whole.items() if letters}
 
 
 def _state(source: Source, state: SourceState | None) -> str:

@@ -6,9 +6,10 @@ import base64
 
 import pytest
 
-from core.models import EntryRecord, Story
+from core.models import EntryRecord, FeedEntry, Story
 from core.settings import ServiceSettings
 from store import keys
+from store.forgotten import forgotten_among
 from store.packing import pack
 from store.schedule import add_sources, due_times
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
@@ -108,6 +109,48 @@ async def test_a_copy_can_be_split_off_and_joined_again(acting: Served) -> None:
     await acting.until(lambda: len(acting.river) == 1)
 
 
+async def test_a_story_is_forgotten_with_its_copies_and_stays_out(acting: Served) -> None:
+    story, other = make_story(1, sources=("first", "second")), make_story(2)
+    await keep_records(acting, story)
+    await acting.publish(story, other)
+
+    answer = await acting.client.post("/forget", data={"url": story.id, "token": "t0ken"})
+
+    assert (answer.status, await answer.json()) == (
+        200,
+        {"url": story.id, "stories": 1, "entries": 2},
+    )
+    await acting.until(lambda: len(acting.river) == 1)
+    again = FeedEntry(guid="another", link="https://second.example/1", position=0)
+    assert await forgotten_among(acting.store, "third", [again])
+    explained = await (await acting.client.get("/explain", params={"url": story.id})).json()
+    assert {e["rule"] for e in explained["entries"]} == {"forgotten"}
+
+
+async def test_a_story_is_forgotten_whose_entries_are_no_longer_kept(acting: Served) -> None:
+    await acting.publish(make_story(1))
+
+    answer = await acting.client.post(
+        "/forget",
+        data={"url": make_story(1).id, "token": "t0ken"},
+        headers={"Accept": "text/html"},
+        allow_redirects=False,
+    )
+
+    assert (answer.status, answer.headers["Location"]) == (303, "./")
+    await acting.until(lambda: len(acting.river) == 0)
+
+
+async def test_forgetting_needs_the_token_and_an_address(acting: Served) -> None:
+    await acting.publish(make_story(1))
+
+    refused = await acting.client.post("/forget", data={"url": make_story(1).id})
+    vague = await acting.client.post("/forget", data={"url": "that one"}, headers=BEARER)
+
+    assert (refused.status, vague.status) == (403, 400)
+    assert len(acting.river) == 1
+
+
 async def test_a_choice_that_cannot_be_made_is_refused_with_the_reason(acting: Served) -> None:
     answer = await acting.client.post("/stories/urn:x/split", data={"entry": "y"}, headers=BEARER)
 
@@ -123,4 +166,6 @@ async def test_choices_need_the_token_and_the_page_offers_them(acting: Served) -
     page = await acting.client.get(f"/stories/{story.id}", headers={"Accept": "text/html"})
 
     assert refused.status == 403
-    assert f'action="./{story.id}/split"' in await page.text()
+    text = await page.text()
+    assert f'action="./{story.id}/split"' in text
+    assert 'action="../forget"' in text

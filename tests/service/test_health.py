@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from core.metrics import METRICS
+from core.models import Removed
 from core.settings import ServiceSettings
 from service.context import CONTEXT
 from store import keys
@@ -181,3 +182,16 @@ async def test_sources_tell_how_they_did_day_by_day(served: Served) -> None:
     assert row["days"][-2:] == [1, 1]
     assert len(row["days"]) == 14
     assert row["first_share"] == 0.75
+
+
+async def test_sources_tell_how_much_of_them_was_cut(served: Served) -> None:
+    story = make_story(1, sources=("second", "first"))
+    cut = (Removed(rule="promo", text="x" * 25),)
+    article = story.article.model_copy(update={"text": "y" * 75, "removed": cut})
+    await served.publish(story.model_copy(update={"article": article}))
+
+    first, second, _ = (await (await served.client.get("/sources")).json())["sources"]
+    page = await (await served.client.get("/sources", headers={"Accept": "text/html"})).text()
+
+    assert (first["junk_share"], second["junk_share"]) == (None, 0.25)
+    assert "25.0 %" in page
