@@ -26,6 +26,7 @@ from service.context import CONTEXT, Context
 from service.headers import SECURE
 from service.pictures import PICTURE, FetchPicture, Pictures
 from service.publisher import Publisher
+from service.quick import QuickRunner
 from service.replies import text_reply
 from service.river import River
 from store.connection import Store
@@ -80,7 +81,8 @@ async def run_service(
     `listener` is a socket that already listens, in place of `host` and `port`.
     """
     app = make_app(store, settings, config_fault=config_fault, fetch_picture=fetch_picture)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=FINISH)
+    quick = app[feeds.FEEDS].quick
+    runner = QuickRunner(app, quick, access_log=None, shutdown_timeout=FINISH)
     await runner.setup()
     try:
         site: web.BaseSite = web.TCPSite(runner, host, port, backlog=1024)

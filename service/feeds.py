@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
@@ -20,6 +21,7 @@ from service.context import Context
 from service.documents import Document, choose_encoding
 from service.front import feed_as_page
 from service.query import BadQuery
+from service.quick import Quick, Reply
 from service.replies import text_reply
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
@@ -42,6 +44,7 @@ class Feeds:
         self._context = context
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
+        self.quick = Quick()
         self.renders = 0
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
@@ -66,14 +69,18 @@ class Feeds:
         if document is None or encoding not in document.kept or not self._fresh(answer, settings):
             async with answer.lock:
                 document = await self._renew(answer, settings, encoding)
-        tag = headers.get(hdrs.IF_NONE_MATCH)
-        if tag is None:
-            return document.answer(encoding, None, headers.get(hdrs.IF_MODIFIED_SINCE))
-        if not document.known_to(tag, None) and "feed" in headers.get(_MANIPULATIONS, ""):
+        tag, since = headers.get(hdrs.IF_NONE_MATCH), headers.get(hdrs.IF_MODIFIED_SINCE)
+        if tag is not None and not document.known_to(tag, None) and _wants_delta(request):
             delta = await self._delta(answer, document, tag)
             if delta is not None:
                 return delta.only_new(encoding, whole=document)
-        return document.answer(encoding, tag, None)
+        if not settings.service.private and not _wants_delta(request):
+            self.quick.remember(request, Poll(self, answer, settings, encoding, tag, since))
+        return document.answer(encoding, tag, since)
+
+    def holds(self, answer: Answer, settings: Settings) -> bool:
+        """Whether `answer` is still the present one under settings that are still in force."""
+        return self._context.settings() is settings and self._fresh(answer, settings)
 
     def _find(self, request: web.Request, settings: Settings) -> Answer:
         """The answer for this address; raises BadQuery or UnknownName."""
@@ -89,13 +96,9 @@ class Feeds:
 
     def _fresh(self, answer: Answer, settings: Settings) -> bool:
         stamp, river = answer.stamp, self._context.river
-        if stamp is None:
-            return False
-        if (
-            stamp.generation == river.generation
-            and stamp.settings is settings
-            and stamp.stale == (river.away is not None)
-        ):
+        if stamp is None or stamp.settings is not settings:
+            return False  # a feed that was made private must not be called public once more
+        if stamp.generation == river.generation and stamp.stale == (river.away is not None):
             return True
         return time.monotonic() - answer.rendered < RENDER_EVERY
 
@@ -158,7 +161,33 @@ class Feeds:
             held -= self._answers.popitem(last=False)[1].size
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Poll:
+    """What one request asks for, to be answered again when the same bytes come again."""
+
+    feeds: Feeds
+    answer: Answer
+    settings: Settings
+    encoding: str
+    tag: str | None
+    since: str | None
+
+    def __call__(self) -> Reply | None:
+        """The present document or word that it is known; None where it must be made first."""
+        document = self.answer.document
+        ready = None if document is None else document.kept.get(self.encoding)
+        if document is None or ready is None or not self.feeds.holds(self.answer, self.settings):
+            return None
+        if document.known_to(self.tag, self.since):
+            return (ready.not_modified.now(),)
+        return ready.head.now(), ready.body
+
+
 FEEDS = web.AppKey("feeds", Feeds)
+
+
+def _wants_delta(request: web.Request) -> bool:
+    return "feed" in request.headers.get(_MANIPULATIONS, "")
 
 
 def _key(request: web.Request, settings: Settings) -> Key:
