@@ -120,7 +120,7 @@ def fingerprint(
     rare_words = words[idf.counts(words) < COMMON]
     figures = np.frombuffer(read.figures, dtype=np.uint64)[:FIGURES_KEPT]
     kept = Print(
-        simhash=_simhash(hashes, idf.weights(hashes), np.frombuffer(read.times, dtype=np.uint8)),
+        simhash=_simhash(hashes, idf.weights(counts), np.frombuffer(read.times, dtype=np.uint8)),
         informative=len(rare),
         tokens=read.tokens,
         skeleton=_short(read.headline.skeleton),

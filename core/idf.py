@@ -65,15 +65,18 @@ class Idf:
         counts: U8 = self._counts[hashes & _SLOT]
         return counts
 
-    def weights(self, hashes: U64) -> F32:
+    @staticmethod
+    def weights(counts: U8) -> F32:
         """1 for what was never seen, falling with the logarithm of the count to 0."""
-        return _WEIGHTS[self.counts(hashes)]
+        return _WEIGHTS[counts]
 
     def learn(self, hashes: U64) -> None:
         """Count the shingles of one unique entry, each once."""
-        slots = np.unique(hashes & _SLOT).astype(np.uint32)
-        self._add(slots)
-        self._fresh.append(slots[self._counts[slots] >= SHARED_FROM])
+        slots = (hashes & _SLOT).astype(np.uint32)
+        self._add(slots)  # a slot that two of them share is counted once: both write the same
+        fresh = slots[self._counts[slots] >= SHARED_FROM]
+        if len(fresh):
+            self._fresh.append(np.unique(fresh))
 
     def take_delta(self) -> bytes:
         """What was learned since the last call and concerns other workers; empty if nothing."""

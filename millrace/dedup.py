@@ -33,7 +33,7 @@ from core.settings import DedupSettings
 from core.urls import canonical_url
 from millrace.private import throwaway_store
 from store.connection import Store, opened
-from store.index import claim, lookup
+from store.index import claim_then_lookup
 from workers.sandbox import Sandbox
 
 FIELDS = ("id", "story", "repost_of", "distance", "similarity", "rule")
@@ -140,13 +140,14 @@ class Told:
 
 
 class Stream:
-    """The live detection, one entry at a time."""
+    """The live detection, one entry at a time; what one founds is filed on the next one's trip."""
 
     def __init__(self, store: Store, idf: Idf, settings: DedupSettings, told: Told) -> None:
         self._store = store
         self._idf = idf
         self._settings = settings
         self._told = told
+        self._unfiled: list[Claim] = []
 
     async def take(self, line: Line, read: Read | str) -> dict[str, Any]:
         """Decide upon one line, in its turn."""
@@ -155,11 +156,14 @@ class Stream:
             return dict.fromkeys(FIELDS) | {"id": line.id, "error": read}
         entry = _key(number)
         weighed = fingerprint(read.features, self._idf, urls=read.urls, source=line.source)
-        found = (await lookup(self._store, {entry: weighed}, self._settings))[entry]
+        found = await claim_then_lookup(self._store, self._unfiled, weighed, self._settings)
+        self._unfiled = []
         verdict = decide(weighed, found, self._settings)
         if verdict.story is None:
-            await claim(self._store, [Claim(entry, entry, weighed, None)])
+            weighed_too = frozenset(candidate.entry for candidate in found)
+            self._unfiled.append(Claim(entry, entry, weighed, weighed_too))
             self._idf.learn(taught(read.features))
+            self._idf.take_delta()  # there are no other workers to tell
             return self._answer(line.id, number, None, None, 1.0, verdict.rule)
         founder = int(verdict.story.rpartition(":")[2], 16)
         first = self._told.id_of(founder)

@@ -46,6 +46,25 @@ async def lookup(
     return {entry: _candidates(flat) for entry, flat in zip(entries, found, strict=True)}
 
 
+async def claim_then_lookup(
+    store: Store, claims: Sequence[Filing], following: Fingerprint, settings: DedupSettings
+) -> list[Candidate]:
+    """File `claims` and look the next entry up in one trip.
+
+    Only where nobody else writes to the index: what the claims had weighed is not checked again.
+    """
+    parts: list[bytes] = []
+
+    def add(part: bytes) -> int:
+        parts.append(part)
+        return len(parts) + 3
+
+    plan = json.dumps(claims_plan(claims, add))
+    arguments = [int(settings.window * 1000), plan, packed_keys(following), *parts]
+    script = store.script("index", "index_next")
+    return _candidates(await store.call(script, [keys.PREFIX], arguments))
+
+
 async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
     """File the founders among `claims`, alone and without a commit around them.
 

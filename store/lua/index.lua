@@ -204,3 +204,20 @@ local function index_claim(claims)
     end
   end
 end
+
+local function index_set_window(window)
+  if redis.call('GET', INDEX .. 'window') ~= window then
+    redis.call('SET', INDEX .. 'window', window)
+  end
+end
+
+-- What a caller is told of the founders that share a key with `keys`.
+local function index_answer(keys, now, window)
+  local flat = {}
+  for _, met in ipairs(index_find(keys, now, window)) do
+    flat[#flat + 1] = met.story
+    flat[#flat + 1] = met.print
+    flat[#flat + 1] = string.char(math.min(met.a, 255), math.min(met.h, 255), math.min(met.u, 255))
+  end
+  return flat
+end
