@@ -27,7 +27,6 @@ HOMES = {
     "redis": {"store"},
     "arq": {"workers/queue.py"},
     "aiohttp": {"workers", "service"},
-    "pebble": {"workers", "millrace"},
     "jinja2": {"service"},
     "prometheus_client": {"service"},
     "typer": {"millrace"},

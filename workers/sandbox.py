@@ -10,64 +10,51 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
-import resource
+import pickle
 import signal
+import socket
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from functools import partial
-from math import ceil
-from typing import Any, Generic, NamedTuple, TypeVar
-from weakref import WeakSet
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any, TypeVar
 
-from pebble import CONSTS, ProcessExpired, ProcessPool
-
-from core.errors import DocumentError, MillraceError, ResourceLimit
+from core.errors import ResourceLimit
+from workers.child import HEAD, OUT_OF_MEMORY, Answer, Call, serve
 
 CPU_SECONDS = 5.0  # of one call
 WALL_FACTOR = 4.0  # a busy machine may take this much longer by the clock
 MEMORY = 512 * 2**20  # bytes of data in one child
 CALLS = 2000  # after which a child is replaced, so that what leaked ends
-PRELOADED = ["core.parse", "core.road", "core.extract", "core.clean", "core.robots"]
-_OUT_OF_MEMORY = 71  # exit code of a child
+_BUFFER = 2**20  # bytes of an answer that are taken before they are read
+_REAP_SECONDS = 2.0
 
 R = TypeVar("R")
 
-# Pebble waits three seconds between asking and killing; our children hold nothing worth that.
-CONSTS.term_timeout = 0.1
-
-
-class Call(NamedTuple, Generic[R]):
-    """What a child is to do."""
-
-    function: Callable[[], R]
-    cpu_seconds: float
-
 
 class Sandbox:
-    """A few children, each a pool of its own, so that a stuck one holds up no other."""
+    """A few children, each on its own, so that a stuck one holds up no other."""
 
     def __init__(self, *, children: int | None = None, memory: int = MEMORY) -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads' stacks count as data
-        self._memory = memory
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(PRELOADED)
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["workers.rehearsal"])
         count = children or 1 + min(4, os.cpu_count() or 1)
-        self._pools = [self._pool() for _ in range(count)]
+        starting = asyncio.Lock()
+        self._children = [_Child(context, memory, starting) for _ in range(count)]
         self._slow = asyncio.Semaphore(max(1, count - 1))
-        self._started: WeakSet[ProcessPool] = WeakSet()
-        self._idle: asyncio.LifoQueue[ProcessPool] = asyncio.LifoQueue()
-        for pool in self._pools:
-            self._idle.put_nowait(pool)
+        self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
+        for child in self._children:
+            self._idle.put_nowait(child)
 
     async def start(self) -> None:
         """Start the children now rather than at the first document."""
-        await asyncio.gather(*(self.run(os.getpid, timeout=60) for _ in self._pools))
+        for child in self._children:
+            await child.start()
 
     async def close(self) -> None:
         """End all children, at work or not, within two seconds."""
-        await asyncio.gather(*(asyncio.to_thread(_stop, pool) for pool in self._pools))
+        await asyncio.gather(*(child.stop() for child in self._children))
 
     async def run(
         self,
@@ -84,100 +71,109 @@ class Sandbox:
         """
         call = Call(partial(function, *args, **named), timeout)
         async with self._slow if slow else nullcontext():
-            return await self._run(call)
-
-    async def _run(self, call: Call[R]) -> R:
-        pool = await self._idle.get()
-        try:
+            child = await self._idle.get()
             try:
-                return await self._run_in(pool, call)
-            except BrokenProcessPool:  # its child was killed while idle, by a person or the system
-                pool = self._replace(pool)
-                return await self._run_in(pool, call)
-        except BrokenProcessPool as error:
-            pool = self._replace(pool)
-            raise ResourceLimit(f"the child broke: {error}") from error
-        finally:
-            self._idle.put_nowait(pool)
+                answer = await _ask(child, call)
+            finally:
+                self._idle.put_nowait(child)
+        if answer.error is not None:
+            raise answer.error
+        result: R = answer.value
+        return result
 
-    async def _run_in(self, pool: ProcessPool, call: Call[R]) -> R:
-        wall = call.cpu_seconds * WALL_FACTOR
-        future = await self._schedule(pool, call, wall)
+
+async def _ask(child: _Child, call: Call) -> Answer:
+    wall = call.cpu_seconds * WALL_FACTOR
+    try:
         try:
-            async with asyncio.timeout(wall + 5):
-                result: R = await asyncio.wrap_future(future)
-                return result
-        except TimeoutError as error:
-            raise ResourceLimit(f"stopped after {wall:g} seconds") from error
-        except ProcessExpired as error:
-            raise ResourceLimit(_reason(error.exitcode, call.cpu_seconds)) from error
-
-    async def _schedule(self, pool: ProcessPool, call: Call[R], wall: float) -> Future[R]:
-        try:
-            if pool in self._started:
-                return pool.schedule(_bounded, args=[call], timeout=wall)
-            self._started.add(pool)  # starting its child takes a moment: not on this thread
-            return await asyncio.to_thread(pool.schedule, _bounded, args=[call], timeout=wall)
-        except RuntimeError as error:
-            raise BrokenProcessPool("the pool has ended") from error
-
-    def _pool(self) -> ProcessPool:
-        return ProcessPool(
-            max_workers=1,
-            max_tasks=CALLS,
-            initializer=_confine,
-            initargs=(self._memory,),
-            context=self._context,
-        )
-
-    def _replace(self, broken: ProcessPool) -> ProcessPool:
-        fresh = self._pool()
-        self._pools[self._pools.index(broken)] = fresh
-        asyncio.get_running_loop().run_in_executor(None, _stop, broken)
-        return fresh
+            return await child.ask(call, wall)
+        except _Ended as ended:
+            if ended.code != -signal.SIGKILL:
+                raise
+            return await child.ask(call, wall)  # a person or the system killed it while idle
+    except TimeoutError as error:
+        raise ResourceLimit(f"stopped after {wall:g} seconds") from error
+    except _Ended as error:
+        raise ResourceLimit(_reason(error.code, call.cpu_seconds)) from error
 
 
 def _reason(code: int | None, timeout: float) -> str:
     if code == -signal.SIGXCPU:
         return f"stopped after {timeout:g} seconds of CPU"
-    if code == _OUT_OF_MEMORY:
+    if code == OUT_OF_MEMORY:
         return "stopped at its memory limit"
     return f"the child ended with {code}"
 
 
-def _stop(pool: ProcessPool) -> None:
-    pool.stop()  # type: ignore[no-untyped-call]
-    pool.join()
+class _Ended(Exception):
+    """The child ended before it answered."""
+
+    def __init__(self, code: int | None) -> None:
+        super().__init__(f"the child ended with {code}")
+        self.code = code
 
 
-def _confine(memory: int) -> None:
-    """Runs first in each child."""
-    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+class _Child:
+    """A process that answers one call at a time; another one whenever it has ended."""
 
+    def __init__(self, context: ForkServerContext, memory: int, starting: asyncio.Lock) -> None:
+        self._context = context
+        self._memory = memory
+        self._starting = starting  # multiprocessing keeps books that two threads would tangle
+        self._process: ForkServerProcess | None = None
+        self._asked = 0
 
-def _bounded(call: Call[R]) -> R:
-    """Runs in the child: the call under its CPU limit, with errors that survive the way back."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    limit = ceil(used.ru_utime + used.ru_stime + call.cpu_seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-    try:
-        return call.function()
-    except MillraceError:
-        raise
-    except MemoryError:
-        os._exit(_OUT_OF_MEMORY)  # what it holds is best given back whole
-    except Exception as error:  # noqa: BLE001  libraries raise anything; some cannot be pickled
-        raise DocumentError(f"{type(error).__name__} in {_where(error)}: {error}"[:300]) from None
-    finally:
-        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    async def start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = self._context.Process(target=serve, args=(theirs, self._memory), daemon=True)
+            async with self._starting:  # it takes a moment: not on this thread
+                await asyncio.to_thread(process.start)
+        ours.setblocking(False)
+        self._answers, self._calls = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER)
+        self._process, self._asked = process, 0
 
+    async def ask(self, call: Call, wall: float) -> Answer:
+        """Its answer, or TimeoutError after `wall` seconds, or _Ended; it is killed but for one."""
+        if self._process is not None and self._asked >= CALLS:
+            self._kill()
+        if self._process is None:
+            await self.start()
+        self._asked += 1
+        answer = None
+        try:
+            async with asyncio.timeout(wall):
+                answer = await self._exchange(call)
+            return answer
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise _Ended(await self._exit_code()) from error
+        finally:
+            if answer is None:
+                self._kill()
 
-def _where(error: BaseException) -> str:
-    """File and line that raised, for whoever looks for the fault."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "?"
-    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+    async def _exchange(self, call: Call) -> Answer:
+        self._calls.write(pickle.dumps(call))
+        await self._calls.drain()
+        size = int.from_bytes(await self._answers.readexactly(HEAD), "big")
+        answer: Answer = pickle.loads(await self._answers.readexactly(size))  # noqa: S301 - our child
+        return answer
+
+    async def stop(self) -> None:
+        process = self._process
+        self._kill()
+        if process is not None:
+            await asyncio.to_thread(process.join, _REAP_SECONDS)
+
+    async def _exit_code(self) -> int | None:
+        process = self._process
+        if process is None:
+            return None
+        async with self._starting:
+            await asyncio.to_thread(process.join, _REAP_SECONDS)
+        return process.exitcode
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._calls.close()
+            self._process = None
