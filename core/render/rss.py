@@ -28,7 +28,8 @@ def rss_item(item: FeedItem) -> str:
             element("dc:language", item.language),
             *(element("category", tag) for tag in item.tags),
             *_related(item),
-            element("description", item.summary),
+            # Readers take it for HTML: what was text must still be text after one more unescaping.
+            element("description", escaped(item.summary)),
             f"<content:encoded>{cdata(item.html)}</content:encoded>" if item.html else "",
             *_media(item),
             "</item>\n",
@@ -45,7 +46,7 @@ def rss_document(head: FeedHead, items: Iterable[str]) -> bytes:
             f'<?xml version="1.0" encoding="UTF-8"?>\n{style}{_OPEN}\n<channel>',
             f"<title>{plain(head.title)}</title>",
             element("link", head.home),
-            f"<description>{escaped(head.description)}</description>",
+            f"<description>{escaped(escaped(head.description))}</description>",
             element("language", head.language),
             f"<lastBuildDate>{rfc822(head.updated)}</lastBuildDate>",
             "<generator>Millrace</generator>",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import feedparser
 import pytest
-from lxml import etree
+from lxml import etree, html
 
 from core.models import Article, Decision, Enclosure, Member, Story
 from core.render.atom import atom_document, atom_entry
@@ -108,6 +108,18 @@ def test_the_body_survives_a_cdata_end_inside_it() -> None:
     entry = feedparser.parse(rss(story()), sanitize_html=False).entries[0]
 
     assert entry.content[0].value == "<p>Body ]]> of the &amp; story</p>"
+
+
+def test_a_summary_that_speaks_of_markup_is_text_to_readers_of_rss() -> None:
+    spoken = "Write <script>alert(1)</script> & be &lt;warned&gt;"
+    quoting = story().model_copy(
+        update={"article": story().article.model_copy(update={"text": spoken})}
+    )
+
+    description = etree.fromstring(rss(quoting)).findtext("channel/item/description")
+
+    assert description is not None
+    assert html.fromstring(description).text_content() == spoken
 
 
 def test_rss_guid_is_no_permalink() -> None:
