@@ -122,6 +122,16 @@ def test_a_json_feed_keeps_all_that_its_source_said() -> None:
     assert entry.enclosures[0].url == "https://news.example/a.mp3"
 
 
+def test_markup_inside_json_is_none_of_the_documents() -> None:
+    entry = parse(
+        """{"items": [{"id": 1, "title": "&QUOT;, &bsol; &Tab;and &#8; <item>",
+        "content_text": "two\nlines"}]}"""
+    ).entries[0]
+
+    assert entry.title == "&QUOT;, &bsol; &Tab;and &#8; <item>"
+    assert entry.content == "two\nlines"
+
+
 def test_what_a_feed_says_about_its_rhythm_is_kept() -> None:
     channel = (
         "<ttl>60</ttl><sy:updatePeriod>daily</sy:updatePeriod><sy:updateFrequency>4</sy:updateFrequency>"
