@@ -20,7 +20,9 @@ from store.entries import guid_digest, url_keys
 from store.index import claims_plan
 from store.packing import pack
 from store.schedule import Lease, Queue
-from store.sources import SourceState
+from store.sources import SourceState, dump_source
+
+_MIGRATED = "the store was migrated by a newer Millrace; upgrade this one"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,23 @@ class _Arguments:
         return len(self.parts) + 1  # Lua counts from 1, and the plan itself is the first
 
 
+async def leave(store: Store, lease: Lease, write: SourceWrite) -> bool:
+    """Write what a poll without entries leaves behind; False when its lease is no longer ours."""
+    return await store.gathered(_leave_all, (lease, write))
+
+
+async def _leave_all(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -> list[bool]:
+    arguments: list[str | bytes | int] = [keys.LAYOUT_VERSION]
+    for lease, write in polls:
+        name = write.name
+        arguments += [keys.source(name), keys.seen(name), keys.learned(name), name]
+        arguments += [lease.token, int(write.next_in * 1000), dump_source(write.state)]
+    written = await store.call(store.script("end"), [keys.SCHEDULE, keys.LAYOUT], arguments)
+    if not written:
+        raise LayoutMismatch(_MIGRATED)
+    return [bool(each) for each in written]
+
+
 async def commit(store: Store, batch: Batch) -> Conflict | None:
     """Write `batch`; None when it is written, else why not. Writing it twice is harmless."""
     arguments = _Arguments()
@@ -111,7 +130,7 @@ def _conflict(answer: list[str]) -> Conflict | None:
         case "unseen":
             return Conflict(unseen=rest)
         case "layout":
-            raise LayoutMismatch("the store was migrated by a newer Millrace; upgrade this one")
+            raise LayoutMismatch(_MIGRATED)
     raise StoreError(f"the commit script answered {kind!r}")
 
 
@@ -166,7 +185,7 @@ def _source(write: SourceWrite, arguments: _Arguments) -> dict[str, Any]:
         "key": keys.source(write.name),
         "seen_key": keys.seen(write.name),
         "learned_key": keys.learned(write.name),
-        "state": arguments.add(write.state.model_dump_json(exclude_defaults=True).encode()),
+        "state": arguments.add(dump_source(write.state)),
     }
     if write.listed is not None:
         packed = b"".join(guid_digest(guid) + digest for guid, digest in write.listed)

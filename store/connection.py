@@ -6,9 +6,9 @@ know one thing to wait for.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +19,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.commands.core import AsyncScript
 
 from core.errors import StoreAway, StoreError
+from store.together import Answer, Asked, Together
 
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 15.0  # seconds; above any script of ours, below a job's end
@@ -42,6 +43,7 @@ class Store:
         self.redis = redis
         self.url = url
         self._scripts: dict[str, AsyncScript] = {}
+        self._together: dict[Any, Together[Any, Any]] = {}
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -64,6 +66,15 @@ class Store:
         """Run a server-side script; raises StoreAway or StoreError."""
         with store_errors():
             return await script(keys=keys, args=args)
+
+    async def gathered(
+        self, call: Callable[[Store, Sequence[Asked]], Awaitable[Sequence[Answer]]], one: Asked
+    ) -> Answer:
+        """The answer to `one` of a `call` that is made for all who ask for it just now."""
+        if call not in self._together:
+            self._together[call] = Together(partial(call, self))
+        together: Together[Asked, Answer] = self._together[call]
+        return await together.ask(one)
 
     async def now(self) -> float:
         """The store's clock in seconds: the only clock that leases and order trust."""

@@ -6,7 +6,9 @@ promised, so that sixty sources on one host are served one after the other and n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from core.errors import StoreAway
 from core.settings import PerHost
@@ -17,6 +19,31 @@ MARGIN = 1.05  # of the gap: two requests leave a little closer together than th
 LONGEST_LINE = 600.0  # seconds ahead for which places are promised
 LONGEST_PAUSE = 3600.0  # seconds; after it, one request more shows whether it still holds
 LEASE_MARGIN = 10.0  # seconds beyond the time limit of a request
+
+
+class _Turn(NamedTuple):
+    """One turn that is taken or given back."""
+
+    host: str
+    holder: str
+    what: int | str  # ms ahead for which a place is promised, or "back"
+    limits: PerHost
+    lease: float
+
+
+async def _take_all(store: Store, turns: Sequence[_Turn]) -> list[int]:
+    _, _, _, limits, lease = turns[-1]  # those in force now
+    gap = MARGIN / limits.per_second
+    parts = ("state", "running", "promised", "refused")
+    return await store.call(  # type: ignore[no-any-return]
+        store.script("turn"),
+        [keys.host(turn.host, part) for turn in turns for part in parts],
+        [
+            limits.in_flight,
+            *(int(seconds * 1000) for seconds in (gap, lease)),
+            *(part for turn in turns for part in (turn.holder, turn.what)),
+        ],
+    )
 
 
 class HostTurns:
@@ -38,18 +65,14 @@ class HostTurns:
         Its place is kept meanwhile if it is less than `line` seconds away. A turn that is not
         given back ends with its lease.
         """
-        gap = MARGIN / self._limits.per_second
-        wait = await self._store.call(
-            self._store.script("turn"),
-            [keys.host(host, part) for part in ("state", "running", "promised", "refused")],
-            [holder, self._limits.in_flight, *(int(s * 1000) for s in (gap, self._lease, line))],
-        )
-        return int(wait) / 1000
+        turn = _Turn(host, holder, int(line * 1000), self._limits, self._lease)
+        return await self._store.gathered(_take_all, turn) / 1000
 
     async def give_back(self, host: str, holder: str) -> None:
         """The request is over."""
-        with suppress(StoreAway), store_errors():  # its lease ends it then
-            await self._store.redis.zrem(keys.host(host, "running"), holder)
+        turn = _Turn(host, holder, "back", self._limits, self._lease)
+        with suppress(StoreAway):  # its lease ends it then
+            await self._store.gathered(_take_all, turn)
 
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
         """A host told `holder` to wait; while it told two so, nobody asks it, an hour at most."""

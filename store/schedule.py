@@ -13,25 +13,6 @@ from typing import NamedTuple
 from store import keys
 from store.connection import Store, store_errors
 
-_BEGIN = """
-local held = redis.call('HMGET', KEYS[1], 'token', 'begun', 'state')
-if held[1] ~= ARGV[1] or held[2] == ARGV[1] then return false end
-redis.call('HSET', KEYS[1], 'begun', ARGV[1])
-local time = redis.call('TIME')
-return {time[1], time[2], held[3]}
-"""
-
-# A lease is renewed and given back only by the holder of the current token.
-_MOVE = """
-if redis.call('HGET', KEYS[2], 'token') ~= ARGV[1] then return 0 end
-local time = redis.call('TIME')
-local at = time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[3]
-redis.call('ZADD', KEYS[1], 'XX', at, ARGV[2])
-if ARGV[4] == 'finish' then redis.call('ZREM', KEYS[1], ARGV[2]) end
-if ARGV[4] ~= 'renew' then redis.call('HDEL', KEYS[2], 'token', 'begun') end
-return 1
-"""
-
 _ADD = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -57,6 +38,8 @@ for i = 2, #ARGV, 2 do
 end
 return pulled
 """
+
+_REFUSED = 0  # what the script says in place of a state
 
 
 class Lease(NamedTuple):
@@ -99,13 +82,15 @@ async def lease_due(store: Store, queue: Queue, *, limit: int, seconds: float) -
 
 async def begin(store: Store, queue: Queue, lease: Lease) -> Begun | None:
     """Start under a lease; None when it is not current or another job began under it."""
-    state = queue.state_prefix + lease.name
-    with store_errors():
-        answer = await store.redis.eval(_BEGIN, 1, state, lease.token)  # type: ignore[misc]
-    if answer is None:
-        return None
-    seconds, micros, stored = answer
-    return Begun(int(seconds) + int(micros) / 1e6, stored)
+    return await store.gathered(_begin_all, (queue.state_prefix + lease.name, lease.token))
+
+
+async def _begin_all(store: Store, asked: Sequence[tuple[str, str]]) -> list[Begun | None]:
+    seconds, micros, *states = await store.call(
+        store.script("begin"), [key for key, _ in asked], [token for _, token in asked]
+    )
+    now = int(seconds) + int(micros) / 1e6
+    return [None if state == _REFUSED else Begun(now, state or None) for state in states]
 
 
 async def renew(store: Store, queue: Queue, lease: Lease, *, seconds: float) -> bool:
@@ -229,9 +214,13 @@ async def queue_age(store: Store) -> float:
 
 
 async def _move(store: Store, queue: Queue, lease: Lease, seconds: float, what: str) -> bool:
-    keys_ = (queue.schedule, queue.state_prefix + lease.name)
-    with store_errors():
-        moved = await store.redis.eval(  # type: ignore[misc]
-            _MOVE, 2, *keys_, lease.token, lease.name, str(int(seconds * 1000)), what
-        )
-    return bool(moved)
+    state, milliseconds = queue.state_prefix + lease.name, int(seconds * 1000)
+    move = (queue.schedule, state, lease.name, lease.token, milliseconds, what)
+    return await store.gathered(_move_all, move)
+
+
+async def _move_all(
+    store: Store, moves: Sequence[tuple[str, str, str, str, int, str]]
+) -> list[bool]:
+    moved = await store.call(store.script("move"), [], [part for move in moves for part in move])
+    return [bool(each) for each in moved]

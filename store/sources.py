@@ -80,6 +80,11 @@ def read_source(stored: bytes | None) -> SourceState | None:
     return None if stored is None else SourceState.model_validate_json(stored)
 
 
+def dump_source(state: SourceState) -> bytes:
+    """The form in which a state lies in the store."""
+    return state.model_dump_json(exclude_defaults=True).encode()
+
+
 async def load_learned(store: Store, name: str) -> bytes | None:
     """The boilerplate learned from a source."""
     with store_errors():

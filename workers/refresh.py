@@ -26,7 +26,7 @@ from core.merge import Arrival, Outcome
 from core.models import Decision, EntryRecord, FeedEntry
 from core.road import Prepared, PreparedEntry
 from core.settings import Source
-from store.commit import Batch, PageWait, SourceWrite, commit
+from store.commit import Batch, PageWait, SourceWrite, leave
 from store.counters import Counts
 from store.forgotten import forgotten_among
 from store.retention import trim_seen
@@ -124,7 +124,7 @@ async def _finish_unchanged(poll: Poll, polled: Polled) -> None:
         chance=poll.kit.chance(),
     )
     write = SourceWrite(poll.source.name, state, wait)
-    await commit(poll.kit.store, Batch(SOURCES, poll.lease, source=write))
+    await leave(poll.kit.store, poll.lease, write)
 
 
 async def _take_in(poll: Poll, polled: Polled) -> None:
@@ -250,7 +250,7 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
     _count(poll, _outcome(fault))
     log.warning("poll.failed", source=poll.source.name, reason=str(fault), next_in=round(wait))
     write = SourceWrite(poll.source.name, state, wait)
-    await commit(poll.kit.store, Batch(SOURCES, poll.lease, source=write))
+    await leave(poll.kit.store, poll.lease, write)
 
 
 def _count(poll: Poll, outcome: str) -> None:
