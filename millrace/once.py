@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -20,8 +21,10 @@ from millrace.lifetime import stop_event
 from millrace.private import private_store
 from service.site import write_site
 from store.connection import Store, opened
-from store.schedule import PAGES, add_sources, due_within, poll_now
+from store.layout import ensure_layout
+from store.schedule import PAGES, add_sources, due_within, poll_in_order
 from store.sources import SourceState, load_sources
+from workers.order import Order
 from workers.worker import run_worker
 
 _LOOK_SECONDS = 0.1
@@ -43,10 +46,14 @@ def write_once(*, config: str, data: Path, redis: str | None, out: Path) -> int:
 async def _once(settings: Settings, data: Path, redis: str | None, out: Path) -> int:
     stop = stop_event()
     async with _store_url(data, redis) as url, opened(url) as store:
+        await ensure_layout(store)
+        # So that one input gives one feed: nothing may depend on who answers first.
+        order = Order(strict=True)
+        due = await _make_due(store, settings)
         worker = asyncio.create_task(
-            run_worker(redis_url=url, settings=lambda: settings, stop=stop)
+            run_worker(redis_url=url, settings=lambda: settings, stop=stop, order=order)
         )
-        polling = asyncio.create_task(_poll_all(store, settings))
+        polling = asyncio.create_task(_all_taken_in(store, due, order))
         await asyncio.wait([worker, polling], return_when=asyncio.FIRST_COMPLETED)
         interrupted = not polling.done()
         stop.set()
@@ -72,22 +79,35 @@ async def _store_url(data: Path, redis: str | None) -> AsyncIterator[str]:
             yield url
 
 
-async def _poll_all(store: Store, settings: Settings) -> list[str]:
-    """Poll every source and wait until all is taken in; one line for each that failed."""
+class Due(NamedTuple):
+    """The sources of one round."""
+
+    names: list[str]
+    since: float
+
+
+async def _make_due(store: Store, settings: Settings) -> Due:
+    """Have every source polled, in the order of feeds.yaml."""
     names = [source.name for source in settings.sources if source.enabled]
     started = await store.now()
     await add_sources(store, names, spacing=0)
     before = dict(zip(names, await load_sources(store, names), strict=True))
     asked = [name for name in names if not _asked_to_wait(before[name], started)]
-    for name in asked:
-        await poll_now(store, name)
+    await poll_in_order(store, asked)
+    return Due(asked, started)
+
+
+async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
+    """Wait until all is taken in; one line for each source that failed."""
+    asked, started = due
     with _progress() as progress:
         task = progress.add_task("polling", total=len(asked))
         while True:
             states = await load_sources(store, asked)
             done = sum(state is not None and (state.last_poll or 0) >= started for state in states)
             progress.update(task, completed=done)
-            if done == len(asked) and not await due_within(store, PAGES, _UNDER_WAY):
+            order.pages_may_begin = done == len(asked)
+            if order.pages_may_begin and not await due_within(store, PAGES, _UNDER_WAY):
                 break
             await asyncio.sleep(_LOOK_SECONDS)  # workers write into the store and tell nobody
     faults = zip(asked, states, strict=True)

@@ -30,6 +30,7 @@ from store.counters import Counts
 from store.idf import SharedIdf
 from workers.fetch import Fetcher
 from workers.moments import moment
+from workers.order import Order
 from workers.robots import Robots
 from workers.sandbox import Sandbox
 from workers.settle import settle
@@ -52,6 +53,7 @@ class Kit:
     shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
+    order: Order = field(default_factory=Order)
     _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
     _untold: Counts = field(default_factory=Counts)
     _telling: asyncio.Task[None] | None = None

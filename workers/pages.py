@@ -39,6 +39,7 @@ from workers.github import fetch_body
 from workers.kit import Kit, count_entries, count_fetch, count_merging
 from workers.leases import held
 from workers.moments import moment
+from workers.order import Turn
 from workers.prepare import prepare_entries
 from workers.settle import LeaseLost
 
@@ -62,17 +63,25 @@ class Reading:
     source: Source | None  # None: taken off feeds.yaml meanwhile
     record: EntryRecord
     counts: Counts
+    turn: Turn
 
 
 async def read_page(kit: Kit, lease: Lease) -> None:
     """Complete the pending entry of a lease; does nothing when the lease is not ours."""
-    if not await begin(kit.store, PAGES, lease):
-        return
+    turn = kit.order.pages.take(lease.name, after=kit.order.polls)
+    try:
+        if await begin(kit.store, PAGES, lease):
+            await _complete(kit, lease, turn)
+    finally:
+        turn.end()
+
+
+async def _complete(kit: Kit, lease: Lease, turn: Turn) -> None:
     record = await load_entry(kit.store, lease.name)
     if record is None or record.raw is None or record.decision is not Decision.PENDING:
         await finish(kit.store, PAGES, lease)
         return
-    reading = Reading(kit, lease, kit.source(record.source), record, Counts())
+    reading = Reading(kit, lease, kit.source(record.source), record, Counts(), turn)
     async with held(kit.store, PAGES, lease):
         try:
             await _read(reading)
@@ -210,6 +219,8 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
         await commit(kit.store, _batch(reading, [record]))
         return
     source = reading.source or Source(url=record.url or "https://example.invalid/")
+    if kit.order.strict or record.backfill:
+        await reading.turn.come()
     arrival = kit.arrival(record, made, source, known=reading.record)
 
     def batch_for(_: Outcome) -> Batch:

@@ -44,6 +44,7 @@ from workers.kit import Kit, count_entries, count_fetch, count_merging
 from workers.leases import held
 from workers.moments import moment, rhythm
 from workers.news import News, find_news
+from workers.order import Turn
 from workers.polled import Polled
 from workers.prepare import prepare_entries
 from workers.settle import LeaseLost
@@ -66,19 +67,29 @@ class Poll:
     state: SourceState
     now: float  # the store's clock
     counts: Counts
+    turn: Turn
 
 
 async def refresh(kit: Kit, lease: Lease) -> None:
     """Poll the source of a lease; does nothing when the lease is not ours to work on."""
-    source = kit.source(lease.name)
-    if source is None or (begun := await begin(kit.store, SOURCES, lease)) is None:
-        return
-    counts = Counts()
+    source, turn = kit.source(lease.name), kit.order.polls.take(lease.name)
+    try:
+        if source is not None and (begun := await begin(kit.store, SOURCES, lease)) is not None:
+            state, counts = _state_of(source, begun), Counts()
+            await _refresh(Poll(kit, lease, source, state, begun.now, counts, turn))
+            kit.tell(counts)
+    finally:
+        turn.end()
+
+
+async def _refresh(poll: Poll) -> None:
+    kit, lease, source = poll.kit, poll.lease, poll.source
     async with held(kit.store, SOURCES, lease):
-        poll = Poll(kit, lease, source, _state_of(source, begun), begun.now, counts)
         try:
             await _poll(poll)
         except HostBusy as busy:
+            if kit.order.strict:
+                poll.turn.put_off()
             await release(kit.store, SOURCES, lease, after=busy.wait)
         except LeaseLost:
             log.info("poll.superseded", source=source.name)
@@ -89,7 +100,6 @@ async def refresh(kit: Kit, lease: Lease) -> None:
         except Exception as error:
             log.exception("poll.crashed", source=source.name)
             await _record_fault(poll, MillraceError(f"a fault in Millrace: {error!r}"))
-    kit.tell(counts)
 
 
 def _state_of(source: Source, begun: Begun) -> SourceState:
@@ -135,6 +145,8 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
     prepared = await prepare_entries(kit.sandbox, news.entries, source, learned, poll.counts)
     held_back = await forgotten_among(kit.store, source.name, news.entries)
     room = DailyRoom(poll.state, source, now=poll.now)
+    if kit.order.strict or not poll.state.first_poll_done:
+        await poll.turn.come()
     sorted_out = _sort_out(poll, news, prepared, held_back, room)
     times = rhythm([p.article.published for p in prepared.entries], now=poll.now)
     state, wait = after_answer(
@@ -212,7 +224,7 @@ def _record(
 
 
 def _new_record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
-    now = datetime.fromtimestamp(poll.now, UTC)
+    now = datetime.fromtimestamp(poll.kit.order.moment(poll.now), UTC)
     published = moment(made.article.published)
     first = not poll.state.first_poll_done
     return EntryRecord(

@@ -14,6 +14,7 @@ from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lea
 from store.schedule import count as scheduled_count
 from workers import queue
 from workers.leases import LEASE_SECONDS
+from workers.order import Order
 from workers.queue import Role
 
 REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
@@ -30,12 +31,14 @@ class Sweeper:
         places: dict[Role, int],
         *,
         worker: str,
+        order: Order | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
         self._arq = queue.connect(store)
         self._places = places
         self._worker = worker
+        self._order = order or Order()
         self._in_step_with: Settings | None = None
         self._found_empty: float | None = None  # when a store that nobody told names was met
         self._scheduled = 0  # how many sources those settings name
@@ -44,8 +47,9 @@ class Sweeper:
         """Lease and announce what is due; returns how much that was."""
         await self._keep_in_step()
         polls = await self._sweep(SOURCES, Role.POLL)
-        pages = await self._sweep(PAGES, Role.PAGE)
-        return polls + pages
+        if not self._order.pages_may_begin:
+            return polls
+        return polls + await self._sweep(PAGES, Role.PAGE)
 
     async def tidy(self) -> int:
         """Let go of what retention no longer keeps; returns how many stories went."""

@@ -28,6 +28,7 @@ from workers.deliver import deliver_due
 from workers.ending import end_tasks
 from workers.fetch import Fetcher
 from workers.kit import Kit
+from workers.order import Order
 from workers.pages import read_page
 from workers.queue import QueueWorker, Role
 from workers.refresh import refresh
@@ -58,7 +59,7 @@ class WorkerProcess:
         self._id = worker_id
         self._kit = kit
         self._store = kit.store
-        self._sweeper = Sweeper(kit.store, kit.settings, PLACES, worker=worker_id)
+        self._sweeper = Sweeper(kit.store, kit.settings, PLACES, worker=worker_id, order=kit.order)
         self._queues: dict[Role, QueueWorker] = {}
         self._started: float | None = None
 
@@ -189,7 +190,12 @@ def _is_ending() -> bool:
 
 
 async def run_worker(
-    *, redis_url: str, settings: Callable[[], Settings], stop: asyncio.Event, version: str = ""
+    *,
+    redis_url: str,
+    settings: Callable[[], Settings],
+    stop: asyncio.Event,
+    version: str = "",
+    order: Order | None = None,
 ) -> None:
     """Work on the store at `redis_url` until `stop` is set; outlives every absence of the store."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
@@ -209,5 +215,6 @@ async def run_worker(
             sandbox=sandbox,
             shared_idf=SharedIdf(store),
             version=version,
+            order=order or Order(),
         )
         await WorkerProcess(worker_id, kit).run(stop)
