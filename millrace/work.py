@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from millrace.lifetime import LONGEST_END, stop_event
+from millrace.loop import run_loop
 from millrace.watch import LiveSettings, follow, live_settings
 from workers.worker import run_worker
 
@@ -12,7 +13,7 @@ from workers.worker import run_worker
 def work_alone(*, config: str, redis: str) -> None:
     """Work until SIGTERM; raises ConfigError when feeds.yaml cannot be used."""
     live = live_settings(config)
-    asyncio.run(_work(live, redis))
+    run_loop(_work(live, redis))
 
 
 async def _work(live: LiveSettings, redis: str) -> None:
