@@ -36,7 +36,11 @@ def import_opml(file: str, *, config: str, ask: bool) -> list[str]:
     settings = read_config(config) if Path(config).exists() else _EMPTY
     additions, skipped = _missing(taken.found, settings)
     added = add_to_file(config, additions, known=settings)
-    report = [f"{config}: {len(added)} added, {skipped} there already"]
+    twice = len(taken.found) - len(additions) - skipped
+    report = [
+        f"{config}: {len(added)} added, {skipped} there already"
+        + (f", {twice} named twice in {file}" if twice else "")
+    ]
     report += [f"left out: {line}" for line in taken.unusable]
     if ask and added:
         names = {each.name for each in additions}
@@ -71,8 +75,8 @@ def add_to_file(config: str, additions: Sequence[NewSource], *, known: Settings)
     checked = load_settings(
         written, path=config, env=os.environ, read=lambda _: [("", b"sources: []")]
     )
-    urls = {each.url for each in additions}
-    if not urls <= {source.url for source in checked.sources}:
+    wanted = {same_address(each.url) for each in additions}
+    if not wanted <= {same_address(source.url) for source in checked.sources}:
         raise ConfigError([f"{config}:1: sources cannot be added to this file; add them by hand"])
     _replace(path.resolve(), written)
     before = {source.name for source in known.sources}
@@ -92,13 +96,16 @@ def named(subscription: Subscription, taken: set[str]) -> NewSource:
 def _missing(found: Sequence[Subscription], settings: Settings) -> tuple[list[NewSource], int]:
     """Those that feeds.yaml does not have, named; and how many it has."""
     known = {same_address(source.url) for source in settings.sources}
-    names = {source.name for source in settings.sources}
-    additions = []
+    missing: dict[str, Subscription] = {}
     for each in found:
-        if same_address(each.url) not in known:
-            known.add(same_address(each.url))
-            additions.append(named(each, names))
-    return additions, len(found) - len(additions)
+        address = same_address(each.url)
+        first = missing.setdefault(address, each) if address not in known else each
+        if first is not each:  # in two folders: it gets the tags of both
+            tags = tuple(dict.fromkeys((*first.tags, *each.tags)))
+            missing[address] = first.model_copy(update={"tags": tags})
+    names = {source.name for source in settings.sources}
+    additions = [named(each, names) for each in missing.values()]
+    return additions, sum(same_address(each.url) in known for each in found)
 
 
 def same_address(url: str) -> str:

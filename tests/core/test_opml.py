@@ -57,7 +57,48 @@ def test_entities_are_not_resolved(tmp_path: object) -> None:
         b'<opml><body><outline text="&x;" xmlUrl="https://a.example/"/></body></opml>'
     )
 
-    assert read_opml(data).found[0].title == ""
+    assert read_opml(data).found[0].title == "&x;"
+
+
+def test_what_xml_does_not_know_is_taken_for_what_was_meant() -> None:
+    taken = read_opml(
+        opml(
+            '<outline text="Caf&eacute; &nbsp;&amp; bar">'
+            '<outline text="A &unknown; b" xmlUrl="https://a.example/?x=1&y=2"/></outline>'
+        )
+    )
+
+    assert taken.found[0].url == "https://a.example/?x=1&y=2"
+    assert taken.found[0].title == "A &unknown; b"
+    assert taken.found[0].tags == ("café-bar",)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb2312"])
+def test_each_encoding_is_read(encoding: str) -> None:
+    stated = encoding.removesuffix("-sig")
+    text = (
+        f'<?xml version="1.0" encoding="{stated}"?><opml><body>'
+        '<outline text="新闻" xmlUrl="https://a.example/?a&b"/></body></opml>'
+    )
+
+    found = read_opml(text.encode(encoding)).found
+
+    assert [(each.title, each.url) for each in found] == [("新闻", "https://a.example/?a&b")]
+
+
+def test_a_feed_without_an_address_is_named() -> None:
+    taken = read_opml(opml('<outline text="A" type="rss" htmlUrl="https://a.example/"/>'))
+
+    assert taken.unusable == ("A: it has no address (xmlUrl)",)
+
+
+def test_a_file_that_breaks_off_gives_what_it_holds_and_says_so() -> None:
+    whole = opml('<outline text="A" xmlUrl="https://a.example/"/>\n<outline text="B"/>')
+
+    taken = read_opml(whole[: whole.index(b'"B"')])
+
+    assert len(taken.found) == 1
+    assert taken.unusable[-1].startswith("the XML is broken in line 2")
 
 
 def test_billion_laughs_are_not_laughed() -> None:

@@ -41,6 +41,21 @@ def test_an_import_adds_what_is_missing_and_keeps_comments(tmp_path: Path) -> No
     ]
 
 
+def test_a_feed_in_two_folders_is_added_once_with_both_tags(tmp_path: Path) -> None:
+    config = str(tmp_path / "feeds.yaml")
+    outline = "<outline xmlUrl='https://user:pw@a.example/rss' text='A'/>"
+    (tmp_path / "in.opml").write_text(
+        f"<opml><body><outline text='One'>{outline}</outline>"
+        f"<outline text='Two'>{outline}</outline></body></opml>"
+    )
+
+    report = import_opml(str(tmp_path / "in.opml"), config=config, ask=False)
+
+    assert report[0].startswith(f"{config}: 1 added, 0 there already, 1 named twice in ")
+    source = read_config(config).sources[0]
+    assert (source.url, source.tags) == ("https://a.example/rss", ("one", "two"))
+
+
 def test_importing_twice_adds_nothing(tmp_path: Path) -> None:
     (tmp_path / "in.opml").write_text(SUBSCRIPTIONS)
     config = str(tmp_path / "feeds.yaml")  # does not exist yet
