@@ -3,33 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from core.errors import StoreAway
+from core.errors import StoreError
 from store.connection import Store
 from store.schedule import Lease, Queue, renew
-from workers.ending import end_tasks
 
 LEASE_SECONDS = 9.0  # a killed worker's source is due again after it, and within 10 s of a crash
 _RENEW_SECONDS = LEASE_SECONDS / 3
 
 
-@asynccontextmanager
-async def held(store: Store, queue: Queue, lease: Lease) -> AsyncIterator[None]:
+@contextmanager
+def held(store: Store, queue: Queue, lease: Lease) -> Iterator[None]:
     """Renew `lease` until the block ends. Losing it ends nothing here: the commit is refused."""
-    renewing = asyncio.create_task(_keep_renewing(store, queue, lease))
+    holding = _Holding(store, queue, lease)
     try:
         yield
     finally:
-        await end_tasks([renewing])
+        holding.end()
 
 
-async def _keep_renewing(store: Store, queue: Queue, lease: Lease) -> None:
-    while True:
-        await asyncio.sleep(_RENEW_SECONDS)
+class _Holding:
+    """Mostly a timer: hardly any poll takes long enough for its lease to be renewed."""
+
+    def __init__(self, store: Store, queue: Queue, lease: Lease) -> None:
+        self._store, self._queue, self._lease = store, queue, lease
+        self._loop = asyncio.get_running_loop()
+        self._renewing: asyncio.Task[None] | None = None
+        self._ended = False
+        self._wait()
+
+    def end(self) -> None:
+        self._ended = True
+        self._timer.cancel()
+        if self._renewing is not None:
+            self._renewing.cancel()
+
+    def _wait(self) -> None:
+        self._timer = self._loop.call_later(_RENEW_SECONDS, self._begin)
+
+    def _begin(self) -> None:
+        self._renewing = self._loop.create_task(self._renew())
+
+    async def _renew(self) -> None:
         try:
-            if not await renew(store, queue, lease, seconds=LEASE_SECONDS):
-                return
-        except StoreAway:
-            continue  # it may be back before the lease runs out
+            ours = await renew(self._store, self._queue, self._lease, seconds=LEASE_SECONDS)
+        except StoreError:
+            ours = True  # it may be back before the lease runs out
+        if ours and not self._ended:
+            self._wait()

@@ -82,7 +82,7 @@ async def _complete(kit: Kit, lease: Lease, turn: Turn) -> None:
         await finish(kit.store, PAGES, lease)
         return
     reading = Reading(kit, lease, kit.source(record.source), record, Counts(), turn)
-    async with held(kit.store, PAGES, lease):
+    with held(kit.store, PAGES, lease):
         try:
             await _read(reading)
         except HostBusy as busy:

@@ -84,7 +84,7 @@ async def refresh(kit: Kit, lease: Lease) -> None:
 
 async def _refresh(poll: Poll) -> None:
     kit, lease, source = poll.kit, poll.lease, poll.source
-    async with held(kit.store, SOURCES, lease):
+    with held(kit.store, SOURCES, lease):
         try:
             await _poll(poll)
         except HostBusy as busy:
