@@ -6,7 +6,9 @@ multi-process mode leaves stale files behind when workers are killed; a hash doe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 
 from store import keys
 from store.connection import Store, store_errors
@@ -14,51 +16,78 @@ from store.connection import Store, store_errors
 FIELDS_KEPT = 20_000  # new label combinations beyond this are counted in one field instead
 OVERFLOW = "millrace_metrics_dropped_total"
 
-_COUNT = """
-local room = redis.call('HLEN', KEYS[1]) < tonumber(ARGV[1])
-for i = 3, #ARGV, 2 do
-  if room or redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
-    redis.call('HINCRBYFLOAT', KEYS[1], ARGV[i], ARGV[i + 1])
-  else
-    redis.call('HINCRBYFLOAT', KEYS[1], ARGV[2], 1)
-  end
-end
-"""
+_Labelled = tuple[str, tuple[tuple[str, str], ...]]  # a metric and its labels
+
+
+class _Histogram:
+    """Values of one histogram, each counted at the lowest bound that holds it."""
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def fields(self, name: str, labels: dict[str, str]) -> Iterator[tuple[str, float]]:
+        """As Prometheus wants it: each bucket holds those below it too."""
+        total = 0
+        for bound, count in zip([*self.bounds, inf], self.counts, strict=True):
+            total += count
+            if total:
+                le = "+Inf" if bound == inf else f"{bound:g}"
+                yield field_name(f"{name}_bucket", {**labels, "le": le}), total
+        yield field_name(f"{name}_sum", labels), self.sum
+        yield field_name(f"{name}_count", labels), total
 
 
 class Counts:
-    """Counts gathered in one piece of work and written in one call."""
+    """Counts gathered in one piece of work and written in one call.
+
+    Put into words only when they are written: most are added up with others before.
+    """
 
     def __init__(self) -> None:
-        self._fields: dict[str, float] = {}
+        self._counters: dict[_Labelled, float] = {}
+        self._histograms: dict[_Labelled, _Histogram] = {}
 
     def add(self, name: str, by: float = 1, **labels: str) -> None:
         """Raise a counter."""
-        field = field_name(name, labels)
-        self._fields[field] = self._fields.get(field, 0) + by
+        key = (name, tuple(labels.items()))
+        self._counters[key] = self._counters.get(key, 0) + by
 
     def observe(self, name: str, value: float, buckets: Sequence[float], **labels: str) -> None:
         """Put a value into a histogram with these upper bounds; `+Inf` is added."""
-        for bound in buckets:
-            if value <= bound:
-                self.add(f"{name}_bucket", 1, **labels, le=f"{bound:g}")
-        self.add(f"{name}_bucket", 1, **labels, le="+Inf")
-        self.add(f"{name}_sum", value, **labels)
-        self.add(f"{name}_count", 1, **labels)
+        histogram = self._histogram((name, tuple(labels.items())), buckets)
+        histogram.counts[bisect_left(buckets, value)] += 1
+        histogram.sum += value
 
     def take(self, other: Counts) -> None:
         """Add what `other` gathered."""
-        for field, value in other._fields.items():
-            self._fields[field] = self._fields.get(field, 0) + value
+        for key, value in other._counters.items():
+            self._counters[key] = self._counters.get(key, 0) + value
+        for key, theirs in other._histograms.items():
+            ours = self._histogram(key, theirs.bounds)
+            ours.counts = [one + more for one, more in zip(ours.counts, theirs.counts, strict=True)]
+            ours.sum += theirs.sum
 
     async def write(self, store: Store) -> None:
         """Write and forget what was gathered."""
-        fields, self._fields = self._fields, {}
-        if not fields:
-            return
-        args = [FIELDS_KEPT, OVERFLOW, *(part for pair in fields.items() for part in pair)]
-        with store_errors():
-            await store.redis.eval(_COUNT, 1, keys.METRICS, *map(str, args))  # type: ignore[misc]
+        fields = list(self._fields())
+        self._counters, self._histograms = {}, {}
+        if fields:
+            parts = [part for field in fields for part in field]
+            arguments = [FIELDS_KEPT, OVERFLOW, *parts]
+            await store.call(store.script("count"), [keys.METRICS], arguments)
+
+    def _histogram(self, key: _Labelled, bounds: Sequence[float]) -> _Histogram:
+        if key not in self._histograms:
+            self._histograms[key] = _Histogram(bounds)
+        return self._histograms[key]
+
+    def _fields(self) -> Iterator[tuple[str, float]]:
+        for (name, labels), value in self._counters.items():
+            yield field_name(name, dict(labels)), value
+        for (name, labels), histogram in self._histograms.items():
+            yield from histogram.fields(name, dict(labels))
 
 
 async def read_counters(store: Store) -> dict[str, float]:
