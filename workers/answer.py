@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -155,6 +156,7 @@ def as_sent(url: str) -> URL:
     return URL(url.partition("#")[0], encoded=plain)
 
 
+@lru_cache(maxsize=1024)  # asked four times in each request
 def origin_of(url: str) -> tuple[str, str, int]:
     """Scheme, host and port. Raises ValueError."""
     parts = urlsplit(url)
