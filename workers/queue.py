@@ -134,6 +134,11 @@ class QueueWorker:
             await self._abandon()
             raise
 
+    async def look(self) -> None:
+        """Take hints now rather than at the next look: half of a pushed entry's way was waiting."""
+        with store_errors():
+            await self._worker._poll_iteration()
+
     async def drain(self, seconds: float) -> None:
         """Take no new hints, let what runs end within `seconds`, then cancel it."""
         self._worker.allow_pick_jobs = False

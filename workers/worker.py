@@ -121,6 +121,8 @@ class WorkerProcess:
         while True:
             self._kit.fetcher.adopt(self._kit.settings().fetch)
             found = await self._sweeper.sweep()
+            if found:
+                await asyncio.gather(*(queue.look() for queue in self._queues.values()))
             idle = SWEEP_SECONDS if found < PER_SWEEP else BUSY_SWEEP_SECONDS
             await rung(self._store, seconds=idle)
 
