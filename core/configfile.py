@@ -32,7 +32,8 @@ def load_settings(
     parts = [main, *_included(main, env, read)]
     faults = [replace(fault, file=part.path) for part in parts for fault in part.document.faults]
     checked = [_checked(part, main=part is main) for part in parts]
-    faults += [fault for _, found in checked for fault in found]
+    named = {(fault.file, fault.path) for fault in faults if fault.path}
+    faults += [f for _, found in checked for f in found if (f.file, f.path) not in named]
     if not faults:
         settings, faults = _joined(parts, [value for value, _ in checked])
         if settings is not None:
@@ -73,11 +74,8 @@ def _document(data: bytes | str, env: Mapping[str, str]) -> Document:
 
 
 def _included(main: _Part, env: Mapping[str, str], read: IncludeReader | None) -> list[_Part]:
-    patterns = main.document.value.get("include") if isinstance(main.document.value, dict) else None
     parts: list[_Part] = []
-    for index, pattern in enumerate(patterns if isinstance(patterns, list) else []):
-        if not isinstance(pattern, str):
-            continue  # the model's own check says so
+    for index, pattern in enumerate(include_patterns(main.document.value)):
         where: Path = ("include", index)
         try:
             found = read(pattern) if read else ()
@@ -88,6 +86,13 @@ def _included(main: _Part, env: Mapping[str, str], read: IncludeReader | None) -
             main.document.faults.append(main.fault(where, f"there is no file {pattern}"))
         parts += [_Part(path, _document(data, env)) for path, data in found]
     return parts
+
+
+def include_patterns(value: Plain) -> list[str]:
+    """What `include` names; what is no text there the model's own check refuses."""
+    stated = value.get("include") if isinstance(value, dict) else None
+    patterns = stated if isinstance(stated, list) else [stated]
+    return [each for each in patterns if isinstance(each, str)]
 
 
 def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:

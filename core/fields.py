@@ -25,6 +25,7 @@ def parse_duration(value: Any) -> float:
     if match is None:
         raise ValueError(
             f"a duration is a number with a unit (500ms, 10s, 15m, 1h, 7d){_not(value)}"
+            f"{_meant(value, ('s', 'm', 'h', 'd'), bare='m')}"
         )
     return float(match[1]) * _SECONDS[match[2]]
 
@@ -43,7 +44,10 @@ def parse_size(value: Any) -> int:
         return value
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"a size is a number with a unit (512KiB, 10MiB){_not(value)}")
+        raise ValueError(
+            f"a size is a number with a unit (512KiB, 10MiB){_not(value)}"
+            f"{_meant(value, ('KiB', 'MiB', 'GiB', 'B'), bare='MiB')}"
+        )
     return int(float(match[1]) * _BYTES[match[2]])
 
 
@@ -113,6 +117,16 @@ def _not(value: Any) -> str:
     return f", not {value!r}"
 
 
+def _meant(value: Any, units: tuple[str, ...], *, bare: str) -> str:
+    """`30 minutes` was meant to be `30m`."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(value))
+    if match is None:
+        return ""
+    word = match[2].lower()
+    unit = next((each for each in units if each[0].lower() == word[:1]), bare)
+    return f"; did you mean `{match[1]}{unit}`?"
+
+
 _DURATION_SCHEMA = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?(ms|s|m|h|d)\s*$"}
 _SIZE_SCHEMA = {
     "anyOf": [
@@ -137,6 +151,11 @@ Address = Annotated[
     str,
     AfterValidator(check_address),
     WithJsonSchema({"type": "string", "pattern": r"^([Hh][Tt][Tt][Pp][Ss]?://.+|.*\$\{.*)"}),
+]
+Patterns = Annotated[  # one may stand without its list
+    tuple[str, ...],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
 Expression = Annotated[
     str,

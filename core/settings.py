@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.fields import Address, Allowance, Duration, Size, Tag
+from core.fields import Address, Allowance, Duration, Patterns, Size, Tag
 from core.models import Frozen
 from core.source import Source, SourceOptions
 
@@ -31,6 +31,7 @@ class FeedSettings(Frozen):
     language: str | None = Field(
         None,
         pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+        examples=["zh", "en-GB"],
         description="Language of the feed, as in `zh` or `en-GB`.",
     )
     limit: int = Field(
@@ -83,6 +84,7 @@ class FetchSettings(Frozen):
         f"Millrace/{VERSION} (feed aggregator)",
         min_length=1,
         pattern=r"^[\x20-\x7e]+$",
+        examples=["Morning river (+https://news.example.org/about)"],
         description="Sent with every request, with an address where you can be reached. "
         "Unset, and `feed.link` set: names the page `/about` of this service.",
     )
@@ -183,10 +185,10 @@ class Settings(Frozen):
     defaults: dict[Tag, SourceOptions] = Field(
         {}, description="Options for all sources with a tag; what a source says itself wins."
     )
-    include: tuple[str, ...] = Field(
+    include: Patterns = Field(
         (),
         description="More files with `sources` and `defaults`, as in `feeds.d/*.yaml`; "
-        "relative to this file.",
+        "relative to this file. One pattern, or a list of them.",
     )
     fetch: FetchSettings = Field(FetchSettings(), description="How sources are asked.")
     dedup: DedupSettings = Field(DedupSettings(), description="When two entries are one story.")

@@ -72,6 +72,7 @@ class Source(SourceOptions):
     name: str = Field(
         "",
         pattern=r"^[a-z0-9-]*$",
+        examples=["morning-post"],
         max_length=80,
         description="Unique; small letters, digits and hyphens. Made from the address if unset. "
         "The ids of its entries are made from it: name a source before you move its address.",
@@ -82,6 +83,7 @@ class Source(SourceOptions):
         repr=False,
         exclude=True,
         pattern=r"^[^:]+:",
+        examples=["user:password"],
         description="`user:password` for a source that asks for it; best from the environment, "
         "`${NAME}`. Never shown.",
     )

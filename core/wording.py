@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -40,9 +41,11 @@ def in_words(error: ErrorDetails) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_pattern_mismatch":
-        return f"{_shown(given)} does not fit; it must match {context['pattern']}"
+        return _unlike(error["loc"], given)
     if kind in ("string_too_short", "string_too_long"):
         return _length(kind, context)
+    if kind == "model_type" and error["loc"][:1] == ("sources",) and isinstance(given, str):
+        return f"must begin with a field, as in `- url: {given}`"
     return _wrong_type(kind, given)
 
 
@@ -82,6 +85,18 @@ def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: An
     return f"must be {words} {bound:g}, not {_shown(given)}"
 
 
+def _unlike(location: Path, given: Any) -> str:
+    """Text of the wrong form: what it must look like, and where that can be guessed, which."""
+    field = _field_at(location)
+    examples = field.examples if field is not None and field.examples else []
+    guess = re.sub(r"[^a-z0-9]+", "-", str(given).lower()).strip("-")
+    if location[-1] == "name" and guess:
+        wanted = f"small letters, digits and hyphens; `{guess}` would do"
+    else:
+        wanted = f"it must look like {' or '.join(f'`{each}`' for each in examples)}"
+    return f"{_shown(given)} does not fit: {wanted}"
+
+
 def _length(kind: str, context: dict[str, Any]) -> str:
     if kind == "string_too_long":
         return f"is too long: at most {context['max_length']} characters"
@@ -102,6 +117,8 @@ def _wrong_type(kind: str, given: Any) -> str:
         "dict": "a group of fields",
         "model": "a group of fields",
     }.get(kind.split("_")[0], "something else")
+    if kind == "tuple_type" and isinstance(given, str):
+        return f"must be a list: write [{given}]"
     if given is None:
         return f"is empty; it must be {wanted.removesuffix(': put it in quotes')}"
     return f"must be {wanted}; it is {_shown(given)}"

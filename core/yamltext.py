@@ -178,6 +178,8 @@ def _in_words(error: MarkedYAMLError) -> str:
         return f"{problem}; put the value in quotes, or mend the indentation"
     if "cannot start any token" in problem:
         return f"{problem}; indent with spaces and put the value in quotes"
+    if problem.startswith("expected <block end>"):
+        return "this line does not line up with those above it; mend the indentation"
     return problem
 
 

@@ -12,7 +12,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.configfile import load_settings
+from core.configfile import include_patterns, load_settings
 from core.errors import ConfigError
 from core.settings import Settings
 from core.yamltext import read_yaml
@@ -91,11 +91,7 @@ def _read(path: str) -> bytes:
 def _patterns(data: bytes) -> list[str]:
     if b"include" not in data:
         return []  # the common case is not read twice
-    value = read_yaml(data.decode("utf-8", "replace"), os.environ).value
-    patterns = value.get("include") if isinstance(value, dict) else None
-    return (
-        [each for each in patterns if isinstance(each, str)] if isinstance(patterns, list) else []
-    )
+    return include_patterns(read_yaml(data.decode("utf-8", "replace"), os.environ).value)
 
 
 def _matches(path: str, pattern: str) -> list[tuple[str, bytes]]:

@@ -51,7 +51,7 @@ sources:
     priority: -1
 defaults:
   slow: {every: 6h}           # all sources with the tag `slow`
-include: [feeds.d/*.yaml]     # more `sources` and `defaults`
+include: feeds.d/*.yaml       # more `sources` and `defaults`
 service: {token: ${MILLRACE_TOKEN}}
 ```
 """

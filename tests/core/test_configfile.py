@@ -87,7 +87,31 @@ webhooks: []
         (
             SOURCE + "    every: 30\n",
             "feeds.yaml:3: sources[0].every: a duration is a number with a unit"
-            " (500ms, 10s, 15m, 1h, 7d), not 30",
+            " (500ms, 10s, 15m, 1h, 7d), not 30; did you mean `30m`?",
+        ),
+        (
+            SOURCE + "    every: 2 hours\n",
+            "feeds.yaml:3: sources[0].every: a duration is a number with a unit"
+            " (500ms, 10s, 15m, 1h, 7d), not '2 hours'; did you mean `2h`?",
+        ),
+        (
+            "fetch: {max_bytes: {feed: 10MB}}\n",
+            "feeds.yaml:1: fetch.max_bytes.feed: a size is a number with a unit"
+            " (512KiB, 10MiB), not '10MB'; did you mean `10MiB`?",
+        ),
+        (
+            SOURCE + "    name: Morning Post\n",
+            "feeds.yaml:3: sources[0].name: 'Morning Post' does not fit:"
+            " small letters, digits and hyphens; `morning-post` would do",
+        ),
+        (
+            "sources:\n  - https://a.example/\n",
+            "feeds.yaml:2: sources[0]: must begin with a field, as in `- url: https://a.example/`",
+        ),
+        (
+            SOURCE + "   name: a\n",
+            "feeds.yaml:3: not YAML: this line does not line up with those above it;"
+            " mend the indentation",
         ),
         (
             SOURCE + "    kind: feeds\n",
@@ -96,7 +120,7 @@ webhooks: []
         ),
         (
             SOURCE + "    tags: world\n",
-            "feeds.yaml:3: sources[0].tags: must be a list, as in [a, b]; it is 'world'",
+            "feeds.yaml:3: sources[0].tags: must be a list: write [world]",
         ),
         (
             SOURCE + '    drop: ["("]\n',
@@ -290,6 +314,22 @@ def test_included_files_bring_sources_and_their_own_faults() -> None:
         load_settings(text, path="feeds.yaml", env={}, read=read)
     assert refused.value.faults == [
         "feeds.d/a.yaml:4: fetch: only `sources` and `defaults` may stand in an included file"
+    ]
+
+
+def test_one_pattern_needs_no_list() -> None:
+    text = "include: feeds.d/*.yaml\n" + SOURCE
+    more = b"sources: [{url: 'https://b.example/'}]"
+
+    settings = load_settings(text, path="feeds.yaml", env={}, read=lambda _: [("b.yaml", more)])
+
+    assert settings.include == ("feeds.d/*.yaml",)
+    assert len(settings.sources) == 2
+
+
+def test_an_unset_variable_inside_text_is_one_fault() -> None:
+    assert faults(SOURCE + "    auth: ${NOWHERE}x\n") == [
+        "feeds.yaml:3: sources[0].auth: environment variable NOWHERE is not set"
     ]
 
 
