@@ -20,7 +20,7 @@ from core.settings import Settings
 from service.changelog import ChangeLog
 from store.connection import Store
 from store.layout import ensure_layout
-from store.names import names_told, tell_names
+from store.names import add_names, names_told, tell_names
 from store.packing import UNREADABLE, unpack
 from store.secret import shared_secret
 from store.stories import Change, changes_after, load_packed, river_ids, river_size, story_versions
@@ -122,11 +122,11 @@ class River:
 
     async def _tell_names(self) -> None:
         if self.loaded is not None and not await names_told(self._store):
-            await tell_names(self._store, self._names())
+            await tell_names(self._store, self._names(self._stories))
 
-    def _names(self) -> dict[str, str]:
-        """Entry -> story, of all members that did not give their story its id."""
-        kept = [story for story in self._stories.values() if story.members > 1]
+    def _names(self, ids: Iterable[str]) -> dict[str, str]:
+        """Entry -> story, of all members of these stories that did not give theirs its id."""
+        kept = [story for story in map(self._stories.__getitem__, ids) if story.members > 1]
         return {
             member.id: each.id
             for each in kept
@@ -176,7 +176,9 @@ class River:
         await self._tell_names()  # before what a wiped store no longer holds is forgotten here too
         self.secret = await shared_secret(self._store, self.secret)
         ids = await river_ids(self._store, self._settings().retention.entries)
-        self._forget(set(self._stories).difference(ids))
+        lost = set(self._stories).difference(ids)
+        await add_names(self._store, self._names(lost))  # they may come again: it was set back
+        self._forget(lost)
         unknown = [story for story in ids if story not in self._stories]
         await self._load(await self._stale(ids) if versions else unknown)
 

@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager, contextmanager
 from functools import cache, partial
 from importlib import resources
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis.asyncio as aioredis
 from redis import exceptions
+from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
 from redis.commands.core import AsyncScript
 
@@ -32,6 +33,9 @@ _AWAY = (
     OSError,
 )
 _REFUSED_LOGIN = "the store refuses the password: mend REDIS_URL"
+# A certificate for another name is none; redis-py asks for that only from version 6 on.
+_NAMED: dict[str, Any] = {"ssl_check_hostname": True}
+_DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 # redis-py makes a plain ConnectionError of these when they answer its greeting.
 _REFUSALS = ("Authentication required", "username-password", "WRONGPASS", "NOAUTH")
 
@@ -53,6 +57,9 @@ class Store:
     async def close(self) -> None:
         """Give all connections back."""
         await self.redis.aclose()
+        watched = getattr(self.redis.connection_pool, "sentinel_manager", None)
+        for sentinel in watched.sentinels if watched else ():
+            await sentinel.aclose()
 
     def script(self, *names: str) -> AsyncScript:
         """The server-side script made of the files `store/lua/NAME.lua`, in this order."""
@@ -102,6 +109,8 @@ def store_errors():  # type: ignore[no-untyped-def]
     except _AWAY as error:
         if any(words in str(error) for words in _REFUSALS):
             raise StoreError(_REFUSED_LOGIN) from error
+        if _DISTRUST in str(error):
+            raise StoreError(_distrusted(str(error))) from error
         raise StoreAway(f"no answer from the store: {error}") from error
     except exceptions.ResponseError as error:
         if str(error).startswith("MISCONF"):
@@ -113,6 +122,14 @@ def store_errors():  # type: ignore[no-untyped-def]
         if _is_torn(error):
             raise StoreAway("no answer from the store: the connection was lost") from error
         raise
+
+
+def _distrusted(said: str) -> str:
+    reason = said.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
+    return (
+        f"the store's certificate is not trusted: {reason}; "
+        "name its issuer in REDIS_URL: ?ssl_ca_certs=FILE"
+    )
 
 
 def _is_torn(error: TypeError | RuntimeError) -> bool:
@@ -147,28 +164,44 @@ def _client(url: str) -> aioredis.Redis:
     }
     if urlsplit(url).scheme == "redis+sentinel":
         return _sentinel_client(url, options)
+    if urlsplit(url).scheme == "rediss":
+        options |= _NAMED if "ssl_cert_reqs=none" not in url else {}
     from_url: Callable[..., aioredis.Redis] = aioredis.Redis.from_url
     return from_url(url, **options)
 
 
 def _sentinel_client(url: str, options: dict[str, Any]) -> aioredis.Redis:
-    """redis+sentinel://[:password@]host:port[,host:port]/service[/db]: the current master."""
+    """redis+sentinel://[user][:password@]host:port[,host:port]/service[/db][?ssl=true&…].
+
+    The login is the store's. Further options are those of `rediss://`, and `sentinel_username` and
+    `sentinel_password` for sentinels that want a login of their own.
+    """
     parts = urlsplit(url)
-    _, _, hosts = parts.netloc.rpartition("@")
-    path = [piece for piece in parts.path.split("/") if piece]
-    service = path[0] if path else "mymaster"
-    database = int(path[1]) if len(path) > 1 else 0
-    nodes = []
-    for host in hosts.split(","):
-        name, _, port = host.partition(":")
-        nodes.append((name, int(port or 26379)))
-    if "ssl" in parse_qs(parts.query):
-        options = {**options, "ssl": True}
-    sentinel = Sentinel(nodes, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
-    client: aioredis.Redis = sentinel.master_for(
-        service, password=parts.password, db=database, **options
+    login, _, hosts = parts.netloc.rpartition("@")
+    service, database = [*parts.path.strip("/").split("/"), ""][:2]
+    asked = dict(parse_qsl(parts.query))
+    secure = asked.pop("ssl", "false") == "true"
+    watching = {name: asked.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+    said: dict[str, Any] = dict(
+        parse_url(f"rediss://{login}@host/{database or 0}?{urlencode(asked)}")
     )
+    for name in ("host", "connection_class"):
+        del said[name]
+    tls = {name: value for name, value in said.items() if name.startswith("ssl_")}
+    if tls.get("ssl_cert_reqs") != "none":
+        tls = {**_NAMED, **tls}
+    shared = {**options, **({**tls, "ssl": True} if secure else {})}
+    sentinel = Sentinel(_nodes(hosts), sentinel_kwargs={**shared, **watching})  # type: ignore[no-untyped-call]
+    master = {name: value for name, value in said.items() if not name.startswith("ssl_")}
+    client: aioredis.Redis = sentinel.master_for(service or "mymaster", **shared, **master)
     return client
+
+
+def _nodes(hosts: str) -> list[tuple[str, int]]:
+    pairs = [
+        host.rpartition(":") if ":" in host else (host, "", "26379") for host in hosts.split(",")
+    ]
+    return [(name, int(port)) for name, _, port in pairs]
 
 
 @cache

@@ -48,6 +48,7 @@ CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for a
 FORGOTTEN_KEPT = 100_000
 CHOICES_KEPT = 20_000
 NAMES_SECONDS = 30 * 86_400
+NAMES_KEPT = 100_000  # beyond this none are added
 HEARTBEAT_SECONDS = 15
 IDF_DELTAS_KEPT = 1000  # more than are written between two tables
 IDF_DAYS = 90

@@ -40,6 +40,13 @@ async def tell_names(store: Store, names: Mapping[str, str]) -> None:
         await pipe.execute()
 
 
+async def add_names(store: Store, names: Mapping[str, str]) -> None:
+    """Write further names: the store was set back, as a replica is that took over too early."""
+    with store_errors():
+        if names and await store.redis.hlen(keys.NAMES) < keys.NAMES_KEPT:  # type: ignore[misc]
+            await store.redis.hset(keys.NAMES, mapping=dict(names))  # type: ignore[misc]
+
+
 async def names_of(store: Store, ids: Iterable[str]) -> dict[str, str]:
     """The story in which each of these entries stood; those not remembered are missing."""
     asked = sorted(set(ids))

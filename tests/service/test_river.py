@@ -8,7 +8,7 @@ from pathlib import Path
 from core.settings import RetentionSettings
 from store.connection import Store
 from store.embedded import server_command, socket_url
-from store.names import names_of
+from store.names import names_of, tell_names
 from tests.conftest import await_store
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put
 
@@ -70,6 +70,23 @@ async def test_the_window_outlives_the_store_and_catches_up(tmp_path: Path, serv
     await store.close()
     server.kill()
     server.wait(10)
+
+
+async def test_a_store_that_was_set_back_is_told_the_names_of_what_it_lost(
+    served: Served,
+) -> None:
+    repost = make_story(2).members[0]
+    story = make_story(1)
+    await served.publish(story.model_copy(update={"members": (*story.members, repost)}))
+    await tell_names(served.store, {})
+
+    # As a replica without the last second's writes is, once it took over.
+    await served.store.redis.delete(f"millrace:story:{story.id}", "millrace:changes")
+    await served.store.redis.zrem("millrace:river", story.id)
+    await served.river.catch_up()
+
+    assert numbers(served) == []
+    assert await names_of(served.store, [repost.id]) == {repost.id: story.id}
 
 
 async def test_a_wiped_store_is_told_the_names_before_they_are_forgotten(served: Served) -> None:
