@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 LONGEST = 1024
 
@@ -32,6 +32,20 @@ def stable_guids(entries: Sequence[Named]) -> list[str | None]:
         for guid, link, entry in zip(stated, links, entries, strict=True)
     ]
     return _kept_apart(guids, links, entries)
+
+
+def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list[str]] | None:
+    """What tells all of them apart alone: the guids they state, or, if none does, their links.
+
+    Then `stable_guids` gives just these, whatever other entries of that kind there are besides, as
+    long as all differ. None where it takes more.
+    """
+    stated = [_short(entry.stated) for entry in entries]
+    links = [] if any(stated) else [_short(entry.link) for entry in entries]
+    names = [name for name in links or stated if name is not None]
+    if len(set(names)) < len(entries):
+        return None
+    return "link" if links else "guid", names
 
 
 def _kept_apart(

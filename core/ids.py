@@ -1,10 +1,14 @@
-"""Ids that are the same on every machine and after every wipe of the store."""
+"""Ids and digests that are the same on every machine and after every wipe of the store."""
 
 from __future__ import annotations
 
 import hashlib
 
+from core.models import FeedEntry
+
 PREFIX = "urn:millrace:"
+GUID_DIGEST = 16  # bytes
+CONTENT_DIGEST = 8  # bytes that tell one version of an entry from the next
 
 
 def entry_id(source: str, guid: str) -> str:
@@ -14,3 +18,20 @@ def entry_id(source: str, guid: str) -> str:
     """
     digest = hashlib.sha256(f"{source}\0{guid}".encode("utf-8", "surrogatepass")).hexdigest()
     return PREFIX + digest[:32]
+
+
+def guid_digest(guid: str) -> bytes:
+    """The short form of a guid, alone unique within its source."""
+    return hashlib.blake2b(guid.encode("utf-8", "surrogatepass"), digest_size=GUID_DIGEST).digest()
+
+
+def content_digest(*parts: str | None) -> bytes:
+    """The short form of what an entry says; another one means that its source changed it."""
+    joined = "\0".join(part or "" for part in parts).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(joined, digest_size=CONTENT_DIGEST).digest()
+
+
+def entry_digest(entry: FeedEntry) -> bytes:
+    """The content digest of an entry as its source stated it."""
+    parts = (entry.title, entry.link, entry.content, entry.summary, entry.version)
+    return content_digest(*parts)

@@ -68,6 +68,9 @@ class ParsedFeed(Frozen):
     alternates: tuple[str, ...] = ()  # feeds that a web page in this place names
     # Guid and version of what the document names beside its entries, too old to be taken in.
     listed: tuple[tuple[str, str], ...] = ()
+    # Digests of guid and content of what it holds beside its entries, known and unchanged.
+    standing: tuple[tuple[bytes, bytes], ...] = ()
+    items: bytes = b""  # by which all its items are known the next time: `core/knownitems.py`
 
 
 class Method(StrEnum):

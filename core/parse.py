@@ -17,9 +17,12 @@ from core.discovery import named_feeds
 from core.errors import NotAFeed
 from core.feedentry import TAGS_KEPT, feed_entry, text_in
 from core.feedhints import rhythm_hints
+from core.feeditems import cut_items
 from core.feedtext import ENTRIES_KEPT, FeedText, feed_text
-from core.guids import Named, stable_guids
+from core.guids import Named, plain_guids, stable_guids
+from core.ids import entry_digest, guid_digest
 from core.jsonfeed import read_json_feed
+from core.knownitems import Known, KnownItems, known_items
 from core.models import FeedEntry, Frozen, ParsedFeed
 from core.text import plain_title
 from core.urls import web_url
@@ -38,52 +41,81 @@ _LIMITS = FeedLimits()
 
 
 def parse_feed(
-    data: bytes, *, url: str, content_type: str | None, limits: FeedLimits = _LIMITS
+    data: bytes,
+    *,
+    url: str,
+    content_type: str | None,
+    limits: FeedLimits = _LIMITS,
+    known: bytes = b"",
 ) -> ParsedFeed:
     """The feed in `data`. Raises NotAFeed, with the feeds it names if it is a web page.
 
-    `url` is where the document came from: relative addresses start there.
+    `url` is where the document came from: relative addresses start there. Items that are `known`
+    from an earlier reading are not read again where that changes nothing for the others: they
+    come as `standing`, and the entries are those that a whole reading gives besides.
     """
     document = feed_text(data, content_type=content_type, entries=limits.entries)
     if not document.text.strip():
         raise NotAFeed("the document is empty")
     if document.text[0] in "{[":
-        parsed = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
-    elif document.root == "html":
+        return _with_guids(
+            read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
+        )
+    if document.root == "html":
         raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
-    else:
-        parsed = _read_xml(document, url=url, limits=limits)
-    return parsed.model_copy(update={"entries": _with_guids(parsed.entries)})
+    return _Xml(document, url, limits).read(known_items(known))
 
 
-def _read_xml(document: FeedText, *, url: str, limits: FeedLimits) -> ParsedFeed:
-    found = feedparser.parse(
-        io.BytesIO((_PROLOG + document.text).encode("utf-8", "replace")),
-        response_headers={"content-type": "application/xml; charset=utf-8"},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
-    if not found.version and not found.entries:
-        raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
-    feed = found.feed
-    hints = rhythm_hints(document.text)
-    entries = found.entries[: limits.entries]
-    return ParsedFeed(
-        title=plain_title(text_in(feed.get("title"), 4000)),
-        link=web_url(text_in(feed.get("link"), 4096), url),
-        language=text_in(feed.get("language"), 40),
-        hub=_related(feed, "hub", url),
-        self_url=_related(feed, "self", url),
-        ttl=hints.ttl,
-        skip_hours=hints.skip_hours,
-        skip_days=hints.skip_days,
-        entries=tuple(
-            feed_entry(raw, at, found, url=url, longest=limits.body)
-            for at, raw in enumerate(entries)
-        ),
-        complete=document.complete,
-        fault=_fault(found, document),
-    )
+class _Xml:
+    """A document that may be XML."""
+
+    def __init__(self, document: FeedText, url: str, limits: FeedLimits) -> None:
+        self._document = document
+        self._data = (_PROLOG + document.text).encode("utf-8", "replace")
+        self._items = None if document.cut else cut_items(self._data)
+        self._url = url
+        self._limits = limits
+
+    def read(self, known: KnownItems) -> ParsedFeed:
+        """All of it, or only the items that are not known."""
+        if self._items is None:
+            return _with_guids(self._parsed(self._data, range(self._limits.entries)))
+        digests = self._items.digests(url=self._url)
+        fresh = [at for at, digest in enumerate(digests) if digest not in known.items]
+        whole = len(fresh) == len(digests)
+        feed = self._parsed(self._data if whole else self._items.only(fresh), fresh)
+        plain = _plainly_named(feed, digests, fresh, known)
+        if plain is not None:
+            return plain
+        return _with_guids(feed if whole else self._parsed(self._data, range(len(digests))))
+
+    def _parsed(self, data: bytes, places: Sequence[int]) -> ParsedFeed:
+        found = feedparser.parse(
+            io.BytesIO(data),
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+        url, document, feed = self._url, self._document, found.feed
+        if not found.version and not found.entries:
+            raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
+        hints = rhythm_hints(self._items.head().decode() if self._items else document.text)
+        return ParsedFeed(
+            title=plain_title(text_in(feed.get("title"), 4000)),
+            link=web_url(text_in(feed.get("link"), 4096), url),
+            language=text_in(feed.get("language"), 40),
+            hub=_related(feed, "hub", url),
+            self_url=_related(feed, "self", url),
+            ttl=hints.ttl,
+            skip_hours=hints.skip_hours,
+            skip_days=hints.skip_days,
+            entries=tuple(
+                feed_entry(raw, at, found, url=url, longest=self._limits.body)
+                for at, raw in zip(places, found.entries, strict=False)
+            ),
+            complete=document.complete,
+            fault=_fault(found, document),
+        )
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:
@@ -93,13 +125,47 @@ def _related(feed: Any, relation: str, url: str) -> str | None:
     return None
 
 
-def _with_guids(entries: Sequence[FeedEntry]) -> tuple[FeedEntry, ...]:
-    """The entries under stable guids, numbered anew; copies of one entry come once."""
-    named = [Named(e.guid, e.link, e.title or "", e.content or e.summary) for e in entries]
-    kept = [(e, guid) for e, guid in zip(entries, stable_guids(named), strict=True) if guid]
-    return tuple(
-        e.model_copy(update={"guid": guid, "position": at}) for at, (e, guid) in enumerate(kept)
+def _plainly_named(
+    feed: ParsedFeed, digests: Sequence[bytes], fresh: Sequence[int], known: KnownItems
+) -> ParsedFeed | None:
+    """The feed with its guids, if no entry's guid depends on the items that were not read."""
+    entries = feed.entries
+    found = plain_guids(_named(entries))
+    if found is None or len(entries) != len(fresh):
+        return None
+    named_by, guids = found
+    standing = {digest: known.items[digest] for digest in digests if digest in known.items}
+    read = [
+        Known(guid_digest(guid), entry_digest(entry))
+        for entry, guid in zip(entries, guids, strict=True)
+    ]
+    items = standing | {digests[at]: item for at, item in zip(fresh, read, strict=True)}
+    alike = not standing or not entries or named_by == known.named_by
+    if not alike or len({item.guid for item in items.values()}) < len(digests):
+        return None
+    return feed.model_copy(
+        update={
+            "entries": tuple(map(_under, entries, guids)),
+            "standing": tuple((item.guid, item.content) for item in standing.values()),
+            "items": KnownItems(named_by if entries else known.named_by, items).to_bytes(),
+        }
     )
+
+
+def _with_guids(feed: ParsedFeed) -> ParsedFeed:
+    """The feed's entries under stable guids, numbered anew; copies of one entry come once."""
+    guids = stable_guids(_named(feed.entries))
+    kept = [_under(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
+    numbered = (e.model_copy(update={"position": at}) for at, e in enumerate(kept))
+    return feed.model_copy(update={"entries": tuple(numbered)})
+
+
+def _named(entries: Sequence[FeedEntry]) -> list[Named]:
+    return [Named(e.guid, e.link, e.title or "", e.content or e.summary) for e in entries]
+
+
+def _under(entry: FeedEntry, guid: str) -> FeedEntry:
+    return entry if entry.guid == guid else entry.model_copy(update={"guid": guid})
 
 
 def _fault(found: Any, document: FeedText) -> str | None:

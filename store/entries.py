@@ -5,25 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from core.ids import CONTENT_DIGEST, guid_digest
 from core.models import EntryRecord
 from core.urls import canonical_url
 from store import keys
 from store.connection import Store, store_errors
 from store.packing import unpack
-
-CONTENT_DIGEST = 8  # bytes that tell one version of an entry from the next
-GUID_DIGEST = 16  # bytes
-
-
-def guid_digest(guid: str) -> bytes:
-    """The short form of a guid, alone unique within its source."""
-    return hashlib.blake2b(guid.encode("utf-8", "surrogatepass"), digest_size=GUID_DIGEST).digest()
-
-
-def content_digest(*parts: str | None) -> bytes:
-    """The short form of what an entry says; another one means that its source changed it."""
-    joined = "\0".join(part or "" for part in parts).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(joined, digest_size=CONTENT_DIGEST).digest()
 
 
 def url_key(url: str) -> str:

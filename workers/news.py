@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.ids import entry_id
+from core.ids import content_digest, entry_digest, entry_id
 from core.models import EntryRecord, FeedEntry, ParsedFeed
 from store.connection import Store
-from store.entries import content_digest, load_entries, load_seen, seen_digests
+from store.entries import load_entries, load_seen, seen_digests
 
 
 class News(NamedTuple):
@@ -50,11 +50,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed) -> News:
 
 async def _look_up(store: Store, source: str, entries: Sequence[FeedEntry]) -> list[_Listed]:
     seen = await load_seen(store, source, [entry.guid for entry in entries])
-    return [_Listed(e, _digest(e), s) for e, s in zip(entries, seen, strict=True)]
-
-
-def _digest(entry: FeedEntry) -> bytes:
-    return content_digest(entry.title, entry.link, entry.content, entry.summary, entry.version)
+    return [_Listed(e, entry_digest(e), s) for e, s in zip(entries, seen, strict=True)]
 
 
 async def _known(store: Store, source: str, entries: Sequence[FeedEntry]) -> dict[str, EntryRecord]:

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime
 
+from core.ids import guid_digest
 from core.merge import StoryChange
 from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
-from store.entries import guid_digest, load_entries
+from store.entries import load_entries
 from store.retention import trim, trim_seen
 
 DAY_MS = 86_400_000
