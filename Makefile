@@ -18,37 +18,42 @@ help: ## List the targets
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: say make PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing into .venv; this takes about half a minute."
+	@echo "Installing into .venv; this takes a minute."
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=24.2'
+	@$(BIN)/python -m pip install -qq --editable '.[embedded,fast]'
+	@touch $@
+
+# What only tests and checks need is no part of a first start.
+.venv/.tools: .venv/.installed
 	@$(BIN)/python -m pip install -qq --editable '.[embedded,fast,dev]'
 	@touch $@
 
 run: .venv/.installed ## Start everything; make run CONFIG=x.yaml PORT=9000 DATA=dir
 	$(BIN)/millrace run --config $(CONFIG) --port $(PORT) --data $(DATA)
 
-test: .venv/.installed ## Run the tests
+test: .venv/.tools ## Run the tests
 	$(BIN)/python -m pytest -m "not browser" $(ARGS)
 
-test-browser: .venv/.installed ## Page tests in Chromium and real feed readers (must be installed)
+test-browser: .venv/.tools ## Page tests in Chromium and real feed readers (must be installed)
 	$(BIN)/python -m pip install -qq --editable '.[browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
 demo: .venv/.installed ## Offline: five seed articles and reposts of them, merged
 	$(BIN)/python -m tests.demo
 
-check: .venv/.installed ## Format check, lint, types
+check: .venv/.tools ## Format check, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: .venv/.installed ## Rewrite the code in the house format
+format: .venv/.tools ## Rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/.installed ## The benchmarks: tables on the screen, JSON beside them
+bench: .venv/.tools ## The benchmarks: tables on the screen, JSON beside them
 	$(BIN)/python -m benchmarks
 
-bench-smoke: .venv/.installed ## Each benchmark once, small
+bench-smoke: .venv/.tools ## Each benchmark once, small
 	$(BIN)/python -m benchmarks --smoke
 
 docs: .venv/.installed ## Write the schema and the reference pages anew
@@ -62,7 +67,7 @@ lock: .venv/.installed ## Write requirements.lock (what the image installs) anew
 SEEDS ?= 1
 MINUTES ?= 10
 HARM ?= all
-chaos: .venv/.installed ## Kill, cut and stall everything, then count; make chaos SEEDS=10 MINUTES=10
+chaos: .venv/.tools ## Kill, cut and stall everything, then count; make chaos SEEDS=10 MINUTES=10
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --minutes $(MINUTES) --harm $(HARM)
 
 clean: ## Remove what make made (not the data folder)
