@@ -38,6 +38,7 @@ from workers.guard import REFUSED, Endpoint, Guard, asked, proxied
 
 MAX_REDIRECTS = 5
 CONNECT_TIMEOUT = 10.0  # seconds
+CONNECTIONS = 512  # above what a worker has under way: none waits for one that hangs
 KEPT_ALIVE = 4.0  # seconds; servers keep connections for five at least
 MAX_HEADERS = 256
 MAX_REPLY = 65_536  # bytes of an answer to a POST
@@ -229,7 +230,7 @@ class Fetcher:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     socket_factory=self._guard.make_socket,
-                    limit=256,
+                    limit=CONNECTIONS,
                     ttl_dns_cache=60,
                     keepalive_timeout=KEPT_ALIVE,
                 ),

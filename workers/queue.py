@@ -1,19 +1,22 @@
 """The only module that knows arq.
 
 arq is in maintenance and leaves when the store goes away, so little is asked of it: it carries
-hints, as JSON and never as pickles, that a lease waits to be worked on. Whatever it loses or
+hints, as JSON and never as pickles, that leases wait to be worked on. Whatever it loses or
 doubles, the schedule makes good.
 
 Each worker has queues of its own: hints that a killed one leaves behind stay in arq's books for
-minutes, and on a shared queue they would take the places of live ones.
+minutes, and on a shared queue they would take the places of live ones. So who hints and who works
+are one process, and the one wakes the other: nobody looks twenty times a second.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -27,13 +30,14 @@ from store.connection import Store, store_errors
 from store.keys import PREFIX
 from store.schedule import Lease
 from workers.ending import end_tasks
+from workers.leases import LEASE_SECONDS
 
 # arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
 # from the others. One fixed time for all makes every job due; ids grow, so they stay in order.
 _ALWAYS_DUE = datetime(2001, 1, 1, tzinfo=UTC)
 _HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
-_POLL_DELAY = 0.05  # seconds between two looks at the queue; 0.4 % of a core
-TOGETHER = 8  # leases in one hint: arq's own five calls a job cost as much as an unchanged poll
+_LOOK_SECONDS = 1.0  # between two looks at the queue when nobody hinted
+TOGETHER = 32  # leases in one hint: arq's own calls for a job cost as much as several polls
 _QUEUE_SECONDS = 1800  # after the last hint; then its worker is gone
 
 log = structlog.get_logger()
@@ -48,82 +52,121 @@ class Role(StrEnum):
     PAGE = "page"
 
 
-def _queue_name(role: Role, worker: str) -> str:
-    return f"{PREFIX}queue:{role}:{worker}"
-
-
 def _dumps(value: dict[str, Any]) -> bytes:
     return json.dumps(value).encode()
 
 
-def connect(store: Store) -> ArqRedis:
-    """arq's client over the store's own connections."""
-    return ArqRedis(store.redis.connection_pool, job_serializer=_dumps, job_deserializer=json.loads)
+class Hints:
+    """One worker's queue of one role: what was announced, and how many places are left.
 
+    A place is taken by a lease, not by the job that it came in with: one that hangs takes one.
+    """
 
-async def hint(arq: ArqRedis, role: Role, worker: str, leases: Sequence[Lease]) -> None:
-    """Tell a worker that these leases wait to be worked on."""
-    name = _queue_name(role, worker)
-    with store_errors():
-        for start in range(0, len(leases), TOGETHER):
-            batch = leases[start : start + TOGETHER]
-            await arq.enqueue_job(
-                role,
-                [list(lease) for lease in batch],
-                _job_id=f"{batch[0].token}:{role}",
-                _queue_name=name,
-                _defer_until=_ALWAYS_DUE,
-                _expires=_HINT_SECONDS,
-            )
-        if leases:
-            await arq.expire(name, _QUEUE_SECONDS)
+    def __init__(self, store: Store, role: Role, worker: str, *, places: int) -> None:
+        self.queue = f"{PREFIX}queue:{role}:{worker}"
+        self.arq = ArqRedis(
+            store.redis.connection_pool, job_serializer=_dumps, job_deserializer=json.loads
+        )
+        self.places = places
+        self.given = asyncio.Event()
+        self._role = role
+        self._announced: dict[str, float] = {}  # token -> when
+        self._running = 0
 
+    @property
+    def running(self) -> int:
+        """Leases that are being worked on."""
+        return self._running
 
-async def waiting(arq: ArqRedis, role: Role, worker: str) -> int:
-    """Hints in a worker's queue, those being worked on included."""
-    with store_errors():
-        return int(await arq.zcard(_queue_name(role, worker)))
+    @property
+    def room(self) -> int:
+        """How many more leases there is a place for."""
+        oldest = time.monotonic() - LEASE_SECONDS  # leases announced before have run out
+        self._announced = {t: at for t, at in self._announced.items() if at > oldest}
+        return self.places - self._running - len(self._announced)
+
+    async def give(self, leases: Sequence[Lease]) -> None:
+        """Announce that these leases wait to be worked on."""
+        if not leases:
+            return
+        with store_errors():
+            for start in range(0, len(leases), TOGETHER):
+                batch = leases[start : start + TOGETHER]
+                await self.arq.enqueue_job(
+                    self._role,
+                    [list(lease) for lease in batch],
+                    _job_id=f"{batch[0].token}:{self._role}",
+                    _queue_name=self.queue,
+                    _defer_until=_ALWAYS_DUE,
+                    _expires=_HINT_SECONDS,
+                )
+                self._announced |= {lease.token: time.monotonic() for lease in batch}
+                self.given.set()
+            await self.arq.expire(self.queue, _QUEUE_SECONDS)
+
+    @contextlib.contextmanager
+    def at_work(self, lease: Lease) -> Iterator[None]:
+        """Take the place of a lease for as long as it is worked on."""
+        self._announced.pop(lease.token, None)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
 
 
 def _function(run: Any, role: Role, timeout: float) -> Function:
     return func(run, name=str(role), timeout=timeout, keep_result=0, max_tries=2)
 
 
-class QueueWorker:
-    """Takes hints of one role from the queue and runs `job` for each."""
+class _Worker(Worker):
+    """arq's worker, that looks into its queue when something was put there."""
 
-    def __init__(
-        self, store: Store, role: Role, worker: str, job: Job, *, at_once: int, timeout: float
-    ) -> None:
+    given: asyncio.Event
+
+    async def start_jobs(self, job_ids: list[bytes]) -> None:
+        """Start what does not run yet: what runs stays in the queue, and costs three calls."""
+        await super().start_jobs([job for job in job_ids if job.decode() not in self.tasks])
+
+    async def heart_beat(self) -> None:
+        """The end of one look: wait here for a reason to take another."""
+        await super().heart_beat()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await self.given.wait()
+        self.given.clear()
+
+
+class QueueWorker:
+    """Takes hints of one role from the queue and runs `job` for each of their leases."""
+
+    def __init__(self, hints: Hints, role: Role, job: Job, *, timeout: float) -> None:
         async def run(_: dict[Any, Any], leases: list[list[str]]) -> None:
             await asyncio.gather(*(work_on(Lease(*lease)) for lease in leases))
 
         async def work_on(lease: Lease) -> None:
-            try:
-                await job(lease)
-            except StoreError as error:  # the lease runs out and the work is done again
-                log.warning("job.interrupted", role=str(role), name=lease.name, reason=str(error))
+            with hints.at_work(lease):
+                try:
+                    await job(lease)
+                except StoreError as error:  # the lease runs out and the work is done again
+                    log.warning(
+                        "job.interrupted", role=str(role), name=lease.name, reason=str(error)
+                    )
 
-        self.role = role
-        self._arq = connect(store)
-        self._worker = Worker(
+        self._worker = _Worker(
             functions=[_function(run, role, timeout)],
-            queue_name=_queue_name(role, worker),
-            redis_pool=self._arq,
+            queue_name=hints.queue,
+            redis_pool=hints.arq,
             handle_signals=False,
-            max_jobs=at_once,
-            poll_delay=_POLL_DELAY,
+            max_jobs=hints.places,
+            poll_delay=0,
             health_check_interval=30,
             job_serializer=_dumps,
             job_deserializer=json.loads,
             log_results=False,
         )
+        self._worker.given = hints.given
         logging.getLogger("arq.worker").setLevel(logging.WARNING)
-
-    @property
-    def running(self) -> int:
-        """Jobs under way."""
-        return len(self._worker.tasks)
 
     async def run(self) -> None:
         """Work until cancelled; raises StoreError when the store goes away."""
@@ -133,11 +176,6 @@ class QueueWorker:
         except BaseException:  # whatever ended arq's loop, nobody reaps its jobs any more
             await self._abandon()
             raise
-
-    async def look(self) -> None:
-        """Take hints now rather than at the next look: half of a pushed entry's way was waiting."""
-        with store_errors():
-            await self._worker._poll_iteration()
 
     async def drain(self, seconds: float) -> None:
         """Take no new hints, let what runs end within `seconds`, then cancel it."""

@@ -12,13 +12,13 @@ from store.removal import drop_orphans
 from store.retention import trim
 from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lease_due, pull_in
 from store.schedule import count as scheduled_count
-from workers import queue
 from workers.leases import LEASE_SECONDS
 from workers.order import Order
-from workers.queue import Role
+from workers.queue import Hints, Role
 
 REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
-PER_SWEEP = 10  # few, so that workers share what is due instead of one taking it all
+# Few, so that workers share what is due instead of one taking it all.
+PER_SWEEP = {Role.POLL: 50, Role.PAGE: 10}
 
 
 class Sweeper:
@@ -35,9 +35,8 @@ class Sweeper:
     ) -> None:
         self._store = store
         self._settings = settings
-        self._arq = queue.connect(store)
-        self._places = places
-        self._worker = worker
+        self.hints = {role: Hints(store, role, worker, places=n) for role, n in places.items()}
+        self.more = False  # whether the last sweep left something for the next
         self._order = order or Order()
         self._in_step_with: Settings | None = None
         self._found_empty: float | None = None  # when a store that nobody told names was met
@@ -46,6 +45,7 @@ class Sweeper:
     async def sweep(self) -> int:
         """Lease and announce what is due; returns how much that was."""
         await self._keep_in_step()
+        self.more = False
         polls = await self._sweep(SOURCES, Role.POLL)
         if not self._order.pages_may_begin:
             return polls
@@ -62,11 +62,10 @@ class Sweeper:
         )
 
     async def _sweep(self, due: Queue, role: Role) -> int:
-        room = self._places[role] - await queue.waiting(self._arq, role, self._worker)
-        leases = await lease_due(
-            self._store, due, limit=min(room, PER_SWEEP), seconds=LEASE_SECONDS
-        )
-        await queue.hint(self._arq, role, self._worker, leases)
+        limit = min(self.hints[role].room, PER_SWEEP[role])
+        leases = await lease_due(self._store, due, limit=limit, seconds=LEASE_SECONDS)
+        self.more = self.more or len(leases) == PER_SWEEP[role]
+        await self.hints[role].give(leases)
         return len(leases)
 
     async def _keep_in_step(self) -> None:

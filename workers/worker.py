@@ -34,12 +34,13 @@ from workers.queue import QueueWorker, Role
 from workers.refresh import refresh
 from workers.robots import Robots
 from workers.sandbox import Sandbox
-from workers.sweeper import PER_SWEEP, Sweeper
+from workers.sweeper import Sweeper
 from workers.websub import tend_subscriptions
 
 log = structlog.get_logger()
 
-PLACES = {Role.POLL: 40, Role.PAGE: 20}  # jobs at once in one process; most of them wait
+# Leases under way in one process. Most of them wait for a stranger, and many may wait in vain.
+PLACES = {Role.POLL: 300, Role.PAGE: 100}
 SWEEP_SECONDS = 0.25
 BUSY_SWEEP_SECONDS = 0.05  # while more is due than one sweep takes
 BEAT_SECONDS = 3.0
@@ -120,10 +121,8 @@ class WorkerProcess:
     async def _sweep(self) -> None:
         while True:
             self._kit.fetcher.adopt(self._kit.settings().fetch)
-            found = await self._sweeper.sweep()
-            if found:
-                await asyncio.gather(*(queue.look() for queue in self._queues.values()))
-            idle = SWEEP_SECONDS if found < PER_SWEEP else BUSY_SWEEP_SECONDS
+            await self._sweeper.sweep()
+            idle = BUSY_SWEEP_SECONDS if self._sweeper.more else SWEEP_SECONDS
             await rung(self._store, seconds=idle)
 
     async def _tidy(self) -> None:
@@ -144,7 +143,7 @@ class WorkerProcess:
                     pid=os.getpid(),
                     started=self._started,
                     last=now,
-                    running=sum(queue.running for queue in self._queues.values()),
+                    running=sum(hints.running for hints in self._sweeper.hints.values()),
                 ),
             )
             await asyncio.sleep(BEAT_SECONDS)
@@ -175,12 +174,7 @@ class WorkerProcess:
     async def _work(self, role: Role, job: Callable[[Kit, Lease], Awaitable[None]]) -> None:
         timeout = self._kit.settings().fetch.timeout + _JOB_SECONDS_BEYOND_FETCH
         self._queues[role] = QueueWorker(
-            self._store,
-            role,
-            self._id,
-            partial(job, self._kit),
-            at_once=PLACES[role],
-            timeout=timeout,
+            self._sweeper.hints[role], role, partial(job, self._kit), timeout=timeout
         )
         await self._queues[role].run()
 

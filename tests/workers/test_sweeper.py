@@ -62,9 +62,10 @@ async def test_an_edit_that_shortens_intervals_takes_effect_at_once(store: Store
 
 
 async def test_workers_share_what_is_due(store: Store):
-    many = settings(3 * PER_SWEEP)
-    crew = [Sweeper(store, lambda: many, dict.fromkeys(Role, 99), worker=w) for w in "abc"]
+    share = PER_SWEEP[Role.POLL]
+    many = settings(3 * share)
+    crew = [Sweeper(store, lambda: many, dict.fromkeys(Role, 2 * share), worker=w) for w in "abc"]
     await crew[0]._keep_in_step()
     await make_due(store)
 
-    assert [await each.sweep() for each in crew] == [PER_SWEEP] * 3
+    assert [await each.sweep() for each in crew] == [share] * 3
