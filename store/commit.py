@@ -33,6 +33,8 @@ class SourceWrite:
     state: SourceState
     next_in: float  # seconds until it is due again
     listed: Sequence[tuple[str, bytes]] | None = None  # guid, digest; None: unchanged document
+    standing: Sequence[tuple[bytes, bytes]] = ()  # the same of known items: digests of both
+    items: bytes | None = None  # by which its items are known again; None: as they were
     learned: bytes | None = None
 
 
@@ -189,7 +191,10 @@ def _source(write: SourceWrite, arguments: _Arguments) -> dict[str, Any]:
     }
     if write.listed is not None:
         packed = b"".join(guid_digest(guid) + digest for guid, digest in write.listed)
+        packed += b"".join(guid + content for guid, content in write.standing)
         plan["seen"] = arguments.add(packed)
+    if write.items is not None:
+        plan["items"] = arguments.add(write.items)
     if write.learned is not None:
         plan["learned"] = arguments.add(write.learned)
     return plan

@@ -3,7 +3,7 @@
 layout            string  never             version of this layout
 migrating         string  two minutes       the process that brings the layout up to date
 schedule          zset    source's removal  source -> when it is due or its lease runs out (ms)
-source:NAME       hash    source's removal  `state`, lease `token`, counters of a source
+source:NAME       hash    source's removal  `state`, lease `token`, `listed` guids, known `items`
 seen:NAME         hash    trimmed by polls  guid digest -> what was last seen under it
 learned:NAME      string  source's removal  boilerplate learned from its last items
 pending           zset    page read         entry id -> when its page is due (ms)

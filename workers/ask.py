@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -38,6 +38,7 @@ class Asking:
     sandbox: Sandbox
     now: float  # the store's clock
     version: str  # of Millrace: another one tries documents again that were set aside
+    known_items: Callable[[], Awaitable[bytes]]  # what need not be read again of a feed
 
 
 async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
@@ -133,7 +134,7 @@ async def _read(
     asking: Asking,
     state: SourceState,
     answer: Response,
-    read: Callable[..., ParsedFeed] = parse_feed,
+    read: Callable[..., ParsedFeed] | None = None,
 ) -> Polled:
     body_hash = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
     if answer.status == 304 or (body_hash == state.body_hash and answer.complete):
@@ -165,11 +166,12 @@ async def _parsed(
     state: SourceState,
     answer: Response,
     body_hash: str,
-    read: Callable[..., ParsedFeed],
+    read: Callable[..., ParsedFeed] | None,
 ) -> ParsedFeed:
     """The document as a feed. One that ran into its limits time and again is not tried again."""
     if is_set_aside(state, body_hash, asking.version):
         raise DocumentError("the document is set aside: it could not be read within its limits")
+    read = read or partial(parse_feed, known=await asking.known_items())
     try:
         return await asking.sandbox.run(
             read,

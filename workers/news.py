@@ -20,7 +20,8 @@ class News(NamedTuple):
 
     entries: list[FeedEntry]  # new and changed ones, in the document's order
     known: dict[str, EntryRecord]  # by entry id: what is remembered of the changed ones
-    listed: list[tuple[str, bytes]]  # every guid of the document, with its digest
+    listed: list[tuple[str, bytes]]  # every guid of what was read, with its digest
+    standing: Sequence[tuple[bytes, bytes]]  # the same of what was known: digests of both
 
 
 class _Listed(NamedTuple):
@@ -35,7 +36,8 @@ async def find_news(store: Store, source: str, feed: ParsedFeed) -> News:
     changed = [each for each in listed if each.seen not in (None, each.digest)]
     known = await _known(store, source, [each.entry for each in changed])
     listed, known = await _part_reused_guids(store, source, listed, known)
-    there_already = await _under_another_guid(store, source, listed)
+    standing = {content for _, content in feed.standing}
+    there_already = await _under_another_guid(store, source, listed, standing)
     wanted = [
         each.entry
         for each in listed
@@ -45,7 +47,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed) -> News:
     ]
     every = [(each.entry.guid, each.digest) for each in listed]
     every += [(guid, content_digest(version)) for guid, version in feed.listed]
-    return News(wanted, known, every)
+    return News(wanted, known, every, feed.standing)
 
 
 async def _look_up(store: Store, source: str, entries: Sequence[FeedEntry]) -> list[_Listed]:
@@ -95,10 +97,12 @@ def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
     return before.raw.link != entry.link and before.raw.title != entry.title
 
 
-async def _under_another_guid(store: Store, source: str, listed: list[_Listed]) -> set[bytes]:
+async def _under_another_guid(
+    store: Store, source: str, listed: list[_Listed], standing: set[bytes]
+) -> set[bytes]:
     """Digests of new guids that the source listed before under guids it does not list now."""
     fresh = {each.digest for each in listed if each.seen is None}
     if not fresh:
         return set()
-    standing = {each.digest for each in listed if each.seen is not None}
+    standing = standing | {each.digest for each in listed if each.seen is not None}
     return (fresh & await seen_digests(store, source)) - standing

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 
@@ -31,7 +32,7 @@ from store.counters import Counts
 from store.forgotten import forgotten_among
 from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
-from store.sources import SourceState, load_learned, read_source
+from store.sources import SourceState, load_known_items, load_learned, read_source
 from workers.afterpoll import (
     after_answer,
     after_fault,
@@ -112,7 +113,8 @@ def _state_of(source: Source, begun: Begun) -> SourceState:
 
 async def _poll(poll: Poll) -> None:
     kit = poll.kit
-    asking = Asking(kit.fetcher, kit.sandbox, poll.now, kit.version)
+    known = partial(load_known_items, kit.store, poll.source.name)
+    asking = Asking(kit.fetcher, kit.sandbox, poll.now, kit.version, known)
     polled = await pushed(asking, kit, poll.source, poll.state)
     polled = polled or await ask(asking, poll.source, poll.state)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
@@ -162,7 +164,15 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
             entries=sorted_out.aside,
             fresh=frozenset(r.id for r in sorted_out.aside if r.id not in news.known),
             waits=[PageWait(record.id, 0.0) for record in sorted_out.aside],
-            source=SourceWrite(source.name, counted, wait, news.listed, prepared.learned),
+            source=SourceWrite(
+                source.name,
+                counted,
+                wait,
+                news.listed,
+                news.standing,
+                polled.feed.items if polled.feed and not polled.push else None,
+                prepared.learned,
+            ),
             keep_seconds=kit.keep_seconds(),
         )
 

@@ -7,7 +7,7 @@
 --   entries  [{key, doc, ttl, fresh, due, urls}]
 --   stories  [{key, id, expect, version, doc, score, arrived, kind}]
 --   removed  [story id]: stories that joined another one
---   source   {state, seen, listed, learned...}: what to remember of the source
+--   source   {state, seen, items, learned...}: what to remember of the source
 --   claims   see index.lua
 --   layout   the version this was made for
 -- Returns {'layout'} or {'ok'} or {'fenced'} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
@@ -107,6 +107,7 @@ local function write_source()
   if not source then return end
   redis.call('HSET', source.key, 'state', ARGV[source.state])
   if source.seen then write_seen(source) end
+  if source.items then redis.call('HSET', source.key, 'items', ARGV[source.items]) end
   if source.learned then redis.call('SET', source.learned_key, ARGV[source.learned]) end
   -- A source that was taken off the schedule meanwhile keeps the end its state was given.
   local fence = plan.fence
