@@ -39,6 +39,7 @@ class Findings:
     fault: str | None = None
     vitals: Vitals | None = None
     workers: int = 0
+    hindered: str | None = None  # why no worker can work
     queue_age: float | None = None
     ok: int = 0
     failing: list[dict[str, Any]] = field(default_factory=list)
@@ -92,6 +93,8 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
         down.append(f"store: {findings.fault}")
     elif findings.workers == 0:
         down.append("workers: none is alive; start one with `millrace work`")
+    elif findings.hindered:
+        down.append(f"workers: none can work: {without_credentials(findings.hindered)}")
     if (findings.queue_age or 0) > OVERDUE:
         degraded.append(f"queue: a source has been waiting for {findings.queue_age:.0f} s")
     if findings.failing:
@@ -142,10 +145,13 @@ async def _ask(store: Store, settings: Settings, census: Census) -> Findings:
     await ensure_layout(store)
     counted = await census.counted(store, settings)
     said = await vitals(store)
+    workers = await load_workers(store)
+    faults = [worker.fault for worker in workers]
     return Findings(
         fault=said.fault,
         vitals=said,
-        workers=len(await load_workers(store)),
+        workers=len(workers),
+        hindered=faults[0] if all(faults) and faults else None,
         queue_age=round(await queue_age(store), 1),
         ok=counted.ok,
         failing=[failure(name, state) for name, state in counted.failing],

@@ -17,6 +17,7 @@ class WorkerBeat(Frozen):
     last: float
     version: str = ""
     running: int = 0  # jobs under way
+    fault: str | None = None  # what the store refused it lately
 
 
 async def beat(store: Store, worker: WorkerBeat) -> None:

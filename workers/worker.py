@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -16,7 +17,7 @@ from functools import partial
 
 import structlog
 
-from core.errors import StoreError
+from core.errors import StoreAway, StoreError
 from core.settings import Settings
 from store.connection import opened
 from store.heartbeat import WorkerBeat, beat, leave
@@ -48,6 +49,9 @@ TIDY_SECONDS = 30.0
 EXCHANGE_SECONDS = 5.0
 TEND_EVERY = 2.0
 DELIVER_EVERY = 0.5
+REFUSED_SECONDS = (
+    12.0  # that a refusal is told of; a lease, after which it is met again, is shorter
+)
 AWAY_SECONDS = 0.5  # between two attempts while the store is away
 DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
 _JOB_SECONDS_BEYOND_FETCH = 120.0
@@ -63,6 +67,7 @@ class WorkerProcess:
         self._sweeper = Sweeper(kit.store, kit.settings, PLACES, worker=worker_id, order=kit.order)
         self._queues: dict[Role, QueueWorker] = {}
         self._started: float | None = None
+        self._refused: tuple[float, str] | None = None  # when the store last refused, and why
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then drain."""
@@ -106,6 +111,8 @@ class WorkerProcess:
                     away = False
                 await body()
             except StoreError as error:
+                if not isinstance(error, StoreAway):
+                    self._refused = (time.monotonic(), str(error))
                 if not away:
                     log.warning("store.away", loop=name, reason=str(error))
                 away = True
@@ -144,9 +151,15 @@ class WorkerProcess:
                     started=self._started,
                     last=now,
                     running=sum(hints.running for hints in self._sweeper.hints.values()),
+                    fault=self._last_fault(),
                 ),
             )
             await asyncio.sleep(BEAT_SECONDS)
+
+    def _last_fault(self) -> str | None:
+        if self._refused is None or time.monotonic() - self._refused[0] > REFUSED_SECONDS:
+            return None
+        return self._refused[1]
 
     async def _exchange(self) -> None:
         await self._kit.shared_idf.open()

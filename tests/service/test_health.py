@@ -55,6 +55,17 @@ async def test_no_worker_is_down(served: Served) -> None:
     assert "worker" in report["reasons"][0]
 
 
+async def test_workers_of_which_none_can_work_are_down(served: Served) -> None:
+    now = time.time()
+    stuck = WorkerBeat(id="w", host="h", pid=1, started=now, last=now, fault="no permission")
+    await beat(served.store, stuck)
+
+    status, report = await health(served)
+
+    assert (status, report["status"]) == (503, "down")
+    assert report["reasons"] == ["workers: none can work: no permission"]
+
+
 async def test_a_failing_source_is_named_and_only_degrades(served: Served) -> None:
     await start_worker(served.store)
     await set_state(
