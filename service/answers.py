@@ -24,7 +24,7 @@ from service.headers import feed_headers
 from service.pictures import proxy_of
 from service.query import FeedQuery, parse_query
 from service.river import Kept
-from service.selection import known_sources, known_tags, select
+from service.selection import is_known_source, is_known_tag, select
 
 Links = tuple[tuple[str, str], ...]
 
@@ -96,9 +96,9 @@ def answer_at(
         raise UnknownName("no feed has this address")
     name = unquote(place["name"]) if place["name"] else None
     source, tag = (name, None) if place["by"] == "sources" else (None, name)
-    if source is not None and source not in known_sources(settings, stories):
+    if source is not None and not is_known_source(source, settings, stories):
         raise UnknownName(f"no source named {source}")
-    if tag is not None and tag not in known_tags(settings, stories):
+    if tag is not None and not is_known_tag(tag, settings, stories):
         raise UnknownName(f"no source has the tag {tag}")
     return Answer(
         form=FORMATS[place["form"]],

@@ -11,7 +11,7 @@ from service.formats import item_of
 from service.pages import page_reply, page_style
 from service.query import BadQuery, FeedQuery, parse_query
 from service.replies import text_reply
-from service.selection import known_tags, select
+from service.selection import choose
 from service.sources import source_rows
 
 CARDS = 50  # stories on one page
@@ -29,7 +29,8 @@ async def front(request: web.Request) -> web.StreamResponse:
     settings, stories = context.settings(), context.river.newest()
     size = min(query.limit or CARDS, CARDS)
     start = (query.page - 1) * size
-    found = select(stories, query, settings, most=start + size + 1)
+    narrowed = query != FeedQuery(limit=query.limit, page=query.page)
+    found = await choose(stories, query, settings, most=start + size + 1)
     style = page_style(request)
     return await page_reply(
         request,
@@ -37,8 +38,8 @@ async def front(request: web.Request) -> web.StreamResponse:
         items=[item_of(kept, style) for kept in found[start : start + size]],
         more=len(found) > start + size,
         query=query,
-        narrowed=query != FeedQuery(limit=query.limit, page=query.page),
-        tags=sorted(known_tags(settings, ())),
+        narrowed=narrowed,
+        tags=sorted({tag for source in settings.sources for tag in source.tags}),
         # A page is never blank: before the first story it shows who is being asked.
         sources=await source_rows(context) if not stories else [],
     )
@@ -63,7 +64,7 @@ async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamRespon
     """
     context = request.app[CONTEXT]
     settings, query = context.settings(), answer.query
-    found = select(context.river.newest(), query, settings, most=CARDS)
+    found = await choose(context.river.newest(), query, settings, most=CARDS)
     style = page_style(request, query=query)
     return await page_reply(
         request, "feed.html", items=[item_of(kept, style) for kept in found], url=answer.url()

