@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import NamedTuple
 
 from core.clean import CleanOptions, clean_entry
 from core.errors import ConfigError, DocumentError, MillraceError, NotAFeed
@@ -20,23 +21,56 @@ _SHOWN = 3  # entries
 _TEXT = 200  # characters of each
 
 
-def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> list[str]:
-    """Add the feed at `url`; gives the lines to print. Raises ConfigError or MillraceError."""
+class Shown(NamedTuple):
+    """One entry as it would be published, shortened."""
+
+    title: str
+    text: str
+
+
+class Found(NamedTuple):
+    """The feed that was found, and whether it was added."""
+
+    url: str
+    title: str
+    entries: int
+    newest: list[Shown]
+    config: str
+    name: str | None  # in feeds.yaml; None after a dry run
+    added: bool
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        count = "1 entry" if self.entries == 1 else f"{self.entries} entries"
+        lines = [f"{self.title or 'a feed without a title'}: {self.url}"]
+        lines.append(f"{count}{'; the newest, cleaned:' if self.newest else ''}")
+        for entry in self.newest:
+            lines += [f"  {entry.title or '(no title)'}", f"    {entry.text}"]
+        if self.added:
+            lines.append(f"{self.config}: added as {self.name}")
+        elif self.name:
+            lines.append(f"{self.config}: has it already, as {self.name}")
+        return lines
+
+
+def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> Found:
+    """Add the feed at `url`. Raises ConfigError or MillraceError."""
     settings = read_config(config) if Path(config).exists() else Settings()
     try:
         address = check_address(url if "://" in url else f"https://{url}")
     except ValueError as error:
         raise ConfigError([f"add: {error}"]) from error
-    found, feed = asyncio.run(_find(address, settings.fetch))
-    lines = [f"{feed.title or 'a feed without a title'}: {found}", *_newest(feed)]
-    if any(same_address(source.url) == same_address(found) for source in settings.sources):
-        return [*lines, f"{config}: has it already"]
+    where, feed = asyncio.run(_find(address, settings.fetch))
+    found = Found(where, feed.title or "", len(feed.entries), _newest(feed), config, None, False)
+    for source in settings.sources:
+        if same_address(source.url) == same_address(where):
+            return found._replace(name=source.name)
     if dry:
-        return lines
-    subscription = Subscription(url=found, title=feed.title or "", tags=tuple(tags))
+        return found
+    subscription = Subscription(url=where, title=found.title, tags=tuple(tags))
     new = named(subscription, {source.name for source in settings.sources})
     add_to_file(config, [new], known=settings)
-    return [*lines, f"{config}: added as {new.name}"]
+    return found._replace(name=new.name, added=True)
 
 
 async def _find(url: str, fetch: FetchSettings) -> tuple[str, ParsedFeed]:
@@ -68,12 +102,10 @@ async def _read(fetcher: Fetcher, url: str) -> tuple[str, ParsedFeed]:
     return answer.permanent_redirect or url, feed
 
 
-def _newest(feed: ParsedFeed) -> list[str]:
-    """Its newest entries as they would be published, shortened."""
-    lines = [f"{len(feed.entries)} entries; the newest, cleaned:"]
+def _newest(feed: ParsedFeed) -> list[Shown]:
+    shown = []
     for entry in feed.entries[:_SHOWN]:
         article = clean_entry(entry, options=CleanOptions(), learned=None).article
         text = " ".join(article.text.split())
-        lines.append(f"  {article.title or '(no title)'}")
-        lines.append(f"    {text[:_TEXT]}{'…' if len(text) > _TEXT else ''}")
-    return lines
+        shown.append(Shown(article.title or "", text if len(text) <= _TEXT else text[:_TEXT] + "…"))
+    return shown

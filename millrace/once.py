@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from core.errors import MillraceError
 from core.settings import Settings
@@ -19,6 +16,7 @@ from millrace.config import read_config
 from millrace.datafolder import locked
 from millrace.lifetime import stop_event
 from millrace.private import private_store
+from millrace.progress import progress_bar
 from service.site import write_site
 from store.connection import Store, opened
 from store.layout import ensure_layout
@@ -100,7 +98,7 @@ async def _make_due(store: Store, settings: Settings) -> Due:
 async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
     """Wait until all is taken in; one line for each source that failed."""
     asked, started = due
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("polling", total=len(asked))
         while True:
             states = await load_sources(store, asked)
@@ -119,22 +117,3 @@ def _asked_to_wait(state: SourceState | None, now: float) -> bool:
     if state is None or state.last_status not in (429, 503):
         return False
     return (state.next_poll or 0) > now
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """A bar on a terminal; nothing when standard error is a pipe."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-    )
-    with Progress(
-        *columns,
-        TimeElapsedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as progress:
-        yield progress

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from core.configfile import load_settings
@@ -27,8 +28,28 @@ from millrace.reach import unanswered
 _EMPTY = Settings()
 
 
-def import_opml(file: str, *, config: str, ask: bool) -> list[str]:
-    """Add the subscriptions of an OPML file to feeds.yaml; gives the lines of the report."""
+class Imported(NamedTuple):
+    """What came of an import."""
+
+    config: str
+    added: list[str]  # names
+    there: int  # that feeds.yaml had
+    twice: int  # that the file named more than once
+    left_out: list[str]
+    unanswered: list[str]
+
+    def lines(self) -> list[str]:
+        """The report for people."""
+        twice = f", {self.twice} named twice" if self.twice else ""
+        return [
+            f"{self.config}: {len(self.added)} added, {self.there} there already{twice}",
+            *(f"left out: {line}" for line in self.left_out),
+            *(f"does not answer: {line}" for line in self.unanswered),
+        ]
+
+
+def import_opml(file: str, *, config: str, ask: bool) -> Imported:
+    """Add the subscriptions of an OPML file to feeds.yaml. Raises ConfigError, MillraceError."""
     try:
         taken = read_opml(_read(file))
     except DocumentError as error:
@@ -36,17 +57,19 @@ def import_opml(file: str, *, config: str, ask: bool) -> list[str]:
     settings = read_config(config) if Path(config).exists() else _EMPTY
     additions, skipped = _missing(taken.found, settings)
     added = add_to_file(config, additions, known=settings)
-    twice = len(taken.found) - len(additions) - skipped
-    report = [
-        f"{config}: {len(added)} added, {skipped} there already"
-        + (f", {twice} named twice in {file}" if twice else "")
-    ]
-    report += [f"left out: {line}" for line in taken.unusable]
+    silent: list[str] = []
     if ask and added:
         names = {each.name for each in additions}
         asked = [source for source in added if source.name in names]
-        report += asyncio.run(unanswered(asked, read_config(config).fetch))
-    return report
+        silent = asyncio.run(unanswered(asked, read_config(config).fetch))
+    return Imported(
+        config=config,
+        added=[source.name for source in added],
+        there=skipped,
+        twice=len(taken.found) - len(additions) - skipped,
+        left_out=list(taken.unusable),
+        unanswered=silent,
+    )
 
 
 def export_opml(*, config: str, out: str | None) -> None:

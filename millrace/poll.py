@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import ConfigError, MillraceError
 from core.settings import Settings
@@ -20,8 +21,23 @@ _LOOK_SECONDS = 0.1
 _BEYOND_TIMEOUT = 30.0  # for its turn, parsing and the commit
 
 
-def poll_source(name: str, *, config: str, data: Path, redis: str | None) -> str:
-    """Poll a source of a running Millrace; one line about the outcome. Raises MillraceError."""
+class Outcome(NamedTuple):
+    """What came of a poll."""
+
+    source: str
+    new: int  # entries
+    next_poll: datetime | None
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        told = f"{self.source}: {self.new} new entr{'y' if self.new == 1 else 'ies'}"
+        if self.next_poll is None:
+            return [told]
+        return [f"{told}; next poll {self.next_poll:%Y-%m-%d %H:%M:%S} UTC"]
+
+
+def poll_source(name: str, *, config: str, data: Path, redis: str | None) -> Outcome:
+    """Poll a source of a running Millrace. Raises ConfigError or MillraceError."""
     settings = read_config(config)
     _check_name(name, settings, config)
     return asyncio.run(_poll(name, settings, data, redis))
@@ -36,7 +52,7 @@ def _check_name(name: str, settings: Settings, config: str) -> None:
     raise ConfigError([f"{config}: has no enabled source named {name!r}{hint}"])
 
 
-async def _poll(name: str, settings: Settings, data: Path, redis: str | None) -> str:
+async def _poll(name: str, settings: Settings, data: Path, redis: str | None) -> Outcome:
     async with running_store(data=data, redis=redis) as store:
         if not await load_workers(store):
             raise MillraceError("no worker is alive: start one with `millrace work`")
@@ -65,10 +81,7 @@ async def _polled(store: Store, name: str, asked: float) -> SourceState:
         await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _outcome(name: str, before: SourceState | None, after: SourceState) -> str:
+def _outcome(name: str, before: SourceState | None, after: SourceState) -> Outcome:
     new = after.entries - (before.entries if before else 0)
-    told = f"{name}: {new} new entr{'y' if new == 1 else 'ies'}"
-    if after.next_poll is None:
-        return told
-    due = datetime.fromtimestamp(after.next_poll, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    return f"{told}; next poll {due} UTC"
+    due = None if after.next_poll is None else datetime.fromtimestamp(after.next_poll, UTC)
+    return Outcome(name, new, due)

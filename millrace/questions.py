@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Protocol
 
+import orjson
 import typer
 
-from millrace.options import DEFAULT_CONFIG, DEFAULT_DATA, Config, Data, Redis
+from millrace.options import DEFAULT_CONFIG, DEFAULT_DATA, Config, Data, Json, Redis
 
 app = typer.Typer()
 opml = typer.Typer(help="Sources to and from other feed readers.")
+
+
+class Report(Protocol):
+    """A named tuple that can also be told to people."""
+
+    def lines(self) -> list[str]: ...
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+def _print(report: Report, *, json: bool) -> None:
+    if json:
+        print(orjson.dumps(report._asdict(), default=lambda part: part._asdict()).decode())
+    else:
+        print("\n".join(report.lines()))
 
 
 @app.command()
@@ -34,6 +50,7 @@ def poll(
     config: Config = DEFAULT_CONFIG,
     data: Data = DEFAULT_DATA,
     redis: Redis = None,
+    json: Json = False,
 ) -> None:
     """Poll one source now.
 
@@ -41,7 +58,7 @@ def poll(
     """
     from millrace.poll import poll_source
 
-    print(poll_source(name, config=config, data=data, redis=redis))
+    _print(poll_source(name, config=config, data=data, redis=redis), json=json)
 
 
 @app.command()
@@ -90,6 +107,7 @@ def add(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show it, do not add it.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Find a site's feed, show what it holds and add it.
 
@@ -97,7 +115,7 @@ def add(
     """
     from millrace.add import add_source
 
-    print("\n".join(add_source(url, config=config, tags=tag or [], dry=dry_run)))
+    _print(add_source(url, config=config, tags=tag or [], dry=dry_run), json=json)
 
 
 @opml.command("import")
@@ -107,6 +125,7 @@ def opml_import(
     ask: Annotated[
         bool, typer.Option(help="Ask the new sources, and name those that do not answer.")
     ] = True,
+    json: Json = False,
 ) -> None:
     """Add the subscriptions of an OPML file to feeds.yaml.
 
@@ -114,7 +133,7 @@ def opml_import(
     """
     from millrace.opml import import_opml
 
-    print("\n".join(import_opml(file, config=config, ask=ask)))
+    _print(import_opml(file, config=config, ask=ask), json=json)
 
 
 @opml.command("export")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from core.errors import MillraceError, NotAFeed
 from core.parse import parse_feed
 from core.settings import FetchSettings, Source
+from millrace.progress import progress_bar
 from workers.answer import access_of
 from workers.fetch import Fetcher
 
@@ -21,11 +22,15 @@ async def unanswered(sources: Sequence[Source], fetch: FetchSettings) -> list[st
 
         async def ask(source: Source) -> str | None:
             async with places:
-                return await _fault(fetcher, source)
+                fault = await _fault(fetcher, source)
+            bar.advance(task)
+            return fault
 
-        faults = await asyncio.gather(*(ask(source) for source in sources))
+        with progress_bar() as bar:
+            task = bar.add_task("asking", total=len(sources))
+            faults = await asyncio.gather(*(ask(source) for source in sources))
     return [
-        f"does not answer: {source.name} ({source.url}): {fault}"
+        f"{source.name} ({source.url}): {fault}"
         for source, fault in zip(sources, faults, strict=True)
         if fault is not None
     ]

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from rich.console import Console
-from rich.progress import Progress
 
 from core.dedupe import decide
 from core.fingerprint import Features, features, fingerprint, taught
@@ -26,6 +24,7 @@ from core.settings import DedupSettings
 from core.urls import canonical_url
 from millrace.config import read_config
 from millrace.private import throwaway_store
+from millrace.progress import progress_bar
 from millrace.running import running_store
 from store.archive import kept_entries
 from store.connection import Store, opened
@@ -71,11 +70,10 @@ async def _kept(data: Path, redis: str | None) -> list[EntryRecord]:
 async def _decide_all(
     records: Sequence[EntryRecord], read: Sequence[Features], settings: DedupSettings, what: str
 ) -> list[Decided]:
-    console = Console(stderr=True)
     async with throwaway_store() as url, opened(url) as store:
         idf = Idf.warm()
         decided = []
-        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        with progress_bar() as progress:
             for record, each in progress.track(
                 list(zip(records, read, strict=True)), description=what
             ):

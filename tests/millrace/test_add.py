@@ -33,7 +33,8 @@ def text_of(config: str) -> str:
 
 async def add(url: str, config: str, *, dry: bool = False) -> list[str]:
     """Beside the loop, in which the origin has to go on answering."""
-    return await asyncio.to_thread(add_source, url, config=config, tags=["world"], dry=dry)
+    found = await asyncio.to_thread(add_source, url, config=config, tags=["world"], dry=dry)
+    return found.lines()
 
 
 async def test_the_feed_that_a_page_names_is_added(origin: Origin, config: str) -> None:
@@ -56,7 +57,7 @@ async def test_a_feed_that_is_there_is_not_added_again(origin: Origin, config: s
     await add(url, config)
     lines = await add(url, config)
 
-    assert lines[-1] == f"{config}: has it already"
+    assert lines[-1] == f"{config}: has it already, as the-mill"
     assert len(read_config(config).sources) == 1
 
 

@@ -7,6 +7,10 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,32 @@ from core.settings import VERSION
 
 GOOD = "sources:\n  - url: https://example.org/rss.xml\n"
 BAD = GOOD + "    evry: 3m\n  - url: ftp://example.org\n"
+
+
+@contextmanager
+def feed_server() -> Iterator[str]:
+    """A server with one feed; gives its address."""
+    feed = (
+        b"<rss version='2.0'><channel><title>The Mill</title><item><guid>1</guid>"
+        b"<title>Flood</title><description>The river rose.</description></item></channel></rss>"
+    )
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(feed)))
+            self.end_headers()
+            self.wfile.write(feed)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def millrace(
@@ -64,6 +94,45 @@ def test_check_for_machines_is_one_object(tmp_path: Path) -> None:
     assert (good.returncode, bad.returncode) == (0, 2)
     assert json.loads(good.stdout) == {"path": "good.yaml", "sources": 1, "faults": []}
     assert len(json.loads(bad.stdout)["faults"]) == 2
+
+
+def test_an_import_for_machines_is_one_object(tmp_path: Path) -> None:
+    (tmp_path / "in.opml").write_text(
+        "<opml><body><outline text='Mill' xmlUrl='https://a.example/rss'/></body></opml>"
+    )
+
+    answer = millrace("opml", "import", "in.opml", "--no-ask", "--json", cwd=tmp_path)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert json.loads(answer.stdout) == {
+        "config": "feeds.yaml",
+        "added": ["mill"],
+        "there": 0,
+        "twice": 0,
+        "left_out": [],
+        "unanswered": [],
+    }
+
+
+def test_an_address_for_machines_is_one_object(tmp_path: Path) -> None:
+    with feed_server() as address:
+        (tmp_path / "feeds.yaml").write_text(
+            f"sources: []\nfetch: {{allow_private: ['{address.removeprefix('http://')}']}}\n"
+        )
+
+        answer = millrace("add", f"{address}/feed", "--json", cwd=tmp_path)
+
+    found = json.loads(answer.stdout)
+    assert (found["name"], found["added"], found["entries"]) == ("the-mill", True, 1)
+    assert found["newest"] == [{"title": "Flood", "text": "The river rose."}]
+
+
+def test_shells_complete_commands(tmp_path: Path) -> None:
+    asked = {"_MILLRACE_COMPLETE": "complete_bash", "COMP_WORDS": "millrace ex", "COMP_CWORD": "1"}
+
+    answer = millrace(cwd=tmp_path, **asked)
+
+    assert answer.stdout.split() == ["extract", "export", "explain"]
 
 
 @pytest.mark.parametrize(
