@@ -11,17 +11,19 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
 from millrace.private import throwaway_store
+from store import keys
 from store.connection import Store, opened
 from store.heartbeat import load_workers
-from store.stories import river_ids
+from store.schedule import poll_now
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _LOOK = 0.05
@@ -30,30 +32,80 @@ _PATIENCE = 300.0
 
 async def cpu_per_entry(make: Any, pages: dict[str, bytes], sources: int, each: int) -> float:
     """CPU milliseconds an entry of `pages`, listed in the feeds that `make` writes."""
+    async with _worker(make, pages, sources, each) as taking:
+        before = await taking.cpu()
+        await taking.switch_on(len(pages))
+        return (await taking.cpu() - before) * 1000 / len(pages)
+
+
+@asynccontextmanager
+async def taken(make: Any, *, sources: int, each: int, more: str = "") -> AsyncIterator[Taking]:
+    """A worker that has taken in `each` entries of `sources` feeds that `make` writes.
+
+    `more` are further options of each source.
+    """
+    async with _worker(make, {}, sources, each, more) as taking:
+        await taking.switch_on(sources * each)
+        yield taking
+
+
+@dataclass
+class Taking:
+    """A worker and its store."""
+
+    store: Store
+    process: int
+    sources: int
+    config: Callable[[bool], None]
+
+    async def switch_on(self, count: int) -> None:
+        """Have the sources polled for the first time, until so many entries are published."""
+        self.config(True)
+        await _published(self.store, count)
+
+    async def poll_all(self, count: int) -> float:
+        """CPU seconds of one more poll of every source, until so many entries are published."""
+        before = await self.cpu()
+        for n in range(self.sources):
+            await poll_now(self.store, f"s{n}")
+        await _published(self.store, count)
+        return await self.cpu() - before
+
+    async def cpu(self) -> float:
+        """CPU seconds of the worker, of all its children and of the store so far."""
+        info = await self.store.redis.info("cpu")
+        spent = float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+        return spent + sum(_seconds(process) for process in _tree(self.process))
+
+
+@asynccontextmanager
+async def _worker(
+    make: Any, pages: dict[str, bytes], sources: int, each: int, more: str = ""
+) -> AsyncIterator[Taking]:
     async with _origin(make, pages, each) as port, throwaway_store() as url, opened(url) as store:
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder) / "feeds.yaml"
-            config.write_text(_config(port, sources, enabled=False), encoding="utf-8")
+
+            def write(enabled: bool) -> None:
+                config.write_text(_config(port, sources, enabled, more), encoding="utf-8")
+
+            write(False)
             worker = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "millrace", "work", "--config", str(config), "--redis", url,
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             try:
                 await _standing(store)
-                before = await _cpu(store, worker.pid)
-                config.write_text(_config(port, sources, enabled=True), encoding="utf-8")
-                await _published(store, len(pages))
-                spent = await _cpu(store, worker.pid) - before
+                yield Taking(store, worker.pid, sources, write)
             finally:
                 worker.terminate()
                 await worker.wait()
-    return spent * 1000 / len(pages)
 
 
-def _config(port: int, sources: int, *, enabled: bool) -> str:
+def _config(port: int, sources: int, enabled: bool, more: str) -> str:
     on = str(enabled).lower()
     lines = ["sources:"] + [
-        f"  - {{url: 'http://127.0.0.1:{port}/feed/{n}', name: s{n}, enabled: {on}}}"
+        f"  - {{url: 'http://127.0.0.1:{port}/feed/{n}', name: s{n}, enabled: {on}{more}}}"
         for n in range(sources)
     ]
     lines += ["fetch:", f"  allow_private: ['127.0.0.1:{port}']"]
@@ -70,16 +122,9 @@ async def _standing(store: Store) -> None:
 
 async def _published(store: Store, count: int) -> None:
     deadline = time.monotonic() + _PATIENCE
-    while len(await river_ids(store, count)) < count:
+    while await store.redis.zcard(keys.RIVER) < count:
         assert time.monotonic() < deadline, "not everything was published"
         await asyncio.sleep(_LOOK)
-
-
-async def _cpu(store: Store, worker: int) -> float:
-    """CPU seconds of the worker, of all its children and of the store so far."""
-    info = await store.redis.info("cpu")
-    spent = float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
-    return spent + sum(_seconds(pid) for pid in _tree(worker))
 
 
 def _tree(root: int) -> list[int]:
