@@ -43,8 +43,10 @@ class Boilerplate:
         return len(self._items)
 
     def learn(self, signatures: Iterable[int]) -> None:
-        """Takes one more item into account; the oldest leaves the window."""
+        """Takes one more item into account, if it holds a line; the oldest leaves the window."""
         item = frozenset(signatures)
+        if not item:
+            return
         if len(self._items) == WINDOW:
             for mark in self._items[0]:
                 self._counts[mark] -= 1

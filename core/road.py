@@ -7,14 +7,16 @@ hostile document can be stopped at its limit and costs one trip to the child.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from core.boilerplate import LEAST, Boilerplate
-from core.clean import CleanOptions, clean_entry, finish_entry, read_entry
+from core.clean import CleanOptions, finish_entry, read_entry
 from core.extract import extract_page
 from core.filters import filtered_by
 from core.fingerprint import Features, features
 from core.models import Article, FeedEntry, Method
+from core.pages import following_page, may_continue
 from core.settings import Source
 from core.urls import web_url
 
@@ -32,6 +34,13 @@ class Prepared(NamedTuple):
 
     entries: tuple[PreparedEntry, ...]
     learned: bytes  # the source's boilerplate, with what these entries taught
+
+
+class PreparedPage(NamedTuple):
+    """An entry whose page was read."""
+
+    entry: PreparedEntry
+    signatures: tuple[int, ...]  # what the page teaches of its source's boilerplate
 
 
 def clean_options(source: Source) -> CleanOptions:
@@ -69,23 +78,42 @@ def prepare_page(
     page: bytes,
     url: str,
     content_type: str | None,
-    entry: FeedEntry,
+    from_feed: Article,
     source: Source,
+    learned: bytes | None = None,
     further: Sequence[bytes] = (),
-) -> PreparedEntry:
+) -> PreparedPage:
     """The better of an entry's page, its further pages with it, and what its feed said."""
-    options = clean_options(source)
-    from_feed = clean_entry(entry, options=options).article
     from_page = extract_page(
         page,
         url=url,
         content_type=content_type,
         feed=from_feed,
-        options=options,
+        options=clean_options(source),
+        learned=_known(learned),
         further=further,
     )
-    article = from_page.article if from_page else from_feed
-    return without_page(_finished(article, source))
+    if from_page is None:
+        return PreparedPage(without_page(_finished(from_feed, source)), ())
+    return PreparedPage(_finished(from_page.article, source), from_page.signatures)
+
+
+def prepare_first_page(
+    page: bytes,
+    url: str,
+    content_type: str | None,
+    from_feed: Article,
+    source: Source,
+    learned: bytes | None = None,
+) -> PreparedPage | str:
+    """As `prepare_page`; or the address of the article's next page, which is to be read first."""
+    following = following_page(page, url, content_type) if may_continue(page) else None
+    return following or prepare_page(page, url, content_type, from_feed, source, learned)
+
+
+@lru_cache(maxsize=16)  # a source's pages often come together
+def _known(learned: bytes | None) -> Boilerplate:
+    return Boilerplate.from_bytes(learned)
 
 
 def without_page(made: PreparedEntry) -> PreparedEntry:

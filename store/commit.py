@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import LayoutMismatch, StoreError
+from core.ids import guid_digest
 from core.merge import Claim, StoryChange
 from core.models import Decision, EntryRecord
 from store import keys
 from store.connection import Store
-from store.entries import guid_digest, url_keys
+from store.entries import url_keys
 from store.index import claims_plan
 from store.packing import pack
 from store.schedule import Lease, Queue
@@ -51,7 +52,7 @@ class Batch:
     """All that one piece of work changes."""
 
     queue: Queue | None = None
-    lease: Lease | None = None  # None: not fenced (a push, a command)
+    leases: Sequence[Lease] = ()  # none: not fenced (a command)
     entries: Sequence[EntryRecord] = ()
     fresh: frozenset[str] = frozenset()  # ids that must not exist yet
     stories: Sequence[StoryChange] = ()
@@ -65,7 +66,7 @@ class Batch:
 class Conflict:
     """Why a batch was refused: what it was decided upon has moved on."""
 
-    fenced: bool = False  # the lease is no longer ours; the work is somebody else's now
+    fenced: frozenset[str] = frozenset()  # of these the lease is somebody else's now
     exists: frozenset[str] = frozenset()  # entries that are there already
     stories: frozenset[str] = frozenset()  # stories that changed meanwhile
     unseen: frozenset[str] = frozenset()  # entries with candidates that were not weighed
@@ -103,7 +104,7 @@ async def commit(store: Store, batch: Batch) -> Conflict | None:
     """Write `batch`; None when it is written, else why not. Writing it twice is harmless."""
     arguments = _Arguments()
     plan = {
-        "fence": _fence(batch),
+        "fences": [_fence(lease, batch) for lease in batch.leases],
         "entries": [_entry(record, batch, arguments) for record in batch.entries],
         "stories": [_story(change, arguments) for change in batch.stories],
         "source": _source(batch.source, arguments) if batch.source else None,
@@ -124,7 +125,7 @@ def _conflict(answer: list[str]) -> Conflict | None:
         case "ok":
             return None
         case "fenced":
-            return Conflict(fenced=True)
+            return Conflict(fenced=rest)
         case "exists":
             return Conflict(exists=rest)
         case "story":
@@ -136,14 +137,13 @@ def _conflict(answer: list[str]) -> Conflict | None:
     raise StoreError(f"the commit script answered {kind!r}")
 
 
-def _fence(batch: Batch) -> dict[str, Any] | None:
-    if batch.lease is None or batch.queue is None:
-        return None
+def _fence(lease: Lease, batch: Batch) -> dict[str, Any]:
+    assert batch.queue is not None  # noqa: S101 - a lease is of a queue
     fence: dict[str, Any] = {
         "schedule": batch.queue.schedule,
-        "state": batch.queue.state_prefix + batch.lease.name,
-        "name": batch.lease.name,
-        "token": batch.lease.token,
+        "state": batch.queue.state_prefix + lease.name,
+        "name": lease.name,
+        "token": lease.token,
     }
     if batch.source is not None:
         fence["next"] = int(batch.source.next_in * 1000)

@@ -53,7 +53,7 @@ class Begun(NamedTuple):
     """What a job is told when it may start."""
 
     now: float  # the store's clock
-    state: bytes | None  # of the source, as it lies in the store
+    state: bytes | None  # of the source, or the entry's document, as it lies in the store
 
 
 class Queue(NamedTuple):

@@ -115,4 +115,4 @@ async def load_learned(store: Store, name: str) -> bytes | None:
 async def keep_learned(store: Store, name: str, learned: bytes) -> None:
     """Keep the boilerplate learned outside of a poll; of two writers one lesson is lost."""
     with store_errors():
-        await store.redis.set(keys.learned(name), learned)
+        await store.redis.set(keys.learned(name), learned, keepttl=True)

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -28,7 +29,10 @@ from store.commit import Batch
 from store.connection import Store
 from store.counters import Counts
 from store.idf import SharedIdf
+from store.together import Together
+from workers.company import Company
 from workers.fetch import Fetcher
+from workers.lessons import Lessons
 from workers.moments import moment
 from workers.order import Order
 from workers.robots import Robots
@@ -53,11 +57,17 @@ class Kit:
     shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
+    company: Company = field(default_factory=Company)
+    lessons: Lessons = field(init=False)
+    finishing: Together[Any, bool] | None = None  # of pages: workers/finish.py
     order: Order = field(default_factory=Order)
     _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
     _untold: Counts = field(default_factory=Counts)
     _telling: asyncio.Task[None] | None = None
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.lessons = Lessons(self.store)
 
     def source(self, name: str) -> Source | None:
         """The source of that name, if feeds.yaml still lists it as enabled."""

@@ -15,7 +15,7 @@ LONG_PATIENCE = 60.0  # of a round that ends only when all have answered
 
 
 class Turn:
-    """The place of one job in the line; it is over when its work is written."""
+    """The place of one job in the line; over when its work is written, or is next to be."""
 
     def __init__(self, before: list[Turn], patience: float) -> None:
         self._before = before

@@ -5,8 +5,9 @@ Whatever happens to the page, the entry is published: with the page's text, or w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -23,20 +24,20 @@ from core.errors import (
     StoreError,
     TooLarge,
 )
-from core.merge import Outcome
 from core.models import Decision, EntryRecord, Method
-from core.pages import MOST_PAGES, following_page, may_continue
-from core.road import PreparedEntry, prepare_page, without_page
+from core.pages import MOST_PAGES, following_page
+from core.road import PreparedEntry, prepare_first_page, prepare_page, without_page
 from core.settings import Source
 from store.commit import Batch, PageWait, commit
 from store.counters import Counts
-from store.entries import load_entry
+from store.packing import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import keep_learned, load_learned
 from workers.answer import PAGE_LINE, Response, access_of
 from workers.fetch import PAGE_TYPES, PATIENCE
+from workers.finish import ReadPage, finish_page
 from workers.github import fetch_body
-from workers.kit import Kit, count_entries, count_fetch, count_merging
+from workers.kit import Kit, count_fetch
 from workers.leases import held
 from workers.moments import moment
 from workers.order import Turn
@@ -44,6 +45,8 @@ from workers.prepare import prepare_entries
 from workers.settle import LeaseLost
 
 log = structlog.get_logger()
+
+R = TypeVar("R")
 
 ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
 BODY_ATTEMPTS = 12
@@ -70,14 +73,14 @@ async def read_page(kit: Kit, lease: Lease) -> None:
     """Complete the pending entry of a lease; does nothing when the lease is not ours."""
     turn = kit.order.pages.take(lease.name, after=kit.order.polls)
     try:
-        if await begin(kit.store, PAGES, lease):
-            await _complete(kit, lease, turn)
+        if (begun := await begin(kit.store, PAGES, lease)) is not None:
+            await _complete(kit, lease, begun.state, turn)
     finally:
         turn.end()
 
 
-async def _complete(kit: Kit, lease: Lease, turn: Turn) -> None:
-    record = await load_entry(kit.store, lease.name)
+async def _complete(kit: Kit, lease: Lease, stored: bytes | None, turn: Turn) -> None:
+    record = None if stored is None else unpack(EntryRecord, stored)
     if record is None or record.raw is None or record.decision is not Decision.PENDING:
         await finish(kit.store, PAGES, lease)
         return
@@ -119,25 +122,26 @@ async def _read(reading: Reading) -> None:
 
 
 async def _from_page(reading: Reading) -> PreparedEntry:
-    kit, record, source = reading.kit, reading.record, reading.source
+    record, source = reading.record, reading.source
     assert record.raw is not None  # noqa: S101 - read_page asked
     if record.raw.body_urls:
         return await _from_body(reading)
-    if source is None or record.url is None:
+    if source is None or record.url is None or record.article is None:
         return await _from_feed(reading)
     answer = await _fetch_page(reading, record.url, source)
-    further = await _further_pages(reading, answer, source)
-    return await kit.sandbox.run(
-        prepare_page,
-        answer.body,
-        answer.url,
-        answer.content_type,
-        record.raw,
-        source,
-        further,
-        timeout=PAGE_SECONDS,
-        slow=True,
-    )
+    learned = await reading.kit.lessons.of(source.name)
+    page = (answer.body, answer.url, answer.content_type, record.article, source, learned)
+    with reading.kit.company.under_way():
+        made = await _in_child(reading, prepare_first_page, *page)
+    if isinstance(made, str):
+        further = await _further_pages(reading, made, source)
+        made = await _in_child(reading, prepare_page, *page, further)
+    reading.kit.lessons.teach(source.name, made.signatures)
+    return made.entry
+
+
+async def _in_child(reading: Reading, function: Callable[..., R], *args: Any) -> R:
+    return await reading.kit.sandbox.run(function, *args, timeout=PAGE_SECONDS, slow=True)
 
 
 async def _fetch_page(
@@ -159,23 +163,15 @@ async def _fetch_page(
     return answer
 
 
-async def _further_pages(reading: Reading, answer: Response, source: Source) -> list[bytes]:
+async def _further_pages(reading: Reading, url: str | None, source: Source) -> list[bytes]:
     """The next pages of the same article; what cannot be read ends the row, not the article."""
     found: list[bytes] = []
     try:
-        while len(found) + 1 < MOST_PAGES and may_continue(answer.body):
-            url = await reading.kit.sandbox.run(
-                following_page,
-                answer.body,
-                answer.url,
-                answer.content_type,
-                timeout=PAGE_SECONDS,
-                slow=True,
-            )
-            if url is None:
-                break
+        while url is not None and len(found) + 1 < MOST_PAGES:
             answer = await _fetch_page(reading, url, source, ROW_PATIENCE)
             found.append(answer.body)
+            page = answer.body, answer.url, answer.content_type
+            url = await _in_child(reading, following_page, *page)
     except (FetchError, DocumentError, ResourceLimit) as fault:
         log.info("page.broken_row", entry=reading.record.id, reason=str(fault))
     return found
@@ -221,16 +217,9 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     source = reading.source or Source(url=record.url or "https://example.invalid/")
     if kit.order.strict or record.backfill:
         await reading.turn.come()
+        reading.turn.end()  # those behind it may join it: pages are finished in the order they come
     arrival = kit.arrival(record, made, source, known=reading.record)
-
-    def batch_for(_: Outcome) -> Batch:
-        return _batch(reading, [])
-
-    outcome = await kit.settle([arrival], batch_for)
-    kit.learn({record.id: made.features}, outcome)
-    now = await kit.store.now()
-    count_merging(reading.counts, outcome)
-    count_entries(reading.counts, record.source, outcome.entries, now=now)
+    await finish_page(kit, ReadPage(reading.lease, arrival, made.features))
 
 
 def _attempts(record: EntryRecord) -> int:
@@ -254,7 +243,7 @@ async def _try_again(reading: Reading) -> None:
 def _batch(reading: Reading, entries: list[EntryRecord], waits: Sequence[PageWait] = ()) -> Batch:
     return Batch(
         PAGES,
-        reading.lease,
+        [reading.lease],
         entries=entries,
         waits=waits,
         keep_seconds=reading.kit.keep_seconds(),

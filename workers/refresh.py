@@ -160,7 +160,7 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
         counted = room.written_to(with_counts(state, outcome))
         return Batch(
             SOURCES,
-            poll.lease,
+            [poll.lease],
             entries=sorted_out.aside,
             fresh=frozenset(r.id for r in sorted_out.aside if r.id not in news.known),
             waits=[PageWait(record.id, 0.0) for record in sorted_out.aside],

@@ -10,8 +10,8 @@ import gc
 
 import core.parse
 import core.robots
-from core.models import FeedEntry
-from core.road import prepare, prepare_page
+from core.models import Article
+from core.road import prepare, prepare_first_page
 from core.settings import Source
 
 _PARAGRAPH = (
@@ -38,8 +38,8 @@ def rehearse() -> None:
     parsed = core.parse.parse_feed(feed.encode(), url=_SOURCE.url, content_type=None)
     prepare(parsed.entries, _SOURCE, None)
     core.robots.robots_allow(b"User-agent: *\nDisallow: /x\n", url=_LINK, agent="Millrace")
-    entry = FeedEntry(guid="mill", position=0, title="The mill", link=_LINK)
-    prepare_page(_PAGE.encode(), _LINK, "text/html", entry, _SOURCE)
+    article = Article(title="The mill", link=_LINK)
+    prepare_first_page(_PAGE.encode(), _LINK, "text/html", article, _SOURCE)
 
 
 rehearse()

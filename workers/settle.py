@@ -26,7 +26,11 @@ _ATTEMPTS = 50  # each refusal means that another worker's commit went through
 
 
 class LeaseLost(StoreError):
-    """The lease ran out while we worked; whoever holds it now does the work again."""
+    """The lease of `names` ran out while we worked; whoever holds it now does the work again."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__("the lease of this work ran out")
+        self.names = names
 
 
 async def settle(
@@ -38,7 +42,7 @@ async def settle(
     """Decide upon `arrivals` and write them; returns what was written.
 
     `batch_for` makes of a decision everything that is to be written with it. Raises LeaseLost
-    when the batch's lease is no longer ours, StoreAway when the store goes.
+    when a lease of the batch is no longer ours, StoreAway when the store goes.
     """
     there: set[str] = set()
     for _ in range(_ATTEMPTS):
@@ -49,7 +53,7 @@ async def settle(
         if conflict is None:
             return outcome
         if conflict.fenced:
-            raise LeaseLost("the lease of this work ran out")
+            raise LeaseLost(conflict.fenced)
         there |= conflict.exists
     raise StoreError(f"no commit in {_ATTEMPTS} attempts: the store is busier than it can be")
 

@@ -1,16 +1,16 @@
--- One poll's (or one page's) whole result, or nothing of it.
+-- One poll's whole result (or that of several pages), or nothing of it.
 -- First everything is checked, then everything is written: a script is atomic, but what it wrote
 -- before an error stays. Follows index.lua in one script.
 --
 -- ARGV[1] is a JSON plan; the other arguments are the binary parts it points to by number.
---   fence    {schedule, name, state, token}: the lease this result was made under
+--   fences   [{schedule, name, state, token}]: the leases this result was made under
 --   entries  [{key, doc, ttl, fresh, due, urls}]
 --   stories  [{key, id, expect, version, doc, score, arrived, kind}]
 --   removed  [story id]: stories that joined another one
 --   source   {state, seen, items, learned...}: what to remember of the source
 --   claims   see index.lua
 --   layout   the version this was made for
--- Returns {'layout'} or {'ok'} or {'fenced'} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
+-- Returns {'layout'} or {'ok'} or {'fenced', name...} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
 local plan = cjson.decode(ARGV[1])
 local prefix = KEYS[1]
 
@@ -19,9 +19,14 @@ local function key(name) return prefix .. name end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function fenced()
-  local fence = plan.fence
-  return fence and redis.call('HGET', fence.state, 'token') ~= fence.token
+local function leases_that_ended()
+  local found = {'fenced'}
+  for _, fence in ipairs(plan.fences) do
+    if redis.call('HGET', fence.state, 'token') ~= fence.token then
+      found[#found + 1] = fence.name
+    end
+  end
+  return found
 end
 
 local function entries_that_exist()
@@ -110,7 +115,7 @@ local function write_source()
   if source.items then redis.call('HSET', source.key, 'items', ARGV[source.items]) end
   if source.learned then redis.call('SET', source.learned_key, ARGV[source.learned]) end
   -- A source that was taken off the schedule meanwhile keeps the end its state was given.
-  local fence = plan.fence
+  local fence = plan.fences[1]
   if not fence or redis.call('ZSCORE', fence.schedule, fence.name) then
     for _, name in ipairs({source.key, source.seen_key, source.learned_key}) do
       redis.call('PERSIST', name)
@@ -118,15 +123,16 @@ local function write_source()
   end
 end
 
-local function give_lease_back()
-  local fence = plan.fence
-  if not fence then return end
-  redis.call('HDEL', fence.state, 'token', 'begun')
-  if fence.next then redis.call('ZADD', fence.schedule, 'XX', now + fence.next, fence.name) end
+local function give_leases_back()
+  for _, fence in ipairs(plan.fences) do
+    redis.call('HDEL', fence.state, 'token', 'begun')
+    if fence.next then redis.call('ZADD', fence.schedule, 'XX', now + fence.next, fence.name) end
+  end
 end
 
 if (redis.call('GET', key('layout')) or plan.layout) ~= plan.layout then return {'layout'} end
-if fenced() then return {'fenced'} end
+local ended = leases_that_ended()
+if #ended > 1 then return ended end
 local exists = entries_that_exist()
 if #exists > 1 then return exists end
 local moved = stories_that_moved()
@@ -138,5 +144,5 @@ write_entries()
 write_stories()
 index_claim(plan.claims)
 write_source()
-give_lease_back()
+give_leases_back()
 return {'ok'}
