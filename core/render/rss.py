@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from core.render.document import FeedHead, rfc822
@@ -13,6 +14,8 @@ _OPEN = (
     ' xmlns:content="http://purl.org/rss/1.0/modules/content/"'
     ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:media="http://search.yahoo.com/mrss/">'
 )
+
+_ENCLOSED = re.compile(r"https?://(?:[a-z0-9-]+\.)+[a-z0-9][a-z0-9-]*(?::\d+)?/", re.IGNORECASE)
 
 
 def rss_item(item: FeedItem) -> str:
@@ -26,10 +29,10 @@ def rss_item(item: FeedItem) -> str:
             f"<pubDate>{rfc822(item.published)}</pubDate>",
             element("dc:creator", item.author),
             element("dc:language", item.language),
-            *(element("category", tag) for tag in item.tags),
+            *(f"<category>{plain(tag)}</category>" for tag in item.tags),
             *_related(item),
             # Readers take it for HTML: what was text must still be text after one more unescaping.
-            element("description", escaped(item.summary)),
+            f"<description>{escaped(escaped(item.summary))}</description>",
             f"<content:encoded>{cdata(item.html)}</content:encoded>" if item.html else "",
             *_media(item),
             "</item>\n",
@@ -70,10 +73,12 @@ def _related(item: FeedItem) -> list[str]:
 
 def _media(item: FeedItem) -> list[str]:
     """The first attachment is the enclosure: readers, and the RSS profile, know only one."""
-    parts = [_enclosure(attachment) for attachment in item.attachments[:1]]
+    first = next((a for a in item.attachments if _ENCLOSED.match(a.url)), None)
+    parts = [_enclosure(first)] if first else []
     parts += [
         f"<media:content url={quoted(attachment.url)} type={quoted(attachment.type)}/>"
-        for attachment in item.attachments[1:]
+        for attachment in item.attachments
+        if attachment is not first
     ]
     if item.image:
         parts.append(f"<media:thumbnail url={quoted(item.image)}/>")

@@ -8,8 +8,22 @@ from urllib.parse import urlsplit
 
 from yarl import URL
 
-_PLAIN = re.compile(r"https?://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+", re.IGNORECASE)
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
+_PLAIN = re.compile(
+    rf"https?://(?:{_HOST.pattern.partition('|')[0]})(?::\d+)?"
+    r"/[a-z0-9\-._~:/?#@!$&'()*+,;=]*",
+    re.IGNORECASE,
+)
+_LANGUAGE = re.compile(r"([A-Za-z]{2})(-[A-Za-z0-9]{2,8})*")
+# ISO 639-1; validators and readers know no others.
+_LANGUAGES = frozenset(
+    "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da"
+    " de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy"
+    " hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg"
+    " li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv ny oc oj om or"
+    " os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr ss st su sv sw ta"
+    " te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
+)
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@?#]+@")
 _BY_SUFFIX = {
@@ -34,13 +48,13 @@ def web_address(url: str | None) -> str | None:
     if not url:
         return None
     url = without_credentials(url.strip())
-    if _PLAIN.fullmatch(url) and "%" not in url:
+    if _PLAIN.fullmatch(url):
         return url
     try:
         parsed = URL(url)
     except ValueError:
         return None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    if parsed.scheme not in ("http", "https") or not _HOST.fullmatch(parsed.raw_host or ""):
         return None
     return str(parsed)
 
@@ -51,9 +65,10 @@ def without_credentials(text: str) -> str:
 
 
 def language_tag(language: str | None) -> str | None:
-    """`language` if it is a well-formed tag such as `zh-Hans`."""
+    """`language` if it is the well-formed tag of a language that exists, such as `zh-Hans`."""
     tag = (language or "").strip().replace("_", "-")
-    return tag if _LANGUAGE.fullmatch(tag) else None
+    found = _LANGUAGE.fullmatch(tag)
+    return tag if found and found[1].lower() in _LANGUAGES else None
 
 
 def media_type(url: str, stated: str | None) -> str:

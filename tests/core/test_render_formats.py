@@ -15,6 +15,8 @@ from core.render.document import FeedHead
 from core.render.items import feed_item, published_at, without_body
 from core.render.jsonfeed import json_document, json_item
 from core.render.rss import rss_document, rss_item
+from core.render.web import language_tag, web_address
+from core.render.xml import legal
 
 SEEN = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 HEAD = FeedHead(
@@ -208,3 +210,53 @@ def test_an_entry_without_link_and_body_still_has_content_in_atom() -> None:
 
     assert entry is not None
     assert entry.findtext("{http://www.w3.org/2005/Atom}content") == "Only a title"
+
+
+@pytest.mark.parametrize(
+    ("stated", "published"),
+    [
+        ("https://a.example/a[1]?f[a]=1#x[2]", "https://a.example/a%5B1%5D?f%5Ba%5D=1#x%5B2%5D"),
+        ("https://a.example?q=1", "https://a.example/?q=1"),
+        ("http://[2606:4700::1111]/a", "http://[2606:4700::1111]/a"),
+        ("https://bücher.example/ü", "https://xn--bcher-kva.example/%C3%BC"),
+        ("https://a_b.example/x%2fy", "https://a_b.example/x%2Fy"),
+        ("http://www.%3cscript%3ealert(1)%3c/x", None),
+        ("http://www.<script>alert(1)</script .com", None),
+        ("http://a,b.example/", None),
+        ("javascript://a.example/%0aalert(1)", None),
+    ],
+)
+def test_what_is_published_as_an_address_is_one(stated: str, published: str | None) -> None:
+    assert web_address(stated) == published
+
+
+def test_an_attachment_that_is_no_enclosure_by_the_profile_is_still_there() -> None:
+    inner, outer = "http://media/x.mp3", "https://a.example/y.mp3"
+    attached = story().article.model_copy(
+        update={"enclosures": (Enclosure(url=inner), Enclosure(url=outer))}
+    )
+
+    item = etree.fromstring(rss(story(article=attached))).find("channel/item")
+
+    assert item is not None
+    assert [e.get("url") for e in item.iter("enclosure")] == [outer]
+    assert [e.get("url") for e in item.iter("{http://search.yahoo.com/mrss/}content")] == [inner]
+
+
+@pytest.mark.parametrize(
+    ("stated", "published"),
+    [
+        ("zh_Hans", "zh-Hans"),
+        ("EN", "EN"),
+        ("abc", None),
+        ("xx", None),
+        ("x'>", None),
+        (None, None),
+    ],
+)
+def test_only_languages_that_exist_are_published(stated: str, published: str | None) -> None:
+    assert language_tag(stated) == published
+
+
+def test_controls_that_mean_nothing_are_left_out() -> None:
+    assert legal("a\x7fb\x80c\x85d\x9fe\x0bf") == "abc\x85def"
