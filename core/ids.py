@@ -9,6 +9,7 @@ from core.models import FeedEntry
 PREFIX = "urn:millrace:"
 GUID_DIGEST = 16  # bytes
 CONTENT_DIGEST = 8  # bytes that tell one version of an entry from the next
+WHOLE = 200  # characters of a body that no two entries of a source share by chance
 
 
 def entry_id(source: str, guid: str) -> str:
@@ -32,6 +33,12 @@ def content_digest(*parts: str | None) -> bytes:
 
 
 def entry_digest(entry: FeedEntry) -> bytes:
-    """The content digest of an entry as its source stated it."""
-    parts = (entry.title, entry.link, entry.content, entry.summary, entry.version)
-    return content_digest(*parts)
+    """The content digest of an entry as its source stated it.
+
+    Beside a whole text the query of its link does not count: some sources put a number into it
+    that changes with every poll.
+    """
+    link = entry.link
+    if link and len(entry.content or entry.summary) >= WHOLE:
+        link = link.partition("?")[0]
+    return content_digest(entry.title, link, entry.content, entry.summary, entry.version)

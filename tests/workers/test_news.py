@@ -57,6 +57,33 @@ async def test_an_entry_whose_guid_changes_with_every_poll_stays_one(
         assert await decisions(at) == [Decision.PUBLISHED]
 
 
+async def test_an_entry_whose_guid_and_link_carry_a_number_of_the_poll_stays_one(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    links = [f"https://example.org/mill?sid={n}" for n in range(3)]
+    answers = [feed(item(link, "mill", link=link)) for link in links]
+    async with desk(store, sandbox, origin, *answers) as at:
+        for _ in answers:
+            await at.poll()
+
+        assert await decisions(at) == [Decision.PUBLISHED]
+
+
+async def test_short_entries_that_differ_by_the_query_of_their_link_are_all_there(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    def short(n: int) -> str:
+        link = f"https://example.org/?id={n}"
+        title = "<title>Weather</title><description>Sun</description>"
+        return f"<item><guid>{link}</guid><link>{link}</link>{title}</item>"
+
+    async with desk(store, sandbox, origin, feed(short(1)), feed(short(2))) as at:
+        for _ in range(2):
+            await at.poll()
+
+        assert len(await at.entries()) == 2
+
+
 async def test_a_guid_that_is_reused_for_other_articles_hides_none(
     store: Store, sandbox: Sandbox, origin: Origin
 ) -> None:
