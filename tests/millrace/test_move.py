@@ -1,5 +1,6 @@
 """State that moves arrives whole, and never into a store that holds something."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,11 +86,34 @@ async def test_a_file_that_is_no_state_is_refused(other: Store):
         await restore_state(other, ["hello"])
 
 
-def test_a_move_by_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    old, new, file = tmp_path / "old", tmp_path / "new", tmp_path / "state.gz"
+async def test_a_move_by_the_commands(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    await fill(store)
+    old, new, file = str(tmp_path / "old"), str(tmp_path / "new"), str(tmp_path / "state.gz")
 
-    assert exit_code(["export", str(file), "--data", str(old)]) == 0
-    assert exit_code(["restore", str(file), "--data", str(new)]) == 0
-    assert exit_code(["restore", str(tmp_path / "none.gz"), "--data", str(new)]) == 1
+    def move() -> list[int]:
+        return [
+            exit_code(["export", file, "--redis", store.url]),
+            exit_code(["restore", file, "--data", old]),
+            exit_code(["export", file, "--data", old]),
+            exit_code(["restore", file, "--data", new]),
+            exit_code(["restore", file, "--data", new]),
+            exit_code(["restore", str(tmp_path / "none.gz"), "--data", str(tmp_path / "third")]),
+        ]
 
-    assert "cannot be read" in capsys.readouterr().err
+    assert await asyncio.to_thread(move) == [0, 0, 0, 0, 1, 1]
+    told = capsys.readouterr()
+    written, read, again, read_again = (line.split()[-2] for line in told.out.splitlines())
+    assert (written, again) == (read, read_again)
+    assert "restore into an empty one" in told.err
+    assert "cannot be read" in told.err
+
+
+def test_a_folder_without_state_is_not_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    nowhere, file = tmp_path / "nowhere", tmp_path / "state.gz"
+
+    assert exit_code(["export", str(file), "--data", str(nowhere)]) == 1
+    assert "name its folder with --data" in capsys.readouterr().err
+    assert not file.exists()
+    assert not nowhere.exists()
