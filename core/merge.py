@@ -146,7 +146,8 @@ class _Batch:
     def _file(self, story: str, fingerprint: Fingerprint) -> None:
         """Find the story under its keys: a first poll may bring two thousand."""
         for key in _keys(fingerprint):
-            self._under[key].append(len(self._founded))
+            if len(self._under[key]) < NEAR_IN_BATCH:  # nobody looks at later ones
+                self._under[key].append(len(self._founded))
         self._founded.append((story, fingerprint))
 
     def revise(self, arrival: Arrival, known: EntryRecord) -> None:

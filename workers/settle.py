@@ -7,9 +7,11 @@ so the loop ends.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from core.dedupe import Candidate
 from core.errors import StoreError
@@ -22,6 +24,7 @@ from store.index import lookup
 from store.names import names_of
 from store.stories import load_stories
 
+MANY = 50  # arrivals of one batch that are worth a thread
 _ATTEMPTS = 50  # each refusal means that another worker's commit went through
 
 
@@ -68,7 +71,8 @@ async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSett
     names = await names_of(store, (a.record.id for a in arrivals if a.record.story is None))
     stories = await load_stories(store, sorted(wanted | set(names.values())))
     now = datetime.fromtimestamp(await store.now(), UTC)
-    return merge(
+    weigh = partial(
+        merge,
         arrivals,
         candidates=found,
         stories={story.id: story for story in stories},
@@ -76,6 +80,8 @@ async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSett
         now=now,
         names=names,
     )
+    # A thousand alike take seconds: in a thread, or this worker's leases would run out meanwhile.
+    return weigh() if len(arrivals) < MANY else await asyncio.to_thread(weigh)
 
 
 async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:

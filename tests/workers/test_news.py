@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
+import time
 
 from core.models import Decision
 from store.connection import Store
@@ -162,3 +164,26 @@ async def test_how_copies_were_found_is_counted(
     assert counters["millrace_candidates_count"] == 2
     assert counters["millrace_distance_bits_sum"] == 0
     assert counters["millrace_repost_lag_seconds_count"] == 1
+
+
+async def test_a_thousand_entries_that_hardly_differ_do_not_stop_the_worker(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    alike = [item(f"{n}", "mill", title=f"Mill {n}").replace("four", str(n)) for n in range(1000)]
+    longest, done = 0.0, asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal longest
+        while not done.is_set():
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - before)
+
+    async with desk(store, sandbox, origin, feed(*alike)) as at:
+        watching = asyncio.create_task(watch())
+        await at.poll()
+        done.set()
+        await watching
+
+        assert len(await at.entries()) == 1000
+    assert longest < 1  # of CPU, of this thread alone
