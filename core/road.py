@@ -50,6 +50,7 @@ def clean_options(source: Source) -> CleanOptions:
         keep_blocks=source.keep_blocks,
         junk_blocks=source.junk_blocks,
         full_text=source.full_text,
+        fast=source.extraction == "fast",
     )
 
 

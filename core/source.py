@@ -31,6 +31,11 @@ class SourceOptions(Frozen):
         description="Where bodies come from: the feed, or the page behind the link. "
         "`auto` reads the page where the feed holds no article.",
     )
+    extraction: Literal["careful", "fast"] = Field(
+        "careful",
+        description="How the article is found in a page: `careful` asks two extractors, and a "
+        "third where they differ; `fast` asks one, for two thirds of the CPU.",
+    )
     link: Literal["original", "source"] = Field(
         "original",
         description="Which address an entry links to when a mirror states the first publisher's.",

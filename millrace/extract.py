@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from core.errors import ConfigError, MillraceError
 from core.extract import extract_page
 from core.models import Article, FeedEntry
 from core.parse import parse_feed
+from core.road import clean_options
 from core.settings import Source
 from millrace.config import read_config
 from millrace.options import DEFAULT_CONFIG
@@ -44,13 +46,8 @@ def options_of(source: Source | None, *, fast: bool = False) -> CleanOptions:
     """The cleaning options that a source's line in feeds.yaml states."""
     if source is None:
         return CleanOptions(fast=fast)
-    return CleanOptions(
-        remove=source.remove,
-        keep_blocks=source.keep_blocks,
-        junk_blocks=source.junk_blocks,
-        full_text=source.full_text,
-        fast=fast,
-    )
+    options = clean_options(source)
+    return replace(options, fast=fast or options.fast)
 
 
 def extract_files(
