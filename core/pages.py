@@ -18,18 +18,19 @@ _NEXT = re.compile(
     r"|weiter|siguiente|página siguiente|pagina successiva|próxima|volgende)\s*[>»›→]*$",
     re.IGNORECASE,
 )
-# Looked for in lower-cased bytes: each expression begins with letters, which is fast to search.
+# Looked for in lower-cased bytes. Each begins with fixed bytes: those are found fast.
 _HINTS = (
     re.compile(rb"rel\s*=\s*[\"']?[\w ]*next"),
     re.compile(
         rb">\s*(?:next|suivant|weiter|siguiente|volgende|pr\xc3\xb3xima"
         rb"|p\xc3\xa1gina siguiente|pagina successiva|page suivante|n\xc3\xa4chste)"
     ),
-    re.compile(
-        rb"\xe4\xb8\x8b(?:\xe4\xb8\x80)?\xe9|\xe5\x90\x8e\xe4\xb8\x80\xe9"
-    ),  # 下一页, 后一页
-    re.compile(rb"\xcf\xc2(?:\xd2\xbb)?\xd2\xb3"),  # the same in GBK
-    re.compile(rb"\xa4u(?:\xa4@)?\xad\xb6"),  # and in Big5
+)
+_HINTS_BEYOND_ASCII = (
+    re.compile(rb"\xe4\xb8\x8b(?:\xe4\xb8\x80)?\xe9"),  # 下页, 下一页
+    re.compile(rb"\xe5\x90\x8e\xe4\xb8\x80\xe9"),  # 后一页
+    re.compile(rb"\xcf\xc2(?:\xd2\xbb)?\xd2\xb3"),  # 下页, 下一页 in GBK
+    re.compile(rb"\xa4u(?:\xa4@)?\xad\xb6"),  # 下頁, 下一頁 in Big5
 )
 _NUMBER = re.compile(r"(?:^|[_\-/=?&]|page)(\d{1,2})(?=$|\.\w{3,5}$|/$|&)", re.IGNORECASE)
 
@@ -37,7 +38,8 @@ _NUMBER = re.compile(r"(?:^|[_\-/=?&]|page)(\d{1,2})(?=$|\.\w{3,5}$|/$|&)", re.I
 def may_continue(page: bytes) -> bool:
     """Whether the page may name a next one; a look at the bytes, before anything is parsed."""
     lowered = page.lower()
-    return any(hint.search(lowered) for hint in _HINTS)
+    hints = _HINTS if page.isascii() else _HINTS + _HINTS_BEYOND_ASCII
+    return any(hint.search(lowered) for hint in hints)
 
 
 def following_page(page: bytes, url: str, content_type: str | None) -> str | None:

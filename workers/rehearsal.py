@@ -19,10 +19,13 @@ _PARAGRAPH = (
     "except in the two years after the flood. 水車はおよそ百年前に建てられ、村人は今も粉を挽く。"
     "磨坊在河邊，建於1874年，村民至今仍在使用。Photo: A. Miller (Reuters)</p>"
 )
+# Patterns are made for the lengths of lines: here is one of each.
+_LINES = "".join(f"<p>{'Corn ' * length}</p>" for length in range(1, 102))
 _PAGE = (
     "<html lang='en'><head><title>The mill - Example</title></head><body><nav><a href='/'>Home</a>"
     f"</nav><article><h1>The mill</h1><figure><img src='/a.jpg'><figcaption>The mill</figcaption>"
-    f"</figure>{_PARAGRAPH * 8}<ul><li>Corn</li></ul><p>Share this</p></article></body></html>"
+    f"</figure>{_PARAGRAPH * 8}{_LINES}<ul><li>Corn</li></ul><p>Share this</p></article></body>"
+    "</html>"
 )
 _SOURCE = Source(url="https://example.org/feed.xml")
 _LINK = "https://example.org/mill"
