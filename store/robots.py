@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 
 from store import keys
 from store.connection import Store, store_errors
@@ -10,9 +11,13 @@ from store.connection import Store, store_errors
 
 async def load_robots(store: Store, origin: str) -> bytes | None:
     """The file kept for `scheme://host:port`; None where none is kept."""
+    return await store.gathered(_load_all, origin)
+
+
+async def _load_all(store: Store, origins: Sequence[str]) -> list[bytes | None]:
     with store_errors():
-        packed = await store.redis.get(keys.robots(origin))
-    return None if packed is None else zlib.decompress(packed)
+        found = await store.redis.mget([keys.robots(origin) for origin in origins])
+    return [None if packed is None else zlib.decompress(packed) for packed in found]
 
 
 async def keep_robots(store: Store, origin: str, robots: bytes, *, seconds: float) -> None:
