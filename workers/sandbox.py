@@ -23,6 +23,7 @@ from core.errors import ResourceLimit
 from workers.child import HEAD, OUT_OF_MEMORY, Answer, Call, serve
 
 CPU_SECONDS = 5.0  # of one call
+QUICK_SECONDS = 1.0  # in which nearly every call is done
 WALL_FACTOR = 4.0  # a busy machine may take this much longer by the clock
 MEMORY = 512 * 2**20  # bytes of data in one child
 CALLS = 2000  # after which a child is replaced, so that what leaked ends
@@ -43,6 +44,9 @@ class Sandbox:
         starting = asyncio.Lock()
         self._children = [_Child(context, memory, starting) for _ in range(count)]
         self._slow = asyncio.Semaphore(max(1, count - 1))
+        # A dozen documents made to use up their time would hold everybody's up if each had a child
+        # for it: what was not done quickly is done again, one at a time.
+        self._again = asyncio.Semaphore(1)
         self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
         for child in self._children:
             self._idle.put_nowait(child)
@@ -69,21 +73,29 @@ class Sandbox:
         Calls that may well be `slow` leave one child free for the others. Raises ResourceLimit,
         an error of ours that the function raised, or DocumentError that names any other.
         """
-        call = Call(partial(function, *args, **named), timeout)
-        async with self._slow if slow else nullcontext():
-            child = await self._idle.get()
-            try:
-                answer = await _ask(child, call)
-            finally:
-                self._idle.put_nowait(child)
+        call, wall = partial(function, *args, **named), timeout * WALL_FACTOR
+        try:
+            async with self._slow if slow else nullcontext():
+                answer = await self._answer(Call(call, min(timeout, QUICK_SECONDS)), wall)
+        except ResourceLimit:
+            if timeout <= QUICK_SECONDS:
+                raise
+            async with self._again:
+                answer = await self._answer(Call(call, timeout), wall)
         if answer.error is not None:
             raise answer.error
         result: R = answer.value
         return result
 
+    async def _answer(self, call: Call, wall: float) -> Answer:
+        child = await self._idle.get()
+        try:
+            return await _ask(child, call, wall)
+        finally:
+            self._idle.put_nowait(child)
 
-async def _ask(child: _Child, call: Call) -> Answer:
-    wall = call.cpu_seconds * WALL_FACTOR
+
+async def _ask(child: _Child, call: Call, wall: float) -> Answer:
     try:
         try:
             return await child.ask(call, wall)
