@@ -27,7 +27,7 @@ from store.websub import (
     subscriptions_due,
     wake,
 )
-from workers.answer import access_of
+from workers.answer import Response, access_of, redirect_target
 from workers.kit import Kit
 from workers.polled import Polled
 
@@ -40,6 +40,8 @@ LEASE_SECONDS = 10 * 86400  # asked for; the hub decides
 CONFIRM_SECONDS = 600.0  # a hub has to confirm; after that it is asked again, ever later
 RETRY_CAP = 86400.0
 TEND_SECONDS = 60.0  # for one request to a hub, after which another worker may make it
+HUB_REDIRECTS = 3
+_KEEPS_METHOD = frozenset((307, 308))
 _AT_ONCE = 20
 _PARSE_SECONDS = 5.0
 
@@ -131,14 +133,25 @@ async def _subscribe(kit: Kit, source: Source, wanted: Subscription, public: str
     # Written first: the hub may ask for our confirmation before it answers.
     await keep_subscription(kit.store, asked, tend_after=retry)
     try:
-        answer = await kit.fetcher.post(
-            wanted.hub,
-            urlencode(form).encode(),
-            headers={"Content-Type": "application/x-www-form-urlencoded"},
-            access=access_of(source),
-        )
+        answer = await _posted(kit, source, wanted.hub, urlencode(form).encode())
     except FetchError as fault:
         log.info("websub.unreachable", source=source.name, reason=str(fault))
         return
     if not 200 <= answer.status < 300:
         log.info("websub.refused", source=source.name, status=answer.status)
+
+
+async def _posted(kit: Kit, source: Source, hub: str, form: bytes) -> Response:
+    """The answer of a hub, or of where it has moved: 307 and 308 keep a POST what it is."""
+    for _ in range(HUB_REDIRECTS + 1):
+        answer = await kit.fetcher.post(
+            hub,
+            form,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            access=access_of(source),
+        )
+        target = redirect_target(answer) if answer.status in _KEEPS_METHOD else None
+        if target is None:
+            return answer
+        hub = target
+    raise FetchError(f"more than {HUB_REDIRECTS} redirects of the hub")
