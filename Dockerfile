@@ -5,9 +5,9 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements.lock /build/requirements.lock
 RUN python -m venv --without-pip /opt/millrace \
     && pip --python /opt/millrace/bin/python install --require-hashes --only-binary :all: -r /build/requirements.lock \
-    # A quarter is of no use at run time: tests, C sources, and names of languages that only a
-    # crawler asks for.
-    && find /opt/millrace/lib -type d \( -name tests -o -path '*/babel/locale-data' \) -prune -exec rm -r {} + \
+    # A quarter is of no use at run time: tests, C sources, names of languages that only a crawler
+    # asks for, and grammars to colour program text with.
+    && find /opt/millrace/lib -type d \( -name tests -o -path '*/babel/locale-data' -o -path '*/pygments/lexers' \) -prune -exec rm -r {} + \
     && find /opt/millrace/lib -type f \( -name '*.pyx' -o -name '*.c' -o -name '*.h' -o -name '*.pyi' \) -delete
 COPY core /opt/millrace/app/core
 COPY store /opt/millrace/app/store
@@ -20,7 +20,8 @@ FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Millrace" \
       org.opencontainers.image.description="Many overlapping news sources in, one clean merged feed out" \
       org.opencontainers.image.licenses="MIT"
-RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin millrace \
+RUN groupadd --gid 10001 millrace \
+    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin millrace \
     && install --directory --owner millrace --group millrace /data
 COPY --from=build /opt/millrace /opt/millrace
 ENV PATH=/opt/millrace/bin:$PATH \
