@@ -39,6 +39,7 @@ class StoryChange:
 
     story: Story
     expected: int
+    before: Story | None = None  # what was shown in that version, if another member is shown now
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class _Batch:
     ) -> None:
         self.outcome = Outcome()
         self._stories = dict(stories)
-        self._kept = {story_id: story.version for story_id, story in stories.items()}
+        self._kept = dict(stories)
         self._founded: list[tuple[str, Fingerprint]] = []
         self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._settings = settings
@@ -186,7 +187,7 @@ class _Batch:
             members=(_member(arrival, record),),
             article=record.article or Article(),
         )
-        self._change(story, expected=0)
+        self._change(story)
 
     def _join(self, arrival: Arrival, record: EntryRecord) -> None:
         """Add or renew a member; show its copy if that is the better one."""
@@ -204,7 +205,7 @@ class _Batch:
                 "representative": record.id,
                 "updated": self._now,
             }
-        self._change(story.model_copy(update=update), expected=self._kept.get(story.id, 0))
+        self._change(story.model_copy(update=update))
 
     def _is_to_be_shown(self, arrival: Arrival, record: EntryRecord, story: Story) -> bool:
         if record.id == story.representative:
@@ -217,10 +218,14 @@ class _Batch:
             shown_priority=shown.priority if shown else 0,
         )
 
-    def _change(self, story: Story, *, expected: int) -> None:
+    def _change(self, story: Story) -> None:
+        before = self._kept.get(story.id)
+        expected = before.version if before else 0
         story = story.model_copy(update={"version": expected + 1})
         self._stories[story.id] = story
-        self.outcome.stories[story.id] = StoryChange(story, expected)
+        if before is not None and before.representative == story.representative:
+            before = None
+        self.outcome.stories[story.id] = StoryChange(story, expected, before)
 
 
 _DECIDED = (

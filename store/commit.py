@@ -7,17 +7,17 @@ between would lose entries for ever, because only 304s would follow.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.errors import LayoutMismatch, StoreError
 from core.ids import guid_digest
 from core.merge import Claim, StoryChange
-from core.models import Decision, EntryRecord
+from core.models import Article, Decision, EntryRecord
 from store import keys
 from store.connection import Store
-from store.entries import url_keys
+from store.entries import Held, kept_form, url_keys
 from store.index import claims_plan
 from store.packing import pack
 from store.schedule import Lease, Queue
@@ -103,9 +103,10 @@ async def _leave_all(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -
 async def commit(store: Store, batch: Batch) -> Conflict | None:
     """Write `batch`; None when it is written, else why not. Writing it twice is harmless."""
     arguments = _Arguments()
+    shown = {c.story.representative: c.story.article for c in batch.stories}
     plan = {
         "fences": [_fence(lease, batch) for lease in batch.leases],
-        "entries": [_entry(record, batch, arguments) for record in batch.entries],
+        "entries": [_entry(record, batch, shown, arguments) for record in batch.entries],
         "stories": [_story(change, arguments) for change in batch.stories],
         "source": _source(batch.source, arguments) if batch.source else None,
         "claims": claims_plan(batch.claims, arguments.add),
@@ -150,12 +151,14 @@ def _fence(lease: Lease, batch: Batch) -> dict[str, Any]:
     return fence
 
 
-def _entry(record: EntryRecord, batch: Batch, arguments: _Arguments) -> dict[str, Any]:
+def _entry(
+    record: EntryRecord, batch: Batch, shown: Mapping[str, Article], arguments: _Arguments
+) -> dict[str, Any]:
     wait = next((w for w in batch.waits if w.entry == record.id), None)
     plan: dict[str, Any] = {
         "id": record.id,
         "key": keys.entry(record.id),
-        "doc": arguments.add(pack(record)),
+        "doc": arguments.add(pack(kept_form(record, shown.get(record.id)))),
         "ttl": int(batch.keep_seconds),
         "fresh": record.id in batch.fresh,
         "urls": sorted(url_keys(record)),
@@ -175,6 +178,10 @@ def _story(change: StoryChange, arguments: _Arguments) -> dict[str, Any]:
         "kind": "changed" if change.expected else "new",
         "doc": arguments.add(pack(story)),
     }
+    if change.before is not None:  # whoever is shown no more takes its article back
+        held = Held(article=change.before.article)
+        plan["displaced"] = keys.entry(change.before.representative)
+        plan["article"] = arguments.add(pack(held))
     if change.expected == 0:
         first_seen_ms = int(story.first_seen.timestamp() * 1000)
         plan["score"] = f"{keys.river_score(first_seen_ms, story.order):.0f}"

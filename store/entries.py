@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from core.ids import CONTENT_DIGEST, guid_digest
-from core.models import EntryRecord
+from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
 from core.urls import canonical_url
 from store import keys
 from store.connection import Store, store_errors
@@ -43,8 +43,44 @@ async def seen_digests(store: Store, source: str) -> set[bytes]:
     return {bytes(value[:CONTENT_DIGEST]) for value in values}
 
 
+class Held(Frozen):
+    """An article beside its entry: the story showed it once and shows another member's now."""
+
+    article: Article
+
+
+def kept_form(record: EntryRecord, shown: Article | None) -> EntryRecord:
+    """What lies in the store of an entry whose story shows the article `shown`.
+
+    The article that is shown lies in the story alone; of a settled entry's own words only what
+    tells it from another under the same guid is needed again.
+    """
+    update: dict[str, object] = {}
+    if record.article is not None and record.article == shown:
+        update["article"] = None
+    if record.raw is not None and record.decision is not Decision.PENDING:
+        raw = record.raw
+        update["raw"] = FeedEntry(
+            guid=raw.guid, position=raw.position, title=raw.title, link=raw.link
+        )
+    return record.model_copy(update=update)
+
+
 async def load_entries(store: Store, ids: Sequence[str]) -> list[EntryRecord | None]:
-    """The records of `ids`, in that order."""
+    """The records of `ids`, in that order, with their articles wherever those lie."""
+    records = await load_bare(store, ids)
+    wanted = {r.id: r.story for r in records if r and r.article is None and r.story}
+    if not wanted:
+        return records
+    articles = await _shown_articles(store, wanted)
+    return [
+        record and record.model_copy(update={"article": articles.get(record.id, record.article)})
+        for record in records
+    ]
+
+
+async def load_bare(store: Store, ids: Sequence[str]) -> list[EntryRecord | None]:
+    """The records of `ids`, in that order; those that their story shows without the article."""
     if not ids:
         return []
     with store_errors():
@@ -53,6 +89,24 @@ async def load_entries(store: Store, ids: Sequence[str]) -> list[EntryRecord | N
             pipe.hget(keys.entry(entry_id), "doc")
         found = await pipe.execute()
     return [None if doc is None else unpack(EntryRecord, doc) for doc in found]
+
+
+async def _shown_articles(store: Store, wanted: Mapping[str, str]) -> dict[str, Article]:
+    """Entry -> its article, from its story or from beside it, whichever holds it now."""
+    with store_errors():
+        pipe = store.redis.pipeline()  # in one moment: it moves from one to the other
+        for entry_id, story_id in wanted.items():
+            pipe.hget(keys.story(story_id), "doc")
+            pipe.hget(keys.entry(entry_id), "article")
+        found = await pipe.execute()
+    articles = {}
+    for entry_id, story, beside in zip(wanted, found[::2], found[1::2], strict=True):
+        told = None if story is None else unpack(Story, story)
+        if told is not None and told.representative == entry_id:
+            articles[entry_id] = told.article
+        elif beside is not None:
+            articles[entry_id] = unpack(Held, beside).article
+    return articles
 
 
 async def load_entry(store: Store, entry_id: str) -> EntryRecord | None:

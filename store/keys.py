@@ -7,7 +7,7 @@ source:NAME       hash    source's removal  `state`, lease `token`, `listed` gui
 seen:NAME         hash    trimmed by polls  guid digest -> what was last seen under it
 learned:NAME      string  source's removal  boilerplate learned from its last items
 pending           zset    page read         entry id -> when its page is due (ms)
-entry:ID          hash    dedup window      one entry: decision, provenance, body
+entry:ID          hash    dedup window      one entry; its body, if its story shows another one
 url:HASH          zset    dedup window      entry ids under one address (for explain)
 story:ID          hash    retention         `v` version, `doc` the compressed story
 river             zset    retention         story id -> place in the feed
@@ -42,7 +42,7 @@ idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/idf.p
 from __future__ import annotations
 
 PREFIX = "millrace:"
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
 FORGOTTEN_KEPT = 100_000

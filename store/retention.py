@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from core.models import EntryRecord, Story
+from core.models import Article, EntryRecord, Story
 from store import keys
 from store.connection import Store, store_errors
-from store.entries import load_entries, url_keys
+from store.entries import load_bare, url_keys
 from store.packing import pack, unpack
 
 _TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
@@ -19,6 +19,7 @@ _REWRITE = """
 for i, key in ipairs(KEYS) do
   if redis.call('HEXISTS', key, 'doc') == 1 then
     redis.call('HSET', key, 'doc', ARGV[2 * i])
+    redis.call('HDEL', key, 'article')
     redis.call('EXPIRE', key, ARGV[1], 'LT')
     for url in ARGV[2 * i + 1]:gmatch('%S+') do
       if redis.call('ZCARD', url) == 1 then redis.call('EXPIRE', url, ARGV[1], 'LT') end
@@ -54,8 +55,9 @@ async def trim(store: Store, *, entries: int, days: float, window: float = 30 * 
 
 async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) -> None:
     ids = [member.id for story in stories for member in story.members]
-    found = await load_entries(store, ids)
-    kept = [record for record in found if record is not None]
+    shown = {story.representative: story.article for story in stories}
+    found = await load_bare(store, ids)
+    kept = [_with_article(record, shown) for record in found if record is not None]
     if kept:
         script = store.redis.register_script(_REWRITE)
         pairs = [(pack(_bare(record)), " ".join(url_keys(record))) for record in kept]
@@ -63,6 +65,11 @@ async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) ->
         await store.call(
             script, [keys.entry(r.id) for r in kept], [max(1, int(window)), *arguments]
         )
+
+
+def _with_article(record: EntryRecord, shown: Mapping[str, Article]) -> EntryRecord:
+    """Its article names addresses of the entry, which end with it."""
+    return record.model_copy(update={"article": record.article or shown.get(record.id)})
 
 
 def _bare(record: EntryRecord) -> EntryRecord:

@@ -5,7 +5,7 @@
 -- ARGV[1] is a JSON plan; the other arguments are the binary parts it points to by number.
 --   fences   [{schedule, name, state, token}]: the leases this result was made under
 --   entries  [{key, doc, ttl, fresh, due, urls}]
---   stories  [{key, id, expect, version, doc, score, arrived, kind}]
+--   stories  [{key, id, expect, version, doc, score, arrived, kind, displaced, article}]
 --   removed  [story id]: stories that joined another one
 --   source   {state, seen, items, learned...}: what to remember of the source
 --   claims   see index.lua
@@ -51,6 +51,7 @@ end
 local function write_entries()
   for _, entry in ipairs(plan.entries) do
     redis.call('HSET', entry.key, 'doc', ARGV[entry.doc])
+    redis.call('HDEL', entry.key, 'article')
     redis.call('EXPIRE', entry.key, entry.ttl)
     if entry.due then
       redis.call('ZADD', key('pending'), now + entry.due, entry.id)
@@ -67,6 +68,15 @@ end
 
 local function announce(kind, id)
   redis.call('XADD', key('changes'), 'MAXLEN', '~', plan.changes_kept, '*', 'kind', kind, 'story', id)
+end
+
+-- Before the entries: one that is itself among them is written with its article.
+local function give_articles_back()
+  for _, story in ipairs(plan.stories) do
+    if story.displaced and redis.call('HEXISTS', story.displaced, 'doc') == 1 then
+      redis.call('HSET', story.displaced, 'article', ARGV[story.article])
+    end
+  end
 end
 
 local function write_stories()
@@ -140,6 +150,7 @@ if #moved > 1 then return moved end
 local unseen = index_unseen(plan.claims)
 if #unseen > 0 then return {'unseen', cjson.encode(unseen)} end
 
+give_articles_back()
 write_entries()
 write_stories()
 index_claim(plan.claims)

@@ -15,7 +15,7 @@ async def test_the_first_use_writes_the_version(store: Store):
     await ensure_layout(store)
     await ensure_layout(store)
 
-    assert await store.redis.get(keys.LAYOUT) == b"1"
+    assert await store.redis.get(keys.LAYOUT) == b"%d" % keys.LAYOUT_VERSION
 
 
 async def test_a_store_of_a_newer_millrace_is_refused_and_not_written_to(store: Store):
@@ -26,7 +26,7 @@ async def test_a_store_of_a_newer_millrace_is_refused_and_not_written_to(store: 
     with pytest.raises(LayoutMismatch):
         await commit(store, Batch())
 
-    assert await store.redis.get(keys.LAYOUT) == b"2"
+    assert await store.redis.get(keys.LAYOUT) == b"%d" % (keys.LAYOUT_VERSION + 1)
 
 
 async def test_an_older_layout_is_migrated_step_by_step(
