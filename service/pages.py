@@ -36,6 +36,7 @@ async def page_reply(request: web.Request, template: str, **values: Any) -> web.
     html = await asyncio.to_thread(
         render_page,
         template,
+        here=template,
         root=way_up(request.rel_url.raw_path),
         base=public_base(request, settings),
         feed=settings.feed,
@@ -123,8 +124,12 @@ def _rhythm(seconds: float | None) -> str:
         return "—"
     for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
-            return f"every {seconds / size:.3g} {name}"
-    return f"every {seconds:.3g} s"
+            return f"every {_two_digits(seconds / size)} {name}"
+    return f"every {_two_digits(seconds)} s"
+
+
+def _two_digits(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
 
 
 def _moment(moment: datetime | str | None) -> str:

@@ -17,6 +17,15 @@
   };
   tell(document);
 
+  // A lead picture that its site refuses leaves no hole.
+  const refused = (image) => image.closest(".picture")?.remove();
+  for (const image of document.querySelectorAll(".picture img")) {
+    if (image.complete && image.naturalWidth === 0) refused(image);
+  }
+  document.addEventListener("error", (event) => {
+    if (event.target instanceof HTMLImageElement) refused(event.target);
+  }, true);
+
   const river = document.getElementById("river");
   if (!river || !("live" in river.dataset) || !window.EventSource) return;
   const root = river.dataset.root;

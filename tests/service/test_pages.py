@@ -159,6 +159,33 @@ async def test_a_member_shows_where_it_differs(served: Served) -> None:
     assert [part.text for part in document.cssselect(".difference del")] == ["story"]
 
 
+async def test_long_stretches_that_are_alike_do_not_hide_the_difference(served: Served) -> None:
+    story, alike = make_story(1, sources=("first", "second")), "alike " * 300
+    article = story.article.model_copy(update={"text": alike + "old"})
+    await served.publish(story.model_copy(update={"article": article}))
+    record = record_of(story, 1, alike + "new", "raw")
+    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+
+    document = await page(served, f"/stories/{story.id}?compare={record.id}")
+
+    (shown,) = document.cssselect(".difference")
+    assert "1,400 letters alike" in shown.text_content()
+    assert len(shown.text_content()) < 500
+    assert [part.text for part in shown.cssselect("ins")] == ["new"]
+
+
+async def test_a_copy_that_is_the_same_is_said_to_be(served: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    await served.publish(story)
+    record = record_of(story, 1, story.article.text, "raw")
+    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+
+    document = await page(served, f"/stories/{story.id}?compare={record.id}")
+
+    assert "the same" in document.text_content()
+    assert document.cssselect(".difference") == []
+
+
 async def test_a_member_shows_what_came_what_was_cut_and_what_is_left(served: Served) -> None:
     story = make_story(1, sources=("first", "second"))
     await served.publish(story)
