@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 from typing import Any
 
@@ -80,15 +81,17 @@ class _Window:
 
     def __call__(self, source: str, each: int, *_: Any) -> str:
         numbers = range(self.newest + each - 1, self.newest - 1, -1)
-        items = (
-            f"<item><guid isPermaLink='false'>{source}-{n}</guid><title>{title(f'{source}-{n}')}"
-            f"</title><link>https://example.org/{source}/{n}</link><description><![CDATA["
-            f"{self.body(random.Random(f'{source}-{n}'))}]]></description></item>"
-            for n in numbers
-        )
-        return (
-            f"<rss version='2.0'><channel><title>{source}</title>{''.join(items)}</channel></rss>"
-        )
+        items = "".join(_item(self.body, source, n) for n in numbers)
+        return f"<rss version='2.0'><channel><title>{source}</title>{items}</channel></rss>"
+
+
+@cache
+def _item(body: Any, source: str, n: int) -> str:
+    return (
+        f"<item><guid isPermaLink='false'>{source}-{n}</guid><title>{title(f'{source}-{n}')}"
+        f"</title><link>https://example.org/{source}/{n}</link><description><![CDATA["
+        f"{body(random.Random(f'{source}-{n}'))}]]></description></item>"
+    )
 
 
 def _full(chance: random.Random) -> str:
