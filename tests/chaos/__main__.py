@@ -1,4 +1,4 @@
-"""`make chaos`: ordeals of some minutes, one seed after another. Prints a line for each."""
+"""`make chaos`: ordeals of some minutes, one seed after another. A line for each, then a table."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pathlib import Path
 from tests.chaos.actor import Actor
 from tests.chaos.ordeal import Findings, ordeal, stage_folder, until_first_story
 from tests.chaos.rig import Rig
+from tests.chaos.table import table
 from tests.chaos.world import World
 
 
 def main() -> int:
     """Run the ordeals; 0 if the promise was kept in all of them."""
     arguments = _arguments()
-    good = True
+    done: dict[int, Findings] = {}
     for seed in range(arguments.first, arguments.first + arguments.seeds):
         with stage_folder() as folder:
-            findings = asyncio.run(_ordeal(folder, seed, arguments))
-            good = good and findings.good
+            findings = done[seed] = asyncio.run(_ordeal(folder, seed, arguments))
             _report(seed, findings)
             if not findings.good:
                 print((folder / "log.txt").read_text()[-6000:], file=sys.stderr)
-    return 0 if good else 1
+    print(table(done), flush=True)
+    return 0 if all(findings.good for findings in done.values()) else 1
 
 
 async def _ordeal(folder: Path, seed: int, arguments: argparse.Namespace) -> Findings:
