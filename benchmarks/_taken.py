@@ -11,10 +11,11 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -30,21 +31,20 @@ _LOOK = 0.05
 _PATIENCE = 300.0
 
 
-async def cpu_per_entry(make: Any, pages: dict[str, bytes], sources: int, each: int) -> float:
-    """CPU milliseconds an entry of `pages`, listed in the feeds that `make` writes."""
-    async with _worker(make, pages, sources, each) as taking:
-        before = await taking.cpu()
-        await taking.switch_on(len(pages))
-        return (await taking.cpu() - before) * 1000 / len(pages)
-
-
 @asynccontextmanager
-async def taken(make: Any, *, sources: int, each: int, more: str = "") -> AsyncIterator[Taking]:
+async def taken(
+    make: Any,
+    *,
+    sources: int,
+    each: int,
+    more: str = "",
+    pages: Mapping[str, bytes] = MappingProxyType({}),
+) -> AsyncIterator[Taking]:
     """A worker that has taken in `each` entries of `sources` feeds that `make` writes.
 
-    `more` are further options of each source.
+    `more` are further options of each source; `pages` are what stands behind links.
     """
-    async with _worker(make, {}, sources, each, more) as taking:
+    async with _worker(make, pages, sources, each, more) as taking:
         await taking.switch_on(sources * each)
         yield taking
 
@@ -55,6 +55,7 @@ class Taking:
 
     store: Store
     process: int
+    origin: str
     sources: int
     config: Callable[[bool], None]
 
@@ -80,7 +81,7 @@ class Taking:
 
 @asynccontextmanager
 async def _worker(
-    make: Any, pages: dict[str, bytes], sources: int, each: int, more: str = ""
+    make: Any, pages: Mapping[str, bytes], sources: int, each: int, more: str = ""
 ) -> AsyncIterator[Taking]:
     async with _origin(make, pages, each) as port, throwaway_store() as url, opened(url) as store:
         with tempfile.TemporaryDirectory() as folder:
@@ -96,7 +97,7 @@ async def _worker(
             )  # fmt: skip
             try:
                 await _standing(store)
-                yield Taking(store, worker.pid, sources, write)
+                yield Taking(store, worker.pid, f"http://127.0.0.1:{port}", sources, write)
             finally:
                 worker.terminate()
                 await worker.wait()
@@ -152,7 +153,7 @@ def _seconds(pid: int) -> float:
 
 
 @asynccontextmanager
-async def _origin(make: Any, pages: dict[str, bytes], each: int) -> AsyncIterator[int]:
+async def _origin(make: Any, pages: Mapping[str, bytes], each: int) -> AsyncIterator[int]:
     async def feed(request: web.Request) -> web.Response:
         body = make(request.match_info["n"], each, pages, request.url.origin())
         return web.Response(text=body, content_type="application/rss+xml")
