@@ -23,7 +23,8 @@ from core.errors import ResourceLimit
 from workers.child import HEAD, OUT_OF_MEMORY, Answer, Call, serve
 
 CPU_SECONDS = 5.0  # of one call
-QUICK_SECONDS = 1.0  # in which nearly every call is done
+QUICK_SECONDS = 0.5  # of CPU, in which nearly every call is done
+WORTH_TWO_TRIES = 4 * QUICK_SECONDS
 WALL_FACTOR = 4.0  # a busy machine may take this much longer by the clock
 MEMORY = 512 * 2**20  # bytes of data in one child
 CALLS = 2000  # after which a child is replaced, so that what leaked ends
@@ -74,11 +75,12 @@ class Sandbox:
         an error of ours that the function raised, or DocumentError that names any other.
         """
         call, wall = partial(function, *args, **named), timeout * WALL_FACTOR
+        quick = QUICK_SECONDS if timeout > WORTH_TWO_TRIES else timeout
         try:
             async with self._slow if slow else nullcontext():
-                answer = await self._answer(Call(call, min(timeout, QUICK_SECONDS)), wall)
+                answer = await self._answer(Call(call, quick), wall)
         except ResourceLimit:
-            if timeout <= QUICK_SECONDS:
+            if quick == timeout:
                 raise
             async with self._again:
                 answer = await self._answer(Call(call, timeout), wall)
@@ -110,7 +112,7 @@ async def _ask(child: _Child, call: Call, wall: float) -> Answer:
 
 
 def _reason(code: int | None, timeout: float) -> str:
-    if code == -signal.SIGXCPU:
+    if code == -signal.SIGPROF:
         return f"stopped after {timeout:g} seconds of CPU"
     if code == OUT_OF_MEMORY:
         return "stopped at its memory limit"
