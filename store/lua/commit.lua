@@ -111,7 +111,11 @@ local function write_seen(source)
     local digest = seen:sub(i, i + 15)
     listed[digest] = true
     names[#names + 1] = digest
-    redis.call('HSET', source.seen_key, digest, seen:sub(i + 16, i + 23) .. LISTED)
+    -- Most were seen so before, and what is not written need not go to disk and to replicas.
+    local value = seen:sub(i + 16, i + 23) .. LISTED
+    if redis.call('HGET', source.seen_key, digest) ~= value then
+      redis.call('HSET', source.seen_key, digest, value)
+    end
   end
   age_dropped(source, listed)
   redis.call('HSET', source.key, 'listed', table.concat(names))
