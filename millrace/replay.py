@@ -1,6 +1,6 @@
 """`millrace replay`: decides the kept entries again under other settings; changes nothing live.
 
-Both sides are decided anew, in stores that are thrown away, one entry after the other: what differs
+Both sides are decided anew, in stores that are thrown away, one poll after the other: what differs
 then differs because of the settings and of nothing else, and twice gives the same bytes.
 """
 
@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
 
 from core.dedupe import decide
-from core.fingerprint import Features, features, fingerprint, taught
+from core.fingerprint import Features, Fingerprint, features, fingerprint, taught
 from core.idf import Idf
 from core.merge import Claim
 from core.models import Decision, EntryRecord
@@ -70,31 +72,48 @@ async def _kept(data: Path, redis: str | None) -> list[EntryRecord]:
 async def _decide_all(
     records: Sequence[EntryRecord], read: Sequence[Features], settings: DedupSettings, what: str
 ) -> list[Decided]:
+    decided: list[Decided] = []
     async with throwaway_store() as url, opened(url) as store:
         idf = Idf.warm()
-        decided = []
         with progress_bar() as progress:
-            for record, each in progress.track(
-                list(zip(records, read, strict=True)), description=what
-            ):
-                decided.append(await _decide(store, record, each, idf, settings))
+            task = progress.add_task(what, total=len(records))
+            for _, poll in groupby(zip(records, read, strict=True), key=_poll_of):
+                found = await _decide_poll(store, list(poll), idf, settings)
+                decided += found
+                progress.advance(task, len(found))
     return decided
 
 
-async def _decide(
-    store: Store, record: EntryRecord, read: Features, idf: Idf, settings: DedupSettings
-) -> Decided:
-    """As a worker does it, for one entry at a time."""
+def _poll_of(pair: tuple[EntryRecord, Features]) -> tuple[datetime, str]:
+    return pair[0].arrived, pair[0].source
+
+
+async def _decide_poll(
+    store: Store, poll: Sequence[tuple[EntryRecord, Features]], idf: Idf, settings: DedupSettings
+) -> list[Decided]:
+    """As a worker does it: what came together is weighed together, and teaches afterwards."""
+    weighed = {record.id: _weighed(record, read, idf) for record, read in poll}
+    decided = [await _decide(store, entry, each, settings) for entry, each in weighed.items()]
+    for (_, read), verdict in zip(poll, decided, strict=True):
+        if verdict.decision == Decision.PUBLISHED.value:
+            idf.learn(taught(read))
+    return decided
+
+
+def _weighed(record: EntryRecord, read: Features, idf: Idf) -> Fingerprint:
     stated = (record.article.original_url, record.article.link) if record.article else ()
     urls = [canonical_url(url) for url in stated if url]
-    weighed = fingerprint(read, idf, urls=urls, source=record.source)
-    found = (await lookup(store, {record.id: weighed}, settings))[record.id]
+    return fingerprint(read, idf, urls=urls, source=record.source)
+
+
+async def _decide(
+    store: Store, entry: str, weighed: Fingerprint, settings: DedupSettings
+) -> Decided:
+    found = (await lookup(store, {entry: weighed}, settings))[entry]
     verdict = decide(weighed, found, settings)
-    story = verdict.story or record.id
+    story = verdict.story or entry
     seen = frozenset(candidate.entry for candidate in found)
-    await claim(store, [Claim(record.id, story, weighed, seen)])
-    if verdict.story is None:
-        idf.learn(taught(read))
+    await claim(store, [Claim(entry, story, weighed, seen)])
     decision = Decision.PUBLISHED if verdict.story is None else Decision.MERGED
     return Decided(decision.value, story, verdict.rule, verdict.distance, verdict.similarity)
 
