@@ -1,0 +1,89 @@
+"""Whatever stands in a query or is posted: an answer that says what is wrong, never a fault."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.websub import Subscription
+from store.websub import keep_subscription, pushes_waiting
+from tests.service.conftest import Serve, Served, make_story
+
+fuzz = settings(
+    max_examples=25 * int(os.environ.get("MILLRACE_FUZZ", "1")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+values = st.text(max_size=40) | st.sampled_from(
+    ["0", "-1", "1e3", "9" * 30, "२", "2026-01-31", "2026-13-01T00:00", "first", "*", "\x00", "%00",
+     "urn:millrace:" + "0" * 32, "https://first.example/1", "http://[", "hans", "summary", "null"]
+)  # fmt: skip
+feed_queries = st.lists(
+    st.tuples(
+        st.sampled_from("limit since q source tag page content variant x".split()), values
+    ),
+    max_size=5,
+)  # fmt: skip
+hub_queries = st.lists(
+    st.tuples(
+        st.sampled_from([f"hub.{n}" for n in ("mode", "topic", "challenge", "lease_seconds")]),
+        values | st.sampled_from(["subscribe", "unsubscribe", "denied", "https://first.example/f"]),
+    ),
+    max_size=5,
+)
+CALLBACK = "/websub/only-hubs-know"
+
+
+@pytest.fixture
+async def served(serve: Serve) -> Served:
+    """One service for all examples, with two stories and a subscription."""
+    started = await serve()
+    await started.publish(make_story(1), make_story(2))
+    wanted = Subscription(
+        id="only-hubs-know", source="first", topic="https://first.example/f",
+        hub="https://hub.example/", secret="known to the hub",
+    )  # fmt: skip
+    await keep_subscription(started.store, wanted, tend_after=1000)
+    return started
+
+
+@given(path=st.sampled_from(["/feed.xml", "/feed.atom", "/feed.json"]), query=feed_queries)
+@fuzz
+async def test_any_query_of_a_feed_is_answered_or_refused(
+    served: Served, path: str, query: list[tuple[str, str]]
+) -> None:
+    answer = await served.client.get(path, params=query)
+
+    assert answer.status in (200, 400), await answer.text()
+
+
+@given(query=st.lists(st.tuples(st.sampled_from(["url", "id", "x"]), values), max_size=3))
+@fuzz
+async def test_any_question_for_an_explanation_is_answered(
+    served: Served, query: list[tuple[str, str]]
+) -> None:
+    answer = await served.client.get("/explain", params=query)
+
+    assert answer.status in (200, 400, 404), await answer.text()
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@given(query=hub_queries, body=st.binary(max_size=200), signature=values)
+@fuzz
+async def test_whatever_is_said_to_the_callback_nothing_unsigned_is_taken(
+    served: Served, query: list[tuple[str, str]], body: bytes, signature: str
+) -> None:
+    printable = "".join(sign for sign in signature if sign.isprintable())
+
+    asked = await served.client.get(CALLBACK, params=query)
+    posted = await served.client.post(
+        CALLBACK, params=query, data=body, headers={"X-Hub-Signature": printable}
+    )
+
+    assert asked.status in (200, 404), await asked.text()
+    assert asked.content_type == "text/plain"
+    assert posted.status == 202
+    assert await pushes_waiting(served.store, "first") == 0
