@@ -61,11 +61,20 @@ class Hub:
 async def _measure(times: int) -> list[Row]:
     heard: list[float] = []
     seen: list[float] = []
-    async with Origin() as origin, _running(origin) as base, aiohttp.ClientSession() as session:
+    async with (
+        Origin() as origin,
+        _running(origin) as (base, pid),
+        aiohttp.ClientSession() as session,
+    ):
         hub = await _subscribed(origin, session)
         async with session.get(f"{base}stream") as stream:
             await stream.content.readuntil(b"\n\n")
             await _until_in_feed(session, base, 0)
+            await asyncio.sleep(PAUSE)
+            resting = _cpu(pid)
+            await asyncio.sleep(PAUSE)
+            before = _cpu(pid)
+            resting = before - resting
             for number in range(1, times + 1):
                 await asyncio.sleep(PAUSE)
                 started = time.perf_counter()
@@ -74,10 +83,12 @@ async def _measure(times: int) -> list[Row]:
                 await hub.push(number)
                 seen.append(await looks - started)
                 heard.append(await listening - started)
+            spent = (_cpu(pid) - before) / times - resting
     load = f"load {os.getloadavg()[0]:.1f}"
     return [
         *_spread("push to /feed.json", seen, load),
         *_spread("push to /stream", heard, load),
+        Row("push", "CPU of all processes", spent * 1e3, "", "ms a push", "at rest taken off"),
     ]
 
 
@@ -100,6 +111,17 @@ async def _until_on_stream(stream: aiohttp.ClientResponse, number: int) -> float
     return time.perf_counter()
 
 
+def _cpu(pid: int) -> float:
+    """Seconds of CPU that a process and all below it have used."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except FileNotFoundError:  # it ended between two looks
+        return 0.0
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return own + sum(_cpu(int(child)) for child in below)
+
+
 def _spread(name: str, seconds: list[float], note: str) -> list[Row]:
     ordered = sorted(seconds)
     return [
@@ -112,8 +134,8 @@ def _spread(name: str, seconds: list[float], note: str) -> list[Row]:
 
 
 @asynccontextmanager
-async def _running(origin: Origin) -> AsyncIterator[str]:
-    """A whole Millrace with one source, which names a hub; its address."""
+async def _running(origin: Origin) -> AsyncIterator[tuple[str, int]]:
+    """A whole Millrace with one source, which names a hub; its address and process."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     base = f"http://127.0.0.1:{port}/"
@@ -128,7 +150,7 @@ async def _running(origin: Origin) -> AsyncIterator[str]:
             stdout=asyncio.subprocess.DEVNULL,
         )
         try:
-            yield base
+            yield base, child.pid
         finally:
             child.terminate()
             await child.wait()
