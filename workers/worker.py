@@ -128,7 +128,8 @@ class WorkerProcess:
     async def _sweep(self) -> None:
         while True:
             self._kit.fetcher.adopt(self._kit.settings().fetch)
-            await self._sweeper.sweep()
+            if await self._sweeper.sweep():  # announced, too: the store takes everything again
+                self._refused = None
             idle = BUSY_SWEEP_SECONDS if self._sweeper.more else SWEEP_SECONDS
             await rung(self._store, seconds=idle)
 
