@@ -33,6 +33,7 @@ hub               hash    lease or 410      who listens to our feeds: store/subs
 publisher         string  several seconds   the service process that fills the outbox
 published         string  never             position in `changes` up to which it was filled
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
+asks:ORIGIN       string  a minute or so    somebody asks a site for its robots.txt just now
 ix:...            several dedup window      postings and fingerprints: store/index.py
 secret            string  never             signs what the service hands out: store/secret.py
 idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
@@ -140,6 +141,11 @@ def pushes(source_name: str) -> str:
 def robots(origin: str) -> str:
     """robots.txt of a site."""
     return f"{PREFIX}robots:{origin}"
+
+
+def robots_claim(origin: str) -> str:
+    """Somebody asks for it just now."""
+    return f"{PREFIX}asks:{origin}"
 
 
 def river_score(first_seen_ms: int, order: int) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from store import keys
 from store.connection import Store, store_errors
@@ -25,3 +26,17 @@ async def keep_robots(store: Store, origin: str, robots: bytes, *, seconds: floa
     lifetime = max(1, int(min(seconds, keys.ROBOTS_SECONDS)))
     with store_errors():
         await store.redis.set(keys.robots(origin), zlib.compress(robots), ex=lifetime)
+
+
+@asynccontextmanager
+async def asking_robots(store: Store, origin: str, *, seconds: float) -> AsyncIterator[bool]:
+    """Whether the file is ours to ask for; nobody else asks until the block ends."""
+    key = keys.robots_claim(origin)
+    with store_errors():
+        ours = bool(await store.redis.set(key, b"", nx=True, ex=int(seconds)))
+    try:
+        yield ours
+    finally:
+        if ours:
+            with store_errors():
+                await store.redis.delete(key)

@@ -5,6 +5,7 @@ Kept in the store for a day, so that a site is asked once whatever the number of
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +13,7 @@ from core.errors import DocumentError, FetchError, HostBusy, ResourceLimit, TooL
 from core.robots import robots_allow
 from store.connection import Store
 from store.keys import ROBOTS_SECONDS
-from store.robots import keep_robots, load_robots
+from store.robots import asking_robots, keep_robots, load_robots
 from workers.answer import Access, origin_of
 from workers.fetch import Fetcher
 from workers.sandbox import Sandbox
@@ -20,6 +21,9 @@ from workers.sandbox import Sandbox
 MAX_BYTES = 1_000_000  # RFC 9309 asks for half of that at least
 RETRY_SECONDS = 600.0  # after which an unreachable robots.txt is asked for again
 PARSE_SECONDS = 2.0
+CLAIM_SECONDS = 90.0  # after which another worker asks, should this one be gone
+WAIT_SECONDS = 0.25  # between two looks at what another one has found
+WAITS = 20
 
 _FORBIDS_NOTHING = b""
 _FORBIDS_ALL = b"User-agent: *\nDisallow: /\n"
@@ -54,8 +58,7 @@ class Robots:
         origin = f"{scheme}://{bracketed}:{port}"
         robots = await load_robots(self._store, origin)
         if robots is None:
-            robots, seconds = await self._fetch(origin, access)
-            await keep_robots(self._store, origin, robots, seconds=seconds)
+            robots = await self._ask_or_wait(origin, access)
         if robots in (_FORBIDS_NOTHING, _FORBIDS_ALL):
             return robots == _FORBIDS_NOTHING
         try:
@@ -64,6 +67,19 @@ class Robots:
             )
         except (DocumentError, ResourceLimit):
             return False  # patterns made to hang us: such a site is left alone
+
+    async def _ask_or_wait(self, origin: str, access: Access | None) -> bytes:
+        """The file from the site, or from whoever asks for it already. Raises HostBusy."""
+        for _ in range(WAITS):
+            async with asking_robots(self._store, origin, seconds=CLAIM_SECONDS) as ours:
+                robots = await load_robots(self._store, origin)
+                if robots is None and ours:
+                    robots, seconds = await self._fetch(origin, access)
+                    await keep_robots(self._store, origin, robots, seconds=seconds)
+            if robots is not None:
+                return robots
+            await asyncio.sleep(WAIT_SECONDS)
+        raise HostBusy(f"{origin} is being asked for its robots.txt", wait=WAITS * WAIT_SECONDS)
 
     async def _fetch(self, origin: str, access: Access | None) -> tuple[bytes, float]:
         """The file and for how long it holds. A site without one forbids nothing."""

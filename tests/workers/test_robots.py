@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 
@@ -29,6 +30,21 @@ async def test_a_site_is_asked_once_whatever_the_number_of_its_pages(
     assert await robots.allow(origin.url("/news/1"))
     assert not await robots.allow(origin.url("/private/1"))
     assert await robots.allow(origin.url("/private/open-1.html"))
+    assert len(origin.asked("/robots.txt")) == 1
+
+
+async def test_pages_that_are_read_at_once_ask_their_site_once(
+    origin: Origin, robots: Robots, store: Store, sandbox: Sandbox
+) -> None:
+    origin.at("/robots.txt", Answer("User-agent: *\nDisallow: /no", delay=0.2))
+    async with Fetcher(FetchSettings(allow_private=(origin.allowance,))) as another:
+        twin = Robots(store, another, sandbox)
+
+        answers = await asyncio.gather(
+            *(who.allow(origin.url(f"/{page}")) for who in (robots, twin) for page in ("1", "no"))
+        )
+
+    assert answers == [True, False, True, False]
     assert len(origin.asked("/robots.txt")) == 1
 
 
