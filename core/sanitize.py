@@ -30,8 +30,13 @@ def _check(tag: str, attribute: str, value: str) -> str | None:
     if tag == "a" and attribute == "href":  # an address without a site leads nowhere in a feed
         return value if value[:8].lower().startswith(("http://", "https://", "mailto:")) else None
     if tag == "img" and attribute == "src":
-        return value if value[:8].lower().startswith(("http://", "https://")) else None
+        return _closed(value) if value[:8].lower().startswith(("http://", "https://")) else None
     return value
+
+
+def _closed(address: str) -> str:
+    """No address ends like the name of an attribute: readers that search for them stumble."""
+    return address[:-1] + "%3D" if address.endswith("src=") else address
 
 
 _CLEANER = nh3.Cleaner(
