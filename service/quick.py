@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 Reply = tuple[bytes, ...]  # head and body as they go out
 Ask = Callable[[], Reply | None]  # None: nothing ready, or not allowed any more
@@ -37,8 +37,7 @@ class Quick:
         """Answer the same bytes by `ask` from now on."""
         protocol = request.protocol
         raw = protocol.whole if isinstance(protocol, QuickHandler) else None
-        usual = request.method == "GET" and request.keep_alive and request.version == (1, 1)
-        if raw is None or not usual or len(raw) > LONGEST:
+        if raw is None or len(raw) > LONGEST or not _is_plain(request):
             return
         self._asks[raw] = ask
         if len(self._asks) > KEPT:
@@ -102,6 +101,14 @@ class QuickRunner(web.AppRunner):
             loop=plain._loop,
             **plain._kwargs,
         )
+
+
+def _is_plain(request: web.BaseRequest) -> bool:
+    """Whether its head is all there is to it: a body announced there would be taken for a request
+    by the next who reads, which is how requests are smuggled through a proxy."""
+    usual = request.method == "GET" and request.keep_alive and request.version == (1, 1)
+    more = request.body_exists or hdrs.UPGRADE in request.headers or hdrs.EXPECT in request.headers
+    return usual and not more
 
 
 def _is_whole(data: bytes) -> bool:

@@ -210,6 +210,44 @@ async def test_requests_in_pieces_in_heaps_and_with_bodies_stay_in_order(running
     assert running.quick == 0
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"Content_Length": "35"},
+        {"Transfer_Encoding": "chunked"},
+        {"Connection": "Upgrade", "Upgrade": "websocket"},
+        {"Expect": "100-continue"},
+        {"Connection": "close"},
+    ],
+)
+async def test_a_head_that_announces_more_is_always_read(
+    running: Running, header: dict[str, str]
+) -> None:
+    for _ in range(3):
+        first = await running.connect()
+        await first.ask(request("/about"))
+        first.writer.write(request("/feed.json", **header))
+        await first.answer()
+
+    assert running.quick == 0
+
+
+async def test_a_body_is_never_taken_for_a_request(running: Running) -> None:
+    hidden = request("/health/live")
+    head = request("/feed.json", Content_Length=str(len(hidden)))
+
+    for _ in range(2):
+        wire = await running.connect()
+        await wire.ask(request("/feed.json"))
+        wire.writer.write(head)
+        answers = [await wire.answer()]
+        wire.writer.write(hidden + request("/about"))
+        answers.append(await wire.answer())
+
+        assert b"Story 1" in answers[0].body
+        assert b"About this service" in answers[1].body
+
+
 async def test_a_reader_that_takes_nothing_is_not_sent_more_and_more(running: Running) -> None:
     big = make_story(3)
     article = big.article.model_copy(update={"html": "<p>" + "x" * 16_000_000})
