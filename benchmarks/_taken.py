@@ -62,37 +62,35 @@ class Taking:
     async def switch_on(self, count: int) -> None:
         """Have the sources polled for the first time, until so many entries are published."""
         self.config(True)
-        await _published(self.store, count)
+        await published(self.store, count)
 
     async def poll_all(self, count: int) -> float:
         """CPU seconds of one more poll of every source, until so many entries are published."""
         before = await self.cpu()
         for n in range(self.sources):
             await poll_now(self.store, f"s{n}")
-        await _published(self.store, count)
+        await published(self.store, count)
         return await self.cpu() - before
 
     async def cpu(self) -> float:
         """CPU seconds of the worker, of all its children and of the store so far."""
-        info = await self.store.redis.info("cpu")
-        spent = float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
-        return spent + sum(_seconds(process) for process in _tree(self.process))
+        return await cpu_of(self.store, self.process)
 
 
 @asynccontextmanager
 async def _worker(
     make: Any, pages: Mapping[str, bytes], sources: int, each: int, more: str = ""
 ) -> AsyncIterator[Taking]:
-    async with _origin(make, pages, each) as port, throwaway_store() as url, opened(url) as store:
+    async with origin(make, pages, each) as port, throwaway_store() as url, opened(url) as store:
         with tempfile.TemporaryDirectory() as folder:
-            config = Path(folder) / "feeds.yaml"
+            file = Path(folder) / "feeds.yaml"
 
             def write(enabled: bool) -> None:
-                config.write_text(_config(port, sources, enabled, more), encoding="utf-8")
+                file.write_text(config(port, sources, enabled, more), encoding="utf-8")
 
             write(False)
             worker = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "millrace", "work", "--config", str(config), "--redis", url,
+                sys.executable, "-m", "millrace", "work", "--config", str(file), "--redis", url,
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             try:
@@ -103,7 +101,15 @@ async def _worker(
                 await worker.wait()
 
 
-def _config(port: int, sources: int, enabled: bool, more: str) -> str:
+async def cpu_of(store: Store, worker: int) -> float:
+    """CPU seconds of a worker, of all its children and of the store so far."""
+    info = await store.redis.info("cpu")
+    spent = float(info["used_cpu_user"]) + float(info["used_cpu_sys"])
+    return spent + sum(_seconds(process) for process in tree(worker))
+
+
+def config(port: int, sources: int, enabled: bool, more: str = "") -> str:
+    """feeds.yaml with so many sources of the origin at `port`."""
     on = str(enabled).lower()
     lines = ["sources:"] + [
         f"  - {{url: 'http://127.0.0.1:{port}/feed/{n}', name: s{n}, enabled: {on}{more}}}"
@@ -121,14 +127,16 @@ async def _standing(store: Store) -> None:
         await asyncio.sleep(_LOOK)
 
 
-async def _published(store: Store, count: int) -> None:
+async def published(store: Store, count: int) -> None:
+    """Return when so many entries are published."""
     deadline = time.monotonic() + _PATIENCE
     while await store.redis.zcard(keys.RIVER) < count:
         assert time.monotonic() < deadline, "not everything was published"
         await asyncio.sleep(_LOOK)
 
 
-def _tree(root: int) -> list[int]:
+def tree(root: int) -> list[int]:
+    """A process and all under it, itself first."""
     parents: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -153,7 +161,9 @@ def _seconds(pid: int) -> float:
 
 
 @asynccontextmanager
-async def _origin(make: Any, pages: Mapping[str, bytes], each: int) -> AsyncIterator[int]:
+async def origin(make: Any, pages: Mapping[str, bytes], each: int) -> AsyncIterator[int]:
+    """A site of feeds that `make` writes and of `pages`; its port."""
+
     async def feed(request: web.Request) -> web.Response:
         body = make(request.match_info["n"], each, pages, request.url.origin())
         return web.Response(text=body, content_type="application/rss+xml")

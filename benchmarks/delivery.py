@@ -13,17 +13,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from benchmarks import Row
-from benchmarks.road import (
-    _article,
-    _config,
-    _cpu,
-    _full,
-    _origin,
-    _page,
-    _published,
-    _stubs,
-    _title,
-)
+from benchmarks._taken import article, config, cpu_of, origin, published, title
+from benchmarks.feedroad import FULL_TEXT
+from benchmarks.road import Stubs, new_page
 from core.settings import DedupSettings, RetentionSettings, Settings
 from millrace.private import throwaway_store
 from store import keys
@@ -51,7 +43,7 @@ def run(smoke: bool) -> Iterator[Row]:
 
 async def _crews(counts: list[int], *, each: int) -> list[Row]:
     sources = 16
-    pages = {f"{s}-{n}": _page(s * 1000 + n) for s in range(sources) for n in range(each)}
+    pages = {f"{s}-{n}": new_page(s * 1000 + n) for s in range(sources) for n in range(each)}
     rows, alone = [], 0.0
     for count in counts:
         rate, cpu = await _crew(count, pages, sources, each)
@@ -77,20 +69,20 @@ async def _crew(
 ) -> tuple[float, float]:
     """Entries a second and CPU milliseconds an entry."""
     async with (
-        _origin(_stubs, pages, each) as port,
+        origin(Stubs(), pages, each) as port,
         throwaway_store() as url,
         _working(url, port, sources, count) as (store, pids, switch_on),
     ):
         switch_on()
         warm = len(pages) // 4  # until here each child loads what it needs
-        await _published(store, warm)
+        await published(store, warm)
         warm = await river_size(store)
-        before = [await _cpu(store, pid) for pid in pids]
+        before = [await cpu_of(store, pid) for pid in pids]
         served = await _store_cpu(store)
         began = time.monotonic()
-        await _published(store, len(pages))
+        await published(store, len(pages))
         wall = time.monotonic() - began
-        after = [await _cpu(store, pid) for pid in pids]
+        after = [await cpu_of(store, pid) for pid in pids]
         served = await _store_cpu(store) - served  # in every figure, and counts once
     spent = sum(after) - sum(before) - (count - 1) * served
     made = len(pages) - warm
@@ -108,11 +100,11 @@ async def _working(url: str, port: int, sources: int, count: int) -> AsyncIterat
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         store = await stack.enter_async_context(opened(url))
-        config = Path(folder) / "feeds.yaml"
-        config.write_text(_config(port, sources, enabled=False), encoding="utf-8")
+        file = Path(folder) / "feeds.yaml"
+        file.write_text(config(port, sources, enabled=False), encoding="utf-8")
         crew = [
             await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "millrace", "work", "--config", str(config), "--redis", url,
+                sys.executable, "-m", "millrace", "work", "--config", str(file), "--redis", url,
                 stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
             )
             for _ in range(count)
@@ -120,8 +112,8 @@ async def _working(url: str, port: int, sources: int, count: int) -> AsyncIterat
         try:
             while len(await load_workers(store)) < count:  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(_SAMPLE)
-            on = _config(port, sources, enabled=True)
-            yield store, [w.pid for w in crew], lambda: config.write_text(on, encoding="utf-8")
+            on = config(port, sources, enabled=True)
+            yield store, [w.pid for w in crew], lambda: file.write_text(on, encoding="utf-8")
         finally:
             for worker in crew:
                 worker.terminate()
@@ -131,7 +123,7 @@ async def _working(url: str, port: int, sources: int, count: int) -> AsyncIterat
 async def _unchanged(*, sources: int, seconds: float) -> list[Row]:
     """A whole worker with more unchanged sources due than it can poll."""
     async with (
-        _origin(_full, {"0-0": _page(0)}, 0) as port,
+        origin(FULL_TEXT, {"0-0": new_page(0)}, 0) as port,
         throwaway_store() as url,
         _working(url, port, sources, 1) as (store, (pid,), switch_on),
     ):
@@ -139,7 +131,7 @@ async def _unchanged(*, sources: int, seconds: float) -> list[Row]:
         while await store.redis.hlen(keys.source(f"s{sources - 1}")) < 2:  # noqa: ASYNC110
             await asyncio.sleep(_SAMPLE)
         await store.redis.zadd(keys.SCHEDULE, {f"s{n}": 1 for n in range(sources)}, xx=True)
-        before, began = await _cpu(store, pid), time.monotonic()
+        before, began = await cpu_of(store, pid), time.monotonic()
         polls = 0
         while time.monotonic() - began < seconds:
             late = await store.redis.zrangebyscore(
@@ -150,7 +142,7 @@ async def _unchanged(*, sources: int, seconds: float) -> list[Row]:
                 await store.redis.zadd(keys.SCHEDULE, dict.fromkeys(late, 1), xx=True)
             await asyncio.sleep(0.05)
         wall = time.monotonic() - began
-        cpu = await _cpu(store, pid) - before
+        cpu = await cpu_of(store, pid) - before
     return [
         Row("delivery", "1 worker, unchanged polls", polls / wall, "≥ 50", "1/s"),
         Row("delivery", "CPU a poll, store included", cpu * 1000 / max(polls, 1), "", "ms"),
@@ -227,8 +219,8 @@ class _Flow:
         if not request.path.startswith("/feed"):
             return Answer(status=404)
         items = "".join(
-            f"<item><guid>{n}</guid><title>{_title(str(n))}</title><link>http://127.0.0.1/{n}</link>"
-            f"<description><![CDATA[{_article(random.Random(n))}]]></description></item>"
+            f"<item><guid>{n}</guid><title>{title(str(n))}</title><link>http://127.0.0.1/{n}</link>"
+            f"<description><![CDATA[{article(random.Random(n))}]]></description></item>"
             for n in range(self.at, self.at + self.each)
         )
         return Answer(f"<rss version='2.0'><channel><title>x</title>{items}</channel></rss>")

@@ -100,3 +100,6 @@ def _full(chance: random.Random) -> str:
 
 def _short(chance: random.Random) -> str:
     return f"<p>{' '.join(words(chance, 40)).capitalize()}.</p>"
+
+
+FULL_TEXT = _Window(_full)  # for others who measure on such feeds

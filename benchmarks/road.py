@@ -45,14 +45,14 @@ def run(smoke: bool) -> Iterator[Row]:
     yield from asyncio.run(_against_extraction(2 if smoke else 8, rounds=1 if smoke else 5))
     if "MILLRACE_MORSS" not in os.environ:
         raise Skipped("the comparison with morss: set MILLRACE_MORSS to a Python that has it")
-    yield from asyncio.run(_against_morss(2 if smoke else 50, rounds=1 if smoke else 3))
+    yield from asyncio.run(_against_morss(2 if smoke else 50, rounds=1 if smoke else 2))
 
 
 class Pages(dict[str, bytes]):
     """Pages under the numbers of entries, made when they are first asked for."""
 
     def __missing__(self, name: str) -> bytes:
-        self[name] = _page(name)
+        self[name] = new_page(name)
         return self[name]
 
 
@@ -161,7 +161,7 @@ def _row(name: str, values: list[float], goal: str, unit: str = "") -> Row:
     return Row("road", name, median(values), goal, unit, note)
 
 
-def _page(name: object) -> bytes:
+def new_page(name: object) -> bytes:
     chance = random.Random(f"page {name}")
     links = "".join(
         f"<li><a href='/x/{i}'>{' '.join(words(chance, 6))}</a></li>" for i in range(40)
