@@ -42,7 +42,8 @@ def exit_code(arguments: Sequence[str]) -> int:
     except MillraceError as error:
         return _complain(f"millrace: {error}", code=FAILED)
     except typer.TyperException as error:
-        see = "" if error.exit_code == FAILED else " (see millrace --help)"
+        where = getattr(getattr(error, "ctx", None), "command_path", "") or "millrace"
+        see = "" if error.exit_code == FAILED else f" (see {where} --help)"
         return _complain(f"millrace: {error.format_message()}{see}", code=error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return 130

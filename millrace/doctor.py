@@ -25,6 +25,7 @@ from workers.fetch import Fetcher
 
 _DISK_WANTED = 500 * 2**20  # bytes
 _CLOCK_ALLOWED = 60.0  # seconds
+_SAID = 200  # characters of what a library says; how to mend it comes after
 
 
 class Finding(NamedTuple):
@@ -90,7 +91,11 @@ def _disk(data: Path) -> str:
 def _store(data: Path, redis: str | None) -> str:
     if redis is None and not (data.is_dir() and socket_path(data).exists()):
         return f"a private one will be started: {server_binary()}"
-    away = asyncio.run(_clock_difference(redis or socket_url(data)))
+    try:
+        away = asyncio.run(_clock_difference(redis or socket_url(data)))
+    except MillraceError as error:
+        mend = "start it, or mend REDIS_URL" if redis else "start `millrace run`, which clears up"
+        raise MillraceError(f"{str(error)[:_SAID]}; {mend}") from error
     if away > _CLOCK_ALLOWED:
         raise MillraceError(f"its clock is {away:.0f} s from ours: set both by NTP")
     return f"answers: {without_credentials(redis) if redis else socket_path(data)}"

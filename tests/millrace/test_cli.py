@@ -148,6 +148,7 @@ def test_shells_complete_commands(tmp_path: Path) -> None:
         (["check", "--evry"], "No such option: --evry"),
         (["once"], "--out"),
         (["opml"], "Missing command"),
+        (["explain"], "(see millrace explain --help)"),
         (["add", "ftp://example.org"], "is no web address"),
     ],
 )
