@@ -66,6 +66,24 @@ def test_an_option_that_is_not_documented_is_found() -> None:
     assert missing_options(without) == ["priority"]
 
 
+def test_every_promise_about_polling_names_its_tests() -> None:
+    tests = (ROOT / "tests" / "workers" / "test_politeness.py").read_text(encoding="utf-8")
+    rows, shown = page("fetching.md").split("## Tests")
+
+    there = set(re.findall(r"async def (test_r\d+_\w+)", tests))
+    assert set(re.findall(r"`(test_r\d+_\w+)`", shown)) == there
+    for number in range(1, 21):
+        assert re.search(rf"\| (?:R\d+, )?R{number}(?:, R\d+)? \|", rows)
+        assert re.search(rf"\| R{number} \| `test_r{number}_", shown)
+
+
+def test_every_option_of_fetching_is_on_its_page() -> None:
+    text = page("fetching.md")
+
+    for name in type(Settings().fetch).model_fields:
+        assert f"fetch.{name}" in text
+
+
 def test_every_option_has_a_description() -> None:
     for model in (*models(Settings), Source):
         for name, field in model.model_fields.items():
