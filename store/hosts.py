@@ -34,10 +34,9 @@ class _Turn(NamedTuple):
 async def _take_all(store: Store, turns: Sequence[_Turn]) -> list[int]:
     _, _, _, limits, lease = turns[-1]  # those in force now
     gap = MARGIN / limits.per_second
-    parts = ("state", "running", "promised", "refused")
     return await store.call(  # type: ignore[no-any-return]
         store.script("turn"),
-        [keys.host(turn.host, part) for turn in turns for part in parts],
+        [keys.host(turn.host, "") for turn in turns],
         [
             limits.in_flight,
             *(int(seconds * 1000) for seconds in (gap, lease)),

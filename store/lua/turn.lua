@@ -1,7 +1,8 @@
 -- Take or give back turns at hosts: at most so many requests at once, and a gap between their
 -- starts. Who comes too early gets a promised time and keeps it, so that waiters are served in
 -- order.
--- KEYS: of each turn its host's state hash, running zset, promised zset, refused zset.
+-- KEYS: of each turn what its host's four keys begin with: state hash, running zset, promised zset,
+--       refused zset.
 -- ARGV: requests at once, gap in ms, lease of a running request in ms; then of each turn its holder
 --       and how far ahead places are promised in ms, or 'back'.
 -- Returns for each 0 when the turn is taken or given back, else the ms after which to ask again.
@@ -52,14 +53,14 @@ local function take(state, running, promised, refused, holder, horizon)
 end
 
 local answer = {}
-for i = 1, #KEYS, 4 do
-  local holder, what = ARGV[4 + (i - 1) / 2], ARGV[5 + (i - 1) / 2]
+for i, host in ipairs(KEYS) do
+  local holder, what = ARGV[2 * i + 2], ARGV[2 * i + 3]
   if what == 'back' then
-    redis.call('ZREM', KEYS[i + 1], holder)
-    answer[#answer + 1] = 0
+    redis.call('ZREM', host .. 'running', holder)
+    answer[i] = 0
   else
-    answer[#answer + 1] = take(
-      KEYS[i], KEYS[i + 1], KEYS[i + 2], KEYS[i + 3], holder, tonumber(what))
+    answer[i] = take(host .. 'state', host .. 'running', host .. 'promised', host .. 'refused',
+      holder, tonumber(what))
   end
 end
 return answer
