@@ -20,7 +20,7 @@ from workers.decoding import Decoding
 FEED_LINE = 600.0  # seconds ahead for which a feed's place in its host's line is kept
 PAGE_LINE = 5.0  # a page's: no feed shall stand behind a thousand pages
 
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class Access(NamedTuple):
@@ -118,7 +118,12 @@ def conditional(etag: str | None, last_modified: str | None) -> dict[str, str]:
 
 
 async def read_body(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """The decompressed body and whether it is whole. Raises TooLarge."""
+    """The decompressed body and whether it is whole. Raises TooLarge.
+
+    That of a redirect is left alone: it need not end, and says nothing that the header does not.
+    """
+    if answer.status in REDIRECTS and "Location" in answer.headers:
+        return b"", True
     announced = answer.headers.get("Content-Length", "")
     if answer.status != 304 and announced.isdigit() and int(announced[:20]) > limit:
         raise TooLarge(f"{announced[:20]} bytes announced, {limit} allowed")
@@ -138,7 +143,7 @@ async def read_body(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, 
 def redirect_target(answer: Response) -> str | None:
     """Where an answer redirects to, if it does."""
     location = answer.headers.get("Location")
-    if answer.status not in _REDIRECTS or not location:
+    if answer.status not in REDIRECTS or not location:
         return None
     text = location.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
     try:

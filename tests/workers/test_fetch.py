@@ -96,6 +96,16 @@ async def test_redirects_are_followed_and_remembered_while_they_are_permanent(
     assert all("referer" not in request.headers for request in origin.requests)
 
 
+async def test_the_body_of_a_redirect_need_not_end(origin: Origin, fetcher: Fetcher) -> None:
+    origin.at(
+        "/old",
+        Answer("x" * 999, status=302, headers={"Location": "/new"}, length=False, endless=True),
+    )
+    origin.at("/new", Answer("here"))
+
+    assert (await fetcher.get(origin.url("/old"))).body == b"here"
+
+
 async def test_redirects_end_after_five(origin: Origin, fetcher: Fetcher) -> None:
     def longer(request: Request) -> Answer:
         return Answer(status=302, headers={"Location": request.path + "x"})
