@@ -227,7 +227,8 @@ def _in_order(faults: list[Fault], parts: list[_Part]) -> list[Fault]:
 def _printed(fault: Fault) -> str:
     place = f"{fault.file}:{fault.line}"
     shown = f"{printed_path(fault.path)}: " if fault.path else ""
-    return " ".join(f"{place}: {shown}{fault.what}".split())
+    line = " ".join(f"{place}: {shown}{fault.what}".split())
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
 
 
 def printed_path(path: Path) -> str:

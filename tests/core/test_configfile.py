@@ -383,3 +383,9 @@ def test_a_name_that_stands_twice_is_told_beside_other_faults() -> None:
         "sources[0].evry",
         "sources[1].name",
     ]
+
+
+def test_a_fault_shows_no_signs_that_would_speak_to_the_terminal() -> None:
+    (line,) = faults('sources: "\\e[2J"')
+
+    assert line.isprintable()
