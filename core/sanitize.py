@@ -36,7 +36,7 @@ def _check(tag: str, attribute: str, value: str) -> str | None:
 
 def _closed(address: str) -> str:
     """No address ends like the name of an attribute: readers that search for them stumble."""
-    return address[:-1] + "%3D" if address.endswith("src=") else address
+    return address[:-1] + "%3D" if address.lower().endswith("src=") else address
 
 
 _CLEANER = nh3.Cleaner(
