@@ -48,7 +48,7 @@ def _documents() -> Iterator[str]:
 
 
 def _plain(raw: str) -> str:
-    return " ".join(normalize(raw).root.itertext())
+    return " ".join(str(text) for text in normalize(raw).root.itertext())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from lxml import html as lxml_html
 from trafilatura import extract as plain_trafilatura
@@ -81,7 +81,8 @@ def _missing_structure(article: Article, wanted: dict[str, Any]) -> int:
     count = 0
     for block in wanted["blocks"]:
         if block["type"] in _ELEMENTS:
-            texts = [squeeze(e.text_content()) for e in root.xpath(_ELEMENTS[block["type"]])]
+            found = cast("list[Any]", root.xpath(_ELEMENTS[block["type"]]))
+            texts = [squeeze(element.text_content()) for element in found]
             count += not any(squeeze(block["text"]) in text for text in texts)
     return count
 

@@ -120,7 +120,8 @@ def _gzip_bomb(mebibytes: int) -> bytes:
 
 def _brotli_bomb(mebibytes: int) -> bytes:
     packing = brotli.Compressor(quality=1)
-    return b"".join(packing.process(bytes(2**20)) for _ in range(mebibytes)) + packing.finish()
+    packed = b"".join(packing.process(bytes(2**20)) for _ in range(mebibytes))
+    return packed + bytes(packing.finish())
 
 
 def _parsing(times: int) -> Row:

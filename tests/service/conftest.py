@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -87,7 +88,7 @@ async def remove(store: Store, story: Story) -> None:
 class Served:
     """One running service with all that a test may turn."""
 
-    client: TestClient
+    client: TestClient[Any, Any]
     river: River
     store: Store
     settings: Settings
@@ -125,7 +126,7 @@ Serve = Callable[..., Awaitable[Served]]
 @pytest.fixture
 async def serve(store: Store) -> AsyncIterator[Serve]:
     """Starts a service over the test's store; call it with settings."""
-    running: list[TestClient] = []
+    running: list[TestClient[Any, Any]] = []
 
     async def start(settings: Settings = SETTINGS, over: Store | None = None) -> Served:
         used = over or store
