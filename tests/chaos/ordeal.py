@@ -10,7 +10,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from store.connection import Store
+from store.stories import load_stories, river_ids
 from tests.chaos.account import Account, account
 from tests.chaos.actor import Actor
 from tests.chaos.reader import Reader
@@ -75,6 +78,22 @@ async def until_first_story(rig: Rig, patience: float = 60) -> None:
     async with asyncio.timeout(patience):
         while not await reader.everything():  # noqa: ASYNC110 - seen from outside
             await asyncio.sleep(_LOOK)
+
+
+async def until_refilled(rig: Rig, store: Store, patience: float = 60) -> None:
+    """Return once the store itself holds all that is owed: the service may show its memory."""
+    async with asyncio.timeout(patience):
+        while not account(rig.world.owed, await _stored(store)).even:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(_LOOK)
+
+
+async def _stored(store: Store) -> list[dict[str, Any]]:
+    """What the store holds, in the form of the feed."""
+    stories = await load_stories(store, await river_ids(store, 10000))
+    return [
+        {"id": story.id, "_millrace": {"sources": [{"url": m.url} for m in story.members]}}
+        for story in stories
+    ]
 
 
 @contextlib.contextmanager

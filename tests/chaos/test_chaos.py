@@ -12,7 +12,7 @@ import pytest
 from store.connection import opened
 from tests.chaos.account import Account, account
 from tests.chaos.actor import Actor
-from tests.chaos.ordeal import Findings, ordeal, stage_folder, until_first_story
+from tests.chaos.ordeal import Findings, ordeal, stage_folder, until_first_story, until_refilled
 from tests.chaos.reader import Reader
 from tests.chaos.rig import Rig
 from tests.chaos.table import table
@@ -104,5 +104,8 @@ async def test_a_wiped_store_fills_again_under_the_same_ids(folder: Path):
             while not account(rig.world.owed, await before.everything()).even:  # noqa: ASYNC110
                 await asyncio.sleep(0.3)
             await store.redis.flushall()
+            await until_refilled(rig, store)
+        # Where this shows, the service has read all that came before it.
+        rig.world.tick(1)
 
     check(await ordeal(folder, world, harm, per_second=0, patience=60), folder)
