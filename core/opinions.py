@@ -8,12 +8,14 @@ article is; its markup is then taken from the page.
 from __future__ import annotations
 
 import logging
+import re
 from copy import deepcopy
 
 from lxml.html import HtmlElement, fromstring
 from trafilatura import bare_extraction
 from trafilatura.readability_lxml import Document
-from trafilatura.utils import load_html
+from trafilatura.settings import Extractor
+from trafilatura.utils import HTML_PARSER, load_html
 
 from core.text import squeeze
 from core.tree import spaced_text
@@ -22,21 +24,26 @@ AGREE = 0.9
 _GRAM = 4
 _MOST_LETTERS = 200_000
 _LEAVES = ("p", "li", "h2", "h3", "h4", "h5", "pre", "blockquote", "td")
+# Made once: each reads the whole configuration.
+_FAST = Extractor(output_format="python", comments=False, fast=True)
+_PRECISE = Extractor(output_format="python", comments=False, precision=True)
+# A page that begins so needs none of the repairs that `load_html` looks through all of it for.
+_SOUND = re.compile(r"\s*<(?:!doctype[^<>/]*>\s*<)?html(?:\s[^<>]*[^/<>]|\s*)>", re.IGNORECASE)
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
 def article_text(page: str, *, fast: bool = False) -> str:
     """The article's text, its blocks one a line; empty where no extractor finds one."""
-    tree = load_html(page)
+    tree = _load(page)
     if tree is None:
         return ""
-    first = _trafilatura(tree, fast=True)
+    first = _trafilatura(tree, _FAST)
     if fast:
         return first
     second = _readability(tree)
     if _agree(first, second):
         return first
-    return medoid([first, _trafilatura(tree, precision=True), second])
+    return medoid([first, _trafilatura(tree, _PRECISE), second])
 
 
 def _agree(one: str, other: str) -> bool:
@@ -80,9 +87,13 @@ def cover(part: set[str], whole: set[str]) -> float:
     return len(part & whole) / len(part) if part else 1.0
 
 
-def _trafilatura(tree: HtmlElement, *, precision: bool = False, fast: bool = False) -> str:
+def _load(page: str) -> HtmlElement | None:
+    return fromstring(page, parser=HTML_PARSER) if _SOUND.match(page) else load_html(page)
+
+
+def _trafilatura(tree: HtmlElement, options: Extractor) -> str:
     try:
-        found = bare_extraction(tree, include_comments=False, favor_precision=precision, fast=fast)
+        found = bare_extraction(tree, options=options)
     # It works on any tree strangers can make; whatever it trips over is one opinion less.
     except Exception:  # noqa: BLE001
         return ""

@@ -31,20 +31,24 @@ def subtrees_of(root: etree._Element, text: str) -> tuple[etree._Element, etree.
 def _held(root: etree._Element, wanted: str) -> _Held:
     """Characters of the text that stand in each element, those inside it included."""
     held: _Held = defaultdict(int)
+    words = frozenset(wanted.split(" "))
     for element in root.iter():
         for piece, inside in ((element.text, True), (element.tail, False)):
             if piece is None or piece.isspace():
                 continue
             owner = element if inside else element.getparent()
-            count = 0 if owner is None or owner.tag in _SILENT else _found(piece, wanted)
+            count = 0 if owner is None or owner.tag in _SILENT else _found(piece, wanted, words)
             if count:
                 _add(held, owner, count)
     return held
 
 
-def _found(piece: str, wanted: str) -> int:
-    words = " ".join(piece.split())
-    return len(words) if len(words) >= _LEAST and words in wanted else 0
+def _found(piece: str, wanted: str, known: frozenset[str]) -> int:
+    words = piece.split()
+    if len(words) > 2 and words[1] not in known:  # most of what is no article ends here
+        return 0
+    text = " ".join(words)
+    return len(text) if len(text) >= _LEAST and text in wanted else 0
 
 
 def _add(held: _Held, owner: etree._Element | None, count: int) -> None:

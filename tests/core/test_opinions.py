@@ -13,8 +13,8 @@ def test_each_opinion_finds_the_article() -> None:
     tree = load_html(PAGE)
 
     for text in (
-        opinions._trafilatura(tree, fast=True),
-        opinions._trafilatura(tree, precision=True),
+        opinions._trafilatura(tree, opinions._FAST),
+        opinions._trafilatura(tree, opinions._PRECISE),
         opinions._readability(tree),
     ):
         assert "The engineers followed a plan of four steps" in text
