@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from core.ids import CONTENT_DIGEST, guid_digest
 from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
@@ -33,14 +34,33 @@ async def load_seen(store: Store, source: str, guids: Sequence[str]) -> list[byt
         return []
     with store_errors():
         found = await store.redis.hmget(keys.seen(source), [guid_digest(g) for g in guids])  # type: ignore[misc]
+    return _digests_of(found)
+
+
+def _digests_of(found: Sequence[bytes | None]) -> list[bytes | None]:
     return [None if value is None else bytes(value[:CONTENT_DIGEST]) for value in found]
 
 
-async def seen_digests(store: Store, source: str) -> set[bytes]:
-    """The digests of everything that `source` listed lately, under whatever guid."""
+class Remembered(NamedTuple):
+    """What a document is held against, read in one call."""
+
+    seen: list[bytes | None]  # for each guid the digest of what was last seen under it
+    digests: set[bytes]  # of everything that its source listed lately, under whatever guid
+    learned: bytes | None  # the boilerplate learned from its source
+    forgotten: bool  # whether `forget` keeps anything out at all
+
+
+async def load_remembered(store: Store, source: str, guids: Sequence[str]) -> Remembered:
+    """What is remembered of a source whose document lists `guids`, of which there must be one."""
+    pipe = store.redis.pipeline(transaction=False)
+    pipe.hmget(keys.seen(source), [guid_digest(guid) for guid in guids])
+    pipe.hvals(keys.seen(source))
+    pipe.get(keys.learned(source))
+    pipe.exists(keys.FORGOTTEN)
     with store_errors():
-        values = await store.redis.hvals(keys.seen(source))  # type: ignore[misc]
-    return {bytes(value[:CONTENT_DIGEST]) for value in values}
+        seen, values, learned, forgotten = await pipe.execute()
+    digests = {bytes(value[:CONTENT_DIGEST]) for value in values}
+    return Remembered(_digests_of(seen), digests, learned, bool(forgotten))
 
 
 class Held(Frozen):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from core.dedupe import Candidate
 from core.fingerprint import PRINT_BYTES, Fingerprint, Print
@@ -34,16 +34,34 @@ class Filing(Protocol):
     def weighed(self) -> frozenset[str] | None: ...
 
 
+class Found(NamedTuple):
+    """What a decision upon entries starts from."""
+
+    candidates: dict[str, list[Candidate]]  # founders that share a key with an entry, oldest first
+    names: dict[str, str]  # stories in which entries stood before a wipe: store/names.py
+    now: float  # the store's clock
+
+
 async def lookup(
     store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
 ) -> dict[str, list[Candidate]]:
     """For each entry the founders that share a key with it, oldest first."""
-    if not entries:
-        return {}
-    packed = [packed_keys(fingerprint) for fingerprint in entries.values()]
+    return (await look_up(store, entries, settings)).candidates
+
+
+async def look_up(
+    store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
+) -> Found:
+    """All that is asked before a decision, in one call."""
+    pairs = [(entry, packed_keys(fingerprint)) for entry, fingerprint in entries.items()]
+    arguments = [int(settings.window * 1000), *(part for pair in pairs for part in pair)]
     script = store.script("index", "index_lookup")
-    found = await store.call(script, [keys.PREFIX], [int(settings.window * 1000), *packed])
-    return {entry: _candidates(flat) for entry, flat in zip(entries, found, strict=True)}
+    now, *told = await store.call(script, [keys.PREFIX], arguments)
+    return Found(
+        {entry: _candidates(flat) for entry, flat in zip(entries, told[1::2], strict=True)},
+        {entry: name.decode() for entry, name in zip(entries, told[::2], strict=True) if name},
+        now / 1000,
+    )
 
 
 async def claim_then_lookup(

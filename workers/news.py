@@ -12,7 +12,8 @@ from typing import NamedTuple
 from core.ids import content_digest, entry_digest, entry_id
 from core.models import EntryRecord, FeedEntry, ParsedFeed
 from store.connection import Store
-from store.entries import load_entries, load_seen, seen_digests
+from store.entries import load_entries, load_remembered, load_seen
+from store.forgotten import forgotten_among
 
 
 class News(NamedTuple):
@@ -22,6 +23,8 @@ class News(NamedTuple):
     known: dict[str, EntryRecord]  # by entry id: what is remembered of the changed ones
     listed: list[tuple[str, bytes]]  # every guid of what was read, with its digest
     standing: Sequence[tuple[bytes, bytes]]  # the same of what was known: digests of both
+    held_back: frozenset[str]  # ids of those entries that a person took out before
+    learned: bytes | None  # the boilerplate of their source
 
 
 class _Listed(NamedTuple):
@@ -32,12 +35,15 @@ class _Listed(NamedTuple):
 
 async def find_news(store: Store, source: str, feed: ParsedFeed) -> News:
     """Compare a document with what its source listed before."""
-    listed = await _look_up(store, source, feed.entries)
+    if not feed.entries:
+        return News([], {}, _beside(feed), feed.standing, frozenset(), None)
+    remembered = await load_remembered(store, source, [entry.guid for entry in feed.entries])
+    listed = _listed(feed.entries, remembered.seen)
     changed = [each for each in listed if each.seen not in (None, each.digest)]
     known = await _known(store, source, [each.entry for each in changed])
     listed, known = await _part_reused_guids(store, source, listed, known)
     standing = {content for _, content in feed.standing}
-    there_already = await _under_another_guid(store, source, listed, standing)
+    there_already = _under_another_guid(listed, standing, remembered.digests)
     wanted = [
         each.entry
         for each in listed
@@ -45,13 +51,23 @@ async def find_news(store: Store, source: str, feed: ParsedFeed) -> News:
         # A changed entry whose record ran out was published long ago; it must not come again.
         or (each.seen not in (None, each.digest) and entry_id(source, each.entry.guid) in known)
     ]
-    every = [(each.entry.guid, each.digest) for each in listed]
-    every += [(guid, content_digest(version)) for guid, version in feed.listed]
-    return News(wanted, known, every, feed.standing)
+    every = [(each.entry.guid, each.digest) for each in listed] + _beside(feed)
+    held_back = frozenset[str]()
+    if remembered.forgotten and wanted:
+        held_back = await forgotten_among(store, source, wanted)
+    return News(wanted, known, every, feed.standing, held_back, remembered.learned)
+
+
+def _beside(feed: ParsedFeed) -> list[tuple[str, bytes]]:
+    """What the document names beside its entries, with digests."""
+    return [(guid, content_digest(version)) for guid, version in feed.listed]
 
 
 async def _look_up(store: Store, source: str, entries: Sequence[FeedEntry]) -> list[_Listed]:
-    seen = await load_seen(store, source, [entry.guid for entry in entries])
+    return _listed(entries, await load_seen(store, source, [entry.guid for entry in entries]))
+
+
+def _listed(entries: Sequence[FeedEntry], seen: Sequence[bytes | None]) -> list[_Listed]:
     return [_Listed(e, entry_digest(e), s) for e, s in zip(entries, seen, strict=True)]
 
 
@@ -97,12 +113,10 @@ def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
     return before.raw.link != entry.link and before.raw.title != entry.title
 
 
-async def _under_another_guid(
-    store: Store, source: str, listed: list[_Listed], standing: set[bytes]
+def _under_another_guid(
+    listed: list[_Listed], standing: set[bytes], before: set[bytes]
 ) -> set[bytes]:
     """Digests of new guids that the source listed before under guids it does not list now."""
     fresh = {each.digest for each in listed if each.seen is None}
-    if not fresh:
-        return set()
     standing = standing | {each.digest for each in listed if each.seen is not None}
-    return (fresh & await seen_digests(store, source)) - standing
+    return (fresh & before) - standing

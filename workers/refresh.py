@@ -29,10 +29,9 @@ from core.road import Prepared, PreparedEntry
 from core.settings import Source
 from store.commit import Batch, PageWait, SourceWrite, leave
 from store.counters import Counts
-from store.forgotten import forgotten_among
 from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
-from store.sources import SourceState, load_known_items, load_learned, read_source
+from store.sources import SourceState, load_known_items, read_source
 from workers.afterpoll import (
     after_answer,
     after_fault,
@@ -143,13 +142,11 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
     assert polled.feed is not None  # noqa: S101 - the caller asked
     kit, source = poll.kit, poll.source
     news = await find_news(kit.store, source.name, polled.feed)
-    learned = await load_learned(kit.store, source.name)
-    prepared = await prepare_entries(kit.sandbox, news.entries, source, learned, poll.counts)
-    held_back = await forgotten_among(kit.store, source.name, news.entries)
+    prepared = await prepare_entries(kit.sandbox, news.entries, source, news.learned, poll.counts)
     room = DailyRoom(poll.state, source, now=poll.now)
     if kit.order.strict or not poll.state.first_poll_done:
         await poll.turn.come()
-    sorted_out = _sort_out(poll, news, prepared, held_back, room)
+    sorted_out = _sort_out(poll, news, prepared, room)
     times = rhythm([p.article.published for p in prepared.entries], now=poll.now)
     state, wait = after_answer(
         poll.state, polled, source, kit.settings().fetch,
@@ -171,7 +168,7 @@ async def _take_in(poll: Poll, polled: Polled) -> None:
                 news.listed,
                 news.standing,
                 polled.feed.items if polled.feed and not polled.push else None,
-                prepared.learned,
+                prepared.learned if news.entries else None,
             ),
             keep_seconds=kit.keep_seconds(),
         )
@@ -199,14 +196,12 @@ class SortedOut:
     features: dict[str, Features]
 
 
-def _sort_out(
-    poll: Poll, news: News, prepared: Prepared, held_back: frozenset[str], room: DailyRoom
-) -> SortedOut:
+def _sort_out(poll: Poll, news: News, prepared: Prepared, room: DailyRoom) -> SortedOut:
     arrivals, aside, read = [], [], {}
     for entry, made in zip(news.entries, prepared.entries, strict=True):
         known = news.known.get(entry_id(poll.source.name, entry.guid))
         record = _record(poll, entry, made, known)
-        if record.id in held_back:
+        if record.id in news.held_back:
             aside.append(_filtered(record, "forgotten"))
         elif known is None and made.filtered is None and not room.take():
             aside.append(_filtered(record, "max_per_day"))

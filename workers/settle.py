@@ -20,8 +20,7 @@ from core.settings import DedupSettings
 from store.commit import Batch, commit
 from store.connection import Store
 from store.curation import chosen_stories
-from store.index import lookup
-from store.names import names_of
+from store.index import look_up
 from store.stories import load_stories
 
 MANY = 50  # arrivals of one batch that are worth a thread
@@ -64,20 +63,18 @@ async def settle(
 async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSettings) -> Outcome:
     if not arrivals:
         return Outcome()
-    found = await lookup(store, {a.record.id: a.fingerprint for a in arrivals}, settings)
-    found = await _as_chosen(store, found)
+    asked = await look_up(store, {a.record.id: a.fingerprint for a in arrivals}, settings)
+    found, names = await _as_chosen(store, asked.candidates), asked.names
     wanted = {c.story for candidates in found.values() for c in candidates}
     wanted |= {a.known.story for a in arrivals if a.known and a.known.story}
-    names = await names_of(store, (a.record.id for a in arrivals if a.record.story is None))
     stories = await load_stories(store, sorted(wanted | set(names.values())))
-    now = datetime.fromtimestamp(await store.now(), UTC)
     weigh = partial(
         merge,
         arrivals,
         candidates=found,
         stories={story.id: story for story in stories},
         settings=settings,
-        now=now,
+        now=datetime.fromtimestamp(asked.now, UTC),
         names=names,
     )
     # A thousand alike take seconds: in a thread, or this worker's leases would run out meanwhile.
