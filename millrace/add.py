@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
 from core.clean import CleanOptions, clean_entry
-from core.errors import ConfigError, DocumentError, MillraceError, NotAFeed
+from core.errors import ConfigError, DocumentError, FetchError, MillraceError, NotAFeed
 from core.fields import check_address
 from core.models import ParsedFeed
 from core.opml import Subscription
@@ -15,6 +16,7 @@ from core.parse import parse_feed
 from core.settings import FetchSettings, Settings
 from millrace.config import read_config
 from millrace.opml import add_to_file, named, same_address
+from workers.answer import Access
 from workers.fetch import Fetcher
 
 _SHOWN = 3  # entries
@@ -56,11 +58,7 @@ class Found(NamedTuple):
 def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> Found:
     """Add the feed at `url`. Raises ConfigError or MillraceError."""
     settings = read_config(config) if Path(config).exists() else Settings()
-    try:
-        address = check_address(url if "://" in url else f"https://{url}")
-    except ValueError as error:
-        raise ConfigError([f"add: {error}"]) from error
-    where, feed = asyncio.run(_find(address, settings.fetch))
+    where, feed = asyncio.run(_find_any(_addresses(url), settings.fetch))
     found = Found(where, feed.title or "", len(feed.entries), _newest(feed), config, None, False)
     for source in settings.sources:
         if same_address(source.url) == same_address(where):
@@ -71,6 +69,23 @@ def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> Found:
     new = named(subscription, {source.name for source in settings.sources})
     add_to_file(config, [new], known=settings)
     return found._replace(name=new.name, added=True)
+
+
+def _addresses(url: str) -> list[str]:
+    """The address, or what is meant by one without a scheme: https, and http where none is."""
+    schemes = [""] if "://" in url else ["https://", "http://"]
+    try:
+        return [check_address(scheme + url) for scheme in schemes]
+    except ValueError as error:
+        raise ConfigError([f"add: {error}"]) from error
+
+
+async def _find_any(addresses: list[str], fetch: FetchSettings) -> tuple[str, ParsedFeed]:
+    """The feed at the first address that can be connected to."""
+    for address in addresses[:-1]:
+        with contextlib.suppress(FetchError):
+            return await _find(address, fetch)
+    return await _find(addresses[-1], fetch)
 
 
 async def _find(url: str, fetch: FetchSettings) -> tuple[str, ParsedFeed]:
@@ -93,7 +108,7 @@ async def _find(url: str, fetch: FetchSettings) -> tuple[str, ParsedFeed]:
 
 
 async def _read(fetcher: Fetcher, url: str) -> tuple[str, ParsedFeed]:
-    answer = await fetcher.get(url)
+    answer = await fetcher.get(url, access=Access(url))  # its own port counts, as once it is added
     if answer.status >= 400:
         raise MillraceError(f"{url} answered {answer.status}")
     feed = await asyncio.to_thread(

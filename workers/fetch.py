@@ -34,7 +34,7 @@ from workers.answer import (
     redirect_target,
 )
 from workers.decoding import ACCEPTED
-from workers.guard import REFUSED, Endpoint, Guard, asked, proxied
+from workers.guard import REFUSED, Endpoint, Guard, asked, how_to_let_in, proxied
 
 MAX_REDIRECTS = 5
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -292,5 +292,6 @@ def _turn_key(url: str) -> str:
 
 def _connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:
     if REFUSED in str(error.os_error):
-        return ForbiddenAddress(f"{host_of(url)} is {REFUSED}: it leads to a non-public address")
+        _, host, port = origin_of(url)
+        return ForbiddenAddress(f"{host} is {REFUSED}: {how_to_let_in(host, port)}")
     return FetchError(f"no connection to {host_of(url)}: {in_words(error.os_error)}")

@@ -51,6 +51,27 @@ async def test_the_feed_that_a_page_names_is_added(origin: Origin, config: str) 
     assert lines[-1] == f"{config}: added as the-mill"
 
 
+async def test_without_a_scheme_http_is_tried_where_https_does_not_connect(
+    origin: Origin, config: str
+) -> None:
+    url = origin.at("/feed", Answer(FEED))
+
+    await add(url.removeprefix("http://"), config)
+
+    assert read_config(config).sources[0].url == url
+
+
+async def test_a_refused_address_is_told_with_the_line_that_lets_it_in(
+    origin: Origin, tmp_path: Path
+) -> None:
+    url = origin.at("/feed", Answer(FEED))
+
+    with pytest.raises(MillraceError, match=rf'allow_private: \["{origin.allowance}"\]'):
+        await add(url.removeprefix("http://"), str(tmp_path / "feeds.yaml"))
+
+    assert origin.requests == []
+
+
 async def test_a_feed_that_is_there_is_not_added_again(origin: Origin, config: str) -> None:
     url = origin.at("/feed", Answer(FEED))
 

@@ -177,8 +177,11 @@ async def test_only_listed_ports_and_the_sources_own_are_asked(origin: Origin) -
     async with Fetcher(FetchSettings()) as fetcher:
         with pytest.raises(ForbiddenAddress, match=f"port {origin.port}"):
             await fetcher.get(f"http://news.example:{origin.port}/")
-        with pytest.raises(ForbiddenAddress, match="refused by the address guard"):
+        with pytest.raises(ForbiddenAddress, match="refused by the address guard") as refused:
             await fetcher.get(origin.url("/"), access=Access(origin.url("/")))
+    assert f'write `allow_private: ["127.0.0.1:{origin.port}"]` under `fetch:`' in str(
+        refused.value
+    )
 
 
 async def test_secrets_of_a_source_stay_with_its_own_host(origin: Origin) -> None:
