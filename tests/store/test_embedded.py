@@ -3,8 +3,11 @@
 import os
 from pathlib import Path
 
+import pytest
+
+from core.errors import StoreError
 from store.connection import Store
-from store.embedded import server_binary, socket_path
+from store.embedded import server_binary, server_command, socket_path
 
 
 def test_a_server_binary_is_found_on_this_machine():
@@ -18,6 +21,21 @@ def test_a_deep_data_folder_still_gets_a_socket_address_that_fits(tmp_path: Path
 
     assert len(os.fsencode(path)) <= 100
     assert path == socket_path(deep)
+
+
+@pytest.mark.parametrize(
+    ("persistent", "said"), [(True, "set REDIS_URL"), (False, "uses no other")]
+)
+def test_where_no_server_is_what_helps_there_is_said(
+    persistent: bool, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("store.embedded._packaged_binary", lambda: None)
+
+    with pytest.raises(StoreError, match=said) as fault:
+        server_command(tmp_path, persistent=persistent)
+
+    assert "install valkey-server" in str(fault.value)
 
 
 async def test_the_private_store_answers(store: Store):
