@@ -18,7 +18,7 @@ from store.connection import Store
 from store.websub import pushes_waiting, subscription_of
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
-from tests.workers.test_politeness import feed
+from tests.workers.test_politeness import feed, wait_of
 from workers.sandbox import Sandbox
 from workers.websub import tend_subscriptions
 
@@ -223,6 +223,43 @@ async def test_a_lease_is_renewed_before_it_ends_and_a_silent_hub_is_asked_ever_
     assert 1190 < still_unconfirmed < 1210
     assert 690 < confirmed < 710
     assert denied > 86000
+
+
+async def test_a_hub_that_fails_changes_nothing_about_when_its_source_is_polled(
+    store: Store, sandbox: Sandbox, settings: Settings, origin: Origin
+) -> None:
+    both = settings_for(
+        {"url": origin.url("/feed")},
+        {"url": origin.at("/plain", Answer(feed("river")))},
+        allow_private=[origin.allowance],
+    ).model_copy(update={"feed": settings.feed})
+
+    async def waits(desk: Desk) -> tuple[float, float]:
+        """Until the next poll: of the source with a hub, and of its twin without."""
+        with_hub, without = await desk.poll("source"), await desk.poll("source1")
+        assert with_hub.last_error is None
+        return wait_of(with_hub), wait_of(without)
+
+    async with (
+        desk_for(store, sandbox, both) as desk,
+        TestClient(TestServer(make_app(store, lambda: both))) as service,
+    ):
+        seen = [await waits(desk)]
+        path, _ = await subscribe(desk, origin)
+        await desk.poll("source1")  # as its twin just was
+        seen.append(await waits(desk))
+        await service.get(path, params=question(origin))
+        seen.append(await waits(desk))
+        origin.at("/hub", Answer(status=500))
+        await store.redis.zadd(keys.SUBSCRIPTIONS, {path.rpartition("/")[2]: 0})  # the lease ends
+        assert await tend_subscriptions(desk.kit) == 1
+        seen.append(await waits(desk))
+        origin.at("/feed", Answer(feed("mountain", "river")))
+        await desk.poll()
+
+        assert len(origin.asked("/hub")) == 2
+        assert [with_hub for with_hub, _ in seen] == pytest.approx([each for _, each in seen])
+        assert {entry.guid for entry in await desk.entries()} == {"river", "mountain"}
 
 
 async def test_without_a_public_address_no_hub_is_asked(
