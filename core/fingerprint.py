@@ -114,13 +114,17 @@ def fingerprint(
 ) -> Fingerprint:
     """Weigh `read` by what `idf` knows now. `urls`: addresses that name the article exactly."""
     hashes = np.frombuffer(read.shingles, dtype=np.uint64)
-    counts = idf.counts(hashes)
-    rare = hashes[counts < COMMON]
+    mixed, counts = mix(hashes), idf.counts(hashes)
+    rare = mixed[counts < COMMON]
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
     rare_words = words[idf.counts(words) < COMMON]
     figures = np.frombuffer(read.figures, dtype=np.uint64)[:FIGURES_KEPT]
     kept = Print(
-        simhash=_simhash(hashes, idf.weights(counts), np.frombuffer(read.times, dtype=np.uint8)),
+        simhash=_simhash(
+            (mixed, mix(hashes ^ _SECOND_HALF)),
+            idf.weights(counts),
+            np.frombuffer(read.times, dtype=np.uint8),
+        ),
         informative=len(rare),
         tokens=read.tokens,
         skeleton=_short(read.headline.skeleton),
@@ -129,10 +133,10 @@ def fingerprint(
         figures=_short(read.headline.figures, 8),
         known=min(len(words), 255),
         word_bits=_bitmap(rare_words, HEADLINE_BITS),
-        figure_bits=_bitmap(mix(figures), FIGURE_BITS),
+        figure_bits=_bitmap(mix(figures), FIGURE_BITS) if len(figures) else 0,
         source=_short(xxhash.xxh64_intdigest(source.encode())) if source else 0,
     )
-    anchors = tuple(np.sort(mix(rare))[:ANCHORS].tolist())
+    anchors = tuple(np.sort(rare)[:ANCHORS].tolist())
     keys = tuple(
         dict.fromkeys(xxhash.xxh64_intdigest(url.encode()) for url in urls if _names_article(url))
     )
@@ -145,12 +149,12 @@ def taught(read: Features) -> U64:
     return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words))
 
 
-def _simhash(hashes: U64, weights: F32, times: U8) -> int:
+def _simhash(halves: tuple[U64, U64], weights: F32, times: U8) -> int:
     """128 bits: each is what the weighted majority of the shingles has there."""
-    if len(hashes) == 0:
+    if len(weights) == 0:
         return 0
-    halves = np.stack((mix(hashes), mix(hashes ^ _SECOND_HALF)), axis=1)
-    bits = np.unpackbits(halves.view(np.uint8), axis=1)
+    both = np.column_stack(halves)
+    bits = np.unpackbits(both.view(np.uint8), axis=1)
     weighted = weights * (1 + np.log(times, dtype=np.float32))
     # einsum and not @: a product of this size wakes BLAS threads that cost more than they do.
     majority = np.einsum("i,ij->j", weighted, bits) > weighted.sum() / 2

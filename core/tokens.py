@@ -6,8 +6,11 @@ in different scripts give the same tokens. The hashes depend on nothing but the 
 
 from __future__ import annotations
 
+import operator
+import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain, repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -35,9 +38,14 @@ _ASTRAL_HAN = (0x20000, 0x3FFFF)
 # Both sides of each pair stand in Traditional text where Simplified has one of them.
 _TWINS = str.maketrans("着妳裡牠祂於徵乾", "著你里它他于征干")
 
+_SHORT = 2000  # characters; numpy is faster at more
+_ASCII_WORD = re.compile("[0-9a-z]+")
+_WORDS_KEPT = 1 << 13
 _NO_TOKENS: U64 = np.zeros(0, dtype=np.uint64)
 _LONGEST_WORD = 64
 _POWERS = np.cumprod(np.full(_LONGEST_WORD, 0x9E3779B97F4A7C15, dtype=np.uint64))
+_POWER_LIST: list[int] = _POWERS.tolist()
+_U64 = (1 << 64) - 1
 
 
 def fold(text: str) -> str:
@@ -52,6 +60,8 @@ def tokens(text: str) -> U64:
 
 def tokens_and_digits(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
     """The hash of each token of `text`, and whether it begins with a digit."""
+    if len(text) <= _SHORT and text.isascii():
+        return _of_ascii(text)
     points = _points(text)
     if points.size and _needs_unicode()[np.minimum(points, _BMP)].any():
         points = _points(fold(text))
@@ -66,6 +76,22 @@ def tokens_and_digits(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
         return _NO_TOKENS, np.zeros(0, dtype=np.bool_)
     first = points[starts]
     return mix(_sums_from(starts, points, kinds)), (first >= ord("0")) & (first <= ord("9"))
+
+
+def _of_ascii(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
+    """The same of a short text in ASCII, which needs no table: most words were met before."""
+    words = _ASCII_WORD.findall(text.lower())
+    hashes = np.array([_hash_of(word) for word in words], dtype=np.uint64)
+    return hashes, np.array([word[0] <= "9" for word in words], dtype=np.bool_)
+
+
+@lru_cache(maxsize=_WORDS_KEPT)
+def _hash_of(word: str) -> int:
+    powers = chain(_POWER_LIST, repeat(_POWER_LIST[-1]))
+    mixed: int = sum(map(operator.mul, word.encode(), powers)) & _U64
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _U64
+    mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _U64
+    return mixed ^ (mixed >> 31)
 
 
 def shingles(hashes: U64, length: int) -> U64:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from core.tokens import shingles, simplified, tokens
+from core.tokens import shingles, simplified, tokens, tokens_and_digits
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,17 @@ def test_a_token_is_a_cjk_character_or_a_word(text, count):
 def test_words_do_not_run_into_what_stands_between_them():
     assert tokens("one two").tolist() == tokens("  one --- two!").tolist()
     assert tokens("onetwo").tolist() != tokens("one two").tolist()
+
+
+def test_a_short_text_in_ascii_has_the_tokens_it_has_in_any_other():
+    text = f"A1 b2_c-3 {'x' * 100} 2026: The\x00end"
+
+    alone, digits = tokens_and_digits(text)
+    beside, more_digits = tokens_and_digits(f"{text} é")
+
+    assert alone.tolist() == beside[:-1].tolist()
+    assert digits.tolist() == more_digits[:-1].tolist()
+    assert len(alone) == 8
 
 
 def test_very_long_words_and_lone_surrogates_are_survived():
