@@ -7,6 +7,7 @@ stay as the publisher wrote them, because some servers compare them byte by byte
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
 
 _TRACKING = re.compile(
@@ -71,6 +72,7 @@ def _has_host(address: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=1024)  # of an entry it is asked for several keys
 def canonical_url(url: str) -> str:
     """The form in which two spellings of one address are equal; for keys, never for readers."""
     try:

@@ -25,7 +25,7 @@ def url_keys(record: EntryRecord) -> set[str]:
     stated = [record.url]
     if record.article is not None:
         stated += [record.article.link, record.article.original_url]
-    return {url_key(url) for url in stated if url}
+    return {url_key(url) for url in {*stated} if url}
 
 
 async def load_seen(store: Store, source: str, guids: Sequence[str]) -> list[bytes | None]:
