@@ -11,6 +11,7 @@ MillraceError
 ├── DocumentError          the document arrived but cannot be used
 │   └── NotAFeed           it is something else: a web page, garbage, nothing
 ├── ResourceLimit          parsing or extracting was stopped at its time or memory limit
+│   └── Overdue            by the clock, before its CPU ran out: the machine was busy
 └── StoreError             the store cannot be used
     ├── StoreAway          no connection; comes back by itself
     └── LayoutMismatch     written by a newer Millrace
@@ -86,6 +87,10 @@ class NotAFeed(DocumentError):
 
 class ResourceLimit(MillraceError):
     """Parsing or extracting was stopped at its time or memory limit."""
+
+
+class Overdue(ResourceLimit):
+    """Stopped by the clock before its CPU ran out: the machine is busy."""
 
 
 class StoreError(MillraceError):

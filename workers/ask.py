@@ -9,7 +9,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from core.discovery import guessed_feed, known_feed
-from core.errors import BadStatus, BrokeOff, DocumentError, NotAFeed, ResourceLimit
+from core.errors import BadStatus, BrokeOff, DocumentError, NotAFeed, Overdue, ResourceLimit
 from core.freshness import freshness, retry_after
 from core.github import is_github
 from core.interval import Wishes
@@ -180,6 +180,8 @@ async def _parsed(
             content_type=answer.content_type,
             timeout=PARSE_SECONDS,
         )
+    except Overdue:  # a machine that is busy says nothing against the document
+        raise
     except ResourceLimit as limit:
         raise Poisoned(f"the document: {limit}", body_hash=body_hash) from limit
 

@@ -20,6 +20,7 @@ from core.errors import (
     ForbiddenAddress,
     HostBusy,
     MillraceError,
+    Overdue,
     ResourceLimit,
     StoreError,
     TooLarge,
@@ -52,6 +53,7 @@ ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
 BODY_ATTEMPTS = 12
 RETRY_SECONDS = 5.0
 CRASH_SECONDS = 600.0
+BUSY_SECONDS = 60.0
 PAGE_SECONDS = 5.0
 ROW_PATIENCE = 30.0  # seconds that the next page of an article may wait for its turn
 _PASSING = frozenset((408, 425, 500, 502, 503, 504))
@@ -90,6 +92,9 @@ async def _complete(kit: Kit, lease: Lease, stored: bytes | None, turn: Turn) ->
             await _read(reading)
         except HostBusy as busy:
             await release(kit.store, PAGES, lease, after=busy.wait)
+        except Overdue as late:
+            log.info("page.overdue", entry=record.id, reason=str(late))
+            await release(kit.store, PAGES, lease, after=BUSY_SECONDS)
         except LeaseLost:
             log.info("page.superseded", entry=record.id)
         except StoreError:
@@ -254,6 +259,8 @@ def _may_pass(fault: MillraceError) -> bool:
     """Whether asking once more may help."""
     if isinstance(fault, BadStatus):
         return fault.status in _PASSING
+    if isinstance(fault, Overdue):
+        return True
     refused = isinstance(fault, ForbiddenAddress | Disallowed | TooLarge)
     return isinstance(fault, FetchError) and not refused
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from core.errors import DocumentError, ResourceLimit
+from core.errors import DocumentError, Overdue, ResourceLimit
 from core.metrics import STEP_BUCKETS
 from core.models import FeedEntry
 from core.road import Prepared, PreparedEntry, bare, prepare
@@ -15,6 +15,7 @@ from workers.sandbox import Sandbox
 
 BATCH = 20  # entries a call: one trip to the child for many, and a limit that one cannot use up
 BATCH_SECONDS = 5.0
+LEAST_SECONDS = 1.0  # of each entry, where others of its batch used up their time
 
 
 async def prepare_entries(
@@ -24,7 +25,7 @@ async def prepare_entries(
     learned: bytes | None,
     counts: Counts,
 ) -> Prepared:
-    """Clean `entries`; the result is in their order."""
+    """Clean `entries`; the result is in their order. Raises Overdue on a machine too busy."""
     done: list[PreparedEntry] = []
     # From the end, because the oldest entry stands last and teaches first.
     for end in range(len(entries), 0, -BATCH):
@@ -41,16 +42,19 @@ async def _prepare(
     source: Source,
     learned: bytes | None,
     counts: Counts,
+    seconds: float = BATCH_SECONDS,
 ) -> Prepared:
     started = time.monotonic()
     try:
-        prepared = await sandbox.run(prepare, batch, source, learned, timeout=BATCH_SECONDS)
+        prepared = await sandbox.run(prepare, batch, source, learned, timeout=seconds)
         each = (time.monotonic() - started) / len(batch)
         counts.observe("millrace_extract_seconds", each, STEP_BUCKETS)
         return prepared
-    except (ResourceLimit, DocumentError):
+    except (ResourceLimit, DocumentError) as fault:
         if len(batch) > 1:
             return await _one_by_one(sandbox, batch, source, learned, counts)
+        if isinstance(fault, Overdue):  # a later try may well read the body
+            raise
     counts.add("millrace_killed_total", step="clean")
     return Prepared((bare(batch[0], source),), learned or b"")
 
@@ -63,8 +67,12 @@ async def _one_by_one(
     counts: Counts,
 ) -> Prepared:
     done: list[PreparedEntry] = []
+    spare = BATCH_SECONDS  # one that takes long is given time, many are not
     for entry in reversed(batch):
-        prepared = await _prepare(sandbox, [entry], source, learned, counts)
+        started = time.monotonic()
+        seconds = max(LEAST_SECONDS, spare)
+        prepared = await _prepare(sandbox, [entry], source, learned, counts, seconds)
+        spare -= time.monotonic() - started
         done[:0] = prepared.entries
         learned = prepared.learned
     return Prepared(tuple(done), learned or b"")

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
-from core.errors import DocumentError, FetchError, HostBusy, ResourceLimit, TooLarge
+from core.errors import DocumentError, FetchError, HostBusy, Overdue, ResourceLimit, TooLarge
 from core.robots import robots_allow
 from store.connection import Store
 from store.keys import ROBOTS_SECONDS
@@ -65,6 +65,8 @@ class Robots:
             return await self._sandbox.run(
                 robots_allow, robots, url=url, agent=self._agent, timeout=PARSE_SECONDS
             )
+        except Overdue as late:
+            raise HostBusy(f"robots.txt of {origin}: {late}", wait=RETRY_SECONDS) from late
         except (DocumentError, ResourceLimit):
             return False  # patterns made to hang us: such a site is left alone
 

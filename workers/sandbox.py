@@ -19,7 +19,7 @@ from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any, TypeVar
 
-from core.errors import ResourceLimit
+from core.errors import Overdue, ResourceLimit
 from workers.child import HEAD, OUT_OF_MEMORY, Answer, Call, serve
 
 CPU_SECONDS = 5.0  # of one call
@@ -71,8 +71,9 @@ class Sandbox:
     ) -> R:
         """What `function(*args, **named)` gives in a child, within `timeout` seconds of CPU.
 
-        Calls that may well be `slow` leave one child free for the others. Raises ResourceLimit,
-        an error of ours that the function raised, or DocumentError that names any other.
+        Calls that may well be `slow` leave one child free for the others. Raises ResourceLimit
+        (Overdue where only the clock ran out, and a later try may do), an error of ours that the
+        function raised, or DocumentError that names any other.
         """
         call, wall = partial(function, *args, **named), timeout * WALL_FACTOR
         quick = QUICK_SECONDS if timeout > WORTH_TWO_TRIES else timeout
@@ -106,7 +107,7 @@ async def _ask(child: _Child, call: Call, wall: float) -> Answer:
                 raise
             return await child.ask(call, wall)  # a person or the system killed it while idle
     except TimeoutError as error:
-        raise ResourceLimit(f"stopped after {wall:g} seconds") from error
+        raise Overdue(f"stopped after {wall:g} seconds") from error
     except _Ended as error:
         raise ResourceLimit(_reason(error.code, call.cpu_seconds)) from error
 
