@@ -34,7 +34,7 @@ class SourceOptions(Frozen):
     extraction: Literal["careful", "fast"] = Field(
         "careful",
         description="How the article is found in a page: `careful` asks two extractors, and a "
-        "third where they differ; `fast` asks one, for two thirds of the CPU.",
+        "third where they differ; `fast` asks one, for about five sixths of the CPU.",
     )
     link: Literal["original", "source"] = Field(
         "original",
