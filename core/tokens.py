@@ -46,6 +46,8 @@ _LONGEST_WORD = 64
 _POWERS = np.cumprod(np.full(_LONGEST_WORD, 0x9E3779B97F4A7C15, dtype=np.uint64))
 _POWER_LIST: list[int] = _POWERS.tolist()
 _U64 = (1 << 64) - 1
+_SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
+_FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
 
 def fold(text: str) -> str:
@@ -89,7 +91,7 @@ def _of_ascii(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
 def _hash_of(word: str) -> int:
     powers = chain(_POWER_LIST, repeat(_POWER_LIST[-1]))
     mixed: int = sum(map(operator.mul, word.encode(), powers)) & _U64
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _U64
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _U64  # as `mix`
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _U64
     return mixed ^ (mixed >> 31)
 
@@ -108,11 +110,11 @@ def shingles(hashes: U64, length: int) -> U64:
 
 def mix(values: U64) -> U64:
     """Each value spread over all 64 bits (the finaliser of splitmix64)."""
-    mixed = values ^ (values >> np.uint64(30))
-    mixed *= np.uint64(0xBF58476D1CE4E5B9)
-    mixed ^= mixed >> np.uint64(27)
-    mixed *= np.uint64(0x94D049BB133111EB)
-    mixed ^= mixed >> np.uint64(31)
+    mixed = values ^ (values >> _SHIFTS[0])
+    mixed *= _FACTORS[0]
+    mixed ^= mixed >> _SHIFTS[1]
+    mixed *= _FACTORS[1]
+    mixed ^= mixed >> _SHIFTS[2]
     return mixed
 
 
