@@ -12,7 +12,8 @@ from core.ids import entry_id
 from core.settings import DedupSettings
 from store import keys
 from store.connection import Store
-from store.index import claim, lookup
+from store.index import claim, look_up, lookup
+from store.names import tell_names
 
 SETTINGS = DedupSettings()
 IDF = Idf()
@@ -142,3 +143,16 @@ async def test_four_workers_bring_every_story_five_times_and_publish_it_once(sto
 
     assert sum(map(len, taken)) == stories * copies
     assert len({story for each in taken for story in each}) == stories
+
+
+async def test_a_look_up_tells_the_time_and_the_stories_of_before_a_wipe(store: Store):
+    asked = {"entry": printed(1), "other": printed(2)}
+    before = await store.now()
+
+    assert (await look_up(store, asked, SETTINGS)).names == {}
+    await tell_names(store, {"entry": "story"})
+    found = await look_up(store, asked, SETTINGS)
+
+    assert found.names == {"entry": "story"}
+    assert before - 0.001 <= found.now <= await store.now()
+    assert found.candidates == {"entry": [], "other": []}
