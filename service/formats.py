@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from core.render.atom import atom_document, atom_entry
 from core.render.document import FeedHead
@@ -18,7 +18,8 @@ from core.settings import Settings
 from service.query import FeedQuery
 from service.river import Kept
 
-PIECES_KEPT = 2048  # rendered items, about 8 kB each
+STORIES_KEPT = 2048  # whose rendered items are kept, about 8 kB each
+STYLES_KEPT = 8  # of one story; most are asked for in the three formats alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,18 @@ def item_of(kept: Kept, style: Style) -> FeedItem:
     return in_variant(item, style.variant) if style.variant else item
 
 
-@lru_cache(PIECES_KEPT)
+# They go with the version of the story that they are of.
+_pieces: WeakKeyDictionary[Kept, dict[tuple[str, Style], Any]] = WeakKeyDictionary()
+
+
 def piece(kept: Kept, form: str, style: Style) -> Any:
     """One rendered item; a change to one story renders that story alone."""
-    return FORMATS[form].item(item_of(kept, style))
+    if len(_pieces) > STORIES_KEPT:
+        _pieces.clear()
+    pieces = _pieces.setdefault(kept, {})
+    if len(pieces) > STYLES_KEPT:
+        pieces.clear()
+    made = pieces.get((form, style))
+    if made is None:
+        made = pieces[form, style] = FORMATS[form].item(item_of(kept, style))
+    return made

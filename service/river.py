@@ -35,7 +35,7 @@ log = structlog.get_logger()
 Rank = tuple[float, int, str]  # newest first, then feed order, then id
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # one object per version: rendered by identity
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # one object a version
 class Kept:
     """One story of the window, with what selecting it needs."""
 
