@@ -30,7 +30,7 @@ async def prepare_entries(
     # From the end, because the oldest entry stands last and teaches first.
     for end in range(len(entries), 0, -BATCH):
         batch = entries[max(0, end - BATCH) : end]
-        prepared = await _prepare(sandbox, batch, source, learned, counts)
+        prepared = await _prepare(sandbox, batch, source, learned, counts, BATCH_SECONDS)
         done[:0] = prepared.entries
         learned = prepared.learned
     return Prepared(tuple(done), learned or b"")
@@ -42,7 +42,7 @@ async def _prepare(
     source: Source,
     learned: bytes | None,
     counts: Counts,
-    seconds: float = BATCH_SECONDS,
+    seconds: float,
 ) -> Prepared:
     started = time.monotonic()
     try:
