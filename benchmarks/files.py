@@ -16,7 +16,7 @@ from benchmarks import Row, Skipped, corpus
 from benchmarks._taken import tree
 from tests.core.stories import body, title
 
-_LOOK = 0.1
+_LOOK = 1.0  # a look at memory costs the processes that are looked at
 _MIB = 2**20
 
 
@@ -38,7 +38,8 @@ def _pace(folder: Path, lines: int | None) -> Iterator[Row]:
     cores = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else {0}
     for count in sorted({1, len(cores)}):
         started = time.monotonic()
-        _most_memory(path, cores=sorted(cores)[:count])
+        with _dedup(path, cores=sorted(cores)[:count]) as process:
+            assert process.wait() == 0
         pace = len(items) / (time.monotonic() - started)
         goal = "≥ 500" if count == 1 else ""
         yield Row("files", f"dedup on {count} core(s), with its start", pace, goal, "entries/s")
@@ -57,21 +58,22 @@ def _flat(folder: Path, *, few: int, many: int) -> Row:
     return Row("files", "dedup: most memory, store included", sizes[1], "≤ 1000", "MiB", note)
 
 
-def _most_memory(path: Path, *, cores: list[int] | None = None) -> int:
-    """Bytes at the most while the command ran over `path`; on these cores alone."""
-    command = [sys.executable, "-m", "millrace", "dedup", str(path), "--out", f"{path}.out"]
-    pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
-    with subprocess.Popen(
-        command,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=pin,
-    ) as process:
+def _most_memory(path: Path) -> int:
+    """Bytes at the most while the command ran over `path`."""
+    with _dedup(path) as process:
         most = 0
         while process.poll() is None:
             most = max(most, sum(map(_shared_out, tree(process.pid))))
             time.sleep(_LOOK)
     assert process.returncode == 0
     return most
+
+
+def _dedup(path: Path, *, cores: list[int] | None = None) -> subprocess.Popen[bytes]:
+    """The command at work, on these cores alone."""
+    command = [sys.executable, "-m", "millrace", "dedup", str(path), "--out", f"{path}.out"]
+    pin = (lambda: os.sched_setaffinity(0, cores)) if cores else None
+    return subprocess.Popen(command, stderr=subprocess.DEVNULL, preexec_fn=pin)
 
 
 def _shared_out(process: int) -> int:
