@@ -53,8 +53,9 @@ format: .venv/.tools ## Rewrite the code in the house format
 bench: .venv/.tools ## The benchmarks: tables on the screen, JSON beside them
 	$(BIN)/python -m benchmarks
 
-bench-smoke: .venv/.tools ## Each benchmark once, small
-	$(BIN)/python -m benchmarks --smoke
+SUBJECTS ?=
+bench-smoke: .venv/.tools ## Each benchmark once, small; make bench-smoke SUBJECTS="clean window"
+	$(BIN)/python -m benchmarks --smoke $(SUBJECTS)
 
 docs: .venv/.installed ## Write the schema and the reference pages anew
 	$(BIN)/python -m millrace.reference
