@@ -13,9 +13,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from benchmarks import Row
+from benchmarks._pages import new_page
 from benchmarks._taken import article, config, cpu_of, origin, published, title
 from benchmarks.feedroad import FULL_TEXT
-from benchmarks.road import Stubs, new_page
+from benchmarks.road import Stubs
 from core.settings import DedupSettings, RetentionSettings, Settings
 from millrace.private import throwaway_store
 from store import keys

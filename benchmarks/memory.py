@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import Row
+from benchmarks._pages import new_page
 from benchmarks._taken import taken, tree
-from benchmarks.road import Stubs, new_page
+from benchmarks.road import Stubs
 
 _MIB = 2**20
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,11 +18,11 @@ from statistics import median
 from typing import Any
 
 from benchmarks import Row, Skipped
-from benchmarks._taken import Taking, article, taken, title, words
+from benchmarks._pages import new_page
+from benchmarks._taken import Taking, taken, title
 from core.clean import CleanOptions
 from core.extract import extract_page
 
-PAGE_BYTES = 66_000
 _URL = "https://example.org/a"
 _MORSS = """
 import sys, time
@@ -159,17 +158,3 @@ def _morss(origin: str, sources: int, each: int) -> float:
 def _row(name: str, values: list[float], goal: str, unit: str = "") -> Row:
     note = f"{min(values):.3g} to {max(values):.3g} in {len(values)} rounds"
     return Row("road", name, median(values), goal, unit, note)
-
-
-def new_page(name: object) -> bytes:
-    chance = random.Random(f"page {name}")
-    links = "".join(
-        f"<li><a href='/x/{i}'>{' '.join(words(chance, 6))}</a></li>" for i in range(40)
-    )
-    body = (
-        f"<html><head><title>{title(str(name))}</title></head><body><nav><ul>{links}</ul></nav>"
-        f"<main><article><h1>{title(str(name))}</h1>{article(chance)}</article></main>"
-        f"<aside><ul>{links}</ul></aside><footer>Imprint, privacy, contact</footer>"
-    )
-    filler = f"<script>var data = '{'x' * max(0, PAGE_BYTES - len(body) - 60)}';</script>"
-    return f"{body}{filler}</body></html>".encode()
