@@ -36,10 +36,10 @@ _SAMPLE = 0.5
 
 def run(smoke: bool) -> Iterator[Row]:
     """The figures of the schedule, the crew and the store's size."""
-    yield from asyncio.run(_crews([1, 2] if smoke else [1, 2, 4], each=3 if smoke else 40))
+    yield from asyncio.run(_crews([2] if smoke else [1, 2, 4], each=2 if smoke else 40))
     yield from asyncio.run(_unchanged(sources=20 if smoke else 300, seconds=3 if smoke else 10))
     yield from asyncio.run(_schedule(1000 if smoke else 100_000, seconds=2 if smoke else 10))
-    yield from asyncio.run(_flatness(kept=10 if smoke else 150, rounds=20 if smoke else 100))
+    yield from asyncio.run(_flatness(kept=5 if smoke else 150, rounds=2 if smoke else 100))
 
 
 async def _crews(counts: list[int], *, each: int) -> list[Row]:

@@ -24,10 +24,10 @@ def run(smoke: bool) -> Iterator[Row]:
     """The pace on the corpus, and the most memory over few lines and over many."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            yield from _pace(Path(folder), 300 if smoke else None)
+            yield from _pace(Path(folder), 100 if smoke else None)
         except Skipped as reason:
             yield Row("files", "corpus", None, note=str(reason))
-        yield _flat(Path(folder), few=500 if smoke else 5_000, many=1_000 if smoke else 25_000)
+        yield _flat(Path(folder), few=50 if smoke else 5_000, many=100 if smoke else 25_000)
 
 
 def _pace(folder: Path, lines: int | None) -> Iterator[Row]:

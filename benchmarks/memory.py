@@ -23,7 +23,7 @@ class Fresh(dict[str, bytes]):
 
 def run(smoke: bool) -> Iterator[Row]:
     """Worker and children, after the first pages and after all."""
-    yield from asyncio.run(_grown(20 if smoke else 50, rounds=2 if smoke else 10, each=20))
+    yield from asyncio.run(_grown(2 if smoke else 50, rounds=2 if smoke else 10, each=20))
 
 
 async def _grown(sources: int, *, rounds: int, each: int) -> list[Row]:

@@ -36,10 +36,10 @@ _LOOK = 0.25
 
 def run(smoke: bool) -> Iterator[Row]:
     """The figures of polling."""
-    yield from asyncio.run(_unchanged(50 if smoke else 1000, seconds=5 if smoke else 20))
+    yield from asyncio.run(_unchanged(20 if smoke else 1000, seconds=6 if smoke else 20))
     yield asyncio.run(_idle(seconds=3 if smoke else 30))
-    for hostile in (0, 7 if smoke else 28):
-        yield from asyncio.run(_beside(hostile, seconds=10 if smoke else 40))
+    for hostile in (7,) if smoke else (0, 28):
+        yield from asyncio.run(_beside(hostile, seconds=4 if smoke else 40))
 
 
 class Crew(NamedTuple):

@@ -30,7 +30,7 @@ _LOOK_SECONDS = 0.02
 
 def run(smoke: bool) -> Iterator[Row]:
     """Rows about the edits and about the stories afterwards."""
-    edits = 12 if smoke else 200
+    edits = 4 if smoke else 200
     with tempfile.TemporaryDirectory() as folder, _stage() as stage:
         place = Path(folder)
         _swap(place, stage.config(), version=0)

@@ -60,11 +60,11 @@ class Server:
 def run(smoke: bool) -> Iterator[Row]:
     """The figures of the service."""
     with tempfile.TemporaryDirectory() as folder, _service() as ours:
-        yield from asyncio.run(_freshness(ours, 5 if smoke else 50))
-        yield from _beside_nginx(ours, Path(folder), seconds=1 if smoke else 5)
+        yield from asyncio.run(_freshness(ours, 2 if smoke else 50))
+        yield from _beside_nginx(ours, Path(folder), *((1, 1) if smoke else (TURNS, 5)))
 
 
-def _beside_nginx(ours: Server, folder: Path, *, seconds: int) -> Iterator[Row]:
+def _beside_nginx(ours: Server, folder: Path, turns: int, seconds: int) -> Iterator[Row]:
     if shutil.which("wrk") is None or shutil.which("nginx") is None:
         yield Row("serving", "polls beside nginx", None, note="needs wrk and nginx")
         return
@@ -72,7 +72,7 @@ def _beside_nginx(ours: Server, folder: Path, *, seconds: int) -> Iterator[Row]:
         for name, goal, known in (("gzip 200", "≥ 0.45", False), ("304", "≥ 0.20", True)):
             costs = [
                 [_cost(server, known=known, seconds=seconds) for server in (ours, theirs)]
-                for _ in range(TURNS)
+                for _ in range(turns)
             ]
             own, other = (statistics.median(each) for each in zip(*costs, strict=True))
             ratios = sorted(theirs / ours for ours, theirs in costs)
