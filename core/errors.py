@@ -4,6 +4,7 @@ MillraceError
 ├── ConfigError            feeds.yaml or a setting is wrong; holds one line per fault
 ├── FetchError             a source or page could not be fetched
 │   ├── ForbiddenAddress   the address guard refused the connection
+│   ├── UntrustedHost      its certificate is not one for this name, or of nobody we know
 │   ├── TooLarge           more bytes than the limit, on the wire or decoded
 │   ├── Disallowed         robots.txt asks not to fetch this page
 │   ├── HostBusy           the host's turn is too far off; put the request off
@@ -38,6 +39,10 @@ class FetchError(MillraceError):
 
 class ForbiddenAddress(FetchError):
     """The address guard refused the connection."""
+
+
+class UntrustedHost(FetchError):
+    """The host's certificate does not prove that it is who it says."""
 
 
 class TooLarge(FetchError):

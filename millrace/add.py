@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
 from core.clean import CleanOptions, clean_entry
-from core.errors import ConfigError, DocumentError, FetchError, MillraceError, NotAFeed
+from core.errors import (
+    ConfigError,
+    DocumentError,
+    FetchError,
+    MillraceError,
+    NotAFeed,
+    UntrustedHost,
+)
 from core.fields import check_address
 from core.models import ParsedFeed
 from core.opml import Subscription
@@ -83,8 +89,12 @@ def _addresses(url: str) -> list[str]:
 async def _find_any(addresses: list[str], fetch: FetchSettings) -> tuple[str, ParsedFeed]:
     """The feed at the first address that can be connected to."""
     for address in addresses[:-1]:
-        with contextlib.suppress(FetchError):
+        try:
             return await _find(address, fetch)
+        except UntrustedHost:
+            raise  # to ask again without any proof would be worse
+        except FetchError:
+            continue
     return await _find(addresses[-1], fetch)
 
 

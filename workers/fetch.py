@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from core.errors import Disallowed, FetchError, ForbiddenAddress, HostBusy
+from core.errors import Disallowed, FetchError, ForbiddenAddress, HostBusy, UntrustedHost
 from core.freshness import retry_after
 from core.settings import FetchSettings, PerHost
 from workers.answer import (
@@ -195,6 +195,8 @@ class Fetcher:
         except TimeoutError as error:
             limit = f"{self.settings.timeout:g} s"
             raise FetchError(f"{host_of(url)} did not answer in full within {limit}") from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise UntrustedHost(f"{host_of(url)}: {in_words(error.certificate_error)}") from error
         except aiohttp.ClientConnectorError as error:
             raise _connection_fault(error, url) from error
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from core.errors import ConfigError, MillraceError
 from millrace.add import add_source
 from millrace.config import read_config
+from tests.certificate import self_signed
 from tests.origin import Answer, Origin
 
 FEED = (
@@ -29,6 +31,10 @@ def config(tmp_path: Path, origin: Origin) -> str:
 
 def text_of(config: str) -> str:
     return Path(config).read_text()
+
+
+def write(config: str, text: str) -> None:
+    Path(config).write_text(text)
 
 
 async def add(url: str, config: str, *, dry: bool = False) -> list[str]:
@@ -59,6 +65,23 @@ async def test_without_a_scheme_http_is_tried_where_https_does_not_connect(
     await add(url.removeprefix("http://"), config)
 
     assert read_config(config).sources[0].url == url
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
+async def test_a_site_with_a_wrong_certificate_is_not_asked_without_one(
+    config: str, tmp_path: Path
+) -> None:
+    server = await asyncio.start_server(_hang_up, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    port = server.sockets[0].getsockname()[1]
+    write(config, f"fetch: {{allow_private: ['127.0.0.1:{port}']}}\n")
+
+    async with server:
+        with pytest.raises(MillraceError, match="certificate verify failed"):
+            await add(f"127.0.0.1:{port}/feed", config)
+
+
+def _hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
 
 
 async def test_a_refused_address_is_told_with_the_line_that_lets_it_in(

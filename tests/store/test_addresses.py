@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import ssl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from core.errors import StoreError
 from store.connection import Store, opened
 from store.embedded import server_binary
 from store.layout import ensure_layout
+from tests.certificate import self_signed
 from tests.conftest import await_store
 from tests.test_end_to_end import free_port
 from tests.until import wait_until
@@ -125,7 +125,7 @@ def test_a_sentinel_address_says_all_that_a_plain_one_can() -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
 async def test_a_certificate_that_is_not_trusted_is_named(tmp_path: Path) -> None:
-    context = _self_signed(tmp_path)
+    context = self_signed(tmp_path)
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", ssl=context)
     port = server.sockets[0].getsockname()[1]
     async with server, opened(f"rediss://127.0.0.1:{port}") as store:
@@ -135,23 +135,10 @@ async def test_a_certificate_that_is_not_trusted_is_named(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="makes a certificate")
 async def test_a_certificate_for_another_name_is_not_trusted(tmp_path: Path) -> None:
-    context = _self_signed(tmp_path)
+    context = self_signed(tmp_path)
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", ssl=context)
     port = server.sockets[0].getsockname()[1]
     url = f"rediss://localhost:{port}?ssl_ca_certs={tmp_path / 'cert.pem'}"
     async with server, opened(url) as store:
         with pytest.raises(StoreError, match=r"not trusted: Hostname mismatch"):
             await store.ping()
-
-
-def _self_signed(folder: Path) -> ssl.SSLContext:
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "1", "-subj", "/CN=store", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return context
