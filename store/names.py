@@ -7,7 +7,7 @@ down under which id each member stood, before any worker asks a source again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from store import keys
 from store.connection import Store, store_errors
@@ -45,13 +45,3 @@ async def add_names(store: Store, names: Mapping[str, str]) -> None:
     with store_errors():
         if names and await store.redis.hlen(keys.NAMES) < keys.NAMES_KEPT:  # type: ignore[misc]
             await store.redis.hset(keys.NAMES, mapping=dict(names))  # type: ignore[misc]
-
-
-async def names_of(store: Store, ids: Iterable[str]) -> dict[str, str]:
-    """The story in which each of these entries stood; those not remembered are missing."""
-    asked = sorted(set(ids))
-    if not asked:
-        return {}
-    with store_errors():
-        found = await store.redis.hmget(keys.NAMES, asked)  # type: ignore[misc]
-    return {i: story.decode() for i, story in zip(asked, found, strict=True) if story}

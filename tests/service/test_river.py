@@ -6,9 +6,10 @@ import subprocess
 from pathlib import Path
 
 from core.settings import RetentionSettings
+from store import keys
 from store.connection import Store
 from store.embedded import server_command, socket_url
-from store.names import names_of, tell_names
+from store.names import tell_names
 from tests.conftest import await_store
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put
 
@@ -86,7 +87,7 @@ async def test_a_store_that_was_set_back_is_told_the_names_of_what_it_lost(
     await served.river.catch_up()
 
     assert numbers(served) == []
-    assert await names_of(served.store, [repost.id]) == {repost.id: story.id}
+    assert await served.store.redis.hget(keys.NAMES, repost.id) == story.id.encode()
 
 
 async def test_a_wiped_store_is_told_the_names_before_they_are_forgotten(served: Served) -> None:
@@ -98,4 +99,4 @@ async def test_a_wiped_store_is_told_the_names_before_they_are_forgotten(served:
     await served.river._reconcile()
 
     assert served.river.newest() == ()
-    assert await names_of(served.store, [repost.id]) == {repost.id: story.id}
+    assert await served.store.redis.hget(keys.NAMES, repost.id) == story.id.encode()
