@@ -6,6 +6,7 @@ windows-1252 as latin-1, UTF-8 under any other name. A document is decoded once,
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 
@@ -62,13 +63,23 @@ def decode(data: bytes, *, content_type: str | None = None) -> Decoded:
     wide = _wide(data)
     if wide:
         return _lenient(data, wide)
-    if data.isascii() and b"\x1b$" not in data:
+    if data.isascii() and not (b"\x1b" in data and b"\x1b$" in data):
         return Decoded(data.decode("ascii"), "ascii")
     declared = _declared(data, content_type)
     as_utf8 = _as_utf8(data, declared)
     if as_utf8 is not None:
         return as_utf8
     return _best(data, declared)
+
+
+def in_utf8(data: bytes, *, content_type: str | None = None) -> bytes:
+    """The document in UTF-8; what is said to be UTF-8 is taken at its word."""
+    if data.startswith(codecs.BOM_UTF8):
+        return data[len(codecs.BOM_UTF8) :]
+    declared = _declared(data, content_type)
+    if "utf-8" in declared or not declared:
+        return data
+    return decode(data, content_type=content_type).text.encode("utf-8", "ignore")
 
 
 def _wide(data: bytes) -> str | None:

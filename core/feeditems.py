@@ -1,19 +1,24 @@
 """A feed document cut into its items without reading them, if it is plain enough for that.
 
-What comes out can be read in part: each item means the same with and without the items around it.
-feedparser carries some things over from one element to the next (bases, languages, namespaces,
-what it takes for unclosed), so a document that could make it do so is not cut at all.
+Tags show where items seem to be. That they are there, and mean the same with and without the items
+around them, a parser says of as much of the document as is to be read: what it was said of before
+need not be looked at again. feedparser carries some things over from one element to the next
+(bases, languages, namespaces, what it takes for unclosed), so a document that could make it do so
+is not plain.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 from xml.parsers import expat
 
+import xxhash
+
 ITEM_DIGEST = 16  # bytes
 
+_FIRST = re.compile(rb"<((?:[\w.-]{1,40}:)?(?:item|entry))[\s>]")
 _ATOM = "http://www.w3.org/2005/Atom "
 _XHTML = "http://www.w3.org/1999/xhtml"
 _MEDIA = ("http://search.yahoo.com/mrss/ ", "http://search.yahoo.com/mrss ")
@@ -33,43 +38,65 @@ _HEAD_GROUPS = frozenset(
 
 
 class FeedItems(NamedTuple):
-    """A document in UTF-8 and where its items are, each from start tag to end tag."""
+    """A document in UTF-8 and where its items seem to be, each from start tag to end tag."""
 
     data: bytes
     spans: tuple[tuple[int, int], ...]
-    around: bytes  # what the items stand in, without what is said beside them
 
-    def digests(self, *, url: str) -> list[bytes]:
+    def digests(self, around: bytes, *, url: str) -> list[bytes]:
         """What tells each item apart: its bytes, what it stands in, where it came from."""
-        place = hashlib.blake2b(self.around + url.encode("utf-8", "replace"), digest_size=32)
-        return [
-            hashlib.blake2b(
-                self.data[start:end], key=place.digest(), digest_size=ITEM_DIGEST
-            ).digest()
-            for start, end in self.spans
-        ]
+        place = xxhash.xxh3_64_intdigest(around + url.encode("utf-8", "replace"))
+        data = memoryview(self.data)
+        return [xxhash.xxh3_128_digest(data[start:end], place) for start, end in self.spans]
 
     def only(self, wanted: Iterable[int]) -> bytes:
         """The document with the items at these places, without the others."""
-        if not self.spans:
-            return self.data
         parts = (self.data[slice(*self.spans[at])] for at in wanted)
         first, last = self.spans[0][0], self.spans[-1][1]
         return b"".join((self.data[:first], *parts, self.data[last:]))
 
-    def head(self) -> bytes:
-        """What the document says beside its items."""
-        return self.only(())
+
+def find_items(data: bytes) -> FeedItems | None:
+    """The items of a document as its tags show them, one behind the other; None without any."""
+    first = _FIRST.search(data)
+    if first is None:
+        return None
+    begin, end = b"<" + first[1], b"</" + first[1] + b">"
+    spans, at = [], first.start()
+    while data.startswith(begin, at):
+        stop = data.find(end, at)
+        if stop < 0:
+            return None
+        spans.append((at, stop + len(end)))
+        at = _next_tag(data, stop + len(end))
+    return FeedItems(data, tuple(spans))
 
 
-def cut_items(data: bytes) -> FeedItems | None:
-    """The items of a well-formed, plain document in UTF-8; None where it is anything else."""
+def _next_tag(data: bytes, at: int) -> int:
+    """Where white space ends."""
+    while data[at : at + 1].isspace():
+        at += 1
+    return at
+
+
+class Frame(NamedTuple):
+    """What a plain document is beside its items."""
+
+    items: int  # how many it holds
+    around: bytes  # what they stand in, without what is said beside them
+
+
+def plain_frame(data: bytes) -> Frame | None:
+    """The frame of a well-formed document whose items are where their tags show them, if plain."""
+    found = find_items(data)
     cutter = _Cutter(data)
     try:
         cutter.parser.Parse(data, True)
     except (_Unusual, expat.ExpatError):
         return None
-    return FeedItems(data, tuple(cutter.spans), repr(cutter.around).encode("utf-8", "replace"))
+    if tuple(cutter.spans) != (found.spans if found else ()):
+        return None
+    return Frame(len(cutter.spans), repr(cutter.around).encode("utf-8", "replace"))
 
 
 class _Unusual(Exception):

@@ -1,7 +1,7 @@
-"""Bytes of a feed to one clean text that an XML parser can read.
+"""The text of a feed as one that an XML parser can read.
 
-Decoded once, freed of what XML forbids, cut to the entries that are wanted. Nothing is parsed
-here: only what would stop or slow the parser is mended.
+Freed of what XML forbids, cut to the entries that are wanted. Nothing is parsed here: only what
+would stop or slow the parser is mended.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import re
 from html.entities import html5
 from typing import NamedTuple
 from xml.sax.saxutils import escape
-
-from core.charset import decode
 
 ENTRIES_KEPT = 2000
 
@@ -40,16 +38,15 @@ class FeedText(NamedTuple):
     cut: bool  # entries beyond the limit were left out
 
 
-def feed_text(data: bytes, *, content_type: str | None, entries: int = ENTRIES_KEPT) -> FeedText:
-    """The text of a feed document, with the name of its first element."""
-    text = _without_forbidden(decode(data, content_type=content_type).text)
-    text = _from_the_start(text)
+def feed_text(text: str, *, entries: int = ENTRIES_KEPT) -> FeedText:
+    """The mended text of a feed document, with the name of its first element."""
+    text = _from_the_start(_without_forbidden(text))
     if text[:1] in ("{", "["):  # in JSON an ampersand is a letter like any other
         return FeedText(text, root="", complete=True, cut=False)
     if "&" in text:
         if "&#" in text:
             text = _FORBIDDEN_REFERENCE.sub("", text)
-        if "<!ENTITY" not in text:
+        if "<!ENTITY" not in _head(text):
             text = _NAMED.sub(_character, text)
     complete = _END.search(text, max(0, len(text) - 4096)) is not None
     kept = _within(text, entries)
@@ -66,6 +63,12 @@ def _without_forbidden(text: str) -> str:
     if clean and not any(sign in data for sign in (b"\xef\xbf\xbe", b"\xef\xbf\xbf")):
         return text
     return _FORBIDDEN.sub("", text)
+
+
+def _head(text: str) -> str:
+    """What stands before the first entry: what an entry quotes is not declared by it."""
+    first = _ENTRY.search(text)
+    return text[: first.start()] if first else text
 
 
 def root_name(text: str) -> str:

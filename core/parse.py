@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import feedparser
 import feedparser.api
 
+from core.charset import decode, in_utf8
 from core.discovery import named_feeds
 from core.errors import NotAFeed
 from core.feedentry import TAGS_KEPT, feed_entry, text_in
 from core.feedhints import rhythm_hints
-from core.feeditems import cut_items
+from core.feeditems import FeedItems, Frame, find_items, plain_frame
 from core.feedtext import ENTRIES_KEPT, FeedText, feed_text
 from core.guids import Named, plain_guids, stable_guids
 from core.ids import entry_digest, guid_digest
@@ -54,52 +55,61 @@ def parse_feed(
     from an earlier reading are not read again where that changes nothing for the others: they
     come as `standing`, and the entries are those that a whole reading gives besides.
     """
-    document = feed_text(data, content_type=content_type, entries=limits.entries)
-    if not document.text.strip():
-        raise NotAFeed("the document is empty")
-    if document.text[0] in "{[":
-        return _with_guids(
-            read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
-        )
-    if document.root == "html":
-        raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
-    return _Xml(document, url, limits).read(known_items(known))
+    reading = _Reading(url, limits)
+    items = find_items(in_utf8(data, content_type=content_type))
+    feed = None
+    if items is not None and len(items.spans) <= limits.entries:
+        feed = reading.in_part(items, known_items(known))
+    return feed or reading.whole(decode(data, content_type=content_type).text)
 
 
-class _Xml:
-    """A document that may be XML."""
+class _Reading:
+    """One document, read as far as it must be."""
 
-    def __init__(self, document: FeedText, url: str, limits: FeedLimits) -> None:
-        self._document = document
-        self._data = (_PROLOG + document.text).encode("utf-8", "replace")
-        self._items = None if document.cut else cut_items(self._data)
+    def __init__(self, url: str, limits: FeedLimits) -> None:
         self._url = url
         self._limits = limits
 
-    def read(self, known: KnownItems) -> ParsedFeed:
-        """All of it, or only the items that are not known."""
-        if self._items is None:
-            return _with_guids(self._parsed(self._data, range(self._limits.entries)))
-        digests = self._items.digests(url=self._url)
-        fresh = [at for at, digest in enumerate(digests) if digest not in known.items]
-        whole = len(fresh) == len(digests)
-        feed = self._parsed(self._data if whole else self._items.only(fresh), fresh)
-        plain = _plainly_named(feed, digests, fresh, known)
-        if plain is not None:
-            return plain
-        return _with_guids(feed if whole else self._parsed(self._data, range(len(digests))))
+    def whole(self, text: str) -> ParsedFeed:
+        """All that the document holds."""
+        url, limits = self._url, self._limits
+        document = feed_text(text, entries=limits.entries)
+        if not document.text.strip():
+            raise NotAFeed("the document is empty")
+        if document.text[0] in "{[":
+            feed = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
+        elif document.root == "html":
+            raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
+        else:
+            feed = self._parsed(document, range(limits.entries), document.text)
+        return _with_guids(feed)
 
-    def _parsed(self, data: bytes, places: Sequence[int]) -> ParsedFeed:
+    def in_part(self, items: FeedItems, known: KnownItems) -> ParsedFeed | None:
+        """The items that are not known, if the document means the same without the others."""
+        first = _plain(items.only([0]))
+        if first is None:
+            return None
+        around = first.frame.around
+        digests = items.digests(around, url=self._url)
+        fresh = [at for at, digest in enumerate(digests) if digest not in known.items]
+        part = first if fresh == [0] else _plain(items.only(fresh))
+        if part is None or part.frame != Frame(len(fresh), around):
+            return None
+        feed = self._parsed(part.document, fresh, items.only(()).decode("utf-8", "replace"))
+        named = _plainly_named(feed, digests, fresh, known)
+        return _with_guids(feed) if named is None and len(fresh) == len(digests) else named
+
+    def _parsed(self, document: FeedText, places: Sequence[int], head: str) -> ParsedFeed:
         found = feedparser.parse(
-            io.BytesIO(data),
+            io.BytesIO((_PROLOG + document.text).encode("utf-8", "replace")),
             response_headers={"content-type": "application/xml; charset=utf-8"},
             sanitize_html=False,
             resolve_relative_uris=False,
         )
-        url, document, feed = self._url, self._document, found.feed
+        url, feed = self._url, found.feed
         if not found.version and not found.entries:
             raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
-        hints = rhythm_hints(self._items.head().decode() if self._items else document.text)
+        hints = rhythm_hints(head)
         return ParsedFeed(
             title=plain_title(text_in(feed.get("title"), 4000)),
             link=web_url(text_in(feed.get("link"), 4096), url),
@@ -116,6 +126,23 @@ class _Xml:
             complete=document.complete,
             fault=_fault(found, document),
         )
+
+
+class _Part(NamedTuple):
+    """A document with some of its items."""
+
+    document: FeedText
+    frame: Frame
+
+
+def _plain(data: bytes) -> _Part | None:
+    """The document mended, if it is plain then."""
+    try:
+        document = feed_text(data.decode())
+    except UnicodeDecodeError:
+        return None
+    frame = plain_frame(document.text.encode())
+    return _Part(document, frame) if frame else None
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:
@@ -181,8 +208,10 @@ def _bound_feedparser() -> None:
 
     Its search for e-mail addresses in authors takes seconds for 32 kB (kurtmckee/feedparser#562)
     and breaks at new top-level domains, each category is compared with all before it, and a guid
-    resolved against the document's address would change with every redirect.
+    resolved against the document's address would change with every redirect. For each document it
+    looks for a parser on disk that nobody has had for years.
     """
+    feedparser.api.PREFERRED_XML_PARSERS.clear()
     for parser in (feedparser.api.StrictFeedParser, feedparser.api.LooseFeedParser):
         parser._sync_author_detail = _named_author_only(parser._sync_author_detail)
         parser._add_tag = _bounded_tags(parser._add_tag)

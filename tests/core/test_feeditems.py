@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import core.parse
 from core.errors import NotAFeed
-from core.feeditems import cut_items
+from core.feeditems import plain_frame
 from core.knownitems import KnownItems, known_items
 from core.models import ParsedFeed
 from core.parse import parse_feed
@@ -26,6 +26,7 @@ NAMESPACES = " ".join(
         "thr": "http://purl.org/syndication/thread/1.0",
     }.items()
 )
+NEWS = "記者今天在新聞發布會上說的是一個大家都關心的問題"
 RSS_PARTS = (
     "<title>A &amp;amp; B</title>",
     "<title>{n}</title>",
@@ -169,6 +170,42 @@ def test_what_an_item_stands_in_and_what_it_says_make_it_known(changed):
     assert "g-3" in [entry.guid for entry in feed.entries]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "big5"])
+def test_known_items_are_told_apart_in_any_encoding(encoding):
+    head = f"<?xml version='1.0' encoding='{encoding}'?>"
+    texts = [(head + _rss(*(_item(n) for n in range(at, 20))).decode()) for at in (1, 0)]
+    before, after = (text.replace("text", NEWS).encode(encoding) for text in texts)
+    known = parse_feed(before, url=URL, content_type=None).items
+
+    feed = parse_feed(after, url=URL, content_type=None, known=known)
+
+    assert [entry.guid for entry in feed.entries] == ["g-0"]
+    assert NEWS in feed.entries[0].content
+
+
+def test_bytes_that_break_the_encoding_have_the_whole_document_read():
+    plain = _rss(*(_item(n) for n in range(20)))
+    document = plain.replace(b"text 3", NEWS.encode("gb18030"))
+    known = parse_feed(_rss(*(_item(n) for n in range(3))), url=URL, content_type=None).items
+
+    feed = parse_feed(document, url=URL, content_type=None, known=known)
+
+    assert len(feed.entries) == 20
+    assert NEWS in feed.entries[3].content
+
+
+def test_entities_that_an_item_quotes_are_not_declared_for_the_others():
+    quoting = _item(1).replace("the text", "<![CDATA[<!ENTITY x 'y'>]]>")
+    naming = _item(0).replace("the text", "&eacute;t&eacute;")
+    known = parse_feed(_rss(quoting), url=URL, content_type=None).items
+
+    whole = parse_feed(_rss(naming, quoting), url=URL, content_type=None)
+    part = parse_feed(_rss(naming, quoting), url=URL, content_type=None, known=known)
+
+    assert part.entries == whole.entries[:1]
+    assert "été" in part.entries[0].content
+
+
 def test_an_item_from_another_address_is_another_item():
     document = _rss(*(_item(n) for n in range(5)))
     known = parse_feed(document, url=URL, content_type=None).items
@@ -200,15 +237,17 @@ def test_a_new_item_under_a_known_guid_has_the_whole_document_read():
         pytest.param("<item/>", id="empty"),
         pytest.param("<item><title>a & b</title></item>", id="not well-formed"),
         pytest.param("<item><title>x</title></item><title>late</title>", id="late head"),
+        pytest.param("<item><title><![CDATA[</item>]]></title></item>", id="quoted end"),
+        pytest.param("<!-- <item><title>x</title></item> -->", id="comment"),
     ],
 )
 def test_what_could_reach_beyond_its_item_keeps_the_document_whole(item):
-    assert cut_items(_rss(item)) is None
+    assert plain_frame(_rss(item)) is None
 
 
 def test_rdf_is_read_whole():
     rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-    assert cut_items(f"<r:RDF xmlns:r='{rdf}'><item/></r:RDF>".encode()) is None
+    assert plain_frame(f"<r:RDF xmlns:r='{rdf}'><item/></r:RDF>".encode()) is None
 
 
 def test_what_is_no_memory_knows_nothing():
@@ -219,7 +258,7 @@ def test_what_is_no_memory_knows_nothing():
 def _uncut(document: bytes) -> ParsedFeed | None:
     """The document as feedparser reads it whole."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(core.parse, "cut_items", lambda data: None)
+        patch.setattr(core.parse, "plain_frame", lambda data: None)
         try:
             return parse_feed(document, url=URL, content_type=None)
         except (NotAFeed, TypeError, KeyError):  # the latter are feedparser's own at wild markup
