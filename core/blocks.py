@@ -6,10 +6,10 @@ Rules look at lines, because mirrors put a whole footer into one paragraph.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
-from core.text import letters, text_of
+from core.text import letters, only_letters, text_of
 
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 Container = tuple[str, int, str]  # tag, a number that tells two lists apart, attributes
@@ -27,14 +27,12 @@ class Line:
     alts: str = ""  # descriptions of the pictures
     rule: str | None = None
     prose: bool | None = None  # whether it is running text, once somebody has asked
-    _letters: int = -1
+    words: str = field(init=False)  # the letters and digits of the text alone
+    letters: int = field(init=False)  # how many these are
 
-    @property
-    def letters(self) -> int:
-        """Letters and digits of the line."""
-        if self._letters < 0:
-            self._letters = letters(self.text)
-        return self._letters
+    def __post_init__(self) -> None:
+        self.words = only_letters(self.text)
+        self.letters = len(self.words)
 
     @property
     def is_linked(self) -> bool:
@@ -70,11 +68,11 @@ class Block:
     @property
     def is_caption(self) -> bool:
         """Whether it describes the picture beside it."""
-        return any(tag == "figcaption" for tag, _, _ in self.path)
+        return self.inside("figcaption")
 
     def inside(self, tag: str) -> bool:
         """Whether one of its containers is a `tag`."""
-        return any(name == tag for name, _, _ in self.path)
+        return bool(self.path) and any(name == tag for name, _, _ in self.path)
 
 
 def text_of_blocks(blocks: list[Block]) -> str:
@@ -82,7 +80,9 @@ def text_of_blocks(blocks: list[Block]) -> str:
     body = [_text(block) for block in blocks if not block.is_caption and block.kind != "embed"]
     captions = [_text(block) for block in blocks if block.is_caption]
     text = text_of(body)
-    return text if letters(text) >= letters("".join(captions)) else text_of([text, *captions])
+    if not captions or letters(text) >= letters("".join(captions)):
+        return text
+    return text_of([text, *captions])
 
 
 def _text(block: Block) -> str:

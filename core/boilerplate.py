@@ -93,10 +93,10 @@ def signature(line: Line) -> int | None:
         return _mark("img:" + line.images[0].partition("?")[0])
     if line.letters > LONGEST:
         return None
-    text = line.text
-    if "http" in text or "www." in text:
-        text = _ADDRESS.sub(lambda match: host_of(_full(match[0])), text)
-    text = _DIGITS.sub("0", squeeze(text))
+    words = line.words.lower()
+    if "http" in line.text or "www." in line.text:
+        words = squeeze(_ADDRESS.sub(lambda match: host_of(_full(match[0])), line.text))
+    text = _DIGITS.sub("0", words)
     return _mark(text) if len(text) >= 2 else None
 
 

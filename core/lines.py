@@ -10,7 +10,7 @@ import re
 from html import escape
 
 from core.blocks import Line
-from core.text import collapse, has_letters, joins, letters
+from core.text import collapse, joins, letters
 
 _SPACE = " \t\r\n\f\v\xa0"
 _EMPTY = re.compile(
@@ -140,7 +140,7 @@ class LineBuilder:
             alts=" ".join(self._alts).strip(),
         )
         self._reset()
-        return line if line.images or has_letters(text) or text.strip(_RULERS) else None
+        return line if line.images or line.letters or text.strip(_RULERS) else None
 
 
 def _tidy(markup: str) -> str:

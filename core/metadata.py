@@ -55,8 +55,10 @@ def read(
     found = Metadata()
     head = _head(spots)
     found.title = _title(entry, front, head)
-    found.original_url = _original(entry, front, head, spots, found.title)
-    _cut_title(head, found.title)
+    repeats = _repeating(head, found.title)
+    found.original_url = _original(entry, front, head, spots, repeats)
+    for line in repeats:
+        line.cut("title")
     found.author = _author(entry, front, head, spots, spoken)
     found.published = _published(entry, front, head, spots, spoken, found.original_url)
     _cut_stated(head)
@@ -129,11 +131,10 @@ def _states(spot: Place) -> bool:
     )
 
 
-def _cut_title(head: list[Place], title: str | None) -> None:
+def _repeating(head: list[Place], title: str | None) -> list[Line]:
+    """The lines that say nothing but the headline."""
     wanted = squeeze(title or "")
-    for spot in head:
-        if wanted and squeeze(spot.line.text) == wanted:
-            spot.line.cut("title")
+    return [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
 
 
 def _cut_stated(head: list[Place]) -> None:
@@ -208,14 +209,11 @@ def _original(
     front: dict[str, str],
     head: list[Place],
     spots: list[Place],
-    title: str | None,
+    repeats: list[Line],
 ) -> str | None:
     own = canonical_url(entry.link) if entry.link else None
     candidates = [front[name] for name in _ORIGINAL_FIELDS if name in front]
-    wanted = squeeze(title or "")
-    for spot in head:
-        if wanted and squeeze(spot.line.text) == wanted and len(spot.line.links) == 1:
-            candidates.append(spot.line.links[0])
+    candidates += [line.links[0] for line in repeats if len(line.links) == 1]
     for spot in (*head, *spots[-25:]):
         if _names_origin(spot):
             candidates += _addresses(spot.line)
@@ -227,11 +225,10 @@ def _original(
 
 
 def _names_origin(spot: Place) -> bool:
-    if not (spot.line.links or "http" in spot.folded) or is_prose(spot.line):
+    folded = spot.folded
+    if not (spot.line.links or "http" in folded) or is_prose(spot.line):
         return False
-    if not any(word in spot.folded for word in _ORIGINAL_WORDS):
-        return False
-    return _ORIGINAL.match(spot.folded) is not None
+    return any(map(folded.__contains__, _ORIGINAL_WORDS)) and _ORIGINAL.match(folded) is not None
 
 
 def _addresses(line: Line) -> list[str]:

@@ -10,7 +10,7 @@ import html
 import re
 
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
-_WIDE = re.compile(f"[{WIDE}]")
+_WIDE = re.compile(f"[{WIDE}]+")
 _SAMPLE = 600  # characters that tell a text's script
 _NEUTRAL = frozenset("-–—―~·•‧…“”‘’()/:\"'#")
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
@@ -72,11 +72,16 @@ def letters(text: str) -> int:
     return len(_NOT_LETTERS.sub("", text))
 
 
+def only_letters(text: str) -> str:
+    """The text without anything but letters and digits."""
+    if text.isascii():
+        return text.encode().translate(None, _ASCII_OTHERS).decode()
+    return _NOT_LETTERS.sub("", text)
+
+
 def squeeze(text: str) -> str:
     """Only letters and digits, lower case: the form in which two texts are compared."""
-    if text.isascii():
-        return text.encode().translate(None, _ASCII_OTHERS).decode().lower()
-    return _NOT_LETTERS.sub("", text).lower()
+    return only_letters(text).lower()
 
 
 def has_letters(text: str) -> bool:
@@ -96,8 +101,10 @@ def strip_invisible(text: str) -> str:
 def wide_share(text: str) -> float:
     """Share of Chinese and Japanese characters among the letters."""
     sample = text[:_SAMPLE]
+    if sample.isascii():
+        return 0.0
     total = letters(sample)
-    return len(_WIDE.findall(sample)) / total if total and not sample.isascii() else 0.0
+    return (len(sample) - len(_WIDE.sub("", sample))) / total if total else 0.0
 
 
 def plain_title(title: str | None) -> str | None:

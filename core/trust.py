@@ -26,9 +26,10 @@ def needs_page(
         return False
     if full_text == "page":
         return True
-    size = weight(text)
-    if size == 0 or squeeze(text) == squeeze(entry.title or ""):
+    count, title = letters(text), entry.title or ""
+    if count == 0 or (count == letters(title) and squeeze(text) == squeeze(title)):
         return True
+    size = count * _weight_of_one(text)
     if size >= ENOUGH and not (truncated and size < 2 * ENOUGH):
         return False
     if truncated:
@@ -42,7 +43,12 @@ def needs_page(
 
 def weight(text: str) -> float:
     """Length in Latin letters, whatever the script."""
-    return letters(text) * (1 + (_WIDE_FACTOR - 1) * wide_share(text))
+    return letters(text) * _weight_of_one(text)
+
+
+def _weight_of_one(text: str) -> float:
+    """What one letter of the text weighs."""
+    return 1 + (_WIDE_FACTOR - 1) * wide_share(text)
 
 
 def _is_no_article(entry: FeedEntry) -> bool:

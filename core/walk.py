@@ -5,7 +5,9 @@ One pass over the tree without recursion, so that depth costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from html import escape
+from typing import cast
 
 from lxml import etree
 
@@ -16,7 +18,7 @@ from core.embeds import embed_markup
 from core.lines import LineBuilder
 from core.models import Removed
 from core.tables import is_data_table, table_rows
-from core.text import collapse, has_letters, letters
+from core.text import collapse, letters
 from core.tree import inner_text, spaced_text
 from core.urls import web_url
 from core.widgets import Spoken, is_slight, listen, widget_rule
@@ -57,16 +59,16 @@ class Walker:
         self._stack: list[tuple[str, str, bool]] = []  # tag, names, whether it is in the path
         self._kind = "p"
         self._count = 0
-        self._total = -1
+        self._total = 0  # letters of the whole text, as far as they were counted
+        self._uncounted: Iterator[str] = iter(())
         self._skipped: etree._Element | None = None
-        self._root: etree._Element
         self._core = True
 
     def walk(self, root: etree._Element, *, core: etree._Element | None = None) -> list[Block]:
         """The blocks of the tree, in order; those outside `core` are marked."""
         self._core = core is None or core is root
         walker = etree.iterwalk(root, events=("start", "end"))
-        self._root = root
+        self._uncounted = cast("Iterator[str]", root.itertext())
         for event, element in walker:
             tag = element.tag
             if element is core:
@@ -150,13 +152,21 @@ class Walker:
         text = spaced_text(element)
         if rule != "hidden" and not is_slight(element, text, kind=rule):
             return False
-        if self._total < 0:
-            self._total = letters(inner_text(self._root))
-        if letters(text) > MOST_OF_ALL * self._total:
+        size = letters(text)
+        if self._is_large(size):
             return False
-        if has_letters(text):
+        if size:
             self.removed.append(Removed(rule=rule, text=text[:500]))
         return True
+
+    def _is_large(self, size: int) -> bool:
+        """Whether so many letters are a large part of the text; counts no further than it must."""
+        while size > MOST_OF_ALL * self._total:
+            text = next(self._uncounted, None)
+            if text is None:
+                return True
+            self._total += letters(text)
+        return False
 
     def _open_link(self, element: etree._Element) -> None:
         href = element.get("href")
