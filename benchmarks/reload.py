@@ -6,14 +6,12 @@ polled all the while. At the end the stories must be those of the origin, each o
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -22,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import Row
-from tests.stage import IDS, Stage
+from tests.stage import IDS, Stage, staged
 
 GOAL_SECONDS = 5.0
 _LOOK_SECONDS = 0.02
@@ -31,7 +29,7 @@ _LOOK_SECONDS = 0.02
 def run(smoke: bool) -> Iterator[Row]:
     """Rows about the edits and about the stories afterwards."""
     edits = 4 if smoke else 200
-    with tempfile.TemporaryDirectory() as folder, _stage() as stage:
+    with tempfile.TemporaryDirectory() as folder, staged() as stage:
         place = Path(folder)
         _swap(place, stage.config(), version=0)
         with _running(place) as address:
@@ -89,22 +87,6 @@ def _swap(place: Path, text: str, version: int) -> None:
 
 
 _SAVES: tuple[Callable[[Path, str, int], None], ...] = (_write, _rename, _swap)
-
-
-@contextmanager
-def _stage() -> Iterator[Stage]:
-    """The origin on a loop of its own."""
-    stage, loop = Stage(), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(stage.start(), loop).result(10)
-    try:
-        yield stage
-    finally:
-        asyncio.run_coroutine_threadsafe(stage.stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @contextmanager

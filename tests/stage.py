@@ -9,7 +9,10 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -191,3 +194,19 @@ class Stage:
         raw = seed_text(seed)
         body = raw[raw.index("<div>") : raw.rindex("</div>") + len("</div>")]
         return _PAGE.format(title=expected(seed)["title"], body=body)
+
+
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """The origin on a loop of its own, for those who wait without one."""
+    stage, loop = Stage(), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(stage.start(), loop).result(10)
+    try:
+        yield stage
+    finally:
+        asyncio.run_coroutine_threadsafe(stage.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

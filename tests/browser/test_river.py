@@ -6,12 +6,10 @@ from typing import Any
 
 import pytest
 
-from core.models import Article, EntryRecord, FeedEntry, Removed, Story
+from core.models import Article, FeedEntry, Removed, Story
 from core.settings import ServiceSettings
-from store import keys
-from store.packing import pack
 from tests.browser.conftest import DESK, PHONE
-from tests.service.conftest import SETTINGS, Serve, Served, make_story
+from tests.service.conftest import SETTINGS, Serve, Served, keep, make_story, record_of
 
 pytestmark = pytest.mark.browser
 
@@ -43,24 +41,11 @@ def varied_stories() -> list[Story]:
 
 
 async def keep_entry(served: Served, story: Story, place: int, text: str) -> None:
-    member = story.members[place]
-    record = EntryRecord(
-        id=member.id,
-        source=member.source,
-        guid="1",
-        url=member.url,
-        title=member.title,
-        arrived=story.arrived,
-        place=story.first_seen,
-        order=0,
-        decision=member.decision,
-        rule=member.rule,
-        raw=FeedEntry(guid="1", position=0, content=f"<div onclick='x()'>{text}</div>"),
-        article=Article(
-            html=f"<p>{text}</p>", text=text, removed=(Removed(rule="promo", text="Buy this"),)
-        ),
+    raw = FeedEntry(guid="1", position=0, content=f"<div onclick='x()'>{text}</div>")
+    article = Article(
+        html=f"<p>{text}</p>", text=text, removed=(Removed(rule="promo", text="Buy this"),)
     )
-    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    await keep(served.store, record_of(story, place, raw=raw, article=article))
 
 
 async def test_the_river_updates_by_itself(served: Served, visit: Any) -> None:

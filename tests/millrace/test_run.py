@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -21,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from tests.stage import Stage
+from tests.stage import Stage, staged
 from tests.until import wait_until
 
 STORIES = 5
@@ -99,22 +97,6 @@ def running(folder: Path) -> Iterator[Running]:
             run.process.kill()
             run.process.wait()
         print(run.log.read_text())  # pytest shows it when a test fails
-
-
-@contextmanager
-def staged() -> Iterator[Stage]:
-    """The origin, on a loop of its own: the tests here wait in the open."""
-    stage, loop = Stage(), asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    asyncio.run_coroutine_threadsafe(stage.start(), loop).result(10)
-    try:
-        yield stage
-    finally:
-        asyncio.run_coroutine_threadsafe(stage.stop(), loop).result(10)
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
 
 
 @pytest.fixture(scope="module")

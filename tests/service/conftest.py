@@ -12,7 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from core.ids import entry_id
-from core.models import Article, Decision, Member, Story
+from core.models import Article, Decision, EntryRecord, Member, Story
 from core.settings import Settings, Source
 from service.app import make_app
 from service.context import CONTEXT
@@ -73,6 +73,31 @@ async def put(store: Store, *stories: Story, kind: str = "new") -> None:
         pipe.zadd(keys.RIVER, {story.id: keys.river_score(moment, story.order)})
         pipe.xadd(keys.CHANGES, {"kind": kind, "story": story.id})
     await pipe.execute()
+
+
+def record_of(story: Story, place: int, **fields: object) -> EntryRecord:
+    """The entry behind a story's member, with the story's own article unless another is given."""
+    member = story.members[place]
+    given: dict[str, object] = {
+        "id": member.id,
+        "source": member.source,
+        "guid": "1",
+        "url": member.url,
+        "title": member.title,
+        "arrived": story.arrived,
+        "place": story.first_seen,
+        "order": 0,
+        "decision": member.decision,
+        "rule": member.rule,
+        "story": story.id,
+        "article": story.article,
+    }
+    return EntryRecord.model_validate(given | fields)
+
+
+async def keep(store: Store, record: EntryRecord) -> None:
+    """Write an entry as the commit script does."""
+    await store.redis.hset(keys.entry(record.id), "doc", pack(record))
 
 
 async def remove(store: Store, story: Story) -> None:

@@ -6,13 +6,11 @@ import base64
 
 import pytest
 
-from core.models import EntryRecord, FeedEntry, Story
+from core.models import FeedEntry, Story
 from core.settings import ServiceSettings
-from store import keys
 from store.forgotten import forgotten_among
-from store.packing import pack
 from store.schedule import add_sources, due_times
-from tests.service.conftest import SETTINGS, Serve, Served, make_story
+from tests.service.conftest import SETTINGS, Serve, Served, keep, make_story, record_of
 
 BEARER = {"Authorization": "Bearer t0ken"}
 
@@ -72,22 +70,8 @@ async def test_an_unknown_source_is_not_found(acting: Served) -> None:
 
 
 async def keep_records(served: Served, story: Story) -> None:
-    for member in story.members:
-        record = EntryRecord(
-            id=member.id,
-            source=member.source,
-            guid="1",
-            url=member.url,
-            title=member.title,
-            arrived=story.arrived,
-            place=story.first_seen,
-            order=0,
-            decision=member.decision,
-            rule=member.rule,
-            story=story.id,
-            article=story.article,
-        )
-        await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    for place in range(len(story.members)):
+        await keep(served.store, record_of(story, place))
 
 
 async def test_a_copy_can_be_split_off_and_joined_again(acting: Served) -> None:

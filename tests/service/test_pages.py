@@ -8,10 +8,8 @@ import pytest
 from lxml import html
 
 from core.models import Article, EntryRecord, FeedEntry, Removed, Story
-from store import keys
 from store.entries import url_key
-from store.packing import pack
-from tests.service.conftest import Served, make_story
+from tests.service.conftest import Served, keep, make_story, record_of
 
 HOSTILE = '<img src=x onerror="alert(1)">&amp;'
 CUT = Removed(rule="ad", text="Buy")
@@ -126,20 +124,10 @@ async def test_static_files_come_from_a_fixed_list(served: Served, name: str) ->
     assert (await served.client.get("/feed.xsl")).status == 200
 
 
-def record_of(story: Story, place: int, text: str, raw: str) -> EntryRecord:
-    member = story.members[place]
-    return EntryRecord(
-        id=member.id,
-        source=member.source,
-        guid="1",
-        url=member.url,
-        title=member.title,
-        arrived=story.arrived,
-        place=story.first_seen,
-        order=0,
-        decision=member.decision,
-        rule=member.rule,
-        story=story.id,
+def copy_of(story: Story, text: str, raw: str) -> EntryRecord:
+    return record_of(
+        story,
+        1,
         raw=FeedEntry(guid="1", position=0, content=raw),
         article=Article(
             html=f"<p>{text}</p>", text=text, removed=(Removed(rule="ad", text="Buy"),)
@@ -150,8 +138,8 @@ def record_of(story: Story, place: int, text: str, raw: str) -> EntryRecord:
 async def test_a_member_shows_where_it_differs(served: Served) -> None:
     story = make_story(1, sources=("first", "second"))
     await served.publish(story)
-    record = record_of(story, 1, "Body of tale 1.", "<b>raw</b>")
-    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    record = copy_of(story, "Body of tale 1.", "<b>raw</b>")
+    await keep(served.store, record)
 
     document = await page(served, f"/stories/{story.id}?compare={record.id}")
 
@@ -163,8 +151,8 @@ async def test_long_stretches_that_are_alike_do_not_hide_the_difference(served: 
     story, alike = make_story(1, sources=("first", "second")), "alike " * 300
     article = story.article.model_copy(update={"text": alike + "old"})
     await served.publish(story.model_copy(update={"article": article}))
-    record = record_of(story, 1, alike + "new", "raw")
-    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    record = copy_of(story, alike + "new", "raw")
+    await keep(served.store, record)
 
     document = await page(served, f"/stories/{story.id}?compare={record.id}")
 
@@ -177,8 +165,8 @@ async def test_long_stretches_that_are_alike_do_not_hide_the_difference(served: 
 async def test_a_copy_that_is_the_same_is_said_to_be(served: Served) -> None:
     story = make_story(1, sources=("first", "second"))
     await served.publish(story)
-    record = record_of(story, 1, story.article.text, "raw")
-    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    record = copy_of(story, story.article.text, "raw")
+    await keep(served.store, record)
 
     document = await page(served, f"/stories/{story.id}?compare={record.id}")
 
@@ -189,8 +177,8 @@ async def test_a_copy_that_is_the_same_is_said_to_be(served: Served) -> None:
 async def test_a_member_shows_what_came_what_was_cut_and_what_is_left(served: Served) -> None:
     story = make_story(1, sources=("first", "second"))
     await served.publish(story)
-    record = record_of(story, 1, "Clean.", "<b>raw</b>")
-    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    record = copy_of(story, "Clean.", "<b>raw</b>")
+    await keep(served.store, record)
 
     steps = (await page(served, f"/stories/{story.id}?steps={record.id}")).cssselect(".steps > div")
 
@@ -210,8 +198,8 @@ async def test_a_member_whose_text_is_gone_says_so(served: Served) -> None:
 
 async def test_explain_tells_the_decision_on_every_entry_of_an_address(served: Served) -> None:
     story = make_story(1, sources=("first", "second"))
-    record = record_of(story, 1, "Clean.", "raw")
-    await served.store.redis.hset(keys.entry(record.id), "doc", pack(record))
+    record = copy_of(story, "Clean.", "raw")
+    await keep(served.store, record)
     await served.store.redis.zadd(url_key(str(record.url)), {record.id: 1})
 
     for asked in (str(record.url), record.id):
