@@ -28,9 +28,9 @@ def pair_captions(blocks: list[Block]) -> None:
     _part_captions(blocks)
     for here in range(1, len(blocks)):
         block, before = blocks[here], blocks[here - 1]
-        if block.kind != "p" or not _describes(block):
+        if not block.kind == before.kind == "p" or before.path != block.path:
             continue
-        if before.kind == "p" and before.path == block.path and _is_picture(before):
+        if _is_picture(before) and _describes(block):
             figure: Container = ("figure", -here, "")
             before.path = (*before.path, figure)
             block.path = (*block.path, figure, ("figcaption", -here, ""))

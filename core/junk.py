@@ -14,7 +14,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
-_FOLD = str.maketrans(_RULES["fold"]["from"], _RULES["fold"]["to"])
+_FOLD = dict(zip(_RULES["fold"]["from"], _RULES["fold"]["to"], strict=True))
+_TRADITIONAL = re.compile(f"[{_RULES['fold']['from']}]")
 _FRONT_EDGE = re.compile(r"[^\w:#$€£¥（(©“]*")
 _BACK_EDGE = re.compile(r"[^\w)）\]」』”】.…。！!？?:：*>»/→]*")
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
@@ -34,8 +35,8 @@ class _Rule:
     holds: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 
 
-def _one_of(patterns: list[str]) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+def _one_of(patterns: list[str], flags: int = re.IGNORECASE) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), flags)
 
 
 _LINES = tuple(
@@ -49,19 +50,29 @@ _LINES = tuple(
 )
 _LENGTHS = sorted({rule.longest for rule in _LINES})
 _LINKED = frozenset(_RULES["linked"]["rules"])
-_RELATED = _one_of(_RULES["related"])
+_RELATED = _one_of(_RULES["related"], flags=0)  # of folded lines
 _WIDGETS = _one_of(_RULES["widgets"]["names"])
 _BARS = _one_of(_RULES["widgets"]["bars"])
 _EXEMPT = re.compile(_RULES["widgets"]["exempt"])
-_TRUNCATED = _one_of(_RULES["truncated"])
+_TRUNCATED = tuple(
+    (tuple(rule["has"]), re.compile(rule["pattern"], re.IGNORECASE)) for rule in _RULES["truncated"]
+)
 _WALLS = _one_of(_RULES["walls"])
 
 
 def fold(text: str) -> str:
     """The text as rules see it: lower case, Simplified, no symbols or brackets at its ends."""
-    folded = _without_front(text.lower().translate(_FOLD), _FRONT_EDGE)
-    folded = _without_front(folded[::-1], _BACK_EDGE)[::-1]
-    return _OPENING.sub("", folded)
+    folded = _simplified(text.lower())
+    begins, ends = folded[:1].isalnum(), folded[-1:].isalnum()  # most lines do, and need no more
+    if not begins:
+        folded = _without_front(folded, _FRONT_EDGE)
+    if not ends:
+        folded = _without_front(folded[::-1], _BACK_EDGE)[::-1]
+    return folded if begins else _OPENING.sub("", folded)
+
+
+def _simplified(text: str) -> str:
+    return text if text.isascii() else _TRADITIONAL.sub(lambda match: _FOLD[match[0]], text)
 
 
 def _without_front(text: str, edge: re.Pattern[str]) -> str:
@@ -114,12 +125,17 @@ def is_related(folded: str) -> bool:
 
 def is_truncated(text: str) -> bool:
     """Whether the text ends as excerpts do."""
-    return _TRUNCATED.search(text[-200:].translate(_FOLD)) is not None
+    end = _simplified(text[-200:])
+    folded = end.lower()
+    return any(
+        any(map(folded.__contains__, words)) and pattern.search(end) is not None
+        for words, pattern in _TRUNCATED
+    )
 
 
 def is_wall(text: str) -> bool:
     """Whether a short text is a paywall, a consent page, an error page or a robot check."""
-    return _WALLS.search(text[:3000].translate(_FOLD)) is not None
+    return _WALLS.search(_simplified(text[:3000])) is not None
 
 
 @lru_cache(maxsize=20_000)

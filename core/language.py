@@ -7,10 +7,10 @@ import re
 # Characters that only one of the two scripts writes, all frequent.
 _SIMPLIFIED = re.compile("[这来个们国说为时会学对后发经头长动样现将进实点种声话儿报导记闻务员区]")
 _TRADITIONAL = re.compile("[這來個們國說為時會學對後發經頭長動樣現將進實點種聲話兒報導記聞務員區]")
-_KANA = re.compile("[\u3041-\u30ff]")
-_HANGUL = re.compile("[\uac00-\ud7a3]")
-_HAN = re.compile("[\u4e00-\u9fff]")
-_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_KANA = re.compile("[\u3041-\u30ff]+")
+_HANGUL = re.compile("[\uac00-\ud7a3]+")
+_HAN = re.compile("[\u4e00-\u9fff]+")
+_CYRILLIC = re.compile("[\u0400-\u04ff]+")
 _LATIN = re.compile("[a-z]{2,}")
 _WORDS = {
     "en": frozenset("the of and to in is that for it was with as on".split()),
@@ -35,16 +35,21 @@ def detect(text: str, stated: str | None = None) -> str | None:
 
 
 def _by_script(sample: str) -> str | None:
-    han = len(_HAN.findall(sample))
+    han = _count(_HAN, sample)
     if han >= 8 and han > 0.15 * len(sample):
-        if len(_KANA.findall(sample)) > 0.1 * han:
+        if _count(_KANA, sample) > 0.1 * han:
             return "ja"
-        simplified, traditional = _SIMPLIFIED.findall(sample), _TRADITIONAL.findall(sample)
-        return "zh-Hant" if len(traditional) > len(simplified) else "zh-Hans"
+        more = _count(_TRADITIONAL, sample) > _count(_SIMPLIFIED, sample)
+        return "zh-Hant" if more else "zh-Hans"
     least = 0.2 * max(len(sample), 40)
-    if len(_HANGUL.findall(sample)) > least:
+    if _count(_HANGUL, sample) > least:
         return "ko"
-    return "ru" if len(_CYRILLIC.findall(sample)) > 2 * least else None
+    return "ru" if _count(_CYRILLIC, sample) > 2 * least else None
+
+
+def _count(characters: re.Pattern[str], text: str) -> int:
+    """How many of the characters the text holds; dropping them is faster than listing them."""
+    return len(text) - len(characters.sub("", text))
 
 
 def _by_words(lowered: str) -> str | None:

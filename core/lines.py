@@ -145,7 +145,7 @@ class LineBuilder:
 
 def _tidy(markup: str) -> str:
     """Inline elements that came out empty are taken away, with the space at the line's ends."""
-    for _ in range(3):
+    for _ in range(3 if "<" in markup else 0):
         shorter = _EMPTY.sub("", markup)
         if shorter == markup:
             break
