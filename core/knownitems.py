@@ -1,7 +1,7 @@
 """What is remembered of the items of a source's last document, so that old ones are not read again.
 
 An item is known by its bytes. What is remembered of it is what it was found to be: the digest of
-its guid, and the digest of what it says. Whether that still holds is for the store to say.
+its guid, and the digest of what it says. That holds while it is what was last seen of the guid.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ def known_items(stored: bytes) -> KnownItems:
     starts = range(1, len(stored) - RECORD + 1, RECORD)
     records = (stored[at : at + RECORD] for at in starts)
     return KnownItems("link" if stored[:1] == _MARKS["link"] else "guid", dict(_split(records)))
+
+
+def still_known(stored: bytes, seen: Mapping[bytes, bytes]) -> bytes:
+    """What `to_bytes` wrote, without items that are no longer what was `seen` under their guid."""
+    middle = ITEM_DIGEST + GUID_DIGEST
+    records = (stored[at : at + RECORD] for at in range(1, len(stored) - RECORD + 1, RECORD))
+    still = (r for r in records if seen.get(r[ITEM_DIGEST:middle]) == r[middle:])
+    return stored[:1] + b"".join(still)
 
 
 def _split(records: Iterable[bytes]) -> Iterable[tuple[bytes, Known]]:

@@ -39,7 +39,7 @@ METRICS: dict[str, Metric] = {
         "counter", "Bytes taken from sources, decoded.", ("kind",)
     ),
     "millrace_extract_seconds": Metric(
-        "histogram", "Time to clean one entry: the mean of its batch."
+        "histogram", "Time to read and clean one entry: the mean of its batch."
     ),
     "millrace_settle_seconds": Metric(
         "histogram", "Time to find the stories of one batch of entries and to commit them."

@@ -6,7 +6,7 @@ hostile document can be stopped at its limit and costs one trip to the child.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -15,10 +15,13 @@ from core.clean import CleanOptions, finish_entry, read_entry
 from core.extract import extract_page
 from core.filters import filtered_by
 from core.fingerprint import Features, features
-from core.models import Article, FeedEntry, Method
+from core.models import Article, FeedEntry, Method, ParsedFeed
+from core.news import plain_news
 from core.pages import following_page, may_continue
 from core.settings import Source
 from core.urls import web_url
+
+BATCH = 20  # entries a call: one trip to the child for many, and a limit that one cannot use up
 
 
 class PreparedEntry(NamedTuple):
@@ -34,6 +37,13 @@ class Prepared(NamedTuple):
 
     entries: tuple[PreparedEntry, ...]
     learned: bytes  # the source's boilerplate, with what these entries taught
+
+
+class Read(NamedTuple):
+    """A document, and what is new in it after cleaning, if that could be told from it alone."""
+
+    feed: ParsedFeed
+    prepared: Prepared | None
 
 
 class PreparedPage(NamedTuple):
@@ -52,6 +62,20 @@ def clean_options(source: Source) -> CleanOptions:
         full_text=source.full_text,
         fast=source.extraction == "fast",
     )
+
+
+def read_news(
+    parse: Callable[[], ParsedFeed],
+    source: Source,
+    seen: Mapping[bytes, bytes],
+    learned: bytes | None,
+) -> Read:
+    """What `parse` gives, and with it what is new in it, if that is one batch and no more."""
+    feed = parse()
+    news = plain_news(feed, seen)
+    if news is None or len(news) > BATCH:
+        return Read(feed, None)
+    return Read(feed, prepare(news, source, learned))
 
 
 def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None) -> Prepared:

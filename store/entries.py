@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
-from core.ids import CONTENT_DIGEST, guid_digest
+from core.ids import CONTENT_DIGEST
+from core.knownitems import still_known
 from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
+from core.news import Remembered
 from core.urls import canonical_url
 from store import keys
 from store.connection import Store, store_errors
@@ -28,39 +29,17 @@ def url_keys(record: EntryRecord) -> set[str]:
     return {url_key(url) for url in {*stated} if url}
 
 
-async def load_seen(store: Store, source: str, guids: Sequence[str]) -> list[bytes | None]:
-    """For each guid the digest of what was last seen under it, or None if it is new."""
-    if not guids:
-        return []
-    with store_errors():
-        found = await store.redis.hmget(keys.seen(source), [guid_digest(g) for g in guids])  # type: ignore[misc]
-    return _digests_of(found)
-
-
-def _digests_of(found: Sequence[bytes | None]) -> list[bytes | None]:
-    return [None if value is None else bytes(value[:CONTENT_DIGEST]) for value in found]
-
-
-class Remembered(NamedTuple):
-    """What a document is held against, read in one call."""
-
-    seen: list[bytes | None]  # for each guid the digest of what was last seen under it
-    digests: set[bytes]  # of everything that its source listed lately, under whatever guid
-    learned: bytes | None  # the boilerplate learned from its source
-    forgotten: bool  # whether `forget` keeps anything out at all
-
-
-async def load_remembered(store: Store, source: str, guids: Sequence[str]) -> Remembered:
-    """What is remembered of a source whose document lists `guids`, of which there must be one."""
+async def load_remembered(store: Store, source: str) -> Remembered:
+    """What is remembered of a source, in one call."""
     pipe = store.redis.pipeline(transaction=False)
-    pipe.hmget(keys.seen(source), [guid_digest(guid) for guid in guids])
-    pipe.hvals(keys.seen(source))
+    pipe.hget(keys.source(source), "items")
+    pipe.hgetall(keys.seen(source))
     pipe.get(keys.learned(source))
     pipe.exists(keys.FORGOTTEN)
     with store_errors():
-        seen, values, learned, forgotten = await pipe.execute()
-    digests = {bytes(value[:CONTENT_DIGEST]) for value in values}
-    return Remembered(_digests_of(seen), digests, learned, bool(forgotten))
+        items, values, learned, forgotten = await pipe.execute()
+    seen = {guid: value[:CONTENT_DIGEST] for guid, value in values.items()}
+    return Remembered(still_known(items or b"", seen), seen, learned, bool(forgotten))
 
 
 class Held(Frozen):

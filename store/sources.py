@@ -11,19 +11,6 @@ from core.redirects import RedirectWatch
 from store import keys
 from store.connection import Store, store_errors
 
-# A record is an item's digest, that of its guid and that of what it says: core/knownitems.py.
-_KNOWN_ITEMS = """
-local items = redis.call('HGET', KEYS[1], 'items') or ''
-local known = {items:sub(1, 1)}
-for at = 2, #items, 40 do
-  local seen = redis.call('HGET', KEYS[2], items:sub(at + 16, at + 31))
-  if seen and seen:sub(1, 8) == items:sub(at + 32, at + 39) then
-    known[#known + 1] = items:sub(at, at + 39)
-  end
-end
-return table.concat(known)
-"""
-
 
 class Poison(Frozen):
     """A document that ran into its limits: tried a few times, then set aside."""
@@ -96,13 +83,6 @@ def read_source(stored: bytes | None) -> SourceState | None:
 def dump_source(state: SourceState) -> bytes:
     """The form in which a state lies in the store."""
     return state.model_dump_json(exclude_defaults=True).encode()
-
-
-async def load_known_items(store: Store, name: str) -> bytes:
-    """The items of a source's last document, as far as they are still what was seen last."""
-    with store_errors():
-        items: bytes = await store.redis.eval(_KNOWN_ITEMS, 2, keys.source(name), keys.seen(name))  # type: ignore[misc]
-    return items
 
 
 async def load_learned(store: Store, name: str) -> bytes | None:

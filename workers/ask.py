@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -15,7 +15,7 @@ from core.github import is_github
 from core.interval import Wishes
 from core.listing import read_listing
 from core.models import ParsedFeed
-from core.parse import parse_feed
+from core.road import Read
 from core.settings import Source
 from core.websub import linked
 from store.sources import SourceState
@@ -24,9 +24,9 @@ from workers.answer import Response, access_of
 from workers.fetch import FEED_TYPES, PAGE_TYPES, Fetcher
 from workers.github import ask_github
 from workers.polled import Polled
+from workers.reading import Reader
 from workers.sandbox import Sandbox
 
-PARSE_SECONDS = 5.0
 ALTERNATES_TRIED = 3  # of the feeds that a page names
 
 
@@ -36,9 +36,9 @@ class Asking:
 
     fetcher: Fetcher
     sandbox: Sandbox
+    reader: Reader
     now: float  # the store's clock
     version: str  # of Millrace: another one tries documents again that were set aside
-    known_items: Callable[[], Awaitable[bytes]]  # what need not be read again of a feed
 
 
 async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
@@ -141,13 +141,14 @@ async def _read(
         return _unchanged(asking, state, answer)
     if not answer.complete:
         raise _broke_off(answer, body_hash)
-    feed = await _parsed(asking, state, answer, body_hash, read)
+    feed, prepared = await _parsed(asking, state, answer, body_hash, read)
     if not (feed.complete or answer.framed or body_hash == state.torn_hash):
         raise _broke_off(answer, body_hash)
     return Polled(
         status=answer.status,
         url=answer.url,
         feed=feed,
+        prepared=prepared,
         etag=answer.etag,
         last_modified=answer.last_modified,
         body_hash=body_hash,
@@ -167,18 +168,13 @@ async def _parsed(
     answer: Response,
     body_hash: str,
     read: Callable[..., ParsedFeed] | None,
-) -> ParsedFeed:
+) -> Read:
     """The document as a feed. One that ran into its limits time and again is not tried again."""
     if is_set_aside(state, body_hash, asking.version):
         raise DocumentError("the document is set aside: it could not be read within its limits")
-    read = read or partial(parse_feed, known=await asking.known_items())
     try:
-        return await asking.sandbox.run(
-            read,
-            answer.body,
-            url=answer.url,
-            content_type=answer.content_type,
-            timeout=PARSE_SECONDS,
+        return await asking.reader.read(
+            answer.body, url=answer.url, content_type=answer.content_type, parse=read
         )
     except Overdue:  # a machine that is busy says nothing against the document
         raise

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.interval import Wishes
 from core.models import ParsedFeed
+from core.road import Prepared
 
 NO_WISHES = Wishes()
 
@@ -17,6 +18,7 @@ class Polled:
     status: int  # 200, or 304 where nothing changed
     url: str  # where the answer came from in the end
     feed: ParsedFeed | None  # None: nothing changed
+    prepared: Prepared | None = None  # what is new in it, where that was told when it was read
     etag: str | None = None  # to be kept byte-exact; None: none was given
     last_modified: str | None = None
     body_hash: str | None = None

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from core.errors import DocumentError, Overdue, ResourceLimit
 from core.metrics import STEP_BUCKETS
 from core.models import FeedEntry
-from core.road import Prepared, PreparedEntry, bare, prepare
+from core.road import BATCH, Prepared, PreparedEntry, bare, prepare
 from core.settings import Source
 from store.counters import Counts
 from workers.sandbox import Sandbox
 
-BATCH = 20  # entries a call: one trip to the child for many, and a limit that one cannot use up
 BATCH_SECONDS = 5.0
 LEAST_SECONDS = 1.0  # of each entry, where others of its batch used up their time
 

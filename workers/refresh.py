@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 
 import structlog
 
@@ -25,13 +24,14 @@ from core.fingerprint import Features
 from core.ids import entry_id
 from core.merge import Arrival, Outcome
 from core.models import Decision, EntryRecord, FeedEntry
+from core.news import Remembered
 from core.road import Prepared, PreparedEntry
 from core.settings import Source
 from store.commit import Batch, PageWait, SourceWrite, leave
 from store.counters import Counts
 from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
-from store.sources import SourceState, load_known_items, read_source
+from store.sources import SourceState, read_source
 from workers.afterpoll import (
     after_answer,
     after_fault,
@@ -47,6 +47,7 @@ from workers.news import News, find_news
 from workers.order import Turn
 from workers.polled import Polled
 from workers.prepare import prepare_entries
+from workers.reading import Reader
 from workers.settle import LeaseLost
 from workers.websub import after_push, pushed
 
@@ -112,8 +113,8 @@ def _state_of(source: Source, begun: Begun) -> SourceState:
 
 async def _poll(poll: Poll) -> None:
     kit = poll.kit
-    known = partial(load_known_items, kit.store, poll.source.name)
-    asking = Asking(kit.fetcher, kit.sandbox, poll.now, kit.version, known)
+    reader = Reader(kit.store, kit.sandbox, poll.source, poll.counts)
+    asking = Asking(kit.fetcher, kit.sandbox, reader, poll.now, kit.version)
     polled = await pushed(asking, kit, poll.source, poll.state)
     polled = polled or await ask(asking, poll.source, poll.state)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
@@ -121,7 +122,7 @@ async def _poll(poll: Poll) -> None:
     if polled.feed is None:
         await _finish_unchanged(poll, polled)
     else:
-        await _take_in(poll, polled)
+        await _take_in(poll, polled, await reader.remembered())
     await after_push(kit, poll.source, polled)
 
 
@@ -138,11 +139,13 @@ async def _finish_unchanged(poll: Poll, polled: Polled) -> None:
     await leave(poll.kit.store, poll.lease, write)
 
 
-async def _take_in(poll: Poll, polled: Polled) -> None:
+async def _take_in(poll: Poll, polled: Polled, remembered: Remembered) -> None:
     assert polled.feed is not None  # noqa: S101 - the caller asked
     kit, source = poll.kit, poll.source
-    news = await find_news(kit.store, source.name, polled.feed)
-    prepared = await prepare_entries(kit.sandbox, news.entries, source, news.learned, poll.counts)
+    news = await find_news(kit.store, source.name, polled.feed, remembered)
+    prepared = polled.prepared or await prepare_entries(
+        kit.sandbox, news.entries, source, remembered.learned, poll.counts
+    )
     room = DailyRoom(poll.state, source, now=poll.now)
     if kit.order.strict or not poll.state.first_poll_done:
         await poll.turn.come()

@@ -43,7 +43,6 @@ TEND_SECONDS = 60.0  # for one request to a hub, after which another worker may 
 HUB_REDIRECTS = 3
 _KEEPS_METHOD = frozenset((307, 308))
 _AT_ONCE = 20
-_PARSE_SECONDS = 5.0
 
 
 async def tend_subscriptions(kit: Kit) -> int:
@@ -66,8 +65,8 @@ async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -
         return None
     content_type, body = waiting
     try:
-        feed = await asking.sandbox.run(
-            parse_feed, body, url=state.url, content_type=content_type, timeout=_PARSE_SECONDS
+        feed, prepared = await asking.reader.read(
+            body, url=state.url, content_type=content_type, parse=parse_feed
         )
     except (DocumentError, ResourceLimit) as fault:
         log.warning("push.refused", source=source.name, reason=str(fault))
@@ -77,6 +76,7 @@ async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -
         status=200,
         url=state.url,
         feed=feed,
+        prepared=prepared,
         etag=state.etag,
         last_modified=state.last_modified,
         body_hash=state.body_hash,

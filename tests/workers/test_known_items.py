@@ -9,7 +9,7 @@ import pytest
 
 from store import keys
 from store.connection import Store
-from store.sources import load_known_items
+from store.entries import load_remembered
 from store.websub import add_push
 from tests.origin import Origin
 from tests.workers.desk import Desk
@@ -38,9 +38,9 @@ async def test_only_what_is_new_is_read_of_a_document(
     first, second = feed(item("a", "mill")), feed(item("b", "bread"), item("a", "mill"))
     async with desk(store, sandbox, origin, first, second) as at:
         await at.poll()
-        known_before = await load_known_items(store, "source")
+        known_before = await _known(store)
         await at.poll()
-        known = await load_known_items(store, "source")
+        known = await _known(store)
 
     assert len(known_before) == 1 + 40
     assert len(known) == 1 + 80
@@ -56,7 +56,7 @@ async def test_an_item_counts_as_known_only_while_what_it_says_was_seen_last(
         (guid, *_) = await store.redis.hkeys(keys.seen("source"))
         await store.redis.hdel(keys.seen("source"), guid)
 
-        known = await load_known_items(store, "source")
+        known = await _known(store)
 
     assert len(known) == 1 + 40
     assert guid not in known
@@ -72,12 +72,16 @@ async def test_a_push_leaves_what_is_known_of_the_document(
     pushed = str(feed(item("b", "bread")).body).encode()
     async with desk(store, sandbox, origin, document) as at:
         await at.poll()
-        known = await load_known_items(store, "source")
+        known = await _known(store)
         await add_push(store, "source", body=pushed, content_type="application/rss+xml")
         await at.poll()
 
-        assert await load_known_items(store, "source") == known
+        assert await _known(store) == known
         assert len(await at.entries()) == 2
+
+
+async def _known(store: Store) -> bytes:
+    return (await load_remembered(store, "source")).items
 
 
 def _history(chance: random.Random) -> list[list[str]]:
