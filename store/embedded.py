@@ -19,6 +19,7 @@ from core.errors import StoreError
 
 OLDEST = 7  # major version; older servers lack what the scripts use
 _SOCKET_PATH_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux
+_COMPACT_BYTES = 16384  # of one value; hashes of larger ones take 200 bytes more each
 _VERSION = re.compile(r"v=(\d+)\.(\d+)")
 
 
@@ -73,6 +74,7 @@ def server_command(data: Path, *, persistent: bool = True) -> list[str]:
         *("--unixsocketperm", "600"),
         *("--dir", str(folder)),
         *("--maxmemory-policy", "noeviction"),
+        *("--hash-max-listpack-value", str(_COMPACT_BYTES)),
         *("--save", ""),
         *("--daemonize", "no"),
         *("--loglevel", "warning"),

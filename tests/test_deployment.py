@@ -44,6 +44,7 @@ def test_the_store_has_a_password_a_volume_and_no_port(compose: dict[str, Any]) 
     assert compose["networks"]["inside"] == {"internal": True}
     assert "--requirepass" in store["command"][2]
     assert "--maxmemory-policy noeviction" in store["command"][2]
+    assert "--hash-max-listpack-value 16384" in store["command"][2]
     assert store["volumes"] == ["store:/data"]
 
 
