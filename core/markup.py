@@ -9,9 +9,14 @@ from __future__ import annotations
 import re
 
 from lxml import etree
+from lxml.etree import ElementDefaultClassLookup
+from lxml.html import HtmlElement
 
 from core.text import strip_invisible
 
+_PLAIN = ElementDefaultClassLookup()
+# One class for all: the choice by name that `lxml.html` itself makes is slow.
+_FOR_EXTRACTORS = ElementDefaultClassLookup(element=HtmlElement)
 _LONG_TAG = re.compile(r"<([a-zA-Z][\w:-]{0,40})(\s[^<>]{6000,})>")
 _KEPT_ATTRIBUTE = re.compile(
     r"""\s(src|href|alt|srcset|data-src|data-srcset|class|id)\s*=\s*("[^"]{0,4000}"|'[^']{0,4000}')"""
@@ -25,29 +30,35 @@ _WRAPPER = re.compile(
 
 def parse_markup(markup: str) -> etree._Element:
     """The tree of a piece of HTML; never fails, an empty tree for nothing."""
-    return _parse(f"<html><body>{_slim(markup)}</body></html>", "body")[1]
+    return _parse(f"<html><body>{_slim(markup)}</body></html>", "body", _PLAIN)[1]
 
 
 def parse_page(page: str) -> tuple[str, etree._Element]:
-    """A whole web page, made safe for other parsers, and its tree; the tree's root is `html`."""
-    return _parse(_slim(strip_invisible(page)), "html")
+    """A whole web page, made safe for other parsers, and its tree; the tree's root is `html`.
+
+    Its elements are those of `lxml.html`, so that extractors need no tree of their own.
+    """
+    return _parse(_slim(strip_invisible(page)), "html", _FOR_EXTRACTORS)
 
 
-def _parse(source: str, name: str) -> tuple[str, etree._Element]:
-    root, too_deep = _tree(source)
+def _parse(
+    source: str, name: str, elements: ElementDefaultClassLookup
+) -> tuple[str, etree._Element]:
+    root, too_deep = _tree(source, elements)
     if too_deep:
         # The wrappers go, each as a line end, and the text inside them stays.
         source = _WRAPPER.sub("<br>", source)
-        root, _ = _tree(source)
+        root, _ = _tree(source, elements)
     return source, root if root is not None else etree.Element(name)
 
 
-def _tree(source: str) -> tuple[etree._Element | None, bool]:
+def _tree(source: str, elements: ElementDefaultClassLookup) -> tuple[etree._Element | None, bool]:
     if not source.strip():
         return None, False
     parser = etree.HTMLParser(
         huge_tree=True, remove_comments=True, remove_pis=True, encoding="utf-8"
     )
+    parser.set_element_class_lookup(elements)
     root = etree.fromstring(source.encode("utf-8", "replace"), parser)
     deep = any("depth" in entry.message for entry in parser.error_log)
     return root, deep
