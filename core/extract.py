@@ -33,7 +33,7 @@ from core.pagemeta import PageMetadata, is_elsewhere, read_head
 from core.rules import head_spots, is_prose, places
 from core.sanitize import sanitize
 from core.selection import select
-from core.subtree import subtrees_of
+from core.subtree import Standing
 from core.surround import head_lines, lead_blocks
 from core.text import letters
 from core.urls import web_url
@@ -79,9 +79,8 @@ def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOpt
     removed = cut_selected(root, options.remove)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
-    dear = page.count("<") > MOST_TAGS
-    text = "" if dear else opinions.article_text(page, fast=options.fast)
-    parts = subtrees_of(root, text)
+    text, standing = _found(page, root, fast=options.fast)
+    parts = standing.parts()
     if parts is None:
         return _prose_of(root, head, removed)
     part, around = parts
@@ -91,6 +90,19 @@ def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOpt
     lines, spoken = head_lines(part)
     blocks = _with_lead(lead_blocks(part, head.base), blocks)
     return Body(blocks, places(blocks), removed, {**spoken, **walker.spoken}, head_lines=lines)
+
+
+def _found(page: str, root: etree._Element, *, fast: bool) -> tuple[str, Standing]:
+    """The article's text and where it stands; more than one extractor is asked only in doubt."""
+    if page.count("<") > MOST_TAGS:
+        return "", Standing(root, "")
+    asked = opinions.Opinions(page, root)
+    first = asked.first()
+    standing = Standing(root, first)
+    if fast or standing.is_plain():
+        return first, standing
+    text = asked.middle(first)
+    return text, standing if text == first else Standing(root, text)
 
 
 def _prose_of(root: etree._Element, head: PageMetadata, removed: list[Removed]) -> Body:

@@ -1,8 +1,8 @@
-"""What text of a page is the article: two or three extractors are asked, the middle one wins.
+"""What text of a page is the article: one extractor says it; where that is in doubt, two or three.
 
-The medoid, the candidate that agrees most with the others, beats each of them: a mistake is
-seldom made twice. Where the first two agree the third is not asked. The texts only say where the
-article is; its markup is then taken from the page.
+Of several the medoid wins, the candidate that agrees most with the others: a mistake is seldom made
+twice. Where the first two agree the third is not asked. The texts only say where the article is;
+its markup is then taken from the page.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import logging
 import re
 from copy import deepcopy
 
+from lxml import etree
 from lxml.html import HtmlElement, fromstring
 from trafilatura import bare_extraction
 from trafilatura.readability_lxml import Document
 from trafilatura.settings import Extractor
-from trafilatura.utils import HTML_PARSER, load_html
+from trafilatura.utils import load_html
 
 from core.text import squeeze
 from core.tree import spaced_text
@@ -32,18 +33,24 @@ _SOUND = re.compile(r"\s*<(?:!doctype[^<>/]*>\s*<)?html(?:\s[^<>]*[^/<>]|\s*)>",
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
-def article_text(page: str, *, fast: bool = False) -> str:
-    """The article's text, its blocks one a line; empty where no extractor finds one."""
-    tree = _load(page)
-    if tree is None:
-        return ""
-    first = _trafilatura(tree, _FAST)
-    if fast:
-        return first
-    second = _readability(tree)
-    if _agree(first, second):
-        return first
-    return medoid([first, _trafilatura(tree, _PRECISE), second])
+class Opinions:
+    """The extractors' opinions of one page, asked one after another."""
+
+    def __init__(self, page: str, root: etree._Element) -> None:
+        self._tree = root if _SOUND.match(page) else load_html(page)
+
+    def first(self) -> str:
+        """What the quickest finds, its blocks one a line; empty where it finds no article."""
+        return "" if self._tree is None else _trafilatura(self._tree, _FAST)
+
+    def middle(self, first: str) -> str:
+        """The middle one of two or three, of which the first is known."""
+        if self._tree is None:
+            return first
+        second = _readability(self._tree)
+        if _agree(first, second):
+            return first
+        return medoid([first, _trafilatura(self._tree, _PRECISE), second])
 
 
 def _agree(one: str, other: str) -> bool:
@@ -85,10 +92,6 @@ def agreement(one: set[str], other: set[str]) -> float:
 def cover(part: set[str], whole: set[str]) -> float:
     """The share of `part` that `whole` holds."""
     return len(part & whole) / len(part) if part else 1.0
-
-
-def _load(page: str) -> HtmlElement | None:
-    return fromstring(page, parser=HTML_PARSER) if _SOUND.match(page) else load_html(page)
 
 
 def _trafilatura(tree: HtmlElement, options: Extractor) -> str:

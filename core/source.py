@@ -33,8 +33,8 @@ class SourceOptions(Frozen):
     )
     extraction: Literal["careful", "fast"] = Field(
         "careful",
-        description="How the article is found in a page: `careful` asks two extractors, and a "
-        "third where they differ; `fast` asks one, for about five sixths of the CPU.",
+        description="How the article is found in a page: `careful` asks a second and "
+        "a third extractor where the text that the first finds is in doubt; `fast` never does.",
     )
     link: Literal["original", "source"] = Field(
         "original",

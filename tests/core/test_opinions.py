@@ -3,7 +3,8 @@ from pathlib import Path
 from trafilatura.utils import load_html
 
 from core import opinions
-from core.opinions import agreement, article_text, cover, four_grams, medoid
+from core.markup import parse_page
+from core.opinions import Opinions, agreement, cover, four_grams, medoid
 
 PAGE = (Path(__file__).parents[1] / "examples" / "pages" / "structure.html").read_text()
 
@@ -47,5 +48,18 @@ def test_agreement_goes_from_none_to_all() -> None:
 
 
 def test_a_page_without_text_has_no_article() -> None:
-    assert article_text("") == ""
-    assert article_text("<html><body></body></html>") == ""
+    for page in ("", "<html><body></body></html>"):
+        asked = Opinions(*parse_page(page))
+
+        assert asked.first() == ""
+        assert asked.middle("") == ""
+
+
+def test_the_extractors_are_given_the_tree_that_is_cut_afterwards() -> None:
+    page, root = parse_page(PAGE)
+    before = len(list(root.iter()))
+
+    asked = Opinions(page, root)
+    asked.middle(asked.first())
+
+    assert len(list(root.iter())) == before
