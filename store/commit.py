@@ -57,6 +57,7 @@ class Batch:
     fresh: frozenset[str] = frozenset()  # ids that must not exist yet
     stories: Sequence[StoryChange] = ()
     claims: Sequence[Claim] = ()
+    mark: str | None = None  # where the index stood when the claims' candidates were found
     waits: Sequence[PageWait] = ()
     source: SourceWrite | None = None
     keep_seconds: float = 31 * 86400.0
@@ -110,6 +111,7 @@ async def commit(store: Store, batch: Batch) -> Conflict | None:
         "stories": [_story(change, arguments) for change in batch.stories],
         "source": _source(batch.source, arguments) if batch.source else None,
         "claims": claims_plan(batch.claims, arguments.add),
+        "mark": batch.mark,
         "layout": str(keys.LAYOUT_VERSION),
         "changes_kept": keys.CHANGES_KEPT,
     }

@@ -40,6 +40,7 @@ class Found(NamedTuple):
     candidates: dict[str, list[Candidate]]  # founders that share a key with an entry, oldest first
     names: dict[str, str]  # stories in which entries stood before a wipe: store/names.py
     now: float  # the store's clock
+    mark: str  # where the index stood: whatever is filed after that was not found
 
 
 async def lookup(
@@ -56,11 +57,12 @@ async def look_up(
     pairs = [(entry, packed_keys(fingerprint)) for entry, fingerprint in entries.items()]
     arguments = [int(settings.window * 1000), *(part for pair in pairs for part in pair)]
     script = store.script("index", "index_lookup")
-    now, *told = await store.call(script, [keys.PREFIX], arguments)
+    now, mark, *told = await store.call(script, [keys.PREFIX], arguments)
     return Found(
         {entry: _candidates(flat) for entry, flat in zip(entries, told[1::2], strict=True)},
         {entry: name.decode() for entry, name in zip(entries, told[::2], strict=True) if name},
         now / 1000,
+        mark.decode(),
     )
 
 

@@ -49,8 +49,8 @@ async def settle(
     there: set[str] = set()
     for _ in range(_ATTEMPTS):
         remaining = [arrival for arrival in arrivals if arrival.record.id not in there]
-        outcome = await _decide(store, remaining, settings)
-        batch = _without(there, _with(batch_for(outcome), outcome, remaining))
+        outcome, mark = await _decide(store, remaining, settings)
+        batch = _without(there, _with(batch_for(outcome), outcome, mark, remaining))
         conflict = await commit(store, batch)
         if conflict is None:
             return outcome
@@ -60,9 +60,12 @@ async def settle(
     raise StoreError(f"no commit in {_ATTEMPTS} attempts: the store is busier than it can be")
 
 
-async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSettings) -> Outcome:
+async def _decide(
+    store: Store, arrivals: Sequence[Arrival], settings: DedupSettings
+) -> tuple[Outcome, str | None]:
+    """What the arrivals change, and where the index stood when that was decided."""
     if not arrivals:
-        return Outcome()
+        return Outcome(), None
     asked = await look_up(store, {a.record.id: a.fingerprint for a in arrivals}, settings)
     found, names = await _as_chosen(store, asked.candidates), asked.names
     wanted = {c.story for candidates in found.values() for c in candidates}
@@ -78,7 +81,8 @@ async def _decide(store: Store, arrivals: Sequence[Arrival], settings: DedupSett
         names=names,
     )
     # A thousand alike take seconds: in a thread, or this worker's leases would run out meanwhile.
-    return weigh() if len(arrivals) < MANY else await asyncio.to_thread(weigh)
+    outcome = weigh() if len(arrivals) < MANY else await asyncio.to_thread(weigh)
+    return outcome, asked.mark
 
 
 async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
@@ -90,7 +94,7 @@ async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[st
     }
 
 
-def _with(batch: Batch, outcome: Outcome, arrivals: Sequence[Arrival]) -> Batch:
+def _with(batch: Batch, outcome: Outcome, mark: str | None, arrivals: Sequence[Arrival]) -> Batch:
     fresh = {arrival.record.id for arrival in arrivals if arrival.known is None}
     return dataclasses.replace(
         batch,
@@ -98,6 +102,7 @@ def _with(batch: Batch, outcome: Outcome, arrivals: Sequence[Arrival]) -> Batch:
         fresh=batch.fresh | fresh,
         stories=[*batch.stories, *outcome.stories.values()],
         claims=[*batch.claims, *outcome.claims],
+        mark=mark,
     )
 
 

@@ -9,6 +9,7 @@
 --   removed  [story id]: stories that joined another one
 --   source   {state, seen, items, learned...}: what to remember of the source
 --   claims   see index.lua
+--   mark     where the index stood when the claims' candidates were found
 --   layout   the version this was made for
 -- Returns {'layout'} or {'ok'} or {'fenced', name...} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
 local plan = cjson.decode(ARGV[1])
@@ -51,11 +52,11 @@ end
 local function write_entries()
   for _, entry in ipairs(plan.entries) do
     redis.call('HSET', entry.key, 'doc', ARGV[entry.doc])
-    redis.call('HDEL', entry.key, 'article')
     redis.call('EXPIRE', entry.key, entry.ttl)
+    if not entry.fresh then redis.call('HDEL', entry.key, 'article') end
     if entry.due then
       redis.call('ZADD', key('pending'), now + entry.due, entry.id)
-    else
+    elseif not entry.fresh then
       redis.call('ZREM', key('pending'), entry.id)
     end
     for _, url in ipairs(entry.urls) do
@@ -90,32 +91,46 @@ local function write_stories()
   end
 end
 
+-- Values of the fields of a hash; a call takes some thousand arguments.
+local function fields_of(name, fields)
+  local values, step = {}, 1000
+  for first = 1, #fields, step do
+    local last = math.min(first + step - 1, #fields)
+    for i, value in ipairs(redis.call('HMGET', name, unpack(fields, first, last))) do
+      values[first + i - 1] = value
+    end
+  end
+  return values
+end
+
 -- A guid that its source no longer lists starts to age now; one that is listed does not age.
 local LISTED = '\255\255\255\255'
 local function age_dropped(source, listed)
-  local seconds = tonumber(time[1])
+  local seconds, dropped = tonumber(time[1]), {}
   local stamp = string.char(
     math.floor(seconds / 16777216) % 256, math.floor(seconds / 65536) % 256,
     math.floor(seconds / 256) % 256, seconds % 256)
   local previous = redis.call('HGET', source.key, 'listed') or ''
   for i = 1, #previous, 16 do
     local digest = previous:sub(i, i + 15)
-    local value = not listed[digest] and redis.call('HGET', source.seen_key, digest)
-    if value then redis.call('HSET', source.seen_key, digest, value:sub(1, 8) .. stamp) end
+    if not listed[digest] then dropped[#dropped + 1] = digest end
+  end
+  for i, value in ipairs(fields_of(source.seen_key, dropped)) do
+    if value then redis.call('HSET', source.seen_key, dropped[i], value:sub(1, 8) .. stamp) end
   end
 end
 
 local function write_seen(source)
-  local seen, listed, names = ARGV[source.seen], {}, {}
+  local seen, listed, names, values = ARGV[source.seen], {}, {}, {}
   for i = 1, #seen, 24 do
     local digest = seen:sub(i, i + 15)
     listed[digest] = true
     names[#names + 1] = digest
-    -- Most were seen so before, and what is not written need not go to disk and to replicas.
-    local value = seen:sub(i + 16, i + 23) .. LISTED
-    if redis.call('HGET', source.seen_key, digest) ~= value then
-      redis.call('HSET', source.seen_key, digest, value)
-    end
+    values[#names] = seen:sub(i + 16, i + 23) .. LISTED
+  end
+  -- Most were seen so before, and what is not written need not go to disk and to replicas.
+  for i, value in ipairs(fields_of(source.seen_key, names)) do
+    if value ~= values[i] then redis.call('HSET', source.seen_key, names[i], values[i]) end
   end
   age_dropped(source, listed)
   redis.call('HSET', source.key, 'listed', table.concat(names))
@@ -151,7 +166,7 @@ local exists = entries_that_exist()
 if #exists > 1 then return exists end
 local moved = stories_that_moved()
 if #moved > 1 then return moved end
-local unseen = index_unseen(plan.claims)
+local unseen = index_unseen(plan.claims, plan.mark)
 if #unseen > 0 then return {'unseen', cjson.encode(unseen)} end
 
 give_articles_back()

@@ -15,6 +15,7 @@ local RECORD = STORY + MOMENT + PRINT
 local POSTING = 5
 -- Founders filed under one key in a slice; more and the key names no article.
 local FILED = {a = 4, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
+local FILED_AT_ONCE = 200 -- a call takes some thousand arguments
 local MOST_UNDER = {a = 32, h = 8, u = 8}
 
 local function index_now()
@@ -100,11 +101,11 @@ local function index_read(met, slice, now, window)
 end
 
 -- Every founder in the window that shares a key with `keys`, first owners first.
-local function index_find(keys, now, window)
+local function index_find(keys, slices, now, window)
   local result, buckets = {}, {}
   if #keys == 0 then return result end
   for at = 1, #keys, 5 do buckets[#buckets + 1] = keys:sub(at + 1, at + 2) end
-  for _, slice in ipairs(index_slices(now, window)) do
+  for _, slice in ipairs(slices) do
     local found, order = {}, {}
     local held = redis.call('HMGET', INDEX .. 'p:' .. slice[1], unpack(buckets))
     for i, postings in ipairs(held) do
@@ -137,47 +138,93 @@ local function index_open_slice(now, window)
   return number, now, 0
 end
 
-local function index_post(slice, keys, number)
-  local name = INDEX .. 'p:' .. slice
-  local tail = string.char(
-    math.floor(number / 65536), math.floor(number / 256) % 256, number % 256)
-  local filed = {a = 0, h = 0, u = 0}
-  for at = 1, #keys, 5 do
-    local kind, bucket, suffix = keys:sub(at, at), keys:sub(at + 1, at + 2), keys:sub(at + 3, at + 4)
-    local postings = redis.call('HGET', name, bucket) or ''
-    filed[kind] = filed[kind] + 1
-    if filed[kind] <= FILED[kind] and #index_hits(postings, suffix) < MOST_UNDER[kind] then
-      redis.call('HSET', name, bucket, postings .. suffix .. tail)
+-- Where the index stands: elsewhere as soon as anything is filed.
+local function index_mark()
+  local last = redis.call('LINDEX', INDEX .. 'slices', -1)
+  if not last then return '' end
+  return last .. ':' .. (redis.call('HGET', INDEX .. 'r:' .. last:match('%d+'), 'n') or 0)
+end
+
+-- What is filed under which key: the first keys of each kind, each with the number of its record.
+local function index_postings(filings, number)
+  local postings = {}
+  for i, filing in ipairs(filings) do
+    local n, keys, filed = number + i - 1, filing.keys, {a = 0, h = 0, u = 0}
+    local tail = string.char(math.floor(n / 65536), math.floor(n / 256) % 256, n % 256)
+    for at = 1, #keys, 5 do
+      local kind = keys:sub(at, at)
+      filed[kind] = filed[kind] + 1
+      if filed[kind] <= FILED[kind] then
+        local bucket, suffix = keys:sub(at + 1, at + 2), keys:sub(at + 3, at + 4)
+        postings[#postings + 1] = {bucket = bucket, suffix = suffix, tail = tail, kind = kind}
+      end
     end
   end
+  return postings
 end
 
-local function index_append(slice, number, record)
-  local name, chunk = INDEX .. 'r:' .. slice, math.floor(number / CHUNK)
+local function index_post(slice, postings)
+  local name, buckets, held, changed = INDEX .. 'p:' .. slice, {}, {}, {}
+  for _, each in ipairs(postings) do
+    if not held[each.bucket] then
+      held[each.bucket] = ''
+      buckets[#buckets + 1] = each.bucket
+    end
+  end
+  if #buckets == 0 then return end
+  for i, told in ipairs(redis.call('HMGET', name, unpack(buckets))) do
+    held[buckets[i]] = told or ''
+  end
+  for _, each in ipairs(postings) do
+    local told = held[each.bucket]
+    if #index_hits(told, each.suffix) < MOST_UNDER[each.kind] then
+      held[each.bucket] = told .. each.suffix .. each.tail
+      changed[#changed + 1] = each.bucket
+      changed[#changed + 1] = held[each.bucket] -- of those for one bucket the last one counts
+    end
+  end
+  if #changed > 0 then redis.call('HSET', name, unpack(changed)) end
+end
+
+local function index_append(slice, number, filings, stamp)
+  local name, chunk, written = INDEX .. 'r:' .. slice, math.floor(number / CHUNK), {}
   local records = number % CHUNK > 0 and redis.call('HGET', name, chunk) or ''
-  redis.call('HSET', name, chunk, records .. record, 'n', number + 1)
+  for i, filing in ipairs(filings) do
+    records = records .. filing.story .. stamp .. filing.print
+    if (number + i) % CHUNK == 0 or i == #filings then
+      written[#written + 1] = chunk
+      written[#written + 1] = records
+      chunk, records = chunk + 1, ''
+    end
+  end
+  redis.call('HSET', name, 'n', number + #filings, unpack(written))
 end
 
-local function index_file(keys, story, print, now, window)
+-- filings: [{keys, story, print}], FILED_AT_ONCE at the most.
+local function index_file(filings, now, window)
   local slice, opened, number = index_open_slice(now, window)
   local moment = math.min(math.ceil((now - opened) / index_unit(window)), 65535)
   local stamp = string.char(math.floor(moment / 256), moment % 256)
-  index_append(slice, number, story .. stamp .. print)
-  index_post(slice, keys, number)
+  index_append(slice, number, filings, stamp)
+  index_post(slice, index_postings(filings, number))
   local life = math.floor(window * 2)
   redis.call('PEXPIRE', INDEX .. 'p:' .. slice, life)
   redis.call('PEXPIRE', INDEX .. 'r:' .. slice, life)
 end
 
 -- claims: [{id, keys, weighed, story, print, again}] where all but id and again are numbers of
--- arguments. Returns the ids of entries for which a founder appeared that had not been weighed.
-local function index_unseen(claims)
-  local unseen, now, window = {}, index_now(), index_window()
+-- arguments. Returns the ids of entries for which a founder appeared that had not been weighed;
+-- none can have where the index still stands at `mark`.
+local function index_unseen(claims, mark)
+  local unseen = {}
+  if #claims == 0 or mark == index_mark() then return unseen end
+  local now, window = index_now(), index_window()
+  local slices = index_slices(now, window)
   for _, claim in ipairs(claims) do
     if claim.weighed then
       local weighed, known = ARGV[claim.weighed], {}
       for at = 1, #weighed, STORY do known[weighed:sub(at, at + STORY - 1)] = true end
-      for _, met in ipairs(index_find(ARGV[claim.keys], now, window)) do
+      for _, met in ipairs(index_find(ARGV[claim.keys], slices, now, window)) do
         if not known[met.story] then
           unseen[#unseen + 1] = claim.id
           break
@@ -188,21 +235,31 @@ local function index_unseen(claims)
   return unseen
 end
 
--- Files the founders among `claims`. A founder's later text (`again`) is filed beside its first
--- one if it is far enough from it to need keys of its own.
+-- A founder's later text (`again`) is filed beside its first one if it is far enough from it to
+-- need keys of its own.
+local function index_is_filed(claim, slices, now, window)
+  if not claim.again then return false end
+  for _, met in ipairs(index_find(ARGV[claim.keys], slices, now, window)) do
+    if met.story == ARGV[claim.story] and met.a >= 3 then return true end
+  end
+  return false
+end
+
+-- Files the founders among `claims`.
 local function index_claim(claims)
-  local now, window = index_now(), index_window()
+  local now, window, filings = index_now(), index_window(), {}
+  local slices = index_slices(now, window)
   for _, claim in ipairs(claims) do
-    local filed = not claim.print
-    if claim.again and not filed then
-      for _, met in ipairs(index_find(ARGV[claim.keys], now, window)) do
-        filed = filed or (met.story == ARGV[claim.story] and met.a >= 3)
-      end
+    if claim.print and not index_is_filed(claim, slices, now, window) then
+      local filing = {keys = ARGV[claim.keys], story = ARGV[claim.story], print = ARGV[claim.print]}
+      filings[#filings + 1] = filing
     end
-    if not filed then
-      index_file(ARGV[claim.keys], ARGV[claim.story], ARGV[claim.print], now, window)
+    if #filings == FILED_AT_ONCE then
+      index_file(filings, now, window)
+      filings = {}
     end
   end
+  if #filings > 0 then index_file(filings, now, window) end
 end
 
 local function index_set_window(window)
@@ -212,9 +269,9 @@ local function index_set_window(window)
 end
 
 -- What a caller is told of the founders that share a key with `keys`.
-local function index_answer(keys, now, window)
+local function index_answer(keys, slices, now, window)
   local flat = {}
-  for _, met in ipairs(index_find(keys, now, window)) do
+  for _, met in ipairs(index_find(keys, slices, now, window)) do
     flat[#flat + 1] = met.story
     flat[#flat + 1] = met.print
     flat[#flat + 1] = string.char(math.min(met.a, 255), math.min(met.h, 255), math.min(met.u, 255))

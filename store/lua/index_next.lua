@@ -4,4 +4,5 @@
 -- Returns {story, print, anchors, headlines, founders under the shared url, ...}.
 index_set_window(ARGV[1])
 index_claim(cjson.decode(ARGV[2]))
-return index_answer(ARGV[3], index_now(), tonumber(ARGV[1]))
+local now, window = index_now(), tonumber(ARGV[1])
+return index_answer(ARGV[3], index_slices(now, window), now, window)

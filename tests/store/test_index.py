@@ -9,8 +9,10 @@ from core.dedupe import decide
 from core.fingerprint import Fingerprint, features, fingerprint
 from core.idf import Idf
 from core.ids import entry_id
+from core.merge import Claim
 from core.settings import DedupSettings
 from store import keys
+from store.commit import Batch, commit
 from store.connection import Store
 from store.index import claim, look_up, lookup
 from store.names import tell_names
@@ -67,6 +69,38 @@ async def test_filing_refuses_when_a_founder_appeared_that_was_not_weighed(store
 
     assert refused == [second]
     assert len((await lookup(store, {"copy": printed(1)}, SETTINGS))["copy"]) == 1
+
+
+async def test_a_commit_is_refused_once_a_founder_was_filed_after_the_look_up(store: Store):
+    first, second = entry_id("one", "a"), entry_id("two", "a")
+    mark = (await look_up(store, {second: printed(1)}, SETTINGS)).mark
+    weighed = Claim(second, second, printed(1), frozenset())
+    await claim(store, [Filed(first, first, printed(1), frozenset())])
+
+    refused = await commit(store, Batch(claims=[weighed], mark=mark))
+
+    assert refused is not None
+    assert len((await lookup(store, {"copy": printed(1)}, SETTINGS))["copy"]) == 1
+
+
+async def test_a_batch_files_all_its_founders_even_under_one_key(store: Store):
+    founders = {entry_id("one", str(n)): printed(n, urls=["https://a.example/x"]) for n in (1, 2)}
+    mark = (await look_up(store, founders, SETTINGS)).mark
+    claims = [Claim(entry, entry, each, frozenset()) for entry, each in founders.items()]
+
+    assert await commit(store, Batch(claims=claims, mark=mark)) is None
+
+    found = (await lookup(store, {"x": printed(3, urls=["https://a.example/x"])}, SETTINGS))["x"]
+    assert [candidate.story for candidate in found] == [*founders]
+
+
+async def test_more_founders_than_one_call_takes_are_all_found_again(store: Store):
+    founders = {entry_id("one", str(n)): printed(n) for n in range(450)}
+    await claim(store, [Filed(e, e, each, frozenset()) for e, each in founders.items()])
+
+    found = await lookup(store, founders, SETTINGS)
+
+    assert all(entry in {c.story for c in found[entry]} for entry in founders)
 
 
 async def test_reposts_are_not_filed_so_that_stories_never_chain(store: Store):
