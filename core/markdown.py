@@ -36,8 +36,11 @@ _HTML_START = re.compile(
 _PLAIN = r"[^\[\]\\*_`<>!~\n]"
 _LINK = re.compile(rf"\[({_PLAIN}*)\]\(([^\s()<>\\]+)\)")
 _SIMPLE_HEADING = re.compile(
-    rf"\n* {{0,3}}(#{{1,6}})[ \t]+((?:\[{_PLAIN}*\]\([^\s()<>\\]+\)|{_PLAIN})+)\n*"
+    rf" {{0,3}}(#{{1,6}})[ \t]+((?:\[{_PLAIN}*\]\([^\s()<>\\]+\)|{_PLAIN})+)"
 )
+_RULER = re.compile(r"-{3,}[ \t]*")
+# Fences and `pre` reach over empty lines, and definitions of links over the whole text.
+_REACHES_FAR = ("```", "~~~", "<pre", "]:")
 _LINE_IS_MARKUP = re.compile(r"\s*(?:[#>|<]|[-*+] |\d+[.)] |```|={3,}|-{3,}|$| {4}|\t)")
 _LINE_IS_OBJECT = re.compile(r"\s*!?\[[^\]]*\]\([^)]*\)\s*$|\s*\*[^*]+\*\s*$|\s*https?://\S+\s*$")
 _SENTENCE_END = tuple("。！？；：.!?;:”」』）)…】*")
@@ -63,39 +66,47 @@ def is_markdown(text: str, *, likely: bool) -> bool:
 
 
 def render(text: str) -> str:
-    """HTML of a markdown text, inline HTML passed on."""
-    mixed = _BLOCK_TAG.search(text) is not None
-    if not mixed or "```" in text or "~~~" in text:
-        return str(_parser(mixed).render(_keep_line_ends(text)))
-    return "\n".join(_rendered(chunk) for chunk in _chunks(text))
+    """HTML of a markdown text, inline HTML passed on.
 
-
-def _chunks(text: str) -> list[str]:
-    """The text cut at empty lines into what needs the parser, and what is HTML or one heading.
-
-    By CommonMark a block that starts with a block element is HTML up to the next empty line.
-    Neighbours that need the parser stay together, for lists go on over empty lines.
+    Where HTML is mixed in, the text is cut at empty lines into what needs the parser, and what is
+    HTML or headings: by CommonMark a block that starts with a block element is HTML up to the next
+    empty line. Neighbours that need the parser stay together, for lists go on over empty lines.
     """
+    mixed = _BLOCK_TAG.search(text) is not None
+    if not mixed or any(sign in text for sign in _REACHES_FAR):
+        return str(_parser(mixed).render(_keep_line_ends(text)))
     found: list[str] = []
     parsed: list[str] = []
     for part in _EMPTY_LINES.split(text):
-        if _HTML_START.match(part) or _SIMPLE_HEADING.fullmatch(part):
-            if parsed:
-                found.append("\n\n".join(parsed))
-                parsed = []
-            found.append(part)
-        else:
+        known = part if _HTML_START.match(part) else _headings(part)
+        if known is None:
             parsed.append(part)
-    return [*found, "\n\n".join(parsed)] if parsed else found
+            continue
+        found += _parsed(parsed)
+        found.append(known)
+        parsed = []
+    return "\n".join([*found, *_parsed(parsed)])
 
 
-def _rendered(chunk: str) -> str:
-    if _HTML_START.match(chunk):
-        return chunk
-    heading = _SIMPLE_HEADING.fullmatch(chunk)
-    if heading:
-        return f"<h{len(heading[1])}>{_LINK.sub(_link, heading[2])}</h{len(heading[1])}>"
-    return str(_parser(mixed=True).render(_keep_line_ends(chunk)))
+def _headings(part: str) -> str | None:
+    """HTML of lines that are all simple headings and rulers; None for any other text."""
+    found = []
+    for line in part.split("\n"):
+        heading = _SIMPLE_HEADING.fullmatch(line)
+        if heading:
+            level = len(heading[1])
+            found.append(f"<h{level}>{_LINK.sub(_link, heading[2].strip())}</h{level}>")
+        elif _RULER.fullmatch(line):
+            found.append("<hr>")
+        elif line:
+            return None
+    return "\n".join(found)
+
+
+def _parsed(parts: list[str]) -> list[str]:
+    if not parts:
+        return []
+    return [str(_parser(mixed=True).render(_keep_line_ends("\n\n".join(parts))))]
 
 
 def _link(match: re.Match[str]) -> str:

@@ -71,6 +71,26 @@ def test_markdown_is_rendered_and_html_in_it_stays() -> None:
     assert next(document.root.iter("a")).get("href") == "https://a.example/x"
 
 
+def test_headings_with_rulers_beside_html_are_read_as_markdown() -> None:
+    raw = "### A title \n-----\n\n---\n#### [Home](https://a.example/) | *news*\n\n<p>Raw</p>"
+
+    tags = [element.tag for element in normalize(raw).root.iter("h3", "hr", "h4", "em", "p")]
+
+    assert tags == ["h3", "hr", "hr", "h4", "em", "p"]
+
+
+def test_a_definition_behind_html_serves_the_links_before_it() -> None:
+    raw = "One [link][1].\n\n### T\n\n<p>Raw</p>\n\n[1]: https://a.example/x"
+
+    assert next(normalize(raw).root.iter("a")).get("href") == "https://a.example/x"
+
+
+def test_code_over_empty_lines_is_not_cut_beside_html() -> None:
+    root = normalize("# T\n\n<p>Raw</p>\n\n<pre>\none\n\n### two\n</pre>").root
+
+    assert spaced_text(next(root.iter("pre"))) == "one ### two"
+
+
 def test_indented_html_in_markdown_is_not_code() -> None:
     root = normalize("# T\n\n<div>\n\n      <p>Deep</p>\n\n</div>").root
 
