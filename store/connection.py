@@ -18,6 +18,7 @@ from redis import exceptions
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel
 from redis.commands.core import AsyncScript
+from redis.connection import HiredisRespSerializer
 
 from core.errors import StoreAway, StoreError
 from store.together import Answer, Asked, Together
@@ -167,7 +168,7 @@ def _client(url: str) -> aioredis.Redis:
     if urlsplit(url).scheme == "rediss":
         options |= _NAMED if "ssl_cert_reqs=none" not in url else {}
     from_url: Callable[..., aioredis.Redis] = aioredis.Redis.from_url
-    return from_url(url, **options)
+    return _packing(from_url(url, **options))
 
 
 def _sentinel_client(url: str, options: dict[str, Any]) -> aioredis.Redis:
@@ -194,6 +195,19 @@ def _sentinel_client(url: str, options: dict[str, Any]) -> aioredis.Redis:
     sentinel = Sentinel(_nodes(hosts), sentinel_kwargs={**shared, **watching})  # type: ignore[no-untyped-call]
     master = {name: value for name, value in said.items() if not name.startswith("ssl_")}
     client: aioredis.Redis = sentinel.master_for(service or "mymaster", **shared, **master)
+    return _packing(client)
+
+
+class _Packing:
+    """A connection whose commands hiredis packs; redis-py does that only where nothing awaits."""
+
+    def pack_command(self, *arguments: Any) -> list[bytes]:
+        return HiredisRespSerializer().pack(*arguments)  # type: ignore[no-any-return]
+
+
+def _packing(client: aioredis.Redis) -> aioredis.Redis:
+    pool = client.connection_pool
+    pool.connection_class = type("Packing", (_Packing, pool.connection_class), {})
     return client
 
 
