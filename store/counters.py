@@ -6,7 +6,7 @@ multi-process mode leaves stale files behind when workers are killed; a hash doe
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 
@@ -19,26 +19,6 @@ OVERFLOW = "millrace_metrics_dropped_total"
 _Labelled = tuple[str, tuple[tuple[str, str], ...]]  # a metric and its labels
 
 
-class _Histogram:
-    """Values of one histogram, each counted at the lowest bound that holds it."""
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def fields(self, name: str, labels: dict[str, str]) -> Iterator[tuple[str, float]]:
-        """As Prometheus wants it: each bucket holds those below it too."""
-        total = 0
-        for bound, count in zip([*self.bounds, inf], self.counts, strict=True):
-            total += count
-            if total:
-                le = "+Inf" if bound == inf else f"{bound:g}"
-                yield field_name(f"{name}_bucket", {**labels, "le": le}), total
-        yield field_name(f"{name}_sum", labels), self.sum
-        yield field_name(f"{name}_count", labels), total
-
-
 class Counts:
     """Counts gathered in one piece of work and written in one call.
 
@@ -47,7 +27,7 @@ class Counts:
 
     def __init__(self) -> None:
         self._counters: dict[_Labelled, float] = {}
-        self._histograms: dict[_Labelled, _Histogram] = {}
+        self._observed: dict[_Labelled, tuple[Sequence[float], list[float]]] = {}
 
     def add(self, name: str, by: float = 1, **labels: str) -> None:
         """Raise a counter."""
@@ -56,38 +36,47 @@ class Counts:
 
     def observe(self, name: str, value: float, buckets: Sequence[float], **labels: str) -> None:
         """Put a value into a histogram with these upper bounds; `+Inf` is added."""
-        histogram = self._histogram((name, tuple(labels.items())), buckets)
-        histogram.counts[bisect_left(buckets, value)] += 1
-        histogram.sum += value
+        self._values((name, tuple(labels.items())), buckets).append(value)
 
     def take(self, other: Counts) -> None:
         """Add what `other` gathered."""
         for key, value in other._counters.items():
             self._counters[key] = self._counters.get(key, 0) + value
-        for key, theirs in other._histograms.items():
-            ours = self._histogram(key, theirs.bounds)
-            ours.counts = [one + more for one, more in zip(ours.counts, theirs.counts, strict=True)]
-            ours.sum += theirs.sum
+        for key, (buckets, values) in other._observed.items():
+            self._values(key, buckets).extend(values)
 
     async def write(self, store: Store) -> None:
         """Write and forget what was gathered."""
         fields = list(self._fields())
-        self._counters, self._histograms = {}, {}
+        self._counters, self._observed = {}, {}
         if fields:
             parts = [part for field in fields for part in field]
             arguments = [FIELDS_KEPT, OVERFLOW, *parts]
             await store.call(store.script("count"), [keys.METRICS], arguments)
 
-    def _histogram(self, key: _Labelled, bounds: Sequence[float]) -> _Histogram:
-        if key not in self._histograms:
-            self._histograms[key] = _Histogram(bounds)
-        return self._histograms[key]
+    def _values(self, key: _Labelled, buckets: Sequence[float]) -> list[float]:
+        if key not in self._observed:
+            self._observed[key] = (buckets, [])
+        return self._observed[key][1]
 
     def _fields(self) -> Iterator[tuple[str, float]]:
         for (name, labels), value in self._counters.items():
             yield field_name(name, dict(labels)), value
-        for (name, labels), histogram in self._histograms.items():
-            yield from histogram.fields(name, dict(labels))
+        for (name, labels), (buckets, values) in self._observed.items():
+            yield from _histogram(name, dict(labels), buckets, sorted(values))
+
+
+def _histogram(
+    name: str, labels: dict[str, str], buckets: Sequence[float], values: Sequence[float]
+) -> Iterator[tuple[str, float]]:
+    """As Prometheus wants it: each bucket holds those below it too."""
+    for bound in (*buckets, inf):
+        count = bisect_right(values, bound)
+        if count:
+            le = "+Inf" if bound == inf else f"{bound:g}"
+            yield field_name(f"{name}_bucket", {**labels, "le": le}), count
+    yield field_name(f"{name}_sum", labels), sum(values)
+    yield field_name(f"{name}_count", labels), len(values)
 
 
 async def read_counters(store: Store) -> dict[str, float]:
