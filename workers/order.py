@@ -9,25 +9,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Sequence
+from itertools import count
 
 SHORT_PATIENCE = 1.0  # seconds; a slow source must not hold up the first page of a fresh start
 LONG_PATIENCE = 60.0  # of a round that ends only when all have answered
+
+_numbers = count()  # over all lines: pages stand behind polls
 
 
 class Turn:
     """The place of one job in the line; over when its work is written, or is next to be."""
 
-    def __init__(self, before: list[Turn], patience: float) -> None:
-        self._before = before
+    def __init__(self, name: str, line: Line, behind: Sequence[Line], patience: float) -> None:
+        self.name = name
+        self.number = next(_numbers)
+        self._line = line
+        self._behind = behind
         self._patience = patience
         self._over = asyncio.Event()
         self._kept = False
 
     async def come(self) -> None:
         """Return when everything before is over, or when patience is."""
+        before = [turn for line in self._behind for turn in line.before(self)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
-                for turn in self._before:
+                for turn in before:
                     await turn._over.wait()
 
     def put_off(self) -> None:
@@ -37,13 +45,9 @@ class Turn:
     def end(self) -> None:
         """Let those behind go on, unless the place is kept."""
         if not self._kept:
-            self._before = []
+            self._line.leave(self)
             self._over.set()
         self._kept = False
-
-    @property
-    def is_over(self) -> bool:
-        return self._over.is_set()
 
 
 class Line:
@@ -55,11 +59,19 @@ class Line:
 
     def take(self, name: str, *, after: Line | None = None) -> Turn:
         """A place at the end of the line; who was put off finds the place that was kept."""
-        self._turns = {key: turn for key, turn in self._turns.items() if not turn.is_over}
         if name not in self._turns:
-            before = [*(after._turns.values() if after else ()), *self._turns.values()]
-            self._turns[name] = Turn(before, self._patience)
+            behind = (self,) if after is None else (after, self)
+            self._turns[name] = Turn(name, self, behind, self._patience)
         return self._turns[name]
+
+    def before(self, turn: Turn) -> list[Turn]:
+        """Those that began before `turn` and are not over."""
+        return [other for other in self._turns.values() if other.number < turn.number]
+
+    def leave(self, turn: Turn) -> None:
+        """Somebody's turn is over."""
+        if self._turns.get(turn.name) is turn:
+            del self._turns[turn.name]
 
 
 class Order:
