@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from core.errors import StoreError
 from store.connection import Store
@@ -14,27 +12,22 @@ LEASE_SECONDS = 9.0  # a killed worker's source is due again after it, and withi
 _RENEW_SECONDS = LEASE_SECONDS / 3
 
 
-@contextmanager
-def held(store: Store, queue: Queue, lease: Lease) -> Iterator[None]:
-    """Renew `lease` until the block ends. Losing it ends nothing here: the commit is refused."""
-    holding = _Holding(store, queue, lease)
-    try:
-        yield
-    finally:
-        holding.end()
+class held:  # in lower case like those of contextlib
+    """Renew a lease until the block ends. Losing it ends nothing here: the commit is refused.
 
-
-class _Holding:
-    """Mostly a timer: hardly any poll takes long enough for its lease to be renewed."""
+    Mostly a timer: hardly any poll takes long enough for its lease to be renewed.
+    """
 
     def __init__(self, store: Store, queue: Queue, lease: Lease) -> None:
         self._store, self._queue, self._lease = store, queue, lease
         self._loop = asyncio.get_running_loop()
         self._renewing: asyncio.Task[None] | None = None
         self._ended = False
+
+    def __enter__(self) -> None:
         self._wait()
 
-    def end(self) -> None:
+    def __exit__(self, *_: object) -> None:
         self._ended = True
         self._timer.cancel()
         if self._renewing is not None:
