@@ -37,7 +37,6 @@ from workers.leases import LEASE_SECONDS
 _ALWAYS_DUE = datetime(2001, 1, 1, tzinfo=UTC)
 _HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
 _LOOK_SECONDS = 1.0  # between two looks at the queue when nobody hinted
-TOGETHER = 32  # leases in one hint: arq's own calls for a job cost as much as several polls
 _QUEUE_SECONDS = 1800  # after the last hint; then its worker is gone
 
 log = structlog.get_logger()
@@ -86,22 +85,23 @@ class Hints:
         return self.places - self._running - len(self._announced)
 
     async def give(self, leases: Sequence[Lease]) -> None:
-        """Announce that these leases wait to be worked on."""
+        """Announce that these leases wait to be worked on.
+
+        In one job: arq's own calls for one cost as much as several polls.
+        """
         if not leases:
             return
         with store_errors():
-            for start in range(0, len(leases), TOGETHER):
-                batch = leases[start : start + TOGETHER]
-                await self.arq.enqueue_job(
-                    self._role,
-                    [list(lease) for lease in batch],
-                    _job_id=f"{batch[0].token}:{self._role}",
-                    _queue_name=self.queue,
-                    _defer_until=_ALWAYS_DUE,
-                    _expires=_HINT_SECONDS,
-                )
-                self._announced |= {lease.token: time.monotonic() for lease in batch}
-                self.given.set()
+            await self.arq.enqueue_job(
+                self._role,
+                [list(lease) for lease in leases],
+                _job_id=f"{leases[0].token}:{self._role}",
+                _queue_name=self.queue,
+                _defer_until=_ALWAYS_DUE,
+                _expires=_HINT_SECONDS,
+            )
+            self._announced |= {lease.token: time.monotonic() for lease in leases}
+            self.given.set()
             await self.arq.expire(self.queue, _QUEUE_SECONDS)
 
     @contextlib.contextmanager
