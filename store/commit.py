@@ -91,10 +91,10 @@ async def leave(store: Store, lease: Lease, write: SourceWrite) -> bool:
 
 async def _leave_all(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -> list[bool]:
     arguments: list[str | bytes | int] = [keys.LAYOUT_VERSION]
+    arguments += [keys.source(""), keys.seen(""), keys.learned("")]
     for lease, write in polls:
-        name = write.name
-        arguments += [keys.source(name), keys.seen(name), keys.learned(name), name]
-        arguments += [lease.token, int(write.next_in * 1000), dump_source(write.state)]
+        wait = int(write.next_in * 1000)
+        arguments += [write.name, lease.token, wait, dump_source(write.state)]
     written = await store.call(store.script("end"), [keys.SCHEDULE, keys.LAYOUT], arguments)
     if not written:
         raise LayoutMismatch(_MIGRATED)
