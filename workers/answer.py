@@ -70,9 +70,9 @@ class Response:
         """As stated."""
         return self.headers.get("Content-Type")
 
-    def arrived(self, *, permanent_redirect: str | None, elapsed: float) -> Self:
-        """The same answer as the end of its chain of redirects."""
-        return replace(self, permanent_redirect=permanent_redirect, elapsed=elapsed)
+    def after(self, redirect: str | None, elapsed: float) -> Self:
+        """The same answer as the end of a chain of redirects that took so long before it."""
+        return replace(self, permanent_redirect=redirect, elapsed=elapsed + self.elapsed)
 
 
 def _sendable(validator: str | None) -> str | None:
@@ -122,10 +122,10 @@ async def read_body(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, 
 
     That of a redirect is left alone: it need not end, and says nothing that the header does not.
     """
-    if answer.status in REDIRECTS and "Location" in answer.headers:
+    if answer.status == 304 or (answer.status in REDIRECTS and "Location" in answer.headers):
         return b"", True
     announced = answer.headers.get("Content-Length", "")
-    if answer.status != 304 and announced.isdigit() and int(announced[:20]) > limit:
+    if announced.isdigit() and int(announced[:20]) > limit:
         raise TooLarge(f"{announced[:20]} bytes announced, {limit} allowed")
     decoding = Decoding(answer.headers.get("Content-Encoding", ""), limit=limit)
     wire = 0

@@ -136,8 +136,10 @@ async def _read(
     answer: Response,
     read: Callable[..., ParsedFeed] | None = None,
 ) -> Polled:
+    if answer.status == 304:
+        return _unchanged(asking, state, answer)
     body_hash = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
-    if answer.status == 304 or (body_hash == state.body_hash and answer.complete):
+    if body_hash == state.body_hash and answer.complete:
         return _unchanged(asking, state, answer)
     if not answer.complete:
         raise _broke_off(answer, body_hash)

@@ -149,10 +149,10 @@ class Fetcher:
             if allowed is not None and not await allowed(here):
                 raise Disallowed(f"robots.txt of {host_of(here)} does not allow this page")
             answer = await self._in_turn(here, journey, patience)
-            elapsed += answer.elapsed
             target = redirect_target(answer)
             if target is None:
-                return answer.arrived(permanent_redirect=permanent, elapsed=elapsed)
+                return answer.after(permanent, elapsed) if elapsed else answer
+            elapsed += answer.elapsed
             only_permanent = only_permanent and answer.status in _PERMANENT
             permanent = target if only_permanent else permanent
             here, patience = target, HOP_PATIENCE
