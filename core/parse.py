@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import feedparser
 import feedparser.api
+from feedparser.util import FeedParserDict
 
 from core.charset import decode, in_utf8
 from core.discovery import named_feeds
@@ -212,11 +213,25 @@ def _bound_feedparser() -> None:
     looks for a parser on disk that nobody has had for years.
     """
     feedparser.api.PREFERRED_XML_PARSERS.clear()
+    FeedParserDict.get = _quick_get
+    FeedParserDict.__deepcopy__ = lambda self, _: FeedParserDict(self)  # what it copies is flat
     for parser in (feedparser.api.StrictFeedParser, feedparser.api.LooseFeedParser):
         parser._sync_author_detail = _named_author_only(parser._sync_author_detail)
         parser._add_tag = _bounded_tags(parser._add_tag)
         parser.startDocument = _buffered
         parser.can_be_relative_uri = parser.can_be_relative_uri - {"id"}
+
+
+_under_other_names = FeedParserDict.get
+_NAMES = frozenset(
+    (*FeedParserDict.keymap, "category", "enclosures", "license", "updated", "updated_parsed")
+)
+
+
+def _quick_get(self: Any, key: str, default: Any = None) -> Any:
+    """Most keys stand for themselves, and most are missing."""
+    found = _under_other_names if key in _NAMES else dict.get
+    return found(self, key, default)
 
 
 def _buffered(self: Any) -> None:
