@@ -6,10 +6,11 @@ between would lose entries for ever, because only 304s would follow.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from core.errors import LayoutMismatch, StoreError
 from core.ids import guid_digest
@@ -117,7 +118,7 @@ async def commit(store: Store, batch: Batch) -> Conflict | None:
     }
     plan = {key: value for key, value in plan.items() if value is not None}
     answer = await store.call(
-        store.script("index", "commit"), [keys.PREFIX], [json.dumps(plan), *arguments.parts]
+        store.script("index", "commit"), [keys.PREFIX], [orjson.dumps(plan), *arguments.parts]
     )
     return _conflict([part.decode() for part in answer])
 

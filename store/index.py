@@ -7,9 +7,10 @@ find-or-claim is one step as far as anybody can see.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
+
+import orjson
 
 from core.dedupe import Candidate
 from core.fingerprint import PRINT_BYTES, Fingerprint, Print
@@ -79,7 +80,7 @@ async def claim_then_lookup(
         parts.append(part)
         return len(parts) + 3
 
-    plan = json.dumps(claims_plan(claims, add))
+    plan = orjson.dumps(claims_plan(claims, add))
     arguments = [int(settings.window * 1000), plan, packed_keys(following), *parts]
     script = store.script("index", "index_next")
     return _candidates(await store.call(script, [keys.PREFIX], arguments))
@@ -96,7 +97,7 @@ async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
         parts.append(part)
         return len(parts) + 1
 
-    plan = json.dumps(claims_plan(claims, add))
+    plan = orjson.dumps(claims_plan(claims, add))
     answer = await store.call(store.script("index", "index_claim"), [keys.PREFIX], [plan, *parts])
     return [entry.decode() for entry in answer]
 
