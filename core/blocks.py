@@ -56,11 +56,6 @@ class Block:
     core: bool = True  # whether it stands in the part of a page that holds the article
 
     @property
-    def kept(self) -> list[Line]:
-        """The lines that no rule cut."""
-        return [line for line in self.lines if line.rule is None]
-
-    @property
     def is_heading(self) -> bool:
         """Whether it is a heading."""
         return self.kind in HEADINGS
@@ -86,20 +81,17 @@ def text_of_blocks(blocks: list[Block]) -> str:
 
 
 def _text(block: Block) -> str:
-    return "\n".join(line.text for line in block.kept if line.text)
+    return "\n".join([line.text for line in block.lines if line.text])
 
 
 def to_html(blocks: list[Block]) -> str:
-    """Markup of the kept lines of the blocks."""
+    """Markup of the blocks."""
     out: list[str] = []
     open_path: tuple[Container, ...] = ()
     for block in blocks:
-        kept = block.kept
-        if not kept and block.kind != "hr":
-            continue
-        entered = _move(out, open_path, block.path)
+        entered = _move(out, open_path, block.path) if block.path != open_path else False
         open_path = block.path
-        out.append(_markup(block, kept, bare=entered and _takes_text(block)))
+        out.append(_markup(block, bare=entered and _takes_text(block)))
     _move(out, open_path, ())
     return "".join(out)
 
@@ -119,14 +111,12 @@ def _move(out: list[str], here: tuple[Container, ...], there: tuple[Container, .
     return len(there) > common
 
 
-def _markup(block: Block, kept: list[Line], *, bare: bool) -> str:
+def _markup(block: Block, *, bare: bool) -> str:
     if block.kind == "hr":
         return "<hr>"
-    if block.kind == "table":
-        return "<table>" + "".join(line.html for line in kept) + "</table>"
-    if block.kind == "pre":
-        return "<pre>" + "".join(line.html for line in kept) + "</pre>"
-    inner = "<br>".join(line.html for line in kept)
+    if block.kind in ("table", "pre"):
+        return f"<{block.kind}>{''.join([line.html for line in block.lines])}</{block.kind}>"
+    inner = "<br>".join([line.html for line in block.lines])
     if bare or (block.inside("figure") and not block.is_caption):
         return inner
     tag = block.kind if block.kind != "embed" else "p"

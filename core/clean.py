@@ -180,13 +180,15 @@ def _cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | No
 
 
 def _settled(blocks: list[Block]) -> list[Block]:
-    """Blocks that still hold something; rulers only between two of them."""
+    """Blocks with the lines that no rule cut; rulers only between two of them."""
     kept: list[Block] = []
     for block in blocks:
         if block.kind == "hr":
             if kept and kept[-1].kind != "hr":
                 kept.append(block)
-        elif block.kept:
+            continue
+        block.lines = [line for line in block.lines if line.rule is None]
+        if block.lines:
             kept.append(block)
     while kept and kept[-1].kind == "hr":
         kept.pop()
@@ -233,14 +235,14 @@ def count_paragraphs(blocks: list[Block]) -> int:
         for block in blocks
         if not block.is_caption
         and not block.is_heading
-        and any(line.letters >= 12 or is_prose(line) for line in block.kept)
+        and any(line.letters >= 12 or is_prose(line) for line in block.lines)
     )
 
 
 def pictures_of(blocks: list[Block]) -> tuple[str, ...]:
     """Addresses of the pictures that are kept, in order, each once."""
     return tuple(
-        dict.fromkeys(image for block in blocks for line in block.kept for image in line.images)
+        dict.fromkeys(image for block in blocks for line in block.lines for image in line.images)
     )
 
 
@@ -248,7 +250,7 @@ def links_of(blocks: list[Block]) -> tuple[str, ...]:
     """Addresses of the links that are kept, in order, each once."""
     return tuple(
         dict.fromkeys(
-            link for block in blocks for line in block.kept for link in line.links if link
+            link for block in blocks for line in block.lines for link in line.links if link
         )
     )
 
