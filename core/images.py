@@ -19,21 +19,22 @@ _SPARE = (
 )  # fmt: skip
 _SETS = ("data-srcset", "data-lazy-srcset", "srcset")
 _PLACEHOLDER = re.compile(
-    r"^data:|(?:^|[/._-])(?:spacer|blank|placeholder|transparent|loading|lazy(?:load)?|pixel|clear"
+    r"[/._-](?:spacer|blank|placeholder|transparent|loading|lazy(?:load)?|pixel|clear"
     r"|1x1|grey|gray|dot|trans)(?:[._-][\w-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
     re.IGNORECASE,
 )
 _COUNTER = re.compile(
-    r"(?:^|[/.])(?:pixel|beacon|counter|stats?|track(?:er|ing)?|analytics|count|hit|feedburner"
-    r"|doubleclick|scorecardresearch|quantserve)(?:[./?]|$)[^#]*?(?:\.gif|\?|/b\b|/p\b|$)|/_/stat\?",
+    r"[/.](?:(?:pixel|beacon|counter|stats?|track(?:er|ing)?|analytics|count|hit|feedburner"
+    r"|doubleclick|scorecardresearch|quantserve)(?:[./?]|$)[^#]*?(?:\.gif|\?|/b\b|/p\b|$)|(?<=/)_/stat\?)",
     re.IGNORECASE,
 )
 _PHOTOGRAPH = re.compile(r"\.(?:jpe?g|webp|avif|png)(?:$|[?#!@])", re.IGNORECASE)
 _QR = re.compile(
-    r"(?:^|[/._-])(?:qr(?:[_-]?codes?)?|erweima|weixin(?:[_-]?(?:qr|code))?|wechat[_-]?(?:qr|code))"
+    r"[/._-](?:qr(?:[_-]?codes?)?|erweima|weixin(?:[_-]?(?:qr|code))?|wechat[_-]?(?:qr|code))"
     r"\d*(?:[._-][\w-]*)?\.(?:png|jpe?g|gif|webp)|(?:api|chart)\S*?qr(?:code)?\b|二维码|二維碼|公众号|公眾號",
     re.IGNORECASE,
 )
+_QR_WORDS = ("qr", "erweima", "weixin", "wechat", "二维码", "二維碼", "公众号", "公眾號")
 _CANDIDATE = re.compile(r"\s*(\S*[^\s,])(?:\s+([\d.]+)([wx]))?\s*(?:,|$)")
 _SIZE = re.compile(r"(?:^|;)\s*(?:max-)?(width|height)\s*:\s*(\d+(?:\.\d+)?)px", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d+)(?:\.\d+)?\s*(?:px)?\s*$")
@@ -46,14 +47,23 @@ def picture(element: etree._Element, base: str | None) -> str | None:
         return None
     address = _address(element)
     found = web_url(address, base) if address else None
-    if found is None or _PLACEHOLDER.search(found):
+    if found is None or _is_placeholder(found):
         return None
     return None if _COUNTER.search(found) and not _PHOTOGRAPH.search(found) else found
 
 
+def _is_placeholder(address: str) -> bool:
+    return _PLACEHOLDER.search("/" + address) is not None
+
+
 def is_code(address: str, alt: str) -> bool:
     """Whether the picture is a QR code, by its name or description."""
-    return _QR.search(address) is not None or _QR.search(alt) is not None
+    return _says_code(address) or _says_code(alt)
+
+
+def _says_code(text: str) -> bool:
+    lowered = text.lower()
+    return any(map(lowered.__contains__, _QR_WORDS)) and _QR.search("/" + text) is not None
 
 
 def is_thumbnail(address: str) -> bool:
@@ -83,9 +93,13 @@ def picture_key(address: str) -> str:
 def _address(element: etree._Element) -> str | None:
     found = _first_of(element, _LAZY)
     source = element.get("src")
-    if found is None and source and not _PLACEHOLDER.search(source.lstrip()):
+    if found is None and source and not _shows_nothing(source.lstrip()):
         found = source
     return found or _largest(element) or _first_of(element, _SPARE)
+
+
+def _shows_nothing(source: str) -> bool:
+    return source[:5].lower() == "data:" or _is_placeholder(source)
 
 
 def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
