@@ -9,6 +9,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
+_DIGIT = re.compile(r"\d")
 _CHINA = timezone(timedelta(hours=8))  # one zone in the mainland, Hong Kong, Macau and Taiwan
 _ISO = re.compile(
     r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})"
@@ -78,7 +79,7 @@ def stated(text: str, *, chinese: bool = False) -> str | None:
 
 def is_date_line(text: str) -> bool:
     """Whether a line holds nothing but a date (and a time)."""
-    if len(text) > 60 or not any(char.isdigit() for char in text):
+    if len(text) > 60 or not _DIGIT.search(text):
         return False
     for pattern in (_ISO, _CHINESE, _DAY_FIRST, _MONTH_FIRST, _EUROPEAN):
         match = pattern.search(text)
@@ -99,6 +100,8 @@ def in_header(line: str) -> bool:
 def dateline(text: str, address: str | None) -> str | None:
     """The day in an agency's opening, as in 【…2022年12月02日讯】."""
     head = text[:80]
+    if "月" not in head:
+        return None
     match = _DATELINE.search(head)
     if match:
         numbers = [group for group in match.groups() if group]

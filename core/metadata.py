@@ -92,7 +92,7 @@ def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | 
         text = spot.line.text.strip()
         if len(text) >= 4 and title.startswith(text) and _SEPARATED.fullmatch(title[len(text) :]):
             return text
-    return _IDENTIFIER.sub("", title) or title
+    return (_IDENTIFIER.sub("", title) if ")" in title else title) or title
 
 
 def _headings(head: list[Place]) -> list[Place]:
@@ -176,31 +176,34 @@ def _published(
     moment = entry.published or entry.updated
     if moment is not None:
         return dates.iso(moment)
-    chinese = wide_share("".join(spot.line.text for spot in spots[:20])) > 0.3
     for field in ("date", "published", "pubdate", "created", "time"):
-        found = dates.stated(front[field], chinese=chinese) if field in front else None
+        found = _stated(front[field], spots) if field in front else None
         if found:
             return found
     return (
-        _in_text(head, spots, original, chinese=chinese)
-        or (dates.stated(spoken["published"], chinese=chinese) if "published" in spoken else None)
+        _in_text(head, spots, original)
+        or (_stated(spoken["published"], spots) if "published" in spoken else None)
         or next(filter(None, map(dates.in_address, filter(None, (original, entry.link)))), None)
     )
 
 
-def _in_text(
-    head: list[Place], spots: list[Place], original: str | None, *, chinese: bool
-) -> str | None:
+def _stated(text: str, spots: list[Place]) -> str | None:
+    """The date that a short text states; the clock in a Chinese article is China's."""
+    beginning = "".join(spot.line.text for spot in spots[:20])
+    return dates.stated(text, chinese=wide_share(beginning) > 0.3)
+
+
+def _in_text(head: list[Place], spots: list[Place], original: str | None) -> str | None:
     for spot in spots[: len(head) + 3]:
         found = dates.dateline(spot.line.text, original)
         if found:
             return found
     for spot in (*head, *spots[-10:]):
         if dates.is_date_line(spot.line.text):
-            return dates.stated(spot.line.text, chinese=chinese)
+            return _stated(spot.line.text, spots)
     for spot in head:
         if dates.in_header(spot.line.text):
-            return dates.stated(spot.line.text, chinese=chinese)
+            return _stated(spot.line.text, spots)
     return None
 
 

@@ -122,7 +122,7 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
     line = spot.line
     if line.images and not line.letters:
         return _picture_rule(line)
-    if markdown and _ADDRESS_ONLY.match(line.text) and _REPOSITORY_FILE.search(line.text):
+    if markdown and _is_address(line) and _REPOSITORY_FILE.search(line.text):
         return "site-link"
     if (len(line.links) >= 3 or (line.links and spot.block.is_heading)) and _is_bar(spot):
         return "navigation"
@@ -171,17 +171,29 @@ def _picture_rule(line: Line) -> str | None:
 
 def _cut_edge_bars(spots: list[Place]) -> None:
     """In front of the text and behind it, a row of short links is a way through the site."""
-    text = [here for here, spot in enumerate(spots) if spot.line.rule is None and spot.is_text]
-    inside = range(text[0], text[-1]) if text else range(0)
-    for here, spot in enumerate(spots):
+    last = _last_text(spots)
+    first = next(here for here in range(last + 1) if _is_left(spots[here])) if last >= 0 else 0
+    for spot in spots[:first] + spots[max(last, 0) :]:
         line = spot.line
-        if line.rule or not line.letters or here in inside or spot.block.inside("li"):
+        if line.rule or not line.letters or spot.block.inside("li"):
             continue
         is_row = len(line.links) >= 3 and line.is_linked and not _LISTED.search(line.text)
         if (is_row and line.letters <= 16 * len(line.links)) or (
             len(line.links) == 2 and _is_bar(spot)
         ):
             line.cut("navigation")
+
+
+def _last_text(spots: list[Place]) -> int:
+    """Where the last line of text stands that no rule cut; -1: nowhere."""
+    here = len(spots) - 1
+    while here >= 0 and not _is_left(spots[here]):
+        here -= 1
+    return here
+
+
+def _is_left(spot: Place) -> bool:
+    return spot.line.rule is None and spot.is_text
 
 
 def _cut_stacks(spots: list[Place]) -> None:
@@ -221,8 +233,7 @@ def _linked_run(spots: list[Place], start: int) -> list[Place]:
 
 
 def _cut_behind_markers(spots: list[Place]) -> None:
-    text = [i for i, spot in enumerate(spots) if spot.line.rule is None and spot.is_text]
-    last = text[-1] if text else -1
+    last = _last_text(spots)
     marker: str | None = None
     for spot in spots[last + 1 :]:
         if spot.line.rule in _MARKERS:
@@ -236,4 +247,9 @@ def _cut_behind_markers(spots: list[Place]) -> None:
 
 
 def _has_no_words(line: Line) -> bool:
-    return line.is_linked or not line.letters or _ADDRESS_ONLY.match(line.text) is not None
+    return line.is_linked or not line.letters or _is_address(line)
+
+
+def _is_address(line: Line) -> bool:
+    text = line.text
+    return ("//" in text or "www." in text) and _ADDRESS_ONLY.match(text) is not None
