@@ -38,33 +38,34 @@ class LineBuilder:
         self._last = ""
         self._edge = False
         self._gap = 0  # 0: none, 1: a space, 2: white space that a formatter may have left
+        self._fresh = True  # nothing but white space was met since
 
     def text(self, raw: str) -> None:
         """Running text as it stands in the source."""
         core = raw.strip(_SPACE)
         soft, self._edge = self._edge, False
         if not core:
-            self._widen(2 if soft or "\n" in raw else 1)
+            self._widen(raw, soft=soft)
             return
-        start = raw.index(core[0])
-        if start:
-            self._widen(2 if soft or "\n" in raw[:start] else 1)
+        before, _, after = raw.partition(core) if len(core) < len(raw) else ("", "", "")
+        if before:
+            self._widen(before, soft=soft)
         core = collapse(core)
         if not self._last:
             core = core.lstrip("\u3000") or core
-        self._join(core[0])
+        if self._gap:
+            self._join(core[0])
         self._html.append(escape(core, quote=False))
         self._text.append(core)
         if self._hrefs:
             self._linked += letters(core)
         self._last = core[-1]
-        tail = raw[start + 1 :]
-        if raw[-1] in _SPACE:
-            self._gap = 2 if "\n" in tail[len(tail.rstrip(_SPACE)) :] else 1
+        if after:
+            self._gap = 2 if "\n" in after else 1
 
-    def _widen(self, gap: int) -> None:
+    def _widen(self, white: str, *, soft: bool) -> None:
         if self._last and self._last != " ":
-            self._gap = max(self._gap, gap)
+            self._gap = max(self._gap, 2 if soft or "\n" in white else 1)
 
     def _join(self, following: str) -> None:
         if self._gap and self._last and not (self._gap == 2 and joins(self._last, following)):
@@ -74,7 +75,7 @@ class LineBuilder:
 
     def dropped_edge(self) -> None:
         """A dropped element starts or ends here: a space beside it may be only its own."""
-        self._edge = True
+        self._edge, self._fresh = True, False
         if self._gap == 1:
             self._gap = 2
 
@@ -82,6 +83,7 @@ class LineBuilder:
         """An inline element; with an empty `start` it only counts (a link that leads nowhere)."""
         if len(self._open) >= _DEEPEST:
             return
+        self._fresh = False
         if self._gap == 1 and self._last:
             self._join("")
             self._last = " "
@@ -98,6 +100,7 @@ class LineBuilder:
                 break
         else:
             return
+        self._fresh = False
         reopened = self._open[depth + 1 :]
         self._html.extend(f"</{name}>" for name, start in reversed(self._open[depth:]) if start)
         del self._open[depth:]
@@ -119,15 +122,11 @@ class LineBuilder:
         """The addresses of the pictures of the line so far."""
         return self._images
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether the line holds neither text nor picture."""
-        return not self._text and not self._images
-
     def take(self) -> Line | None:
         """The finished line, or None if there is nothing in it; the next one starts."""
-        if self.is_empty:
-            self._reset()
+        if not self._text and not self._images:
+            if not self._fresh:
+                self._reset()
             return None
         closing = [f"</{name}>" for name, start in reversed(self._open) if start]
         text = "".join(self._text).strip(" \u3000")

@@ -21,7 +21,7 @@ from core.tables import is_data_table, table_rows
 from core.text import collapse, letters
 from core.tree import inner_text, spaced_text
 from core.urls import web_url
-from core.widgets import Spoken, is_slight, listen, widget_rule
+from core.widgets import Spoken, is_slight, listen, may_be_widget, widget_rule
 
 _INLINE = {
     "b": "b", "strong": "strong", "i": "i", "em": "em", "u": "u", "s": "s", "strike": "s",
@@ -41,7 +41,6 @@ _GONE = frozenset(
 )
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
 MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
-_GUARDED = frozenset(("aside", "footer", "form"))
 
 
 class Walker:
@@ -77,8 +76,8 @@ class Walker:
             if event == "end":
                 self._leave(element, tag, is_root=element is root)
             elif isinstance(tag, str) and self._enter(element, tag):
-                if element.text:
-                    self._line.text(element.text)
+                if text := element.text:
+                    self._line.text(text)
             else:
                 walker.skip_subtree()
                 self._skipped = element
@@ -102,14 +101,12 @@ class Walker:
             self._line.close("a")
         elif tag != "br" and tag != "img":
             self._line.dropped_edge()
-        if element.tail and not is_root:
-            self._line.text(element.tail)
+        if not is_root and (tail := element.tail):
+            self._line.text(tail)
 
     def _enter(self, element: etree._Element, tag: str) -> bool:
         """Whether to go into the element."""
-        if tag in _GONE or (
-            (element.attrib or tag in _GUARDED or "-" in tag) and self._goes(element, tag)
-        ):
+        if tag in _GONE or (may_be_widget(element, tag) and self._goes(element, tag)):
             return False
         if tag in _BLOCKS:
             return self._open_block(element, tag)

@@ -16,11 +16,17 @@ _NEVER = frozenset(
 )
 _NAMED_BY_ID = frozenset(("div", "aside", "ul", "ol", "table", "form", "footer", "header"))
 _GUARDED = frozenset(("aside", "footer", "form"))
+_TELLING = frozenset(("style", "hidden", "class", "id"))  # attributes
 _SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}[。！？]|[^\W\d_]{3,}[.!?](?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _AUTHOR = re.compile(
     r"(?:^|[-_ ])(?:author(?:-?name)?|byline(?:-?name)?)(?:$|[-_ ])", re.IGNORECASE
 )
+
+
+def may_be_widget(element: etree._Element, tag: str) -> bool:
+    """Whether `widget_rule` can find anything: most elements have no attributes that tell."""
+    return tag in _GUARDED or "-" in tag or not _TELLING.isdisjoint(element.keys())
 
 
 def widget_rule(element: etree._Element, tag: str) -> str | None:
