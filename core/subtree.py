@@ -14,6 +14,7 @@ SHARE = 0.9
 WHOLE = 0.99  # a standfirst or a last part may stand outside the element of the text
 _LEAST = 6  # characters; shorter pieces stand anywhere
 _RUNNING = 25  # characters; what is missed of shorter ones is labels and names
+_GAP = 0.02  # of the text: more that was passed over beside it may belong to it
 _RIVAL = 0.2  # of the text: more of it, together elsewhere, may be a part of the article
 _SILENT = frozenset(("script", "style", "noscript", "template", "head", "title", "svg", "option"))
 _IN_LINE = frozenset("a abbr b cite code em font i mark q s small span strong sub sup u".split())
@@ -46,9 +47,13 @@ class Standing:
 
     def is_plain(self) -> bool:
         """Whether the text is plainly the running text of the page: others would find the same."""
-        together = max(self._together.values(), default=0)
-        missed = max(self._missed.values(), default=0)
-        return missed <= _RIVAL * together and 0 < SHARE * len(self._wanted) <= together
+        place = max(self._together, key=lambda each: self._together[each], default=None)
+        if place is None:
+            return False
+        together, gap = self._together[place], self._missed.get(place, 0)
+        if gap > _GAP * together or SHARE * len(self._wanted) > together:
+            return False
+        return max(self._missed.values(), default=0) <= _RIVAL * together
 
     def _look(self) -> None:
         words = frozenset(self._wanted.split(" "))

@@ -48,5 +48,12 @@ def test_half_an_article_leaves_a_doubt() -> None:
     assert not _standing(f"<div>{ARTICLE}</div>", half).is_plain()
 
 
+def test_a_paragraph_that_was_passed_over_leaves_a_doubt() -> None:
+    lines = TEXT.splitlines()
+    without = "\n".join(lines[:2] + lines[3:])
+
+    assert not _standing(f"<div>{ARTICLE}</div>", without).is_plain()
+
+
 def test_no_text_leaves_a_doubt() -> None:
     assert not _standing(f"<div>{ARTICLE}</div>", "").is_plain()
