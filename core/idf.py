@@ -70,10 +70,12 @@ class Idf:
         """1 for what was never seen, falling with the logarithm of the count to 0."""
         return _WEIGHTS[counts]
 
-    def learn(self, hashes: U64) -> None:
-        """Count the shingles of one unique entry, each once."""
+    def learn(self, hashes: U64, *, alone: bool = False) -> None:
+        """Count the shingles of one unique entry, each once; `alone`: nobody is to be told."""
         slots = (hashes & _SLOT).astype(np.uint32)
         self._add(slots)  # a slot that two of them share is counted once: both write the same
+        if alone:
+            return
         fresh = slots[self._counts[slots] >= SHARED_FROM]
         if len(fresh):
             self._fresh.append(np.unique(fresh))

@@ -31,6 +31,7 @@ from core.merge import Claim
 from core.models import FeedEntry
 from core.settings import DedupSettings
 from core.urls import canonical_url
+from millrace.loop import run_loop
 from millrace.private import throwaway_store
 from store.connection import Store, opened
 from store.index import claim_then_lookup
@@ -76,7 +77,7 @@ def dedup_file(file: str, *, out: str | None) -> int:
             sink.flush()
             return failed
 
-        return 1 if asyncio.run(write()) else 0
+        return 1 if run_loop(write()) else 0
 
 
 async def dedup_lines(
@@ -162,8 +163,7 @@ class Stream:
         if verdict.story is None:
             weighed_too = frozenset(candidate.entry for candidate in found)
             self._unfiled.append(Claim(entry, entry, weighed, weighed_too))
-            self._idf.learn(taught(read.features))
-            self._idf.take_delta()  # there are no other workers to tell
+            self._idf.learn(taught(read.features), alone=True)
             return self._answer(line.id, number, None, None, 1.0, verdict.rule)
         founder = int(verdict.story.rpartition(":")[2], 16)
         first = self._told.id_of(founder)

@@ -96,7 +96,7 @@ async def _decide_poll(
     decided = [await _decide(store, entry, each, settings) for entry, each in weighed.items()]
     for (_, read), verdict in zip(poll, decided, strict=True):
         if verdict.decision == Decision.PUBLISHED.value:
-            idf.learn(taught(read))
+            idf.learn(taught(read), alone=True)
     return decided
 
 
