@@ -17,12 +17,13 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
 import structlog
 from arq.connections import ArqRedis
+from arq.constants import job_key_prefix
+from arq.jobs import serialize_job
 from arq.worker import Function, Worker, func
 
 from core.errors import StoreError
@@ -34,7 +35,7 @@ from workers.leases import LEASE_SECONDS
 
 # arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
 # from the others. One fixed time for all makes every job due; ids grow, so they stay in order.
-_ALWAYS_DUE = datetime(2001, 1, 1, tzinfo=UTC)
+_ALWAYS_DUE = 1  # ms since 1970
 _HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
 _LOOK_SECONDS = 1.0  # between two looks at the queue when nobody hinted
 _QUEUE_SECONDS = 1800  # after the last hint; then its worker is gone
@@ -87,22 +88,22 @@ class Hints:
     async def give(self, leases: Sequence[Lease]) -> None:
         """Announce that these leases wait to be worked on.
 
-        In one job: arq's own calls for one cost as much as several polls.
+        In one job, and in one call: arq would make three, to see whether the job is known.
         """
         if not leases:
             return
+        job = f"{leases[0].token}:{self._role}"
+        told = serialize_job(
+            self._role, ([list(lease) for lease in leases],), {}, None, 0, serializer=_dumps
+        )
         with store_errors():
-            await self.arq.enqueue_job(
-                self._role,
-                [list(lease) for lease in leases],
-                _job_id=f"{leases[0].token}:{self._role}",
-                _queue_name=self.queue,
-                _defer_until=_ALWAYS_DUE,
-                _expires=_HINT_SECONDS,
-            )
-            self._announced |= {lease.token: time.monotonic() for lease in leases}
-            self.given.set()
-            await self.arq.expire(self.queue, _QUEUE_SECONDS)
+            pipe = self.arq.pipeline()
+            pipe.set(job_key_prefix + job, told, ex=_HINT_SECONDS)
+            pipe.zadd(self.queue, {job: _ALWAYS_DUE})
+            pipe.expire(self.queue, _QUEUE_SECONDS)
+            await pipe.execute()
+        self._announced |= {lease.token: time.monotonic() for lease in leases}
+        self.given.set()
 
     @contextlib.contextmanager
     def at_work(self, lease: Lease) -> Iterator[None]:
@@ -125,8 +126,20 @@ class _Worker(Worker):
     given: asyncio.Event
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Start what does not run yet: what runs stays in the queue, and costs three calls."""
-        await super().start_jobs([job for job in job_ids if job.decode() not in self.tasks])
+        """Start what does not run yet.
+
+        Without arq's lock on each, which takes four calls: nobody else works on this queue.
+        """
+        for job in (job_id.decode() for job_id in job_ids):
+            if job in self.tasks:
+                continue
+            if self.job_counter >= self.max_jobs:
+                return
+            await self.sem.acquire()
+            self.job_counter += 1
+            task = self.loop.create_task(self.run_job(job, _ALWAYS_DUE))
+            task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
+            self.tasks[job] = task
 
     async def heart_beat(self) -> None:
         """The end of one look: wait here for a reason to take another."""
