@@ -6,7 +6,8 @@ and JSON-LD; two levels of menus; the article with standfirst, by-line, buttons 
 figures with captions, links and emphasis in the text, advertisements between the paragraphs;
 related articles with pictures, lists of what is most read, comments, columns of links at the foot.
 Elements are nested in wrappers with classes and data attributes. One of three layouts is taken by
-chance: elements named by their meaning, wrappers alone, or one wrapper around each paragraph.
+chance: elements named by their meaning, wrappers alone, or one wrapper around each paragraph. In a
+third of the pages comments are written as plainly as the article, which leaves it in doubt.
 """
 
 from __future__ import annotations
@@ -174,10 +175,10 @@ class _Page:
         return " ".join(pieces)
 
     def _figure(self, width: int) -> str:
-        sizes = ", ".join(f"{self._image(w)} {w}w" for w in (width, width // 2))
+        large, small = self._image(width), self._image(width // 2)
         return (
             f"<figure class='{self._class('figure')}'><picture><source type='image/webp'"
-            f" srcset='{sizes}'><img src='{self._image(width)}' alt='{self._words(6)}'"
+            f" srcset='{large} {width}w, {small} 1x'><img src='{large}' alt='{self._words(6)}'"
             f" width='{width}' height='{width * 9 // 16}' loading='lazy'></picture>"
             f"<figcaption>{self._words(12)} <span class='credit'>Photo: {self._words(2)}</span>"
             f"</figcaption></figure>"
@@ -199,17 +200,21 @@ class _Page:
         )
 
     def _comments(self) -> str:
-        said = "".join(
+        """None, some or many; some sites write them as plainly as the article."""
+        count, plain = self.chance.choice((0, 8, 16)), self.chance.random() < 0.5
+        said = [f"<p>{self._words(self.chance.randint(8, 40))}.</p>" for _ in range(count)]
+        if not plain:
+            said = ["<ol>", *map(self._comment, range(count), said), "</ol>"]
+        return f"<div class='{self._class('talk')} comments' id='comments'>{''.join(said)}</div>"
+
+    def _comment(self, number: int, text: str) -> str:
+        return (
             f"<li class='comment depth-1' id='comment-{number}'><div class='comment-body'>"
             f"<div class='comment-author vcard'><img src='{self._image(40)}' width='40' height='40'"
             f" alt=''><b class='fn'>{self._words(2)}</b></div><div class='comment-meta'><a href="
             f"'#comment-{number}'><time datetime='2026-05-05'>5 May 2026</time></a></div>"
-            f"<div class='comment-content'><p>{self._words(self.chance.randint(8, 40))}.</p></div>"
+            f"<div class='comment-content'>{text}</div>"
             f"<div class='reply'><a rel='nofollow' href='#to-{number}'>Reply</a></div></div></li>"
-            for number in range(self.chance.choice((0, 6, 12)))
-        )
-        return (
-            f"<div class='{self._class('comments')} comments' id='comments'><ol>{said}</ol></div>"
         )
 
     def _sidebar(self) -> str:
@@ -260,8 +265,6 @@ _ICON = "<svg class='icon' viewBox='0 0 24 24'><path d='M4 12h16M12 4l8 8-8 8'/>
 
 
 def _style(chance: random.Random, size: int) -> str:
-    """Rules of a style sheet."""
-
     def rule() -> str:
         look = f"margin:{chance.randint(0, 40)}px auto;color:#{chance.getrandbits(24):06x}"
         return f".{'-'.join(words(chance, 2))}>.{words(chance, 1)[0]}{{display:flex;{look}}}"
@@ -280,8 +283,6 @@ def _state(chance: random.Random, size: int) -> str:
 
 
 def _loader(chance: random.Random) -> str:
-    """A program that loads others."""
-
     def call() -> str:
         name, number = words(chance, 1)[0], chance.randint(1, 999)
         return (

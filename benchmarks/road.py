@@ -60,12 +60,15 @@ class Stubs:
 
     newest = 0
 
+    def names(self, source: object, each: int) -> list[str]:
+        """The entries that a feed lists now."""
+        return [f"{source}-{number}" for number in range(self.newest, self.newest + each)][::-1]
+
     def __call__(self, source: str, each: int, _: Any, origin: Any) -> str:
-        names = [f"{source}-{number}" for number in range(self.newest, self.newest + each)][::-1]
         items = "".join(
             f"<item><guid isPermaLink='false'>{name}</guid><title>{title(name)}</title>"
             f"<link>{origin}/page/{name}</link></item>"
-            for name in names
+            for name in self.names(source, each)
         )
         return f"<rss version='2.0'><channel><title>{source}</title>{items}</channel></rss>"
 
@@ -75,9 +78,13 @@ async def _against_extraction(sources: int, *, rounds: int, each: int = 20) -> l
     found: dict[str, list[float]] = {name: [] for name in names}
     async for careful, fast, feeds, pages in _workers(sources, each):
         for done in range(1, rounds + 1):
-            alone = _extraction([pages[f"0-{number}"] for number in range(each)])
             feeds.newest += each
-            cost, quick = [await _cost(taking, done, each) for taking in (careful, fast)]
+            new = [pages[name] for source in range(sources) for name in feeds.names(source, each)]
+            before = _extraction(new[::8])
+            cost = await _cost(careful, done, each)
+            after = _extraction(new[4::8])
+            quick = await _cost(fast, done, each)
+            alone = {name: (before[name] + after[name]) / 2 for name in before}
             found["cost"].append(cost)
             found["own"].append(cost / alone["own"])
             found["stock"].append(cost / alone["stock"])
