@@ -63,21 +63,38 @@ class Queue(NamedTuple):
     state_prefix: str  # in front of a name: the hash that holds the token
 
 
+class Found(NamedTuple):
+    """What a look at a queue gave."""
+
+    scheduled: int  # due or not
+    leases: list[Lease]
+
+
 SOURCES = Queue(keys.SCHEDULE, keys.source(""))
 PAGES = Queue(keys.PENDING, keys.entry(""))
 
 
-async def lease_due(store: Store, queue: Queue, *, limit: int, seconds: float) -> list[Lease]:
-    """Lease up to `limit` of what is due, for `seconds`."""
-    if limit <= 0:
-        return []
+async def lease_all_due(
+    store: Store, limits: Mapping[Queue, int], *, seconds: float
+) -> list[Found]:
+    """Lease up to so many of what is due in each queue, for `seconds`."""
+    arguments = [part for q, limit in limits.items() for part in (max(limit, 0), q.state_prefix)]
     answer = await store.call(
         store.script("lease"),
-        [queue.schedule, keys.LEASES],
-        [limit, int(seconds * 1000), queue.state_prefix],
+        [keys.LEASES, *(queue.schedule for queue in limits)],
+        [int(seconds * 1000), *arguments],
     )
-    texts = [part.decode() for part in answer]
-    return [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+    return [_found(*each) for each in answer]
+
+
+async def lease_due(store: Store, queue: Queue, *, limit: int, seconds: float) -> list[Lease]:
+    """Lease up to `limit` of what is due in one queue, for `seconds`."""
+    return (await lease_all_due(store, {queue: limit}, seconds=seconds))[0].leases
+
+
+def _found(scheduled: int, *parts: bytes) -> Found:
+    texts = [part.decode() for part in parts]
+    return Found(scheduled, [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)])
 
 
 async def begin(store: Store, queue: Queue, lease: Lease) -> Begun | None:
@@ -188,12 +205,6 @@ async def rung(store: Store, *, seconds: float) -> None:
     """Return when somebody rings, at the latest after so many seconds."""
     with store_errors():
         await store.redis.blpop([keys.WAKE], timeout=seconds)  # type: ignore[misc, arg-type]
-
-
-async def count(store: Store) -> int:
-    """How many sources are scheduled."""
-    with store_errors():
-        return int(await store.redis.zcard(keys.SCHEDULE))
 
 
 async def due_within(store: Store, queue: Queue, seconds: float) -> int:

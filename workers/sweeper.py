@@ -10,8 +10,7 @@ from store.connection import Store
 from store.names import names_told, tell_names
 from store.removal import drop_orphans
 from store.retention import trim
-from store.schedule import PAGES, SOURCES, Queue, add_sources, drop_sources, lease_due, pull_in
-from store.schedule import count as scheduled_count
+from store.schedule import PAGES, SOURCES, add_sources, drop_sources, lease_all_due, pull_in
 from workers.leases import LEASE_SECONDS
 from workers.order import Order
 from workers.queue import Hints, Role
@@ -19,6 +18,7 @@ from workers.queue import Hints, Role
 REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
 # Few, so that workers share what is due instead of one taking it all.
 PER_SWEEP = {Role.POLL: 50, Role.PAGE: 10}
+_QUEUES = {Role.POLL: SOURCES, Role.PAGE: PAGES}
 
 
 class Sweeper:
@@ -44,12 +44,17 @@ class Sweeper:
 
     async def sweep(self) -> int:
         """Lease and announce what is due; returns how much that was."""
-        await self._keep_in_step()
+        if self._settings() is not self._in_step_with:
+            await self._keep_in_step()
+        limits = {_QUEUES[role]: self._limit(role) for role in self.hints}
+        found = await lease_all_due(self._store, limits, seconds=LEASE_SECONDS)
         self.more = False
-        polls = await self._sweep(SOURCES, Role.POLL)
-        if not self._order.pages_may_begin:
-            return polls
-        return polls + await self._sweep(PAGES, Role.PAGE)
+        for role, (scheduled, leases) in zip(self.hints, found, strict=True):
+            self.more = self.more or len(leases) == PER_SWEEP[role]
+            await self.hints[role].give(leases)
+            if role is Role.POLL and scheduled != self._scheduled:
+                await self._keep_in_step()
+        return sum(len(leases) for _, leases in found)
 
     async def tidy(self) -> int:
         """Let go of what retention no longer keeps; returns how many stories went."""
@@ -61,24 +66,20 @@ class Sweeper:
             window=settings.dedup.window,
         )
 
-    async def _sweep(self, due: Queue, role: Role) -> int:
-        limit = min(self.hints[role].room, PER_SWEEP[role])
-        leases = await lease_due(self._store, due, limit=limit, seconds=LEASE_SECONDS)
-        self.more = self.more or len(leases) == PER_SWEEP[role]
-        await self.hints[role].give(leases)
-        return len(leases)
+    def _limit(self, role: Role) -> int:
+        if role is Role.PAGE and not self._order.pages_may_begin:
+            return 0
+        return min(self.hints[role].room, PER_SWEEP[role])
 
     async def _keep_in_step(self) -> None:
         """Schedule what feeds.yaml lists: after an edit, and after the store was wiped."""
         settings = self._settings()
         known = settings is self._in_step_with
-        if known and await scheduled_count(self._store) == self._scheduled:
-            return
         if not await self._names_are_told():
             return
         names = [source.name for source in settings.sources if source.enabled]
         await drop_sources(self._store, names, forget_after=settings.dedup.window)
-        if settings.retention.removed_sources == "drop" and settings is not self._in_step_with:
+        if settings.retention.removed_sources == "drop" and not known:
             await drop_orphans(self._store, {source.name for source in settings.sources})
         await add_sources(self._store, names)
         if not known:
