@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
+
+import xxhash
 
 from core.discovery import guessed_feed, known_feed
 from core.errors import BadStatus, BrokeOff, DocumentError, NotAFeed, Overdue, ResourceLimit
@@ -138,7 +139,7 @@ async def _read(
 ) -> Polled:
     if answer.status == 304:
         return _unchanged(asking, state, answer)
-    body_hash = hashlib.blake2b(answer.body, digest_size=16).hexdigest()
+    body_hash = xxhash.xxh3_128_hexdigest(answer.body)
     if body_hash == state.body_hash and answer.complete:
         return _unchanged(asking, state, answer)
     if not answer.complete:
