@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -73,9 +73,9 @@ async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled
     try:
         return await _read(asking, state, answer)
     except NotAFeed as fault:
-        if not unknown:
-            raise
-        return await _discover(asking, source, state, answer, fault)
+        if unknown and (found := await _discover(asking, source, state, answer, fault.alternates)):
+            return found
+        raise
 
 
 async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Polled:
@@ -91,11 +91,14 @@ async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Pol
 
 
 async def _discover(
-    asking: Asking, source: Source, state: SourceState, page: Response, fault: NotAFeed
-) -> Polled:
-    """The feed that a web page names, or the page itself where it is a plain list."""
+    asking: Asking, source: Source, state: SourceState, page: Response, alternates: Sequence[str]
+) -> Polled | None:
+    """The feed that a web page names, or the page itself where it is a plain list.
+
+    The fault stays with the caller: raised from here, it would hold the page in a circle.
+    """
     guess = guessed_feed(state.url)
-    for url in [*fault.alternates[:ALTERNATES_TRIED], *([guess] if guess else [])]:
+    for url in [*alternates[:ALTERNATES_TRIED], *([guess] if guess else [])]:
         try:
             return replace(await _ask_at(asking, source, state, url), found_at=url)
         except (NotAFeed, BadStatus):
@@ -104,7 +107,7 @@ async def _discover(
         read = partial(read_listing, strict=True)
         return replace(await _read(asking, state, page, read), kind="page")
     except NotAFeed:
-        raise fault from None
+        return None
 
 
 async def _ask_at(asking: Asking, source: Source, state: SourceState, url: str) -> Polled:

@@ -86,7 +86,10 @@ class Sandbox:
             async with self._again:
                 answer = await self._answer(Call(call, timeout), wall)
         if answer.error is not None:
-            raise answer.error
+            try:
+                raise answer.error
+            finally:
+                del answer  # or the error would hold this frame, and with it the document, for long
         result: R = answer.value
         return result
 

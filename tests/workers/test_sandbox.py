@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import pytest
 
@@ -62,6 +65,28 @@ async def test_errors_of_ours_come_back_whole_and_others_by_name(sandbox: Sandbo
 
     with pytest.raises(DocumentError, match=r"Unpicklable in test_sandbox.py:\d+: 1 and 2"):
         await sandbox.run(fail, "theirs")
+
+
+class Document(str):
+    """Text whose end can be seen."""
+
+
+def refuse(document: Document) -> None:
+    raise NotAFeed(f"{len(document)} characters")
+
+
+async def test_a_document_that_is_refused_is_let_go_at_once(sandbox: Sandbox) -> None:
+    document = Document("no feed")
+    seen = weakref.ref(document)
+    gc.disable()
+    try:
+        with contextlib.suppress(NotAFeed):
+            await sandbox.run(refuse, document)
+        del document
+
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("hog", [spin, spin_in_c])
