@@ -19,6 +19,7 @@ import xxhash
 ITEM_DIGEST = 16  # bytes
 
 _FIRST = re.compile(rb"<((?:[\w.-]{1,40}:)?(?:item|entry))[\s>]")
+_SPACE = re.compile(rb"\s*")
 _ATOM = "http://www.w3.org/2005/Atom "
 _XHTML = "http://www.w3.org/1999/xhtml"
 _MEDIA = ("http://search.yahoo.com/mrss/ ", "http://search.yahoo.com/mrss ")
@@ -68,15 +69,8 @@ def find_items(data: bytes) -> FeedItems | None:
         if stop < 0:
             return None
         spans.append((at, stop + len(end)))
-        at = _next_tag(data, stop + len(end))
+        at = _SPACE.match(data, stop + len(end)).end()  # type: ignore[union-attr]  # matches none, too
     return FeedItems(data, tuple(spans))
-
-
-def _next_tag(data: bytes, at: int) -> int:
-    """Where white space ends."""
-    while data[at : at + 1].isspace():
-        at += 1
-    return at
 
 
 class Frame(NamedTuple):

@@ -23,7 +23,7 @@ from store.entries import load_remembered
 from workers.sandbox import QUICK_SECONDS, Sandbox
 
 PARSE_SECONDS = 5.0
-_MOST_AT_ONCE = 2**20  # bytes; what is longer may well take all the time there is
+_MOST_AT_ONCE = 2**19  # bytes; what is longer may well take more than a quick trip's time
 
 
 class Reader:
