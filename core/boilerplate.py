@@ -11,6 +11,7 @@ import struct
 from array import array
 from collections import Counter, deque
 from collections.abc import Iterable
+from itertools import chain
 
 import xxhash
 
@@ -30,29 +31,30 @@ MOST_CUT = 0.40  # of an item's letters that are no links
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
 _DIGITS = re.compile(r"\d\d*")  # r"\d+" is tried at every letter, and takes twice as long
 _VERSION = 1
+_MARK = 4  # bytes
 
 
 class Boilerplate:
     """The signatures of one source's last items. Same items in the same order, same judgement."""
 
-    def __init__(self, items: Iterable[frozenset[int]] = ()) -> None:
-        self._items: deque[frozenset[int]] = deque(items, maxlen=WINDOW)
-        self._counts = Counter(mark for item in self._items for mark in item)
+    def __init__(self, items: Iterable[bytes] = ()) -> None:
+        self._items: deque[bytes] = deque(items, maxlen=WINDOW)  # the marks of each, as stored
+        self._counts = Counter(chain.from_iterable(map(_marks, self._items)))
 
     def __len__(self) -> int:
         return len(self._items)
 
     def learn(self, signatures: Iterable[int]) -> None:
         """Takes one more item into account, if it holds a line; the oldest leaves the window."""
-        item = frozenset(signatures)
+        item = array("I", sorted(set(signatures)))
         if not item:
             return
         if len(self._items) == WINDOW:
-            for mark in self._items[0]:
+            for mark in _marks(self._items[0]):
                 self._counts[mark] -= 1
                 if not self._counts[mark]:
                     del self._counts[mark]
-        self._items.append(item)
+        self._items.append(item.tobytes())
         self._counts.update(item)
 
     def seen(self, signature: int) -> int:
@@ -67,8 +69,7 @@ class Boilerplate:
         """The state for the store: some 200 bytes an item."""
         parts = [struct.pack("<BH", _VERSION, len(self._items))]
         for item in self._items:
-            marks = array("I", sorted(item))
-            parts.append(struct.pack("<H", len(marks)) + marks.tobytes())
+            parts += (struct.pack("<H", len(item) // _MARK), item)
         return b"".join(parts)
 
     @classmethod
@@ -79,12 +80,14 @@ class Boilerplate:
         _, count = struct.unpack_from("<BH", state)
         items, at = [], 3
         for _ in range(count):
-            (size,) = struct.unpack_from("<H", state, at)
-            marks = array("I")
-            marks.frombytes(state[at + 2 : at + 2 + 4 * size])
-            items.append(frozenset(marks))
-            at += 2 + 4 * size
+            end = at + 2 + _MARK * int.from_bytes(state[at : at + 2], "little")
+            items.append(state[at + 2 : end])
+            at = end
         return cls(items)
+
+
+def _marks(item: bytes) -> memoryview:
+    return memoryview(item).cast("I")
 
 
 def signature(line: Line) -> int | None:
