@@ -12,6 +12,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
 _FOLD = dict(zip(_RULES["fold"]["from"], _RULES["fold"]["to"], strict=True))
@@ -22,7 +23,7 @@ _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
 LONGEST = max(rule["max"] for rule in _RULES["lines"])
 
 
-_Held = tuple[str, re.Pattern[str], str]  # a word, what must match where it stands, the rule
+_LINES_KEPT = 512  # a source's entries share lines, and mirrors most of their lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,19 @@ class _Rule:
     longest: int
     starts: tuple[str, ...]
     holds: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
+
+
+_Held = tuple[str, re.Pattern[str], str]  # a word, what must match where it stands, the rule
+
+
+class _Rules(NamedTuple):
+    """The rules that may cut a line of a certain length."""
+
+    starts: re.Pattern[str]  # all beginnings
+    names: list[str]  # of the rules, one for each beginning
+    held: list[_Held]
+    held_ascii: list[_Held]  # those whose word is ASCII
+    wide: re.Pattern[str]  # any of the other words: faster than to look for each of them
 
 
 def _one_of(patterns: list[str], flags: int = re.IGNORECASE) -> re.Pattern[str]:
@@ -60,6 +74,7 @@ _TRUNCATED = tuple(
 _WALLS = _one_of(_RULES["walls"])
 
 
+@lru_cache(maxsize=_LINES_KEPT)
 def fold(text: str) -> str:
     """The text as rules see it: lower case, Simplified, no symbols or brackets at its ends."""
     folded = _simplified(text.lower())
@@ -86,36 +101,41 @@ def line_rule(folded: str, *, linked: bool = True) -> str | None:
     return rule if linked or rule not in _LINKED else None
 
 
+@lru_cache(maxsize=_LINES_KEPT)
 def _line_rule(folded: str) -> str | None:
     length = len(folded)
     if length > LONGEST or not length:
         return None
-    starts, holding = _rules_for(_LENGTHS[bisect_left(_LENGTHS, length)])
-    match = starts.match(folded)
-    if match and match.lastgroup:
-        return _LINES[int(match.lastgroup[1:])].name
-    for word, pattern, name in holding:
+    rules = _rules_for(_LENGTHS[bisect_left(_LENGTHS, length)])
+    match = rules.starts.match(folded)
+    if match and match.lastindex:
+        return rules.names[match.lastindex - 1]
+    wide = not folded.isascii() and rules.wide.search(folded)
+    for word, pattern, name in rules.held if wide else rules.held_ascii:
         if word in folded and pattern.search(folded):
             return name
     return None
 
 
 @cache
-def _rules_for(length: int) -> tuple[re.Pattern[str], tuple[_Held, ...]]:
-    """The rules for lines of that length: all beginnings as one pattern, and the others."""
-    fitting = [(number, rule) for number, rule in enumerate(_LINES) if rule.longest >= length]
-    starts = [
-        f"(?P<r{number}>{'|'.join(f'(?:{start})' for start in rule.starts)})"
-        for number, rule in fitting
-        if rule.starts
-    ]
-    holding = [
+def _rules_for(length: int) -> _Rules:
+    """The rules for lines of that length."""
+    fitting = [rule for rule in _LINES if rule.longest >= length]
+    starts = [(start, rule.name) for rule in fitting for start in rule.starts]
+    held = [
         (word, pattern, rule.name)
-        for _, rule in fitting
+        for rule in fitting
         for words, pattern in rule.holds
         for word in words
     ]
-    return re.compile("|".join(starts)), tuple(holding)
+    return _Rules(
+        # The empty group behind each beginning tells which one it was.
+        starts=re.compile("|".join(f"(?:{start})()" for start, _ in starts)),
+        names=[name for _, name in starts],
+        held=held,
+        held_ascii=[each for each in held if each[0].isascii()],
+        wide=re.compile("|".join(re.escape(word) for word, _, _ in held if not word.isascii())),
+    )
 
 
 def is_related(folded: str) -> bool:
