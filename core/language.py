@@ -21,6 +21,10 @@ _WORDS = {
     "pt": frozenset("os que uma para com do da não em no na mais".split()),
     "nl": frozenset("het een van en dat niet op met voor zijn aan ook".split()),
 }
+_LANGUAGES = {
+    word: [tag for tag, known in _WORDS.items() if word in known]
+    for word in frozenset().union(*_WORDS.values())
+}
 _SAMPLE = 800
 
 
@@ -54,6 +58,11 @@ def _count(characters: re.Pattern[str], text: str) -> int:
 
 def _by_words(lowered: str) -> str | None:
     words = _LATIN.findall(lowered)
-    counts = {tag: sum(map(known.__contains__, words)) for tag, known in _WORDS.items()}
-    best = max(counts, key=lambda tag: counts[tag])
-    return best if len(words) >= 20 and counts[best] >= 0.08 * len(words) else None
+    if len(words) < 20:
+        return None
+    counts = dict.fromkeys(_WORDS, 0)
+    for word in words:
+        for tag in _LANGUAGES.get(word, ()):
+            counts[tag] += 1
+    best = max(counts, key=counts.__getitem__)
+    return best if counts[best] >= 0.08 * len(words) else None
