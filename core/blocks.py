@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 
-from core.text import letters, only_letters, text_of
+from core.text import only_letters, text_of
 
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 Container = tuple[str, int, str]  # tag, a number that tells two lists apart, attributes
@@ -72,12 +72,15 @@ class Block:
 
 def text_of_blocks(blocks: list[Block]) -> str:
     """The text to read, blocks joined by an empty line; captions only where there is no more."""
-    body = [_text(block) for block in blocks if not block.is_caption and block.kind != "embed"]
-    captions = [_text(block) for block in blocks if block.is_caption]
-    text = text_of(body)
-    if not captions or letters(text) >= letters("".join(captions)):
-        return text
-    return text_of([text, *captions])
+    body = [block for block in blocks if not block.is_caption and block.kind != "embed"]
+    captions = [block for block in blocks if block.is_caption]
+    if _letters(body) < _letters(captions):
+        body += captions
+    return text_of([_text(block) for block in body])
+
+
+def _letters(blocks: list[Block]) -> int:
+    return sum(line.letters for block in blocks for line in block.lines)
 
 
 def _text(block: Block) -> str:
