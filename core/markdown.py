@@ -36,7 +36,7 @@ _HTML_START = re.compile(
 _PLAIN = r"[^\[\]\\*_`<>!~\n]"
 _LINK = re.compile(rf"\[({_PLAIN}*)\]\(([^\s()<>\\]+)\)")
 _SIMPLE_HEADING = re.compile(
-    rf" {{0,3}}(#{{1,6}})[ \t]+((?:\[{_PLAIN}*\]\([^\s()<>\\]+\)|{_PLAIN})+)"
+    rf" {{0,3}}(#{{1,6}})[ \t]+((?:\[{_PLAIN}*\]\([^\s()<>\\]+\)|{_PLAIN}++)++)"
 )
 _RULER = re.compile(r"-{3,}[ \t]*")
 # Fences and `pre` reach over empty lines, and definitions of links over the whole text.
