@@ -45,10 +45,11 @@ class LineBuilder:
         core = raw.strip(_SPACE)
         soft, self._edge = self._edge, False
         if not core:
-            self._widen(raw, soft=soft)
+            if self._last:
+                self._widen(raw, soft=soft)
             return
         before, _, after = raw.partition(core) if len(core) < len(raw) else ("", "", "")
-        if before:
+        if before and self._last:
             self._widen(before, soft=soft)
         core = collapse(core)
         if not self._last:
@@ -64,7 +65,7 @@ class LineBuilder:
             self._gap = 2 if "\n" in after else 1
 
     def _widen(self, white: str, *, soft: bool) -> None:
-        if self._last and self._last != " ":
+        if self._last != " ":
             self._gap = max(self._gap, 2 if soft or "\n" in white else 1)
 
     def _join(self, following: str) -> None:
