@@ -30,6 +30,8 @@ _FAST = Extractor(output_format="python", comments=False, fast=True)
 _PRECISE = Extractor(output_format="python", comments=False, precision=True)
 # A page that begins so needs none of the repairs that `load_html` looks through all of it for.
 _SOUND = re.compile(r"\s*<(?:!doctype[^<>/]*>\s*<)?html(?:\s[^<>]*[^/<>]|\s*)>", re.IGNORECASE)
+# Our tree may be ten times as deep as theirs, which their parser cuts off: seconds go into that.
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * 256})")
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
@@ -37,7 +39,8 @@ class Opinions:
     """The extractors' opinions of one page, asked one after another."""
 
     def __init__(self, page: str, root: etree._Element) -> None:
-        self._tree = root if _SOUND.match(page) else load_html(page)
+        ours_will_do = _SOUND.match(page) and not _TOO_DEEP(root)
+        self._tree = root if ours_will_do else load_html(page)
 
     def first(self) -> str:
         """What the quickest finds, its blocks one a line; empty where it finds no article."""

@@ -18,6 +18,7 @@ _GAP = 0.02  # of the text: more that was passed over beside it may belong to it
 _RIVAL = 0.2  # of the text: more of it, together elsewhere, may be a part of the article
 _SILENT = frozenset(("script", "style", "noscript", "template", "head", "title", "svg", "option"))
 _IN_LINE = frozenset("a abbr b cite code em font i mark q s small span strong sub sup u".split())
+_MOST_IN_LINE = 8  # such elements in one another; somebody may nest thousands
 _LEAVES = frozenset("p li h1 h2 h3 h4 h5 h6 pre td th dd dt".split())
 _Held = dict[etree._Element, int]
 
@@ -100,13 +101,14 @@ def _add(held: _Held, owner: etree._Element | None, count: int) -> None:
 def _add_near(held: _Held, owner: etree._Element, count: int, *, links: bool = True) -> None:
     """Add to the element whose block this is, and to the one around that."""
     place: etree._Element | None = owner
-    while place is not None and (place.tag in _IN_LINE or place.tag in _LEAVES):
+    for _ in range(_MOST_IN_LINE):
+        if place is None or place.tag not in _IN_LINE:
+            break
         if place.tag == "a" and not links:
             return
-        leaf = place.tag in _LEAVES
         place = place.getparent()
-        if leaf:
-            break
+    if place is not None and place.tag in _LEAVES:
+        place = place.getparent()
     for _ in range(2):
         if place is not None:
             held[place] += count

@@ -63,3 +63,14 @@ def test_the_extractors_are_given_the_tree_that_is_cut_afterwards() -> None:
     asked.middle(asked.first())
 
     assert len(list(root.iter())) == before
+
+
+def test_the_extractors_are_given_no_tree_deeper_than_their_own() -> None:
+    deep = f"<html><body>{'<table><tr><td>' * 500}<p>The weir was rebuilt.</p></body></html>"
+    page, root = parse_page(deep)
+
+    asked = Opinions(page, root)
+
+    assert asked._tree is not None
+    assert max(sum(1 for _ in each.iterancestors()) for each in asked._tree.iter()) < 300
+    assert max(sum(1 for _ in each.iterancestors()) for each in root.iter()) > 1000
