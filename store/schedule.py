@@ -8,6 +8,7 @@ All times are the store's, so that a host whose clock jumps harms nobody.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from math import inf
 from typing import NamedTuple
 
 from store import keys
@@ -67,6 +68,7 @@ class Found(NamedTuple):
     """What a look at a queue gave."""
 
     scheduled: int  # due or not
+    next_in: float  # seconds until something there is due or a lease runs out; inf: it is empty
     leases: list[Lease]
 
 
@@ -92,9 +94,10 @@ async def lease_due(store: Store, queue: Queue, *, limit: int, seconds: float) -
     return (await lease_all_due(store, {queue: limit}, seconds=seconds))[0].leases
 
 
-def _found(scheduled: int, *parts: bytes) -> Found:
+def _found(scheduled: int, wait: int, *parts: bytes) -> Found:
     texts = [part.decode() for part in parts]
-    return Found(scheduled, [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)])
+    leases = [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
+    return Found(scheduled, inf if wait < 0 else wait / 1000, leases)
 
 
 async def begin(store: Store, queue: Queue, lease: Lease) -> Begun | None:

@@ -37,6 +37,7 @@ class Sweeper:
         self._settings = settings
         self.hints = {role: Hints(store, role, worker, places=n) for role, n in places.items()}
         self.more = False  # whether the last sweep left something for the next
+        self.quiet = False  # whether nobody works and nothing is due soon, unless somebody rings
         self._order = order or Order()
         self._in_step_with: Settings | None = None
         self._found_empty: float | None = None  # when a store that nobody told names was met
@@ -49,12 +50,13 @@ class Sweeper:
         limits = {_QUEUES[role]: self._limit(role) for role in self.hints}
         found = await lease_all_due(self._store, limits, seconds=LEASE_SECONDS)
         self.more = False
-        for role, (scheduled, leases) in zip(self.hints, found, strict=True):
+        self.quiet = all(each.next_in > LEASE_SECONDS for each in found)
+        for role, (scheduled, _, leases) in zip(self.hints, found, strict=True):
             self.more = self.more or len(leases) == PER_SWEEP[role]
             await self.hints[role].give(leases)
             if role is Role.POLL and scheduled != self._scheduled:
                 await self._keep_in_step()
-        return sum(len(leases) for _, leases in found)
+        return sum(len(each.leases) for each in found)
 
     async def tidy(self) -> int:
         """Let go of what retention no longer keeps; returns how many stories went."""

@@ -44,6 +44,7 @@ log = structlog.get_logger()
 PLACES = {Role.POLL: 300, Role.PAGE: 100}
 SWEEP_SECONDS = 0.25
 BUSY_SWEEP_SECONDS = 0.05  # while more is due than one sweep takes
+QUIET_SWEEP_SECONDS = 1.0  # while nobody works, so that nothing can become due before its time
 BEAT_SECONDS = 3.0
 TIDY_SECONDS = 30.0
 EXCHANGE_SECONDS = 5.0
@@ -130,8 +131,12 @@ class WorkerProcess:
             self._kit.fetcher.adopt(self._kit.settings().fetch)
             if await self._sweeper.sweep():  # announced, too: the store takes everything again
                 self._refused = None
-            idle = BUSY_SWEEP_SECONDS if self._sweeper.more else SWEEP_SECONDS
-            await rung(self._store, seconds=idle)
+            await rung(self._store, seconds=self._pause())
+
+    def _pause(self) -> float:
+        if self._sweeper.more:
+            return BUSY_SWEEP_SECONDS
+        return QUIET_SWEEP_SECONDS if self._sweeper.quiet else SWEEP_SECONDS
 
     async def _tidy(self) -> None:
         while True:

@@ -2,7 +2,8 @@
 -- worker that dies gives its work back without anyone noticing.
 -- KEYS: counter of leases, schedules. ARGV: lease in ms, then of each schedule how many, and what the
 -- keys of its states begin with.
--- Returns for each schedule: how much it holds, name, token, name, token, ...
+-- Returns for each schedule: how much it holds, the ms until something in it is due (-1: never),
+-- name, token, name, token, ...
 -- A token holds the time beside the counter: after a wipe or a lost tail of the journal the counter
 -- runs anew, and work that was under way must not find its old token valid again.
 local time = redis.call('TIME')
@@ -10,7 +11,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function lease(schedule, limit, prefix)
   local due = redis.call('ZRANGEBYSCORE', schedule, '-inf', now, 'LIMIT', 0, limit)
-  local leased = {redis.call('ZCARD', schedule)}
+  local leased = {redis.call('ZCARD', schedule), -1}
   for _, name in ipairs(due) do
     local count = redis.call('INCR', KEYS[1])
     local token = string.format('%d-%08d', time[1] * 1000000 + time[2], count)
@@ -20,6 +21,8 @@ local function lease(schedule, limit, prefix)
     leased[#leased + 1] = name
     leased[#leased + 1] = token
   end
+  local first = redis.call('ZRANGE', schedule, 0, 0, 'WITHSCORES')
+  if first[2] then leased[2] = math.max(0, first[2] - now) end
   return leased
 end
 

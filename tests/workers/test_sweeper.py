@@ -69,3 +69,19 @@ async def test_workers_share_what_is_due(store: Store):
     await make_due(store)
 
     assert [await each.sweep() for each in crew] == [share] * 3
+
+
+async def test_a_worker_rests_longer_only_while_nothing_can_become_due(store: Store):
+    one = settings(1)
+    sweeping = Sweeper(store, lambda: one, PLACES, worker="one")
+
+    async def quiet_when_due_in(seconds: float) -> bool:
+        await store.redis.zadd(keys.SCHEDULE, {"source": (await store.now() + seconds) * 1000})
+        await sweeping.sweep()
+        return sweeping.quiet
+
+    assert await sweeping.sweep() == 1
+    assert not sweeping.quiet  # somebody works
+
+    assert await quiet_when_due_in(60)
+    assert not await quiet_when_due_in(5)
