@@ -20,7 +20,7 @@ import xxhash
 
 from core.headline import Headline, headline
 from core.idf import COMMON, F32, U8, Idf
-from core.tokens import U64, mix, shingles, tokens_and_digits
+from core.tokens import NO_TOKENS, U64, mix, shingles, tokens_and_digits
 
 SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
 FILED = 4  # anchors under which a founder is filed
@@ -164,6 +164,8 @@ def _simhash(halves: tuple[U64, U64], weights: F32, times: U8) -> int:
 def _figures(hashes: U64, digits: npt.NDArray[np.bool_]) -> U64:
     """Each number of the text with the token after it, once: 35例 is not 35人."""
     places = np.flatnonzero(digits[:-1])
+    if not len(places):
+        return NO_TOKENS
     return np.unique(mix(hashes[places] * np.uint64(3) + hashes[places + 1]))
 
 

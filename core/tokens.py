@@ -41,7 +41,7 @@ _TWINS = str.maketrans("着妳裡牠祂於徵乾", "著你里它他于征干")
 _SHORT = 2000  # characters; numpy is faster at more
 _ASCII_WORD = re.compile("[0-9a-z]+")
 _WORDS_KEPT = 1 << 13
-_NO_TOKENS: U64 = np.zeros(0, dtype=np.uint64)
+NO_TOKENS: U64 = np.zeros(0, dtype=np.uint64)
 _LONGEST_WORD = 64
 _POWERS = np.cumprod(np.full(_LONGEST_WORD, 0x9E3779B97F4A7C15, dtype=np.uint64))
 _POWER_LIST: list[int] = _POWERS.tolist()
@@ -65,17 +65,17 @@ def tokens_and_digits(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
     if len(text) <= _SHORT and text.isascii():
         return _of_ascii(text)
     points = _points(text)
-    if points.size and _needs_unicode()[np.minimum(points, _BMP)].any():
+    if not text.isascii() and _needs_unicode()[np.minimum(points, _BMP)].any():
         points = _points(fold(text))
     if points.size == 0:
-        return _NO_TOKENS, np.zeros(0, dtype=np.bool_)
+        return NO_TOKENS, np.zeros(0, dtype=np.bool_)
     points, kinds = _folded_with_kinds(points)
     starts_here = kinds == _WORD
     starts_here[1:] &= kinds[:-1] != _WORD
     starts_here |= kinds == _SINGLE
     starts = np.flatnonzero(starts_here)
     if starts.size == 0:
-        return _NO_TOKENS, np.zeros(0, dtype=np.bool_)
+        return NO_TOKENS, np.zeros(0, dtype=np.bool_)
     first = points[starts]
     return mix(_sums_from(starts, points, kinds)), (first >= ord("0")) & (first <= ord("9"))
 
@@ -103,7 +103,7 @@ def shingles(hashes: U64, length: int) -> U64:
         return np.zeros(0, dtype=np.uint64)
     runs = hashes[:count].copy()
     for step in range(1, length):
-        runs *= np.uint64(0xBF58476D1CE4E5B9)
+        runs *= _FACTORS[0]
         runs += hashes[step : step + count]
     return mix(runs)
 
@@ -140,12 +140,12 @@ def _folded_with_kinds(points: U32) -> tuple[U32, npt.NDArray[np.uint8]]:
 
 def _sums_from(starts: npt.NDArray[np.intp], points: U32, kinds: npt.NDArray[np.uint8]) -> U64:
     """A position-weighted sum of the characters of each token."""
-    points, kinds, starts = points[starts[0] :], kinds[starts[0] :], starts - starts[0]
-    lengths = np.diff(starts, append=len(points))
-    places = np.arange(len(points)) - np.repeat(starts, lengths)
-    powers = _POWERS[np.minimum(places, _LONGEST_WORD - 1)]
+    begins = np.zeros(len(points), dtype=np.intp)  # where the token of each character begins
+    begins[starts] = starts
+    places = np.arange(len(points)) - np.maximum.accumulate(begins)
+    weighted = points * _POWERS[np.minimum(places, _LONGEST_WORD - 1)]
     # A token's range runs on to the next token: what stands between them must not count.
-    weighted = np.where(kinds == _APART, np.uint64(0), points.astype(np.uint64) * powers)
+    weighted[kinds == _APART] = 0
     return np.add.reduceat(weighted, starts)
 
 
