@@ -165,16 +165,12 @@ async def _take_in(poll: Poll, polled: Polled, remembered: Remembered) -> None:
             fresh=frozenset(r.id for r in sorted_out.aside if r.id not in news.known),
             waits=[PageWait(record.id, 0.0) for record in sorted_out.aside],
             source=SourceWrite(
-                source.name,
-                counted,
-                wait,
-                news.listed,
-                news.standing,
+                source.name, counted, wait, news.listed, news.standing,
                 polled.feed.items if polled.feed and not polled.push else None,
                 prepared.learned if news.entries else None,
             ),
             keep_seconds=kit.keep_seconds(),
-        )
+        )  # fmt: skip
 
     outcome = await kit.settle(sorted_out.arrivals, batch_for)
     kit.learn(sorted_out.features, outcome)
