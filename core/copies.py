@@ -24,11 +24,6 @@ _LINK = re.compile(r"<a\b[^>]*>.*?</a>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 
 
-def holds_text(outer: Article, inner: Article) -> float:
-    """The share of `inner`'s text that `outer` holds, 0 to 1."""
-    return _share_held(_shingles_of(outer.text), _shingles_of(inner.text))
-
-
 def replaces(challenger: Article, shown: Article, *, priority: int, shown_priority: int) -> bool:
     """Whether `challenger` is to be shown instead of `shown`; priorities are of their sources."""
     if priority < shown_priority or not challenger.text:

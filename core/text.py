@@ -15,11 +15,9 @@ _SAMPLE = 600  # characters that tell a text's script
 _NEUTRAL = frozenset("-–—―~·•‧…“”‘’()/:\"'#")
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
 _BROKEN_WIDE = re.compile(f"(?<=[{WIDE}])[ \\t\\xa0]*[\\r\\n]\\s*(?=[{WIDE}])")
-_LETTERS = re.compile(r"[^\W_]")
 _ASCII_OTHERS = bytes(sign for sign in range(128) if not chr(sign).isalnum())
-_NOT_LETTERS = re.compile(
-    r"[\W_]"
-)  # with a + it is tried at every letter, and takes half as long again
+# With a + it is tried at every letter, and takes half as long again.
+_NOT_LETTERS = re.compile(r"[\W_]")
 # Characters that XML forbids, and invisible ones that only break searching and comparing.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
@@ -84,11 +82,6 @@ def only_letters(text: str) -> str:
 def squeeze(text: str) -> str:
     """Only letters and digits, lower case: the form in which two texts are compared."""
     return only_letters(text).lower()
-
-
-def has_letters(text: str) -> bool:
-    """Whether there is anything to read."""
-    return _LETTERS.search(text) is not None
 
 
 def strip_invisible(text: str) -> str:

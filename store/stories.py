@@ -57,13 +57,6 @@ async def _story_fields(store: Store, ids: Sequence[str], field: str) -> list[by
     return found
 
 
-async def last_change(store: Store) -> str:
-    """Where the stream of changes ends now; `0` when nothing ever changed."""
-    with store_errors():
-        newest = await store.redis.xrevrange(keys.CHANGES, count=1)
-    return newest[0][0].decode() if newest else "0"
-
-
 async def changes_after(
     store: Store, position: str, *, wait: float, count: int = 500
 ) -> list[Change]:
