@@ -160,6 +160,13 @@ def millrace(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_the_first_screen_of_the_readme_shows_both_commands() -> None:
+    first_screen = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()[:20]
+
+    for command in ("make run", "make test"):
+        assert any(line.startswith(command) for line in first_screen), command
+
+
 def test_the_readme_names_make_targets_that_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     text = "".join(path.read_text(encoding="utf-8") for path in PAGES)
