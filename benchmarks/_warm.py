@@ -1,4 +1,4 @@
-"""Makes `core/warm.bin`, the counters that a new installation starts with.
+"""Makes `core/dedup/warm.bin`, the counters that a new installation starts with.
 
     python -m benchmarks._warm
 
@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import corpus
-from core.fingerprint import features, taught
-from core.idf import COMMON, SLOTS, Idf
+from core.dedup.fingerprint import features, taught
+from core.dedup.idf import COMMON, SLOTS, Idf
 from core.normalize import normalize
 
-_TABLE = Path(__file__).parents[1] / "core" / "warm.bin"
+_TABLE = Path(__file__).parents[1] / "core" / "dedup" / "warm.bin"
 
 
 def main() -> None:

@@ -22,13 +22,13 @@ import orjson
 
 from benchmarks import Row, Skipped, corpus
 from benchmarks._scoring import Score, labels, score
-from core.fingerprint import Features, Fingerprint, features, fingerprint
-from core.idf import Idf
+from core.dedup.fingerprint import Features, Fingerprint, features, fingerprint
+from core.dedup.idf import Idf
+from core.dedup.merge import Arrival, Claim
+from core.dedup.tokens import mix
 from core.ids import entry_id
-from core.merge import Arrival, Claim
 from core.models import Decision, EntryRecord
 from core.settings import DedupSettings
-from core.tokens import mix
 from millrace.dedup import Line, Read, Stream, Told, prepared
 from millrace.private import throwaway_store
 from store.commit import Batch

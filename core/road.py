@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from core.boilerplate import LEAST, Boilerplate
 from core.clean import CleanOptions, finish_entry, read_entry
+from core.dedup.fingerprint import Features, features
 from core.extract import extract_page
 from core.filters import filtered_by
-from core.fingerprint import Features, features
 from core.models import Article, FeedEntry, Method, ParsedFeed
 from core.news import plain_news
 from core.pages import following_page, may_continue

@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import orjson
 
 from core.clean import clean_entry
-from core.dedupe import decide
+from core.dedup.decide import decide
+from core.dedup.fingerprint import Features, features, fingerprint, taught
+from core.dedup.idf import Idf
+from core.dedup.merge import Claim
 from core.errors import ConfigError, DocumentError, ResourceLimit
-from core.fingerprint import Features, features, fingerprint, taught
-from core.idf import Idf
 from core.ids import entry_id
-from core.merge import Claim
 from core.models import FeedEntry
 from core.settings import DedupSettings
 from core.urls import canonical_url

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from core.dedupe import decide
-from core.fingerprint import Features, Fingerprint, features, fingerprint, taught
-from core.idf import Idf
-from core.merge import Claim
+from core.dedup.decide import decide
+from core.dedup.fingerprint import Features, Fingerprint, features, fingerprint, taught
+from core.dedup.idf import Idf
+from core.dedup.merge import Claim
 from core.models import Decision, EntryRecord
 from core.overrides import with_overrides
 from core.settings import DedupSettings

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from core.curation import ChoiceRefused
+from core.dedup.curation import ChoiceRefused
 from core.errors import StoreError
 from core.ids import PREFIX
 from core.redact import without_credentials

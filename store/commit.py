@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
+from core.dedup.merge import Claim, StoryChange
 from core.errors import LayoutMismatch, StoreError
 from core.ids import guid_digest
-from core.merge import Claim, StoryChange
 from core.models import Article, Decision, EntryRecord
 from store import keys
 from store.connection import Store

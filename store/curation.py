@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from core import curation
-from core.curation import ChoiceRefused
-from core.fingerprint import Fingerprint, features, fingerprint
-from core.merge import Claim
+from core.dedup import curation
+from core.dedup.curation import ChoiceRefused
+from core.dedup.fingerprint import Fingerprint, features, fingerprint
+from core.dedup.merge import Claim
 from core.models import EntryRecord, Story
 from core.urls import canonical_url
 from store import keys

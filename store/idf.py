@@ -1,14 +1,14 @@
 """What one worker learned of frequent text reaches the others.
 
-Each worker keeps a table of its own (`core/idf.py`) and tells what it learned in a stream; the
-table as a whole is saved now and then, for whoever starts later.
+Each worker keeps a table of its own (`core/dedup/idf.py`) and tells what it learned in a stream;
+the table as a whole is saved now and then, for whoever starts later.
 """
 
 from __future__ import annotations
 
 import secrets
 
-from core.idf import Idf
+from core.dedup.idf import Idf
 from store import keys
 from store.connection import Store, store_errors
 

@@ -1,8 +1,8 @@
 """The duplicate index in the store: who might an entry repeat, and filing what is new.
 
-Looking up is separate from filing so that the decision can be made in `core/dedupe.py`. Filing
-refuses when a founder appeared that the decision had not weighed; then it is made again, so that
-find-or-claim is one step as far as anybody can see.
+Looking up is separate from filing so that the decision can be made in `core/dedup/decide.py`.
+Filing refuses when a founder appeared that the decision had not weighed; then it is made again,
+so that find-or-claim is one step as far as anybody can see.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
-from core.dedupe import Candidate
-from core.fingerprint import PRINT_BYTES, Fingerprint, Print
+from core.dedup.decide import Candidate
+from core.dedup.fingerprint import PRINT_BYTES, Fingerprint, Print
 from core.ids import PREFIX as URN
 from core.settings import DedupSettings
 from store import keys
@@ -23,7 +23,7 @@ _BUCKETS = 1 << 13  # hash fields in a slice: few enough to cost nothing, many e
 
 
 class Filing(Protocol):
-    """What the index must know of a claim (`core.merge.Claim` has it)."""
+    """What the index must know of a claim (`core.dedup.merge.Claim` has it)."""
 
     @property
     def entry(self) -> str: ...

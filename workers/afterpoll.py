@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from core.dedup.merge import Outcome
 from core.errors import BadStatus, BrokeOff, MillraceError, ResourceLimit
 from core.interval import ARRIVALS_KEPT, after_failure, next_interval
-from core.merge import Outcome
 from core.models import Decision
 from core.redirects import believed, watch
 from core.settings import FetchSettings, Source

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from core.dedup.fingerprint import Features
+from core.dedup.merge import Arrival, Outcome
 from core.errors import StoreError
-from core.fingerprint import Features
-from core.merge import Arrival, Outcome
 from store.commit import Batch
 from store.counters import Counts
 from store.schedule import PAGES, Lease

@@ -11,9 +11,9 @@ from typing import Any
 
 import structlog
 
+from core.dedup.fingerprint import Features, fingerprint, taught
+from core.dedup.merge import Arrival, Outcome
 from core.errors import StoreError
-from core.fingerprint import Features, fingerprint, taught
-from core.merge import Arrival, Outcome
 from core.metrics import (
     CANDIDATE_BUCKETS,
     DISTANCE_BUCKETS,

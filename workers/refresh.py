@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 
 import structlog
 
+from core.dedup.fingerprint import Features
+from core.dedup.merge import Arrival, Outcome
 from core.errors import (
     BadStatus,
     ForbiddenAddress,
@@ -20,9 +22,7 @@ from core.errors import (
     ResourceLimit,
     StoreError,
 )
-from core.fingerprint import Features
 from core.ids import entry_id
-from core.merge import Arrival, Outcome
 from core.models import Decision, EntryRecord, FeedEntry
 from core.news import Remembered
 from core.road import Prepared, PreparedEntry

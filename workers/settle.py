@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from core.dedupe import Candidate
+from core.dedup.decide import Candidate
+from core.dedup.merge import Arrival, Outcome, merge
 from core.errors import StoreError
-from core.merge import Arrival, Outcome, merge
 from core.settings import DedupSettings
 from store.commit import Batch, commit
 from store.connection import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.idf import COMMON
+from core.dedup.idf import COMMON
 from store import idf as store_idf
 from store.connection import Store
 from store.idf import SharedIdf

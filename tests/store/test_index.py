@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
-from core.dedupe import decide
-from core.fingerprint import Fingerprint, features, fingerprint
-from core.idf import Idf
+from core.dedup.decide import decide
+from core.dedup.fingerprint import Fingerprint, features, fingerprint
+from core.dedup.idf import Idf
+from core.dedup.merge import Claim
 from core.ids import entry_id
-from core.merge import Claim
 from core.settings import DedupSettings
 from store import keys
 from store.commit import Batch, commit

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from core.dedup.merge import StoryChange
 from core.ids import guid_digest
-from core.merge import StoryChange
 from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
 from store import keys
 from store.commit import Batch, commit

@@ -15,7 +15,7 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from core.tokens import U64
+from core.dedup.tokens import U64
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -104,4 +104,4 @@ class Idf:
 
 @cache
 def _warm_table() -> bytes:
-    return resources.files("core").joinpath(_WARM).read_bytes()
+    return resources.files("core.dedup").joinpath(_WARM).read_bytes()

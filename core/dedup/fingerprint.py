@@ -1,8 +1,9 @@
 """What is kept of an entry to recognise it again: a 128-bit simhash and a few numbers beside it.
 
 `features` does the heavy reading of the text and can run in another process; `fingerprint` weighs
-the features by what the stream taught (`core/idf.py`) and is cheap. A `Print` is the part that the
-store keeps for each story's founder; `Fingerprint` adds the keys under which it is looked up.
+the features by what the stream taught (`core/dedup/idf.py`) and is cheap. A `Print` is the part
+that the store keeps for each story's founder; `Fingerprint` adds the keys under which it is
+looked up.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from core.headline import Headline, headline
-from core.idf import COMMON, F32, U8, Idf
-from core.tokens import NO_TOKENS, U64, mix, shingles, tokens_and_digits
+from core.dedup.headline import Headline, headline
+from core.dedup.idf import COMMON, F32, U8, Idf
+from core.dedup.tokens import NO_TOKENS, U64, mix, shingles, tokens_and_digits
 
 SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
 FILED = 4  # anchors under which a founder is filed

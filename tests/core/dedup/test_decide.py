@@ -7,9 +7,9 @@ import random
 import opencc
 import pytest
 
-from core.dedupe import Candidate, Verdict, candidate_of, decide
-from core.fingerprint import Fingerprint, features, fingerprint, taught
-from core.idf import Idf
+from core.dedup.decide import Candidate, Verdict, candidate_of, decide
+from core.dedup.fingerprint import Fingerprint, features, fingerprint, taught
+from core.dedup.idf import Idf
 from core.settings import DedupSettings
 from tests.core.stories import body, paragraphs, title
 

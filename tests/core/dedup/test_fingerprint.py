@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pickle
 
-from core.fingerprint import PRINT_BYTES, Print, features, fingerprint, taught
-from core.idf import Idf
+from core.dedup.fingerprint import PRINT_BYTES, Print, features, fingerprint, taught
+from core.dedup.idf import Idf
 from tests.core.stories import body, title
 
 

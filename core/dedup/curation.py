@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from core.dedup.merge import StoryChange
 from core.errors import MillraceError
-from core.merge import StoryChange
 from core.models import Article, Decision, EntryRecord, Member, Story
 
 SPLIT = "split by hand"

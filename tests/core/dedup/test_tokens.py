@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from core.tokens import shingles, simplified, tokens, tokens_and_digits
+from core.dedup.tokens import shingles, simplified, tokens, tokens_and_digits
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_characters_are_simplified_one_by_one():
 
 
 def test_no_hash_seed_changes_a_token():
-    program = "from core.tokens import tokens; print(tokens('臺灣 News 2026').tolist())"
+    program = "from core.dedup.tokens import tokens; print(tokens('臺灣 News 2026').tolist())"
     answers = {
         subprocess.run(
             [sys.executable, "-c", program],

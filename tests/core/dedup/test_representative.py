@@ -1,6 +1,6 @@
 """The best copy is shown, and nobody takes a story over by wrapping it in more."""
 
-from core.copies import replaces
+from core.dedup.representative import replaces
 from core.models import Article
 
 PARAGRAPHS = [

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import xxhash
 
-from core.numerals import numbers_of
-from core.tokens import fold, shingles, simplified, tokens
+from core.dedup.numerals import numbers_of
+from core.dedup.tokens import fold, shingles, simplified, tokens
 
 _BRACKETED = re.compile(r"[(\[【〔<《]([^)\]】〕>》]{1,8})[)\]】〕>》]")
 # Says that there is a picture, not what the entry is about. Channels are learned, not listed.

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from core.fingerprint import FIGURE_BITS, FILED, HEADLINE_BITS, Fingerprint, Print
+from core.dedup.fingerprint import FIGURE_BITS, FILED, HEADLINE_BITS, Fingerprint, Print
 from core.settings import DedupSettings
 
 FULL = 300  # informative shingles from which a text speaks for itself

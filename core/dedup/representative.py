@@ -11,8 +11,8 @@ import re
 
 import numpy as np
 
+from core.dedup.tokens import shingles, tokens
 from core.models import Article
-from core.tokens import shingles, tokens
 
 HOLDS = 0.85  # share of the published shingles; room for edited sentences, not for a new lead
 ADDS = 0.05  # share of new text that makes a copy fuller, and at least ADDS_TOKENS

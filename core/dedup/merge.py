@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from core.copies import replaces
-from core.dedupe import Candidate, Verdict, candidate_of, decide
-from core.fingerprint import Fingerprint
+from core.dedup.decide import Candidate, Verdict, candidate_of, decide
+from core.dedup.fingerprint import Fingerprint
+from core.dedup.representative import replaces
 from core.models import Article, Decision, EntryRecord, Member, Story
 from core.settings import DedupSettings
 

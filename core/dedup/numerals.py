@@ -2,7 +2,7 @@
 
 Numbers decide whether two like headlines mean one entry. Parts of a series and days of a report
 differ in them; updates of one story differ only in a figure. Latin and Chinese numerals of one
-value give one canonical form. Text comes folded and simplified (`core/tokens.py`).
+value give one canonical form. Text comes folded and simplified (`core/dedup/tokens.py`).
 """
 
 from __future__ import annotations

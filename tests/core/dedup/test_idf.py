@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from core import idf
-from core.idf import COMMON, Idf
+from core.dedup import idf
+from core.dedup.idf import COMMON, Idf
 
 HASHES = np.array([3, 1 << 40, 99], dtype=np.uint64)
 
