@@ -1,0 +1,94 @@
+"""The encoding of a document that declares none, by its language and by what its bytes say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from charset_normalizer import from_bytes
+
+HEAD = 4096  # bytes in which a document names its language and its encoding
+SAMPLE = 65_536
+BAD_SHARE = 500  # one bad byte in so many characters is damage, not another encoding
+# Running text has .25 and more, a text read under the wrong one of the two .03 and less.
+LIKELY_CHINESE, UNLIKELY_CHINESE = 0.16, 0.04
+# The characters that make up a third of any running Chinese text, both scripts.
+_FREQUENT = frozenset(
+    "的一是不了在人有我他这中大来上国个到说们为子和你地出道也时年得就那要下以生会自着去之过家学对可"
+    "她里后小么心多天而能好都然没日于起还发成事只作当想看文无开手十用主行方又如前所本见经头面公同三"
+    "已老从动两长知民样现分将外但身些与高意进把法此实回二理美点月明其种声全工己话儿者向情部正名定女"
+    "問力機給等幾很業最間新什打便位因重被走電四第門相次東政海口使教西再平真聽世氣信北少關並內加化由"
+    "卻代軍產入先山五太水萬市眼體別處總才場師書比住員九笑性通目華報立馬命張活難神數件安表原車白應路"
+    "這來國個說們為時會著過學對後麼裡還發當開經頭長動樣現將與進實點種聲話兒報道记者新闻报导"
+)
+
+
+# What documents of a language are in that do not say so (WHATWG, "determining the character
+# encoding", step 9), and what else they were in.
+_USUAL = {
+    "ar": "cp1256", "bg": "cp1251", "cs": "cp1250", "el": "cp1253", "et": "cp1257",
+    "fa": "cp1256", "he": "cp1255", "hr": "cp1250", "hu": "cp1250", "ja": "cp932 euc_jp",
+    "ko": "cp949", "lt": "cp1257", "lv": "cp1257", "mk": "cp1251", "pl": "cp1250", "ro": "cp1250",
+    "ru": "cp1251 koi8_r", "sk": "cp1250", "sl": "cp1250", "sr": "cp1251", "th": "cp874",
+    "tr": "cp1254", "uk": "cp1251 koi8_u", "vi": "cp1258", "zh": "gb18030 big5hkscs",
+}  # fmt: skip
+# Not English: many templates say so whatever language is written.
+_WESTERN = frozenset("ca da de es eu fi fo fr gl is it nb nl nn no pt sv".split())
+_TRIED = (
+    "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp1252", "cp1253",
+    "cp1255", "cp1256", "cp874", "cp1250",
+)  # fmt: skip
+_LATIN = frozenset(("cp1250", "cp1252", "cp1254", "cp1257"))
+_LANGUAGE = re.compile(
+    rb"""<(?:dc:)?language>\s*([a-z]{2})|<(?:html|rss|feed)\b[^>]{0,300}?\blang\s*=\s*["']?([a-z]{2})""",
+    re.I,
+)
+_TAG = re.compile(rb"<[^<>]{0,500}>")
+
+
+def detected(data: bytes, *, impossible: Sequence[str] = ()) -> str | None:
+    """What the language it states is usually in; else by charset-normalizer, over few candidates.
+
+    Of 652 texts in 32 languages, charset-normalizer took 299 for another encoding, mostly Western
+    text for Central European: where it says Latin, Windows-1252 is taken, as browsers do.
+    """
+    sample = _TAG.sub(b" ", data[:SAMPLE])
+    found = _LANGUAGE.search(data[:HEAD])
+    language = next(filter(None, found.groups())).decode().lower() if found else ""
+    usual = "cp1252" if language in _WESTERN else _USUAL.get(language, "")
+    for names in (usual, "gb18030 big5hkscs"):
+        likely = [name for name in _by_likeness(sample, names.split()) if name not in impossible]
+        if likely and (names is usual or chinese(sample, likely[0]) > LIKELY_CHINESE):
+            return likely[0]
+    matches = from_bytes(sample, cp_isolation=[name for name in _TRIED if name not in impossible])
+    best = matches.best()
+    if best is None:
+        return None
+    return "cp1252" if best.encoding in _LATIN and _decodes(sample, "cp1252") else best.encoding
+
+
+def chinese(data: bytes, encoding: str) -> float:
+    """Share of frequent Chinese characters in what is not ASCII; too short a text tells nothing."""
+    high = [char for char in data[:SAMPLE].decode(encoding, "replace") if char > "\x7f"]
+    return sum(1 for char in high if char in _FREQUENT) / len(high) if len(high) > 7 else 0.1
+
+
+def _by_likeness(sample: bytes, names: Sequence[str]) -> list[str]:
+    """The encodings that the sample decodes under, most likely first."""
+    possible = [name for name in names if _decodes(sample, name)]
+    return sorted(possible, key=lambda name: -_likeness(sample, name))
+
+
+def _likeness(sample: bytes, name: str) -> float:
+    """How much the text looks like one of the encodings of a language: only to choose of two."""
+    if name in ("gb18030", "big5hkscs"):
+        return chinese(sample, name)
+    high = [char for char in sample.decode(name, "replace") if char > "\x7f"]
+    if name in ("cp932", "euc_jp"):
+        return sum(1 for char in high if "\u3041" <= char <= "\u30fc") / max(1, len(high))
+    return sum(1 for char in high if char.islower()) / max(1, len(high))
+
+
+def _decodes(data: bytes, name: str) -> bool:
+    text = data.decode(name, "replace")
+    return text.count("\ufffd") <= len(text) // BAD_SHARE + 1
