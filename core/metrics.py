@@ -91,5 +91,8 @@ METRICS: dict[str, Metric] = {
     ),
     "millrace_renders_total": Metric("counter", "Feed documents rendered by this process."),
     "millrace_stream_readers": Metric("gauge", "Open connections to /stream."),
+    "millrace_stream_dropped_total": Metric(
+        "counter", "Readers of /stream that this process dropped because they did not read."
+    ),
     "millrace_config_fault": Metric("gauge", "1 while the last edit of feeds.yaml is refused."),
 }

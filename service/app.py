@@ -23,6 +23,7 @@ from service import (
     websub,
 )
 from service.context import CONTEXT, Context
+from service.events import Events
 from service.headers import SECURE
 from service.pictures import PICTURE, FetchPicture, Pictures
 from service.publisher import Publisher
@@ -52,6 +53,7 @@ def make_app(
     app[CONTEXT] = context
     app[feeds.FEEDS] = feeds.Feeds(context)
     app[health.CHECK] = health.Check(context)
+    app[stream.READERS_OF] = stream.Readers(Events(context.river))
     if fetch_picture is not None:
         app.router.add_get(PICTURE, Pictures(fetch_picture).picture)
     app.cleanup_ctx.append(_following)

@@ -23,7 +23,6 @@ class Context:
     river: River
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
-    stream_readers: int = 0
 
 
 CONTEXT = web.AppKey("context", Context)

@@ -6,6 +6,7 @@ from core.errors import StoreError
 from core.settings import Settings
 from service.context import Context
 from service.health import Findings, is_failing
+from service.stream import Readers
 from store.connection import Store
 from store.counters import field_name
 from store.sources import SourceState, load_sources
@@ -13,7 +14,9 @@ from store.sources import SourceState, load_sources
 SOURCES_NAMED = 1000  # sources with series of their own; the totals hold all of them
 
 
-async def gauges(context: Context, findings: Findings, *, renders: int) -> dict[str, float]:
+async def gauges(
+    context: Context, findings: Findings, *, renders: int, readers: Readers
+) -> dict[str, float]:
     """Fields and values, as the counters have them."""
     settings = context.settings()
     found: dict[str, float] = {
@@ -22,7 +25,8 @@ async def gauges(context: Context, findings: Findings, *, renders: int) -> dict[
         "millrace_queue_age_seconds": findings.queue_age or 0.0,
         "millrace_stories": len(context.river),
         "millrace_renders_total": renders,
-        "millrace_stream_readers": context.stream_readers,
+        "millrace_stream_readers": readers.count,
+        "millrace_stream_dropped_total": readers.dropped,
         "millrace_config_fault": float(context.config_fault() is not None),
         field_name("millrace_sources", {"state": "ok"}): findings.ok,
         field_name("millrace_sources", {"state": "failing"}): len(findings.failing),

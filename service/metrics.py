@@ -16,6 +16,7 @@ from service.feeds import FEEDS
 from service.gauges import gauges
 from service.headers import secured
 from service.health import CHECK
+from service.stream import READERS_OF
 from store.counters import read_counters
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,7 +32,9 @@ async def metrics(request: web.Request) -> web.Response:
         return refused
     counted = await _counted(context)
     findings = await request.app[CHECK].findings()
-    known = await gauges(context, findings, renders=request.app[FEEDS].renders)
+    known = await gauges(
+        context, findings, renders=request.app[FEEDS].renders, readers=request.app[READERS_OF]
+    )
     body = exposition({**counted, **known}).encode()
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     return web.Response(body=body, headers=secured(headers))

@@ -19,11 +19,20 @@ from core.models import Story
 from core.settings import Settings
 from service.changelog import ChangeLog
 from store.connection import Store
+from store.keys import CHANGES_KEPT
 from store.layout import ensure_layout
 from store.names import add_names, names_told, tell_names
 from store.packing import UNREADABLE, unpack
 from store.secret import shared_secret
-from store.stories import Change, changes_after, load_packed, river_ids, river_size, story_versions
+from store.stories import (
+    Change,
+    changes_after,
+    first_after_trim,
+    load_packed,
+    river_ids,
+    river_size,
+    story_versions,
+)
 
 RETRY = 0.5  # seconds between two attempts to reach the store again
 WAIT = 5.0  # seconds that one read waits for a change
@@ -142,11 +151,18 @@ class River:
         self.log.ring()
 
     async def catch_up(self) -> None:
-        """Read the log first and the window after it: what changes meanwhile comes again."""
+        """Read the changes first and the window after them: what changes meanwhile comes again.
+
+        Readers of the log see them only then: a story that is not loaded yet would look removed.
+        """
         await ensure_layout(self._store)
-        while changes := await changes_after(self._store, self.log.end, wait=0):
-            self.log.extend(changes)
+        changes, end = list[Change](), self.log.end
+        while found := await changes_after(self._store, end, wait=0):
+            changes += found
+            end = found[-1].id
+        first = await first_after_trim(self._store)
         await self._reconcile(versions=True)
+        self.log.extend(changes, first=first)
         if self.loaded is None:
             self.loaded = datetime.now(UTC)
             self.generation += 1
@@ -178,9 +194,16 @@ class River:
         ids = await river_ids(self._store, self._settings().retention.entries)
         lost = set(self._stories).difference(ids)
         await add_names(self._store, self._names(lost))  # they may come again: it was set back
+        if lost and not await self._removed(lost):
+            self.log.lose()
         self._forget(lost)
         unknown = [story for story in ids if story not in self._stories]
         await self._load(await self._stale(ids) if versions else unknown)
+
+    async def _removed(self, lost: set[str]) -> bool:
+        """Whether changes that are still to come name all of `lost`."""
+        coming = await changes_after(self._store, self.log.end, wait=0, count=CHANGES_KEPT)
+        return lost <= {change.story for change in coming if change.kind == "removed"}
 
     async def _stale(self, ids: list[str]) -> list[str]:
         """Those of `ids` that are unknown or known in another version."""

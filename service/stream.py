@@ -1,29 +1,35 @@
 """/stream: server-sent events, one for each new or changed entry, resumed by `Last-Event-ID`.
 
-A reader is sent what lies after its position, at its own speed: nothing is queued for it.
+A reader is sent what lies after its position, at its own speed: nothing is queued for it, and an
+event is written in slices, each of which waits until the reader has taken what came before.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import socket
+from dataclasses import dataclass, field
 
-import orjson
 from aiohttp import web
 
-from core.render.jsonfeed import item_fields
 from service.access import refusal
 from service.address import public_base
 from service.changelog import Position, position
 from service.context import CONTEXT, Context
-from service.formats import item_of, style_of
+from service.events import Events, event
 from service.headers import secured
-from service.pictures import proxy_at
-from service.river import Kept
-from store.stories import Change
+from service.replies import text_reply
 
 HEARTBEAT = 15.0  # seconds; proxies cut what is silent for longer
-OPENING = b"retry: 2000\n\n"
+STALLED = 30.0  # seconds that a reader may take none of what waits for it, then it is dropped
+# Bytes written at once. One event is up to 1 MB: written whole, 300 readers that do not read held
+# 2 GB in buffers after one poll of 40 entries of 84 kB.
+SLICE = 16 * 1024
+SEND_BUFFER = 128 * 1024  # bytes in the kernel for one reader; Linux would grow it to 4 MB
+READERS = 5000  # at once
+AT_ONCE = 16  # changes looked up at once
+AHEAD = 5.0  # seconds: another service on the same store may have been a little faster
+OPENING = b"retry: 2000\n"
 
 _HEADERS = secured(
     {
@@ -33,76 +39,123 @@ _HEADERS = secured(
         "Access-Control-Allow-Origin": "*",
     }
 )
-Shown = Callable[[Kept], object]
+
+
+@dataclass
+class Readers:
+    """Who reads /stream now, and what is shared between them."""
+
+    events: Events
+    count: int = 0
+    dropped: int = 0  # because they did not read
+    stalled: float = field(default=STALLED)
+
+
+READERS_OF = web.AppKey("stream", Readers)
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """GET /stream."""
-    context = request.app[CONTEXT]
+    """GET /stream; `?content=summary` leaves bodies out."""
+    context, readers = request.app[CONTEXT], request.app[READERS_OF]
     if context.settings().service.private and (refused := refusal(request, context)):
         return refused
+    if context.draining or context.river.loaded is None:
+        # Before the first load the log names stories that are not in the window yet.
+        reason = "draining" if context.draining else "loading"
+        return text_reply(f"{reason}\n", status=503, headers={"Retry-After": "1"})
+    if readers.count >= READERS:
+        return text_reply("too many readers\n", status=503, headers={"Retry-After": "30"})
     response = web.StreamResponse(headers=_HEADERS)
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
-    context.stream_readers += 1
+    _bound_buffers(request.transport)
+    readers.count += 1
     try:
-        await response.write(OPENING)
-        base = public_base(request, context.settings())
-        await _send(response, context, _start(request, context), base)
+        await response.prepare(request)
+        if request.method != "HEAD":
+            await _Reader(request, response, context, readers).send()
     except ConnectionError:
         pass  # the reader left; it resumes by itself
+    except TimeoutError:
+        readers.dropped += 1
+        if request.transport is not None:
+            request.transport.abort()  # a close would wait until the reader has taken the rest
     finally:
-        context.stream_readers -= 1
+        readers.count -= 1
     return response
 
 
-def _start(request: web.Request, context: Context) -> Position:
-    """Where this reader broke off, else the end: it has just read the feed."""
-    given = request.headers.get("Last-Event-ID") or request.query.get("last-event-id") or ""
-    try:
-        return position(given)
-    except ValueError:
-        return position(context.river.log.end)
+def _bound_buffers(transport: asyncio.Transport | None) -> None:
+    if transport is None:
+        return
+    transport.set_write_buffer_limits(high=SLICE)
+    connection = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
-async def _send(response: web.StreamResponse, context: Context, where: Position, base: str) -> None:
-    while not context.draining:
-        changes = context.river.log.after(where)
-        if changes is None:
-            # Too much was missed: the reader should take the feed itself, then go on from here.
-            where = position(context.river.log.end)
-            await response.write(_event("reset", context.river.log.end, {}))
-        elif changes:
-            await response.write(b"".join(_events(changes, context, base)))
-            where = position(changes[-1].id)
-        else:
-            await _silence(response, context)
+class _Reader:
+    """One connection."""
 
+    def __init__(
+        self,
+        request: web.Request,
+        response: web.StreamResponse,
+        context: Context,
+        readers: Readers,
+    ) -> None:
+        self._response = response
+        self._context = context
+        self._readers = readers
+        self._given = request.headers.get("Last-Event-ID") or request.query.get("last-event-id")
+        self._base = public_base(request, context.settings())
+        self._summary = request.query.get("content") == "summary"
 
-async def _silence(response: web.StreamResponse, context: Context) -> None:
-    try:
-        async with asyncio.timeout(HEARTBEAT):
-            await context.river.log.wait()
-    except TimeoutError:
-        await response.write(b": still here\n\n")
+    async def send(self) -> None:
+        """Send until the service drains; raises TimeoutError if the reader does not read."""
+        context, log = self._context, self._context.river.log
+        where, opening = await self._start()
+        await self._write(opening)
+        epoch = log.epoch
+        while not context.draining:
+            changes = None
+            if where is not None and epoch == log.epoch:
+                changes = log.after(where, count=AT_ONCE)
+            if changes is None:
+                # Too much was missed: the reader should take the feed itself, then go on here.
+                epoch, where = log.epoch, position(log.end)
+                await self._write(event("reset", log.end, {}))
+            elif not changes:
+                await self._wait()
+            for change in changes or ():
+                made = await self._readers.events.event(
+                    change, context.settings(), base=self._base, summary=self._summary
+                )
+                if made is not None:
+                    await self._write(made)
+                where = position(change.id)
 
+    async def _start(self) -> tuple[Position | None, bytes]:
+        """Where this reader broke off, else the end: it has just read the feed. None: unknown here.
 
-def _events(changes: list[Change], context: Context, base: str) -> list[bytes]:
-    style = style_of(context.settings(), proxy=proxy_at(context, base))
-    events = []
-    for change in changes:
-        kept = context.river.find(change.story)
-        if change.kind == "removed" or kept is None:
-            events.append(_event("removed", change.id, {"id": change.story}))
-        else:
-            fields = item_fields(item_of(kept, style))
-            fields["_millrace"]["change"] = change.kind
-            events.append(_event(None, change.id, fields))
-    return events
+        With the opening: a reader that gets no event yet has its place by it.
+        """
+        log = self._context.river.log
+        try:
+            where = position(self._given or "")
+        except ValueError:
+            return position(log.end), OPENING + f"id: {log.end}\n\n".encode()
+        await log.wait_until(where, AHEAD)
+        return (where if where <= position(log.end) else None), OPENING + b"\n"
 
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(HEARTBEAT):
+                await self._context.river.log.wait()
+        except TimeoutError:
+            await self._write(b": still here\n\n")
 
-def _event(name: str | None, where: str, fields: object) -> bytes:
-    """New and changed entries carry no event name: that is what `onmessage` hears."""
-    kind = f"event: {name}\n".encode() if name else b""
-    return b"id: " + where.encode() + b"\n" + kind + b"data: " + orjson.dumps(fields) + b"\n\n"
+    async def _write(self, data: bytes) -> None:
+        view = memoryview(data)  # slices of it share its bytes
+        for start in range(0, len(view), SLICE):
+            async with asyncio.timeout(self._readers.stalled):
+                await self._response.write(view[start : start + SLICE])
+            await asyncio.sleep(0)  # writing does not wait while the reader keeps up

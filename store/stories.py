@@ -70,3 +70,15 @@ async def changes_after(
         Change(element.decode(), fields[b"kind"].decode(), fields[b"story"].decode())
         for element, fields in answer[0][1]
     ]
+
+
+async def first_after_trim(store: Store) -> str | None:
+    """Position of the oldest change that is still kept; None while none was trimmed."""
+    with store_errors():
+        if not await store.redis.exists(keys.CHANGES):
+            return None
+        stream = await store.redis.xinfo_stream(keys.CHANGES)
+    if stream["entries-added"] <= stream["length"] or stream["first-entry"] is None:
+        return None
+    position: str = stream["first-entry"][0].decode()
+    return position
