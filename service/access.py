@@ -39,6 +39,11 @@ def action_refusal(request: web.Request, context: Context, form_token: str | Non
     return None if _same(token, given) else "wrong or missing token"
 
 
+def form_may_help(request: web.Request, context: Context) -> bool:
+    """Whether an action that the headers do not allow could be allowed by a token in its form."""
+    return context.settings().service.token is not None and _bearer(request) is None
+
+
 def _credentials(request: web.Request) -> list[str]:
     return [given for given in (_bearer(request), _basic(request)) if given]
 

@@ -11,7 +11,8 @@ from core.errors import StoreError
 from core.ids import PREFIX
 from core.redact import without_credentials
 from core.urls import web_url
-from service.access import action_refusal
+from service.access import action_refusal, form_may_help
+from service.body import BodyRefused, read_form
 from service.context import CONTEXT
 from service.replies import json_reply, wants_html
 from store.curation import join, split
@@ -79,10 +80,20 @@ async def _choose(request: web.Request, field: str) -> web.Response:
 
 
 async def _form(request: web.Request) -> tuple[web.Response | None, Mapping[str, str]]:
-    """The refusal, if there is one, and the fields that were sent."""
-    posted = await request.post() if request.content_type.endswith("form-urlencoded") else {}
-    form = {name: value for name, value in posted.items() if isinstance(value, str)}
-    reason = action_refusal(request, request.app[CONTEXT], form.get("token"))
+    """The refusal, if there is one, and the fields that were sent.
+
+    The body of a request that its headers refuse for good is never read.
+    """
+    context = request.app[CONTEXT]
+    reason = action_refusal(request, context, None)
+    form: Mapping[str, str] = {}
+    if reason is None or form_may_help(request, context):
+        try:
+            form = await read_form(request)
+        except BodyRefused as error:
+            return json_reply({"error": str(error)}, status=error.status), {}
+    if reason is not None:
+        reason = action_refusal(request, context, form.get("token"))
     return (None if reason is None else json_reply({"error": reason}, status=403)), form
 
 

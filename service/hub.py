@@ -16,6 +16,7 @@ from core.urls import web_url
 from service.access import refusal
 from service.address import public_base
 from service.answers import answer_of
+from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
 from service.replies import text_reply
 from store.outbox import Delivery, add_deliveries
@@ -35,9 +36,9 @@ async def hub(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     if context.settings().service.private and (refused := refusal(request, context)):
         return refused
-    form = {key: value for key, value in (await request.post()).items() if isinstance(value, str)}
-    mode = form.get("hub.mode")
     try:
+        form = await read_form(request)
+        mode = form.get("hub.mode")
         if mode == "publish":
             return text_reply("thank you, news are sent as they come\n", status=202)
         if mode not in ("subscribe", "unsubscribe"):
@@ -46,6 +47,8 @@ async def hub(request: web.Request) -> web.Response:
         await _ask_back(context, mode, subscriber)
     except StoreError:
         return text_reply("the store is away: try again later\n", status=503)
+    except BodyRefused as error:
+        return text_reply(f"{error}\n", status=error.status)
     except MillraceError as error:
         return text_reply(f"{error}\n", status=400)
     return text_reply("your callback will be asked\n", status=202)

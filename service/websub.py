@@ -11,6 +11,7 @@ from aiohttp import web
 
 from core.errors import StoreError
 from core.websub import Subscription, is_signed
+from service.body import BodyRefused, read_body
 from service.context import CONTEXT
 from service.replies import text_reply
 from store.websub import add_push, keep_subscription, load_subscription, wake
@@ -55,13 +56,10 @@ async def receive(request: web.Request) -> web.Response:
     if found is None:
         return text_reply("unknown\n", status=404)
     limit = context.settings().fetch.max_bytes.feed
-    if (request.content_length or 0) > limit:
-        return text_reply("too large\n", status=413)
-    body = await request.content.read(limit + 1)
-    while len(body) <= limit and (more := await request.content.read(limit + 1 - len(body))):
-        body += more
-    if len(body) > limit:
-        return text_reply("too large\n", status=413)
+    try:
+        body = await read_body(request, limit=limit)
+    except BodyRefused as error:
+        return text_reply(f"{error}\n", status=error.status)
     if is_signed(request.headers.get("X-Hub-Signature"), body, secret=found.secret):
         if body.strip():
             content_type = request.headers.get("Content-Type", "")[:200]
