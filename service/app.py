@@ -22,6 +22,7 @@ from service import (
     stream,
     websub,
 )
+from service.comparing import COMPARISONS, Comparisons
 from service.context import CONTEXT, Context
 from service.events import Events
 from service.headers import SECURE
@@ -54,6 +55,7 @@ def make_app(
     app[feeds.FEEDS] = feeds.Feeds(context)
     app[health.CHECK] = health.Check(context)
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
+    app[COMPARISONS] = Comparisons()
     if fetch_picture is not None:
         app.router.add_get(PICTURE, Pictures(fetch_picture).picture)
     app.cleanup_ctx.append(_following)
@@ -149,6 +151,7 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(Publisher(context).follow()),
     ]
     yield
+    app[COMPARISONS].close()
     await _end(tasks)
 
 

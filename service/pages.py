@@ -33,9 +33,12 @@ async def page_reply(request: web.Request, template: str, **values: Any) -> web.
     """A page from a template, with a tag so that going back costs nothing."""
     context = request.app[CONTEXT]
     settings = context.settings()
-    html = await asyncio.to_thread(
-        render_page,
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    encoding = "gzip" if encoding != "identity" else encoding  # the cheapest to make
+    document = await asyncio.to_thread(
+        _page,
         template,
+        encoding,
         here=template,
         root=way_up(request.rel_url.raw_path),
         base=public_base(request, settings),
@@ -43,6 +46,12 @@ async def page_reply(request: web.Request, template: str, **values: Any) -> web.
         stale=context.river.away is not None,
         **values,
     )
+    return document.answer(encoding, request.headers.get("If-None-Match"), None)
+
+
+def _page(template: str, encoding: str, **values: Any) -> Document:
+    """A page with the encoding that its reader wants already made."""
+    html = render_page(template, **values)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": PAGE_POLICY,
@@ -50,9 +59,8 @@ async def page_reply(request: web.Request, template: str, **values: Any) -> web.
         "Vary": "Accept, Accept-Encoding, Sec-Fetch-Dest",
     }
     document = Document(html.encode("utf-8", "replace"), secured(headers), datetime.now(UTC))
-    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    encoding = "gzip" if encoding != "identity" else encoding  # the cheapest to make
-    return document.answer(encoding, request.headers.get("If-None-Match"), None)
+    document.encoded(encoding)
+    return document
 
 
 def page_style(

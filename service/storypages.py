@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from core.difference import Stretch, difference
+from core.difference import Stretch
 from core.errors import StoreError
 from core.explain import explanation
 from core.ids import PREFIX
 from core.models import EntryRecord, Member, Story
 from core.redact import without_credentials
 from service.access import refusal
+from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
 from service.formats import item_of
 from service.pages import page_reply, page_style
@@ -32,12 +32,16 @@ async def story(request: web.Request) -> web.StreamResponse:
     told = kept.story
     if not wants_html(request):
         return json_reply(story_fields(told))
+    try:
+        compared = await _compared(request, told, request.query.get("compare"))
+    except NotCompared as error:
+        return text_reply(f"{error}\n", status=503, headers={"Retry-After": "2"})
     return await page_reply(
         request,
         "story.html",
         story=told,
         item=item_of(kept, page_style(request)),
-        compared=await _compared(context, told, request.query.get("compare")),
+        compared=compared,
         acting=context.settings().service.token is not None,
         steps=await _member_record(context, told, request.query.get("steps")),
     )
@@ -50,15 +54,17 @@ class Compared(NamedTuple):
     stretches: list[Stretch] | None  # None: its text is no longer kept
 
 
-async def _compared(context: Context, told: Story, member_id: str | None) -> Compared | None:
+async def _compared(request: web.Request, told: Story, member_id: str | None) -> Compared | None:
     member = next((member for member in told.members if member.id == member_id), None)
     if member is None:
         return None
-    record = await _member_record(context, told, member_id)
+    record = await _member_record(request.app[CONTEXT], told, member_id)
     if record is None or record.article is None:
         return Compared(member, None)
     own, shown = record.article.text, told.article.text
-    return Compared(member, await asyncio.to_thread(difference, shown, own))
+    key = (told.id, told.version, member.id)
+    stretches = await request.app[COMPARISONS].compare(request, key, shown, own)
+    return Compared(member, stretches)
 
 
 async def _member_record(

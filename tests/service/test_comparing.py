@@ -1,0 +1,98 @@
+"""What explains a merge costs a bounded amount, and nothing to those who do not ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from typing import cast
+
+import pytest
+from aiohttp import web
+
+from core.models import Article, FeedEntry
+from service import comparing
+from service.comparing import WAITING, Comparisons, NotCompared
+from tests.service.conftest import Served, keep, make_story, record_of
+
+CHANCE = random.Random(5)
+
+
+class Reader:
+    """A request, as far as comparisons look at it."""
+
+    def __init__(self, transport: object | None) -> None:
+        self.transport = transport
+
+
+def reader(*, left: bool = False) -> web.Request:
+    return cast(web.Request, Reader(None if left else object()))
+
+
+async def test_readers_of_one_comparison_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(comparing, "difference", lambda old, new: made.append(old) or [])
+    comparisons = Comparisons()
+
+    key = ("story", 1, "member")
+    await asyncio.gather(*(comparisons.compare(reader(), key, "old", "new") for _ in range(9)))
+
+    assert made == ["old"]
+    comparisons.close()
+
+
+async def test_more_than_a_few_are_refused_and_the_next_ones_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    held = threading.Event()
+    monkeypatch.setattr(comparing, "difference", lambda old, new: held.wait(10) and [])
+    comparisons = Comparisons()
+
+    tasks = [
+        asyncio.create_task(comparisons.compare(reader(), ("story", number, "m"), "a", "b"))
+        for number in range(WAITING + 1)
+    ]
+    with pytest.raises(NotCompared, match="too many"):
+        await tasks.pop()
+    held.set()
+    assert await asyncio.gather(*tasks) == [[]] * WAITING
+    assert await comparisons.compare(reader(), ("story", 0, "m"), "a", "b") == []
+    comparisons.close()
+
+
+async def test_nothing_is_compared_for_readers_who_left() -> None:
+    comparisons = Comparisons()
+
+    with pytest.raises(NotCompared, match="left"):
+        await comparisons.compare(reader(left=True), ("story", 1, "m"), "old", "new")
+    comparisons.close()
+
+
+async def test_the_largest_bodies_keep_neither_health_nor_feeds_waiting(served: Served) -> None:
+    """Eight comparisons of 30,000 paragraphs of one letter held the service for minutes."""
+    texts = ["\n\n".join(CHANCE.choices("ab", k=30_000)) for _ in range(9)]
+    story = make_story(1, sources=tuple(f"s{number}" for number in range(9)))
+    article = story.article.model_copy(update={"text": texts[0]})
+    await served.publish(story.model_copy(update={"article": article}))
+    for place, text in enumerate(texts):
+        record = record_of(story, place, raw=FeedEntry(guid="1", position=0), article=article)
+        own = Article(html="", text=text)
+        await keep(served.store, record.model_copy(update={"article": own}))
+
+    path, html = f"/stories/{story.id}", {"Accept": "text/html"}
+    asked = [
+        asyncio.create_task(served.client.get(path, params={"compare": member.id}, headers=html))
+        for member in story.members[1:]
+    ]
+    live: list[float] = []
+    while not all(task.done() for task in asked):
+        started = time.perf_counter()
+        assert (await served.client.get("/health/live")).status == 200
+        live.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    assert (await served.client.get("/feed.xml?limit=7")).status == 200
+
+    assert time.perf_counter() - started < 1.0
+    assert max(live) < 0.25
+    assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
