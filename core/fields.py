@@ -69,7 +69,8 @@ def check_address(value: str) -> str:
         raise ValueError(f"{value!r} is no address: {error}") from error
     if parts.scheme.lower() not in ("http", "https"):
         raise ValueError(f"{value!r} is no web address: it must begin with https:// or http://")
-    if not parts.hostname or port_is_wrong or re.search(r"[\s\x00-\x1f<>\"]", value):
+    odd = re.search(r"[\s<>\"]", value) or not value.isprintable()
+    if not parts.hostname or port_is_wrong or odd:
         raise ValueError(f"{value!r} is no web address: it must look like https://host/path")
     return value
 

@@ -134,7 +134,8 @@ def _take(
 
 def _with_tags(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
     """`name` as one more tag: a word that can stand in an address."""
-    tag = re.sub(r"[\s/?#&\\\x00-\x1f,-]+", "-", name.strip()).strip("-.").lower()
+    shown = "".join(sign if sign.isprintable() else " " for sign in name)
+    tag = re.sub(r"[\s/?#&\\,${}-]+", "-", shown.strip()).strip("-.").lower()
     if not tag or tag in tags or len(tags) >= MAX_TAGS:
         return tags
     return (*tags, tag)

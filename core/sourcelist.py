@@ -95,9 +95,9 @@ def _block(additions: Sequence[NewSource], *, indent: int) -> str:
 
 
 def _flow(each: NewSource) -> str:
-    parts = [f"url: {json.dumps(each.url)}"]
+    parts = [f"url: {_in_quotes(each.url)}"]
     if each.name:
-        parts.append(f"name: {json.dumps(each.name)}")
+        parts.append(f"name: {_in_quotes(each.name)}")
     if each.tags:
         parts.append(f"tags: [{', '.join(_quoted(tag) for tag in each.tags)}]")
     return "{" + ", ".join(parts) + "}"
@@ -106,12 +106,21 @@ def _flow(each: NewSource) -> str:
 def _scalar(value: str) -> str:
     """Plain where YAML reads it as the same text, else in quotes."""
     plain = _PLAIN.fullmatch(value) and ": " not in value and not value.endswith(":")
-    return value if plain and not _looks_like_a_number(value) else json.dumps(value)
+    return value if plain and not _looks_like_a_number(value) else _in_quotes(value)
 
 
 def _quoted(tag: str) -> str:
     plain = re.fullmatch(r"[a-z][a-z0-9-]*", tag) and tag not in ("true", "false", "null")
-    return tag if plain else json.dumps(tag, ensure_ascii=False)
+    return tag if plain else _in_quotes(tag)
+
+
+def _in_quotes(value: str) -> str:
+    """`value` so that it is read back as it is.
+
+    The additions are strangers' words: `${NAME}` in them must not become the environment's NAME,
+    with which an imported address would send the operator's secrets to its host.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("${", "\\u0024{")
 
 
 def _looks_like_a_number(value: str) -> bool:

@@ -76,3 +76,23 @@ def test_a_name_that_yaml_would_misread_is_quoted(name: str) -> None:
     written = with_sources("", [NewSource(url="https://a.example/", name=name)])
 
     assert load_settings(written, path="f", env={}).sources[0].name == name
+
+
+REFERENCES = [
+    "http://${TOKEN}:${TOKEN}@a.example/feed",
+    "https://a.example/feed?k=${TOKEN}",
+    "https://a.example/${TOKEN:-x}/$${TOKEN}/\\${TOKEN}",
+    "https://a.example/#${TOKEN}",
+]
+
+
+@pytest.mark.parametrize("text", ["", "sources: [{url: 'https://x.example/'}]\n"])
+@pytest.mark.parametrize("url", REFERENCES)
+def test_what_is_added_never_names_the_environment(text: str, url: str) -> None:
+    """A subscription list is a stranger's: `${NAME}` in it is text."""
+    written = with_sources(text, [NewSource(url=url, name="new", tags=("${TOKEN}",))])
+
+    literal = load_settings(written, path="f", env={}).sources[-1]
+    assert load_settings(written, path="f", env={"TOKEN": "s3cret"}).sources[-1] == literal
+    assert literal.tags == ("${TOKEN}",)
+    assert "s3cret" not in repr(literal)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 from pathlib import Path
 
 import pytest
@@ -114,3 +116,31 @@ async def test_those_that_do_not_answer_are_named_with_the_reason(origin: Origin
 
     assert [line.split()[0] for line in report] == ["page", "gone"]
     assert report[1].endswith("status 404")
+
+
+async def test_an_imported_address_is_sent_no_secret_of_the_environment(
+    tmp_path: Path, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written down as they stand, such addresses were filled in at once and at each poll."""
+    monkeypatch.setenv("MILLRACE_PROOF", "top-secret-42")
+    origin.otherwise(lambda _: Answer(FEED))
+    config = tmp_path / "feeds.yaml"
+    config.write_text(f"sources: []\nfetch: {{allow_private: ['{origin.allowance}']}}\n")
+    inside = [
+        f"${{MILLRACE_PROOF}}:x@{origin.allowance}/a",
+        f"{origin.allowance}/b?k=${{MILLRACE_PROOF}}",
+    ]
+    hidden = f"{origin.allowance}/c?k=$\ue0b0MILLRACE_PROOF\ue0b1"
+    outlines = "".join(f"<outline type='rss' xmlUrl='http://{url}'/>" for url in [*inside, hidden])
+    (tmp_path / "in.opml").write_text(f"<opml><body>{outlines}</body></opml>")
+
+    report = await asyncio.to_thread(
+        import_opml, str(tmp_path / "in.opml"), config=str(config), ask=True
+    )
+
+    assert len(report.added) == 2
+    assert len(report.left_out) == 1
+    assert sorted(request.path.partition("?")[0] for request in origin.requests) == ["/a", "/b"]
+    everything = config.read_text() + repr(read_config(str(config))) + repr(origin.requests)
+    assert "top-secret-42" not in everything
+    assert base64.b64encode(b"top-secret-42:x").decode() not in everything
