@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import corpus
+from core.body.normalize import normalize
 from core.dedup.fingerprint import features, taught
 from core.dedup.idf import COMMON, SLOTS, Idf
-from core.normalize import normalize
 
 _TABLE = Path(__file__).parents[1] / "core" / "dedup" / "warm.bin"
 

@@ -16,11 +16,11 @@ from lxml import html as lxml_html
 from trafilatura import extract as plain_trafilatura
 
 from benchmarks import Row, corpus
-from core.boilerplate import Boilerplate
-from core.clean import clean_entry
-from core.extract import extract_page
+from core.body.boilerplate import Boilerplate
+from core.body.clean import clean_entry
+from core.feeds.parse import parse_feed
 from core.models import Article, FeedEntry
-from core.parse import parse_feed
+from core.page.extract import extract_page
 from core.text import squeeze
 from tests.score import f1, forbidden
 

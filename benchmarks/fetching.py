@@ -14,17 +14,17 @@ from contextlib import asynccontextmanager
 import brotli
 
 from benchmarks import Row, corpus
+from core.config.settings import FetchSettings
 from core.errors import TooLarge
-from core.parse import parse_feed
-from core.settings import FetchSettings
-from millrace.private import throwaway_store
+from core.feeds.parse import parse_feed
+from millrace.process.private_store import throwaway_store
 from store.connection import Store
 from store.schedule import SOURCES, lease_due, poll_now
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
-from workers.fetch import Fetcher
-from workers.refresh import refresh
-from workers.sandbox import Sandbox
+from workers.http.client import Fetcher
+from workers.jobs.poll import refresh
+from workers.sandbox.pool import Sandbox
 
 AT_ONCE = 20
 BOMB_MIB = 300

@@ -22,15 +22,15 @@ import orjson
 
 from benchmarks import Row, Skipped, corpus
 from benchmarks._scoring import Score, labels, score
+from core.config.settings import DedupSettings
 from core.dedup.fingerprint import Features, Fingerprint, features, fingerprint
 from core.dedup.idf import Idf
 from core.dedup.merge import Arrival, Claim
 from core.dedup.tokens import mix
 from core.ids import entry_id
 from core.models import Decision, EntryRecord
-from core.settings import DedupSettings
-from millrace.dedup import Line, Read, Stream, Told, prepared
-from millrace.private import throwaway_store
+from millrace.commands.dedup import Line, Read, Stream, Told, prepared
+from millrace.process.private_store import throwaway_store
 from store.commit import Batch
 from store.connection import Store, opened
 from store.entries import load_entries

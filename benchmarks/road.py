@@ -20,8 +20,8 @@ from typing import Any
 from benchmarks import Row, Skipped
 from benchmarks._pages import new_page
 from benchmarks._taken import Taking, taken, title
-from core.clean import CleanOptions
-from core.extract import extract_page
+from core.body.clean import CleanOptions
+from core.page.extract import extract_page
 
 _URL = "https://example.org/a"
 _MORSS = """

@@ -24,9 +24,9 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks import Row
-from core.settings import Settings
-from millrace.loop import run_loop
-from millrace.private import throwaway_store
+from core.config.settings import Settings
+from millrace.process.loop import run_loop
+from millrace.process.private_store import throwaway_store
 from service.app import run_service
 from store.connection import opened
 from tests.service.conftest import make_story, put

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks import Row, Skipped
 from core.errors import NotAFeed
-from core.parse import parse_feed
+from core.feeds.parse import parse_feed
 
 
 def run(smoke: bool) -> Iterator[Row]:

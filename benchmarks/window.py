@@ -16,11 +16,11 @@ from typing import cast
 from multidict import MultiDict
 
 from benchmarks import Row
-from core.settings import Settings
-from service.answers import Answer, Stamp, answer_at, render
-from service.query import FeedQuery
-from service.river import Kept, River, kept_story
-from service.selection import choose
+from core.config.settings import Settings
+from service.feeds.answers import Answer, Stamp, answer_at, render
+from service.feeds.query import FeedQuery
+from service.feeds.selection import choose
+from service.window import Kept, River, kept_story
 from store.connection import Store
 from store.packing import pack
 from tests.service.conftest import make_story

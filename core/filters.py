@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from core.config.settings import Source
 from core.models import Article
-from core.settings import Source
 
 _LONGEST = 50_000  # characters of text that rules are tried on
 

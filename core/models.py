@@ -70,7 +70,7 @@ class ParsedFeed(Frozen):
     listed: tuple[tuple[str, str], ...] = ()
     # Digests of guid and content of what it holds beside its entries, known and unchanged.
     standing: tuple[tuple[bytes, bytes], ...] = ()
-    items: bytes = b""  # by which all its items are known the next time: `core/knownitems.py`
+    items: bytes = b""  # by which all its items are known the next time: `core/feeds/seen_items.py`
 
 
 class Method(StrEnum):

@@ -10,7 +10,10 @@ from typing import Annotated, cast
 import typer
 
 from core.errors import ConfigError, MillraceError
-from millrace import __version__, commands, logs, questions
+from millrace import __version__
+from millrace.commands import query_commands as questions
+from millrace.commands import work_commands as commands
+from millrace.process import logs
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
 

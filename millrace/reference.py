@@ -17,15 +17,15 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from core.fields import format_duration, format_size
-from core.settings import Settings, Source, SourceOptions
+from core.config.fields import format_duration, format_size
+from core.config.settings import Settings, Source, SourceOptions
 from millrace.cli import app
 
 SCHEMA_ID = "https://json-schema.org/draft/2020-12/schema"
 
 _INTRODUCTION = """# feeds.yaml
 
-<!-- Made by `make docs` from core/settings.py; edit the descriptions there. -->
+<!-- Made by `make docs` from core/config/settings.py; edit the descriptions there. -->
 
 One file says what is read and how it is published. It is watched: a good edit takes effect within
 5 seconds, a bad one changes nothing and is named by `/health`; `millrace check` names every fault

@@ -6,7 +6,7 @@ import re
 
 from aiohttp import web
 
-from core.settings import Settings
+from core.config.settings import Settings
 
 _HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")

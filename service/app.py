@@ -8,29 +8,25 @@ from collections.abc import AsyncIterator, Callable, Collection
 
 from aiohttp import web
 
-from core.settings import Settings
-from service import (
-    actions,
-    feeds,
-    front,
-    health,
-    hub,
-    metrics,
-    pages,
-    sources,
-    storypages,
-    stream,
-    websub,
-)
+from core.config.settings import Settings
+from service import stream
 from service.comparing import COMPARISONS, Comparisons
 from service.context import CONTEXT, Context
 from service.events import Events
+from service.feeds import handlers as feeds
 from service.headers import SECURE
-from service.pictures import PICTURE, FetchPicture, Pictures
-from service.publisher import Publisher
+from service.ops import actions, health, metrics
+from service.pages import page as pages
+from service.pages import river_page as front
+from service.pages import source_list as sources
+from service.pages import story as storypages
+from service.pages.pictures import PICTURE, FetchPicture, Pictures
 from service.quick import QuickRunner
-from service.replies import text_reply
-from service.river import River
+from service.responses import text_reply
+from service.websub import callback as websub
+from service.websub import hub
+from service.websub.publisher import Publisher
+from service.window import River
 from store.connection import Store
 
 DRAIN = 3.0  # seconds between "not ready" and the closed door, for the proxy to notice

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from core.difference import Stretch, difference
 from core.errors import MillraceError
+from core.render.differences import Stretch, difference
 
 WAITING = 8  # different comparisons; each takes half a second at most
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from core.settings import Settings
-from service.river import River
+from core.config.settings import Settings
+from service.window import River
 from store.connection import Store
 
 

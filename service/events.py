@@ -11,12 +11,12 @@ from collections import OrderedDict
 
 import orjson
 
+from core.config.settings import Settings
 from core.render.jsonfeed import item_fields
-from core.settings import Settings
-from service.formats import Style, item_of, style_of
-from service.pictures import proxy_of
-from service.query import FeedQuery
-from service.river import Kept, River
+from service.feeds.formats import Style, item_of, style_of
+from service.feeds.query import FeedQuery
+from service.pages.pictures import proxy_of
+from service.window import Kept, River
 from store.stories import Change
 
 # Of rendered events. Readers that keep up ask for the same few; one event is 1 to 200 kB.

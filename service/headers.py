@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.settings import Settings
+from core.config.settings import Settings
 
 # We republish strangers' markup: even if one of them got through, no script of theirs would run.
 SECURE = {

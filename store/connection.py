@@ -21,7 +21,7 @@ from redis.commands.core import AsyncScript
 from redis.connection import HiredisRespSerializer
 
 from core.errors import StoreAway, StoreError
-from store.together import Answer, Asked, Together
+from store.batching import Answer, Asked, Together
 
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 15.0  # seconds; above any script of ours, below a job's end

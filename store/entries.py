@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
+from core.feeds.seen_items import still_known
+from core.feeds.unchanged import Remembered
 from core.ids import CONTENT_DIGEST
-from core.knownitems import still_known
 from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
-from core.news import Remembered
 from core.urls import canonical_url
 from store import keys
 from store.connection import Store, store_errors

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
+from core.config.settings import PerHost
 from core.errors import StoreAway
-from core.settings import PerHost
 from store import keys
 from store.connection import Store, store_errors
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Protocol
 
 import orjson
 
+from core.config.settings import DedupSettings
 from core.dedup.decide import Candidate
 from core.dedup.fingerprint import PRINT_BYTES, Fingerprint, Print
 from core.ids import PREFIX as URN
-from core.settings import DedupSettings
 from store import keys
 from store.connection import Store
 
@@ -39,7 +39,7 @@ class Found(NamedTuple):
     """What a decision upon entries starts from."""
 
     candidates: dict[str, list[Candidate]]  # founders that share a key with an entry, oldest first
-    names: dict[str, str]  # stories in which entries stood before a wipe: store/names.py
+    names: dict[str, str]  # stories in which entries stood before a wipe: store/story_aliases.py
     now: float  # the store's clock
     mark: str  # where the index stood: whatever is filed after that was not found
 

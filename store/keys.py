@@ -13,7 +13,7 @@ story:ID          hash    retention         `v` version, `doc` the compressed st
 river             zset    retention         story id -> place in the feed
 changes           stream  CHANGES_KEPT      new and changed stories; the service follows it
 forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
-names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/names.py
+names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/story_aliases.py
 choices           hash    CHOICES_KEPT      entry or story -> story where a person put it
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life

@@ -15,7 +15,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from core.metrics import METRICS
-from millrace.commands import app
+from millrace.commands.work_commands import app
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))

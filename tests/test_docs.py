@@ -13,8 +13,8 @@ import pytest
 import typer.main
 from pydantic import BaseModel
 
+from core.config.settings import Settings, Source
 from core.metrics import METRICS
-from core.settings import Settings, Source
 from millrace.cli import app
 from millrace.reference import settings_text
 

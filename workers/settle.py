@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from core.config.settings import DedupSettings
 from core.dedup.decide import Candidate
 from core.dedup.merge import Arrival, Outcome, merge
 from core.errors import StoreError
-from core.settings import DedupSettings
 from store.commit import Batch, commit
 from store.connection import Store
 from store.curation import chosen_stories

@@ -17,26 +17,26 @@ from functools import partial
 
 import structlog
 
+from core.config.settings import Settings
 from core.errors import StoreAway, StoreError
-from core.settings import Settings
 from store.connection import opened
 from store.heartbeat import WorkerBeat, beat, leave
 from store.hosts import HostTurns
 from store.idf import SharedIdf
 from store.layout import ensure_layout
 from store.schedule import Lease, rung
-from workers.deliver import deliver_due
+from workers.context import Kit
 from workers.ending import end_tasks
-from workers.fetch import Fetcher
-from workers.kit import Kit
-from workers.order import Order
-from workers.pages import read_page
+from workers.http.client import Fetcher
+from workers.http.robots import Robots
+from workers.jobs.deliver import deliver_due
+from workers.jobs.page import read_page
+from workers.jobs.poll import refresh
+from workers.jobs.sequencer import Order
 from workers.queue import QueueWorker, Role
-from workers.refresh import refresh
-from workers.robots import Robots
-from workers.sandbox import Sandbox
-from workers.sweeper import Sweeper
-from workers.websub import tend_subscriptions
+from workers.sandbox.pool import Sandbox
+from workers.scheduler import Sweeper
+from workers.sources.websub import tend_subscriptions
 
 log = structlog.get_logger()
 

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from core.config.settings import DedupSettings
 from core.dedup.fingerprint import FIGURE_BITS, FILED, HEADLINE_BITS, Fingerprint, Print
-from core.settings import DedupSettings
 
 FULL = 300  # informative shingles from which a text speaks for itself
 SHORT = 150  # below this a text says little, and the headline must agree well

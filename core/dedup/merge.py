@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+from core.config.settings import DedupSettings
 from core.dedup.decide import Candidate, Verdict, candidate_of, decide
 from core.dedup.fingerprint import Fingerprint
 from core.dedup.representative import replaces
 from core.models import Article, Decision, EntryRecord, Member, Story
-from core.settings import DedupSettings
 
 NEAR_IN_BATCH = 200  # founders of one batch that an entry is held against, the first ones
 MEMBERS_KEPT = 200  # further reposts are remembered as entries but no longer listed in the story

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from core.config.settings import Source
 from core.render.web import without_credentials
 from core.render.xml import escaped, quoted
-from core.settings import Source
 
 
 def opml_document(

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from core.config.settings import ServiceSettings
 from core.models import Article, FeedEntry, Removed, Story
-from core.settings import ServiceSettings
 from tests.browser.conftest import DESK, PHONE
 from tests.service.conftest import SETTINGS, Serve, Served, keep, make_story, record_of
 

@@ -1,8 +1,8 @@
 """keep and drop rules of a source."""
 
+from core.config.settings import Source
 from core.filters import filtered_by
 from core.models import Article
-from core.settings import Source
 
 ARTICLE = Article(title="Weather for Tuesday", text="Rain from the west, later dry.")
 

@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as markup
 
-from core.configfile import load_settings
+from core.body.normalize import normalize
+from core.config.file import load_settings
+from core.config.source import Source
 from core.errors import ConfigError, NotAFeed
+from core.feeds.parse import parse_feed
 from core.models import Decision, FeedEntry, Member, Story
-from core.normalize import normalize
-from core.parse import parse_feed
+from core.pipeline import prepare
 from core.render.atom import atom_entry
 from core.render.items import feed_item
 from core.render.jsonfeed import json_item
 from core.render.rss import rss_item
-from core.road import prepare
-from core.source import Source
 
 EXAMPLES = 40 * int(os.environ.get("MILLRACE_FUZZ", "1"))
 SEEN = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import VERSION
+from core.config.settings import VERSION
 
 GOOD = "sources:\n  - url: https://example.org/rss.xml\n"
 BAD = GOOD + "    evry: 3m\n  - url: ftp://example.org\n"

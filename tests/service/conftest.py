@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
+from core.config.settings import Settings, Source
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord, Member, Story
-from core.settings import Settings, Source
 from service.app import make_app
 from service.context import CONTEXT
-from service.river import River
+from service.window import River
 from store import keys
 from store.connection import Store
 from store.packing import pack

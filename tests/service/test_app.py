@@ -8,7 +8,7 @@ import socket
 import aiohttp
 import pytest
 
-from core.settings import Settings
+from core.config.settings import Settings
 from service.app import run_service
 from store.connection import Store
 

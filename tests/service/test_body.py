@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from core.settings import ServiceSettings
+from core.config.settings import ServiceSettings
 from service import body
 from service.body import FORM_BYTES, FORM_FIELDS
 from tests.service.conftest import SETTINGS, Serve, Served

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.settings import Settings
+from core.config.settings import Settings
 from service.app import make_app
 from store.connection import Store
 

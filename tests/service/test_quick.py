@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 
-from core.settings import FeedSettings, ServiceSettings, Settings
+from core.config.settings import FeedSettings, ServiceSettings, Settings
 from service.app import make_app
 from service.context import CONTEXT
-from service.feeds import FEEDS, RENDER_EVERY
+from service.feeds.handlers import FEEDS, RENDER_EVERY
 from service.quick import QuickRunner
 from store.connection import Store
 from tests.service.conftest import SETTINGS, make_story, put
@@ -128,7 +128,7 @@ async def test_a_reader_that_has_it_hears_304_and_the_news_once_there_are_some(
     same = [await wire.ask(raw), await wire.ask(raw)]
     assert running.quick == 1
 
-    monkeypatch.setattr("service.feeds.RENDER_EVERY", 0.0)
+    monkeypatch.setattr("service.feeds.handlers.RENDER_EVERY", 0.0)
     await running.publish(2)
     fresh = [await wire.ask(raw), await wire.ask(raw)]
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from core.config.settings import Settings
 from core.errors import StoreError
-from core.settings import Settings
-from service.health import examine
+from service.ops.health import examine
 from store import keys
 from store.connection import Store, store_errors
 from store.embedded import server_command, socket_path, socket_url
 from store.retention import trim
 from store.schedule import SOURCES, add_sources, lease_due
-from store.vitals import vitals
+from store.server_info import vitals
 from tests.chaos.ordeal import stage_folder
 from tests.conftest import await_store
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from core.settings import PerHost
+from core.config.settings import PerHost
 from store.connection import Store
 from store.hosts import HostTurns
 

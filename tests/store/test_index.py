@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from core.config.settings import DedupSettings
 from core.dedup.decide import decide
 from core.dedup.fingerprint import Fingerprint, features, fingerprint
 from core.dedup.idf import Idf
 from core.dedup.merge import Claim
 from core.ids import entry_id
-from core.settings import DedupSettings
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
 from store.index import claim, look_up, lookup
-from store.names import tell_names
+from store.story_aliases import tell_names
 
 SETTINGS = DedupSettings()
 IDF = Idf()

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.origin import Origin
-from workers.sandbox import Sandbox
+from workers.sandbox.pool import Sandbox
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from core.config.settings import Settings
 from core.models import Decision, EntryRecord, Story
-from core.settings import Settings
 from store import keys
 from store.connection import Store
 from store.entries import load_entries
@@ -17,12 +17,12 @@ from store.idf import SharedIdf
 from store.schedule import PAGES, SOURCES, add_sources, lease_due, poll_now
 from store.sources import SourceState, load_source
 from store.stories import load_stories
-from workers.fetch import Fetcher
-from workers.kit import Kit
-from workers.pages import read_page
-from workers.refresh import refresh
-from workers.robots import Robots
-from workers.sandbox import Sandbox
+from workers.context import Kit
+from workers.http.client import Fetcher
+from workers.http.robots import Robots
+from workers.jobs.page import read_page
+from workers.jobs.poll import refresh
+from workers.sandbox.pool import Sandbox
 
 QUICK: dict[str, Any] = {
     "min_interval": "1s",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from core.config.settings import FetchSettings
 from core.errors import ForbiddenAddress
-from core.settings import FetchSettings
 from store.connection import Store
 from store.hosts import HostTurns
 from tests.origin import Answer, Origin
-from workers.fetch import Fetcher
+from workers.http.client import Fetcher
 
 
 async def test_the_next_request_is_made_under_the_new_settings(

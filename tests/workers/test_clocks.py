@@ -14,7 +14,7 @@ from store.connection import Store
 from store.schedule import SOURCES, lease_due, poll_now
 from tests.origin import Answer, Origin
 from tests.workers.desk import desk_for, settings_for
-from workers.sandbox import Sandbox
+from workers.sandbox.pool import Sandbox
 
 ROOT = Path(__file__).parents[2]
 FEED = (
@@ -23,7 +23,7 @@ FEED = (
     "</channel></rss>"
 )
 # `Retry-After` may name a date, and only our own clock can tell how far off that is.
-ALLOWED = {"workers/fetch.py": 1}
+ALLOWED = {"workers/http/client.py": 1}
 
 
 @pytest.mark.parametrize("hours", [1, -1])
@@ -54,7 +54,7 @@ def test_no_worker_and_no_part_of_the_store_asks_the_clock_of_its_host():
     found = {
         str(path.relative_to(ROOT)): len(asking.findall(path.read_text(encoding="utf-8")))
         for folder in ("workers", "store")
-        for path in (ROOT / folder).glob("*.py")
+        for path in (ROOT / folder).rglob("*.py")
     }
 
     assert {name: count for name, count in found.items() if count} == ALLOWED

@@ -9,8 +9,8 @@ from store.connection import Store
 from store.curation import join, split
 from tests.origin import Origin
 from tests.workers.desk import Desk, desk_for, settings_for
-from tests.workers.test_news import feed, item
-from workers.sandbox import Sandbox
+from tests.workers.jobs.test_new_entries import feed, item
+from workers.sandbox.pool import Sandbox
 
 
 def desk(store: Store, sandbox: Sandbox, origin: Origin):  # type: ignore[no-untyped-def]

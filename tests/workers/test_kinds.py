@@ -10,7 +10,7 @@ from tests.origin import Answer, Origin, Request
 from tests.score import f1, forbidden
 from tests.stage import expected
 from tests.workers.desk import Desk, desk_for, settings_for
-from workers.sandbox import Sandbox
+from workers.sandbox.pool import Sandbox
 
 SEEDS = Path(__file__).parents[1] / "examples" / "seeds"
 

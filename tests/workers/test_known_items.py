@@ -13,8 +13,8 @@ from store.entries import load_remembered
 from store.websub import add_push
 from tests.origin import Origin
 from tests.workers.desk import Desk
-from tests.workers.test_news import desk, feed, item
-from workers.sandbox import Sandbox
+from tests.workers.jobs.test_new_entries import desk, feed, item
+from workers.sandbox.pool import Sandbox
 
 _NEWEST = 5  # entries that a document holds
 

@@ -16,7 +16,7 @@ from store.schedule import due_times
 from store.sources import SourceState
 from tests.origin import Answer, Origin, Request
 from tests.workers.desk import desk_for, settings_for
-from workers.sandbox import Sandbox
+from workers.sandbox.pool import Sandbox
 
 WORDS = ("river", "mountain", "harbour", "desert", "forest", "island", "valley", "glacier")
 

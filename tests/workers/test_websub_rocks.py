@@ -11,9 +11,9 @@ from store.connection import Store
 from store.websub import pushes_waiting, subscription_of
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk
+from tests.workers.sources.test_websub import Client, desk, service, settings, signed
 from tests.workers.test_politeness import feed
-from tests.workers.test_websub import Client, desk, service, settings, signed
-from workers.websub import tend_subscriptions
+from workers.sources.websub import tend_subscriptions
 
 __all__ = ["desk", "service", "settings"]  # fixtures
 

@@ -7,10 +7,10 @@ import random
 import opencc
 import pytest
 
+from core.config.settings import DedupSettings
 from core.dedup.decide import Candidate, Verdict, candidate_of, decide
 from core.dedup.fingerprint import Fingerprint, features, fingerprint, taught
 from core.dedup.idf import Idf
-from core.settings import DedupSettings
 from tests.core.stories import body, paragraphs, title
 
 SETTINGS = DedupSettings()

@@ -1,0 +1,1 @@
+"""From an entry's body in any shape to clean, safe blocks."""

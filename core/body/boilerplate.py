@@ -1,0 +1,199 @@
+"""What repeats in a source is its boilerplate: learned from its last items, line by line.
+
+A line is known by its letters (digits masked, addresses reduced to their host), a picture by its
+exact address. Nothing about sites is built in; what was learned is small, bounded and explained.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from array import array
+from collections import Counter, deque
+from collections.abc import Iterable
+from itertools import chain
+
+import xxhash
+
+from core.body.blocks import Line
+from core.body.rules import Place, is_prose
+from core.text import squeeze
+from core.urls import host_of
+
+WINDOW = 50  # items; five are nearly as good, so a source is clean from its sixth entry on
+MOST_LINES = 160  # of one item: the edges, where boilerplate stands
+LONGEST = 600  # letters; longer paragraphs are never boilerplate
+SHARE = 0.30  # of the items, and at least three of them
+SHARE_LINKED = 0.06  # for lines that are nothing but links: rotating promotions
+SHARE_INSIDE = 0.60  # for short lines without links between two paragraphs of text
+LEAST = 3
+MOST_CUT = 0.40  # of an item's letters that are no links
+_ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
+_DIGITS = re.compile(r"\d\d*")  # r"\d+" is tried at every letter, and takes twice as long
+_VERSION = 1
+_MARK = 4  # bytes
+
+
+class Boilerplate:
+    """The signatures of one source's last items. Same items in the same order, same judgement."""
+
+    def __init__(self, items: Iterable[bytes] = ()) -> None:
+        self._items: deque[bytes] = deque(items, maxlen=WINDOW)  # the marks of each, as stored
+        self._counts = Counter(chain.from_iterable(map(_marks, self._items)))
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def learn(self, signatures: Iterable[int]) -> None:
+        """Takes one more item into account, if it holds a line; the oldest leaves the window."""
+        item = array("I", sorted(set(signatures)))
+        if not item:
+            return
+        if len(self._items) == WINDOW:
+            for mark in _marks(self._items[0]):
+                self._counts[mark] -= 1
+                if not self._counts[mark]:
+                    del self._counts[mark]
+        self._items.append(item.tobytes())
+        self._counts.update(item)
+
+    def seen(self, signature: int) -> int:
+        """In how many of the remembered items the line stood."""
+        return self._counts[signature]
+
+    def repeats(self, signature: int, share: float) -> bool:
+        """Whether the line stood in that share of the items, and in at least three."""
+        return self._counts[signature] >= max(LEAST, share * len(self._items))
+
+    def to_bytes(self) -> bytes:
+        """The state for the store: some 200 bytes an item."""
+        parts = [struct.pack("<BH", _VERSION, len(self._items))]
+        for item in self._items:
+            parts += (struct.pack("<H", len(item) // _MARK), item)
+        return b"".join(parts)
+
+    @classmethod
+    def from_bytes(cls, state: bytes | None) -> Boilerplate:
+        """What `to_bytes` wrote; an empty or unknown state starts anew."""
+        if not state or state[0] != _VERSION:
+            return cls()
+        _, count = struct.unpack_from("<BH", state)
+        items, at = [], 3
+        for _ in range(count):
+            end = at + 2 + _MARK * int.from_bytes(state[at : at + 2], "little")
+            items.append(state[at + 2 : end])
+            at = end
+        return cls(items)
+
+
+def _marks(item: bytes) -> memoryview:
+    return memoryview(item).cast("I")
+
+
+def signature(line: Line) -> int | None:
+    """What makes a line recognisable in the next item; None for what is too long or too short."""
+    if line.images and not line.letters:
+        return _mark("img:" + line.images[0].partition("?")[0])
+    if line.letters > LONGEST:
+        return None
+    words = line.words.lower()
+    if "http" in line.text or "www." in line.text:
+        words = squeeze(_ADDRESS.sub(lambda match: host_of(_full(match[0])), line.text))
+    text = _DIGITS.sub("0", words)
+    return _mark(text) if len(text) >= 2 else None
+
+
+def signatures(spots: list[Place]) -> tuple[int, ...]:
+    """The marks of one item: its lines that no fixed rule cut, pictures, hosts of bare links."""
+    lines = [spot.line for spot in spots if spot.line.rule is None]
+    if len(lines) > MOST_LINES:
+        lines = lines[: MOST_LINES // 2] + lines[-MOST_LINES // 2 :]
+    marks = {mark for mark in map(signature, lines) if mark is not None}
+    marks |= {_host_mark(link) for line in lines if line.is_linked for link in line.links}
+    return tuple(sorted(marks))
+
+
+def apply_learned(spots: list[Place], learned: Boilerplate) -> None:
+    """Cuts the lines that repeat in the source; undone where that would cost too much text."""
+    if len(learned) < LEAST:
+        return
+    inside = _inside(spots)
+    cut = [spot for spot in spots if spot.line.rule is None and _repeats(spot, learned, inside)]
+    for spot in cut:
+        spot.line.cut("learned")
+    cut += _cut_neighbours(spots, learned)
+    _restore_excess(spots, cut)
+
+
+def _repeats(spot: Place, learned: Boilerplate, inside: set[int]) -> bool:
+    line = spot.line
+    mark = signature(line)
+    if mark is None:
+        return False
+    if line.is_linked:
+        return learned.repeats(mark, SHARE_LINKED)
+    if id(spot) in inside and not line.links and line.letters < 40:
+        return not spot.block.is_heading and learned.repeats(mark, SHARE_INSIDE)
+    return learned.repeats(mark, SHARE)
+
+
+def _inside(spots: list[Place]) -> set[int]:
+    """Lines with text before and behind them."""
+    prose = [here for here, spot in enumerate(spots) if is_prose(spot.line) and not spot.line.rule]
+    if not prose:
+        return set()
+    return {id(spot) for spot in spots[prose[0] : prose[-1]]}
+
+
+def _cut_neighbours(spots: list[Place], learned: Boilerplate) -> list[Place]:
+    """Beside what was cut, a bare link to a host that such links lead to time and again goes too.
+
+    This is what a rotating promotion is: another line every day in the same place.
+    """
+    found = []
+    for order in (spots, spots[::-1]):
+        beside = False
+        for spot in order:
+            line = spot.line
+            if line.rule is not None:
+                beside = line.rule != "title"
+            elif beside and _is_rotating(line, learned):
+                line.cut("learned-beside")
+                found.append(spot)
+            elif line.letters or line.images:
+                beside = False
+    return found
+
+
+def _is_rotating(line: Line, learned: Boilerplate) -> bool:
+    if not line.is_linked:
+        mark = signature(line) if 0 < line.letters < 40 else None
+        return mark is not None and learned.repeats(mark, SHARE_LINKED)
+    return all(learned.repeats(_host_mark(link), SHARE) for link in line.links)
+
+
+def _restore_excess(spots: list[Place], cut: list[Place]) -> None:
+    """Never more than 40 % of an item, never its only text."""
+    plain = [spot for spot in cut if not spot.line.is_linked and spot.line.letters]
+    lost = sum(spot.line.letters for spot in plain)
+    left = sum(s.line.letters - s.line.linked for s in spots if s.line.rule is None)
+    prose_left = any(is_prose(spot.line) for spot in spots if spot.line.rule is None)
+    prose_lost = [spot for spot in plain if is_prose(spot.line)]
+    if lost > MOST_CUT * (lost + left):
+        restore = plain
+    else:
+        restore = prose_lost if prose_lost and not prose_left else []
+    for spot in restore:
+        spot.line.rule = None
+
+
+def _host_mark(link: str) -> int:
+    return _mark("host:" + host_of(link))
+
+
+def _full(address: str) -> str:
+    return address if "//" in address else "//" + address
+
+
+def _mark(text: str) -> int:
+    return xxhash.xxh32_intdigest(text.encode("utf-8", "replace"))

@@ -1,0 +1,245 @@
+"""Title, author, date and first publisher: what the entry states, then what its text states.
+
+Lines that only state these things, before the text begins, are cut: their content is kept as data.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html import unescape
+
+from core import dates
+from core.body import authors, junk
+from core.body.blocks import Line
+from core.body.rules import Place, is_prose
+from core.models import FeedEntry
+from core.text import plain_title, squeeze, wide_share
+from core.urls import canonical_url, web_url
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"'）)」】》，。；、]+")
+_ORIGINAL = re.compile(
+    r"^.{0,60}?(?:转载自|转自|转帖自|转发自|摘自|译自|本文链接|本文地址|首发于|原载于?"
+    r"|originally published|first published|appeared first on|cross-?posted from|republished from)"
+    r"|^(?!图|照片|视频)[^:：]{0,4}(?:来源|原文|出处|原帖)|^(?:original|source|article url|via)\b"
+)
+_ORIGINAL_WORDS = tuple(
+    "转载 转自 转帖 转发 摘自 译自 本文 首发 原载 来源 原文 出处 原帖 original source published"
+    " appeared posted republished article via".split()
+)
+_NAMED = re.compile(r"(?:原文|转载自|轉載自)[^\n<]{0,40}?(https?://[^\s<>\"'）)」】》，。；、]+)")
+_PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|mp4|mp3|pdf)(?:\?|$)", re.IGNORECASE)
+_ORIGINAL_FIELDS = (
+    "original_url", "original", "canonical_url", "canonical", "source_url", "origin", "from",
+    "source", "permalink", "link", "url",
+)  # fmt: skip
+_SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件)?来源|出处|source)[:：].{1,30}$")
+_IDENTIFIER = re.compile(r"\s*\((?:arxiv|doi|pmid|issn)\s*:[^()]{3,80}\)\s*$", re.IGNORECASE)
+_SEPARATED = re.compile(r"\s*[-–—|_·»:：]\s*.{1,40}$")
+_MAX_TITLE = 160
+
+
+@dataclass(slots=True)
+class Metadata:
+    """What an entry and its text state; None where nothing is stated."""
+
+    title: str | None = None
+    author: str | None = None
+    published: str | None = None
+    original_url: str | None = None
+
+
+def read(
+    entry: FeedEntry, front: dict[str, str], spots: list[Place], spoken: dict[str, str]
+) -> Metadata:
+    """The metadata of an entry; the lines that only repeat it are cut."""
+    found = Metadata()
+    head = _head(spots)
+    found.title = _title(entry, front, head)
+    repeats = _repeating(head, found.title)
+    found.original_url = _original(entry, front, head, spots, repeats)
+    for line in repeats:
+        line.cut("title")
+    found.author = _author(entry, front, head, spots, spoken)
+    found.published = _published(entry, front, head, spots, spoken, found.original_url)
+    _cut_stated(head)
+    return found
+
+
+def named_original(front: dict[str, str], raw: str) -> str | None:
+    """The first publisher's address by a quick look at the raw text."""
+    for name in _ORIGINAL_FIELDS:
+        if name in front:
+            return web_url(front[name])
+    match = _NAMED.search(raw)
+    return web_url(unescape(match[1])) if match else None
+
+
+def _head(spots: list[Place]) -> list[Place]:
+    """The lines before the text begins."""
+    for here, spot in enumerate(spots):
+        if spot.is_text:
+            return spots[:here]
+    return spots[:12]
+
+
+def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | None:
+    title = plain_title(entry.title) or plain_title(front.get("title"))
+    headings = _headings(head)
+    if title is None:
+        candidates = headings or _first_line(head)
+        return plain_title(candidates[0].line.text) if candidates else None
+    for spot in headings:
+        text = spot.line.text.strip()
+        if len(text) >= 4 and title.startswith(text) and _SEPARATED.fullmatch(title[len(text) :]):
+            return text
+    return (_IDENTIFIER.sub("", title) if ")" in title else title) or title
+
+
+def _headings(head: list[Place]) -> list[Place]:
+    """Headings that may be the headline: no sentence stands before them."""
+    found = []
+    for spot in head:
+        if spot.block.is_heading:
+            found += [] if _is_junk(spot) or junk.is_related(spot.folded) else [spot]
+        elif spot.line.letters >= 30 and not spot.line.is_linked and not spot.block.is_caption:
+            break
+    return found
+
+
+def _first_line(head: list[Place]) -> list[Place]:
+    """In text without headings the first line is the headline, if a dateline or source follows."""
+    lines = [spot for spot in head if not _is_junk(spot) and spot.line.letters]
+    if not lines or lines[0].line.letters > _MAX_TITLE or lines[0].block.inside("li"):
+        return []
+    linked = lines[0].line.is_linked and len(lines[0].line.links) == 1
+    followed = any(_states(spot) for spot in lines[1:4])
+    return lines[:1] if linked or followed else []
+
+
+def _is_junk(spot: Place) -> bool:
+    if spot.word_rule is not None:
+        return True
+    return spot.line.is_linked and len(spot.line.links) > 1
+
+
+def _states(spot: Place) -> bool:
+    text = spot.line.text
+    return (
+        dates.is_date_line(text)
+        or _SOURCE_LINE.match(spot.folded) is not None
+        or authors.labelled(text) is not None
+    )
+
+
+def _repeating(head: list[Place], title: str | None) -> list[Line]:
+    """The lines that say nothing but the headline."""
+    wanted = squeeze(title or "")
+    return [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
+
+
+def _cut_stated(head: list[Place]) -> None:
+    for spot in head:
+        if spot.line.rule is None and not spot.line.images and _states(spot):
+            spot.line.cut("stated")
+
+
+def _author(
+    entry: FeedEntry,
+    front: dict[str, str],
+    head: list[Place],
+    spots: list[Place],
+    spoken: dict[str, str],
+) -> str | None:
+    named = authors.stated_author(entry.author) or authors.stated_author(spoken.get("author"))
+    if named:
+        return named
+    for spot in (*head, *spots[-8:]):
+        label = authors.labelled(spot.line.text) if spot.line.letters <= 60 else None
+        if label:
+            return authors.stated_author(label)
+    closing = [spot for spot in spots[-25:] if len(spot.line.text) <= 40]
+    for spot in (*spots[len(head) : len(head) + 3], *closing):
+        name = authors.reporter(spot.line.text)
+        if name:
+            return name
+    return authors.stated_author(front.get("author"))
+
+
+def _published(
+    entry: FeedEntry,
+    front: dict[str, str],
+    head: list[Place],
+    spots: list[Place],
+    spoken: dict[str, str],
+    original: str | None,
+) -> str | None:
+    moment = entry.published or entry.updated
+    if moment is not None:
+        return dates.iso(moment)
+    for field in ("date", "published", "pubdate", "created", "time"):
+        found = _stated(front[field], spots) if field in front else None
+        if found:
+            return found
+    return (
+        _in_text(head, spots, original)
+        or (_stated(spoken["published"], spots) if "published" in spoken else None)
+        or next(filter(None, map(dates.in_address, filter(None, (original, entry.link)))), None)
+    )
+
+
+def _stated(text: str, spots: list[Place]) -> str | None:
+    """The date that a short text states; the clock in a Chinese article is China's."""
+    beginning = "".join(spot.line.text for spot in spots[:20])
+    return dates.stated(text, chinese=wide_share(beginning) > 0.3)
+
+
+def _in_text(head: list[Place], spots: list[Place], original: str | None) -> str | None:
+    for spot in spots[: len(head) + 3]:
+        found = dates.dateline(spot.line.text, original)
+        if found:
+            return found
+    for spot in (*head, *spots[-10:]):
+        if dates.is_date_line(spot.line.text):
+            return _stated(spot.line.text, spots)
+    for spot in head:
+        if dates.in_header(spot.line.text):
+            return _stated(spot.line.text, spots)
+    return None
+
+
+def _original(
+    entry: FeedEntry,
+    front: dict[str, str],
+    head: list[Place],
+    spots: list[Place],
+    repeats: list[Line],
+) -> str | None:
+    own = canonical_url(entry.link) if entry.link else None
+    candidates = [front[name] for name in _ORIGINAL_FIELDS if name in front]
+    candidates += [line.links[0] for line in repeats if len(line.links) == 1]
+    for spot in (*head, *spots[-25:]):
+        if _names_origin(spot):
+            candidates += _addresses(spot.line)
+    for candidate in candidates:
+        address = web_url(unescape(candidate))
+        if address and _is_article(address) and canonical_url(address) != own:
+            return address
+    return None
+
+
+def _names_origin(spot: Place) -> bool:
+    folded = spot.folded
+    if not (spot.line.links or "http" in folded) or is_prose(spot.line):
+        return False
+    return any(map(folded.__contains__, _ORIGINAL_WORDS)) and _ORIGINAL.match(folded) is not None
+
+
+def _addresses(line: Line) -> list[str]:
+    return [*_ADDRESS.findall(line.text), *line.links]
+
+
+def _is_article(address: str) -> bool:
+    """A publisher's front page is no article."""
+    rest = address.partition("//")[2].partition("/")[2]
+    return len(rest.strip("/")) > 1 and not _PICTURE.search(address)

@@ -1,0 +1,270 @@
+"""From what a source said to an article: every word of it, and nothing else.
+
+Any shape becomes one tree, the tree becomes blocks, rules and what was learned cut lines, the rest
+is written out, sanitised, and turned to text. Pure: options and learned boilerplate are arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from lxml import cssselect, etree
+
+from core.body import boilerplate
+from core.body import byline as metadata
+from core.body.blocks import Block, text_of_blocks, to_html
+from core.body.boilerplate import Boilerplate
+from core.body.images import is_thumbnail
+from core.body.junk import is_truncated
+from core.body.language import detect
+from core.body.normalize import Document, normalize
+from core.body.rules import Place, apply_fixed, is_prose, places
+from core.body.sanitize import sanitize
+from core.body.tree import spaced_text
+from core.body.walk import Walker
+from core.models import Article, FeedEntry, Method, Removed
+from core.page import completeness as trust
+from core.urls import web_url
+
+_MOST_REMOVED = 200  # lines reported; the rest is counted by none and told to none
+
+
+@dataclass(frozen=True, slots=True)
+class CleanOptions:
+    """What a source's line in feeds.yaml says about cleaning."""
+
+    remove: tuple[str, ...] = ()  # CSS selectors
+    keep_blocks: tuple[str, ...] = ()  # parts of text that are never cut
+    junk_blocks: tuple[str, ...] = ()  # parts of text that always are
+    full_text: Literal["auto", "feed", "page"] = "auto"
+    fast: bool = False  # pages: one extractor instead of three opinions
+
+
+DEFAULT = CleanOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """A clean article, and the marks by which its source's boilerplate is learned."""
+
+    article: Article
+    signatures: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Body:
+    """A body on its way: blocks, the lines rules may judge, and what went."""
+
+    blocks: list[Block]
+    spots: list[Place]
+    removed: list[Removed]
+    spoken: dict[str, str]
+    signatures: tuple[int, ...] = ()
+    head_lines: list[str] = field(default_factory=list)  # of a page, in front of the text
+
+
+@dataclass(slots=True)
+class Reading:
+    """An entry that was read but not judged by what its source taught."""
+
+    entry: FeedEntry
+    body: Body
+    stated: metadata.Metadata
+
+    @property
+    def signatures(self) -> tuple[int, ...]:
+        """The marks by which its source's boilerplate is learned."""
+        return self.body.signatures
+
+
+def clean_entry(
+    entry: FeedEntry,
+    *,
+    options: CleanOptions = DEFAULT,
+    learned: Boilerplate | None = None,
+) -> Cleaned:
+    """The article that a feed entry holds, by fixed rules and what its source taught."""
+    reading = read_entry(entry, options=options)
+    return Cleaned(finish_entry(reading, options=options, learned=learned), reading.signatures)
+
+
+def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
+    """An entry's lines with those cut that fixed rules cut; ready to be learned from."""
+    raw = entry.content or entry.summary
+    document = normalize(raw, content_type=entry.content_type)
+    base = entry.base or entry.link
+    first_page = None if base else metadata.named_original(document.front, raw)
+    body = read_body(document, base=base, options=options, picture_base=first_page)
+    stated = metadata.read(entry, document.front, body.spots, body.spoken)
+    _cut_fixed(body, markdown=document.shape == "markdown", options=options)
+    return Reading(entry, body, stated)
+
+
+def finish_entry(
+    reading: Reading, *, options: CleanOptions = DEFAULT, learned: Boilerplate | None = None
+) -> Article:
+    """The article of an entry that was read. Once only: the lines are cut in place."""
+    _cut_learned(reading.body, options=options, learned=learned)
+    return _article(reading.entry, reading.body, reading.stated, options)
+
+
+def read_body(
+    document: Document,
+    *,
+    base: str | None,
+    options: CleanOptions,
+    picture_base: str | None = None,
+) -> Body:
+    """The blocks of a tree, without hidden elements and widgets.
+
+    Mirrors copy pictures with the addresses they had on the first publisher's page: those start
+    from `picture_base` where there is no other base.
+    """
+    walker = Walker(base, picture_base=picture_base)
+    walker.removed += cut_selected(document.root, options.remove)
+    blocks = walker.walk(document.root)
+    return Body(blocks, places(blocks), walker.removed, walker.spoken)
+
+
+def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Removed]:
+    """Takes the elements of the source's own selectors out of the tree."""
+    removed = []
+    for selector in selectors:
+        found = cssselect.CSSSelector(selector, translator="html")(root)
+        for element in cast("list[etree._Element]", found):
+            text = spaced_text(element)
+            removed.append(Removed(rule=f"remove: {selector}", text=text[:500]))
+            _drop(element)
+    return removed
+
+
+def _drop(element: etree._Element) -> None:
+    parent = element.getparent()
+    if parent is None:
+        return
+    previous = element.getprevious()
+    if element.tail and previous is not None:
+        previous.tail = (previous.tail or "") + element.tail
+    elif element.tail:
+        parent.text = (parent.text or "") + element.tail
+    parent.remove(element)
+
+
+def cut_junk(
+    body: Body, *, markdown: bool, options: CleanOptions, learned: Boilerplate | None
+) -> None:
+    """Cuts lines: the source's own words first, then fixed rules, then what repeats."""
+    _cut_fixed(body, markdown=markdown, options=options)
+    _cut_learned(body, options=options, learned=learned)
+
+
+def _cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
+    for spot in body.spots:
+        if any(pin in spot.line.text for pin in options.junk_blocks):
+            spot.line.cut("pinned")
+    apply_fixed(body.spots, markdown=markdown)
+    body.signatures = boilerplate.signatures(body.spots)
+
+
+def _cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | None) -> None:
+    if learned is not None:
+        boilerplate.apply_learned(body.spots, learned)
+    for spot in body.spots:
+        if any(pin in spot.line.text for pin in options.keep_blocks):
+            spot.line.rule = None
+    body.removed += [
+        Removed(rule=line.rule, text=(line.text or " ".join(line.images))[:500])
+        for line in (spot.line for spot in body.spots)
+        if line.rule
+    ]
+    body.blocks[:] = _settled(body.blocks)
+
+
+def _settled(blocks: list[Block]) -> list[Block]:
+    """Blocks with the lines that no rule cut; rulers only between two of them."""
+    kept: list[Block] = []
+    for block in blocks:
+        if block.kind == "hr":
+            if kept and kept[-1].kind != "hr":
+                kept.append(block)
+            continue
+        block.lines = [line for line in block.lines if line.rule is None]
+        if block.lines:
+            kept.append(block)
+    while kept and kept[-1].kind == "hr":
+        kept.pop()
+    return kept
+
+
+def _article(
+    entry: FeedEntry, body: Body, stated: metadata.Metadata, options: CleanOptions
+) -> Article:
+    text = text_of_blocks(body.blocks)
+    pictures = pictures_of(body.blocks)
+    truncated = is_truncated(text) or any(item.rule == "read-more" for item in body.removed)
+    wanted = trust.needs_page(
+        entry,
+        text=text,
+        paragraphs=count_paragraphs(body.blocks),
+        truncated=truncated,
+        full_text=options.full_text,
+    )
+    return Article(
+        title=stated.title,
+        author=stated.author,
+        published=stated.published,
+        original_url=stated.original_url,
+        link=web_url(entry.link),
+        lead_image=_lead_image(entry, pictures),
+        language=detect(text or stated.title or "", entry.language),
+        html=sanitize(to_html(body.blocks)),
+        text=text,
+        images=pictures,
+        links=links_of(body.blocks),
+        method=Method.FEED if entry.content and not wanted else Method.SUMMARY,
+        needs_page=wanted,
+        removed=tuple(body.removed[:_MOST_REMOVED]),
+        categories=entry.categories,
+        enclosures=tuple(e for e in entry.enclosures if web_url(e.url)),
+    )
+
+
+def count_paragraphs(blocks: list[Block]) -> int:
+    """Blocks of text, long or short, captions and headings not counted."""
+    return sum(
+        1
+        for block in blocks
+        if not block.is_caption
+        and not block.is_heading
+        and any(line.letters >= 12 or is_prose(line) for line in block.lines)
+    )
+
+
+def pictures_of(blocks: list[Block]) -> tuple[str, ...]:
+    """Addresses of the pictures that are kept, in order, each once."""
+    return tuple(
+        dict.fromkeys(image for block in blocks for line in block.lines for image in line.images)
+    )
+
+
+def links_of(blocks: list[Block]) -> tuple[str, ...]:
+    """Addresses of the links that are kept, in order, each once."""
+    return tuple(
+        dict.fromkeys(
+            link for block in blocks for line in block.lines for link in line.links if link
+        )
+    )
+
+
+def _lead_image(entry: FeedEntry, pictures: tuple[str, ...]) -> str | None:
+    if pictures:
+        return pictures[0]
+    stated = [entry.image] + [
+        e.url for e in entry.enclosures if (e.type or "").startswith("image/")
+    ]
+    for address in stated:
+        found = web_url(address, entry.base or entry.link)
+        if found and not is_thumbnail(found):
+            return found
+    return None

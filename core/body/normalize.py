@@ -1,0 +1,157 @@
+"""Any shape a body arrives in becomes one tree of HTML elements.
+
+In: HTML, markdown with inline HTML, front matter, JSON-escaped or twice escaped HTML, CDATA, plain
+text. Out: a tree, the front matter, and what the shape was. Nothing is judged or cut here.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lxml import etree
+
+from core.body import markdown
+from core.body.html import parse_markup
+from core.text import strip_invisible, wide_share
+
+ContentType = Literal["html", "text", "markdown", "auto"]
+MAX_CHARACTERS = 2 * 2**20
+_FRONT = re.compile(r"\s*(---|\+\+\+)[ \t]*\n(.{0,20000}?)\n\1[ \t]*(?:\n|$)", re.DOTALL)
+_FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*)$", re.MULTILINE)
+_CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
+_COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
+_SHORTCODE = re.compile(r"\{\{[<%][^{}]{0,500}[>%]\}\}|\{%[^{}]{0,500}%\}")
+_SENTENCE_END = tuple('。！？”」』）.!?"’)…')
+_TAG = re.compile(r"<(?:/[a-zA-Z]|[a-zA-Z][\w:-]*(?:\s[^<>]*)?/?>)")
+_JSON_ESCAPE = re.compile(r'\\u([0-9a-fA-F]{4})|\\(["/nrt\\])')
+_JSON_CHARS = {"n": "\n", "r": "\r", "t": "\t"}
+_SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_ESCAPED_TAG = re.compile(
+    r"&(?:amp;)?lt;(?:p|br|div|a|img|b|strong|em|i|ul|ol|li|h[1-6]|table|blockquote|span|figure"
+    r"|section|article|iframe)\b.{0,2000}?&(?:amp;)?gt;",
+    re.IGNORECASE | re.DOTALL,
+)
+_BLOCK = re.compile(
+    r"</?(?:p|div|table|ul|ol|section|article|h[1-6]|blockquote|figure|pre|hr|center)\b[^>]*>",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A body as a tree. `front` is its front matter, `shape` what it arrived as."""
+
+    root: etree._Element
+    front: dict[str, str] = field(default_factory=dict)
+    shape: str = "html"
+
+
+def normalize(raw: str, *, content_type: ContentType = "auto") -> Document:
+    """The body as one tree, whatever its shape."""
+    text = strip_invisible(raw[:MAX_CHARACTERS]).replace("\r\n", "\n").replace("\r", "\n")
+    front: dict[str, str] = {}
+    if content_type in ("auto", "markdown"):
+        front, text = _front_matter(text)
+    text = _unescape(text, content_type)
+    if front:
+        text, content_type = _SHORTCODE.sub("", text), "markdown"
+    markup, shape = _markup(text, content_type)
+    return Document(parse_markup(markup), front, shape)
+
+
+def _front_matter(text: str) -> tuple[dict[str, str], str]:
+    match = _FRONT.match(text)
+    if match is None or not _FIELD.search(match[2]):
+        return {}, text
+    fields = {name.lower(): value.strip() for name, value in _FIELD.findall(match[2])}
+    return {name: _unquote(value) for name, value in fields.items()}, text[match.end() :]
+
+
+def _unquote(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value
+
+
+def _unescape(text: str, content_type: ContentType) -> str:
+    """One layer of escaping off, where the text shows that there is one too many."""
+    if "<![CDATA[" in text:
+        text = _CDATA.sub("", text)
+    if "<!--" in text:
+        text = _COMMENT.sub("", text)
+    if text.count("\\u003c") + text.count("\\u003C") >= 3 and not _TAG.search(text):
+        text = _SURROGATES.sub(_pair, _JSON_ESCAPE.sub(_json_char, text))
+        text = strip_invisible(text)
+    for _ in range(2):
+        if content_type == "text" or _TAG.search(text) or not _ESCAPED_TAG.search(text):
+            break
+        text = html.unescape(text)
+    return text
+
+
+def _json_char(match: re.Match[str]) -> str:
+    if match[1]:
+        return chr(int(match[1], 16))
+    return _JSON_CHARS.get(match[2], match[2])
+
+
+def _pair(match: re.Match[str]) -> str:
+    return match[0].encode("utf-16", "surrogatepass").decode("utf-16")
+
+
+def _markup(text: str, content_type: ContentType) -> tuple[str, str]:
+    if content_type == "text" and not markdown.is_markdown(text, likely=False):
+        return _paragraphs(text), "text"
+    likely = content_type != "html"
+    if content_type == "markdown" or markdown.is_markdown(text, likely=likely):
+        return markdown.render(text), "markdown"
+    if not _TAG.search(text):
+        return _paragraphs(html.unescape(text)), "text"
+    if likely:
+        text = _split_edges(text)
+    return text, "html"
+
+
+def _split_edges(text: str) -> str:
+    """Plain lines before the first block and after the last one are paragraphs of their own."""
+    first = _BLOCK.search(text)
+    if first is None:
+        return text if text.count("\n") < 2 else text.replace("\n", "<br>\n")
+    last = list(_BLOCK.finditer(text, first.start()))[-1]
+    head, body, tail = text[: first.start()], text[first.start() : last.end()], text[last.end() :]
+    return _lines(head) + body + _lines(tail)
+
+
+def _lines(text: str) -> str:
+    if "\n" not in text.strip():
+        return text
+    return "".join(f"<p>{line}</p>" for line in text.split("\n") if line.strip())
+
+
+def _paragraphs(text: str) -> str:
+    """Plain text: empty lines part paragraphs; single line ends count where lines are whole."""
+    parts = [part for part in re.split(r"\n[ \t]*\n\s*", text.strip()) if part.strip()]
+    return "".join(f"<p>{_broken_lines(part)}</p>" for part in parts)
+
+
+def _broken_lines(part: str) -> str:
+    lines = [line.strip() for line in part.split("\n")]
+    if sum(1 for line in lines if _is_paragraph(line)) >= max(2, 0.3 * len(lines)):
+        return "</p><p>".join(html.escape(line, quote=False) for line in lines if line)
+    longest = max(len(line) for line in lines)
+    wrapped = len(lines) > 2 and longest <= 100 and _even(lines[:-1], longest)
+    glue = "\n" if wrapped else "<br>"
+    return glue.join(html.escape(line, quote=False) for line in lines if line)
+
+
+def _is_paragraph(line: str) -> bool:
+    """A line of the length of a paragraph that ends as one."""
+    return len(line) * (1 + wide_share(line)) >= 100 and line.endswith(_SENTENCE_END)
+
+
+def _even(lines: list[str], longest: int) -> bool:
+    """Lines of one length were wrapped by a program, not ended by the author."""
+    return sum(1 for line in lines if len(line) >= 0.75 * longest) >= 0.8 * len(lines)

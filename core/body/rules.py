@@ -1,0 +1,255 @@
+"""The fixed rules applied to an article's lines: words (`core/body/junk.py`) and shapes.
+
+Shapes are what mirrors and feeds share: bars of links, stacks of headings that are only links,
+addresses of machines without a name, and lines without words behind a footer's first line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from core.body import junk
+from core.body.blocks import Block, Line
+from core.text import letters, wide_share
+from core.urls import host_of
+
+MOST_AT_ENDS = 2500  # lines
+_NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
+_REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
+_LISTED = re.compile(r"[,、，;；]")  # a list inside a sentence, not a bar
+_ARROW = re.compile(r"^[←«‹<]|[→»›]$")
+_PICTOGRAPH = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]")
+_ADDRESSES = re.compile(r"https?://\S+")
+_ADDRESS_ONLY = re.compile(r"^\W*(?:(?:https?://|www\.)\S+\s*)+$")
+_CODE = (".png", ".jpg", ".gif", ".svg")
+_STROKE = re.compile(r"[|｜│]|\s[·•»]\s")
+_AD_IMAGE = re.compile(
+    r"/(?:ads?|adv|banners?|promo)/|(?:^|[/._-])(?:728x90|468x60|300x250|970x90|320x50|160x600)\b"
+    r"|[/._-](?:banner|subscribe|donate|membership)[._-]",
+    re.IGNORECASE,
+)
+# After a line that one of these cut, lines at the end without words of their own go too.
+_MARKERS = frozenset(
+    ("share", "qr-code", "original-address", "more-feeds", "navigation", "promo", "disclaimer",
+     "related", "follow", "site-link", "subscribe")
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Place:
+    """A line where it stands."""
+
+    block: Block
+    line: Line
+    _folded: str | None = None
+    _word_rule: str | None = ""
+
+    @property
+    def folded(self) -> str:
+        """The text as rules see it; nothing for lines that are too long for every rule."""
+        if self._folded is None:
+            text = self.line.text
+            self._folded = junk.fold(text) if len(text) <= junk.LONGEST + 20 else ""
+        return self._folded
+
+    @property
+    def word_rule(self) -> str | None:
+        """The rule that the line's words fall under."""
+        if self._word_rule == "":
+            self._word_rule = junk.line_rule(self.folded, linked=bool(self.line.links))
+        return self._word_rule
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the line is running text of the article: no headline, not under a picture."""
+        return not self.block.is_caption and not self.block.is_heading and is_prose(self.line)
+
+
+def places(blocks: Iterable[Block]) -> list[Place]:
+    """The lines that rules may judge: all but tables, code and players.
+
+    Of endless documents only both ends: no article has so many lines.
+    """
+    lines = [
+        (block, line)
+        for block in blocks
+        if block.kind not in ("table", "pre", "embed", "hr")
+        for line in block.lines
+    ]
+    if len(lines) > 2 * MOST_AT_ENDS:
+        lines = lines[:MOST_AT_ENDS] + lines[-MOST_AT_ENDS:]
+    return [Place(block, line) for block, line in lines]
+
+
+def head_spots(lines: list[str]) -> list[Place]:
+    """Lines that are no part of the body, for rules that only look."""
+    made = [Line(html="", text=text) for text in lines]
+    return [Place(Block("p", [line]), line) for line in made]
+
+
+def is_prose(line: Line) -> bool:
+    """Whether the line is running text: long enough, and not a link."""
+    if line.prose is None:
+        line.prose = _is_prose(line)
+    return line.prose
+
+
+def _is_prose(line: Line) -> bool:
+    size = line.letters
+    if size >= 30 and "://" in line.text:
+        size = letters(_ADDRESSES.sub("", line.text))
+    if size < 30 or line.linked > 0.5 * size:
+        return False
+    return size >= 80 or size * (1 + 1.6 * wide_share(line.text)) >= 80
+
+
+def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
+    """Cuts what words and shapes give away."""
+    for spot in spots:
+        if spot.line.rule is None:
+            rule = spot.word_rule or _shape_rule(spot, markdown=markdown)
+            if rule:
+                spot.line.cut(rule)
+    _cut_edge_bars(spots)
+    _cut_stacks(spots)
+    _cut_related(spots)
+    _cut_behind_markers(spots)
+
+
+def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
+    line = spot.line
+    if line.images and not line.letters:
+        return _picture_rule(line)
+    if markdown and _is_address(line) and _REPOSITORY_FILE.search(line.text):
+        return "site-link"
+    if (len(line.links) >= 3 or (line.links and spot.block.is_heading)) and _is_bar(spot):
+        return "navigation"
+    if not line.links or not line.is_linked:
+        return None
+    if any(_NUMERIC_HOST.fullmatch(host_of(link)) for link in line.links):
+        return "promo"
+    if spot.block.inside("li"):
+        return None
+    if _ARROW.search(line.text) and line.letters <= 60:
+        return "navigation"
+    if spot.block.is_heading and _PICTOGRAPH.match(line.text.lstrip()):
+        return "promo"
+    if (
+        markdown
+        and spot.block.is_heading
+        and all(_REPOSITORY_FILE.search(link) for link in line.links)
+    ):
+        return "promo"
+    return None
+
+
+def _is_bar(spot: Place) -> bool:
+    """Links parted by strokes, with hardly a word beside them."""
+    line = spot.line
+    strokes = len(_STROKE.findall(line.text))
+    return (
+        strokes >= len(line.links) - 1 > 0
+        and not _STROKE.match(line.text)
+        and line.letters - line.linked <= 8
+        and not spot.block.inside("li")
+    )
+
+
+def _picture_rule(line: Line) -> str | None:
+    for image in line.images:
+        # A mirror's code leads to the very file that it stands for.
+        if any(
+            link and image.startswith(link) and image[len(link) :] in _CODE for link in line.links
+        ):
+            return "qr-code"
+        if line.links and _AD_IMAGE.search(image):
+            return "advertisement"
+    return None
+
+
+def _cut_edge_bars(spots: list[Place]) -> None:
+    """In front of the text and behind it, a row of short links is a way through the site."""
+    last = _last_text(spots)
+    first = next(here for here in range(last + 1) if _is_left(spots[here])) if last >= 0 else 0
+    for spot in spots[:first] + spots[max(last, 0) :]:
+        line = spot.line
+        if line.rule or not line.letters or spot.block.inside("li"):
+            continue
+        is_row = len(line.links) >= 3 and line.is_linked and not _LISTED.search(line.text)
+        if (is_row and line.letters <= 16 * len(line.links)) or (
+            len(line.links) == 2 and _is_bar(spot)
+        ):
+            line.cut("navigation")
+
+
+def _last_text(spots: list[Place]) -> int:
+    """Where the last line of text stands that no rule cut; -1: nowhere."""
+    here = len(spots) - 1
+    while here >= 0 and not _is_left(spots[here]):
+        here -= 1
+    return here
+
+
+def _is_left(spot: Place) -> bool:
+    return spot.line.rule is None and spot.is_text
+
+
+def _cut_stacks(spots: list[Place]) -> None:
+    """Two and more headings in a row that are nothing but links are a stack of promotions."""
+    run: list[Place] = []
+    for spot in [*spots, None]:
+        if spot is not None and spot.block.is_heading and spot.line.is_linked:
+            run.append(spot)
+            continue
+        if len(run) >= 2:
+            for member in run:
+                member.line.cut("promo")
+        run = []
+
+
+def _cut_related(spots: list[Place]) -> None:
+    """A line that announces other articles goes with the links behind it."""
+    for here, spot in enumerate(spots):
+        if spot.line.rule is not None or not junk.is_related(spot.folded):
+            continue
+        if spot.line.links and spot.line.linked >= 0.5 * spot.line.letters:
+            spot.line.cut("related")
+            continue
+        followers = _linked_run(spots, here + 1)
+        if followers or here == len(spots) - 1:
+            for member in (spot, *followers):
+                member.line.cut("related")
+
+
+def _linked_run(spots: list[Place], start: int) -> list[Place]:
+    run = []
+    for spot in spots[start:]:
+        if not spot.line.is_linked and (spot.line.letters or spot.line.images):
+            break
+        run.append(spot)
+    return run
+
+
+def _cut_behind_markers(spots: list[Place]) -> None:
+    last = _last_text(spots)
+    marker: str | None = None
+    for spot in spots[last + 1 :]:
+        if spot.line.rule in _MARKERS:
+            marker = spot.line.rule
+        elif spot.line.rule is None:
+            # Pictures go only behind a text: in an item without one they are the item.
+            if marker and _has_no_words(spot.line) and (last >= 0 or not spot.line.images):
+                spot.line.cut(marker)
+            else:
+                marker = None
+
+
+def _has_no_words(line: Line) -> bool:
+    return line.is_linked or not line.letters or _is_address(line)
+
+
+def _is_address(line: Line) -> bool:
+    text = line.text
+    return ("//" in text or "www." in text) and _ADDRESS_ONLY.match(text) is not None

@@ -1,0 +1,253 @@
+"""From a tree to blocks: what is hidden, a widget or a script goes, unknown elements are unwrapped.
+
+One pass over the tree without recursion, so that depth costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+from typing import cast
+
+from lxml import etree
+
+from core.body import images
+from core.body.blocks import HEADINGS, Block, Container, Line, image_html
+from core.body.captions import pair_captions
+from core.body.embeds import embed_markup
+from core.body.lines import LineBuilder
+from core.body.tables import is_data_table, table_rows
+from core.body.tree import inner_text, spaced_text
+from core.body.widgets import Spoken, is_slight, listen, may_be_widget, widget_rule
+from core.models import Removed
+from core.text import collapse, letters
+from core.urls import web_url
+
+_INLINE = {
+    "b": "b", "strong": "strong", "i": "i", "em": "em", "u": "u", "s": "s", "strike": "s",
+    "del": "del", "ins": "ins", "sub": "sub", "sup": "sup", "small": "small", "mark": "mark",
+    "code": "code", "kbd": "kbd", "samp": "samp", "var": "var", "tt": "code", "q": "q",
+    "abbr": "abbr", "ruby": "ruby", "rt": "rt", "rp": "rp",
+}  # fmt: skip
+_BLOCKS = frozenset(
+    "p div section article main header footer center address details summary hgroup body html tr td"
+    " th table tbody thead tfoot caption form fieldset aside menu figure figcaption blockquote ul"
+    " ol li dl dt dd h1 h2 h3 h4 h5 h6 legend".split()
+)
+_CONTAINERS = frozenset("blockquote ul ol li dl dt dd figure figcaption".split())
+_GONE = frozenset(
+    "script style template svg head link meta title base input select textarea canvas map"
+    " dialog nav object param datalist progress meter frameset applet".split()
+)
+_EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
+MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
+
+
+class Walker:
+    """Turns one tree into blocks; `removed` holds the elements that went, `spoken` metadata."""
+
+    def __init__(self, base: str | None, *, picture_base: str | None = None) -> None:
+        self.blocks: list[Block] = []
+        self.removed: list[Removed] = []
+        self.spoken: Spoken = {}
+        self._base = base
+        self._picture_base = base or picture_base
+        self._line = LineBuilder()
+        self._lines: list[Line] = []
+        self._path: list[Container] = []
+        self._stack: list[tuple[str, str, bool]] = []  # tag, names, whether it is in the path
+        self._kind = "p"
+        self._count = 0
+        self._total = 0  # letters of the whole text, as far as they were counted
+        self._uncounted: Iterator[str] = iter(())
+        self._skipped: etree._Element | None = None
+        self._core = True
+
+    def walk(self, root: etree._Element, *, core: etree._Element | None = None) -> list[Block]:
+        """The blocks of the tree, in order; those outside `core` are marked."""
+        self._core = core is None or core is root
+        walker = etree.iterwalk(root, events=("start", "end"))
+        self._uncounted = cast("Iterator[str]", root.itertext())
+        for event, element in walker:
+            tag = element.tag
+            if element is core:
+                self._end_block()
+                self._core = event == "start"
+            if event == "end":
+                self._leave(element, tag, is_root=element is root)
+            elif isinstance(tag, str) and self._enter(element, tag):
+                if text := element.text:
+                    self._line.text(text)
+            else:
+                walker.skip_subtree()
+                self._skipped = element
+        self._end_block()
+        pair_captions(self.blocks)
+        return self.blocks
+
+    def _leave(self, element: etree._Element, tag: str, *, is_root: bool) -> None:
+        if self._skipped is element:
+            self._skipped = None
+        elif tag in _BLOCKS:
+            self._end_block()
+            _, _, in_path = self._stack.pop()
+            if in_path:
+                self._path.pop()
+            if tag in HEADINGS:
+                self._kind = "p"
+        elif tag in _INLINE:
+            self._line.close(_INLINE[tag])
+        elif tag == "a":
+            self._line.close("a")
+        elif tag != "br" and tag != "img":
+            self._line.dropped_edge()
+        if not is_root and (tail := element.tail):
+            self._line.text(tail)
+
+    def _enter(self, element: etree._Element, tag: str) -> bool:
+        """Whether to go into the element."""
+        if tag in _GONE or (may_be_widget(element, tag) and self._goes(element, tag)):
+            return False
+        if tag in _BLOCKS:
+            return self._open_block(element, tag)
+        if tag in _INLINE:
+            self._line.open(_INLINE[tag], f"<{_INLINE[tag]}>")
+        elif tag == "a":
+            self._open_link(element)
+        elif tag == "br":
+            self._break()
+        elif tag == "img" or tag == "amp-img":
+            self._picture(element)
+        else:
+            return self._enter_other(element, tag)
+        return True
+
+    def _enter_other(self, element: etree._Element, tag: str) -> bool:
+        if tag == "hr":
+            self._end_block()
+            self._add("hr", [])
+        elif tag == "pre" or tag == "listing":
+            self._preformatted(element)
+        elif tag in _EMBEDS:
+            self._embed(element)
+        elif tag == "noscript" or tag == "button":
+            for found in element.iter("img"):
+                self._picture(found)
+        else:
+            self._line.dropped_edge()
+            return True
+        return False
+
+    def _goes(self, element: etree._Element, tag: str) -> bool:
+        """Hidden elements and widgets go, unless they hold a large part of the text."""
+        rule = widget_rule(element, tag)
+        if rule is None:
+            return False
+        if tag == "footer" and any(name == "blockquote" for name, _, _ in self._path):
+            return False
+        listen(element, self.spoken)
+        text = spaced_text(element)
+        if rule != "hidden" and not is_slight(element, text, kind=rule):
+            return False
+        size = letters(text)
+        if self._is_large(size):
+            return False
+        if size:
+            self.removed.append(Removed(rule=rule, text=text[:500]))
+        return True
+
+    def _is_large(self, size: int) -> bool:
+        """Whether so many letters are a large part of the text; counts no further than it must."""
+        while size > MOST_OF_ALL * self._total:
+            text = next(self._uncounted, None)
+            if text is None:
+                return True
+            self._total += letters(text)
+        return False
+
+    def _open_link(self, element: etree._Element) -> None:
+        href = element.get("href")
+        if not href or href.startswith("#") or self._is_own_page(href):
+            return
+        found = web_url(href, self._base)
+        if href[:7].lower() == "mailto:":
+            found = href
+        self._line.open("a", f'<a href="{escape(found)}">' if found else "", found or "")
+
+    def _is_own_page(self, href: str) -> bool:
+        """Anchors of headings and tables of contents lead nowhere that a reader could go."""
+        page, mark, _ = href.partition("#")
+        return bool(mark and self._base and page == self._base.partition("#")[0])
+
+    def _break(self) -> None:
+        line = self._line.take()
+        if line is not None:
+            self._lines.append(line)
+        elif self._lines:
+            self._end_block()
+
+    def _picture(self, element: etree._Element) -> None:
+        address = images.picture(element, self._picture_base)
+        if address is None or self._is_shown(address):
+            return
+        alt = collapse(element.get("alt") or element.get("title") or "").strip()[:300]
+        if images.is_code(address, alt):
+            self.removed.append(Removed(rule="qr-code", text=address[:500]))
+            return
+        markup = image_html(address, alt, element.get("width"), element.get("height"))
+        self._line.image(address, markup, alt)
+
+    def _is_shown(self, address: str) -> bool:
+        """Whether the picture was the last one shown: lazy loading writes it twice."""
+        recent = [image for line in self._lines for image in line.images]
+        recent += self._line.pictures
+        if not recent and self.blocks:
+            recent = [image for line in self.blocks[-1].lines for image in line.images]
+        return any(images.same_picture(address, other) for other in recent[-2:])
+
+    def _open_block(self, element: etree._Element, tag: str) -> bool:
+        self._end_block()
+        if tag == "table" and is_data_table(element):
+            rows = table_rows(element, self._base)
+            if rows:
+                self._add("table", rows)
+            return False
+        names = f"{element.get('class', '')} {element.get('id', '')}" if element.attrib else ""
+        self._stack.append((tag, names, tag in _CONTAINERS))
+        if tag in _CONTAINERS:
+            self._count += 1
+            start = element.get("start", "") if tag == "ol" else ""
+            self._path.append((tag, self._count, f' start="{start}"' if start.isdigit() else ""))
+        elif tag in HEADINGS:
+            self._kind = tag
+        return True
+
+    def _end_block(self) -> None:
+        line = self._line.take()
+        if line is not None:
+            self._lines.append(line)
+        if self._lines:
+            names = self._stack[-1][1] if self._stack else ""
+            self._add(self._kind, self._lines, names)
+            self._lines = []
+
+    def _add(self, kind: str, lines: list[Line], names: str = "") -> None:
+        self.blocks.append(Block(kind, lines, tuple(self._path), names, self._core))
+
+    def _preformatted(self, element: etree._Element) -> None:
+        self._end_block()
+        for found in element.iter("br"):
+            found.tail = "\n" + (found.tail or "")
+        text = inner_text(element).strip("\n").rstrip()
+        if text.strip():
+            line = Line(html=escape(text, quote=False), text=text)
+            self._add("pre", [line])
+
+    def _embed(self, element: etree._Element) -> None:
+        found = embed_markup(element, self._base)
+        if found is None:
+            return
+        self._end_block()
+        address, markup, label = found
+        line = Line(html=markup, text=label, links=(address,), linked=letters(label))
+        self._add("embed", [line])

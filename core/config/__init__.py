@@ -1,0 +1,1 @@
+"""feeds.yaml: its models, its text, its faults, and edits to it."""

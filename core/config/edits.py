@@ -1,0 +1,135 @@
+"""Adds sources to the text of feeds.yaml: every comment, space and quote stays as it was.
+
+New lines are put behind the last source in the way the list is written; nothing is written anew.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
+
+from core.config.yaml_text import nodes_of
+from core.errors import ConfigError
+from core.feeds.opml import Subscription
+
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/._~%?=&+@;,!()*'-]*")
+
+
+class NewSource(Subscription):
+    """A subscription that gets a name of its own in the file."""
+
+    name: str = ""
+
+
+def with_sources(text: str, additions: Sequence[NewSource]) -> str:
+    """`text` with `additions` at the end of its sources; raises ConfigError for other files."""
+    if not additions:
+        return text
+    root = nodes_of(text)
+    if root is None:
+        return _joined(text, "sources:", _block(additions, indent=2))
+    if not isinstance(root, MappingNode):
+        raise ConfigError(["the file must begin with a name, as in `sources:`"])
+    for key, value in root.value:
+        if isinstance(key, ScalarNode) and key.value == "sources":
+            return _extended(text, key, value, additions)
+    return _joined(text, "sources:", _block(additions, indent=2))
+
+
+def _extended(text: str, key: Node, value: Node, additions: Sequence[NewSource]) -> str:
+    lines = text.splitlines(keepends=True)
+    if isinstance(value, SequenceNode) and value.value and not value.flow_style:
+        indent = value.start_mark.column
+        at = _last_line(value) + 1
+        return _inserted(lines, at, _block(additions, indent=indent))
+    if isinstance(value, SequenceNode) and value.value:
+        return _into_flow(text, value, additions)
+    # `sources:` and `sources: []` become a list; a comment behind them stays.
+    line = key.start_mark.line
+    lines[line] = re.sub(r"(sources['\"]?\s*:)\s*(\[\s*\]|null|~)?", r"\1", lines[line], count=1)
+    return _inserted(lines, line + 1, _block(additions, indent=key.start_mark.column + 2))
+
+
+def _into_flow(text: str, value: SequenceNode, additions: Sequence[NewSource]) -> str:
+    """`[{url: …}, {url: …}]` stays on its line."""
+    end = value.value[-1].end_mark.index
+    added = "".join(f", {_flow(each)}" for each in additions)
+    return text[:end] + added + text[end:]
+
+
+def _last_line(node: Node) -> int:
+    """The last line that a value stands on, without the comments below it."""
+    while isinstance(node, CollectionNode) and not node.flow_style and node.value:
+        last = node.value[-1]
+        node = last[1] if isinstance(last, tuple) else last
+    mark = node.end_mark
+    ends_above = mark.column == 0 and mark.line > node.start_mark.line
+    return int(mark.line - 1 if ends_above else mark.line)
+
+
+def _inserted(lines: list[str], at: int, block: str) -> str:
+    if at > 0 and at <= len(lines) and not lines[at - 1].endswith("\n"):
+        lines[at - 1] += "\n"
+    return "".join(lines[:at]) + block + "".join(lines[at:])
+
+
+def _joined(text: str, heading: str, block: str) -> str:
+    gap = "" if not text or text.endswith("\n") else "\n"
+    return f"{text}{gap}{heading}\n{block}"
+
+
+def _block(additions: Sequence[NewSource], *, indent: int) -> str:
+    pad = " " * indent
+    written = []
+    for each in additions:
+        comment = f"  # {_comment(each.title)}" if each.title and each.title != each.name else ""
+        written.append(f"{pad}- url: {_scalar(each.url)}{comment}\n")
+        if each.name:
+            written.append(f"{pad}  name: {_scalar(each.name)}\n")
+        if each.tags:
+            written.append(f"{pad}  tags: [{', '.join(_quoted(tag) for tag in each.tags)}]\n")
+    return "".join(written)
+
+
+def _flow(each: NewSource) -> str:
+    parts = [f"url: {_in_quotes(each.url)}"]
+    if each.name:
+        parts.append(f"name: {_in_quotes(each.name)}")
+    if each.tags:
+        parts.append(f"tags: [{', '.join(_quoted(tag) for tag in each.tags)}]")
+    return "{" + ", ".join(parts) + "}"
+
+
+def _scalar(value: str) -> str:
+    """Plain where YAML reads it as the same text, else in quotes."""
+    plain = _PLAIN.fullmatch(value) and ": " not in value and not value.endswith(":")
+    return value if plain and not _looks_like_a_number(value) else _in_quotes(value)
+
+
+def _quoted(tag: str) -> str:
+    plain = re.fullmatch(r"[a-z][a-z0-9-]*", tag) and tag not in ("true", "false", "null")
+    return tag if plain else _in_quotes(tag)
+
+
+def _in_quotes(value: str) -> str:
+    """`value` so that it is read back as it is.
+
+    The additions are strangers' words: `${NAME}` in them must not become the environment's NAME,
+    with which an imported address would send the operator's secrets to its host.
+    """
+    return json.dumps(value, ensure_ascii=False).replace("${", "\\u0024{")
+
+
+def _looks_like_a_number(value: str) -> bool:
+    return re.fullmatch(r"[0-9][0-9_.eExXoO+-]*", value) is not None or value in (
+        "true",
+        "false",
+        "null",
+    )
+
+
+def _comment(title: str) -> str:
+    return "".join(sign for sign in title if sign.isprintable())[:80]

@@ -1,0 +1,242 @@
+"""The text of feeds.yaml (and of what it includes) to Settings, or to a list of faults.
+
+Files come in through a reader and the environment as a mapping: nothing is opened here. Every
+fault is one line: `feeds.yaml:LINE: sources[3].every: what is wrong`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.config.messages import in_words
+from core.config.settings import Settings, Source, SourceOptions
+from core.config.source_names import name_from_url
+from core.config.yaml_text import Document, Fault, Path, Plain, read_yaml
+from core.errors import ConfigError
+
+# Gives (path as it is to be shown, bytes) of each file that an include pattern finds.
+IncludeReader = Callable[[str], Sequence[tuple[str, bytes]]]
+
+_INCLUDED = ("sources", "defaults")
+
+
+def load_settings(
+    data: bytes | str, *, path: str, env: Mapping[str, str], read: IncludeReader | None = None
+) -> Settings:
+    """The settings in `data`; raises ConfigError with one line per fault."""
+    main = _Part(path, _document(data, env))
+    parts = [main, *_included(main, env, read)]
+    faults = [replace(fault, file=part.path) for part in parts for fault in part.document.faults]
+    checked = [_checked(part, main=part is main) for part in parts]
+    named = {(fault.file, fault.path) for fault in faults if fault.path}
+    faults += [f for _, found in checked for f in found if (f.file, f.path) not in named]
+    if not faults:
+        settings, faults = _joined(parts, [value for value, _ in checked])
+        if settings is not None:
+            return settings
+    else:
+        faults += _stated_twice(parts)
+    raise ConfigError([_printed(fault) for fault in _in_order(faults, parts)])
+
+
+class _Part:
+    """One file: how it is called and what it holds."""
+
+    def __init__(self, path: str, document: Document) -> None:
+        self.path = path
+        self.document = document
+
+    def fault(self, path: Path, what: str) -> Fault:
+        variable = self.document.unset.get(path)
+        if variable is not None:
+            what = f"environment variable {variable} is not set"
+        return Fault(self.document.line_of(path), path, what, self.path)
+
+
+def _document(data: bytes | str, env: Mapping[str, str]) -> Document:
+    if isinstance(data, bytes):
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data.count(b"\n", 0, error.start) + 1
+            return Document(faults=[Fault(line, (), "not UTF-8 text: save the file as UTF-8")])
+    else:
+        text = data
+    document = read_yaml(text, env)
+    if not document.faults and not isinstance(document.value, dict):
+        what = "is empty" if document.value is None else "must begin with a name, as in `sources:`"
+        document.faults.append(Fault(1, (), f"the file {what}; see docs/feeds-yaml.md"))
+    return document
+
+
+def _included(main: _Part, env: Mapping[str, str], read: IncludeReader | None) -> list[_Part]:
+    parts: list[_Part] = []
+    for index, pattern in enumerate(include_patterns(main.document.value)):
+        where: Path = ("include", index)
+        try:
+            found = read(pattern) if read else ()
+        except OSError as error:
+            main.document.faults.append(main.fault(where, f"cannot be read: {error}"))
+            continue
+        if not found and not any(sign in pattern for sign in "*?["):
+            main.document.faults.append(main.fault(where, f"there is no file {pattern}"))
+        parts += [_Part(path, _document(data, env)) for path, data in found]
+    return parts
+
+
+def include_patterns(value: Plain) -> list[str]:
+    """What `include` names; what is no text there the model's own check refuses."""
+    stated = value.get("include") if isinstance(value, dict) else None
+    patterns = stated if isinstance(stated, list) else [stated]
+    return [each for each in patterns if isinstance(each, str)]
+
+
+def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
+    """Each file is checked as it stands, so that a fault is named where it was written."""
+    value = part.document.value
+    if not isinstance(value, dict):
+        return None, []
+    value = _without_empty_groups(value)
+    if not main:
+        odd = [name for name in value if name not in _INCLUDED]
+        if odd:
+            what = "only `sources` and `defaults` may stand in an included file"
+            return None, [part.fault((name,), what) for name in odd]
+    try:
+        return Settings.model_validate(value), []
+    except ValidationError as error:
+        return None, [part.fault(_path(e["loc"], value), in_words(e)) for e in error.errors()]
+
+
+def _without_empty_groups(value: dict[str, Plain]) -> dict[str, Plain]:
+    """`fetch:` with nothing (or only comments) under it means that nothing is set there.
+
+    Not so `sources:`, which may be a file that is being written.
+    """
+    return {name: each for name, each in value.items() if each is not None or name == "sources"}
+
+
+def _path(location: Path, value: Plain) -> Path:
+    """pydantic's location without its own marks (`[key]`, a union's branch)."""
+    path: list[str | int] = []
+    for step in location:
+        if isinstance(value, dict) and step in value:
+            value = value[str(step)]
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        elif step == "[key]":
+            continue
+        else:
+            value = None
+        path.append(step)
+    return tuple(path)
+
+
+def _joined(
+    parts: list[_Part], checked: list[Settings | None]
+) -> tuple[Settings | None, list[Fault]]:
+    """All files as one: tags' defaults applied, names made, duplicates found."""
+    main = checked[0]
+    if main is None:
+        return None, []
+    raw_defaults: dict[str, Any] = {}
+    for part in parts:
+        for tag, options in _group(part, "defaults").items():
+            raw_defaults.setdefault(tag, options)
+    faults: list[Fault] = []
+    names = _Names(parts[0])
+    sources: list[dict[str, Any]] = []
+    for part, settings in zip(parts, checked, strict=True):
+        for index, source in enumerate(settings.sources if settings else ()):
+            name, what = names.take(source, part, index)
+            if what:
+                faults.append(part.fault(("sources", index, "name"), what))
+            raw = _group(part, "sources")[index]
+            sources.append({**_defaults(source.tags, raw_defaults), **raw, "name": name})
+    if faults:
+        return None, faults
+    whole = _without_empty_groups(dict(_group(parts[0])))
+    return Settings.model_validate({**whole, "sources": sources, "defaults": raw_defaults}), []
+
+
+def _stated_twice(parts: list[_Part]) -> list[Fault]:
+    """Names that stand twice, told also where other faults keep the sources from being read."""
+    first: dict[str, str] = {}
+    faults = []
+    for part in parts:
+        listed = part.document.value.get("sources") if isinstance(part.document.value, dict) else []
+        for index, source in enumerate(listed if isinstance(listed, list) else []):
+            name = source.get("name") if isinstance(source, dict) else None
+            if not isinstance(name, str):
+                continue
+            if name in first:
+                what = f"the name {name!r} is taken by {first[name]}; names are unique"
+                faults.append(part.fault(("sources", index, "name"), what))
+            first.setdefault(name, f"sources[{index}]")
+    return faults
+
+
+class _Names:
+    """The names of all sources, each used once."""
+
+    def __init__(self, main: _Part) -> None:
+        self._main = main
+        self._taken: dict[str, tuple[str, str]] = {}  # name -> address, where
+
+    def take(self, source: Source, part: _Part, index: int) -> tuple[str, str | None]:
+        """The name of a source, and what is wrong with it."""
+        name = source.name or name_from_url(source.url)
+        if not source.name and self._taken.get(name, (source.url,))[0] != source.url:
+            name = name_from_url(source.url, taken=self._taken)
+        where = f"sources[{index}]" + ("" if part is self._main else f" of {part.path}")
+        if name not in self._taken:
+            self._taken[name] = (source.url, where)
+            return name, None
+        other = self._taken[name][1]
+        if source.name:
+            return name, f"the name {name!r} is taken by {other}; names are unique"
+        return name, f"the same address as {other}; remove one, or give it a name of its own"
+
+
+def _group(part: _Part, name: str | None = None) -> Any:
+    value: Any = part.document.value
+    if name is None:
+        return value
+    return value.get(name) or {}
+
+
+def _defaults(tags: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """What a source's tags say for it; the first of its tags wins."""
+    found: dict[str, Any] = {}
+    for tag in tags:
+        for option, value in (defaults.get(tag) or {}).items():
+            if option in SourceOptions.model_fields:
+                found.setdefault(option, value)
+    return found
+
+
+def _in_order(faults: list[Fault], parts: list[_Part]) -> list[Fault]:
+    rank = {part.path: position for position, part in enumerate(parts)}
+    return sorted(faults, key=lambda fault: (rank.get(fault.file, 0), fault.line))
+
+
+def _printed(fault: Fault) -> str:
+    place = f"{fault.file}:{fault.line}"
+    shown = f"{printed_path(fault.path)}: " if fault.path else ""
+    line = " ".join(f"{place}: {shown}{fault.what}".split())
+    return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
+
+
+def printed_path(path: Path) -> str:
+    """`("sources", 3, "every")` as `sources[3].every`."""
+    shown = ""
+    for step in path:
+        if isinstance(step, int):
+            shown += f"[{step}]"
+        else:
+            shown += f".{step}" if shown else step
+    return shown

@@ -1,0 +1,176 @@
+"""A fault found by pydantic, in words: what is wrong, what is allowed, the nearest right word."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from core.config.fields import format_duration
+from core.config.settings import Settings
+from core.config.yaml_text import Path
+
+_BOUNDS = {
+    "greater_than": ("gt", "more than"),
+    "greater_than_equal": ("ge", "at least"),
+    "less_than": ("lt", "less than"),
+    "less_than_equal": ("le", "at most"),
+}
+
+
+def in_words(error: ErrorDetails) -> str:
+    """One line for people."""
+    kind = error["type"]
+    given = _Secret() if _is_secret(error["loc"]) else error["input"]
+    context: dict[str, Any] = error.get("ctx", {})
+    if error["loc"] == ("sources",) and given is None:
+        return "is empty; add a source, or write `sources: []`"
+    if kind == "missing":
+        return "is required and missing"
+    if kind == "extra_forbidden":
+        return _unknown_field(error["loc"])
+    if kind in _BOUNDS:
+        return _out_of_bounds(kind, error["loc"], context, given)
+    if kind == "literal_error":
+        return _not_one_of(context["expected"], given)
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "string_pattern_mismatch":
+        return _unlike(error["loc"], given)
+    if kind in ("string_too_short", "string_too_long"):
+        return _length(kind, context)
+    if kind == "model_type" and error["loc"][:1] == ("sources",) and isinstance(given, str):
+        return f"must begin with a field, as in `- url: {given}`"
+    return _wrong_type(kind, given)
+
+
+def nearest(word: str, allowed: list[str]) -> str | None:
+    """The allowed word that `word` was most likely meant to be."""
+    close = get_close_matches(word.lower().replace("-", "_"), allowed, n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def fields_at(path: Path) -> list[str]:
+    """Names of the fields that may stand under `path` in feeds.yaml."""
+    model = _model_at(path)
+    return list(model.model_fields) if model is not None else []
+
+
+def _unknown_field(location: Path) -> str:
+    allowed = fields_at(location[:-1])
+    guess = nearest(str(location[-1]), allowed)
+    if guess:
+        return f"unknown field; did you mean `{guess}`?"
+    return f"unknown field; allowed here: {', '.join(allowed)}"
+
+
+def _not_one_of(expected: str, given: Any) -> str:
+    allowed = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
+    guess = nearest(given, allowed) if isinstance(given, str) else None
+    hint = f"; did you mean `{guess}`?" if guess else ""
+    return f"must be one of {', '.join(allowed)}, not {_shown(given)}{hint}"
+
+
+def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: Any) -> str:
+    key, words = _BOUNDS[kind]
+    bound = context[key]
+    if _field_at(location) is not None and "parse_duration" in repr(_field_at(location)):
+        # Checked as seconds; people wrote a duration.
+        return f"must be {words} {format_duration(bound)}, not {format_duration(given)}"
+    return f"must be {words} {bound:g}, not {_shown(given)}"
+
+
+def _unlike(location: Path, given: Any) -> str:
+    """Text of the wrong form: what it must look like, and where that can be guessed, which."""
+    field = _field_at(location)
+    examples = field.examples if field is not None and field.examples else []
+    guess = re.sub(r"[^a-z0-9]+", "-", str(given).lower()).strip("-")
+    if location[-1] == "name" and guess:
+        wanted = f"small letters, digits and hyphens; `{guess}` would do"
+    else:
+        wanted = f"it must look like {' or '.join(f'`{each}`' for each in examples)}"
+    return f"{_shown(given)} does not fit: {wanted}"
+
+
+def _length(kind: str, context: dict[str, Any]) -> str:
+    if kind == "string_too_long":
+        return f"is too long: at most {context['max_length']} characters"
+    if context["min_length"] == 1:
+        return "must not be empty"
+    return f"is too short: at least {context['min_length']} characters"
+
+
+def _wrong_type(kind: str, given: Any) -> str:
+    """`string_type`, `tuple_type`, `int_parsing` … as the word for what was wanted."""
+    wanted = {
+        "string": "text" if isinstance(given, (list, dict)) else "text: put it in quotes",
+        "bool": "true or false",
+        "int": "a whole number",
+        "float": "a number",
+        "finite": "a number",
+        "tuple": "a list, as in [a, b]",
+        "dict": "a group of fields",
+        "model": "a group of fields",
+    }.get(kind.split("_")[0], "something else")
+    if kind == "tuple_type" and isinstance(given, str):
+        return f"must be a list: write [{given}]"
+    if given is None:
+        return f"is empty; it must be {wanted.removesuffix(': put it in quotes')}"
+    return f"must be {wanted}; it is {_shown(given)}"
+
+
+class _Secret:
+    """Stands for a value that must not be shown."""
+
+
+def _is_secret(location: Path) -> bool:
+    field = _field_at(location)
+    return field is not None and not field.repr
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, _Secret):
+        return "what is set"
+    if isinstance(value, dict):
+        return "a group of fields"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…'"
+
+
+def _field_at(location: Path) -> FieldInfo | None:
+    model = _model_at(location[:-1]) if location else None
+    return model.model_fields.get(str(location[-1])) if model else None
+
+
+def _model_at(path: Path) -> type[BaseModel] | None:
+    current: Any = Settings
+    for step in path:
+        if isinstance(current, type) and issubclass(current, BaseModel):
+            field = current.model_fields.get(str(step))
+            current = field.annotation if field else None
+        else:
+            current = _inside(current)
+        if current is None:
+            return None
+    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+
+
+def _inside(annotation: Any) -> Any:
+    """What a list or a mapping holds."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        return next((_inside(each) for each in arguments if get_args(each)), None)
+    if get_origin(annotation) is dict:
+        return arguments[1]
+    return arguments[0] if arguments else None

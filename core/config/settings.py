@@ -1,0 +1,210 @@
+"""What feeds.yaml may say: the models, with every field documented where it stands.
+
+They are the single truth: feeds.schema.json, docs/feeds-yaml.md and the error messages are made
+from them. `core/config/file.py` reads the file, `core/config/fields.py` has the kinds of value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from core.config.fields import Address, Allowance, Duration, Patterns, Size, Tag
+from core.config.source import Source, SourceOptions
+from core.models import Frozen
+
+__all__ = ["Settings", "Source", "SourceOptions"]
+
+VERSION = "0.1.0"
+
+
+class FeedSettings(Frozen):
+    """The merged feed itself."""
+
+    title: str = Field("Millrace", min_length=1, description="Title of the merged feed.")
+    link: Address | None = Field(
+        None,
+        description="Public address of this service, as readers see it; sub-paths are fine. "
+        "Unset: the address each request came in by.",
+    )
+    language: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+        examples=["zh", "en-GB"],
+        description="Language of the feed, as in `zh` or `en-GB`.",
+    )
+    limit: int = Field(
+        100, ge=1, le=10_000, description="Entries in the feed unless a reader asks for `?limit=`."
+    )
+    hub: Address | None = Field(
+        None,
+        description="A WebSub hub that tells subscribers of news; unset: this service's own, "
+        "at `/hub`.",
+    )
+    show_reposts: Literal["none", "footer"] = Field(
+        "none",
+        description="`footer` adds a visible line under each body that names the other copies.",
+    )
+
+
+class Backoff(Frozen):
+    """How the gap grows when a source fails: max(interval, base) x 2^n, at most cap."""
+
+    base: Duration = Field(60.0, gt=0, description="Smallest gap after a failure.")
+    cap: Duration = Field(86400.0, gt=0, description="Largest gap after failures.")
+
+
+class PerHost(Frozen):
+    """Limits per host, over feeds and pages and all workers."""
+
+    in_flight: int = Field(2, ge=1, description="Requests under way at once.")
+    per_second: float = Field(1.0, gt=0, description="New requests a second.")
+
+
+class MaxBytes(Frozen):
+    """Size limits, on the wire and decoded."""
+
+    feed: Size = Field(10 * 2**20, ge=1024, description="Of a feed document.")
+    page: Size = Field(5 * 2**20, ge=1024, description="Of an article page.")
+    picture: Size = Field(5 * 2**20, ge=1024, description="Of a picture that is handed on.")
+
+
+class GithubSettings(Frozen):
+    """Addresses of the GitHub endpoints; a token is read from `GITHUB_TOKEN`."""
+
+    api: Address = Field("https://api.github.com", description="REST API.")
+    raw: Address = Field("https://raw.githubusercontent.com", description="Raw files.")
+
+
+class FetchSettings(Frozen):
+    """How other people's servers are asked."""
+
+    user_agent: str = Field(
+        f"Millrace/{VERSION} (feed aggregator)",
+        min_length=1,
+        pattern=r"^[\x20-\x7e]+$",
+        examples=["Morning river (+https://news.example.org/about)"],
+        description="Sent with every request, with an address where you can be reached. "
+        "Unset, and `feed.link` set: names the page `/about` of this service.",
+    )
+    min_interval: Duration = Field(900.0, ge=1, description="Floor under every interval.")
+    max_interval: Duration = Field(86400.0, ge=1, description="Longest adaptive interval.")
+    timeout: Duration = Field(30.0, gt=0, description="Of one request, from connect to last byte.")
+    backoff: Backoff = Field(Backoff(), description="How the gap grows when a source fails.")
+    redirect_persistence: Duration = Field(
+        86400.0, description="How long a permanent redirect must hold before it is believed."
+    )
+    per_host: PerHost = Field(PerHost(), description="Limits per host, over all workers.")
+    max_bytes: MaxBytes = Field(MaxBytes(), description="Size limits, on the wire and decoded.")
+    ports: tuple[int, ...] = Field(
+        (80, 443),
+        description="Ports that may be asked; a source's own port and those of `allow_private` "
+        "count too.",
+    )
+    github: GithubSettings = Field(GithubSettings(), description="The GitHub endpoints.")
+    allow_private: tuple[Allowance, ...] = Field(
+        (),
+        description="Exact exceptions to the ban on non-public addresses: `127.0.0.1:18080`, "
+        "`10.0.0.0/8:80`.",
+    )
+
+    @model_validator(mode="after")
+    def _limits_are_in_order(self) -> Self:
+        if self.min_interval > self.max_interval:
+            raise ValueError("min_interval must not be longer than max_interval")
+        if self.backoff.base > self.backoff.cap:
+            raise ValueError("backoff.base must not be longer than backoff.cap")
+        return self
+
+
+class DedupSettings(Frozen):
+    """When two entries are one story."""
+
+    window: Duration = Field(
+        30 * 86400.0, gt=0, description="How long an entry can be found again by a repost."
+    )
+    radius: int = Field(
+        32, ge=0, le=64, description="Bits of 128 in which the texts of reposts may differ."
+    )
+
+
+class RetentionSettings(Frozen):
+    """How much is kept."""
+
+    entries: int = Field(5000, ge=1, description="Stories kept with their bodies; the oldest go.")
+    days: int = Field(30, ge=1, description="Days since a story was first seen.")
+    removed_sources: Literal["keep", "drop"] = Field(
+        "keep",
+        description="What becomes of the stories of a source that left feeds.yaml; `drop` takes "
+        "out those that no other source has.",
+    )
+
+
+class ServiceSettings(Frozen):
+    """The HTTP service."""
+
+    token: str | None = Field(
+        None,
+        repr=False,
+        min_length=1,
+        description="For actions (POST); best `${MILLRACE_TOKEN}`. Unset: actions get 403.",
+    )
+    private: bool = Field(False, description="`true`: reading needs the token too.")
+    pictures: Literal["direct", "proxy"] = Field(
+        "direct",
+        description="`proxy`: readers get pictures through this service, at signed addresses; for "
+        "sites that refuse to be linked to, pictures without https, and readers who would rather "
+        "not be seen. `direct`: from their own sites.",
+    )
+
+    @model_validator(mode="after")
+    def _private_needs_a_token(self) -> Self:
+        if self.private and self.token is None:
+            raise ValueError("private: true needs a token; set service.token")
+        return self
+
+
+class Webhook(Frozen):
+    """One address that is told of every new or changed story."""
+
+    url: Address = Field(description="Where the story is sent, as a signed POST of JSON.")
+    secret: str = Field(
+        repr=False,
+        min_length=8,
+        description="Key of the signature (HMAC-SHA256 over the body); best `${NAME}`.",
+    )
+    tags: tuple[Tag, ...] = Field((), description="Only stories with one of these tags.")
+
+
+class Settings(Frozen):
+    """The whole of feeds.yaml."""
+
+    feed: FeedSettings = Field(FeedSettings(), description="The merged feed.")
+    sources: tuple[Source, ...] = Field((), description="What is read, one source a line.")
+    defaults: dict[Tag, SourceOptions] = Field(
+        {}, description="Options for all sources with a tag; what a source says itself wins."
+    )
+    include: Patterns = Field(
+        (),
+        description="More files with `sources` and `defaults`, as in `feeds.d/*.yaml`; "
+        "relative to this file. One pattern, or a list of them.",
+    )
+    fetch: FetchSettings = Field(FetchSettings(), description="How sources are asked.")
+    dedup: DedupSettings = Field(DedupSettings(), description="When two entries are one story.")
+    retention: RetentionSettings = Field(RetentionSettings(), description="How much is kept.")
+    service: ServiceSettings = Field(ServiceSettings(), description="The HTTP service.")
+    webhooks: tuple[Webhook, ...] = Field((), description="Who is told of new stories.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _say_who_we_are(cls, raw: Any) -> Any:
+        """A publisher who sees our requests should find out whose they are."""
+        if not isinstance(raw, dict):
+            return raw
+        feed, fetch = raw.get("feed"), raw.get("fetch", {})
+        link = feed.get("link") if isinstance(feed, dict) else None
+        if not isinstance(link, str) or not link.isascii() or not isinstance(fetch, dict):
+            return raw
+        agent = f"Millrace/{VERSION} (+{link.strip().rstrip('/')}/about)"
+        return {**raw, "fetch": {"user_agent": agent, **fetch}}

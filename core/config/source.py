@@ -1,0 +1,124 @@
+"""One line of `sources` in feeds.yaml, and what can be said of all sources with a tag."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from pydantic import Field, model_validator
+
+from core.config.fields import Address, Duration, Expression, Selector, Tag
+from core.models import Frozen
+
+
+class SourceOptions(Frozen):
+    """What can be said of a source, or of all sources with a tag."""
+
+    kind: Literal["auto", "feed", "github", "page"] = Field(
+        "auto",
+        description="What stands behind the address: a feed, a GitHub folder of markdown articles, "
+        "a listing page; `auto` finds out.",
+    )
+    every: Duration | None = Field(
+        None,
+        gt=0,
+        description="Fixed interval between polls, never under `fetch.min_interval`. "
+        "Unset: adaptive, by how often the source publishes.",
+    )
+    enabled: bool = Field(True, description="`false`: not polled; what it published stays.")
+    full_text: Literal["auto", "feed", "page"] = Field(
+        "auto",
+        description="Where bodies come from: the feed, or the page behind the link. "
+        "`auto` reads the page where the feed holds no article.",
+    )
+    extraction: Literal["careful", "fast"] = Field(
+        "careful",
+        description="How the article is found in a page: `careful` asks a second and "
+        "a third extractor where the text that the first finds is in doubt; `fast` never does.",
+    )
+    link: Literal["original", "source"] = Field(
+        "original",
+        description="Which address an entry links to when a mirror states the first publisher's.",
+    )
+    links: Selector | None = Field(
+        None, description="CSS selector of the article links on a listing page (`kind: page`)."
+    )
+    priority: int = Field(
+        0,
+        ge=-1000,
+        le=1000,
+        description="Higher wins when the representative of a story is chosen.",
+    )
+    keep: tuple[Expression, ...] = Field(
+        (), description="Regular expressions on title or text; only entries that match one stay."
+    )
+    drop: tuple[Expression, ...] = Field(
+        (), description="Regular expressions on title or text; entries that match one are left out."
+    )
+    remove: tuple[Selector, ...] = Field((), description="CSS selectors, cut from the body.")
+    keep_blocks: tuple[str, ...] = Field(
+        (), description="Blocks never cut as boilerplate: a part of their text is enough."
+    )
+    junk_blocks: tuple[str, ...] = Field(
+        (), description="Blocks always cut: a part of their text is enough."
+    )
+    max_per_day: int | None = Field(
+        None, ge=1, description="At most this many new entries a day (UTC); the rest is left out."
+    )
+
+
+class Source(SourceOptions):
+    """One line of `sources`."""
+
+    url: Address = Field(
+        description="Address of the feed, the GitHub folder or the listing page. "
+        "The only required field."
+    )
+    name: str = Field(
+        "",
+        pattern=r"^[a-z0-9-]*$",
+        examples=["morning-post"],
+        max_length=80,
+        description="Unique; small letters, digits and hyphens. Made from the address if unset. "
+        "The ids of its entries are made from it: name a source before you move its address.",
+    )
+    tags: tuple[Tag, ...] = Field((), description="Each tag has a feed of its own.")
+    auth: str | None = Field(
+        None,
+        repr=False,
+        exclude=True,
+        pattern=r"^[^:]+:",
+        examples=["user:password"],
+        description="`user:password` for a source that asks for it; best from the environment, "
+        "`${NAME}`. Never shown.",
+    )
+    headers: dict[str, str] = Field(
+        {},
+        repr=False,
+        exclude=True,
+        description="Sent to this source's own host only; values best from the environment, "
+        "`${NAME}`. Never shown.",
+    )
+    proxy: Address | None = Field(
+        None,
+        repr=False,
+        exclude=True,
+        description="HTTP proxy this source is asked through. Never shown.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _credentials_leave_the_address(cls, raw: Any) -> Any:
+        """`https://user:pw@host/` becomes `url` and `auth`: the one is shown, the other never."""
+        if not isinstance(raw, dict) or not isinstance(raw.get("url"), str):
+            return raw
+        try:
+            parts = urlsplit(raw["url"].strip())
+        except ValueError:
+            return raw  # the field's own check says what is wrong
+        userinfo, at, host = parts.netloc.rpartition("@")
+        if not at:
+            return raw
+        user, _, password = userinfo.partition(":")
+        bare = urlunsplit(parts._replace(netloc=host))
+        return {"auth": f"{unquote(user)}:{unquote(password)}", **raw, "url": bare}

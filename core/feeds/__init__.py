@@ -1,0 +1,1 @@
+"""From the bytes of a source's document to its entries."""

@@ -1,0 +1,141 @@
+"""The subscriptions in an OPML file, from any reader: folders become tags, nothing is fetched.
+
+The file is a stranger's: entities are not resolved, its size is bounded, and what cannot be a
+feed's address is named instead of passed on.
+"""
+
+from __future__ import annotations
+
+import html.entities
+import re
+
+from lxml import etree
+
+from core.config.fields import check_address
+from core.errors import DocumentError
+from core.models import Frozen
+
+MAX_BYTES = 32 * 2**20
+MAX_TAGS = 8  # folders inside folders
+
+_AMPERSAND = re.compile(
+    rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)(?:([A-Za-z]+[0-9]*);)?"
+)
+_FEED_TYPES = ("rss", "atom", "feed")
+
+
+class Subscription(Frozen):
+    """One feed that an OPML file names."""
+
+    url: str
+    title: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class Subscriptions(Frozen):
+    """What an OPML file holds, in its order."""
+
+    found: tuple[Subscription, ...]
+    unusable: tuple[str, ...]  # why an outline could not be taken, one line each
+
+
+def read_opml(data: bytes) -> Subscriptions:
+    """The subscriptions in `data`; raises DocumentError when it is no OPML."""
+    if len(data) > MAX_BYTES:
+        raise DocumentError(f"the OPML file is over {MAX_BYTES // 2**20} MiB")
+    if not data.strip():
+        raise DocumentError("no OPML: the file is empty")
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True
+    )
+    try:
+        root = etree.fromstring(_repaired(data), parser)
+    except (etree.XMLSyntaxError, ValueError) as error:
+        raise DocumentError(f"no OPML: {error}") from error
+    if root is None or not isinstance(root.tag, str) or root.tag.lower() != "opml":
+        raise DocumentError("no OPML: the file must begin with <opml>")
+    taken = _collect(root)
+    fatal = [each for each in parser.error_log if each.level == etree.ErrorLevels.FATAL]
+    if not fatal:
+        return taken
+    broken = f"the XML is broken in line {fatal[0].line}; what stands there may be missing"
+    return taken.model_copy(update={"unusable": (*taken.unusable, broken)})
+
+
+def _repaired(data: bytes) -> bytes:
+    """Without what XML does not know: `&eacute;` of HTML, and the bare `&` of an address."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = data.decode("utf-16", "replace")
+        data = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).encode()
+    return _AMPERSAND.sub(_as_xml, data.removeprefix(b"\xef\xbb\xbf").lstrip())
+
+
+def _as_xml(found: re.Match[bytes]) -> bytes:
+    name = (found[1] or b"").decode()
+    signs = html.entities.html5.get(f"{name};")
+    if signs is None:
+        return b"&amp;" + found[0][1:]
+    return "".join(f"&#{ord(sign)};" for sign in signs).encode()
+
+
+def _collect(root: etree._Element) -> Subscriptions:
+    found: list[Subscription] = []
+    unusable: list[str] = []
+    waiting: list[tuple[etree._Element, tuple[str, ...]]] = [(root, ())]
+    while waiting:
+        element, tags = waiting.pop()
+        inner = tags
+        if isinstance(element.tag, str) and element.tag.lower() == "outline":
+            attributes = {str(key).lower(): str(value).strip() for key, value in element.items()}
+            address = _address(attributes)
+            if address:
+                _take(attributes, address, tags, found, unusable)
+            elif _is_feed(attributes):
+                title = attributes.get("text") or attributes.get("title") or "an outline"
+                unusable.append(f"{title}: it has no address (xmlUrl)")
+            else:
+                inner = _with_tags(tags, attributes.get("text") or attributes.get("title") or "")
+        # A stack, last first: documents nest deeper than Python's calls may.
+        waiting.extend((child, inner) for child in reversed(element))
+    return Subscriptions(found=tuple(found), unusable=tuple(unusable))
+
+
+def _address(attributes: dict[str, str]) -> str:
+    """Readers write `xmlUrl`; some write `url` with a type that says it is a feed."""
+    if attributes.get("xmlurl"):
+        return attributes["xmlurl"]
+    return attributes.get("url", "") if _is_feed(attributes) else ""
+
+
+def _is_feed(attributes: dict[str, str]) -> bool:
+    return attributes.get("type", "").lower() in _FEED_TYPES
+
+
+def _take(
+    attributes: dict[str, str],
+    address: str,
+    folders: tuple[str, ...],
+    found: list[Subscription],
+    unusable: list[str],
+) -> None:
+    title = " ".join((attributes.get("text") or attributes.get("title") or "").split())
+    address = re.sub(r"^feed:(//)?(?=https?://)", "", address)
+    address = re.sub(r"^feed://", "http://", address)
+    try:
+        url = check_address(address)
+    except ValueError as error:
+        unusable.append(f"{title or 'an outline'}: {error}")
+        return
+    tags = folders
+    for category in attributes.get("category", "").split(","):
+        tags = _with_tags(tags, category.strip().strip("/").rpartition("/")[2])
+    found.append(Subscription(url=url, title=title, tags=tags))
+
+
+def _with_tags(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """`name` as one more tag: a word that can stand in an address."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in name)
+    tag = re.sub(r"[\s/?#&\\,${}-]+", "-", shown.strip()).strip("-.").lower()
+    if not tag or tag in tags or len(tags) >= MAX_TAGS:
+        return tags
+    return (*tags, tag)

@@ -1,0 +1,1 @@
+"""From a whole web page to the article in it."""

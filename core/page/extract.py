@@ -1,0 +1,201 @@
+"""An article from a web page: found by its text, cut out of the page's own markup, then cleaned.
+
+So lists stay ordered, figures keep their captions, and tables, quotes and pictures survive. A page
+is taken only if it holds more than the feed and agrees with it: else it is a wall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lxml import etree
+
+from core import dates
+from core.body import byline as metadata
+from core.body.blocks import Block, text_of_blocks, to_html
+from core.body.boilerplate import Boilerplate
+from core.body.clean import (
+    DEFAULT,
+    Body,
+    Cleaned,
+    CleanOptions,
+    cut_junk,
+    cut_selected,
+    links_of,
+    pictures_of,
+)
+from core.body.html import parse_page
+from core.body.images import picture_key
+from core.body.junk import is_wall
+from core.body.language import detect
+from core.body.rules import head_spots, is_prose, places
+from core.body.sanitize import sanitize
+from core.body.walk import Walker
+from core.feeds.charset import decode
+from core.models import Article, FeedEntry, Method, Removed
+from core.page import completeness as trust
+from core.page import extractors as opinions
+from core.page.head import PageMetadata, is_elsewhere, read_head
+from core.page.lead import head_lines, lead_blocks
+from core.page.locate import Standing
+from core.page.select import select
+from core.text import letters
+from core.urls import web_url
+
+MOST_CHARACTERS = 2 * 2**20  # extractors need a minute for documents of this size and bad will
+MOST_TAGS = 40_000  # ordinary pages have a tenth; extractors take minutes for more
+AGREES = 0.8
+_LEAST_WEIGHT = 120.0
+_WALL_WEIGHT = 1500.0
+
+
+def extract_page(
+    data: bytes,
+    *,
+    url: str | None,
+    content_type: str | None = None,
+    feed: Article | None = None,
+    options: CleanOptions = DEFAULT,
+    learned: Boilerplate | None = None,
+    further: Sequence[bytes] = (),
+) -> Cleaned | None:
+    """The page's article; None where it gives nothing better than the feed's text.
+
+    `further` are the next pages of the same article, in order.
+    """
+    decoded = decode(data, content_type=content_type)
+    page, root = parse_page(decoded.text[:MOST_CHARACTERS])
+    head = read_head(root, url)
+    body = _body(page, root, head, options)
+    for more in further:
+        _append(body, more, head, options)
+    stated = _stated(head, body, url)
+    cut_junk(body, markdown=False, options=options, learned=learned)
+    text = text_of_blocks(body.blocks)
+    if not decoded.sure or not _is_better(text, stated.title, feed):
+        return None
+    return Cleaned(_article(body, text, head, stated, url, feed), body.signatures)
+
+
+def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
+    """The article's blocks, from the smallest part of the page that holds its text."""
+    removed = cut_selected(root, options.remove)
+    if removed:
+        page = str(etree.tostring(root, encoding="unicode", method="html"))
+    text, standing = _found(page, root, fast=options.fast)
+    parts = standing.parts()
+    if parts is None:
+        return _prose_of(root, head, removed)
+    part, around = parts
+    walker = Walker(head.base)
+    blocks, dropped = select(walker.walk(around, core=part), text)
+    removed += walker.removed + [Removed(rule="page", text=_words(block)) for block in dropped]
+    lines, spoken = head_lines(part)
+    blocks = _with_lead(lead_blocks(part, head.base), blocks)
+    return Body(blocks, places(blocks), removed, {**spoken, **walker.spoken}, head_lines=lines)
+
+
+def _found(page: str, root: etree._Element, *, fast: bool) -> tuple[str, Standing]:
+    """The article's text and where it stands; more than one extractor is asked only in doubt."""
+    if page.count("<") > MOST_TAGS:
+        return "", Standing(root, "")
+    asked = opinions.Opinions(page, root)
+    first = asked.first()
+    standing = Standing(root, first)
+    if fast or standing.is_plain():
+        return first, standing
+    text = asked.middle(first)
+    return text, standing if text == first else Standing(root, text)
+
+
+def _prose_of(root: etree._Element, head: PageMetadata, removed: list[Removed]) -> Body:
+    """Where no extractor finds an article: the running text of the page, if it has any."""
+    walker = Walker(head.base)
+    blocks = [b for b in walker.walk(root) if any(is_prose(line) for line in b.lines)]
+    return Body(blocks, places(blocks), removed, walker.spoken)
+
+
+def _with_lead(lead: list[Block], blocks: list[Block]) -> list[Block]:
+    """The lead picture in front, unless the text shows it itself."""
+    shown = {picture_key(image) for image in pictures_of(blocks)}
+    if any(picture_key(image) in shown for image in pictures_of(lead)):
+        return blocks
+    return lead + blocks
+
+
+def _words(block: Block) -> str:
+    return " ".join(line.text for line in block.lines)[:500]
+
+
+def _append(body: Body, more: bytes, head: PageMetadata, options: CleanOptions) -> None:
+    """Adds the next page's blocks, without those that the pages share."""
+    page, root = parse_page(decode(more).text[:MOST_CHARACTERS])
+    added = _body(page, root, head, options)
+    known = {_words(block) for block in body.blocks}
+    fresh = [block for block in added.blocks if _words(block) not in known]
+    body.blocks += fresh
+    body.spots += places(fresh)
+    body.removed += added.removed
+
+
+def _stated(head: PageMetadata, body: Body, url: str | None) -> metadata.Metadata:
+    """What the page states, by its head first, then by its text."""
+    entry = FeedEntry(guid="", position=0, title=head.title, link=url, author=head.author)
+    front = {"canonical": head.canonical} if is_elsewhere(head.canonical, url) else {}
+    if head.published:
+        front["date"] = head.published
+    stated = {name: value for name, value in front.items() if value}
+    # A line that the body holds too is read there, where it is known to be a caption or a heading.
+    held = {spot.line.text for spot in body.spots}
+    above = list(dict.fromkeys(line for line in body.head_lines if line not in held))
+    return metadata.read(entry, stated, head_spots(above) + body.spots, body.spoken)
+
+
+def _is_better(text: str, title: str | None, feed: Article | None) -> bool:
+    """Whether the page's text is the article, and more of it than the feed holds."""
+    weight = trust.weight(text)
+    if weight < _LEAST_WEIGHT or (weight < _WALL_WEIGHT and is_wall(f"{title}\n{text}")):
+        return False
+    if feed is None or letters(feed.text) < 40:
+        return True
+    if letters(text) <= letters(feed.text):
+        return False
+    wanted = opinions.four_grams(feed.text.rstrip("…. []"))
+    return opinions.cover(wanted, opinions.four_grams(text)) >= AGREES
+
+
+def _article(
+    body: Body,
+    text: str,
+    head: PageMetadata,
+    stated: metadata.Metadata,
+    url: str | None,
+    feed: Article | None,
+) -> Article:
+    """The page's body under what the feed states; the page fills what the feed leaves open."""
+    pictures = pictures_of(body.blocks)
+    base = feed or Article(link=web_url(url))
+    return base.model_copy(
+        update={
+            "title": base.title or stated.title,
+            "author": base.author or stated.author,
+            "published": _more_exact(base.published, stated.published),
+            "original_url": base.original_url or stated.original_url,
+            "lead_image": (pictures[0] if pictures else None) or base.lead_image or head.image,
+            "language": detect(text, base.language or (head.language or "")[:2].lower() or None),
+            "html": sanitize(to_html(body.blocks)),
+            "text": text,
+            "images": pictures,
+            "links": links_of(body.blocks),
+            "method": Method.PAGE,
+            "needs_page": False,
+            "removed": tuple(body.removed[:200]),
+        }
+    )
+
+
+def _more_exact(feed: str | None, page: str | None) -> str | None:
+    """The feed's time holds; the page's replaces a bare day that it agrees with."""
+    if feed and page and dates.is_day(feed) and page.startswith(feed):
+        return page
+    return feed or page

@@ -1,0 +1,83 @@
+"""What stands in front of an article's text on its page: lead picture, by-line, date.
+
+Extractors find the text; the picture above it and the line that names the author usually stand
+beside the element that holds it.
+"""
+
+from __future__ import annotations
+
+from lxml import etree
+
+from core.body.blocks import Block
+from core.body.tree import spaced_text
+from core.body.walk import Walker
+from core.body.widgets import Spoken, listen
+from core.text import collapse
+
+_MOST_LEVELS = 6
+_MOST_LINES = 40
+_LONGEST_LINE = 90
+_SMALLEST = 150  # pixels; smaller pictures in front of a text are portraits and icons
+_ARTICLE = ("article", "main")
+
+
+def lead_blocks(part: etree._Element, base: str | None) -> list[Block]:
+    """The picture, with its caption, that stands between the headline and the text."""
+    for element in _before(part):
+        if next(element.iter("img", "amp-img"), None) is None:
+            continue
+        if element.tag != "figure" and next(element.iter("a"), None) is not None:
+            continue
+        blocks = [block for block in Walker(base).walk(element) if _is_lead(block)]
+        if any(line.images for block in blocks for line in block.lines):
+            return blocks[:3]
+    return []
+
+
+def head_lines(part: etree._Element) -> tuple[list[str], Spoken]:
+    """Short texts in front of the article, and what their markup states, for the metadata."""
+    spoken: Spoken = {}
+    lines: list[str] = []
+    for element in reversed(_before(part)):
+        listen(element, spoken)
+        texts = [collapse(str(text)).strip() for text in element.itertext()]
+        if len(texts) > 1:
+            texts.append(spaced_text(element))
+        lines += [text for text in texts if 1 < len(text) <= _LONGEST_LINE]
+    return lines[-_MOST_LINES:], spoken
+
+
+def _before(part: etree._Element) -> list[etree._Element]:
+    """Elements in front of the text, nearest first, up to the article's start or its headline."""
+    found: list[etree._Element] = []
+    element = part
+    for _ in range(_MOST_LEVELS):
+        for sibling in element.itersiblings(preceding=True):
+            if not isinstance(sibling.tag, str) or sibling.tag in ("nav", "script", "style"):
+                continue
+            found.append(sibling)
+            if sibling.tag == "h1" or next(sibling.iter("h1"), None) is not None:
+                return found
+        parent = element.getparent()
+        if parent is None or element.tag in _ARTICLE or parent.tag == "body":
+            break
+        element = parent
+    return found
+
+
+def _is_lead(block: Block) -> bool:
+    if block.is_caption:
+        return True
+    return any(
+        line.images and not line.letters and not _is_small(line.html) for line in block.lines
+    )
+
+
+def _is_small(markup: str) -> bool:
+    for name in (' width="', ' height="'):
+        at = markup.find(name)
+        if at >= 0:
+            value = markup[at + len(name) :].partition('"')[0]
+            if value.isdigit() and int(value) < _SMALLEST:
+                return True
+    return False

@@ -1,0 +1,170 @@
+"""The road of one entry through `core`, as a killable child process walks it.
+
+Everything that reads strangers' text happens here in one call for a whole batch, so that a
+hostile document can be stopped at its limit and costs one trip to the child.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from core.body.boilerplate import LEAST, Boilerplate
+from core.body.clean import CleanOptions, finish_entry, read_entry
+from core.config.settings import Source
+from core.dedup.fingerprint import Features, features
+from core.feeds.unchanged import plain_news
+from core.filters import filtered_by
+from core.models import Article, FeedEntry, Method, ParsedFeed
+from core.page.extract import extract_page
+from core.page.pagination import following_page, may_continue
+from core.urls import web_url
+
+BATCH = 20  # entries a call: one trip to the child for many, and a limit that one cannot use up
+
+
+class PreparedEntry(NamedTuple):
+    """An entry after cleaning, ready to be weighed."""
+
+    article: Article
+    features: Features
+    filtered: str | None  # the rule of its source that keeps it out
+
+
+class Prepared(NamedTuple):
+    """A batch after cleaning."""
+
+    entries: tuple[PreparedEntry, ...]
+    learned: bytes  # the source's boilerplate, with what these entries taught
+
+
+class Read(NamedTuple):
+    """A document, and what is new in it after cleaning, if that could be told from it alone."""
+
+    feed: ParsedFeed
+    prepared: Prepared | None
+
+
+class PreparedPage(NamedTuple):
+    """An entry whose page was read."""
+
+    entry: PreparedEntry
+    signatures: tuple[int, ...]  # what the page teaches of its source's boilerplate
+
+
+def clean_options(source: Source) -> CleanOptions:
+    """What a source's line in feeds.yaml says about cleaning."""
+    return CleanOptions(
+        remove=source.remove,
+        keep_blocks=source.keep_blocks,
+        junk_blocks=source.junk_blocks,
+        full_text=source.full_text,
+        fast=source.extraction == "fast",
+    )
+
+
+def read_news(
+    parse: Callable[[], ParsedFeed],
+    source: Source,
+    seen: Mapping[bytes, bytes],
+    learned: bytes | None,
+) -> Read:
+    """What `parse` gives, and with it what is new in it, if that is one batch and no more."""
+    feed = parse()
+    news = plain_news(feed, seen)
+    if news is None or len(news) > BATCH:
+        return Read(feed, None)
+    return Read(feed, prepare(news, source, learned))
+
+
+def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None) -> Prepared:
+    """Clean `entries`, oldest first, so that each is cleaned by what those before it taught.
+
+    A first batch has nothing before it: all of it is learned from before any of it is cleaned.
+    """
+    known = Boilerplate.from_bytes(learned)
+    options = clean_options(source)
+    readings = [read_entry(entry, options=options) for entry in reversed(entries)]
+    first = len(known) < LEAST <= len(entries)
+    if first:
+        for reading in readings:
+            known.learn(reading.signatures)
+    articles = []
+    for reading in readings:
+        articles.append(finish_entry(reading, options=options, learned=known))
+        if not first:
+            known.learn(reading.signatures)
+    finished = tuple(_finished(article, source) for article in reversed(articles))
+    return Prepared(finished, known.to_bytes())
+
+
+def prepare_page(
+    page: bytes,
+    url: str,
+    content_type: str | None,
+    from_feed: Article,
+    source: Source,
+    learned: bytes | None = None,
+    further: Sequence[bytes] = (),
+) -> PreparedPage:
+    """The better of an entry's page, its further pages with it, and what its feed said."""
+    from_page = extract_page(
+        page,
+        url=url,
+        content_type=content_type,
+        feed=from_feed,
+        options=clean_options(source),
+        learned=_known(learned),
+        further=further,
+    )
+    if from_page is None:
+        return PreparedPage(without_page(_finished(from_feed, source)), ())
+    return PreparedPage(_finished(from_page.article, source), from_page.signatures)
+
+
+def prepare_first_page(
+    page: bytes,
+    url: str,
+    content_type: str | None,
+    from_feed: Article,
+    source: Source,
+    learned: bytes | None = None,
+) -> PreparedPage | str:
+    """As `prepare_page`; or the address of the article's next page, which is to be read first."""
+    following = following_page(page, url, content_type) if may_continue(page) else None
+    return following or prepare_page(page, url, content_type, from_feed, source, learned)
+
+
+@lru_cache(maxsize=16)  # a source's pages often come together
+def _known(learned: bytes | None) -> Boilerplate:
+    return Boilerplate.from_bytes(learned)
+
+
+def without_page(made: PreparedEntry) -> PreparedEntry:
+    """The same entry, now that its page was asked and nothing more is to be had."""
+    return made._replace(article=made.article.model_copy(update={"needs_page": False}))
+
+
+def _finished(article: Article, source: Source) -> PreparedEntry:
+    return PreparedEntry(
+        article, features(article.title, article.text), filtered_by(article, source)
+    )
+
+
+def bare(entry: FeedEntry, source: Source) -> PreparedEntry:
+    """An entry whose body could not be read within the limits: its title and its link are news."""
+    title = _short_title(entry.title)
+    article = Article(
+        title=title,
+        link=web_url(entry.link),
+        published=entry.published.isoformat() if entry.published else None,
+        method=Method.SUMMARY,
+    )
+    return _finished(article, source)
+
+
+def _short_title(title: str | None) -> str | None:
+    if not title:
+        return None
+    return " ".join(title[:300].split())

@@ -1,0 +1,1 @@
+"""When and how politely a source is polled: pure decisions."""

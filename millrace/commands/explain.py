@@ -1,0 +1,31 @@
+"""`millrace explain`: what became of an entry, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from core.errors import MillraceError
+from core.ids import PREFIX
+from core.render.explanations import explanation
+from millrace.process.running import running_store
+from store.entries import entries_by_url, load_entry
+
+
+def explain_entry(asked: str, *, data: Path, redis: str | None) -> str:
+    """The decisions about an address or id, as JSON; raises MillraceError when it is unknown."""
+    found = asyncio.run(_explain(asked, data, redis))
+    if not found["entries"]:
+        raise MillraceError(f"{asked}: no entry under this address or id, or no longer kept")
+    return orjson.dumps(found, option=orjson.OPT_INDENT_2).decode()
+
+
+async def _explain(asked: str, data: Path, redis: str | None) -> dict[str, Any]:
+    async with running_store(data=data, redis=redis) as store:
+        if asked.startswith(PREFIX):
+            record = await load_entry(store, asked)
+            return explanation(asked, [record] if record else [])
+        return explanation(asked, await entries_by_url(store, asked))

@@ -1,0 +1,138 @@
+"""The body of `millrace extract`: files in, one plain dict for each article out, in order.
+
+Needs no store and no network. Each file stands for itself, unless the files are to be taken as
+the items of one source that teaches its boilerplate as it goes.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from core.body.boilerplate import Boilerplate
+from core.body.clean import Cleaned, CleanOptions, clean_entry
+from core.config.settings import Source
+from core.errors import ConfigError, MillraceError
+from core.feeds.charset import decode
+from core.feeds.parse import parse_feed
+from core.models import Article, FeedEntry
+from core.page.extract import extract_page
+from core.pipeline import clean_options
+from millrace.options import DEFAULT_CONFIG
+from millrace.process.config import read_config
+
+Kind = Literal["auto", "page", "entry", "feed"]
+FIELDS = (
+    "title", "author", "published", "original_url", "link", "lead_image", "html", "text", "images",
+    "links", "method", "needs_page", "removed",
+)  # fmt: skip
+_FEED = re.compile(
+    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*|<\?[^>]*>\s*|<!DOCTYPE[^>]*>\s*)*<(?:rss|feed|rdf:RDF)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_JSON_FEED = re.compile(rb"^\s*\{.{0,400}?jsonfeed\.org/version", re.DOTALL)
+_PAGE = re.compile(
+    rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html)\b", re.I | re.S
+)
+
+
+def options_of(source: Source | None, *, fast: bool = False) -> CleanOptions:
+    """The cleaning options that a source's line in feeds.yaml states."""
+    if source is None:
+        return CleanOptions(fast=fast)
+    options = clean_options(source)
+    return replace(options, fast=fast or options.fast)
+
+
+def extract_files(
+    files: Iterable[str],
+    *,
+    url: str | None,
+    kind: Kind,
+    config: str | None,
+    source: str | None,
+    learn: bool,
+) -> int:
+    """Print one JSON object a line; the exit code. Raises ConfigError for an unknown source."""
+    failed = False
+    options = _source(config, source)
+    for found in extract_documents(files, url=url, kind=kind, learn=learn, source=options):
+        failed = failed or "error" in found
+        sys.stdout.buffer.write(orjson.dumps(found) + b"\n")
+        sys.stdout.buffer.flush()
+    return 1 if failed else 0
+
+
+def _source(config: str | None, name: str | None) -> Source | None:
+    if name is None:
+        return None
+    path = config or DEFAULT_CONFIG
+    for source in read_config(path).sources:
+        if source.name == name:
+            return source
+    raise ConfigError([f"{path}: has no source named {name!r} (--source)"])
+
+
+def extract_documents(
+    files: Iterable[str],
+    *,
+    url: str | None = None,
+    kind: Kind = "auto",
+    learn: bool = False,
+    source: Source | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What Millrace makes of each file (`-`: standard input); a fault gives `error` instead."""
+    options = options_of(source)
+    learned = Boilerplate() if learn else None
+    for name in files:
+        try:
+            data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            for cleaned in _articles(data, url=url, kind=kind, options=options, learned=learned):
+                if learned is not None:
+                    learned.learn(cleaned.signatures)
+                yield printable(name, cleaned.article)
+        except (OSError, MillraceError, ValueError) as error:
+            yield {"file": name, "error": f"{type(error).__name__}: {error}"}
+
+
+def printable(name: str, article: Article) -> dict[str, Any]:
+    """An article as the command prints it."""
+    return {"file": name, **article.model_dump(mode="json", include=set(FIELDS))}
+
+
+def kind_of(data: bytes, name: str = "") -> Kind:
+    """What a file holds, by its first bytes."""
+    head = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00")
+    if _FEED.search(head) or _JSON_FEED.search(head):
+        return "feed"
+    return "page" if _PAGE.search(head) else "entry"
+
+
+def _articles(
+    data: bytes,
+    *,
+    url: str | None,
+    kind: Kind,
+    options: CleanOptions,
+    learned: Boilerplate | None,
+) -> Iterator[Cleaned]:
+    found = kind_of(data) if kind == "auto" else kind
+    if found == "feed":
+        parsed = parse_feed(data, url=url or "", content_type=None)
+        for entry in parsed.entries:
+            yield clean_entry(entry, options=options, learned=learned)
+    elif found == "page":
+        page = extract_page(data, url=url, options=options, learned=learned)
+        if page is None:
+            raise ValueError("the page holds no article")
+        yield page
+    else:
+        text = decode(data).text
+        entry = FeedEntry(guid="", position=0, content=text, link=url, base=url)
+        yield clean_entry(entry, options=options, learned=learned)

@@ -1,0 +1,74 @@
+"""`millrace export` and `millrace restore`: all state in one file, for a move to another place."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from core.errors import MillraceError
+from millrace.process.data_folder import locked
+from millrace.process.private_store import private_store
+from store.connection import Store, opened
+from store.embedded import socket_path, socket_url
+from store.private import answers
+from store.transfer import export_state, restore_state
+
+
+def export_to(out: Path, *, data: Path, redis: str | None) -> int:
+    """Write all state to `out`; returns how many keys that were."""
+    return asyncio.run(_export(out, data, redis))
+
+
+def restore_from(file: Path, *, data: Path, redis: str | None) -> int:
+    """Read state into an empty store; returns how many keys that were."""
+    try:
+        return asyncio.run(_restore(file, data, redis))
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise MillraceError(f"{file}: cannot be read: {error}") from error
+
+
+async def _export(out: Path, data: Path, redis: str | None) -> int:
+    if redis is None and not (data / "store").is_dir():
+        raise MillraceError(f"{data}: no Millrace was here; name its folder with --data")
+    part = out.with_name(out.name + ".part")
+    count = -1  # the first line is no key
+    try:
+        async with _store(data, redis) as store:
+            with gzip.open(part, "wt", encoding="ascii", compresslevel=3) as file:
+                async for line in export_state(store):
+                    file.write(line + "\n")
+                    count += 1
+        part.replace(out)
+    except OSError as error:
+        raise MillraceError(f"{out}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+async def _restore(file: Path, data: Path, redis: str | None) -> int:
+    async with _store(data, redis) as store:
+        with gzip.open(file, "rt", encoding="ascii") as lines:
+            return await restore_state(store, lines)
+
+
+def _is_used(data: Path) -> bool:
+    return data.is_dir() and socket_path(data).exists()
+
+
+@asynccontextmanager
+async def _store(data: Path, redis: str | None) -> AsyncIterator[Store]:
+    """The store at `redis`, that of a running Millrace, or a private one for as long as needed."""
+    if redis is None and _is_used(data) and await answers(socket_url(data)):
+        redis = socket_url(data)
+    if redis is not None:
+        async with opened(redis) as store:
+            yield store
+        return
+    with locked(data):
+        async with private_store(data) as url, opened(url) as store:
+            yield store

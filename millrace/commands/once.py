@@ -1,0 +1,119 @@
+"""`millrace once`: every source once, the merged feed as files, and the end. For cron."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from core.config.settings import Settings
+from core.errors import MillraceError
+from millrace.process.config import read_config
+from millrace.process.data_folder import locked
+from millrace.process.lifetime import stop_event
+from millrace.process.private_store import private_store
+from millrace.process.progress import progress_bar
+from service.pages.site import write_site
+from store.connection import Store, opened
+from store.layout import ensure_layout
+from store.schedule import PAGES, add_sources, due_within, poll_in_order
+from store.sources import SourceState, load_sources
+from workers.jobs.sequencer import Order
+from workers.worker import run_worker
+
+_LOOK_SECONDS = 0.1
+_UNDER_WAY = 30.0  # a page whose next attempt is further away than a lease has failed for now
+
+
+def write_once(*, config: str, data: Path, redis: str | None, out: Path) -> int:
+    """Poll, write into `out`, end; the exit code. Raises ConfigError or MillraceError."""
+    settings = read_config(config)
+    # Sources that fail are named once, at the end.
+    logging.getLogger().setLevel(logging.ERROR)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MillraceError(f"{out}: cannot be written: {error.strerror}") from error
+    return asyncio.run(_once(settings, data, redis, out))
+
+
+async def _once(settings: Settings, data: Path, redis: str | None, out: Path) -> int:
+    stop = stop_event()
+    async with _store_url(data, redis) as url, opened(url) as store:
+        await ensure_layout(store)
+        # So that one input gives one feed: nothing may depend on who answers first.
+        order = Order(strict=True)
+        due = await _make_due(store, settings)
+        worker = asyncio.create_task(
+            run_worker(redis_url=url, settings=lambda: settings, stop=stop, order=order)
+        )
+        polling = asyncio.create_task(_all_taken_in(store, due, order))
+        await asyncio.wait([worker, polling], return_when=asyncio.FIRST_COMPLETED)
+        interrupted = not polling.done()
+        stop.set()
+        polling.cancel()
+        await worker
+        if interrupted:
+            raise MillraceError("ended before every source was polled; nothing is written")
+        failing = polling.result()
+        stories = await write_site(store, settings, out)
+    for line in failing:
+        print(line, file=sys.stderr)
+    print(f"{out}: {stories} stories from {len(settings.sources)} sources")
+    return 0
+
+
+@asynccontextmanager
+async def _store_url(data: Path, redis: str | None) -> AsyncIterator[str]:
+    if redis is not None:
+        yield redis
+        return
+    with locked(data):
+        async with private_store(data) as url:
+            yield url
+
+
+class Due(NamedTuple):
+    """The sources of one round."""
+
+    names: list[str]
+    since: float
+
+
+async def _make_due(store: Store, settings: Settings) -> Due:
+    """Have every source polled, in the order of feeds.yaml."""
+    names = [source.name for source in settings.sources if source.enabled]
+    started = await store.now()
+    await add_sources(store, names, spacing=0)
+    before = dict(zip(names, await load_sources(store, names), strict=True))
+    asked = [name for name in names if not _asked_to_wait(before[name], started)]
+    await poll_in_order(store, asked)
+    return Due(asked, started)
+
+
+async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
+    """Wait until all is taken in; one line for each source that failed."""
+    asked, started = due
+    with progress_bar() as progress:
+        task = progress.add_task("polling", total=len(asked))
+        while True:
+            states = await load_sources(store, asked)
+            done = sum(state is not None and (state.last_poll or 0) >= started for state in states)
+            progress.update(task, completed=done)
+            order.pages_may_begin = done == len(asked)
+            if order.pages_may_begin and not await due_within(store, PAGES, _UNDER_WAY):
+                break
+            await asyncio.sleep(_LOOK_SECONDS)  # workers write into the store and tell nobody
+    faults = zip(asked, states, strict=True)
+    return [f"{name}: {state.last_error}" for name, state in faults if state and state.last_error]
+
+
+def _asked_to_wait(state: SourceState | None, now: float) -> bool:
+    """A source that said `Retry-After` is left alone, however often cron comes by."""
+    if state is None or state.last_status not in (429, 503):
+        return False
+    return (state.next_poll or 0) > now

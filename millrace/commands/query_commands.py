@@ -1,0 +1,152 @@
+"""The commands that ask a running Millrace or change its list; as thin as `commands.py`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Protocol
+
+import orjson
+import typer
+
+from millrace.options import DEFAULT_CONFIG, DEFAULT_DATA, Config, Data, Json, Redis
+
+app = typer.Typer()
+opml = typer.Typer(help="Sources to and from other feed readers.")
+
+
+class Report(Protocol):
+    """A named tuple that can also be told to people."""
+
+    def lines(self) -> list[str]: ...
+
+    def _asdict(self) -> dict[str, Any]: ...
+
+
+def _print(report: Report, *, json: bool) -> None:
+    if json:
+        print(orjson.dumps(report._asdict(), default=lambda part: part._asdict()).decode())
+    else:
+        print("\n".join(report.lines()))
+
+
+@app.command()
+def explain(
+    entry: Annotated[str, typer.Argument(metavar="URL|ID", help="Address or id of an entry.")],
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Say where an entry came from and why it was merged or not.
+
+    Example: millrace explain https://example.org/article
+    """
+    from millrace.commands.explain import explain_entry
+
+    print(explain_entry(entry, data=data, redis=redis))
+
+
+@app.command()
+def poll(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a source.")],
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+    json: Json = False,
+) -> None:
+    """Poll one source now.
+
+    Example: millrace poll hackernews
+    """
+    from millrace.commands.poll import poll_source
+
+    _print(poll_source(name, config=config, data=data, redis=redis), json=json)
+
+
+@app.command()
+def forget(
+    entry: Annotated[str, typer.Argument(metavar="URL", help="Address or id of an entry.")],
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Take a story out of the feed and keep it out.
+
+    Example: millrace forget https://example.org/article
+    """
+    from millrace.commands.forget import forget_entry
+
+    print(forget_entry(entry, data=data, redis=redis))
+
+
+@app.command()
+def replay(
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="dedup.FIELD=VALUE", help="What to change; may be repeated."),
+    ] = None,
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Decide the kept entries again under other settings.
+
+    Prints one JSON object for each entry that would be decided otherwise; changes nothing.
+
+    Example: millrace replay --set dedup.radius=8
+    """
+    from millrace.commands.replay import replay_window
+
+    for line in replay_window(assignments or [], config=config, data=data, redis=redis):
+        print(line.decode())
+
+
+@app.command()
+def add(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that names one.")],
+    config: Config = DEFAULT_CONFIG,
+    tag: Annotated[list[str] | None, typer.Option(help="Tag for it; may be repeated.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show it, do not add it.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Find a site's feed, show what it holds and add it.
+
+    Example: millrace add https://example.org/ --tag world
+    """
+    from millrace.commands.add import add_source
+
+    _print(add_source(url, config=config, tags=tag or [], dry=dry_run), json=json)
+
+
+@opml.command("import")
+def opml_import(
+    file: Annotated[str, typer.Argument(metavar="F", help="OPML file; `-`: standard input.")],
+    config: Config = DEFAULT_CONFIG,
+    ask: Annotated[
+        bool, typer.Option(help="Ask the new sources, and name those that do not answer.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """Add the subscriptions of an OPML file to feeds.yaml.
+
+    Example: millrace opml import subscriptions.opml
+    """
+    from millrace.commands.opml import import_opml
+
+    _print(import_opml(file, config=config, ask=ask), json=json)
+
+
+@opml.command("export")
+def opml_export(
+    config: Config = DEFAULT_CONFIG,
+    out: Annotated[
+        str | None, typer.Option(metavar="F", help="Write here instead of standard output.")
+    ] = None,
+) -> None:
+    """Write the sources of feeds.yaml as OPML.
+
+    Example: millrace opml export --out sources.opml
+    """
+    from millrace.commands.opml import export_opml
+
+    export_opml(config=config, out=out)

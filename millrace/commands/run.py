@@ -1,0 +1,131 @@
+"""`millrace run`: the store, workers and the service under one roof.
+
+They are processes of their own, so that one that dies takes nobody along; the supervisor starts
+it again, and all end when it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+
+from millrace.process.config import save_snapshot
+from millrace.process.data_folder import LAST_GOOD, locked
+from millrace.process.lifetime import stop_event
+from millrace.process.listen import LISTEN, listening_socket, shown_address
+from millrace.process.supervise import Program, supervise
+from millrace.process.watch import LAST_GOOD_VARIABLE, LiveSettings, follow
+from store.embedded import server_command, socket_url
+from store.private import await_answer, end_orphan
+
+log = structlog.get_logger()
+
+# All ends within 10 s: workers drain for 8, the store then only has to close its journal.
+_CHILD_GRACE = 8.6
+_STORE_GRACE = 1.2
+
+
+def run_all(
+    *, config: str, host: str, port: int, data: Path, redis: str | None, workers: int
+) -> None:
+    """Run until SIGTERM or Ctrl-C; raises ConfigError or MillraceError when it cannot start."""
+    live = LiveSettings(config)
+    with locked(data, redis=redis), listening_socket(host, port) as listener:
+        save_snapshot(live.snapshot, data / LAST_GOOD)
+        asyncio.run(_run(live, listener, data, redis, workers))
+
+
+async def _run(
+    live: LiveSettings, listener: socket.socket, data: Path, redis: str | None, workers: int
+) -> None:
+    stop = stop_event()
+    if redis is None and await end_orphan(data):
+        log.warning("store.orphan_ended", data=str(data))
+    following = asyncio.create_task(_follow(live, data / LAST_GOOD))
+    try:
+        await supervise(
+            _stages(live.path, listener, data, redis, workers),
+            stop,
+            lambda: _greet(live, shown_address(listener)),
+        )
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+def _stages(
+    config: str, listener: socket.socket, data: Path, redis: str | None, workers: int
+) -> list[list[Program]]:
+    """What is started, in order."""
+    url = redis or socket_url(data)
+    common = {"REDIS_URL": url, LAST_GOOD_VARIABLE: str((data / LAST_GOOD).absolute())}
+    descriptor = listener.fileno()
+    service = Program(
+        "service",
+        _millrace("serve", "--config", config),
+        grace=_CHILD_GRACE,
+        environment={**common, LISTEN: str(descriptor)},
+        descriptors=(descriptor,),
+        ready=lambda: _await_service(listener),
+    )
+    crew = [
+        Program(
+            f"worker-{number}",
+            _millrace("work", "--config", config),
+            grace=_CHILD_GRACE,
+            environment=common,
+        )
+        for number in range(1, workers + 1)
+    ]
+    return [*([] if redis else [[_store(data)]]), [service, *crew]]
+
+
+def _store(data: Path) -> Program:
+    return Program(
+        "store",
+        server_command(data),
+        grace=_STORE_GRACE,
+        ready=lambda: await_answer(socket_url(data)),
+        ours=False,
+    )
+
+
+def _millrace(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "millrace", *arguments]
+
+
+async def _await_service(listener: socket.socket) -> None:
+    """The socket takes connections from the start; an answer comes once the service is there."""
+    reader, writer = await asyncio.open_connection(*_own_address(listener))
+    writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+
+def _own_address(listener: socket.socket) -> tuple[str, int]:
+    host, port = listener.getsockname()[:2]
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared
+
+
+async def _follow(live: LiveSettings, last_good: Path) -> None:
+    """Keep the last good settings for children that start while the file is broken."""
+    await follow(live, changed=lambda _: save_snapshot(live.snapshot, last_good))
+
+
+def _greet(live: LiveSettings, address: str) -> None:
+    count = len(live().sources)
+    print(
+        f"\nMillrace is running with {count} source{'' if count == 1 else 's'}.\n\n"
+        f"  read       {address}/\n"
+        f"  subscribe  {address}/feed.xml\n"
+        f"  add        a line `- url: https://…` under `sources:` in {live.path};\n"
+        f"             it takes effect when you save the file\n"
+        f"  end        {'Ctrl-C' if sys.stdin.isatty() else f'kill {os.getpid()}'}\n",
+        flush=True,
+    )

@@ -1,0 +1,207 @@
+"""The commands that do the work: each reads its options and calls its module.
+
+Modules are imported inside the commands: `millrace --help` must not wait for lxml and numpy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from core.errors import ConfigError
+from millrace.options import (
+    DEFAULT_CONFIG,
+    DEFAULT_DATA,
+    DEFAULT_HOST,
+    DEFAULT_PORT,
+    Config,
+    Data,
+    Host,
+    Json,
+    Port,
+    Redis,
+)
+
+app = typer.Typer()
+
+
+@app.command()
+def run(
+    config: Config = DEFAULT_CONFIG,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Worker processes.")] = 1,
+) -> None:
+    """Start everything: store, workers and the service.
+
+    Example: millrace run --config feeds.yaml --port 9000
+    """
+    from millrace.commands.run import run_all
+
+    run_all(config=config, host=host, port=port, data=data, redis=redis, workers=workers)
+
+
+@app.command()
+def serve(
+    config: Config = DEFAULT_CONFIG,
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    redis: Redis = None,
+) -> None:
+    """Start the service alone; needs a store.
+
+    Example: millrace serve --host 0.0.0.0 --redis redis://store:6379
+    """
+    store = _needed(redis)
+    from millrace.commands.serve import serve_alone
+
+    serve_alone(config=config, host=host, port=port, redis=store)
+
+
+@app.command()
+def work(config: Config = DEFAULT_CONFIG, redis: Redis = None) -> None:
+    """Start one worker; any number, on any host.
+
+    Example: millrace work --redis redis://store:6379
+    """
+    store = _needed(redis)
+    from millrace.commands.work import work_alone
+
+    work_alone(config=config, redis=store)
+
+
+@app.command()
+def once(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the written files.")],
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> int:
+    """Poll every source once and write the merged feed.
+
+    Example: millrace once --out public
+    """
+    from millrace.commands.once import write_once
+
+    return write_once(config=config, data=data, redis=redis, out=out)
+
+
+@app.command()
+def check(
+    file: Annotated[
+        str, typer.Argument(metavar="[F]", envvar="MILLRACE_CONFIG", help="The file.")
+    ] = DEFAULT_CONFIG,
+    json: Json = False,
+) -> int:
+    """Say what is wrong in feeds.yaml, one line a fault.
+
+    Example: millrace check feeds.yaml
+    """
+    from millrace.commands.check import check_as_json, check_file
+
+    if json:
+        return check_as_json(file)
+    print(check_file(file))
+    return 0
+
+
+@app.command()
+def extract(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…|-", help="`-`: standard input.")],
+    url: Annotated[str | None, typer.Option(metavar="U", help="Address of the document.")] = None,
+    kind: Annotated[
+        Literal["auto", "page", "entry", "feed"], typer.Option(help="What the files are.")
+    ] = "auto",
+    config: Annotated[
+        str | None, typer.Option(metavar="F", help="Where the options of --source stand.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Clean as for this source of --config.")
+    ] = None,
+    learn: Annotated[
+        bool, typer.Option("--learn", help="All files are items of one source, in order.")
+    ] = False,
+) -> int:
+    """Show what becomes of pages, entry bodies and feeds.
+
+    Example: millrace extract page.html --url https://example.org/article
+    """
+    from millrace.commands.extract import extract_files
+
+    return extract_files(files, url=url, kind=kind, config=config, source=source, learn=learn)
+
+
+@app.command()
+def dedup(
+    file: Annotated[str, typer.Argument(metavar="FILE.jsonl", help="`-`: standard input.")],
+    out: Annotated[
+        str | None, typer.Option(metavar="F", help="Write here instead of standard output.")
+    ] = None,
+) -> int:
+    """Find the reposts in a file of entries.
+
+    Example: millrace dedup entries.jsonl --out stories.jsonl
+    """
+    from millrace.commands.dedup import dedup_file
+
+    return dedup_file(file, out=out)
+
+
+@app.command()
+def doctor(
+    config: Config = DEFAULT_CONFIG,
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+    json: Json = False,
+) -> int:
+    """Look the machine over, and say how to mend what is wrong.
+
+    Example: millrace doctor
+    """
+    from millrace.commands.doctor import examine, told
+
+    well = True
+    for finding in examine(config=config, data=data, redis=redis):
+        well = well and finding.well
+        print(told(finding, json=json), flush=True)
+    return 0 if well else 1
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where the state is written.")],
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Write all state into one file, for a move; Millrace may go on running.
+
+    Example: millrace export millrace-state.gz
+    """
+    from millrace.commands.move import export_to
+
+    print(f"{out}: {export_to(out, data=data, redis=redis)} keys")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    data: Data = DEFAULT_DATA,
+    redis: Redis = None,
+) -> None:
+    """Read exported state into an empty store, before Millrace is started there.
+
+    Example: millrace restore millrace-state.gz --data data
+    """
+    from millrace.commands.move import restore_from
+
+    print(f"{file}: {restore_from(file, data=data, redis=redis)} keys")
+
+
+def _needed(redis: str | None) -> str:
+    if redis:
+        return redis
+    raise ConfigError(["no store: say --redis URL or set REDIS_URL (or start all: millrace run)"])

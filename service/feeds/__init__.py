@@ -1,0 +1,1 @@
+"""The merged feed: queries, formats, and documents kept ready to send."""

@@ -1,0 +1,203 @@
+"""The merged feed in three formats: rendered at most once a second, kept ready in each encoding.
+
+A poll answers from memory: it never asks the store, and never a source.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from aiohttp import hdrs, web
+from multidict import istr
+
+from core.config.settings import Settings
+from service.context import Context
+from service.feeds.answers import Answer, Stamp, UnknownName, open_answer, render
+from service.feeds.documents import Document, choose_encoding
+from service.feeds.query import BadQuery
+from service.ops.access import refusal
+from service.pages.river_page import feed_as_page
+from service.quick import Quick, Reply
+from service.responses import text_reply
+
+RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
+ANSWERS_KEPT = 256  # addresses, queries included
+BYTES_KEPT = 64 * 2**20
+TAGS_KEPT = 4096  # entity tags whose readers can be sent what is new alone
+
+# Names as aiohttp's own: found without folding their case for each request.
+_PURPOSE = istr("Sec-Fetch-Dest")
+_MANIPULATIONS = istr("A-IM")
+_PREFIX = istr("X-Forwarded-Prefix")
+
+Key = tuple[str | None, ...]
+
+
+class Feeds:
+    """Every feed address that was asked for lately."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._answers: OrderedDict[Key, Answer] = OrderedDict()
+        self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
+        self.quick = Quick()
+        self.renders = 0
+
+    async def feed(self, request: web.Request) -> web.StreamResponse:
+        """GET /feed.xml, /feed.atom, /feed.json and their narrowed forms."""
+        context = self._context
+        settings = context.settings()
+        if settings.service.private and (refused := refusal(request, context)):
+            return refused
+        if context.river.loaded is None:
+            return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
+        try:
+            answer = self._find(request, settings)
+        except BadQuery as error:
+            return text_reply(f"{error}\n", status=400)
+        except UnknownName as error:
+            return text_reply(f"{error}\n", status=404)
+        headers = request.headers
+        if headers.get(_PURPOSE) == "document" and answer.form.styled:
+            return await feed_as_page(request, answer)
+        encoding = choose_encoding(headers.get(hdrs.ACCEPT_ENCODING, ""))
+        document = answer.document
+        if document is None or encoding not in document.kept or not self._fresh(answer, settings):
+            async with answer.lock:
+                document = await self._renew(answer, settings, encoding)
+        tag, since = headers.get(hdrs.IF_NONE_MATCH), headers.get(hdrs.IF_MODIFIED_SINCE)
+        if tag is not None and not document.known_to(tag, None) and _wants_delta(request):
+            delta = await self._delta(answer, document, tag)
+            if delta is not None:
+                return delta.only_new(encoding, whole=document)
+        if not settings.service.private and not _wants_delta(request):
+            self.quick.remember(request, Poll(self, answer, settings, encoding, tag, since))
+        return document.answer(encoding, tag, since)
+
+    def holds(self, answer: Answer, settings: Settings) -> bool:
+        """Whether `answer` is still the present one under settings that are still in force."""
+        return self._context.settings() is settings and self._fresh(answer, settings)
+
+    def _find(self, request: web.Request, settings: Settings) -> Answer:
+        """The answer for this address; raises BadQuery or UnknownName."""
+        key = _key(request, settings)
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = open_answer(request, settings, self._context.river.newest())
+            self._answers[key] = answer
+            self._evict()
+        else:
+            self._answers.move_to_end(key)
+        return answer
+
+    def _fresh(self, answer: Answer, settings: Settings) -> bool:
+        stamp, river = answer.stamp, self._context.river
+        if stamp is None or stamp.settings is not settings:
+            return False  # a feed that was made private must not be called public once more
+        if stamp.generation == river.generation and stamp.stale == (river.away is not None):
+            return True
+        return time.monotonic() - answer.rendered < RENDER_EVERY
+
+    async def _renew(self, answer: Answer, settings: Settings, encoding: str) -> Document:
+        document = answer.document
+        if document is None or not self._fresh(answer, settings):
+            document = await self._rendered(answer, settings)
+        if encoding not in document.kept:
+            await asyncio.to_thread(document.encoded, encoding)
+            self._evict()
+        return document
+
+    async def _rendered(self, answer: Answer, settings: Settings) -> Document:
+        before, river = answer.document, self._context.river
+        fallback = river.loaded or self._context.started
+        stale = river.away is not None
+        stamp = Stamp(river.generation, settings, stale, fallback, river.secret)
+
+        def modified(body: bytes) -> datetime:
+            # Not the newest story's time: one may have been removed, or the settings changed.
+            return before.modified if before and before.body == body else datetime.now(UTC)
+
+        self.renders += 1
+        document = await asyncio.to_thread(render, answer, river.newest(), stamp, modified)
+        answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
+        self._generations[document.digest] = stamp.generation
+        if len(self._generations) > TAGS_KEPT:
+            self._generations.popitem(last=False)
+        return document
+
+    async def _delta(
+        self, answer: Answer, document: Document, if_none_match: str
+    ) -> Document | None:
+        """Only what is new since the document that the reader has, if that is still known."""
+        for tag in if_none_match.split(","):
+            digest = tag.strip().removeprefix("W/").strip('"').partition("-")[0]
+            after = self._generations.get(digest)
+            if after is not None and answer.stamp is not None:
+                return await self._news(answer, answer.stamp, document, after)
+        return None
+
+    async def _news(self, answer: Answer, stamp: Stamp, document: Document, after: int) -> Document:
+        if after not in document.deltas:
+            stories = self._context.river.newest()
+            document.deltas[after] = await asyncio.to_thread(
+                render,
+                answer,
+                stories,
+                stamp,
+                lambda _: document.modified,
+                only=lambda kept: kept.generation > after,
+            )
+        return document.deltas[after]
+
+    def _evict(self) -> None:
+        while len(self._answers) > ANSWERS_KEPT:
+            self._answers.popitem(last=False)
+        held = sum(answer.size for answer in self._answers.values())
+        while held > BYTES_KEPT and len(self._answers) > 1:
+            held -= self._answers.popitem(last=False)[1].size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Poll:
+    """What one request asks for, to be answered again when the same bytes come again."""
+
+    feeds: Feeds
+    answer: Answer
+    settings: Settings
+    encoding: str
+    tag: str | None
+    since: str | None
+
+    def __call__(self) -> Reply | None:
+        """The present document or word that it is known; None where it must be made first."""
+        document = self.answer.document
+        ready = None if document is None else document.kept.get(self.encoding)
+        if document is None or ready is None or not self.feeds.holds(self.answer, self.settings):
+            return None
+        if document.known_to(self.tag, self.since):
+            return (ready.not_modified.now(),)
+        return ready.head.now(), ready.body
+
+
+FEEDS = web.AppKey("feeds", Feeds)
+
+
+def _wants_delta(request: web.Request) -> bool:
+    return "feed" in request.headers.get(_MANIPULATIONS, "")
+
+
+def _key(request: web.Request, settings: Settings) -> Key:
+    headers = request.headers
+    if settings.feed.link:
+        return (request.raw_path, settings.feed.link)
+    return (
+        request.raw_path,
+        headers.get(hdrs.HOST),
+        headers.get(hdrs.X_FORWARDED_HOST),
+        headers.get(hdrs.X_FORWARDED_PROTO),
+        headers.get(_PREFIX),
+    )

@@ -1,0 +1,191 @@
+"""/health says what was asked and what answered; /health/live and /health/ready are for machines.
+
+Degraded is not dead: 503 only when new entries cannot be taken in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+
+from core.config.settings import Settings
+from core.errors import StoreAway, StoreError
+from core.redact import without_credentials
+from service.context import CONTEXT, Context
+from service.ops.access import refusal
+from service.ops.source_health import Census
+from service.responses import json_reply, text_reply
+from store.connection import Store
+from store.heartbeat import load_workers
+from store.layout import ensure_layout
+from store.schedule import queue_age
+from store.server_info import Vitals, vitals
+from store.sources import SourceState
+
+PATIENCE = 2.0  # seconds for the store to answer
+KEPT = 1.0  # seconds that one answer is used again: orchestrators ask often
+OVERDUE = 120.0  # seconds a source may wait before that is worth a word
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the store said."""
+
+    fault: str | None = None
+    vitals: Vitals | None = None
+    workers: int = 0
+    hindered: str | None = None  # why no worker can work
+    queue_age: float | None = None
+    ok: int = 0
+    failing: list[dict[str, Any]] = field(default_factory=list)
+
+
+async def health(request: web.Request) -> web.Response:
+    """GET /health."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    findings = await request.app[CHECK].findings()
+    report = health_report(findings, context)
+    return json_reply(report, status=503 if report["status"] == "down" else 200)
+
+
+async def live(request: web.Request) -> web.Response:
+    """GET /health/live: the process answers."""
+    return text_reply("live\n")
+
+
+async def ready(request: web.Request) -> web.Response:
+    """GET /health/ready: feeds can be answered, stale included, and the process stays."""
+    context = request.app[CONTEXT]
+    if context.draining:
+        return text_reply("draining\n", status=503)
+    if context.river.loaded is None:
+        return text_reply(f"loading: {context.river.away or 'the first load'}\n", status=503)
+    return text_reply("ready\n")
+
+
+def health_report(findings: Findings, context: Context) -> dict[str, Any]:
+    """The body of /health."""
+    config = context.config_fault()
+    down, degraded = _reasons(findings, config)
+    return {
+        "status": "down" if down else "degraded" if degraded else "ok",
+        "reasons": down + degraded,
+        "store": findings.fault or "ok",
+        "workers": findings.workers,
+        "queue_age": findings.queue_age,
+        "sources": {"ok": findings.ok, "failing": findings.failing},
+        "config": config or "ok",
+        "stories": len(context.river),
+        "stale_since": _written(context.river.away_since),
+    }
+
+
+def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[str]]:
+    down, degraded = [], []
+    if findings.fault:
+        down.append(f"store: {findings.fault}")
+    elif findings.workers == 0:
+        down.append("workers: none is alive; start one with `millrace work`")
+    elif findings.hindered:
+        down.append(f"workers: none can work: {without_credentials(findings.hindered)}")
+    if (findings.queue_age or 0) > OVERDUE:
+        degraded.append(f"queue: a source has been waiting for {findings.queue_age:.0f} s")
+    if findings.failing:
+        names = ", ".join(failing["name"] for failing in findings.failing[:10])
+        degraded.append(f"sources: {len(findings.failing)} failing: {names}")
+    if config:
+        degraded.append(f"config: {config}")
+    return down, degraded
+
+
+class Check:
+    """Asks the store, at most once a second."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._census = Census(is_failing)
+        self._last: tuple[float, Settings, Findings] | None = None
+        self._lock = asyncio.Lock()
+
+    async def findings(self) -> Findings:
+        """What the store says now, or said less than a second ago."""
+        async with self._lock:
+            settings, last = self._context.settings(), self._last
+            if last and last[1] is settings and time.monotonic() - last[0] < KEPT:
+                return last[2]
+            findings = await examine(self._context.store, settings, self._census)
+            self._last = (time.monotonic(), settings, findings)
+            return findings
+
+
+CHECK = web.AppKey("check", Check)
+
+
+async def examine(store: Store, settings: Settings, census: Census | None = None) -> Findings:
+    """Ask the store for all that health speaks of."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _ask(store, settings, census or Census(is_failing))
+    except TimeoutError:
+        return Findings(fault=f"away: no answer within {PATIENCE:g} s", **_no_sources(settings))
+    except StoreAway as error:
+        return Findings(fault=f"away: {without_credentials(str(error))}", **_no_sources(settings))
+    except StoreError as error:
+        return Findings(fault=without_credentials(str(error)), **_no_sources(settings))
+
+
+async def _ask(store: Store, settings: Settings, census: Census) -> Findings:
+    await ensure_layout(store)
+    counted = await census.counted(store, settings)
+    said = await vitals(store)
+    workers = await load_workers(store)
+    faults = [worker.fault for worker in workers]
+    return Findings(
+        fault=said.fault,
+        vitals=said,
+        workers=len(workers),
+        hindered=faults[0] if all(faults) and faults else None,
+        queue_age=round(await queue_age(store), 1),
+        ok=counted.ok,
+        failing=[failure(name, state) for name, state in counted.failing],
+    )
+
+
+def _no_sources(settings: Settings) -> dict[str, Any]:
+    return {"ok": 0, "failing": []}
+
+
+def is_failing(state: SourceState) -> bool:
+    """Whether a source's last poll brought nothing, for whatever reason."""
+    return state.failures > 0 or state.gone or state.poison is not None
+
+
+def failure(name: str, state: SourceState) -> dict[str, Any]:
+    """A failing source, in words."""
+    reason = state.last_error
+    if state.gone:
+        reason = "gone for good (410)"
+    elif state.poison is not None:
+        reason = f"set aside after {state.poison.tries} tries: {reason or 'ran into its limits'}"
+    return {
+        "name": name,
+        "error": without_credentials(reason or "unknown"),
+        "failures": state.failures,
+        "last_success": _written(_moment(state.last_success)),
+        "next_poll": _written(_moment(state.next_poll)),
+    }
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")

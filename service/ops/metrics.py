@@ -1,0 +1,115 @@
+"""/metrics: what the workers counted into the store, and what the service knows, as Prometheus
+text. Names and meanings are those of `core/metrics.py`; others are written without a type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from core.errors import StoreError
+from core.metrics import METRICS
+from service.context import CONTEXT, Context
+from service.feeds.handlers import FEEDS
+from service.headers import secured
+from service.ops.access import refusal
+from service.ops.gauges import gauges
+from service.ops.health import CHECK
+from service.stream import READERS_OF
+from store.counters import read_counters
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_FIELD = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})?", re.DOTALL)
+_BOUND = re.compile(r'le="([^"]+)"')
+_OF_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """GET /metrics."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    counted = await _counted(context)
+    findings = await request.app[CHECK].findings()
+    known = await gauges(
+        context, findings, renders=request.app[FEEDS].renders, readers=request.app[READERS_OF]
+    )
+    body = exposition({**counted, **known}).encode()
+    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+    return web.Response(body=body, headers=secured(headers))
+
+
+async def _counted(context: Context) -> dict[str, float]:
+    try:
+        return await read_counters(context.store)
+    except StoreError:
+        return {}  # millrace_store_up says it
+
+
+def exposition(values: Mapping[str, float]) -> str:
+    """Fields such as `name{label="x"}` as text, each family under its HELP and TYPE."""
+    families: dict[str, list[tuple[str, float]]] = {}
+    for field, value in values.items():
+        match = _FIELD.fullmatch(field)
+        if match is not None:
+            families.setdefault(_family(match[1]), []).append((field, value))
+    return "".join(_written(name, families[name]) for name in sorted(families))
+
+
+def _family(name: str) -> str:
+    base = _OF_HISTOGRAM.sub("", name)
+    known = METRICS.get(base)
+    return base if known is not None and known.kind == "histogram" else name
+
+
+def _written(name: str, fields: list[tuple[str, float]]) -> str:
+    metric = METRICS.get(name)
+    kind, meaning = (metric.kind, metric.meaning) if metric else ("untyped", "Not documented.")
+    if kind == "histogram":
+        fields = _whole_histograms(name, fields)
+    lines = [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
+    lines += [f"{field} {_number(value)}" for field, value in fields]
+    return "\n".join(lines) + "\n"
+
+
+def _whole_histograms(name: str, fields: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Buckets in the order of their bounds, sum and count after them. A bucket that no value fell
+    into was never counted: it has its lower neighbour's count."""
+    series: dict[str, dict[str, float]] = {}
+    for field, value in fields:
+        part, labels = _split(name, field)
+        bound = _BOUND.search(labels)
+        rest = _BOUND.sub("", labels).replace(",,", ",").strip(",")
+        series.setdefault(rest, {})[bound[1] if bound else part] = value
+    bounds = sorted(
+        {b for parts in series.values() for b in parts if b not in ("sum", "count")}, key=float
+    )
+    return [
+        line
+        for rest, parts in sorted(series.items())
+        for line in _series(name, rest, parts, bounds)
+    ]
+
+
+def _series(
+    name: str, labels: str, parts: Mapping[str, float], bounds: list[str]
+) -> list[tuple[str, float]]:
+    comma = "," if labels else ""
+    lines, below = [], 0.0
+    for bound in bounds:
+        below = max(below, parts.get(bound, 0.0))
+        lines.append((f'{name}_bucket{{{labels}{comma}le="{bound}"}}', below))
+    shown = f"{{{labels}}}" if labels else ""
+    lines.append((f"{name}_sum{shown}", parts.get("sum", 0.0)))
+    lines.append((f"{name}_count{shown}", parts.get("count", 0.0)))
+    return lines
+
+
+def _split(name: str, field: str) -> tuple[str, str]:
+    full, _, labels = field.partition("{")
+    return full.removeprefix(name + "_"), labels.removesuffix("}")
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if float(value).is_integer() else repr(float(value))

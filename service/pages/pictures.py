@@ -1,0 +1,118 @@
+"""/pictures/SIGNATURE/ADDRESS: other sites' pictures, for readers that those sites turn away.
+
+Only addresses that we signed ourselves, only what really is a picture. The fetching is handed in:
+it sits behind the address guard, which is not this package's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from aiohttp import web
+
+from core.config.settings import Settings
+from core.errors import MillraceError
+from core.picturetype import picture_type
+from core.redact import without_credentials
+from core.render.pictures import PictureProxy, signed_url
+from service.context import CONTEXT, Context
+from service.feeds.documents import Document
+from service.headers import secured
+from service.responses import text_reply
+
+AT_ONCE = 16  # pictures being fetched
+PER_CLIENT = 6  # of them for one client, as many as a browser opens connections
+WAITING = 100  # requests of one client that may wait for that
+PATIENCE = 20.0  # seconds, waiting included
+FRESH = 86_400  # seconds a reader may keep a picture
+
+PICTURE = "/pictures/{signature}/{address}"
+FetchPicture = Callable[[str], Awaitable[bytes]]  # raises MillraceError
+
+
+class TooMany(Exception):
+    """This client has more requests waiting than anybody needs."""
+
+
+class Places:
+    """How many pictures are fetched at once, in all and for each client."""
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(AT_ONCE)
+        self._clients: dict[str, asyncio.Semaphore] = {}
+        self._asking: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def take(self, client: str) -> AsyncIterator[None]:
+        """Wait for a place; raises TooMany."""
+        if self._asking[client] >= WAITING:
+            raise TooMany
+        self._asking[client] += 1
+        own = self._clients.setdefault(client, asyncio.Semaphore(PER_CLIENT))
+        try:
+            async with own, self._all:
+                yield
+        finally:
+            self._asking[client] -= 1
+            if not self._asking[client]:
+                del self._asking[client], self._clients[client]
+
+
+class Pictures:
+    """Hands pictures on; keeps none."""
+
+    def __init__(self, fetch: FetchPicture) -> None:
+        self._fetch = fetch
+        self._places = Places()
+
+    async def picture(self, request: web.Request) -> web.StreamResponse:
+        """GET /pictures/SIGNATURE/ADDRESS. The signature is the permission, in private too."""
+        context = request.app[CONTEXT]
+        key, named = context.river.secret, request.match_info
+        if context.settings().service.pictures != "proxy":
+            return text_reply("pictures are not fetched here\n", status=404)
+        if key is None:
+            return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
+        url = signed_url(named["signature"], named["address"], key=key)
+        if url is None:
+            return text_reply("not an address that was signed here\n", status=403)
+        try:
+            async with asyncio.timeout(PATIENCE), self._places.take(request.remote or ""):
+                body = await self._fetch(url)
+        except TooMany:
+            return text_reply("too many at once\n", status=429, headers={"Retry-After": "5"})
+        except TimeoutError:
+            return text_reply("the picture took too long\n", status=504)
+        except MillraceError as error:
+            return text_reply(f"no picture: {without_credentials(str(error))}\n", status=502)
+        return _shown(request, body, context.settings())
+
+
+def proxy_of(settings: Settings, key: bytes | None, base: str) -> PictureProxy | None:
+    """The proxy for documents of the service at `base`, where it is on."""
+    on = settings.service.pictures == "proxy" and key is not None
+    return PictureProxy(base, key) if on and key else None
+
+
+def proxy_at(context: Context, base: str) -> PictureProxy | None:
+    """The same, with the present settings and key."""
+    return proxy_of(context.settings(), context.river.secret, base)
+
+
+def _shown(request: web.Request, body: bytes, settings: Settings) -> web.StreamResponse:
+    kind = picture_type(body)
+    if kind is None:
+        return text_reply("no picture: it is something else\n", status=502)
+    reach = "private" if settings.service.private else "public"
+    headers = {
+        "Content-Type": kind,
+        "Cache-Control": f"{reach}, max-age={FRESH}",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
+    document = Document(body, secured(headers), datetime.now(UTC))
+    return document.answer("identity", request.headers.get("If-None-Match"), None)

@@ -1,0 +1,121 @@
+"""/stories/ID and /explain: where a story came from, what was cut, why it was merged."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from core.errors import StoreError
+from core.ids import PREFIX
+from core.models import EntryRecord, Member, Story
+from core.redact import without_credentials
+from core.render.differences import Stretch
+from core.render.explanations import explanation
+from service.comparing import COMPARISONS, NotCompared
+from service.context import CONTEXT, Context
+from service.feeds.formats import item_of
+from service.ops.access import refusal
+from service.pages.page import page_reply, page_style
+from service.responses import json_reply, text_reply, wants_html
+from store.entries import entries_by_url, load_entry
+
+
+async def story(request: web.Request) -> web.StreamResponse:
+    """GET /stories/ID, as JSON or as a page."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    kept = context.river.find(request.match_info["id"])
+    if kept is None:
+        return text_reply("no such story, or no longer kept\n", status=404)
+    told = kept.story
+    if not wants_html(request):
+        return json_reply(story_fields(told))
+    try:
+        compared = await _compared(request, told, request.query.get("compare"))
+    except NotCompared as error:
+        return text_reply(f"{error}\n", status=503, headers={"Retry-After": "2"})
+    return await page_reply(
+        request,
+        "story.html",
+        story=told,
+        item=item_of(kept, page_style(request)),
+        compared=compared,
+        acting=context.settings().service.token is not None,
+        steps=await _member_record(context, told, request.query.get("steps")),
+    )
+
+
+class Compared(NamedTuple):
+    """One member beside what is shown."""
+
+    member: Member
+    stretches: list[Stretch] | None  # None: its text is no longer kept
+
+
+async def _compared(request: web.Request, told: Story, member_id: str | None) -> Compared | None:
+    member = next((member for member in told.members if member.id == member_id), None)
+    if member is None:
+        return None
+    record = await _member_record(request.app[CONTEXT], told, member_id)
+    if record is None or record.article is None:
+        return Compared(member, None)
+    own, shown = record.article.text, told.article.text
+    key = (told.id, told.version, member.id)
+    stretches = await request.app[COMPARISONS].compare(request, key, shown, own)
+    return Compared(member, stretches)
+
+
+async def _member_record(
+    context: Context, told: Story, member_id: str | None
+) -> EntryRecord | None:
+    if member_id is None or all(member.id != member_id for member in told.members):
+        return None
+    try:
+        return await load_entry(context.store, member_id)
+    except StoreError:
+        return None  # the rest of the page stands without it
+
+
+async def explain(request: web.Request) -> web.StreamResponse:
+    """GET /explain?url=U; an id will do as well."""
+    context = request.app[CONTEXT]
+    if context.settings().service.private and (refused := refusal(request, context)):
+        return refused
+    asked = request.query.get("url") or request.query.get("id") or ""
+    if not asked:
+        return json_reply({"error": "ask with ?url=ADDRESS or ?url=ID"}, status=400)
+    try:
+        records = await _records(context, asked)
+    except StoreError as error:
+        return json_reply({"error": without_credentials(str(error))}, status=503)
+    return json_reply(explanation(asked, records), status=200 if records else 404)
+
+
+async def _records(context: Context, asked: str) -> list[EntryRecord]:
+    if asked.startswith(PREFIX):
+        record = await load_entry(context.store, asked)
+        return [] if record is None else [record]
+    return await entries_by_url(context.store, asked)
+
+
+def story_fields(told: Story) -> dict[str, Any]:
+    """A story as JSON: its members with the reasons, its body, and what was cut from it."""
+    article = told.article
+    return {
+        "id": told.id,
+        "title": article.title,
+        "first_seen": told.first_seen,
+        "updated": told.updated,
+        "representative": told.representative,
+        "original_url": article.original_url,
+        "link": article.link,
+        "lead_image": article.lead_image,
+        "language": article.language,
+        "method": article.method.value,
+        "members": [member.model_dump(mode="json") for member in told.members],
+        "removed": [part.model_dump() for part in article.removed],
+        "html": article.html,
+        "text": article.text,
+    }

@@ -1,0 +1,1 @@
+"""WebSub, both ways: our hub and its publisher, and the callback of other hubs."""

@@ -1,0 +1,188 @@
+"""Fills the outbox: whenever stories change, what our hub's subscribers and the webhooks are sent.
+
+Where it got to is kept in the store, so that a restart loses nothing; one process at a time does
+it, so that nobody hears anything twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import orjson
+import structlog
+
+from core.config.settings import Settings, Webhook
+from core.errors import MillraceError, StoreError
+from core.polling.websub import signature
+from core.render.jsonfeed import item_fields
+from service.changelog import position
+from service.context import Context
+from service.feeds.answers import Answer, Stamp, answer_of, render
+from service.feeds.formats import FORMATS, Style, item_of, style_of
+from service.feeds.query import FeedQuery
+from service.feeds.selection import select
+from service.pages.pictures import proxy_at
+from service.window import Kept
+from store.outbox import Delivery, add_deliveries, keep_published, lead, published_until
+from store.stories import Change
+from store.subscribers import Subscriber, load_subscribers
+
+EVERY = 1.0  # seconds; a burst of news is sent as one
+LEAD_SECONDS = 15.0
+AT_ONCE = 500
+
+log = structlog.get_logger()
+
+
+class Publisher:
+    """Follows the river's log on behalf of those who want to be told."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._name = secrets.token_hex(8)
+
+    async def follow(self) -> None:
+        """Fill the outbox until cancelled."""
+        while True:
+            try:
+                where = await self._round()
+                await self._context.river.log.wait_after(where, LEAD_SECONDS / 3)
+            except StoreError as error:
+                log.debug("publisher.waits", reason=str(error))
+            except Exception:  # nobody else would tell subscribers for the rest of this process
+                log.exception("publisher.stumbled")
+            await asyncio.sleep(EVERY)
+
+    async def _round(self) -> str:
+        """Send what came since the last round; returns the position it got to."""
+        context, changes_log = self._context, self._context.river.log
+        if context.river.loaded is None:
+            return "0"
+        if not await lead(context.store, self._name, seconds=LEAD_SECONDS):
+            return changes_log.end
+        where = await published_until(context.store)
+        changes = None if where is None else changes_log.after(position(where), count=AT_ONCE)
+        if changes is None:  # the first start, or too long away: old news are no news
+            await keep_published(context.store, changes_log.end)
+            return changes_log.end
+        if changes:
+            await self._publish(changes)
+            await keep_published(context.store, changes[-1].id)
+        return changes[-1].id if changes else changes_log.end
+
+    async def _publish(self, changes: Sequence[Change]) -> None:
+        context, settings = self._context, self._context.settings()
+        last = {change.story: change for change in changes if change.kind != "removed"}
+        found = [(context.river.find(story), change) for story, change in last.items()]
+        news = [(kept, change) for kept, change in found if kept is not None]
+        subscribers = await load_subscribers(context.store)
+        base = settings.feed.link  # without one there is no address that others could ask
+        proxy = proxy_at(context, base.rstrip("/") + "/") if base else None
+        deliveries = _to_webhooks(settings, news, style_of(settings, proxy=proxy))
+        deliveries += await asyncio.to_thread(self._to_subscribers, subscribers, news)
+        if settings.feed.hub and news:
+            deliveries += _pings(settings, news[-1][1].id)
+        await add_deliveries(context.store, deliveries)
+
+    def _to_subscribers(
+        self, subscribers: Sequence[Subscriber], news: Sequence[tuple[Kept, Change]]
+    ) -> list[Delivery]:
+        if not news:
+            return []
+        deliveries, made = [], dict[str, tuple[str, str] | None]()
+        until = news[-1][1].id
+        for subscriber in subscribers:
+            if subscriber.topic not in made:
+                made[subscriber.topic] = self._document(subscriber, {kept.id for kept, _ in news})
+            document = made[subscriber.topic]
+            if document is not None:
+                deliveries.append(_to_subscriber(subscriber, *document, until=until))
+        return deliveries
+
+    def _document(self, subscriber: Subscriber, news: set[str]) -> tuple[str, str] | None:
+        """Type and body of what is new in one feed; None if nothing of the news is in it."""
+        context, river = self._context, self._context.river
+        stories, settings = river.newest(), context.settings()
+        try:
+            answer: Answer = answer_of(subscriber.topic, subscriber.base, settings, stories)
+        except MillraceError:
+            return None  # its source or tag left feeds.yaml
+        fallback = river.loaded or context.started
+        stamp = Stamp(river.generation, settings, False, fallback, river.secret)
+        fresh = [kept for kept in stories if kept.id in news]
+        if not select(fresh, answer.query, settings, most=1):
+            return None
+        document = render(
+            answer, stories, stamp, lambda _: datetime.now(UTC), only=lambda kept: kept.id in news
+        )
+        return document.headers["Content-Type"], document.body.decode()
+
+
+def _to_subscriber(subscriber: Subscriber, kind: str, body: str, *, until: str) -> Delivery:
+    headers = {
+        "Content-Type": kind,
+        "Link": f'<{subscriber.base}hub>; rel="hub", <{subscriber.topic}>; rel="self"',
+    }
+    if subscriber.secret is not None:
+        headers["X-Hub-Signature"] = signature(body.encode(), secret=subscriber.secret)
+    return Delivery(
+        id=f"hub-{subscriber.id}-{until}",
+        kind="hub",
+        url=subscriber.callback,
+        headers=headers,
+        body=body,
+        subscriber=subscriber.id,
+    )
+
+
+def _to_webhooks(
+    settings: Settings, news: Sequence[tuple[Kept, Change]], style: Style
+) -> list[Delivery]:
+    deliveries = []
+    for webhook in settings.webhooks:
+        query = FeedQuery(tags=frozenset(webhook.tags))
+        wanted = {kept.id for kept in select([kept for kept, _ in news], query, settings)}
+        deliveries += [
+            _to_webhook(webhook, item_fields(item_of(kept, style)), change)
+            for kept, change in news
+            if kept.id in wanted
+        ]
+    return deliveries
+
+
+def _to_webhook(webhook: Webhook, fields: dict[str, object], change: Change) -> Delivery:
+    named = hashlib.sha256(f"{webhook.url}\0{change.id}".encode()).hexdigest()[:32]
+    body = orjson.dumps({"change": change.kind, "entry": fields})
+    return Delivery(
+        id=f"webhook-{named}",
+        kind="webhook",
+        url=webhook.url,
+        headers={
+            "Content-Type": "application/json",
+            "X-Millrace-Delivery": named,
+            "X-Millrace-Signature": signature(body, secret=webhook.secret),
+        },
+        body=body.decode(),
+    )
+
+
+def _pings(settings: Settings, until: str) -> list[Delivery]:
+    """Tell an outside hub that our feeds have changed; it fetches them itself."""
+    if settings.feed.link is None or settings.feed.hub is None:
+        return []  # without a public address there is nothing it could fetch
+    base = settings.feed.link.rstrip("/") + "/"
+    topics = [("hub.url", f"{base}feed.{name}") for name in FORMATS]
+    return [
+        Delivery(
+            id=f"ping-{until}",
+            kind="ping",
+            url=settings.feed.hub,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            body=urlencode([("hub.mode", "publish"), *topics]),
+        )
+    ]

@@ -1,0 +1,275 @@
+"""The kept window in memory: follows the store's changes and outlives the store's absence.
+
+Stories stay compressed, as the store keeps them: 2.5 kB each instead of 30, so that a window of
+100,000 fits. What selection needs (place, sources, tags) lies beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from core.config.settings import Settings
+from core.errors import StoreError
+from core.models import Story
+from service.changelog import ChangeLog
+from store.connection import Store
+from store.keys import CHANGES_KEPT
+from store.layout import ensure_layout
+from store.packing import UNREADABLE, unpack
+from store.secret import shared_secret
+from store.stories import (
+    Change,
+    changes_after,
+    first_after_trim,
+    load_packed,
+    river_ids,
+    river_size,
+    story_versions,
+)
+from store.story_aliases import add_names, names_told, tell_names
+
+RETRY = 0.5  # seconds between two attempts to reach the store again
+WAIT = 5.0  # seconds that one read waits for a change
+RECONCILE = 300.0  # seconds between two comparisons with the whole river
+CHUNK = 200  # stories read at once; unpacking them takes about 20 ms
+
+log = structlog.get_logger()
+
+Rank = tuple[float, int, str]  # newest first, then feed order, then id
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # one object a version
+class Kept:
+    """One story of the window, with what selecting it needs."""
+
+    id: str
+    seen: datetime
+    rank: Rank
+    version: int
+    updated: datetime
+    sources: frozenset[str]
+    tags: frozenset[tuple[str, str]]  # (tag, the source that had it when the entry came)
+    packed: bytes
+    members: int
+    letters: int  # of the body that is shown
+    cut: int  # letters that cleaning took out of it
+    shown: str  # the source that it is from
+    generation: int  # of the river when this version came in
+
+    @property
+    def story(self) -> Story:
+        """The whole story, unpacked anew."""
+        return unpack(Story, self.packed)
+
+
+class River:
+    """All kept stories in feed order. `generation` grows with every change to them."""
+
+    def __init__(self, store: Store, settings: Callable[[], Settings]) -> None:
+        self.generation = 0
+        self.loaded: datetime | None = None  # when the first load ended
+        self.away: str | None = None  # why the store does not answer
+        self.away_since: datetime | None = None
+        self.log = ChangeLog()
+        self.secret: bytes | None = None  # the store's, for signing
+        self._store = store
+        self._settings = settings
+        self._stories: dict[str, Kept] = {}
+        self._ranks: list[Rank] = []
+        self._ordered: list[Kept] = []  # beside `_ranks`: a copy of it costs next to nothing
+        self._snapshot: tuple[int, tuple[Kept, ...]] = (-1, ())
+
+    def newest(self) -> tuple[Kept, ...]:
+        """All kept stories, the newest first."""
+        if self._snapshot[0] != self.generation:
+            self._snapshot = (self.generation, tuple(self._ordered))
+        return self._snapshot[1]
+
+    def __len__(self) -> int:
+        return len(self._stories)
+
+    def __bool__(self) -> bool:
+        return True  # an empty river is one, too
+
+    def find(self, story_id: str) -> Kept | None:
+        """One kept story."""
+        return self._stories.get(story_id)
+
+    async def follow(self) -> None:
+        """Keep the window equal to the store's until cancelled."""
+        while True:
+            try:
+                await self.catch_up()
+                self.away = self.away_since = None
+                self.log.ring()
+                while True:
+                    await self._keep_up()
+                    await self._reconcile()
+            except StoreError as error:
+                self._miss(str(error))
+            except Exception as error:  # feeds must go on, whatever one round met
+                log.exception("river.stumbled")
+                self._miss(repr(error))
+            await asyncio.sleep(RETRY)
+
+    async def keep_names(self) -> None:
+        """Tell a store that is new or was wiped in which story each entry stood."""
+        while True:
+            try:
+                await self._tell_names()
+            except StoreError as error:
+                log.debug("names.wait", reason=str(error))
+            except Exception:  # only ids after a wipe hang on it, and the next round may succeed
+                log.exception("names.stumbled")
+            await asyncio.sleep(RETRY)
+
+    async def _tell_names(self) -> None:
+        if self.loaded is not None and not await names_told(self._store):
+            await tell_names(self._store, self._names(self._stories))
+
+    def _names(self, ids: Iterable[str]) -> dict[str, str]:
+        """Entry -> story, of all members of these stories that did not give theirs its id."""
+        kept = [story for story in map(self._stories.__getitem__, ids) if story.members > 1]
+        return {
+            member.id: each.id
+            for each in kept
+            for member in each.story.members
+            if member.id != each.id
+        }
+
+    def _miss(self, reason: str) -> None:
+        if self.away is None:
+            self.away_since = datetime.now(UTC)
+            log.warning("store.away", reason=reason)
+        self.away = reason
+        self.log.ring()
+
+    async def catch_up(self) -> None:
+        """Read the changes first and the window after them: what changes meanwhile comes again.
+
+        Readers of the log see them only then: a story that is not loaded yet would look removed.
+        """
+        await ensure_layout(self._store)
+        changes, end = list[Change](), self.log.end
+        while found := await changes_after(self._store, end, wait=0):
+            changes += found
+            end = found[-1].id
+        first = await first_after_trim(self._store)
+        await self._reconcile(versions=True)
+        self.log.extend(changes, first=first)
+        if self.loaded is None:
+            self.loaded = datetime.now(UTC)
+            self.generation += 1
+
+    async def _keep_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + RECONCILE
+        while loop.time() < until:
+            changes = await changes_after(self._store, self.log.end, wait=WAIT)
+            if changes:
+                await self._apply(changes)
+            elif len(self._stories) != await self._expected():
+                return  # the store was wiped, or set back to an earlier state
+
+    async def _expected(self) -> int:
+        return min(await river_size(self._store), self._settings().retention.entries)
+
+    async def _apply(self, changes: list[Change]) -> None:
+        last = {change.story: change.kind for change in changes}
+        await self._load([story for story, kind in last.items() if kind != "removed"])
+        self._forget(story for story, kind in last.items() if kind == "removed")
+        self._cut()
+        self.log.extend(changes)
+
+    async def _reconcile(self, *, versions: bool = False) -> None:
+        """Compare with the river itself: the stream of changes is trimmed and may have a gap."""
+        await self._tell_names()  # before what a wiped store no longer holds is forgotten here too
+        self.secret = await shared_secret(self._store, self.secret)
+        ids = await river_ids(self._store, self._settings().retention.entries)
+        lost = set(self._stories).difference(ids)
+        await add_names(self._store, self._names(lost))  # they may come again: it was set back
+        if lost and not await self._removed(lost):
+            self.log.lose()
+        self._forget(lost)
+        unknown = [story for story in ids if story not in self._stories]
+        await self._load(await self._stale(ids) if versions else unknown)
+
+    async def _removed(self, lost: set[str]) -> bool:
+        """Whether changes that are still to come name all of `lost`."""
+        coming = await changes_after(self._store, self.log.end, wait=0, count=CHANGES_KEPT)
+        return lost <= {change.story for change in coming if change.kind == "removed"}
+
+    async def _stale(self, ids: list[str]) -> list[str]:
+        """Those of `ids` that are unknown or known in another version."""
+        found = await story_versions(self._store, ids)
+        return [
+            story
+            for story, version in zip(ids, found, strict=True)
+            if story not in self._stories or self._stories[story].version != version
+        ]
+
+    async def _load(self, ids: list[str]) -> None:
+        for start in range(0, len(ids), CHUNK):
+            chunk = ids[start : start + CHUNK]
+            for story_id, packed in zip(chunk, await load_packed(self._store, chunk), strict=True):
+                if packed is None:
+                    self._forget([story_id])
+                else:
+                    self._keep(story_id, packed)
+
+    def _keep(self, story_id: str, packed: bytes) -> None:
+        before = self._stories.get(story_id)
+        if before is not None and before.packed == packed:
+            return
+        try:
+            kept = kept_story(unpack(Story, packed), packed, self.generation + 1)
+        except UNREADABLE as error:
+            log.error("story.unreadable", story=story_id, fault=str(error))
+            return
+        self._forget([story_id])
+        self.place(kept)
+
+    def place(self, kept: Kept) -> None:
+        """Put a story where it belongs."""
+        self._stories[kept.id] = kept
+        place = bisect_left(self._ranks, kept.rank)
+        self._ranks.insert(place, kept.rank)
+        self._ordered.insert(place, kept)
+        self.generation += 1
+
+    def _forget(self, ids: Iterable[str]) -> None:
+        for story_id in ids:
+            kept = self._stories.pop(story_id, None)
+            if kept is not None:
+                place = bisect_left(self._ranks, kept.rank)
+                del self._ranks[place], self._ordered[place]
+                self.generation += 1
+
+    def _cut(self) -> None:
+        beyond = self._ranks[self._settings().retention.entries :]
+        self._forget([rank[2] for rank in beyond])
+
+
+def kept_story(story: Story, packed: bytes, generation: int) -> Kept:
+    """A story with what selecting it needs."""
+    return Kept(
+        id=story.id,
+        seen=story.first_seen,
+        rank=(-story.first_seen.timestamp(), story.order, story.id),
+        version=story.version,
+        updated=story.updated,
+        sources=frozenset(member.source for member in story.members),
+        tags=frozenset((tag, member.source) for member in story.members for tag in member.tags),
+        packed=packed,
+        members=len(story.members),
+        letters=len(story.article.text),
+        cut=sum(len(part.text) for part in story.article.removed),
+        shown=next((m.source for m in story.members if m.id == story.representative), ""),
+        generation=generation,
+    )

@@ -1,0 +1,43 @@
+import pytest
+
+from core.body.authors import labelled, reporter, stated_author
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("【大纪元2022年12月02日讯】（大纪元记者李言综合报导）克里姆林宫", "李言"),
+        ("（大纪元记者滕冬育多伦多报导）2015年", "滕冬育"),
+        ("（记者张三、李四北京报道）", "张三、李四"),
+        ("（大纪元记者赵芬妮美国纽约报导）", "赵芬妮"),
+        ("新唐人记者 张琪 综合报导", "张琪"),
+        ("当记者问他为什么这样支持时，他说", None),
+        ("据记者了解，有关部门已经多次就此事进行报道", None),
+    ],
+)
+def test_a_reporter_is_named_by_the_opening(text: str, name: str | None) -> None:
+    assert reporter(text) == name
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("作者：东京樱花团｜捆绑CCP一千年", "东京樱花团｜捆绑CCP一千年"),
+        ("文／周宁", "周宁"),
+        ("（作者：高大维） （未完待续）", "高大维"),
+        ("By Nora Field", "Nora Field"),
+        ("By Nora Field and Ada de Brook", "Nora Field and Ada de Brook"),
+        ("Von Karl Weiß", "Karl Weiß"),
+        ("By the end of May the path was open", None),
+        ("By bus", None),
+    ],
+)
+def test_a_line_names_the_author(line: str, name: str | None) -> None:
+    assert labelled(line) == name
+
+
+def test_author_fields_are_names() -> None:
+    assert stated_author("ada@a.example (Ada Brook)") == "Ada Brook"
+    assert stated_author("Ada Brook <ada@a.example>") == "Ada Brook"
+    assert stated_author("<script>alert(1)</script>Ada") == "alert(1)Ada"
+    assert stated_author("admin") is None

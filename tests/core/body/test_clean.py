@@ -1,0 +1,306 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import html as lxml_html
+
+from core.body.clean import CleanOptions, clean_entry
+from core.feeds.parse import parse_feed
+from core.models import Article, Enclosure, FeedEntry, Method
+from core.text import squeeze
+from tests.score import f1, forbidden
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ELEMENTS = {
+    "heading": "//h1|//h2|//h3|//h4|//h5|//h6",
+    "li": "//li",
+    "blockquote": "//blockquote",
+    "pre": "//pre",
+    "table": "//table",
+}
+P = "<p>The river gauge at the old bridge has been repaired and reports every ten minutes.</p>"
+
+
+def examples() -> Iterator[Path]:
+    yield from sorted(EXAMPLES.glob("seeds/*.txt"))
+    yield from sorted([*EXAMPLES.glob("items/*.txt"), *EXAMPLES.glob("items/*.xml")])
+
+
+def article_of(path: Path) -> Article:
+    if path.suffix == ".xml":
+        entry = parse_feed(path.read_bytes(), url="https://a.example/", content_type=None).entries[
+            0
+        ]
+    else:
+        entry = FeedEntry(guid="x", position=0, content=path.read_text())
+    return clean_entry(entry).article
+
+
+def cleaned(content: str, **stated: Any) -> Article:
+    options = stated.pop("options", CleanOptions())
+    stated.setdefault("link", "https://a.example/1")
+    return clean_entry(
+        FeedEntry(guid="x", position=0, content=content, **stated), options=options
+    ).article
+
+
+@pytest.fixture(params=list(examples()), ids=lambda path: path.stem)
+def example(request: pytest.FixtureRequest) -> tuple[Article, dict[str, Any]]:
+    path = request.param
+    return article_of(path), json.loads(path.with_suffix(".expected.json").read_text())
+
+
+def test_an_example_keeps_every_word_and_nothing_else(
+    example: tuple[Article, dict[str, Any]],
+) -> None:
+    article, wanted = example
+
+    assert f1(article.text, wanted) >= 0.99
+    assert forbidden(article.text, article.html, wanted) == []
+
+
+def test_an_example_keeps_its_structure(example: tuple[Article, dict[str, Any]]) -> None:
+    article, wanted = example
+    root = lxml_html.fromstring(f"<div>{article.html}</div>")
+
+    for block in wanted["blocks"]:
+        if block["type"] != "p":
+            texts = [squeeze(found.text_content()) for found in root.xpath(ELEMENTS[block["type"]])]
+            assert any(squeeze(block["text"]) in text for text in texts)
+    assert set(wanted["images"]) <= set(article.images)
+    assert {link["href"] for link in wanted["links"]} <= set(article.links)
+
+
+def test_an_example_states_what_its_source_stated(
+    example: tuple[Article, dict[str, Any]],
+) -> None:
+    article, wanted = example
+
+    assert article.title == wanted["title"]
+    assert article.author == wanted["author"]
+    assert article.original_url == wanted["original_url"]
+    assert article.needs_page == wanted.get("needs_page", False)
+    assert (article.published or "")[:9] == wanted["published"][:9]
+    if wanted.get("link"):
+        assert article.link == wanted["link"]
+    if wanted["lead_image"] is None or wanted["lead_image"] in wanted["images"]:
+        assert article.lead_image == wanted["lead_image"]
+
+
+def test_dropped_elements_leave_no_space_between_chinese_characters() -> None:
+    article = cleaned(
+        "<p>总统\n <ok href='https://a.example/t'>\n  普京\n </ok>\n 对会谈\n <x>持</x> 态度</p>"
+    )
+
+    assert article.text == "总统普京对会谈持态度"
+
+
+def test_a_space_that_the_author_typed_stays() -> None:
+    assert cleaned("<p>俄乌战 拜登松动 and Biden</p>").text == "俄乌战 拜登松动 and Biden"
+
+
+def test_a_phrase_inside_a_paragraph_takes_nothing_with_it() -> None:
+    sentence = (
+        "The minister said that users who share this code are asked to subscribe to our newsletter "
+        "and to follow us on Twitter, which the court found to be against the law in every case."
+    )
+
+    assert cleaned(f"<p>{sentence}</p>").text == sentence
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        "<p>The post <a href='https://a.example/1'>T</a> appeared first on <a href='/'>A</a>.</p>",
+        "<p>Der Beitrag T erschien zuerst auf A.</p>",
+        "<p>L’article T est apparu en premier sur A.</p>",
+        "<p>Share this:</p><ul><li><a href='https://x.example/'>Twitter</a></li></ul>",
+        "<div class='addtoany_share_save_container'><a href='https://x.example'>Facebook</a></div>",
+        "<p>扫描二维码，关注我们的公众号</p>",
+        "<p>掃描QR Code 關注：長按二維碼</p>",
+        "<p>（責任編輯：林妍）</p>",
+        "<p>版权声明：本文为原创，未经许可不得转载。</p>",
+        "<p>Sign up for our weekly newsletter</p>",
+        "<p>Subscribe now</p>",
+        "<p>Lire aussi : <a href='https://a.example/2'>Autre article</a></p>",
+        "<h3>Related</h3><ul><li><a href='https://a.example/2'>Another story</a></li></ul>",
+        "<p>Tagged: <a href='https://a.example/t'>river</a></p>",
+        "<p>Loading...</p>",
+        "<p>Advertisement</p>",
+        "<p><a href='https://a.example/'>Home</a> | <a href='https://a.example/a'>News</a> | "
+        "<a href='https://a.example/b'>Sport</a></p>",
+        "<p><a href='http://203.0.113.7:8080/x'>🔥 A film everybody must see</a></p>",
+        "<p style='display:none'>hidden words</p>",
+        "<form><input><button>Send</button></form>",
+    ],
+)
+def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
+    article = cleaned(P + P + junk)
+
+    assert article.text == cleaned(P + P).text
+    assert article.removed or "<form" in junk
+
+
+@pytest.mark.parametrize(
+    "real",
+    [
+        "<p>Share prices fell by four percent.</p>",
+        "<p>Read more books.</p><p>That was his advice.</p>",
+        "<h2>Related work</h2><p>Others have tried this before.</p>",
+        "<p>编辑：您为什么离开？</p><p>作家：因为我想写作，而不是开会，这些年一直如此。</p>",
+        "<p>市民扫描二维码后发现，页面无法打开，随后报警。</p>",
+        "<h2>Tags in version control</h2><p>A tag names a commit.</p>",
+        "<p>未经许可进入者将被罚款。</p>",
+        "<ul><li><a href='https://b.example/'>A tool</a></li><li><a href='https://c.example/'>Another"
+        "</a></li></ul><p>Both are free.</p>",
+        "<blockquote><p>Follow the money.</p></blockquote>",
+        "<p>地址：江边路十二号</p><p>时间：每天上午九点</p>",
+        "<p>声明：我们要求当局停止拆除。</p>",
+        "<p>Contact with the probe was lost.</p>",
+    ],
+)
+def test_what_only_looks_like_junk_stays(real: str) -> None:
+    wanted = squeeze(lxml_html.fromstring(f"<div>{real}</div>").text_content())
+
+    assert wanted in squeeze(cleaned(P + real + P).text)
+
+
+def test_a_share_class_around_the_article_takes_nothing() -> None:
+    assert cleaned(f"<div class='share-content social'>{P}{P}{P}</div>").text.count("gauge") == 3
+
+
+def test_sentences_in_a_bar_of_tags_stay() -> None:
+    article = cleaned(
+        f"{P}<div class='tags'>The gauge was built in 1904 by two brothers.</div>{P}{P}"
+    )
+
+    assert "two brothers" in article.text
+
+
+def test_lists_figures_and_code_keep_their_form() -> None:
+    article = cleaned(
+        P + "<ol start='3'><li>a<ul><li>b</li></ul></li><li>c</li></ol>"
+        "<figure><img src='https://a.example/x.jpg'><figcaption>Caption</figcaption></figure>"
+        "<p>Type <code>ls</code>.</p><pre>a\n  b</pre>"
+    )
+
+    assert '<ol start="3"><li>a<ul><li>b</li></ul></li><li>c</li></ol>' in article.html
+    assert "<figcaption>Caption</figcaption></figure>" in article.html
+    assert "<p>Type <code>ls</code>.</p><pre>a\n  b</pre>" in article.html
+
+
+def test_a_caption_is_known_by_its_class_or_its_credit() -> None:
+    by_class = cleaned(
+        f"<div><img src='https://a.example/x.jpg'><div class='caption'>The weir</div></div>{P}"
+    )
+    by_credit = cleaned(
+        f"<p><img src='https://a.example/x.jpg'></p><p>改造后的步道。记者 周宁 摄</p>{P}"
+    )
+
+    assert "<figcaption>The weir</figcaption>" in by_class.html
+    assert "<figcaption>改造后的步道。记者 周宁 摄</figcaption>" in by_credit.html
+
+
+def test_a_data_table_stays_and_a_layout_table_is_unwrapped() -> None:
+    data = cleaned(f"{P}<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>")
+    layout = cleaned(f"<table><tr><td>{P}{P}</td></tr></table>")
+
+    assert "<td>2</td>" in data.html
+    assert "<table" not in layout.html
+    assert layout.text.count("gauge") == 2
+
+
+def test_a_player_becomes_a_link_and_no_text() -> None:
+    article = cleaned(
+        f"{P}<iframe src='https://www.youtube.com/embed/abc123XYZ_0' width='9' height='9'></iframe>"
+    )
+
+    assert "https://www.youtube.com/watch?v=abc123XYZ_0" in article.links
+    assert "youtube" not in article.text
+
+
+def test_pictures_are_found_where_lazy_loading_hides_them() -> None:
+    article = cleaned(
+        P + "<img src='data:image/gif;base64,R0' data-src='/a.jpg'>"
+        "<noscript><img src='/a.jpg'></noscript>"
+        "<img src='/spacer.gif' data-original='/b.jpg'>"
+        "<picture><source srcset='/c-1.webp 1w, /c-2.webp 2w'><img src='/blank.svg'></picture>"
+        "<img src='/p.gif' width='1' height='1'><img src='/qrcode.png'>"
+    )
+
+    assert article.images == (
+        "https://a.example/a.jpg",
+        "https://a.example/b.jpg",
+        "https://a.example/c-2.webp",
+    )
+
+
+def test_selectors_of_the_source_are_cut() -> None:
+    article = cleaned(
+        f"{P}<div class='box'>Our own box</div>{P}", options=CleanOptions(remove=("div.box",))
+    )
+
+    assert "box" not in article.text
+    assert article.removed[0].rule == "remove: div.box"
+
+
+def test_a_block_can_be_pinned_as_wanted_or_as_junk() -> None:
+    options = CleanOptions(keep_blocks=("Subscribe",), junk_blocks=("weather",))
+    article = cleaned(f"{P}<p>Subscribe now</p><p>Today's weather is fine</p>", options=options)
+
+    assert "Subscribe now" in article.text
+    assert "weather" not in article.text
+
+
+def test_a_title_is_plain_text_without_the_site() -> None:
+    article = cleaned(
+        f"<h1>The gauge is back</h1>{P}", title="The gauge is back - River &amp;amp; Co"
+    )
+
+    assert article.title == "The gauge is back"
+
+
+def test_a_picture_of_the_feed_leads_where_the_body_has_none() -> None:
+    enclosure = Enclosure(url="https://a.example/e.jpg", type="image/jpeg")
+
+    assert cleaned(P, enclosures=(enclosure,)).lead_image == "https://a.example/e.jpg"
+    assert cleaned(P, image="https://a.example/u?s=30").lead_image is None
+
+
+def test_the_own_address_is_no_original_and_another_is() -> None:
+    own = cleaned(f"{P}<p>原文链接：https://a.example/1</p>")
+    other = cleaned(f"{P}<p>原文链接：https://b.example/2024/x.html</p>")
+
+    assert own.original_url is None
+    assert other.original_url == "https://b.example/2024/x.html"
+
+
+def test_nothing_in_means_nothing_out() -> None:
+    article = cleaned("")
+
+    assert (article.text, article.html, article.needs_page) == ("", "", True)
+
+
+def test_a_body_that_is_only_a_summary_says_so() -> None:
+    entry = FeedEntry(guid="x", position=0, summary=P, link="https://a.example/1")
+
+    assert clean_entry(entry).article.method is Method.SUMMARY
+
+
+@pytest.mark.parametrize(
+    "real",
+    [
+        "<h2><a href='#one'>Requirements</a></h2><h3><a href='#two'>Toolchain</a></h3>",
+        "<h2 id='shared-state'>Shared state</h2>",
+        "<section id='related-work'><p>Nobody has tried this.</p></section>",
+        "<h3>--help</h3>",
+        "<h2>Login</h2><p>Print the version.</p><p>Share the meeting with them.</p>",
+        "<p>Thanks to <a href='/a'>Ann</a>, <a href='/b'>Bo</a>, <a href='/c'>Cy</a></p>",
+    ],
+)
+def test_what_documents_are_full_of_stays(real: str) -> None:
+    wanted = squeeze(lxml_html.fromstring(f"<div>{real}</div>").text_content())
+
+    assert wanted in squeeze(cleaned(P + P + real, title="T").text)

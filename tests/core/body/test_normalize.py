@@ -1,0 +1,115 @@
+import pytest
+
+from core.body.html import parse_markup
+from core.body.normalize import normalize
+from core.body.tree import spaced_text
+
+
+def text(raw: str, **how: str) -> str:
+    return spaced_text(normalize(raw, **how).root)  # type: ignore[arg-type]
+
+
+def test_json_escaped_html_is_unescaped_once() -> None:
+    raw = (
+        'Title\\u003cp class=\\"x\\"\\u003eOne \\u0026amp; two\\u003c/p\\u003e'
+        "\\u003cp\\u003e3\\u003c/p\\u003e"
+    )
+
+    assert text(raw) == "Title One & two 3"
+
+
+def test_twice_escaped_html_is_html() -> None:
+    assert text("&lt;p&gt;The caf&amp;eacute; is &lt;b&gt;open&lt;/b&gt;.&lt;/p&gt;") == (
+        "The café is open ."
+    )
+
+
+def test_a_tag_that_a_text_only_names_stays_a_word() -> None:
+    assert text("Use &lt;blink&gt; with care, and a < b too") == (
+        "Use <blink> with care, and a < b too"
+    )
+
+
+def test_tex_is_text() -> None:
+    assert text(r"bounded when $\|f\| < \infty$ holds") == r"bounded when $\|f\| < \infty$ holds"
+
+
+def test_front_matter_is_read_and_taken_off() -> None:
+    document = normalize('---\ntitle: "A: b"\ndate: 2020-01-02\n---\n\n<p>Body</p>')
+
+    assert document.front == {"title": "A: b", "date": "2020-01-02"}
+    assert spaced_text(document.root) == "Body"
+
+
+def test_a_ruler_at_the_start_is_no_front_matter() -> None:
+    assert "Hello there" in text("---\nHello there\n---\n")
+
+
+def test_cdata_marks_are_taken_off() -> None:
+    assert text("<![CDATA[<p>Body</p>]]>") == "Body"
+
+
+def test_plain_lines_around_html_are_paragraphs() -> None:
+    root = normalize("Title\nSource: x\n2026-01-02\n<div><p>Body</p></div>\nEditor: y").root
+
+    assert [spaced_text(p) for p in root.iter("p")][:3] == ["Title", "Source: x", "2026-01-02"]
+
+
+def test_lines_that_a_program_wrapped_are_one_paragraph() -> None:
+    wrapped = "\n".join(["word " * 14] * 5)
+
+    assert next(normalize(wrapped, content_type="text").root.iter("br"), None) is None
+
+
+def test_markdown_is_rendered_and_html_in_it_stays() -> None:
+    document = normalize(
+        "### Title\n\n**Bold** [link](https://a.example/x)\n\n<div>\n <p>Raw</p>\n</div>"
+    )
+
+    assert document.shape == "markdown"
+    assert spaced_text(next(document.root.iter("h3"))) == "Title"
+    assert next(document.root.iter("a")).get("href") == "https://a.example/x"
+
+
+def test_headings_with_rulers_beside_html_are_read_as_markdown() -> None:
+    raw = "### A title \n-----\n\n---\n#### [Home](https://a.example/) | *news*\n\n<p>Raw</p>"
+
+    tags = [element.tag for element in normalize(raw).root.iter("h3", "hr", "h4", "em", "p")]
+
+    assert tags == ["h3", "hr", "hr", "h4", "em", "p"]
+
+
+def test_a_definition_behind_html_serves_the_links_before_it() -> None:
+    raw = "One [link][1].\n\n### T\n\n<p>Raw</p>\n\n[1]: https://a.example/x"
+
+    assert next(normalize(raw).root.iter("a")).get("href") == "https://a.example/x"
+
+
+def test_code_over_empty_lines_is_not_cut_beside_html() -> None:
+    root = normalize("# T\n\n<p>Raw</p>\n\n<pre>\none\n\n### two\n</pre>").root
+
+    assert spaced_text(next(root.iter("pre"))) == "one ### two"
+
+
+def test_indented_html_in_markdown_is_not_code() -> None:
+    root = normalize("# T\n\n<div>\n\n      <p>Deep</p>\n\n</div>").root
+
+    assert next(root.iter("pre"), None) is None
+
+
+def test_html_that_is_declared_is_not_taken_for_markdown() -> None:
+    assert normalize("<p># 1 [x](y)</p>", content_type="html").shape == "html"
+
+
+@pytest.mark.parametrize("depth", [300, 3_000, 30_000])
+def test_text_nested_without_end_is_kept(depth: int) -> None:
+    assert "kept" in spaced_text(parse_markup("<div>" * depth + "kept" + "</div>" * depth))
+
+
+@pytest.mark.timeout(20)
+def test_a_tag_with_a_hundred_thousand_attributes_costs_nothing() -> None:
+    attributes = " ".join(f"a{number}='1'" for number in range(100_000))
+
+    root = parse_markup(f"<p class='x' {attributes}>kept</p>")
+
+    assert next(root.iter("p")).get("class") == "x"

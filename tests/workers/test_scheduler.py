@@ -1,0 +1,87 @@
+"""Work that is due reaches a worker that lives, whatever others left behind."""
+
+import pytest
+
+from store import keys
+from store.connection import Store
+from store.story_aliases import tell_names
+from tests.workers.desk import settings_for
+from workers import scheduler as sweeper
+from workers.queue import Role
+from workers.scheduler import PER_SWEEP, Sweeper
+
+BACKOFF = {"base": "1s", "cap": "10s"}
+
+
+@pytest.fixture(autouse=True)
+async def told(store: Store) -> None:
+    await tell_names(store, {})
+
+
+PLACES = {Role.POLL: 1, Role.PAGE: 1}
+
+
+def settings(count: int):
+    return settings_for(*({"url": f"https://example.org/{n}"} for n in range(count)))
+
+
+async def make_due(store: Store) -> None:
+    await store.redis.zadd(
+        keys.SCHEDULE, dict.fromkeys(await store.redis.zrange(keys.SCHEDULE, 0, -1), 1)
+    )
+
+
+async def test_hints_that_a_killed_worker_left_take_no_place_of_another(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sweeper, "LEASE_SECONDS", 0)
+    one = settings(1)
+    killed = Sweeper(store, lambda: one, PLACES, worker="killed")
+    await killed._keep_in_step()
+    await make_due(store)
+    assert await killed.sweep() == 1
+
+    await make_due(store)
+
+    assert await killed.sweep() == 0
+    assert await Sweeper(store, lambda: one, PLACES, worker="other").sweep() == 1
+
+
+async def test_an_edit_that_shortens_intervals_takes_effect_at_once(store: Store):
+    slow = settings_for({"url": "https://example.org/0"}, max_interval="1h")
+    quick = settings_for({"url": "https://example.org/0"}, max_interval="10s", backoff=BACKOFF)
+    now = [slow]
+    one = Sweeper(store, lambda: now[0], PLACES, worker="one")
+    await one._keep_in_step()
+    await store.redis.zadd(keys.SCHEDULE, {"source": (await store.now() + 3000) * 1000})
+    assert await one.sweep() == 0
+
+    now[0] = quick
+
+    assert await one.sweep() == 1
+
+
+async def test_workers_share_what_is_due(store: Store):
+    share = PER_SWEEP[Role.POLL]
+    many = settings(3 * share)
+    crew = [Sweeper(store, lambda: many, dict.fromkeys(Role, 2 * share), worker=w) for w in "abc"]
+    await crew[0]._keep_in_step()
+    await make_due(store)
+
+    assert [await each.sweep() for each in crew] == [share] * 3
+
+
+async def test_a_worker_rests_longer_only_while_nothing_can_become_due(store: Store):
+    one = settings(1)
+    sweeping = Sweeper(store, lambda: one, PLACES, worker="one")
+
+    async def quiet_when_due_in(seconds: float) -> bool:
+        await store.redis.zadd(keys.SCHEDULE, {"source": (await store.now() + seconds) * 1000})
+        await sweeping.sweep()
+        return sweeping.quiet
+
+    assert await sweeping.sweep() == 1
+    assert not sweeping.quiet  # somebody works
+
+    assert await quiet_when_due_in(60)
+    assert not await quiet_when_due_in(5)

@@ -1,0 +1,170 @@
+"""What the jobs of one worker process share, opened once and handed to each of them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from core.config.settings import Settings, Source
+from core.dedup.fingerprint import Features, fingerprint, taught
+from core.dedup.merge import Arrival, Outcome
+from core.errors import StoreError
+from core.metrics import (
+    CANDIDATE_BUCKETS,
+    DISTANCE_BUCKETS,
+    FETCH_BUCKETS,
+    LAG_BUCKETS,
+    STEP_BUCKETS,
+)
+from core.models import Decision, EntryRecord
+from core.pipeline import PreparedEntry
+from core.urls import canonical_url
+from store.batching import Together
+from store.commit import Batch
+from store.connection import Store
+from store.counters import Counts
+from store.idf import SharedIdf
+from workers.http.client import Fetcher
+from workers.http.robots import Robots
+from workers.jobs.company import Company
+from workers.jobs.lessons import Lessons
+from workers.jobs.sequencer import Order
+from workers.moments import moment
+from workers.sandbox.pool import Sandbox
+from workers.settle import settle
+
+log = structlog.get_logger()
+
+TELL_SECONDS = 1.0
+_DAY = 86400.0
+
+
+@dataclass
+class Kit:
+    """The tools of one worker process."""
+
+    store: Store
+    settings: Callable[[], Settings]
+    fetcher: Fetcher
+    robots: Robots
+    sandbox: Sandbox
+    shared_idf: SharedIdf
+    version: str
+    chance: Callable[[], float] = field(default=random.random)
+    company: Company = field(default_factory=Company)
+    lessons: Lessons = field(init=False)
+    finishing: Together[Any, bool] | None = None  # of pages: workers/jobs/page_commits.py
+    order: Order = field(default_factory=Order)
+    _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
+    _untold: Counts = field(default_factory=Counts)
+    _telling: asyncio.Task[None] | None = None
+    _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.lessons = Lessons(self.store)
+
+    def source(self, name: str) -> Source | None:
+        """The source of that name, if feeds.yaml still lists it as enabled."""
+        settings = self.settings()
+        if self._named is None or self._named[0] is not settings:
+            enabled = {source.name: source for source in settings.sources if source.enabled}
+            self._named = (settings, enabled)
+        return self._named[1].get(name)
+
+    def keep_seconds(self) -> float:
+        """How long an entry is remembered: while it can be found again or is shown."""
+        settings = self.settings()
+        return max(settings.dedup.window, settings.retention.days * _DAY) + _DAY
+
+    def arrival(
+        self, record: EntryRecord, made: PreparedEntry, source: Source, known: EntryRecord | None
+    ) -> Arrival:
+        """A prepared entry with its fingerprint, by what is known of the stream now."""
+        article = made.article
+        urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
+        return Arrival(
+            record=record,
+            fingerprint=fingerprint(
+                made.features, self.shared_idf.idf, urls=urls, source=source.name
+            ),
+            priority=source.priority,
+            tags=source.tags,
+            known=known,
+        )
+
+    def tell(self, counts: Counts) -> None:
+        """Have these counts written; those of a second go into the store together."""
+        self._untold.take(counts)
+        if self._telling is None or self._telling.done():
+            self._telling = asyncio.create_task(self._tell_soon())
+
+    async def _tell_soon(self) -> None:
+        await asyncio.sleep(TELL_SECONDS)
+        await self.tell_now()
+
+    async def tell_now(self) -> None:
+        """Write what was not told yet."""
+        counts, self._untold = self._untold, Counts()
+        try:
+            await counts.write(self.store)
+        except StoreError as error:
+            log.warning("counts.lost", reason=str(error))
+
+    async def settle(
+        self, arrivals: Sequence[Arrival], batch_for: Callable[[Outcome], Batch]
+    ) -> Outcome:
+        """Decide and commit, one batch at a time: two of one worker would refuse each other."""
+        async with self._settling:
+            started, counts = time.monotonic(), Counts()
+            outcome = await settle(self.store, arrivals, self.settings().dedup, batch_for)
+            counts.observe("millrace_settle_seconds", time.monotonic() - started, STEP_BUCKETS)
+            self.tell(counts)
+            return outcome
+
+    def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
+        """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""
+        for record in outcome.entries:
+            if record.decision is Decision.PUBLISHED and record.id in read:
+                self.shared_idf.idf.learn(taught(read[record.id]))
+
+
+def count_fetch(counts: Counts, kind: str, *, seconds: float, size: int) -> None:
+    """Count one answer of a stranger."""
+    counts.observe("millrace_fetch_seconds", seconds, FETCH_BUCKETS, kind=kind)
+    counts.add("millrace_fetched_bytes_total", size, kind=kind)
+
+
+def count_entries(
+    counts: Counts, source: str, records: Iterable[EntryRecord], *, now: float
+) -> None:
+    """Count what became of entries, and how long after their publication."""
+    for record in records:
+        counts.add("millrace_entries_total", decision=record.decision)
+        counts.add("millrace_source_entries_total", source=source, decision=record.decision)
+        published = moment(record.article.published) if record.article else None
+        if record.decision is Decision.PUBLISHED and published is not None:
+            lag = max(0.0, now - published.timestamp())
+            counts.observe("millrace_lag_seconds", lag, LAG_BUCKETS)
+
+
+def count_merging(counts: Counts, outcome: Outcome) -> None:
+    """Count how a batch was decided: candidates, rules, distances, lag behind the first copy."""
+    for claim in outcome.claims:
+        if claim.weighed is not None:
+            counts.observe("millrace_candidates", len(claim.weighed), CANDIDATE_BUCKETS)
+    for record in outcome.entries:
+        if record.decision is not Decision.MERGED or record.revised is not None:
+            continue
+        counts.add("millrace_merged_total", rule=record.rule)
+        if record.distance is not None:
+            counts.observe("millrace_distance_bits", record.distance, DISTANCE_BUCKETS)
+        change = outcome.stories.get(record.story or "")
+        if change is not None:
+            lag = (record.arrived - change.story.arrived).total_seconds()
+            counts.observe("millrace_repost_lag_seconds", max(0.0, lag), LAG_BUCKETS)

@@ -1,0 +1,299 @@
+"""One guarded HTTP session for feeds, pages and everything else: polite, bounded, no cookies.
+
+A request either gives a `Response`, whatever its status, or raises a FetchError. Redirects are
+followed by hand, because each hop is a request to a stranger like the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Protocol, Self
+
+import aiohttp
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from core.config.settings import FetchSettings, PerHost
+from core.errors import Disallowed, FetchError, ForbiddenAddress, HostBusy, UntrustedHost
+from core.polling.freshness import retry_after
+from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, how_to_let_in, proxied
+from workers.http.decoding import ACCEPTED
+from workers.http.response import (
+    FEED_LINE,
+    Access,
+    Journey,
+    Response,
+    as_sent,
+    conditional,
+    host_of,
+    in_words,
+    origin_of,
+    read_body,
+    redirect_target,
+)
+
+MAX_REDIRECTS = 5
+CONNECT_TIMEOUT = 10.0  # seconds
+CONNECTIONS = 512  # above what a worker has under way: none waits for one that hangs
+KEPT_ALIVE = 4.0  # seconds; servers keep connections for five at least
+MAX_HEADERS = 256
+MAX_REPLY = 65_536  # bytes of an answer to a POST
+MAX_HEADER_BYTES = 8190  # of one line
+PATIENCE = 5.0  # seconds a request waits for its host's turn before it is put off
+HOP_PATIENCE = 30.0  # the same in the middle of a chain of redirects
+FEED_TYPES = (
+    "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml, "
+    "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, text/html;q=0.7, */*;q=0.5"
+)
+PAGE_TYPES = "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.5"
+
+_PERMANENT = frozenset((301, 308))
+_INTERNAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".intranet", ".corp", ".home.arpa")
+
+
+class Turns(Protocol):
+    """Who may ask a host now: at most so many at once and a second, over all workers."""
+
+    async def take(self, host: str, holder: str, *, line: float = FEED_LINE) -> float:
+        """0 when the turn is taken, else the seconds after which to ask again."""
+
+    async def give_back(self, host: str, holder: str) -> None:
+        """The request is over."""
+
+    async def refuse(self, host: str, holder: str, seconds: float) -> None:
+        """The host told `holder` to wait so long."""
+
+    def adopt(self, limits: PerHost, *, timeout: float) -> None:
+        """Go on under other limits."""
+
+
+class Fetcher:
+    """Asks other people's servers. Open it once, close it at the end."""
+
+    def __init__(self, fetch: FetchSettings, *, turns: Turns | None = None) -> None:
+        self.settings = fetch
+        self._turns = turns
+        self._guard = Guard(fetch.allow_private)
+        self._ports = {*fetch.ports, *self._guard.ports}
+        self._session: aiohttp.ClientSession | None = None
+        self._retiring: dict[asyncio.Task[None], aiohttp.ClientSession] = {}
+
+    def adopt(self, fetch: FetchSettings) -> None:
+        """Go on under other settings; requests under way end under those they began with."""
+        if fetch == self.settings:
+            return
+        self.settings = fetch
+        self._guard = Guard(fetch.allow_private)
+        self._ports = {*fetch.ports, *self._guard.ports}
+        if self._turns is not None:
+            self._turns.adopt(fetch.per_host, timeout=fetch.timeout)
+        if self._session is not None:
+            leaving = asyncio.create_task(_retire(self._session, fetch.timeout))
+            self._retiring[leaving] = self._session
+            leaving.add_done_callback(lambda task: self._retiring.pop(task, None))
+            self._session = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for task, session in list(self._retiring.items()):
+            task.cancel()
+            await session.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(
+        self,
+        url: str,
+        *,
+        max_bytes: int | None = None,
+        etag: str | None = None,
+        last_modified: str | None = None,
+        accept: str = FEED_TYPES,
+        headers: Mapping[str, str] | None = None,
+        access: Access | None = None,
+        allowed: Callable[[str], Awaitable[bool]] | None = None,
+        patience: float = PATIENCE,
+        line: float = FEED_LINE,
+    ) -> Response:
+        """The answer to a GET of `url` after at most five redirects.
+
+        `access` is what the source that named this address may use; `allowed` is asked before each
+        hop. Raises HostBusy when the turn is over `patience` away; within `line` its place is kept.
+        """
+        journey = Journey(
+            max_bytes=max_bytes or self.settings.max_bytes.feed,
+            headers={"Accept": accept, **conditional(etag, last_modified), **(headers or {})},
+            access=access,
+            left=self.settings.timeout,
+            line=line,
+        )
+        here, permanent, only_permanent, elapsed = url, None, True, 0.0
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check(here, access)
+            if allowed is not None and not await allowed(here):
+                raise Disallowed(f"robots.txt of {host_of(here)} does not allow this page")
+            answer = await self._in_turn(here, journey, patience)
+            target = redirect_target(answer)
+            if target is None:
+                return answer.after(permanent, elapsed) if elapsed else answer
+            elapsed += answer.elapsed
+            only_permanent = only_permanent and answer.status in _PERMANENT
+            permanent = target if only_permanent else permanent
+            here, patience = target, HOP_PATIENCE
+        raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+
+    async def post(
+        self, url: str, body: bytes, *, headers: Mapping[str, str], access: Access | None = None
+    ) -> Response:
+        """The answer to a POST under the same guard, limits and turns, without redirects."""
+        self._check(url, access)
+        left = self.settings.timeout
+        journey = Journey(MAX_REPLY, {"Accept": "*/*", **headers}, access, left, body)
+        return await self._in_turn(url, journey, HOP_PATIENCE)
+
+    async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
+        """One request, made when its host may be asked."""
+        if self._turns is None:
+            return await self._ask(url, journey)
+        host, waited = _turn_key(url), 0.0
+        while (wait := await self._turns.take(host, url, line=journey.line)) > 0:
+            waited += wait
+            if waited > patience:  # its place in the line is kept
+                late = wait * random.uniform(1, 2) if wait > journey.line else wait  # noqa: S311
+                raise HostBusy(f"{host} is being asked by others", wait=late)
+            await asyncio.sleep(wait)
+        try:
+            answer = await self._ask(url, journey)
+        finally:
+            await self._turns.give_back(host, url)
+        if answer.status == 429:
+            seconds = retry_after(answer.headers, now=time.time(), cap=self.settings.backoff.cap)
+            await self._turns.refuse(host, url, seconds or 0.0)
+        return answer
+
+    async def _ask(self, url: str, journey: Journey) -> Response:
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(journey.left):
+                return await self._exchange(url, journey, started)
+        except TimeoutError as error:
+            limit = f"{self.settings.timeout:g} s"
+            raise FetchError(f"{host_of(url)} did not answer in full within {limit}") from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise UntrustedHost(f"{host_of(url)}: {in_words(error.certificate_error)}") from error
+        except aiohttp.ClientConnectorError as error:
+            raise _connection_fault(error, url) from error
+        except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:
+            raise FetchError(f"{host_of(url)}: {in_words(error)}") from error
+        finally:
+            journey.left = max(0.001, journey.left - (time.monotonic() - started))
+
+    async def _exchange(self, url: str, journey: Journey, started: float) -> Response:
+        target = as_sent(url)
+        asked.set(Endpoint((target.raw_host or "").lower(), target.port or 0))
+        proxied.set(_endpoint(journey.proxy))
+        headers = journey.headers_for(url)
+        async with self._open().request(
+            "GET" if journey.body is None else "POST",
+            target,
+            headers=headers,
+            data=journey.body,
+            proxy=journey.proxy,
+            allow_redirects=False,
+        ) as answer:
+            body, whole = await read_body(answer, journey.max_bytes)
+            return Response(
+                status=answer.status,
+                url=url,
+                headers=answer.headers,
+                body=body,
+                complete=whole,
+                elapsed=time.monotonic() - started,
+            )
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    socket_factory=self._guard.make_socket,
+                    limit=CONNECTIONS,
+                    ttl_dns_cache=60,
+                    keepalive_timeout=KEPT_ALIVE,
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+                auto_decompress=False,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+                headers={"User-Agent": self.settings.user_agent, "Accept-Encoding": ACCEPTED},
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+                max_headers=MAX_HEADERS,
+            )
+            # It would ask a server that has just hung up a second time at once. Where a kept
+            # connection was closed meanwhile that would be right: those are kept only shortly.
+            self._session._retry_connection = False
+        return self._session
+
+    def _check(self, url: str, access: Access | None) -> None:
+        """Refuse what is no public web address before anything is looked up."""
+        try:
+            scheme, host, port = origin_of(url)
+            own = origin_of(access.url)[2] if access else None
+        except ValueError as error:
+            raise FetchError(f"no address: {in_words(error)}") from error
+        if scheme not in ("http", "https") or not host:
+            raise ForbiddenAddress(f"only http and https are asked, not {scheme[:20]!r}")
+        if port not in self._ports and port != own:
+            raise ForbiddenAddress(f"port {port} of {host} is not among fetch.ports")
+        if access is not None and access.proxy:
+            _check_for_proxy(host)
+
+
+async def _retire(session: aiohttp.ClientSession, seconds: float) -> None:
+    """Close a session when the last of its requests must have ended."""
+    await asyncio.sleep(seconds)
+    await session.close()
+
+
+def _check_for_proxy(host: str) -> None:
+    """Through a proxy the guard sees only the proxy: what names an inner machine is refused."""
+    bare = host.rstrip(".")
+    literal = ":" in bare or bare.replace(".", "").isdigit() or bare.startswith("0x")
+    if literal or not bare.isascii() or "." not in bare or bare.endswith(_INTERNAL_NAMES):
+        raise ForbiddenAddress(f"{host} is {REFUSED}: no public name, and asked through a proxy")
+
+
+def _endpoint(proxy: str | None) -> Endpoint | None:
+    if proxy is None:
+        return None
+    address = URL(proxy)
+    return Endpoint((address.raw_host or "").lower(), address.port or 80)
+
+
+def _turn_key(url: str) -> str:
+    """One host is one machine on its usual ports; other ports are services of their own."""
+    _, host, port = origin_of(url)
+    return host if port in (80, 443) else f"{host}:{port}"
+
+
+def _connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:
+    if REFUSED in str(error.os_error):
+        _, host, port = origin_of(url)
+        return ForbiddenAddress(f"{host} is {REFUSED}: {how_to_let_in(host, port)}")
+    return FetchError(f"no connection to {host_of(url)}: {in_words(error.os_error)}")

@@ -1,0 +1,189 @@
+"""One request and its answer: what is sent to whom, and the body read within its limit."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple, Self
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from core.config.settings import Source
+from core.errors import FetchError, TooLarge
+from workers.http.decoding import Decoding
+
+FEED_LINE = 600.0  # seconds ahead for which a feed's place in its host's line is kept
+PAGE_LINE = 5.0  # a page's: no feed shall stand behind a thousand pages
+
+REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
+
+class Access(NamedTuple):
+    """What the operator gave for one source: its port counts, its secrets stay with its host."""
+
+    url: str
+    auth: str | None = None  # user:password
+    headers: Mapping[str, str] = {}
+    proxy: str | None = None
+
+
+def access_of(source: Source) -> Access:
+    """The access that feeds.yaml gives for a source, to its feed and to its pages."""
+    return Access(source.url, source.auth, source.headers, source.proxy)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer with its body decompressed."""
+
+    status: int
+    url: str
+    headers: CIMultiDictProxy[str]
+    body: bytes
+    complete: bool  # all that was announced arrived; else its validators must not be kept
+    elapsed: float  # seconds, without waiting for the host's turn
+    permanent_redirect: str | None = None  # where the permanent redirects it began with lead
+
+    @property
+    def framed(self) -> bool:
+        """Its length was announced, so that `complete` is certain."""
+        chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
+        return chunked or "Content-Length" in self.headers or self.status in (204, 304)
+
+    @property
+    def etag(self) -> str | None:
+        """Byte-exact, or None where it cannot be sent back so."""
+        return _sendable(self.headers.get("ETag"))
+
+    @property
+    def last_modified(self) -> str | None:
+        """Byte-exact, or None where it cannot be sent back so."""
+        return _sendable(self.headers.get("Last-Modified"))
+
+    @property
+    def content_type(self) -> str | None:
+        """As stated."""
+        return self.headers.get("Content-Type")
+
+    def after(self, redirect: str | None, elapsed: float) -> Self:
+        """The same answer as the end of a chain of redirects that took so long before it."""
+        return replace(self, permanent_redirect=redirect, elapsed=elapsed + self.elapsed)
+
+
+def _sendable(validator: str | None) -> str | None:
+    """A validator of printable text; bytes that are no UTF-8 arrive as lone surrogates."""
+    return validator if validator and validator.isprintable() else None
+
+
+@dataclass(slots=True)
+class Journey:
+    """What stays the same from hop to hop, and the seconds that are left."""
+
+    max_bytes: int
+    headers: Mapping[str, str]
+    access: Access | None
+    left: float
+    body: bytes | None = None  # of a POST
+    line: float = FEED_LINE
+
+    @property
+    def proxy(self) -> str | None:
+        """The proxy that the source is asked through."""
+        return self.access.proxy if self.access else None
+
+    def headers_for(self, url: str) -> dict[str, str]:
+        """The headers for one hop; what belongs to the source goes to its own origin only."""
+        headers = dict(self.headers)
+        if self.access is None or origin_of(url) != origin_of(self.access.url):
+            return headers
+        if self.access.auth:
+            token = base64.b64encode(self.access.auth.encode()).decode("ascii")
+            headers["Authorization"] = f"Basic {token}"
+        return headers | dict(self.access.headers)
+
+
+def conditional(etag: str | None, last_modified: str | None) -> dict[str, str]:
+    """Both validators, exactly as they came: servers that zip alter one of them."""
+    headers = {}
+    if etag is not None:
+        headers["If-None-Match"] = etag
+    if last_modified is not None:
+        headers["If-Modified-Since"] = last_modified
+    return headers
+
+
+async def read_body(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """The decompressed body and whether it is whole. Raises TooLarge.
+
+    That of a redirect is left alone: it need not end, and says nothing that the header does not.
+    """
+    if answer.status == 304 or (answer.status in REDIRECTS and "Location" in answer.headers):
+        return b"", True
+    announced = answer.headers.get("Content-Length", "")
+    if announced.isdigit() and int(announced[:20]) > limit:
+        raise TooLarge(f"{announced[:20]} bytes announced, {limit} allowed")
+    decoding = Decoding(answer.headers.get("Content-Encoding", ""), limit=limit)
+    wire = 0
+    try:
+        async for piece in answer.content.iter_chunked(65_536):
+            wire += len(piece)
+            if wire > limit:
+                raise TooLarge(f"more than {limit} bytes")
+            decoding.feed(piece)
+    except (aiohttp.ClientPayloadError, ConnectionError):
+        return decoding.finish()[0], False  # torn off: what came is used, its validators are not
+    return decoding.finish()
+
+
+def redirect_target(answer: Response) -> str | None:
+    """Where an answer redirects to, if it does."""
+    location = answer.headers.get("Location")
+    if answer.status not in REDIRECTS or not location:
+        return None
+    text = location.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
+    try:
+        target = urljoin(answer.url, text).partition("#")[0]
+        parts = urlsplit(target)
+        bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
+    except ValueError as error:
+        raise FetchError(f"{host_of(answer.url)} redirects to no address: {error}") from error
+    return bare.geturl()
+
+
+def as_sent(url: str) -> URL:
+    """Plain addresses are sent byte for byte; others are quoted, names in other scripts encoded."""
+    plain = url.isascii() and url.isprintable() and " " not in url
+    return URL(url.partition("#")[0], encoded=plain)
+
+
+@lru_cache(maxsize=1024)  # asked four times in each request
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port. Raises ValueError."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def host_of(url: str) -> str:
+    """The host of an address, for messages."""
+    try:
+        return urlsplit(url).hostname or "the address"
+    except ValueError:
+        return "the address"
+
+
+def in_words(error: BaseException) -> str:
+    """An error in one printable line, for people."""
+    if isinstance(error, aiohttp.ClientResponseError):
+        text = f"{error.status} {error.message}"  # as text it would hold the whole address
+    elif isinstance(error, aiohttp.InvalidURL):
+        text = "no address"
+    else:
+        text = str(error) or type(error).__name__
+    text = " ".join(text.split())
+    return "".join(sign for sign in text if sign.isprintable())[:200]

@@ -1,0 +1,105 @@
+"""robots.txt, asked before a page is fetched (RFC 9309); feeds are published to be fetched.
+
+Kept in the store for a day, so that a site is asked once whatever the number of its pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+from core.errors import DocumentError, FetchError, HostBusy, Overdue, ResourceLimit, TooLarge
+from core.polling.robots import robots_allow
+from store.connection import Store
+from store.keys import ROBOTS_SECONDS
+from store.robots import asking_robots, keep_robots, load_robots
+from workers.http.client import Fetcher
+from workers.http.response import Access, origin_of
+from workers.sandbox.pool import Sandbox
+
+MAX_BYTES = 1_000_000  # RFC 9309 asks for half of that at least
+RETRY_SECONDS = 600.0  # after which an unreachable robots.txt is asked for again
+PARSE_SECONDS = 2.0
+CLAIM_SECONDS = 90.0  # after which another worker asks, should this one be gone
+WAIT_SECONDS = 0.25  # between two looks at what another one has found
+WAITS = 20
+
+_FORBIDS_NOTHING = b""
+_FORBIDS_ALL = b"User-agent: *\nDisallow: /\n"
+
+
+class Robots:
+    """Answers whether a page may be fetched."""
+
+    def __init__(self, store: Store, fetcher: Fetcher, sandbox: Sandbox) -> None:
+        self._store = store
+        self._fetcher = fetcher
+        self._sandbox = sandbox
+
+    @property
+    def _agent(self) -> str:
+        """What robots.txt calls us."""
+        product = re.match(r"[A-Za-z_-]+", self._fetcher.settings.user_agent)
+        return product[0] if product else "Millrace"
+
+    def for_source(self, access: Access | None) -> Callable[[str], Awaitable[bool]]:
+        """The question as `Fetcher.get(allowed=...)` asks it for the pages of one source."""
+
+        async def allowed(url: str) -> bool:
+            return await self.allow(url, access=access)
+
+        return allowed
+
+    async def allow(self, url: str, *, access: Access | None = None) -> bool:
+        """Whether robots.txt lets us fetch `url`. Raises HostBusy."""
+        scheme, host, port = origin_of(url)
+        bracketed = f"[{host}]" if ":" in host else host
+        origin = f"{scheme}://{bracketed}:{port}"
+        robots = await load_robots(self._store, origin)
+        if robots is None:
+            robots = await self._ask_or_wait(origin, access)
+        if robots in (_FORBIDS_NOTHING, _FORBIDS_ALL):
+            return robots == _FORBIDS_NOTHING
+        try:
+            return await self._sandbox.run(
+                robots_allow, robots, url=url, agent=self._agent, timeout=PARSE_SECONDS
+            )
+        except Overdue as late:
+            raise HostBusy(f"robots.txt of {origin}: {late}", wait=RETRY_SECONDS) from late
+        except (DocumentError, ResourceLimit):
+            return False  # patterns made to hang us: such a site is left alone
+
+    async def _ask_or_wait(self, origin: str, access: Access | None) -> bytes:
+        """The file from the site, or from whoever asks for it already. Raises HostBusy."""
+        for _ in range(WAITS):
+            async with asking_robots(self._store, origin, seconds=CLAIM_SECONDS) as ours:
+                robots = await load_robots(self._store, origin)
+                if robots is None and ours:
+                    robots, seconds = await self._fetch(origin, access)
+                    await keep_robots(self._store, origin, robots, seconds=seconds)
+            if robots is not None:
+                return robots
+            await asyncio.sleep(WAIT_SECONDS)
+        raise HostBusy(f"{origin} is being asked for its robots.txt", wait=WAITS * WAIT_SECONDS)
+
+    async def _fetch(self, origin: str, access: Access | None) -> tuple[bytes, float]:
+        """The file and for how long it holds. A site without one forbids nothing."""
+        try:
+            answer = await self._fetcher.get(
+                origin + "/robots.txt",
+                max_bytes=MAX_BYTES,
+                accept="text/plain, */*;q=0.5",
+                access=access,
+            )
+        except HostBusy:
+            raise
+        except TooLarge:
+            return _FORBIDS_ALL, ROBOTS_SECONDS
+        except FetchError:
+            return _FORBIDS_ALL, RETRY_SECONDS
+        if answer.status == 200 and answer.complete:
+            return answer.body.strip(), ROBOTS_SECONDS
+        if 400 <= answer.status < 500 and answer.status != 429:
+            return _FORBIDS_NOTHING, ROBOTS_SECONDS
+        return _FORBIDS_ALL, RETRY_SECONDS

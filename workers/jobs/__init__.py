@@ -1,0 +1,1 @@
+"""The jobs: poll a source, read a page, deliver; and what each leaves behind."""

@@ -1,0 +1,94 @@
+"""What a document holds that was not seen before, or not in this form.
+
+A guid is what tells entries apart, but some sources change the guids of their entries, and some
+give every entry the same one in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from core.feeds.unchanged import Listed, Remembered, listed, under_another_guid
+from core.ids import content_digest, entry_id
+from core.models import EntryRecord, FeedEntry, ParsedFeed
+from store.connection import Store
+from store.entries import load_entries
+from store.forgotten import forgotten_among
+
+
+class News(NamedTuple):
+    """The news of one document."""
+
+    entries: list[FeedEntry]  # new and changed ones, in the document's order
+    known: dict[str, EntryRecord]  # by entry id: what is remembered of the changed ones
+    listed: list[tuple[str, bytes]]  # every guid of what was read, with its digest
+    standing: Sequence[tuple[bytes, bytes]]  # the same of what was known: digests of both
+    held_back: frozenset[str]  # ids of those entries that a person took out before
+
+
+async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Remembered) -> News:
+    """Compare a document with what its source listed before."""
+    every = listed(feed.entries, remembered.seen)
+    known = await _known(store, source, [each.entry for each in every if each.is_changed])
+    every, known = await _part_reused_guids(store, source, every, known, remembered.seen)
+    there_already = under_another_guid(every, feed.standing, remembered.seen.values())
+    wanted = [
+        each.entry
+        for each in every
+        if (each.is_new and each.digest not in there_already)
+        # A changed entry whose record ran out was published long ago; it must not come again.
+        or (each.is_changed and entry_id(source, each.entry.guid) in known)
+    ]
+    named = [(each.entry.guid, each.digest) for each in every]
+    # What the document names beside its entries.
+    named += [(guid, content_digest(version)) for guid, version in feed.listed]
+    held_back = frozenset[str]()
+    if remembered.forgotten and wanted:
+        held_back = await forgotten_among(store, source, wanted)
+    return News(wanted, known, named, feed.standing, held_back)
+
+
+async def _known(store: Store, source: str, entries: Sequence[FeedEntry]) -> dict[str, EntryRecord]:
+    records = await load_entries(store, [entry_id(source, entry.guid) for entry in entries])
+    return {record.id: record for record in records if record is not None}
+
+
+async def _part_reused_guids(
+    store: Store,
+    source: str,
+    every: list[Listed],
+    known: dict[str, EntryRecord],
+    seen: Mapping[bytes, bytes],
+) -> tuple[list[Listed], dict[str, EntryRecord]]:
+    """An entry with another link and another title under an old guid is another entry."""
+    reused = {
+        each.entry.guid
+        for each in every
+        if (before := known.get(entry_id(source, each.entry.guid))) is not None
+        and _is_another(before, each.entry)
+    }
+    if not reused:
+        return every, known
+    parted = [
+        each.entry.model_copy(update={"guid": f"{each.entry.guid}#{each.entry.link}"})
+        for each in every
+        if each.entry.guid in reused
+    ]
+    fresh = listed(parted, seen)
+    kept = [each for each in every if each.entry.guid not in reused]
+    # The old entry stays listed under its guid, so that its next guise is held against it too.
+    old = [
+        each._replace(digest=each.seen or each.digest)
+        for each in every
+        if each.entry.guid in reused
+    ]
+    left = {key: record for key, record in known.items() if record.guid not in reused}
+    again = [each.entry for each in fresh if each.is_changed]
+    return [*fresh, *kept, *old], {**left, **await _known(store, source, again)}
+
+
+def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
+    if before.raw is None or not entry.link or not before.raw.link:
+        return False
+    return before.raw.link != entry.link and before.raw.title != entry.title

@@ -1,0 +1,276 @@
+"""The page job: read the page of one pending entry, settle the better of page and feed.
+
+Whatever happens to the page, the entry is published: with the page's text, or with the feed's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import structlog
+
+from core.config.settings import Source
+from core.errors import (
+    BadStatus,
+    Disallowed,
+    DocumentError,
+    FetchError,
+    ForbiddenAddress,
+    HostBusy,
+    MillraceError,
+    Overdue,
+    ResourceLimit,
+    StoreError,
+    TooLarge,
+)
+from core.models import Decision, EntryRecord, Method
+from core.page.pagination import MOST_PAGES, following_page
+from core.pipeline import PreparedEntry, prepare_first_page, prepare_page, without_page
+from store.commit import Batch, PageWait, commit
+from store.counters import Counts
+from store.packing import unpack
+from store.schedule import PAGES, Lease, begin, finish, release
+from store.sources import keep_learned, load_learned
+from workers.context import Kit, count_fetch
+from workers.http.client import PAGE_TYPES, PATIENCE
+from workers.http.response import PAGE_LINE, Response, access_of
+from workers.jobs.page_commits import ReadPage, finish_page
+from workers.jobs.sequencer import Turn
+from workers.leases import held
+from workers.moments import moment
+from workers.sandbox.prepare import prepare_entries
+from workers.settle import LeaseLost
+from workers.sources.github import fetch_body
+
+log = structlog.get_logger()
+
+R = TypeVar("R")
+
+ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
+BODY_ATTEMPTS = 12
+RETRY_SECONDS = 5.0
+CRASH_SECONDS = 600.0
+BUSY_SECONDS = 60.0
+PAGE_SECONDS = 5.0
+ROW_PATIENCE = 30.0  # seconds that the next page of an article may wait for its turn
+_PASSING = frozenset((408, 425, 500, 502, 503, 504))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One pending entry under way."""
+
+    kit: Kit
+    lease: Lease
+    source: Source | None  # None: taken off feeds.yaml meanwhile
+    record: EntryRecord
+    counts: Counts
+    turn: Turn
+
+
+async def read_page(kit: Kit, lease: Lease) -> None:
+    """Complete the pending entry of a lease; does nothing when the lease is not ours."""
+    turn = kit.order.pages.take(lease.name, after=kit.order.polls)
+    try:
+        if (begun := await begin(kit.store, PAGES, lease)) is not None:
+            await _complete(kit, lease, begun.state, turn)
+    finally:
+        turn.end()
+
+
+async def _complete(kit: Kit, lease: Lease, stored: bytes | None, turn: Turn) -> None:
+    record = None if stored is None else unpack(EntryRecord, stored)
+    if record is None or record.raw is None or record.decision is not Decision.PENDING:
+        await finish(kit.store, PAGES, lease)
+        return
+    reading = Reading(kit, lease, kit.source(record.source), record, Counts(), turn)
+    with held(kit.store, PAGES, lease):
+        try:
+            await _read(reading)
+        except HostBusy as busy:
+            await release(kit.store, PAGES, lease, after=busy.wait)
+        except Overdue as late:
+            log.info("page.overdue", entry=record.id, reason=str(late))
+            await release(kit.store, PAGES, lease, after=BUSY_SECONDS)
+        except LeaseLost:
+            log.info("page.superseded", entry=record.id)
+        except StoreError:
+            raise
+        except Exception:
+            log.exception("page.crashed", entry=record.id)
+            await release(kit.store, PAGES, lease, after=CRASH_SECONDS)
+    kit.tell(reading.counts)
+
+
+async def _read(reading: Reading) -> None:
+    try:
+        made = await _from_page(reading)
+    except (HostBusy, StoreError):
+        raise
+    except (FetchError, DocumentError, ResourceLimit) as fault:
+        outcome = _outcome(fault)
+        log.info("page.failed", entry=reading.record.id, reason=str(fault))
+        if _may_pass(fault) and reading.record.attempts + 1 < _attempts(reading.record):
+            await _try_again(reading)
+            return
+        if reading.record.raw is not None and reading.record.raw.body_urls:
+            await _give_up(reading)
+            return
+        made = await _from_feed(reading)
+    else:
+        outcome = "page" if made.article.method is Method.PAGE else "feed"
+    reading.counts.add("millrace_pages_total", outcome=outcome)
+    await _settle(reading, made)
+
+
+async def _from_page(reading: Reading) -> PreparedEntry:
+    record, source = reading.record, reading.source
+    assert record.raw is not None  # noqa: S101 - read_page asked
+    if record.raw.body_urls:
+        return await _from_body(reading)
+    if source is None or record.url is None or record.article is None:
+        return await _from_feed(reading)
+    answer = await _fetch_page(reading, record.url, source)
+    learned = await reading.kit.lessons.of(source.name)
+    page = (answer.body, answer.url, answer.content_type, record.article, source, learned)
+    with reading.kit.company.under_way():
+        made = await _in_child(reading, prepare_first_page, *page)
+    if isinstance(made, str):
+        further = await _further_pages(reading, made, source)
+        made = await _in_child(reading, prepare_page, *page, further)
+    reading.kit.lessons.teach(source.name, made.signatures)
+    return made.entry
+
+
+async def _in_child(reading: Reading, function: Callable[..., R], *args: Any) -> R:
+    return await reading.kit.sandbox.run(function, *args, timeout=PAGE_SECONDS, slow=True)
+
+
+async def _fetch_page(
+    reading: Reading, url: str, source: Source, patience: float = PATIENCE
+) -> Response:
+    kit, access = reading.kit, access_of(source)
+    answer = await kit.fetcher.get(
+        url,
+        max_bytes=kit.settings().fetch.max_bytes.page,
+        accept=PAGE_TYPES,
+        access=access,
+        allowed=kit.robots.for_source(access),
+        patience=patience,
+        line=PAGE_LINE,
+    )
+    count_fetch(reading.counts, "page", seconds=answer.elapsed, size=len(answer.body))
+    if not 200 <= answer.status < 300:
+        raise BadStatus(answer.status, urlsplit(answer.url).hostname or "")
+    return answer
+
+
+async def _further_pages(reading: Reading, url: str | None, source: Source) -> list[bytes]:
+    """The next pages of the same article; what cannot be read ends the row, not the article."""
+    found: list[bytes] = []
+    try:
+        while url is not None and len(found) + 1 < MOST_PAGES:
+            answer = await _fetch_page(reading, url, source, ROW_PATIENCE)
+            found.append(answer.body)
+            page = answer.body, answer.url, answer.content_type
+            url = await _in_child(reading, following_page, *page)
+    except (FetchError, DocumentError, ResourceLimit) as fault:
+        log.info("page.broken_row", entry=reading.record.id, reason=str(fault))
+    return found
+
+
+async def _from_body(reading: Reading) -> PreparedEntry:
+    """An entry whose document only named its body; what it teaches is kept at once."""
+    kit, record = reading.kit, reading.record
+    assert record.raw is not None  # noqa: S101 - read_page asked
+    whole = await fetch_body(kit.fetcher, record.raw)
+    count_fetch(reading.counts, "page", seconds=0.0, size=len(whole.content))
+    source = reading.source or Source(url=record.url or "https://example.invalid/")
+    learned = await load_learned(kit.store, record.source)
+    prepared = await prepare_entries(kit.sandbox, [whole], source, learned, reading.counts)
+    await keep_learned(kit.store, record.source, prepared.learned)
+    return without_page(prepared.entries[0])
+
+
+async def _from_feed(reading: Reading) -> PreparedEntry:
+    """What the feed alone gives: the text it had, or its title and link."""
+    raw, source = reading.record.raw, reading.source
+    assert raw is not None  # noqa: S101 - read_page asked
+    if source is None:  # taken off feeds.yaml meanwhile; what came in before is kept
+        source = Source(url=reading.record.url or "https://example.invalid/")
+    learned = await load_learned(reading.kit.store, reading.record.source)
+    prepared = await prepare_entries(reading.kit.sandbox, [raw], source, learned, reading.counts)
+    return without_page(prepared.entries[0])
+
+
+async def _settle(reading: Reading, made: PreparedEntry) -> None:
+    kit, record = reading.kit, reading.record
+    update: dict[str, object] = {"article": made.article, "title": made.article.title}
+    published = moment(made.article.published)
+    if record.backfill and published is not None:
+        update["place"] = min(published, record.arrived)
+    record = record.model_copy(update=update)
+    if made.filtered is not None:
+        record = record.model_copy(
+            update={"decision": Decision.FILTERED, "rule": made.filtered, "raw": None}
+        )
+        await commit(kit.store, _batch(reading, [record]))
+        return
+    source = reading.source or Source(url=record.url or "https://example.invalid/")
+    if kit.order.strict or record.backfill:
+        await reading.turn.come()
+        reading.turn.end()  # those behind it may join it: pages are finished in the order they come
+    arrival = kit.arrival(record, made, source, known=reading.record)
+    await finish_page(kit, ReadPage(reading.lease, arrival, made.features))
+
+
+def _attempts(record: EntryRecord) -> int:
+    """An entry that has no text but the one to be fetched is asked for longer."""
+    return BODY_ATTEMPTS if record.raw is not None and record.raw.body_urls else ATTEMPTS
+
+
+async def _give_up(reading: Reading) -> None:
+    """A body that is nowhere to be had leaves nothing to publish."""
+    update = {"decision": Decision.FILTERED, "rule": "unreachable", "raw": None}
+    await commit(reading.kit.store, _batch(reading, [reading.record.model_copy(update=update)]))
+
+
+async def _try_again(reading: Reading) -> None:
+    record = reading.record.model_copy(update={"attempts": reading.record.attempts + 1})
+    wait = min(RETRY_SECONDS * 2**reading.record.attempts, CRASH_SECONDS)
+    batch = _batch(reading, [record], waits=[PageWait(record.id, wait)])
+    await commit(reading.kit.store, batch)
+
+
+def _batch(reading: Reading, entries: list[EntryRecord], waits: Sequence[PageWait] = ()) -> Batch:
+    return Batch(
+        PAGES,
+        [reading.lease],
+        entries=entries,
+        waits=waits,
+        keep_seconds=reading.kit.keep_seconds(),
+    )
+
+
+def _may_pass(fault: MillraceError) -> bool:
+    """Whether asking once more may help."""
+    if isinstance(fault, BadStatus):
+        return fault.status in _PASSING
+    if isinstance(fault, Overdue):
+        return True
+    refused = isinstance(fault, ForbiddenAddress | Disallowed | TooLarge)
+    return isinstance(fault, FetchError) and not refused
+
+
+def _outcome(fault: MillraceError) -> str:
+    match fault:
+        case BadStatus():
+            return f"status_{fault.status // 100}xx"
+        case Disallowed():
+            return "robots"
+        case ResourceLimit():
+            return "limit"
+    return "failed"

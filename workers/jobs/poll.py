@@ -1,0 +1,284 @@
+"""The poll job: ask a source, clean what is new in it, settle it, plan the next poll.
+
+Calls the steps in order and decides nothing itself. All it learned is written in one commit, under
+the lease it was started with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from core.config.settings import Source
+from core.dedup.fingerprint import Features
+from core.dedup.merge import Arrival, Outcome
+from core.errors import (
+    BadStatus,
+    ForbiddenAddress,
+    HostBusy,
+    MillraceError,
+    NotAFeed,
+    ResourceLimit,
+    StoreError,
+)
+from core.feeds.unchanged import Remembered
+from core.ids import entry_id
+from core.models import Decision, EntryRecord, FeedEntry
+from core.pipeline import Prepared, PreparedEntry
+from store.commit import Batch, PageWait, SourceWrite, leave
+from store.counters import Counts
+from store.retention import trim_seen
+from store.schedule import SOURCES, Begun, Lease, begin, release
+from store.sources import SourceState, read_source
+from workers.context import Kit, count_entries, count_fetch, count_merging
+from workers.jobs.daily_limit import DailyRoom
+from workers.jobs.new_entries import News, find_news
+from workers.jobs.sequencer import Turn
+from workers.jobs.source_state import (
+    after_answer,
+    after_fault,
+    first_state,
+    with_counts,
+)
+from workers.leases import held
+from workers.moments import moment, rhythm
+from workers.sandbox.prepare import prepare_entries
+from workers.sandbox.reading import Reader
+from workers.settle import LeaseLost
+from workers.sources.fetch import Asking, ask
+from workers.sources.result import Polled
+from workers.sources.websub import after_push, pushed
+
+log = structlog.get_logger()
+
+TRIM_EVERY = 20  # changed documents
+_PLACED = ("arrived", "place", "order", "backfill")  # what an entry keeps when it changes
+_JOINED = ("rule", "story", "distance", "similarity", "compared_with", "revised")
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One poll under way."""
+
+    kit: Kit
+    lease: Lease
+    source: Source
+    state: SourceState
+    now: float  # the store's clock
+    counts: Counts
+    turn: Turn
+
+
+async def refresh(kit: Kit, lease: Lease) -> None:
+    """Poll the source of a lease; does nothing when the lease is not ours to work on."""
+    source, turn = kit.source(lease.name), kit.order.polls.take(lease.name)
+    try:
+        if source is not None and (begun := await begin(kit.store, SOURCES, lease)) is not None:
+            state, counts = _state_of(source, begun), Counts()
+            await _refresh(Poll(kit, lease, source, state, begun.now, counts, turn))
+            kit.tell(counts)
+    finally:
+        turn.end()
+
+
+async def _refresh(poll: Poll) -> None:
+    kit, lease, source = poll.kit, poll.lease, poll.source
+    with held(kit.store, SOURCES, lease):
+        try:
+            await _poll(poll)
+        except HostBusy as busy:
+            if kit.order.strict:
+                poll.turn.put_off()
+            await release(kit.store, SOURCES, lease, after=busy.wait)
+        except LeaseLost:
+            log.info("poll.superseded", source=source.name)
+        except StoreError:
+            raise
+        except MillraceError as fault:
+            await _record_fault(poll, fault)
+        except Exception as error:
+            log.exception("poll.crashed", source=source.name)
+            await _record_fault(poll, MillraceError(f"a fault in Millrace: {error!r}"))
+
+
+def _state_of(source: Source, begun: Begun) -> SourceState:
+    """What is remembered of a source; another address in feeds.yaml starts anew."""
+    state = read_source(begun.state)
+    if state is None or state.configured_url != source.url:
+        return first_state(source)
+    return state
+
+
+async def _poll(poll: Poll) -> None:
+    kit = poll.kit
+    reader = Reader(kit.store, kit.sandbox, poll.source, poll.counts)
+    asking = Asking(kit.fetcher, kit.sandbox, reader, poll.now, kit.version)
+    polled = await pushed(asking, kit, poll.source, poll.state)
+    polled = polled or await ask(asking, poll.source, poll.state)
+    _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
+    count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
+    if polled.feed is None:
+        await _finish_unchanged(poll, polled)
+    else:
+        await _take_in(poll, polled, await reader.remembered())
+    await after_push(kit, poll.source, polled)
+
+
+async def _finish_unchanged(poll: Poll, polled: Polled) -> None:
+    state, wait = after_answer(
+        poll.state,
+        polled,
+        poll.source,
+        poll.kit.settings().fetch,
+        now=poll.now,
+        chance=poll.kit.chance(),
+    )
+    write = SourceWrite(poll.source.name, state, wait)
+    await leave(poll.kit.store, poll.lease, write)
+
+
+async def _take_in(poll: Poll, polled: Polled, remembered: Remembered) -> None:
+    assert polled.feed is not None  # noqa: S101 - the caller asked
+    kit, source = poll.kit, poll.source
+    news = await find_news(kit.store, source.name, polled.feed, remembered)
+    prepared = polled.prepared or await prepare_entries(
+        kit.sandbox, news.entries, source, remembered.learned, poll.counts
+    )
+    room = DailyRoom(poll.state, source, now=poll.now)
+    if kit.order.strict or not poll.state.first_poll_done:
+        await poll.turn.come()
+    sorted_out = _sort_out(poll, news, prepared, room)
+    times = rhythm([p.article.published for p in prepared.entries], now=poll.now)
+    state, wait = after_answer(
+        poll.state, polled, source, kit.settings().fetch,
+        now=poll.now, chance=kit.chance(), arrivals=times,
+    )  # fmt: skip
+
+    def batch_for(outcome: Outcome) -> Batch:
+        counted = room.written_to(with_counts(state, outcome))
+        return Batch(
+            SOURCES,
+            [poll.lease],
+            entries=sorted_out.aside,
+            fresh=frozenset(r.id for r in sorted_out.aside if r.id not in news.known),
+            waits=[PageWait(record.id, 0.0) for record in sorted_out.aside],
+            source=SourceWrite(
+                source.name, counted, wait, news.listed, news.standing,
+                polled.feed.items if polled.feed and not polled.push else None,
+                prepared.learned if news.entries else None,
+            ),
+            keep_seconds=kit.keep_seconds(),
+        )  # fmt: skip
+
+    outcome = await kit.settle(sorted_out.arrivals, batch_for)
+    kit.learn(sorted_out.features, outcome)
+    await _trim_seen(poll, state)
+    count_merging(poll.counts, outcome)
+    count_entries(poll.counts, source.name, [*sorted_out.aside, *outcome.entries], now=poll.now)
+
+
+async def _trim_seen(poll: Poll, state: SourceState) -> None:
+    """Once in a while forget guids that the source stopped listing long ago."""
+    if state.document % TRIM_EVERY == 0:
+        window = poll.kit.settings().dedup.window
+        await trim_seen(poll.kit.store, poll.source.name, window=window)
+
+
+@dataclass(frozen=True)
+class SortedOut:
+    """News by what is to be done with them."""
+
+    arrivals: list[Arrival]  # to be weighed now
+    aside: list[EntryRecord]  # filtered, or waiting for their page
+    features: dict[str, Features]
+
+
+def _sort_out(poll: Poll, news: News, prepared: Prepared, room: DailyRoom) -> SortedOut:
+    arrivals, aside, read = [], [], {}
+    for entry, made in zip(news.entries, prepared.entries, strict=True):
+        known = news.known.get(entry_id(poll.source.name, entry.guid))
+        record = _record(poll, entry, made, known)
+        if record.id in news.held_back:
+            aside.append(_filtered(record, "forgotten"))
+        elif known is None and made.filtered is None and not room.take():
+            aside.append(_filtered(record, "max_per_day"))
+        elif entry.body_urls:  # nothing of it is here yet that a filter could judge
+            aside.append(record)
+        elif made.filtered is not None:
+            aside.append(_filtered(record, made.filtered))
+        elif made.article.needs_page and made.article.link:
+            aside.append(record)
+        else:
+            read[record.id] = made.features
+            arrivals.append(poll.kit.arrival(record, made, poll.source, known))
+    return SortedOut(arrivals, aside, read)
+
+
+def _record(
+    poll: Poll, entry: FeedEntry, made: PreparedEntry, known: EntryRecord | None
+) -> EntryRecord:
+    """The entry as it came now; one that is known keeps its place and its story."""
+    record = _new_record(poll, entry, made)
+    if known is None:
+        return record
+    kept = [*_PLACED, *(_JOINED if known.story else ())]
+    return record.model_copy(update={name: getattr(known, name) for name in kept})
+
+
+def _new_record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
+    now = datetime.fromtimestamp(poll.kit.order.moment(poll.now), UTC)
+    published = moment(made.article.published)
+    first = not poll.state.first_poll_done
+    return EntryRecord(
+        id=entry_id(poll.source.name, entry.guid),
+        source=poll.source.name,
+        guid=entry.guid,
+        url=made.article.link,
+        title=made.article.title,
+        arrived=now,
+        place=min(published, now) if first and published else now,
+        order=entry.position,
+        decision=Decision.PENDING,
+        rule="page",
+        raw=entry,
+        article=made.article,
+        backfill=first,
+    )
+
+
+def _filtered(record: EntryRecord, rule: str) -> EntryRecord:
+    return record.model_copy(update={"decision": Decision.FILTERED, "rule": rule, "raw": None})
+
+
+async def _record_fault(poll: Poll, fault: MillraceError) -> None:
+    """Write a failure down; the entries that were taken in before stay as they are."""
+    state, wait = after_fault(
+        poll.state,
+        fault,
+        poll.source,
+        poll.kit.settings().fetch,
+        now=poll.now,
+        chance=poll.kit.chance(),
+        version=poll.kit.version,
+    )
+    _count(poll, _outcome(fault))
+    log.warning("poll.failed", source=poll.source.name, reason=str(fault), next_in=round(wait))
+    write = SourceWrite(poll.source.name, state, wait)
+    await leave(poll.kit.store, poll.lease, write)
+
+
+def _count(poll: Poll, outcome: str) -> None:
+    poll.counts.add("millrace_polls_total", outcome=outcome)
+    poll.counts.add("millrace_source_polls_total", source=poll.source.name, outcome=outcome)
+
+
+def _outcome(fault: MillraceError) -> str:
+    if isinstance(fault, BadStatus):
+        return f"status_{fault.status // 100}xx"
+    if isinstance(fault, NotAFeed):
+        return "not_a_feed"
+    if isinstance(fault, ForbiddenAddress):
+        return "forbidden"
+    return "limit" if isinstance(fault, ResourceLimit) else "failed"

@@ -1,0 +1,194 @@
+"""What a poll leaves behind in its source's state, and when the source is due again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from core.config.settings import FetchSettings, Source
+from core.dedup.merge import Outcome
+from core.errors import BadStatus, BrokeOff, MillraceError, ResourceLimit
+from core.models import Decision
+from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
+from core.polling.redirects import believed, watch
+from store.sources import Poison, SourceState
+from workers.sources.result import Polled
+
+GONE = 410
+GONE_CONFIRMED = 2  # answers; then the source is left alone until feeds.yaml says otherwise
+GONE_SECONDS = 365 * 86400.0
+POISON_TRIES = 3
+LOST_FAILURES = 3  # in a row at a place that a redirect led to; then feeds.yaml is asked again
+
+
+def first_state(source: Source) -> SourceState:
+    """The state of a source that was never asked."""
+    return SourceState(url=source.url, configured_url=source.url)
+
+
+def after_answer(
+    state: SourceState,
+    polled: Polled,
+    source: Source,
+    fetch: FetchSettings,
+    *,
+    now: float,
+    chance: float,
+    arrivals: Sequence[float] = (),
+) -> tuple[SourceState, float]:
+    """The state after a good answer, and the seconds until the next poll."""
+    newest = tuple(sorted([*state.arrivals, *arrivals]))[-ARRIVALS_KEPT:]
+    if polled.push is not None:
+        # Beside the poll, not in its place: the plan stays, and what was asked last is still so.
+        due = max(0.0, (state.next_poll or now) - now)
+        return state.model_copy(update={"arrivals": newest}), due
+    wait = next_interval(
+        fetch,
+        now=now,
+        chance=chance,
+        every=source.every,
+        arrivals=newest,
+        last=state.interval,
+        wishes=polled.wishes,
+    )
+    changes = {
+        "last_status": polled.status,
+        "interval": wait,
+        "next_poll": now + wait,
+        "arrivals": newest,
+        **_all_is_well(now),
+        **_validators(state, polled),
+        **_moved(state, polled, fetch, now),
+    }
+    if polled.feed is not None:
+        changes |= _document(state, polled)
+    return state.model_copy(update=changes), wait
+
+
+def after_fault(
+    state: SourceState,
+    fault: MillraceError,
+    source: Source,
+    fetch: FetchSettings,
+    *,
+    now: float,
+    chance: float,
+    version: str,
+) -> tuple[SourceState, float]:
+    """The state after a failure, and the seconds until the next attempt."""
+    failures = state.failures + 1
+    status = fault.status if isinstance(fault, BadStatus) else None
+    gone = status == GONE and state.last_status == GONE and failures >= GONE_CONFIRMED
+    wait = after_failure(
+        fetch,
+        interval=state.interval or source.every or fetch.min_interval,
+        failures=failures,
+        chance=chance,
+        retry_after=fault.retry_after if isinstance(fault, BadStatus) else None,
+    )
+    if gone:
+        wait = GONE_SECONDS
+    changes: dict[str, object] = {
+        "last_poll": now,
+        "last_status": status,
+        "last_error": str(fault),
+        "failures": failures,
+        "gone": gone,
+        "next_poll": now + wait,
+    }
+    if failures >= LOST_FAILURES and state.url != state.configured_url:
+        changes |= {"url": state.configured_url, "redirect": None}
+    if isinstance(fault, BrokeOff):
+        changes["torn_hash"] = fault.body_hash
+    if isinstance(fault, Poisoned):
+        changes["poison"] = _poison(state, fault.body_hash, version)
+    return state.model_copy(update=changes), wait
+
+
+class Poisoned(ResourceLimit):
+    """A document that ran into its limits, with the hash by which it is known again."""
+
+    def __init__(self, message: str, *, body_hash: str) -> None:
+        super().__init__(message)
+        self.body_hash = body_hash
+
+
+def is_set_aside(state: SourceState, body_hash: str, version: str) -> bool:
+    """Whether this very document was tried often enough by this very version."""
+    poison = state.poison
+    return (
+        poison is not None
+        and (poison.body_hash, poison.version) == (body_hash, version)
+        and poison.tries >= POISON_TRIES
+    )
+
+
+def with_counts(state: SourceState, outcome: Outcome) -> SourceState:
+    """The state with what became of a poll's entries added up."""
+    decisions = [record.decision for record in outcome.entries if record.revised is None]
+    return state.model_copy(
+        update={
+            "entries": state.entries + len(decisions),
+            "first_published": state.first_published + decisions.count(Decision.PUBLISHED),
+            "reposts": state.reposts + decisions.count(Decision.MERGED),
+        }
+    )
+
+
+def _all_is_well(now: float) -> dict[str, object]:
+    """Whatever was wrong before is over."""
+    return {
+        "last_poll": now,
+        "last_success": now,
+        "confirmed": now,
+        "last_error": None,
+        "failures": 0,
+        "gone": False,
+        "poison": None,
+        "torn_hash": None,
+    }
+
+
+def _validators(state: SourceState, polled: Polled) -> dict[str, object]:
+    """A 304 need not repeat its validators; a 200 that gives none has none any more."""
+    if polled.status == 304:
+        return {
+            "etag": polled.etag or state.etag,
+            "last_modified": polled.last_modified or state.last_modified,
+        }
+    return {"etag": polled.etag, "last_modified": polled.last_modified}
+
+
+def _moved(
+    state: SourceState, polled: Polled, fetch: FetchSettings, now: float
+) -> dict[str, object]:
+    if polled.found_at is not None:
+        return {"url": polled.found_at, "discovered": True, "redirect": None}
+    seen = watch(state.redirect, polled.permanent_redirect, now=now)
+    if seen and believed(seen, now=now, persistence=fetch.redirect_persistence):
+        return {"url": seen.to, "redirect": None}
+    return {"redirect": seen}
+
+
+def _document(state: SourceState, polled: Polled) -> dict[str, object]:
+    feed = polled.feed
+    assert feed is not None  # noqa: S101 - the caller asked
+    return {
+        "document": state.document + 1,
+        "first_poll_done": True,
+        "body_hash": polled.body_hash,
+        "title": feed.title or state.title,
+        "kind": polled.kind or state.kind,
+        "renamed": state.renamed if polled.renamed is None else polled.renamed,
+        "hub": polled.hub,
+        "self_url": polled.self_url,
+        "ttl": feed.ttl or 0.0,
+        "skip_hours": feed.skip_hours,
+        "skip_days": feed.skip_days,
+    }
+
+
+def _poison(state: SourceState, body_hash: str, version: str) -> Poison:
+    before = state.poison
+    if before is not None and (before.body_hash, before.version) == (body_hash, version):
+        return before.model_copy(update={"tries": before.tries + 1})
+    return Poison(body_hash=body_hash, version=version)

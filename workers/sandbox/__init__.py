@@ -1,0 +1,1 @@
+"""Strangers' documents are worked on in child processes that can be killed."""

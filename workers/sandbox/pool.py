@@ -1,0 +1,197 @@
+"""Work on strangers' documents in child processes that can be killed.
+
+`await sandbox.run(function, *args)` gives the function's result; it raises ResourceLimit when the
+child took too much time or memory. A thread could not be stopped: it holds the interpreter's
+lock, and the regular expression that hangs it never looks up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import pickle
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Any, TypeVar
+
+from core.errors import Overdue, ResourceLimit
+from workers.sandbox.child import HEAD, OUT_OF_MEMORY, Answer, Call, serve
+
+CPU_SECONDS = 5.0  # of one call
+QUICK_SECONDS = 0.5  # of CPU, in which nearly every call is done
+WORTH_TWO_TRIES = 4 * QUICK_SECONDS
+WALL_FACTOR = 4.0  # a busy machine may take this much longer by the clock
+MEMORY = 512 * 2**20  # bytes of data in one child
+CALLS = 2000  # after which a child is replaced, so that what leaked ends
+_BUFFER = 2**20  # bytes of an answer that are taken before they are read
+_REAP_SECONDS = 2.0
+
+R = TypeVar("R")
+
+
+class Sandbox:
+    """A few children, each on its own, so that a stuck one holds up no other."""
+
+    def __init__(self, *, children: int | None = None, memory: int = MEMORY) -> None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads' stacks count as data
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["workers.sandbox.pool.warmup"])
+        count = children or 1 + min(4, os.cpu_count() or 1)
+        starting = asyncio.Lock()
+        self._children = [_Child(context, memory, starting) for _ in range(count)]
+        self._slow = asyncio.Semaphore(max(1, count - 1))
+        # A dozen documents made to use up their time would hold everybody's up if each had a child
+        # for it: what was not done quickly is done again, one at a time.
+        self._again = asyncio.Semaphore(1)
+        self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
+        for child in self._children:
+            self._idle.put_nowait(child)
+
+    async def start(self) -> None:
+        """Start the children now rather than at the first document."""
+        for child in self._children:
+            await child.start()
+
+    async def close(self) -> None:
+        """End all children, at work or not, within two seconds."""
+        await asyncio.gather(*(child.stop() for child in self._children))
+
+    async def run(
+        self,
+        function: Callable[..., R],
+        *args: Any,
+        timeout: float = CPU_SECONDS,  # noqa: ASYNC109  of CPU, which no caller can measure
+        slow: bool = False,
+        **named: Any,
+    ) -> R:
+        """What `function(*args, **named)` gives in a child, within `timeout` seconds of CPU.
+
+        Calls that may well be `slow` leave one child free for the others. Raises ResourceLimit
+        (Overdue where only the clock ran out, and a later try may do), an error of ours that the
+        function raised, or DocumentError that names any other.
+        """
+        call, wall = partial(function, *args, **named), timeout * WALL_FACTOR
+        quick = QUICK_SECONDS if timeout > WORTH_TWO_TRIES else timeout
+        try:
+            async with self._slow if slow else nullcontext():
+                answer = await self._answer(Call(call, quick), wall)
+        except ResourceLimit:
+            if quick == timeout:
+                raise
+            async with self._again:
+                answer = await self._answer(Call(call, timeout), wall)
+        if answer.error is not None:
+            try:
+                raise answer.error
+            finally:
+                del answer  # or the error would hold this frame, and with it the document, for long
+        result: R = answer.value
+        return result
+
+    async def _answer(self, call: Call, wall: float) -> Answer:
+        child = await self._idle.get()
+        try:
+            return await _ask(child, call, wall)
+        finally:
+            self._idle.put_nowait(child)
+
+
+async def _ask(child: _Child, call: Call, wall: float) -> Answer:
+    try:
+        try:
+            return await child.ask(call, wall)
+        except _Ended as ended:
+            if ended.code != -signal.SIGKILL:
+                raise
+            return await child.ask(call, wall)  # a person or the system killed it while idle
+    except TimeoutError as error:
+        raise Overdue(f"stopped after {wall:g} seconds") from error
+    except _Ended as error:
+        raise ResourceLimit(_reason(error.code, call.cpu_seconds)) from error
+
+
+def _reason(code: int | None, timeout: float) -> str:
+    if code == -signal.SIGPROF:
+        return f"stopped after {timeout:g} seconds of CPU"
+    if code == OUT_OF_MEMORY:
+        return "stopped at its memory limit"
+    return f"the child ended with {code}"
+
+
+class _Ended(Exception):
+    """The child ended before it answered."""
+
+    def __init__(self, code: int | None) -> None:
+        super().__init__(f"the child ended with {code}")
+        self.code = code
+
+
+class _Child:
+    """A process that answers one call at a time; another one whenever it has ended."""
+
+    def __init__(self, context: ForkServerContext, memory: int, starting: asyncio.Lock) -> None:
+        self._context = context
+        self._memory = memory
+        self._starting = starting  # multiprocessing keeps books that two threads would tangle
+        self._process: ForkServerProcess | None = None
+        self._asked = 0
+
+    async def start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = self._context.Process(target=serve, args=(theirs, self._memory), daemon=True)
+            async with self._starting:  # it takes a moment: not on this thread
+                await asyncio.to_thread(process.start)
+        ours.setblocking(False)
+        self._answers, self._calls = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER)
+        self._process, self._asked = process, 0
+
+    async def ask(self, call: Call, wall: float) -> Answer:
+        """Its answer, or TimeoutError after `wall` seconds, or _Ended; it is killed but for one."""
+        if self._process is not None and self._asked >= CALLS:
+            self._kill()
+        if self._process is None:
+            await self.start()
+        self._asked += 1
+        answer = None
+        try:
+            async with asyncio.timeout(wall):
+                answer = await self._exchange(call)
+            return answer
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise _Ended(await self._exit_code()) from error
+        finally:
+            if answer is None:
+                self._kill()
+
+    async def _exchange(self, call: Call) -> Answer:
+        self._calls.write(pickle.dumps(call))
+        await self._calls.drain()
+        size = int.from_bytes(await self._answers.readexactly(HEAD), "big")
+        answer: Answer = pickle.loads(await self._answers.readexactly(size))  # noqa: S301 - our child
+        return answer
+
+    async def stop(self) -> None:
+        process = self._process
+        self._kill()
+        if process is not None:
+            await asyncio.to_thread(process.join, _REAP_SECONDS)
+
+    async def _exit_code(self) -> int | None:
+        process = self._process
+        if process is None:
+            return None
+        async with self._starting:
+            await asyncio.to_thread(process.join, _REAP_SECONDS)
+        return process.exitcode
+
+    def _kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._calls.close()
+            self._process = None

@@ -1,0 +1,50 @@
+"""Read once before children are made of it: what every child needs is loaded, made and shared.
+
+The process that forks children imports this. Patterns that are compiled at their first use, tables
+and the caches of the libraries are then there for each child from its start, and in memory once.
+"""
+
+from __future__ import annotations
+
+import gc
+
+import core.feeds.parse
+import core.polling.robots
+from core.config.settings import Source
+from core.models import Article
+from core.pipeline import prepare, prepare_first_page
+
+_PARAGRAPH = (
+    "<p>The mill by the river was built in 1874 and has ground corn for the village ever since, "
+    "except in the two years after the flood. 水車はおよそ百年前に建てられ、村人は今も粉を挽く。"
+    "磨坊在河邊，建於1874年，村民至今仍在使用。Photo: A. Miller (Reuters)</p>"
+)
+# Patterns are made for the lengths of lines: here is one of each.
+_LINES = "".join(f"<p>{'Corn ' * length}</p>" for length in range(1, 102))
+_PAGE = (
+    "<html lang='en'><head><title>The mill - Example</title></head><body><nav><a href='/'>Home</a>"
+    f"</nav><article><h1>The mill</h1><figure><img src='/a.jpg'><figcaption>The mill</figcaption>"
+    f"</figure>{_PARAGRAPH * 8}{_LINES}<ul><li>Corn</li></ul><p>Share this</p></article></body>"
+    "</html>"
+)
+_SOURCE = Source(url="https://example.org/feed.xml")
+_LINK = "https://example.org/mill"
+
+
+def rehearse() -> None:
+    """Walk the whole road of entries and of pages."""
+    feed = (
+        f"<rss version='2.0'><channel><title>Mill</title><item><title>The mill</title>"
+        f"<link>{_LINK}</link><description><![CDATA[{_PARAGRAPH}]]></description></item>"
+        f"</channel></rss>"
+    )
+    parsed = core.feeds.parse.parse_feed(feed.encode(), url=_SOURCE.url, content_type=None)
+    prepare(parsed.entries, _SOURCE, None)
+    core.polling.robots.robots_allow(b"User-agent: *\nDisallow: /x\n", url=_LINK, agent="Millrace")
+    article = Article(title="The mill", link=_LINK)
+    prepare_first_page(_PAGE.encode(), _LINK, "text/html", article, _SOURCE)
+
+
+rehearse()
+gc.collect()
+gc.freeze()  # what is here stays: a child's collections pass it by, and it stays shared

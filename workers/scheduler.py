@@ -1,0 +1,115 @@
+"""Leases what is due and tells the queue: the only thing that starts work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from core.config.settings import Settings
+from store.connection import Store
+from store.removal import drop_orphans
+from store.retention import trim
+from store.schedule import PAGES, SOURCES, add_sources, drop_sources, lease_all_due, pull_in
+from store.story_aliases import names_told, tell_names
+from workers.jobs.sequencer import Order
+from workers.leases import LEASE_SECONDS
+from workers.queue import Hints, Role
+
+REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
+# Few, so that workers share what is due instead of one taking it all.
+PER_SWEEP = {Role.POLL: 50, Role.PAGE: 10}
+_QUEUES = {Role.POLL: SOURCES, Role.PAGE: PAGES}
+
+
+class Sweeper:
+    """Sweeps both schedules and keeps them in step with feeds.yaml."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Callable[[], Settings],
+        places: dict[Role, int],
+        *,
+        worker: str,
+        order: Order | None = None,
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self.hints = {role: Hints(store, role, worker, places=n) for role, n in places.items()}
+        self.more = False  # whether the last sweep left something for the next
+        self.quiet = False  # whether nobody works and nothing is due soon, unless somebody rings
+        self._order = order or Order()
+        self._in_step_with: Settings | None = None
+        self._found_empty: float | None = None  # when a store that nobody told names was met
+        self._scheduled = 0  # how many sources those settings name
+
+    async def sweep(self) -> int:
+        """Lease and announce what is due; returns how much that was."""
+        if self._settings() is not self._in_step_with:
+            await self._keep_in_step()
+        limits = {_QUEUES[role]: self._limit(role) for role in self.hints}
+        found = await lease_all_due(self._store, limits, seconds=LEASE_SECONDS)
+        self.more = False
+        self.quiet = all(each.next_in > LEASE_SECONDS for each in found)
+        for role, (scheduled, _, leases) in zip(self.hints, found, strict=True):
+            self.more = self.more or len(leases) == PER_SWEEP[role]
+            await self.hints[role].give(leases)
+            if role is Role.POLL and scheduled != self._scheduled:
+                await self._keep_in_step()
+        return sum(len(each.leases) for each in found)
+
+    async def tidy(self) -> int:
+        """Let go of what retention no longer keeps; returns how many stories went."""
+        settings = self._settings()
+        return await trim(
+            self._store,
+            entries=settings.retention.entries,
+            days=settings.retention.days,
+            window=settings.dedup.window,
+        )
+
+    def _limit(self, role: Role) -> int:
+        if role is Role.PAGE and not self._order.pages_may_begin:
+            return 0
+        return min(self.hints[role].room, PER_SWEEP[role])
+
+    async def _keep_in_step(self) -> None:
+        """Schedule what feeds.yaml lists: after an edit, and after the store was wiped."""
+        settings = self._settings()
+        known = settings is self._in_step_with
+        if not await self._names_are_told():
+            return
+        names = [source.name for source in settings.sources if source.enabled]
+        await drop_sources(self._store, names, forget_after=settings.dedup.window)
+        if settings.retention.removed_sources == "drop" and not known:
+            await drop_orphans(self._store, {source.name for source in settings.sources})
+        await add_sources(self._store, names)
+        if not known:
+            await pull_in(self._store, _longest_waits(settings))
+        self._in_step_with, self._scheduled = settings, len(names)
+
+    async def _names_are_told(self) -> bool:
+        """A store that is new or was wiped waits for a service that may remember what was in it."""
+        if await names_told(self._store):
+            self._found_empty = None
+            return True
+        self._found_empty = self._found_empty or time.monotonic()
+        if time.monotonic() - self._found_empty < REMEMBER_SECONDS:
+            return False
+        await tell_names(self._store, {})
+        return True
+
+
+def _longest_waits(settings: Settings) -> dict[str, float]:
+    """What no plan made under these settings exceeds; one made under others must not outlast them.
+
+    A file that was saved half, and for that moment meant something else, does no lasting harm so.
+    """
+    fetch = settings.fetch
+    longest = max(fetch.max_interval, fetch.backoff.cap)
+    jitter = 1.5
+    return {
+        source.name: jitter * max(longest, source.every or 0)
+        for source in settings.sources
+        if source.enabled
+    }

@@ -1,0 +1,1 @@
+"""One way to fetch each kind of source; all return the same result."""

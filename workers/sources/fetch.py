@@ -1,0 +1,225 @@
+"""Asks a source and reads its answer: the same form for every kind of source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from urllib.parse import urlsplit
+
+import xxhash
+
+from core.config.settings import Source
+from core.errors import BadStatus, BrokeOff, DocumentError, NotAFeed, Overdue, ResourceLimit
+from core.feeds.discovery import guessed_feed, known_feed
+from core.feeds.github import is_github
+from core.feeds.listing import read_listing
+from core.models import ParsedFeed
+from core.pipeline import Read
+from core.polling.freshness import freshness, retry_after
+from core.polling.interval import Wishes
+from core.polling.websub import linked
+from store.sources import SourceState
+from workers.http.client import FEED_TYPES, PAGE_TYPES, Fetcher
+from workers.http.response import Response, access_of
+from workers.jobs.source_state import Poisoned, is_set_aside
+from workers.sandbox.pool import Sandbox
+from workers.sandbox.reading import Reader
+from workers.sources.github import ask_github
+from workers.sources.result import Polled
+
+ALTERNATES_TRIED = 3  # of the feeds that a page names
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What asking needs."""
+
+    fetcher: Fetcher
+    sandbox: Sandbox
+    reader: Reader
+    now: float  # the store's clock
+    version: str  # of Millrace: another one tries documents again that were set aside
+
+
+async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
+    """One poll of a source. Raises FetchError, DocumentError or ResourceLimit."""
+    match kind_of(source, state):
+        case "github":
+            return await ask_github(asking, source, state)
+        case "page":
+            return await ask_listing(asking, source, state)
+    return await ask_feed(asking, source, state)
+
+
+def kind_of(source: Source, state: SourceState) -> str:
+    """What a source is: as feeds.yaml says, as was found before, or as its address looks."""
+    if source.kind != "auto":
+        return source.kind
+    if state.kind != "auto":
+        return state.kind
+    if is_github(source.url):
+        return "github"
+    return "page" if source.links else "feed"
+
+
+async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled:
+    """A conditional GET, and the feed in the answer; a web page that names a feed leads there."""
+    unknown = source.kind == "auto" and (state.document == 0 or state.discovered)
+    known = known_feed(state.url) if unknown else None
+    if known is not None:
+        return replace(await _ask_at(asking, source, state, known), found_at=known)
+    answer = await _get(asking, source, state, state.url)
+    try:
+        return await _read(asking, state, answer)
+    except NotAFeed as fault:
+        if unknown and (found := await _discover(asking, source, state, answer, fault.alternates)):
+            return found
+        raise
+
+
+async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Polled:
+    """A conditional GET of a page that lists articles; their texts are read like all pages."""
+    answer = await _get(asking, source, state, state.url, listing=True)
+    read = partial(read_listing, selector=source.links)
+    try:
+        return replace(await _read(asking, state, answer, read), kind="page")
+    except NotAFeed:
+        if source.kind == "page":
+            raise
+        return await _read(asking, state, answer)  # what was a page may have become a feed
+
+
+async def _discover(
+    asking: Asking, source: Source, state: SourceState, page: Response, alternates: Sequence[str]
+) -> Polled | None:
+    """The feed that a web page names, or the page itself where it is a plain list.
+
+    The fault stays with the caller: raised from here, it would hold the page in a circle.
+    """
+    guess = guessed_feed(state.url)
+    for url in [*alternates[:ALTERNATES_TRIED], *([guess] if guess else [])]:
+        try:
+            return replace(await _ask_at(asking, source, state, url), found_at=url)
+        except (NotAFeed, BadStatus):
+            continue
+    try:
+        read = partial(read_listing, strict=True)
+        return replace(await _read(asking, state, page, read), kind="page")
+    except NotAFeed:
+        return None
+
+
+async def _ask_at(asking: Asking, source: Source, state: SourceState, url: str) -> Polled:
+    """The feed at another address than that of the source."""
+    return await _read(asking, state, await _get(asking, source, state, url))
+
+
+async def _get(
+    asking: Asking, source: Source, state: SourceState, url: str, *, listing: bool = False
+) -> Response:
+    same = url == state.url
+    limits = asking.fetcher.settings.max_bytes
+    answer = await asking.fetcher.get(
+        url,
+        etag=state.etag if same else None,
+        last_modified=state.last_modified if same else None,
+        access=access_of(source),
+        accept=PAGE_TYPES if listing else FEED_TYPES,
+        max_bytes=limits.page if listing else limits.feed,
+    )
+    if answer.status != 304 and not 200 <= answer.status < 300:
+        wait = retry_after(answer.headers, now=asking.now, cap=asking.fetcher.settings.backoff.cap)
+        raise BadStatus(answer.status, urlsplit(url).hostname or "", retry_after=wait)
+    return answer
+
+
+async def _read(
+    asking: Asking,
+    state: SourceState,
+    answer: Response,
+    read: Callable[..., ParsedFeed] | None = None,
+) -> Polled:
+    if answer.status == 304:
+        return _unchanged(asking, state, answer)
+    body_hash = xxhash.xxh3_128_hexdigest(answer.body)
+    if body_hash == state.body_hash and answer.complete:
+        return _unchanged(asking, state, answer)
+    if not answer.complete:
+        raise _broke_off(answer, body_hash)
+    feed, prepared = await _parsed(asking, state, answer, body_hash, read)
+    if not (feed.complete or answer.framed or body_hash == state.torn_hash):
+        raise _broke_off(answer, body_hash)
+    return Polled(
+        status=answer.status,
+        url=answer.url,
+        feed=feed,
+        prepared=prepared,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+        body_hash=body_hash,
+        permanent_redirect=answer.permanent_redirect,
+        wishes=_wishes(asking, answer, feed),
+        seconds=answer.elapsed,
+        size=len(answer.body),
+        kind="feed",
+        hub=_linked(answer, "hub") or feed.hub,
+        self_url=_linked(answer, "self") or feed.self_url,
+    )
+
+
+async def _parsed(
+    asking: Asking,
+    state: SourceState,
+    answer: Response,
+    body_hash: str,
+    read: Callable[..., ParsedFeed] | None,
+) -> Read:
+    """The document as a feed. One that ran into its limits time and again is not tried again."""
+    if is_set_aside(state, body_hash, asking.version):
+        raise DocumentError("the document is set aside: it could not be read within its limits")
+    try:
+        return await asking.reader.read(
+            answer.body, url=answer.url, content_type=answer.content_type, parse=read
+        )
+    except Overdue:  # a machine that is busy says nothing against the document
+        raise
+    except ResourceLimit as limit:
+        raise Poisoned(f"the document: {limit}", body_hash=body_hash) from limit
+
+
+def _linked(answer: Response, relation: str) -> str | None:
+    return linked(answer.headers.getall("Link", ()), relation, base=answer.url)
+
+
+def _broke_off(answer: Response, body_hash: str) -> BrokeOff:
+    """Nothing of it is taken: its last entry is cut, and its validators would hide the rest."""
+    return BrokeOff(f"the document broke off after {len(answer.body)} bytes", body_hash=body_hash)
+
+
+def _unchanged(asking: Asking, state: SourceState, answer: Response) -> Polled:
+    """Nothing new; validators are taken over all the same, servers change them at will."""
+    wishes = Wishes(
+        fresh=max(freshness(answer.headers, now=asking.now), state.ttl),
+        skip_hours=state.skip_hours,
+        skip_days=state.skip_days,
+    )
+    return Polled(
+        status=answer.status,
+        url=answer.url,
+        feed=None,
+        etag=answer.etag,
+        last_modified=answer.last_modified,
+        permanent_redirect=answer.permanent_redirect,
+        wishes=wishes,
+        seconds=answer.elapsed,
+        size=len(answer.body),
+    )
+
+
+def _wishes(asking: Asking, answer: Response, feed: ParsedFeed) -> Wishes:
+    return Wishes(
+        fresh=max(freshness(answer.headers, now=asking.now), feed.ttl or 0.0),
+        skip_hours=feed.skip_hours,
+        skip_days=feed.skip_days,
+    )

@@ -1,0 +1,34 @@
+"""What a source answered, whatever its kind: the common form of feeds, folders and listings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.models import ParsedFeed
+from core.pipeline import Prepared
+from core.polling.interval import Wishes
+
+NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True)
+class Polled:
+    """One answer of a source."""
+
+    status: int  # 200, or 304 where nothing changed
+    url: str  # where the answer came from in the end
+    feed: ParsedFeed | None  # None: nothing changed
+    prepared: Prepared | None = None  # what is new in it, where that was told when it was read
+    etag: str | None = None  # to be kept byte-exact; None: none was given
+    last_modified: str | None = None
+    body_hash: str | None = None
+    permanent_redirect: str | None = None
+    wishes: Wishes = NO_WISHES
+    seconds: float = 0.0  # until the last byte
+    size: int = 0  # decoded bytes
+    kind: str | None = None  # what `auto` found
+    found_at: str | None = None  # the feed's own address, where another page led there
+    push: tuple[str, bytes] | None = None  # what a hub sent, in place of an answer
+    renamed: dict[str, str] | None = None  # path -> guid, of a folder
+    hub: str | None = None
+    self_url: str | None = None

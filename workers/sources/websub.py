@@ -1,0 +1,157 @@
+"""The subscriber of WebSub: asks hubs to push, renews leases, takes in what they sent.
+
+Polling goes on beside it, so that a hub which fails costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import structlog
+
+from core.config.settings import Source
+from core.errors import DocumentError, FetchError, ResourceLimit
+from core.feeds.parse import parse_feed
+from core.polling.interval import Wishes
+from core.polling.websub import Subscription
+from store.sources import SourceState
+from store.websub import (
+    drop_subscription,
+    end_push,
+    keep_subscription,
+    oldest_push,
+    pushes_waiting,
+    subscription_of,
+    subscriptions_due,
+    wake,
+)
+from workers.context import Kit
+from workers.http.response import Response, access_of, redirect_target
+from workers.sources.result import Polled
+
+if TYPE_CHECKING:
+    from workers.sources.fetch import Asking
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 10 * 86400  # asked for; the hub decides
+CONFIRM_SECONDS = 600.0  # a hub has to confirm; after that it is asked again, ever later
+RETRY_CAP = 86400.0
+TEND_SECONDS = 60.0  # for one request to a hub, after which another worker may make it
+HUB_REDIRECTS = 3
+_KEEPS_METHOD = frozenset((307, 308))
+_AT_ONCE = 20
+
+
+async def tend_subscriptions(kit: Kit) -> int:
+    """Ask hubs for what is wanted or about to run out; how many were asked."""
+    due = await subscriptions_due(kit.store, limit=_AT_ONCE, seconds=TEND_SECONDS)
+    for subscription in due:
+        source = kit.source(subscription.source)
+        public = kit.settings().feed.link
+        if source is None or public is None:
+            await drop_subscription(kit.store, subscription)
+        else:
+            await _subscribe(kit, source, subscription, public)
+    return len(due)
+
+
+async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -> Polled | None:
+    """What a hub sent for a source, in the form of an answer; None if it sent nothing."""
+    waiting = await oldest_push(kit.store, source.name) if state.hub else None
+    if waiting is None:
+        return None
+    content_type, body = waiting
+    try:
+        feed, prepared = await asking.reader.read(
+            body, url=state.url, content_type=content_type, parse=parse_feed
+        )
+    except (DocumentError, ResourceLimit) as fault:
+        log.warning("push.refused", source=source.name, reason=str(fault))
+        await end_push(kit.store, source.name, body=body, content_type=content_type)
+        return None
+    return Polled(
+        status=200,
+        url=state.url,
+        feed=feed,
+        prepared=prepared,
+        etag=state.etag,
+        last_modified=state.last_modified,
+        body_hash=state.body_hash,
+        wishes=Wishes(),
+        size=len(body),
+        kind=state.kind,
+        hub=state.hub,
+        self_url=state.self_url,
+        push=(content_type, body),
+    )
+
+
+async def after_push(kit: Kit, source: Source, polled: Polled) -> None:
+    """Once a poll or push is committed: go on with the next push, or want some."""
+    if polled.push is not None:
+        content_type, body = polled.push
+        await end_push(kit.store, source.name, body=body, content_type=content_type)
+    elif polled.feed is not None:
+        await _want_push(kit, source, polled)
+    if polled.hub is not None and await pushes_waiting(kit.store, source.name):
+        await wake(kit.store, source.name)
+
+
+async def _want_push(kit: Kit, source: Source, polled: Polled) -> None:
+    """See to it that a hub which the feed names will be asked to push."""
+    if polled.hub is None or kit.settings().feed.link is None:
+        return
+    topic = polled.self_url or polled.url
+    known = await subscription_of(kit.store, source.name)
+    if known is not None and (known.hub, known.topic) == (polled.hub, topic):
+        return
+    wanted = Subscription(
+        id=secrets.token_urlsafe(32),
+        source=source.name,
+        topic=topic,
+        hub=polled.hub,
+        secret=secrets.token_urlsafe(32),
+    )
+    if known is not None:
+        await drop_subscription(kit.store, known)
+    await keep_subscription(kit.store, wanted, tend_after=0)
+
+
+async def _subscribe(kit: Kit, source: Source, wanted: Subscription, public: str) -> None:
+    form = {
+        "hub.mode": "subscribe",
+        "hub.topic": wanted.topic,
+        "hub.callback": f"{public.rstrip('/')}/websub/{wanted.id}",
+        "hub.secret": wanted.secret,
+        "hub.lease_seconds": str(LEASE_SECONDS),
+    }
+    asked = wanted.model_copy(update={"tries": wanted.tries + 1})
+    retry = min(CONFIRM_SECONDS * 2.0 ** min(wanted.tries, 20), RETRY_CAP)
+    # Written first: the hub may ask for our confirmation before it answers.
+    await keep_subscription(kit.store, asked, tend_after=retry)
+    try:
+        answer = await _posted(kit, source, wanted.hub, urlencode(form).encode())
+    except FetchError as fault:
+        log.info("websub.unreachable", source=source.name, reason=str(fault))
+        return
+    if not 200 <= answer.status < 300:
+        log.info("websub.refused", source=source.name, status=answer.status)
+
+
+async def _posted(kit: Kit, source: Source, hub: str, form: bytes) -> Response:
+    """The answer of a hub, or of where it has moved: 307 and 308 keep a POST what it is."""
+    for _ in range(HUB_REDIRECTS + 1):
+        answer = await kit.fetcher.post(
+            hub,
+            form,
+            headers={"Content-Type": "application/x-www-form-urlencoded"},
+            access=access_of(source),
+        )
+        target = redirect_target(answer) if answer.status in _KEEPS_METHOD else None
+        if target is None:
+            return answer
+        hub = target
+    raise FetchError(f"more than {HUB_REDIRECTS} redirects of the hub")
