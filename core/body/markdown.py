@@ -12,19 +12,9 @@ from html import escape
 
 from markdown_it import MarkdownIt
 
+from core.body.form import BLOCK_TAG
 from core.text import is_wide
 
-_SIGN = re.compile(
-    r"^ {0,3}#{1,6}[ \t]+\S|^ {0,3}(?:-{3,}|={3,}|\*{3,})[ \t]*$|\]\((?:https?:/|[./#\w])|^```"
-    r"|\*\*[^\s*][^*\n]{0,300}\*\*"
-    r"|^ {0,3}(?:[-*+]|\d{1,2}\.)[ \t]+\S[^\n]*\n {0,3}(?:[-*+]|\d{1,2}\.)[ \t]"
-    r"|^ {0,3}>[ \t]?\S|!\[[^\]\n]{0,200}\]\(",
-    re.MULTILINE,
-)
-_STRONG_SIGN = re.compile(
-    r"^ {0,3}#{1,6}[ \t]+\S|\]\((?:https?:/|[./#\w])|^```|!\[[^\]\n]{0,200}\]\(", re.MULTILINE
-)
-_BLOCK_TAG = re.compile(r"<(?:p|div|table|ul|ol|section|article|h[1-6]|blockquote)\b", re.I)
 _EMPTY_LINES = re.compile(r"\n(?:[ \t]*\n)+")
 _HTML_START = re.compile(
     r"\n* {0,3}</?(?:article|aside|blockquote|body|center|dd|details|div|dl|dt|figcaption|figure"
@@ -44,25 +34,6 @@ _REACHES_FAR = ("```", "~~~", "<pre", "]:")
 _LINE_IS_MARKUP = re.compile(r"\s*(?:[#>|<]|[-*+] |\d+[.)] |```|={3,}|-{3,}|$| {4}|\t)")
 _LINE_IS_OBJECT = re.compile(r"\s*!?\[[^\]]*\]\([^)]*\)\s*$|\s*\*[^*]+\*\s*$|\s*https?://\S+\s*$")
 _SENTENCE_END = tuple("。！？；：.!?;:”」』）)…】*")
-_MAX = 400_000  # longer texts are taken as they are; markdown-it is linear but dear
-
-
-def is_markdown(text: str, *, likely: bool) -> bool:
-    """Whether the text is markdown; `likely` says that nothing declared it to be HTML."""
-    if len(text) > _MAX:
-        return False
-    strong = any(sign in text for sign in ("#", "](", "```"))  # far faster than the expressions
-    if likely:
-        if strong and _STRONG_SIGN.search(text) is not None:
-            return True
-        return ("\n" in text or "](" in text or "**" in text) and (
-            len(_SIGN.findall(text, 0, 60_000)) >= 2
-        )
-    if not strong:
-        return False
-    if _BLOCK_TAG.search(text):
-        return False
-    return len(_STRONG_SIGN.findall(text, 0, 60_000)) >= 2
 
 
 def render(text: str) -> str:
@@ -72,7 +43,7 @@ def render(text: str) -> str:
     HTML or headings: by CommonMark a block that starts with a block element is HTML up to the next
     empty line. Neighbours that need the parser stay together, for lists go on over empty lines.
     """
-    mixed = _BLOCK_TAG.search(text) is not None
+    mixed = BLOCK_TAG.search(text) is not None
     if not mixed or any(sign in text for sign in _REACHES_FAR):
         return str(_parser(mixed).render(_keep_line_ends(text)))
     found: list[str] = []

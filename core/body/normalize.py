@@ -9,23 +9,26 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass, field
-from typing import Literal
 
 from lxml import etree
 
 from core.body import markdown
+from core.body.form import TAG, Declared, Form, form_of, is_plainly_html
 from core.body.html import parse_markup
 from core.text import strip_invisible, wide_share
 
-ContentType = Literal["html", "text", "markdown", "auto"]
 MAX_CHARACTERS = 2 * 2**20
+# Markdown is mostly served as plain text.
+_TEXT_TYPES: dict[str, Declared] = {
+    "text/markdown": "markdown", "text/x-markdown": "markdown", "text/plain": "auto",
+}  # fmt: skip
+_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _FRONT = re.compile(r"\s*(---|\+\+\+)[ \t]*\n(.{0,20000}?)\n\1[ \t]*(?:\n|$)", re.DOTALL)
 _FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*)$", re.MULTILINE)
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
 _SHORTCODE = re.compile(r"\{\{[<%][^{}]{0,500}[>%]\}\}|\{%[^{}]{0,500}%\}")
 _SENTENCE_END = tuple('。！？”」』）.!?"’)…')
-_TAG = re.compile(r"<(?:/[a-zA-Z]|[a-zA-Z][\w:-]*(?:\s[^<>]*)?/?>)")
 _JSON_ESCAPE = re.compile(r'\\u([0-9a-fA-F]{4})|\\(["/nrt\\])')
 _JSON_CHARS = {"n": "\n", "r": "\r", "t": "\t"}
 _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -49,17 +52,24 @@ class Document:
     shape: str = "html"
 
 
-def normalize(raw: str, *, content_type: ContentType = "auto") -> Document:
+def normalize(raw: str, *, content_type: Declared = "auto") -> Document:
     """The body as one tree, whatever its shape."""
     text = strip_invisible(raw[:MAX_CHARACTERS]).replace("\r\n", "\n").replace("\r", "\n")
-    front: dict[str, str] = {}
-    if content_type in ("auto", "markdown"):
-        front, text = _front_matter(text)
-    text = _unescape(text, content_type)
+    front, text = _front_matter(text)
+    text, declared = _unescape(text, content_type)
     if front:
-        text, content_type = _SHORTCODE.sub("", text), "markdown"
-    markup, shape = _markup(text, content_type)
-    return Document(parse_markup(markup), front, shape)
+        text, declared = _SHORTCODE.sub("", text), "markdown"
+    form = form_of(text, declared)
+    return Document(parse_markup(_markup(text, form, declared)), front, form)
+
+
+def text_document(text: str, content_type: str | None) -> Document | None:
+    """What was served as plain text or as markdown (RFC 7763); None for a page of HTML."""
+    stated = (content_type or "").partition(";")[0].strip().lower()
+    declared = _TEXT_TYPES.get(stated)
+    if declared is None or _PAGE.match(text):
+        return None
+    return normalize(text, content_type=declared)
 
 
 def _front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -76,20 +86,21 @@ def _unquote(value: str) -> str:
     return value
 
 
-def _unescape(text: str, content_type: ContentType) -> str:
-    """One layer of escaping off, where the text shows that there is one too many."""
-    if "<![CDATA[" in text:
-        text = _CDATA.sub("", text)
-    if "<!--" in text:
-        text = _COMMENT.sub("", text)
-    if text.count("\\u003c") + text.count("\\u003C") >= 3 and not _TAG.search(text):
+def _unescape(text: str, declared: Declared) -> tuple[str, Declared]:
+    """One layer of escaping off, where the text shows that there is one too many.
+
+    A declaration spoke of the text before that.
+    """
+    if text.count("\\u003c") + text.count("\\u003C") >= 3 and not TAG.search(text):
         text = _SURROGATES.sub(_pair, _JSON_ESCAPE.sub(_json_char, text))
-        text = strip_invisible(text)
+        text, declared = strip_invisible(text), "auto"
     for _ in range(2):
-        if content_type == "text" or _TAG.search(text) or not _ESCAPED_TAG.search(text):
+        if TAG.search(text) or not _ESCAPED_TAG.search(text):
             break
-        text = html.unescape(text)
-    return text
+        if declared == "text" and not is_plainly_html(html.unescape(text)):
+            break
+        text, declared = html.unescape(text), "auto" if declared == "text" else declared
+    return text, declared
 
 
 def _json_char(match: re.Match[str]) -> str:
@@ -102,17 +113,21 @@ def _pair(match: re.Match[str]) -> str:
     return match[0].encode("utf-16", "surrogatepass").decode("utf-16")
 
 
-def _markup(text: str, content_type: ContentType) -> tuple[str, str]:
-    if content_type == "text" and not markdown.is_markdown(text, likely=False):
-        return _paragraphs(text), "text"
-    likely = content_type != "html"
-    if content_type == "markdown" or markdown.is_markdown(text, likely=likely):
-        return markdown.render(text), "markdown"
-    if not _TAG.search(text):
-        return _paragraphs(html.unescape(text)), "text"
-    if likely:
-        text = _split_edges(text)
-    return text, "html"
+def _markup(text: str, form: Form, declared: Declared) -> str:
+    """HTML of a text of that form."""
+    if form == "text":
+        return _paragraphs(text if declared == "text" else html.unescape(_without_marks(text)))
+    text = _without_marks(text)
+    if form == "markdown":
+        return markdown.render(text)
+    return text if declared == "html" else _split_edges(text)
+
+
+def _without_marks(text: str) -> str:
+    """The text without marks of CDATA that a generator left, and without comments."""
+    if "<![CDATA[" in text:
+        text = _CDATA.sub("", text)
+    return _COMMENT.sub("", text) if "<!--" in text else text
 
 
 def _split_edges(text: str) -> str:

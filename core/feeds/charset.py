@@ -12,9 +12,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.charset_detection import BAD_SHARE, HEAD, detected
-from core.charset_labels import encoding_of
-from core.charset_lies import LIES
+from core.feeds.charset_detection import BAD_SHARE, HEAD, detected
+from core.feeds.charset_labels import encoding_of
+from core.feeds.charset_lies import LIES
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),

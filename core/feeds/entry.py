@@ -61,7 +61,7 @@ def _bodies(raw: Any, version: str, longest: int) -> tuple[str, str, Any, str | 
         content, summary = summary, ""
     if summary == content:
         summary = ""
-    return content, summary, _kind(detail.get("type"), content, version), detail.get("base")
+    return content, summary, _kind(detail.get("type"), version), detail.get("base")
 
 
 def _body(part: Any, longest: int) -> str | None:
@@ -75,14 +75,14 @@ def _body(part: Any, longest: int) -> str | None:
     return None
 
 
-def _kind(stated: str | None, content: str, version: str) -> str:
-    """What a body is written in; RSS never says, and Atom's plain text is often markup."""
+def _kind(stated: str | None, version: str) -> str:
+    """What a body is declared to be; RSS never says."""
     if stated in ("text/markdown", "text/x-markdown"):
         return "markdown"
     if not version.startswith("atom"):
         return "auto"
     if stated == "text/plain":
-        return "auto" if "</" in content or "/>" in content else "text"
+        return "text"
     return "html" if stated in _HTML else "auto"
 
 

@@ -23,11 +23,13 @@ from core.body.clean import (
     cut_selected,
     links_of,
     pictures_of,
+    read_body,
 )
 from core.body.html import parse_page
 from core.body.images import picture_key
 from core.body.junk import is_wall
 from core.body.language import detect
+from core.body.normalize import text_document
 from core.body.rules import head_spots, is_prose, places
 from core.body.sanitize import sanitize
 from core.body.walk import Walker
@@ -64,13 +66,17 @@ def extract_page(
     `further` are the next pages of the same article, in order.
     """
     decoded = decode(data, content_type=content_type)
-    page, root = parse_page(decoded.text[:MOST_CHARACTERS])
+    document = text_document(decoded.text, content_type)
+    page, root = parse_page("" if document else decoded.text[:MOST_CHARACTERS])
     head = read_head(root, url)
-    body = _body(page, root, head, options)
+    if document is not None:
+        body = read_body(document, base=url, options=options)
+    else:
+        body = _body(page, root, head, options)
     for more in further:
         _append(body, more, head, options)
     stated = _stated(head, body, url)
-    cut_junk(body, markdown=False, options=options, learned=learned)
+    cut_junk(body, markdown=document is not None, options=options, learned=learned)
     text = text_of_blocks(body.blocks)
     if not decoded.sure or not _is_better(text, stated.title, feed):
         return None

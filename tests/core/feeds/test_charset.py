@@ -5,11 +5,11 @@ from itertools import islice
 
 import pytest
 
-from core.charset_labels import encoding_of
-from core.charset_lies import LIES, Lie
 from core.feeds.charset import decode
+from core.feeds.charset_labels import encoding_of
+from core.feeds.charset_lies import LIES, Lie
 from core.feeds.parse import parse_feed
-from tests.core.languages import LANGUAGES, headlines, paragraph
+from tests.core.feeds.languages import LANGUAGES, headlines, paragraph
 
 SIMPLIFIED = "图书馆延长开放时间，周末开放到晚上九点，读者可以在馆内自习。"
 TRADITIONAL = "圖書館延長開放時間，週末開放到晚上九點，讀者可以在館內自習。"

@@ -74,7 +74,7 @@ def test_atom_tells_markup_from_text() -> None:
     assert (first.link, first.author) == ("https://a.example/dir/1.html", "Ann")
     assert first.updated == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert second.content_type == "text"
-    assert third.content_type == "auto"
+    assert third.content_type == "text"  # markup all the same: the body shows it
     assert (feed.hub, feed.self_url) == ("https://hub.example/", "https://a.example/atom")
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from core.charset_detection import (
+from core.feeds.charset_detection import (
     LIKELY_CHINESE,
     SAMPLE,
     UNLIKELY_CHINESE,
