@@ -62,6 +62,7 @@ class Body:
     spoken: dict[str, str]
     signatures: tuple[int, ...] = ()
     head_lines: list[str] = field(default_factory=list)  # of a page, in front of the text
+    is_guess: bool = False  # of a page: its text, found without knowing where it stands
 
 
 @dataclass(slots=True)

@@ -71,7 +71,13 @@ _EXEMPT = re.compile(_RULES["widgets"]["exempt"])
 _TRUNCATED = tuple(
     (tuple(rule["has"]), re.compile(rule["pattern"], re.IGNORECASE)) for rule in _RULES["truncated"]
 )
-_WALLS = _one_of(_RULES["walls"])
+_PAY, _REFUSED = (
+    re.compile(f"{_RULES['walls']['begins']}(?:{'|'.join(_RULES['walls'][name])})", re.IGNORECASE)
+    for name in ("pay", "other")
+)
+_SENTENCE_ENDS = re.compile(r"[\n。！？]+|(?<=[.!?])\s+")
+_WALL_TITLE = 30  # characters: “Access denied”, “Attention Required! | Cloudflare”
+_WALL_BESIDE_TITLE = 600  # characters; error pages explain themselves in less
 
 
 @lru_cache(maxsize=_LINES_KEPT)
@@ -153,9 +159,20 @@ def is_truncated(text: str) -> bool:
     )
 
 
-def is_wall(text: str) -> bool:
-    """Whether a short text is a paywall, a consent page, an error page or a robot check."""
-    return _WALLS.search(_simplified(text[:3000])) is not None
+def is_wall(title: str | None, text: str) -> bool:
+    """Whether a short text is a paywall, a consent page, an error page or a robot check.
+
+    News about captchas and deleted articles holds the same words, inside its sentences. One
+    sentence that asks for money is enough; of others they must be a third of the text.
+    """
+    short = title and len(title) <= _WALL_TITLE and len(text) <= _WALL_BESIDE_TITLE
+    if title and short and _REFUSED.match(_simplified(title)):
+        return True
+    sentences = _SENTENCE_ENDS.split(_simplified(text[:3000]))
+    if any(map(_PAY.match, sentences)):
+        return True
+    refused = sum(len(sentence) for sentence in sentences if _REFUSED.match(sentence))
+    return bool(refused) and 3 * refused >= sum(map(len, sentences))
 
 
 @lru_cache(maxsize=20_000)

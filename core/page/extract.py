@@ -7,12 +7,13 @@ is taken only if it holds more than the feed and agrees with it: else it is a wa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from lxml import etree
 
 from core import dates
 from core.body import byline as metadata
-from core.body.blocks import Block, text_of_blocks, to_html
+from core.body.blocks import Block, Line, text_of_blocks, to_html
 from core.body.boilerplate import Boilerplate
 from core.body.clean import (
     DEFAULT,
@@ -33,7 +34,7 @@ from core.body.normalize import text_document
 from core.body.rules import head_spots, is_prose, places
 from core.body.sanitize import sanitize
 from core.body.walk import Walker
-from core.feeds.charset import decode
+from core.feeds.charset import Decoded, decode
 from core.models import Article, FeedEntry, Method, Removed
 from core.page import completeness as trust
 from core.page import extractors as opinions
@@ -41,12 +42,13 @@ from core.page.head import PageMetadata, is_elsewhere, read_head
 from core.page.lead import head_lines, lead_blocks
 from core.page.locate import Standing
 from core.page.select import select
-from core.text import letters
+from core.text import collapse, letters
 from core.urls import web_url
 
 MOST_CHARACTERS = 2 * 2**20  # extractors need a minute for documents of this size and bad will
 MOST_TAGS = 40_000  # ordinary pages have a tenth; extractors take minutes for more
 AGREES = 0.8
+_MOST_LOST = 0.005  # of the characters: more is another encoding or no text
 _LEAST_WEIGHT = 120.0
 _WALL_WEIGHT = 1500.0
 
@@ -78,34 +80,58 @@ def extract_page(
     stated = _stated(head, body, url)
     cut_junk(body, markdown=document is not None, options=options, learned=learned)
     text = text_of_blocks(body.blocks)
-    if not decoded.sure or not _is_better(text, stated.title, feed):
+    if not _is_readable(decoded) or not _is_better(text, stated.title, feed):
         return None
     return Cleaned(_article(body, text, head, stated, url, feed), body.signatures)
 
 
 def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
-    """The article's blocks, from the smallest part of the page that holds its text."""
+    """The article's blocks, from the smallest part of the page that holds its text.
+
+    Where the usual extractors find hardly anything, those are asked that try everything.
+    """
     removed = cut_selected(root, options.remove)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
-    text, standing = _found(page, root, fast=options.fast)
+    if page.count("<") > MOST_TAGS:
+        return _guess(root, "", head, removed)
+    asked = opinions.Opinions(page, root)
+    text, standing = _found(asked, root, fast=options.fast)
+    body = _cut_out(root, text, standing, head, removed)
+    if body is not None and trust.weight(text_of_blocks(body.blocks)) < _LEAST_WEIGHT:
+        text = asked.last()
+        body = _cut_out(root, text, Standing(root, text), head, removed)
+        if body is not None and 2 * letters(text_of_blocks(body.blocks)) < letters(text):
+            body = _guess(root, text, head, removed)
+    return body or Body([], [], removed, {})
+
+
+def _cut_out(
+    root: etree._Element,
+    text: str,
+    standing: Standing,
+    head: PageMetadata,
+    removed: list[Removed],
+) -> Body | None:
+    """The blocks that hold the text, and what belongs to it; None for a front page."""
     parts = standing.parts()
     if parts is None:
-        return _prose_of(root, head, removed)
+        return _guess(root, text, head, removed)
     part, around = parts
     walker = Walker(head.base)
-    blocks, dropped = select(walker.walk(around, core=part), text)
-    removed += walker.removed + [Removed(rule="page", text=_words(block)) for block in dropped]
+    chosen = select(walker.walk(around, core=part), text)
+    if chosen is None:
+        return None
+    blocks, dropped = chosen
+    gone = removed + walker.removed
+    gone += [Removed(rule="page", text=_words(block)) for block in dropped]
     lines, spoken = head_lines(part)
     blocks = _with_lead(lead_blocks(part, head.base), blocks)
-    return Body(blocks, places(blocks), removed, {**spoken, **walker.spoken}, head_lines=lines)
+    return Body(blocks, places(blocks), gone, {**spoken, **walker.spoken}, head_lines=lines)
 
 
-def _found(page: str, root: etree._Element, *, fast: bool) -> tuple[str, Standing]:
+def _found(asked: opinions.Opinions, root: etree._Element, *, fast: bool) -> tuple[str, Standing]:
     """The article's text and where it stands; more than one extractor is asked only in doubt."""
-    if page.count("<") > MOST_TAGS:
-        return "", Standing(root, "")
-    asked = opinions.Opinions(page, root)
     first = asked.first()
     standing = Standing(root, first)
     if fast or standing.is_plain():
@@ -114,11 +140,21 @@ def _found(page: str, root: etree._Element, *, fast: bool) -> tuple[str, Standin
     return text, standing if text == first else Standing(root, text)
 
 
-def _prose_of(root: etree._Element, head: PageMetadata, removed: list[Removed]) -> Body:
-    """Where no extractor finds an article: the running text of the page, if it has any."""
+def _guess(root: etree._Element, text: str, head: PageMetadata, removed: list[Removed]) -> Body:
+    """Where the extractor's text stands nowhere in the page's blocks: its lines as they are.
+
+    Without such a text, the running text of the page, if it has any. Either is a guess.
+    """
     walker = Walker(head.base)
-    blocks = [b for b in walker.walk(root) if any(is_prose(line) for line in b.lines)]
-    return Body(blocks, places(blocks), removed, walker.spoken)
+    blocks = [Block("p", [_plain_line(line)]) for line in text.splitlines() if line.strip()]
+    if not blocks:
+        blocks = [b for b in walker.walk(root) if any(is_prose(line) for line in b.lines)]
+    return Body(blocks, places(blocks), removed, walker.spoken, is_guess=True)
+
+
+def _plain_line(text: str) -> Line:
+    text = collapse(text).strip()
+    return Line(html=escape(text, quote=False), text=text)
 
 
 def _with_lead(lead: list[Block], blocks: list[Block]) -> list[Block]:
@@ -157,10 +193,16 @@ def _stated(head: PageMetadata, body: Body, url: str | None) -> metadata.Metadat
     return metadata.read(entry, stated, head_spots(above) + body.spots, body.spoken)
 
 
+def _is_readable(decoded: Decoded) -> bool:
+    """Whether the bytes were text; a few bad bytes stand on many pages."""
+    lost = decoded.text.count("\ufffd")
+    return decoded.sure or ("<" in decoded.text and lost <= _MOST_LOST * len(decoded.text))
+
+
 def _is_better(text: str, title: str | None, feed: Article | None) -> bool:
     """Whether the page's text is the article, and more of it than the feed holds."""
     weight = trust.weight(text)
-    if weight < _LEAST_WEIGHT or (weight < _WALL_WEIGHT and is_wall(f"{title}\n{text}")):
+    if weight < _LEAST_WEIGHT or (weight < _WALL_WEIGHT and is_wall(title, text)):
         return False
     if feed is None or letters(feed.text) < 40:
         return True
@@ -193,7 +235,7 @@ def _article(
             "text": text,
             "images": pictures,
             "links": links_of(body.blocks),
-            "method": Method.PAGE,
+            "method": Method.SUMMARY if body.is_guess else Method.PAGE,
             "needs_page": False,
             "removed": tuple(body.removed[:200]),
         }

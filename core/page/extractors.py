@@ -19,7 +19,7 @@ from trafilatura.settings import Extractor
 from trafilatura.utils import load_html
 
 from core.body.tree import spaced_text
-from core.text import squeeze
+from core.text import letters, squeeze
 
 AGREE = 0.9
 _GRAM = 4
@@ -27,6 +27,7 @@ _MOST_LETTERS = 200_000
 _LEAVES = ("p", "li", "h2", "h3", "h4", "h5", "pre", "blockquote", "td")
 # Made once: each reads the whole configuration.
 _FAST = Extractor(output_format="python", comments=False, fast=True)
+_THOROUGH = Extractor(output_format="python", comments=False)
 _PRECISE = Extractor(output_format="python", comments=False, precision=True)
 # A page that begins so needs none of the repairs that `load_html` looks through all of it for.
 _SOUND = re.compile(r"\s*<(?:!doctype[^<>/]*>\s*<)?html(?:\s[^<>]*[^/<>]|\s*)>", re.IGNORECASE)
@@ -54,6 +55,12 @@ class Opinions:
         if _agree(first, second):
             return first
         return medoid([first, _trafilatura(self._tree, _PRECISE), second])
+
+    def last(self) -> str:
+        """The longer of what trafilatura and readability find when they try everything."""
+        if self._tree is None:
+            return ""
+        return max(_trafilatura(self._tree, _THOROUGH), _readability(self._tree), key=letters)
 
 
 def _agree(one: str, other: str) -> bool:

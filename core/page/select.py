@@ -12,16 +12,22 @@ from core.text import squeeze
 
 _MATCH = 0.8
 _GRAM = 6
+_LABEL = 30  # letters; a link as short may be a topic whose name occurs in the text
+_ARTICLE = 800  # letters; excerpts of front pages are shorter
+_TEASERS = 5  # fewer linked headlines with an excerpt below also stand in round-ups
 _STRUCTURE = frozenset(("pre", "table", "embed", "hr"))
 
 
-def select(blocks: list[Block], text: str) -> tuple[list[Block], list[Block]]:
-    """The blocks that stay, and those with words that go. `text` is what the extractors found."""
+def select(blocks: list[Block], text: str) -> tuple[list[Block], list[Block]] | None:
+    """The blocks that stay, and those with words that go; None for a front page.
+
+    `text` is what the extractors found.
+    """
     found = _Finder(text).all_of(blocks)
     if True not in found:
         return [], [block for block in blocks if _letters(block)]
     if _is_listing(blocks, found):
-        return [], [block for block in blocks if _letters(block)]
+        return None
     inner = [here for here, block in enumerate(blocks) if block.core and found[here]]
     first, last = (inner[0], inner[-1]) if inner else (0, -1)
     kept, dropped = [], []
@@ -35,13 +41,23 @@ def select(blocks: list[Block], text: str) -> tuple[list[Block], list[Block]]:
 
 
 def _is_listing(blocks: list[Block], found: list[bool]) -> bool:
-    """Whether the page is a front page: each excerpt stands under a linked headline."""
-    headlines = sum(
-        1
-        for block, is_found in zip(blocks, found, strict=True)
-        if not is_found and block.is_heading and all(line.is_linked for line in block.lines)
-    )
-    return headlines >= 5 and headlines >= 0.5 * sum(found)
+    """Whether the page is a front page: each excerpt stands right under a linked headline.
+
+    Linked headlines elsewhere are a side bar, and an article has text between them.
+    """
+    stretch = longest = prose = 0
+    teasers: set[str] = set()
+    headline = ""
+    for block, is_found in zip(blocks, found, strict=True):
+        if block.is_heading and all(line.is_linked for line in block.lines):
+            headline, stretch = block.lines[0].links[0].partition("#")[0], 0
+        elif is_found and _letters(block):
+            teasers.add(headline)
+            prose += 1
+            headline = ""
+            stretch += _letters(block)
+            longest = max(longest, stretch)
+    return len(teasers - {""}) >= max(_TEASERS, 0.5 * prose) and longest < _ARTICLE
 
 
 class _Finder:
@@ -49,6 +65,7 @@ class _Finder:
 
     def __init__(self, text: str) -> None:
         self._wanted = squeeze(text)
+        self._lines = {squeeze(line) for line in text.splitlines()}
         self._grams: set[str] = set()
 
     def all_of(self, blocks: list[Block]) -> list[bool]:
@@ -56,8 +73,12 @@ class _Finder:
 
     def _holds(self, block: Block) -> bool:
         own = squeeze("".join(line.text for line in block.lines))
-        if not own or own in self._wanted:
-            return bool(own)
+        if not own:
+            return False
+        if len(own) < _LABEL and all(line.is_linked for line in block.lines):
+            return own in self._lines
+        if own in self._wanted:
+            return True
         if len(own) < 2 * _GRAM:
             return False
         if not self._grams:

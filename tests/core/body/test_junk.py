@@ -85,7 +85,32 @@ def test_a_cut_text_shows_it_at_its_end() -> None:
     assert not is_truncated("The mayor said so.")
 
 
-def test_walls_are_seen() -> None:
-    assert is_wall("Subscribe to continue reading")
-    assert is_wall("您访问的页面不存在")
-    assert not is_wall("The mayor opened the bridge.")
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("A bridge", "The bridge opens today.\n\nSubscribe to continue reading"),
+        ("Access denied", "You lack permission to see this page on this server. Reference 18."),
+        (None, "您访问的页面不存在"),
+        ("Zugang", "Dieser Artikel ist nur für Abonnenten."),
+        (None, "请登录后继续阅读全文"),
+    ],
+)
+def test_walls_are_seen(title: str | None, text: str) -> None:
+    assert is_wall(title, text)
+
+
+@pytest.mark.parametrize(
+    ("title", "text"),
+    [
+        ("A bridge", "The mayor opened the bridge."),
+        (
+            "Robot check locks out readers",
+            "The words “access denied” greeted readers who were to verify that they are human. "
+            "A captcha of traffic lights was shown to people who wanted to renew a book.",
+        ),
+        ("作者发声", "作者说，他的三篇文章已被删除，平台没有给出理由，他打算向法院起诉。"),
+        ("Paywalls", "Half of the papers now ask readers to log in to read more than one story."),
+    ],
+)
+def test_news_about_walls_is_none(title: str, text: str) -> None:
+    assert not is_wall(title, text)

@@ -175,6 +175,83 @@ def test_a_front_page_is_no_article() -> None:
     assert extract_page(page(teasers), url="https://a.example/") is None
 
 
+def test_linked_headings_of_a_side_bar_are_no_front_page() -> None:
+    story = "".join(f"<p>{SENTENCES[:150]} Part {n}.</p>" for n in range(5))
+    bar = "".join(f"<div><h3><a href='/{n}'>Other story {n}</a></h3></div>" for n in range(6))
+    topics = "<ul><li><a href='/t/1'>old mill</a></li><li><a href='/t/2'>the mayor</a></li></ul>"
+    body = f"<div><div><h1>Mill</h1>{story}</div><div><h2>Topics</h2>{topics}{bar}</div></div>"
+
+    found = extract_page(page(body), url="https://a.example/1")
+
+    assert found is not None
+    assert found.article.text.count("The council decided") == 5
+    assert "Other story" not in found.article.text
+    assert "Topics" not in found.article.html
+    assert "/t/1" not in found.article.html
+
+
+@pytest.mark.parametrize("name", ["paywall", "content-paywall", "newsletter", "promo", "share"])
+def test_a_class_never_drops_paragraphs_of_prose(name: str) -> None:
+    story = "".join(f"<p class='{name}'>{SENTENCES[:150]} Part {n}.</p>" for n in range(1, 6))
+
+    found = extract_page(page(f"<article><p>{SENTENCES}</p>{story}</article>"), url=None)
+
+    assert found is not None
+    assert found.article.text.count("Part") == 5
+
+
+def test_nothing_inside_a_sentence_is_cut_for_its_class_or_id() -> None:
+    sentence = (
+        "She has taught <a class='keywords' href='/k/1'>astronomy</a> at the <a class='tags'"
+        " href='/k/2'>university</a> since 2011, and the <b><span class='vote'>312 to 98</span></b>"
+        " was, said <em id='share'>everybody</em>, the highest <span class='promo'>in years</span>."
+    )
+    body = f"<article><p>{SENTENCES}</p><p>{sentence}</p><p>{SENTENCES[::-1]}</p></article>"
+
+    found = extract_page(page(body), url="https://a.example/1")
+
+    assert found is not None
+    assert (
+        "She has taught astronomy at the university since 2011, and the 312 to 98 was, said "
+        "everybody, the highest in years." in found.article.text
+    )
+    assert found.article.links == ("https://a.example/k/1", "https://a.example/k/2")
+
+
+def test_a_short_article_about_walls_is_read() -> None:
+    body = (
+        "<article><h1>When the page says no</h1><p>The words “access denied” greeted readers on "
+        "Monday, when a robot check asked them to verify that they are human.</p><p>A captcha of "
+        "traffic lights was shown to people who wanted to renew a book, the library said.</p>"
+        "</article>"
+    )
+
+    found = extract_page(page(body), url="https://a.example/1")
+
+    assert found is not None
+    assert "renew a book" in found.article.text
+
+
+def test_a_text_that_stands_in_no_block_is_a_guess() -> None:
+    data = '{"@type": "NewsArticle", "articleBody": "%s"}' % (SENTENCES * 3)
+    head = f"<script type='application/ld+json'>{data}</script>"
+
+    found = extract_page(page("<div id='app'></div>", head), url="https://a.example/1")
+
+    assert found is not None
+    assert SENTENCES in found.article.text
+    assert found.article.method is Method.SUMMARY
+
+
+def test_a_page_with_a_few_bad_bytes_is_read() -> None:
+    body = page(f"<article><p>{SENTENCES}</p><p>« Caf\u00e9 » {SENTENCES[::-1]}</p></article>")
+
+    found = extract_page(body.replace("é".encode(), b"\xe9"), url=None, content_type="utf-8")
+
+    assert found is not None
+    assert SENTENCES in found.article.text
+
+
 def test_a_header_line_states_the_date_and_no_address_does() -> None:
     body = f"<h1>Mill</h1><p>Posted on May 3, 2024 by Ann Lee</p><div><p>{SENTENCES}</p></div>"
     found = extract_page(page(body), url="https://a.example/2021/88.html")
