@@ -3,6 +3,7 @@
 MillraceError
 ├── ConfigError            feeds.yaml or a setting is wrong; holds one line per fault
 ├── FetchError             a source or page could not be fetched
+│   ├── Unreachable        no connection: the name does not resolve, refused, timed out
 │   ├── ForbiddenAddress   the address guard refused the connection
 │   ├── UntrustedHost      its certificate is not one for this name, or of nobody we know
 │   ├── TooLarge           more bytes than the limit, on the wire or decoded
@@ -35,6 +36,10 @@ class ConfigError(MillraceError):
 
 class FetchError(MillraceError):
     """A source or page could not be fetched."""
+
+
+class Unreachable(FetchError):
+    """No connection was made. It may be our own network, so it is retried when that is back."""
 
 
 class ForbiddenAddress(FetchError):

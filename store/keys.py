@@ -4,6 +4,10 @@ layout            string  never             version of this layout
 migrating         string  two minutes       the process that brings the layout up to date
 schedule          zset    source's removal  source -> when it is due or its lease runs out (ms)
 source:NAME       hash    source's removal  `state`, lease `token`, `listed` guids, known `items`
+lines             hash    source's removal  source -> digest of what its line says of requests
+unreachable       zset    the next answer   source -> when it could not be reached first (ms)
+network           hash    never             when sources were last retried, answered, started
+probed            string  a minute or so    a host was tried just now: store/unreachable.py
 seen:NAME         hash    trimmed by polls  guid digest -> what was last seen under it
 learned:NAME      string  source's removal  boilerplate learned from its last items
 pending           zset    page read         entry id -> when its page is due (ms)
@@ -61,6 +65,10 @@ ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit s
 LAYOUT = PREFIX + "layout"
 MIGRATING = PREFIX + "migrating"
 SCHEDULE = PREFIX + "schedule"
+UNREACHABLE = PREFIX + "unreachable"
+NETWORK = PREFIX + "network"
+PROBED = PREFIX + "probed"
+LINES = PREFIX + "lines"
 PENDING = PREFIX + "pending"
 RIVER = PREFIX + "river"
 ARRIVALS = PREFIX + "arrivals"

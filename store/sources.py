@@ -39,6 +39,7 @@ class SourceState(Frozen):
     last_status: int | None = None
     last_error: str | None = None  # in words, for people
     failures: int = 0  # in a row
+    unreachable: int = 0  # of these, how often no connection was made
     gone: bool = False  # 410, confirmed
     interval: float | None = None  # seconds between the last two plans
     next_poll: float | None = None

@@ -56,7 +56,7 @@ Script = Callable[[Request], Answer]
 class Origin:
     """The server. `async with Origin() as origin:` and then `origin.at(path, answers…)`."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.requests: list[Request] = []
         self.in_flight = 0
         self.most_in_flight = 0
@@ -65,10 +65,10 @@ class Origin:
         self._times: dict[str, int] = defaultdict(int)
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
-        self.port = 0
+        self.port = port
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._talk, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -61,6 +61,7 @@ class Kit:
     lessons: Lessons = field(init=False)
     finishing: Together[Any, bool] | None = None  # of pages: workers/jobs/page_commits.py
     order: Order = field(default_factory=Order)
+    answered: bool = False  # whether a source answered since workers/recovery.py last looked
     _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
     _untold: Counts = field(default_factory=Counts)
     _telling: asyncio.Task[None] | None = None

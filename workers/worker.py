@@ -34,6 +34,7 @@ from workers.jobs.page import read_page
 from workers.jobs.poll import refresh
 from workers.jobs.sequencer import Order
 from workers.queue import QueueWorker, Role
+from workers.recovery import LOOK_SECONDS, Recovery
 from workers.sandbox.pool import Sandbox
 from workers.scheduler import Sweeper
 from workers.sources.websub import tend_subscriptions
@@ -80,6 +81,7 @@ class WorkerProcess:
                 self._tidy,
                 self._exchange,
                 self._tend,
+                self._recover,
                 self._deliver,
                 self._polls,
                 self._pages,
@@ -178,6 +180,14 @@ class WorkerProcess:
         while True:
             await tend_subscriptions(self._kit)
             await asyncio.sleep(TEND_EVERY)
+
+    async def _recover(self) -> None:
+        if self._kit.order.strict:  # one round polls each source once
+            await asyncio.Event().wait()
+        recovery = Recovery(self._kit)
+        while True:
+            await recovery.look()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _deliver(self) -> None:
         while True:

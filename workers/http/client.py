@@ -15,13 +15,25 @@ from typing import Protocol, Self
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
-from yarl import URL
 
 from core.config.settings import FetchSettings, PerHost
-from core.errors import Disallowed, FetchError, ForbiddenAddress, HostBusy, UntrustedHost
+from core.errors import (
+    Disallowed,
+    FetchError,
+    ForbiddenAddress,
+    HostBusy,
+    Unreachable,
+    UntrustedHost,
+)
 from core.polling.freshness import retry_after
-from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, how_to_let_in, proxied
-from workers.http.decoding import ACCEPTED
+from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, proxied
+from workers.http.connect import (
+    can_connect,
+    connection_fault,
+    open_session,
+    proxy_endpoint,
+    timed_out,
+)
 from workers.http.response import (
     FEED_LINE,
     Access,
@@ -34,15 +46,11 @@ from workers.http.response import (
     origin_of,
     read_body,
     redirect_target,
+    turn_key,
 )
 
 MAX_REDIRECTS = 5
-CONNECT_TIMEOUT = 10.0  # seconds
-CONNECTIONS = 512  # above what a worker has under way: none waits for one that hangs
-KEPT_ALIVE = 4.0  # seconds; servers keep connections for five at least
-MAX_HEADERS = 256
 MAX_REPLY = 65_536  # bytes of an answer to a POST
-MAX_HEADER_BYTES = 8190  # of one line
 PATIENCE = 5.0  # seconds a request waits for its host's turn before it is put off
 HOP_PATIENCE = 30.0  # the same in the middle of a chain of redirects
 FEED_TYPES = (
@@ -148,7 +156,12 @@ class Fetcher:
             self._check(here, access)
             if allowed is not None and not await allowed(here):
                 raise Disallowed(f"robots.txt of {host_of(here)} does not allow this page")
-            answer = await self._in_turn(here, journey, patience)
+            try:
+                answer = await self._in_turn(here, journey, patience)
+            except Unreachable as fault:
+                if here == url:
+                    raise
+                raise FetchError(str(fault)) from fault  # the redirect came: the network is there
             target = redirect_target(answer)
             if target is None:
                 return answer.after(permanent, elapsed) if elapsed else answer
@@ -167,11 +180,15 @@ class Fetcher:
         journey = Journey(MAX_REPLY, {"Accept": "*/*", **headers}, access, left, body)
         return await self._in_turn(url, journey, HOP_PATIENCE)
 
+    async def reaches(self, access: Access) -> bool:
+        """Whether the host of a source takes a connection now. Sends it no request."""
+        return await can_connect(access.url, access.proxy, self._guard)
+
     async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
         """One request, made when its host may be asked."""
         if self._turns is None:
             return await self._ask(url, journey)
-        host, waited = _turn_key(url), 0.0
+        host, waited = turn_key(url), 0.0
         while (wait := await self._turns.take(host, url, line=journey.line)) > 0:
             waited += wait
             if waited > patience:  # its place in the line is kept
@@ -188,17 +205,16 @@ class Fetcher:
         return answer
 
     async def _ask(self, url: str, journey: Journey) -> Response:
-        started = time.monotonic()
+        started, journey.connected = time.monotonic(), False
         try:
             async with asyncio.timeout(journey.left):
                 return await self._exchange(url, journey, started)
         except TimeoutError as error:
-            limit = f"{self.settings.timeout:g} s"
-            raise FetchError(f"{host_of(url)} did not answer in full within {limit}") from error
+            raise timed_out(url, journey, seconds=self.settings.timeout) from error
         except aiohttp.ClientConnectorCertificateError as error:
             raise UntrustedHost(f"{host_of(url)}: {in_words(error.certificate_error)}") from error
         except aiohttp.ClientConnectorError as error:
-            raise _connection_fault(error, url) from error
+            raise connection_fault(error, url) from error
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:
             raise FetchError(f"{host_of(url)}: {in_words(error)}") from error
         finally:
@@ -207,7 +223,7 @@ class Fetcher:
     async def _exchange(self, url: str, journey: Journey, started: float) -> Response:
         target = as_sent(url)
         asked.set(Endpoint((target.raw_host or "").lower(), target.port or 0))
-        proxied.set(_endpoint(journey.proxy))
+        proxied.set(proxy_endpoint(journey.proxy))
         headers = journey.headers_for(url)
         async with self._open().request(
             "GET" if journey.body is None else "POST",
@@ -216,6 +232,7 @@ class Fetcher:
             data=journey.body,
             proxy=journey.proxy,
             allow_redirects=False,
+            trace_request_ctx=journey,
         ) as answer:
             body, whole = await read_body(answer, journey.max_bytes)
             return Response(
@@ -229,25 +246,7 @@ class Fetcher:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    socket_factory=self._guard.make_socket,
-                    limit=CONNECTIONS,
-                    ttl_dns_cache=60,
-                    keepalive_timeout=KEPT_ALIVE,
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-                auto_decompress=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-                headers={"User-Agent": self.settings.user_agent, "Accept-Encoding": ACCEPTED},
-                max_line_size=MAX_HEADER_BYTES,
-                max_field_size=MAX_HEADER_BYTES,
-                max_headers=MAX_HEADERS,
-            )
-            # It would ask a server that has just hung up a second time at once. Where a kept
-            # connection was closed meanwhile that would be right: those are kept only shortly.
-            self._session._retry_connection = False
+            self._session = open_session(self._guard, self.settings.user_agent)
         return self._session
 
     def _check(self, url: str, access: Access | None) -> None:
@@ -277,23 +276,3 @@ def _check_for_proxy(host: str) -> None:
     literal = ":" in bare or bare.replace(".", "").isdigit() or bare.startswith("0x")
     if literal or not bare.isascii() or "." not in bare or bare.endswith(_INTERNAL_NAMES):
         raise ForbiddenAddress(f"{host} is {REFUSED}: no public name, and asked through a proxy")
-
-
-def _endpoint(proxy: str | None) -> Endpoint | None:
-    if proxy is None:
-        return None
-    address = URL(proxy)
-    return Endpoint((address.raw_host or "").lower(), address.port or 80)
-
-
-def _turn_key(url: str) -> str:
-    """One host is one machine on its usual ports; other ports are services of their own."""
-    _, host, port = origin_of(url)
-    return host if port in (80, 443) else f"{host}:{port}"
-
-
-def _connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:
-    if REFUSED in str(error.os_error):
-        _, host, port = origin_of(url)
-        return ForbiddenAddress(f"{host} is {REFUSED}: {how_to_let_in(host, port)}")
-    return FetchError(f"no connection to {host_of(url)}: {in_words(error.os_error)}")

@@ -90,6 +90,7 @@ class Journey:
     left: float
     body: bytes | None = None  # of a POST
     line: float = FEED_LINE
+    connected: bool = False  # whether the request under way has its connection
 
     @property
     def proxy(self) -> str | None:
@@ -167,6 +168,12 @@ def origin_of(url: str) -> tuple[str, str, int]:
     parts = urlsplit(url)
     default = 443 if parts.scheme == "https" else 80
     return parts.scheme, (parts.hostname or "").lower(), parts.port or default
+
+
+def turn_key(url: str) -> str:
+    """One host is one machine on its usual ports; other ports are services of their own."""
+    _, host, port = origin_of(url)
+    return host if port in (80, 443) else f"{host}:{port}"
 
 
 def host_of(url: str) -> str:

@@ -22,6 +22,7 @@ from core.errors import (
     NotAFeed,
     ResourceLimit,
     StoreError,
+    Unreachable,
 )
 from core.feeds.unchanged import Remembered
 from core.ids import entry_id
@@ -44,6 +45,7 @@ from workers.jobs.source_state import (
 )
 from workers.leases import held
 from workers.moments import moment, rhythm
+from workers.recovery import note_outcome
 from workers.sandbox.prepare import prepare_entries
 from workers.sandbox.reading import Reader
 from workers.settle import LeaseLost
@@ -117,6 +119,9 @@ async def _poll(poll: Poll) -> None:
     asking = Asking(kit.fetcher, kit.sandbox, reader, poll.now, kit.version)
     polled = await pushed(asking, kit, poll.source, poll.state)
     polled = polled or await ask(asking, poll.source, poll.state)
+    if polled.push is None:
+        kit.answered = True
+        await note_outcome(kit, poll.source.name, unreachable=False, before=poll.state.unreachable)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
     count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
     if polled.feed is None:
@@ -266,7 +271,11 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
     _count(poll, _outcome(fault))
     log.warning("poll.failed", source=poll.source.name, reason=str(fault), next_in=round(wait))
     write = SourceWrite(poll.source.name, state, wait)
-    await leave(poll.kit.store, poll.lease, write)
+    if await leave(poll.kit.store, poll.lease, write):
+        away = isinstance(fault, Unreachable)
+        await note_outcome(
+            poll.kit, poll.source.name, unreachable=away, before=poll.state.unreachable
+        )
 
 
 def _count(poll: Poll, outcome: str) -> None:

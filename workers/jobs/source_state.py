@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from core.config.settings import FetchSettings, Source
 from core.dedup.merge import Outcome
-from core.errors import BadStatus, BrokeOff, MillraceError, ResourceLimit
+from core.errors import BadStatus, BrokeOff, MillraceError, ResourceLimit, Unreachable
 from core.models import Decision
 from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
 from core.polling.redirects import believed, watch
@@ -74,14 +74,20 @@ def after_fault(
     chance: float,
     version: str,
 ) -> tuple[SourceState, float]:
-    """The state after a failure, and the seconds until the next attempt."""
+    """The state after a failure, and the seconds until the next attempt.
+
+    Failures to connect and failures of the source itself each have a gap that grows with their
+    own number: a night without network must not count against a source that answers badly once.
+    """
     failures = state.failures + 1
+    network = isinstance(fault, Unreachable)
+    unreachable = state.unreachable + network
     status = fault.status if isinstance(fault, BadStatus) else None
     gone = status == GONE and state.last_status == GONE and failures >= GONE_CONFIRMED
     wait = after_failure(
         fetch,
         interval=state.interval or source.every or fetch.min_interval,
-        failures=failures,
+        failures=unreachable if network else failures - unreachable,
         chance=chance,
         retry_after=fault.retry_after if isinstance(fault, BadStatus) else None,
     )
@@ -92,6 +98,7 @@ def after_fault(
         "last_status": status,
         "last_error": str(fault),
         "failures": failures,
+        "unreachable": unreachable,
         "gone": gone,
         "next_poll": now + wait,
     }
@@ -142,6 +149,7 @@ def _all_is_well(now: float) -> dict[str, object]:
         "confirmed": now,
         "last_error": None,
         "failures": 0,
+        "unreachable": 0,
         "gone": False,
         "poison": None,
         "torn_hash": None,

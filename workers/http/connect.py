@@ -1,0 +1,135 @@
+"""How connections are made, what it means when none is, and a trial without a request.
+
+A host that cannot be reached and a host that answers badly are two things: the first may be our
+own network, and is tried again as soon as that is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from core.errors import FetchError, ForbiddenAddress, Unreachable
+from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, how_to_let_in, proxied
+from workers.http.decoding import ACCEPTED
+from workers.http.response import Journey, host_of, in_words, origin_of
+
+CONNECT_TIMEOUT = 10.0  # seconds
+CONNECTIONS = 512  # above what a worker has under way: none waits for one that hangs
+KEPT_ALIVE = 4.0  # seconds; servers keep connections for five at least
+MAX_HEADERS = 256
+MAX_HEADER_BYTES = 8190  # of one line
+
+
+def open_session(guard: Guard, user_agent: str) -> aiohttp.ClientSession:
+    """A session without cookies or redirects whose connections the guard allows."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            socket_factory=guard.make_socket,
+            limit=CONNECTIONS,
+            ttl_dns_cache=60,
+            keepalive_timeout=KEPT_ALIVE,
+        ),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+        headers={"User-Agent": user_agent, "Accept-Encoding": ACCEPTED},
+        max_line_size=MAX_HEADER_BYTES,
+        max_field_size=MAX_HEADER_BYTES,
+        max_headers=MAX_HEADERS,
+        trace_configs=[_noting_connections()],
+    )
+    # It would send a request a second time at once to a server that has just hung up. Where a kept
+    # connection was closed meanwhile that would be right: those are kept only shortly.
+    session._retry_connection = False
+    return session
+
+
+def _noting_connections() -> aiohttp.TraceConfig:
+    """Notes at the journey of a request (its trace context) when a connection stands."""
+    trace = aiohttp.TraceConfig()
+
+    async def note(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        journey: Journey = context.trace_request_ctx
+        journey.connected = True
+
+    trace.on_connection_create_end.append(note)
+    trace.on_connection_reuseconn.append(note)
+    return trace
+
+
+def timed_out(url: str, journey: Journey, *, seconds: float) -> FetchError:
+    """What it means that a request took too long: no connection, or an answer that did not end."""
+    if not journey.connected:
+        seconds = min(seconds, CONNECT_TIMEOUT)
+        return Unreachable(f"no connection to {host_of(url)} within {seconds:g} s")
+    return FetchError(f"{host_of(url)} did not answer in full within {seconds:g} s")
+
+
+def connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:
+    """What it means that no connection was made."""
+    if REFUSED in str(error.os_error):
+        _, host, port = origin_of(url)
+        return ForbiddenAddress(f"{host} is {REFUSED}: {how_to_let_in(host, port)}")
+    return Unreachable(f"no connection to {host_of(url)}: {in_words(error.os_error)}")
+
+
+def proxy_endpoint(proxy: str | None) -> Endpoint | None:
+    """Where a proxy listens."""
+    if proxy is None:
+        return None
+    address = URL(proxy)
+    return Endpoint((address.raw_host or "").lower(), address.port or 80)
+
+
+async def can_connect(url: str, proxy: str | None, guard: Guard) -> bool:
+    """Whether the host of `url`, or the proxy to it, takes a connection; nothing is requested.
+
+    For https that includes the handshake: a host that accepts and then stays silent is not back.
+    """
+    scheme, host, port = origin_of(url)
+    asked.set(Endpoint(host, port))
+    through = proxy_endpoint(proxy)
+    proxied.set(through)
+    if through is not None:
+        scheme, host, port = "http", *through
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, type=socket.SOCK_STREAM
+            )
+            for address in found:
+                if await _connect(address, guard, host if scheme == "https" else None):
+                    return True
+    except (OSError, ValueError):  # the name does not resolve, or the time is up
+        return False
+    return False
+
+
+async def _connect(address: Any, guard: Guard, secure_for: str | None) -> bool:
+    loop = asyncio.get_running_loop()
+    context = ssl.create_default_context() if secure_for else None
+    try:
+        with ExitStack() as undo:
+            made = guard.make_socket(address)
+            undo.callback(made.close)
+            made.setblocking(False)
+            await loop.sock_connect(made, address[4])
+            undo.pop_all()  # from here on the transport closes it
+        transport, _ = await loop.create_connection(
+            asyncio.Protocol, sock=made, ssl=context, server_hostname=secure_for
+        )
+    except ssl.SSLError:
+        return True  # it answers; what is wrong with its certificate is the source's own fault
+    except OSError:
+        return False
+    transport.abort()
+    return True

@@ -1,0 +1,95 @@
+"""Tries sources again when the network is back, so that an outage ends when it is over.
+
+While nothing can be reached one host is tried every few seconds, without a request. Where it takes
+a connection, or where any source answers, all that failed meanwhile is made due.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from core.feeds.github import is_github
+from store.sources import load_source
+from store.unreachable import (
+    Happened,
+    next_probe,
+    note_reached,
+    note_unreachable,
+    retry_unreachable,
+    unreachable_count,
+)
+from workers.context import Kit
+from workers.http.response import Access, access_of
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 2.0  # between two looks at what cannot be reached
+
+
+class Recovery:
+    """What one worker process does about sources that cannot be reached."""
+
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self._started = False
+        self._lost = False  # whether the log says that the network is away
+
+    async def look(self) -> None:
+        """Retry what can be reached again. Raises StoreError."""
+        if not self._started:
+            await self._retry("started")
+            self._started = True
+        if await unreachable_count(self._kit.store) == 0:
+            self._kit.answered = False
+            self._say_back()
+        elif self._kit.answered:
+            self._kit.answered = False
+            await self._retry("answered")
+            self._say_back()
+        else:
+            await self._probe()
+
+    async def _probe(self) -> None:
+        probe = await next_probe(self._kit.store)
+        if probe is None:
+            return
+        access = await self._access(probe.name)
+        if access is None:
+            await note_reached(self._kit.store, probe.name)
+        elif await self._kit.fetcher.reaches(access):
+            await self._retry("reached")
+        elif not self._lost:
+            self._lost = True
+            log.warning(
+                "sources.unreachable",
+                sources=probe.failing,
+                hint="polled again as soon as a host takes connections",
+            )
+
+    async def _access(self, name: str) -> Access | None:
+        """Where a poll of this source would connect to; None: feeds.yaml no longer lists it."""
+        source = self._kit.source(name)
+        if source is None:
+            return None
+        if source.kind == "github" or is_github(source.url):
+            return Access(self._kit.fetcher.settings.github.api)
+        state = await load_source(self._kit.store, name)
+        moved = state is not None and state.configured_url == source.url
+        return access_of(source)._replace(url=state.url if state and moved else source.url)
+
+    async def _retry(self, happened: Happened) -> None:
+        if made := await retry_unreachable(self._kit.store, happened):
+            log.info("sources.retrying", sources=made, because=happened)
+
+    def _say_back(self) -> None:
+        if self._lost:
+            self._lost = False
+            log.info("sources.reachable")
+
+
+async def note_outcome(kit: Kit, name: str, *, unreachable: bool, before: int) -> None:
+    """Keep which sources cannot be reached; `before`: how often this one could not so far."""
+    if unreachable:
+        await note_unreachable(kit.store, name)
+    elif before:
+        await note_reached(kit.store, name)
