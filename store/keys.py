@@ -32,8 +32,19 @@ subscriptions     zset    source's removal  subscription id -> when it is tended
 subscribed        hash    source's removal  source -> subscription id
 pushes:NAME       list    PUSH_SECONDS      documents that a hub sent, oldest first
 outbox            zset    until delivered   delivery id -> when it is due (ms): store/outbox.py
+outbox:sizes      hash    until delivered   delivery id -> its bytes; `all`: of all of them
+outbox:hub        zset    until delivered   the same for subscribers of our hub; outbox:hub:sizes
 delivery:ID       string  DELIVERY_SECONDS  one delivery; empty once it is done
+failing:HOST      string  a day             failures in a row of a target of deliveries
+resting:HOST      string  ten minutes       such a target is sent nothing just now
+given_up          hash    a day             host -> deliveries to it that were given up, and why
 hub               hash    lease or 410      who listens to our feeds: store/subscribers.py
+hub:kept:WHO      zset    lease             subscriptions of a callback host, or of a client
+verifications     zset    ten minutes       verification id -> when its callback is asked (ms)
+verification:ID   string  VERIFICATION_...  a subscription that its callback has to confirm
+hub:waiting:WHO   zset    ten minutes       verifications of a callback host, or of a client
+hub:next:HOST     string  seconds           when the next callback of this host may be asked
+hub:silent:HOST   string  an hour           verifications in a row that a host did not answer
 publisher         string  several seconds   the service process that fills the outbox
 published         string  never             position in `changes` up to which it was filled
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
@@ -58,6 +69,7 @@ HEARTBEAT_SECONDS = 15
 IDF_DELTAS_KEPT = 1000  # more than are written between two tables
 IDF_DAYS = 90
 DELIVERY_SECONDS = 2 * 86_400
+VERIFICATION_SECONDS = 600
 ROBOTS_SECONDS = 86_400  # RFC 9309: no longer than a day
 
 ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit score until 2109
@@ -79,7 +91,12 @@ FORGOTTEN = PREFIX + "forgotten"
 CHOICES = PREFIX + "choices"
 NAMES = PREFIX + "names"
 OUTBOX = PREFIX + "outbox"
+OUTBOX_SIZES = PREFIX + "outbox:sizes"
+HUB_OUTBOX = PREFIX + "outbox:hub"
+HUB_OUTBOX_SIZES = PREFIX + "outbox:hub:sizes"
+GIVEN_UP = PREFIX + "given_up"
 HUB = PREFIX + "hub"
+VERIFICATIONS = PREFIX + "verifications"
 PUBLISHER = PREFIX + "publisher"
 PUBLISHED = PREFIX + "published"
 METRICS = PREFIX + "metrics"
@@ -119,6 +136,41 @@ def story(story_id: str) -> str:
 def delivery(delivery_id: str) -> str:
     """Something to be sent."""
     return f"{PREFIX}delivery:{delivery_id}"
+
+
+def failing(host_name: str) -> str:
+    """Failures in a row of a target of deliveries."""
+    return f"{PREFIX}failing:{host_name}"
+
+
+def resting(host_name: str) -> str:
+    """A target that failed is sent nothing just now."""
+    return f"{PREFIX}resting:{host_name}"
+
+
+def verification(verification_id: str) -> str:
+    """A subscription that its callback has to confirm."""
+    return f"{PREFIX}verification:{verification_id}"
+
+
+def hub_waiting(kind: str, who: str) -> str:
+    """Verifications of a `host` or a `client`."""
+    return f"{PREFIX}hub:waiting:{kind}:{who}"
+
+
+def hub_kept(kind: str, who: str) -> str:
+    """Subscriptions of a `host` or a `client`."""
+    return f"{PREFIX}hub:kept:{kind}:{who}"
+
+
+def hub_next(host_name: str) -> str:
+    """When the next callback of this host may be asked."""
+    return f"{PREFIX}hub:next:{host_name}"
+
+
+def hub_silent(host_name: str) -> str:
+    """Verifications in a row that a host did not answer."""
+    return f"{PREFIX}hub:silent:{host_name}"
 
 
 def url(digest: str) -> str:

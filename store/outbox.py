@@ -1,13 +1,14 @@
 """What is to be sent to others: each delivery once, tried again until it arrives or is too old.
 
 The service fills it, workers empty it. A delivery's id is made from what it is; adding it twice,
-or after it was done, changes nothing.
+or after it was done, changes nothing. What the operator asked for (webhooks, pings) and what
+strangers subscribed to lie in outboxes of their own, so that neither waits for the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -16,36 +17,31 @@ from store import keys
 from store.connection import Store, store_errors
 from store.packing import UNREADABLE, pack, unpack
 
-OUTBOX_KEPT = 50_000  # beyond this nothing is added: somebody is not taking what we send
+GIVEN_UP_SECONDS = 86_400  # that /health names a target that missed deliveries
+GIVEN_UP_HOSTS = 100
+LONGEST_REST = 600.0  # seconds that a target which fails is left alone
+FIRST_REST = 5.0
+FAILING_SECONDS = 86_400
 
-_ADD = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local added = 0
-for i = 3, #ARGV, 3 do
-  if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[1]) then return added end
-  if redis.call('SET', ARGV[i + 1], ARGV[i + 2], 'NX', 'EX', ARGV[2]) then
-    redis.call('ZADD', KEYS[1], now, ARGV[i])
-    added = added + 1
-  end
-end
-return added
-"""
 
-_LEASE = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-for _, id in ipairs(due) do redis.call('ZADD', KEYS[1], now + ARGV[2], id) end
-return due
-"""
+class Outbox(NamedTuple):
+    """A queue of deliveries; beyond its limits nothing is added."""
+
+    key: str
+    sizes: str
+    deliveries: int
+    size: int  # bytes
+
+
+OPERATOR = Outbox(keys.OUTBOX, keys.OUTBOX_SIZES, 50_000, 128 * 2**20)
+SUBSCRIBERS = Outbox(keys.HUB_OUTBOX, keys.HUB_OUTBOX_SIZES, 20_000, 64 * 2**20)
 
 
 class Delivery(Frozen):
     """One request to be made."""
 
     id: str
-    kind: Literal["verify", "hub", "webhook", "ping"]
+    kind: Literal["verify", "hub", "webhook", "ping"]  # "verify": as older versions wrote it
     url: str
     headers: Mapping[str, str] = Field({})
     body: str = ""
@@ -53,73 +49,113 @@ class Delivery(Frozen):
     tries: int = 0
 
 
-async def add_deliveries(store: Store, deliveries: Sequence[Delivery]) -> int:
-    """Add what is not there yet; how many that were."""
+class Added(NamedTuple):
+    """What became of deliveries that were to be added."""
+
+    added: int
+    refused: int  # because the outbox is full
+
+
+class Leased(NamedTuple):
+    """What is due, and the ids of deliveries that grew too old."""
+
+    deliveries: list[Delivery]
+    expired: list[str]
+
+
+class GivenUp(Frozen):
+    """What one target was not sent within the last day."""
+
+    count: int
+    reason: str
+    last: float  # seconds of the store's clock
+
+
+async def add_deliveries(store: Store, outbox: Outbox, deliveries: Sequence[Delivery]) -> Added:
+    """Add what is not there yet."""
     if not deliveries:
-        return 0
+        return Added(0, 0)
     parts: list[str | bytes] = []
     for each in deliveries:
         parts += (each.id, keys.delivery(each.id), pack(each))
-    script = store.redis.register_script(_ADD)
-    added = await store.call(script, [keys.OUTBOX], [OUTBOX_KEPT, keys.DELIVERY_SECONDS, *parts])
-    return int(added)
+    limits = (outbox.deliveries, outbox.size, keys.DELIVERY_SECONDS)
+    script = store.script("outbox")
+    added, refused = await store.call(script, [outbox.key, outbox.sizes], [*limits, *parts])
+    return Added(int(added), int(refused))
 
 
-async def lease_deliveries(store: Store, *, limit: int, seconds: float) -> list[Delivery]:
+async def lease_deliveries(store: Store, outbox: Outbox, *, limit: int, seconds: float) -> Leased:
     """What is due, for this caller alone for so many seconds."""
-    script = store.redis.register_script(_LEASE)
-    due = [i.decode() for i in await store.call(script, [keys.OUTBOX], [limit, int(seconds * 1e3)])]
-    if not due:
-        return []
+    due = await store.call(store.script("due"), [outbox.key], [limit, int(seconds * 1e3)])
+    ids = [each.decode() for each in due]
+    leased, expired = list[Delivery](), list[str]()
+    if not ids:
+        return Leased(leased, expired)
     with store_errors():
-        found = await store.redis.mget([keys.delivery(i) for i in due])
-    leased = []
-    for delivery_id, raw in zip(due, found, strict=True):
+        found = await store.redis.mget([keys.delivery(each) for each in ids])
+    for delivery_id, raw in zip(ids, found, strict=True):
         try:
             leased.append(unpack(Delivery, raw or b""))
         except UNREADABLE:  # too old, or done by another
-            await end_delivery(store, delivery_id)
-    return leased
+            await end_delivery(store, outbox, delivery_id)
+            if raw is None:
+                expired.append(delivery_id)
+    return Leased(leased, expired)
 
 
-async def delay_delivery(store: Store, delivery: Delivery, *, seconds: float) -> None:
+async def delay_delivery(
+    store: Store, outbox: Outbox, delivery: Delivery, *, seconds: float
+) -> None:
     """Try again after so many seconds."""
     due = await store.now() + seconds
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.set(keys.delivery(delivery.id), pack(delivery), xx=True, keepttl=True)
-        pipe.zadd(keys.OUTBOX, {delivery.id: due * 1000}, xx=True)
+        pipe.zadd(outbox.key, {delivery.id: due * 1000}, xx=True)
         await pipe.execute()
 
 
-async def end_delivery(store: Store, delivery_id: str) -> None:
+async def end_delivery(store: Store, outbox: Outbox, delivery_id: str) -> None:
     """It arrived, or never will. Its id stays known for a while."""
+    where = [outbox.key, outbox.sizes, keys.delivery(delivery_id)]
+    await store.call(store.script("sent"), where, [delivery_id])
+
+
+async def resting(store: Store, host: str) -> float:
+    """Seconds for which a target that failed is left alone; 0: it may be sent something."""
+    with store_errors():
+        left = int(await store.redis.pttl(keys.resting(host)))
+    return max(0.0, left / 1000)
+
+
+async def rest(store: Store, host: str) -> float:
+    """Leave a target alone that just failed, ever longer; for how many seconds."""
     with store_errors():
         pipe = store.redis.pipeline()
-        pipe.zrem(keys.OUTBOX, delivery_id)
-        pipe.set(keys.delivery(delivery_id), b"", xx=True, keepttl=True)
-        await pipe.execute()
+        pipe.incr(keys.failing(host))
+        pipe.expire(keys.failing(host), FAILING_SECONDS)
+        failures = int((await pipe.execute())[0])
+        seconds = min(FIRST_REST * 2.0 ** min(failures - 1, 20), LONGEST_REST)
+        await store.redis.set(keys.resting(host), b"1", px=int(seconds * 1000))
+    return seconds
 
 
-async def lead(store: Store, who: str, *, seconds: float) -> bool:
-    """Whether this process fills the outbox now: one at a time, or readers would hear all twice."""
+async def rested(store: Store, host: str) -> None:
+    """The target answered well."""
     with store_errors():
-        if await store.redis.set(keys.PUBLISHER, who, nx=True, px=int(seconds * 1000)):
-            return True
-        if await store.redis.get(keys.PUBLISHER) != who.encode():
-            return False
-        await store.redis.pexpire(keys.PUBLISHER, int(seconds * 1000))
-    return True
+        await store.redis.delete(keys.failing(host), keys.resting(host))
 
 
-async def published_until(store: Store) -> str | None:
-    """Up to which change the outbox was filled."""
+async def give_up(store: Store, host: str, *, count: int, reason: str) -> bool:
+    """Remember that deliveries to `host` were given up; True for its first within a day."""
+    arguments = [host, count, reason[:300], GIVEN_UP_SECONDS, GIVEN_UP_HOSTS]
+    return bool(await store.call(store.script("given_up"), [keys.GIVEN_UP], arguments))
+
+
+async def given_up(store: Store) -> dict[str, GivenUp]:
+    """By host: what was given up within the last day."""
     with store_errors():
-        found = await store.redis.get(keys.PUBLISHED)
-    return None if found is None else found.decode()
-
-
-async def keep_published(store: Store, position: str) -> None:
-    """The outbox was filled up to this change."""
-    with store_errors():
-        await store.redis.set(keys.PUBLISHED, position)
+        found = await store.redis.hgetall(keys.GIVEN_UP)  # type: ignore[misc]
+    now = await store.now()
+    read = {host.decode(): GivenUp.model_validate_json(raw) for host, raw in found.items()}
+    return {host: each for host, each in read.items() if now - each.last < GIVEN_UP_SECONDS}

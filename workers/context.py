@@ -52,6 +52,8 @@ class Kit:
     store: Store
     settings: Callable[[], Settings]
     fetcher: Fetcher
+    outgoing: Fetcher  # for webhooks and pings, and
+    callbacks: Fetcher  # for our hub's subscribers: they wait for no host's turn and take none
     robots: Robots
     sandbox: Sandbox
     shared_idf: SharedIdf

@@ -17,7 +17,7 @@ from functools import partial
 
 import structlog
 
-from core.config.settings import Settings
+from core.config.settings import FetchSettings, Settings
 from core.errors import StoreAway, StoreError
 from store.connection import opened
 from store.heartbeat import WorkerBeat, beat, leave
@@ -29,10 +29,11 @@ from workers.context import Kit
 from workers.ending import end_tasks
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
-from workers.jobs.deliver import deliver_due
+from workers.jobs.deliver import deliver_operators, deliver_subscribers
 from workers.jobs.page import read_page
 from workers.jobs.poll import refresh
 from workers.jobs.sequencer import Order
+from workers.jobs.verify import callback_settings, verify_due
 from workers.queue import QueueWorker, Role
 from workers.recovery import LOOK_SECONDS, Recovery
 from workers.sandbox.pool import Sandbox
@@ -51,6 +52,7 @@ TIDY_SECONDS = 30.0
 EXCHANGE_SECONDS = 5.0
 TEND_EVERY = 2.0
 DELIVER_EVERY = 0.5
+HUB_EVERY = 1.0  # subscribers of our hub
 REFUSED_SECONDS = (
     12.0  # that a refusal is told of; a lease, after which it is met again, is shorter
 )
@@ -82,7 +84,9 @@ class WorkerProcess:
                 self._exchange,
                 self._tend,
                 self._recover,
-                self._deliver,
+                self._webhooks,
+                self._hub,
+                self._verifications,
                 self._polls,
                 self._pages,
             )
@@ -130,10 +134,15 @@ class WorkerProcess:
 
     async def _sweep(self) -> None:
         while True:
-            self._kit.fetcher.adopt(self._kit.settings().fetch)
+            self._adopt(self._kit.settings().fetch)
             if await self._sweeper.sweep():  # announced, too: the store takes everything again
                 self._refused = None
             await rung(self._store, seconds=self._pause())
+
+    def _adopt(self, fetch: FetchSettings) -> None:
+        for fetcher in (self._kit.fetcher, self._kit.outgoing):
+            fetcher.adopt(fetch)
+        self._kit.callbacks.adopt(callback_settings(fetch))
 
     def _pause(self) -> float:
         if self._sweeper.more:
@@ -189,10 +198,20 @@ class WorkerProcess:
             await recovery.look()
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _deliver(self) -> None:
+    async def _webhooks(self) -> None:
+        await self._repeat(deliver_operators, every=DELIVER_EVERY)
+
+    async def _hub(self) -> None:
+        await self._repeat(deliver_subscribers, every=HUB_EVERY)
+
+    async def _verifications(self) -> None:
+        await self._repeat(verify_due, every=HUB_EVERY)
+
+    async def _repeat(self, send_due: Callable[[Kit], Awaitable[int]], *, every: float) -> None:
+        """Each kind in a loop of its own: a round lasts as long as its slowest answer."""
         while True:
-            if not await deliver_due(self._kit):
-                await asyncio.sleep(DELIVER_EVERY)
+            if not await send_due(self._kit):
+                await asyncio.sleep(every)
 
     async def _polls(self) -> None:
         await self._work(Role.POLL, refresh)
@@ -229,6 +248,8 @@ async def run_worker(
         fetch = settings().fetch
         turns = HostTurns(store, fetch.per_host, timeout=fetch.timeout)
         fetcher = await open_things.enter_async_context(Fetcher(fetch, turns=turns))
+        outgoing = await open_things.enter_async_context(Fetcher(fetch))
+        callbacks = await open_things.enter_async_context(Fetcher(callback_settings(fetch)))
         sandbox = Sandbox()
         open_things.push_async_callback(sandbox.close)
         await sandbox.start()
@@ -236,6 +257,8 @@ async def run_worker(
             store=store,
             settings=settings,
             fetcher=fetcher,
+            outgoing=outgoing,
+            callbacks=callbacks,
             robots=Robots(store, fetcher, sandbox),
             sandbox=sandbox,
             shared_idf=SharedIdf(store),

@@ -151,6 +151,10 @@ class ServiceSettings(Frozen):
         description="For actions (POST); best `${MILLRACE_TOKEN}`. Unset: actions get 403.",
     )
     private: bool = Field(False, description="`true`: reading needs the token too.")
+    hub: bool = Field(
+        True,
+        description="Whether strangers may subscribe at `/hub` to be sent what is new (WebSub).",
+    )
     pictures: Literal["direct", "proxy"] = Field(
         "direct",
         description="`proxy`: readers get pictures through this service, at signed addresses; for "

@@ -137,7 +137,8 @@ def render(
         shown = [kept for kept in shown if only(kept)]
     body = answer.form.document(head, (piece(kept, answer.form.name, style) for kept in shown))
     headers = feed_headers(answer.form.type, settings, stale=stamp.stale)
-    headers["Link"] = f'<{head.hubs[0]}>; rel="hub", <{head.self_url}>; rel="self"'
+    hubs = "".join(f'<{hub}>; rel="hub", ' for hub in head.hubs)
+    headers["Link"] = f'{hubs}<{head.self_url}>; rel="self"'
     return Document(body, headers, modified(body), stamp.generation)
 
 
@@ -167,10 +168,17 @@ def _head(answer: Answer, stamp: Stamp, shown: Sequence[Kept], links: Links) -> 
         self_url=answer.url(),
         updated=max((kept.updated for kept in shown), default=stamp.fallback),
         language=settings.feed.language,
-        hubs=(settings.feed.hub or answer.base + "hub",),
+        hubs=_hubs(settings, answer.base),
         links=links,
         stylesheet=way_up("/" + answer.path) + "feed.xsl" if answer.form.styled else None,
     )
+
+
+def _hubs(settings: Settings, base: str) -> tuple[str, ...]:
+    """Where a reader of our feeds may subscribe to be sent what is new."""
+    if settings.feed.hub:
+        return (settings.feed.hub,)
+    return (base + "hub",) if settings.service.hub else ()
 
 
 def _feed_id(query: FeedQuery) -> str:

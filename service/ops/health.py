@@ -23,6 +23,7 @@ from service.responses import json_reply, text_reply
 from store.connection import Store
 from store.heartbeat import load_workers
 from store.layout import ensure_layout
+from store.outbox import GivenUp, given_up
 from store.schedule import queue_age
 from store.server_info import Vitals, vitals
 from store.sources import SourceState
@@ -43,6 +44,7 @@ class Findings:
     queue_age: float | None = None
     ok: int = 0
     failing: list[dict[str, Any]] = field(default_factory=list)
+    given_up: dict[str, GivenUp] = field(default_factory=dict)  # webhooks, by their host
 
 
 async def health(request: web.Request) -> web.Response:
@@ -100,6 +102,10 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
     if findings.failing:
         names = ", ".join(failing["name"] for failing in findings.failing[:10])
         degraded.append(f"sources: {len(findings.failing)} failing: {names}")
+    degraded += [
+        f"webhooks: {host} was not sent {missed.count} since yesterday: {missed.reason}"
+        for host, missed in findings.given_up.items()
+    ]
     if config:
         degraded.append(f"config: {config}")
     return down, degraded
@@ -155,6 +161,7 @@ async def _ask(store: Store, settings: Settings, census: Census) -> Findings:
         queue_age=round(await queue_age(store), 1),
         ok=counted.ok,
         failing=[failure(name, state) for name, state in counted.failing],
+        given_up=await given_up(store),
     )
 
 

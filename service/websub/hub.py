@@ -1,30 +1,40 @@
 """/hub: our own WebSub hub, for the feeds of this service alone.
 
-Requests are only written down here. Workers ask the callback whether it meant it, and send what
-is new, through the guarded session: the callback is a stranger's address.
+Requests are only written down here, and few of each client. Workers ask the callback whether it
+meant it, and send what is new, through a guarded session: the callback is a stranger's address.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
+from typing import Literal
 
 from aiohttp import web
 
 from core.errors import MillraceError, StoreError
 from core.urls import web_url
-from service.address import public_base
+from service.address import client_of, public_base
 from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
 from service.feeds.answers import answer_of
 from service.ops.access import refusal
 from service.responses import text_reply
-from store.outbox import Delivery, add_deliveries
-from store.subscribers import Subscriber
+from store.subscribers import Refusal, Subscriber, Verification, ask_for
 
 SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0
 LONGEST_SECRET = 200  # bytes, by the specification
-LONGEST_ADDRESS = 2000
+LONGEST_ADDRESS = 1000  # bytes of a topic or callback; what is stored of a stranger is small
+
+_MODES: Mapping[str, Literal["subscribe", "unsubscribe"]] = {
+    "subscribe": "subscribe",
+    "unsubscribe": "unsubscribe",
+}
+_REASONS: Mapping[Refusal, str] = {
+    "full": "too many callbacks wait to be asked: try again in some minutes",
+    "host": "too many callbacks of this host wait to be asked: try again in some minutes",
+    "client": "too many of your callbacks wait to be asked: try again in some minutes",
+    "silent": "callbacks of this host did not answer: try again in an hour",
+}
 
 
 class Refused(MillraceError):
@@ -34,55 +44,61 @@ class Refused(MillraceError):
 async def hub(request: web.Request) -> web.Response:
     """POST /hub: subscribe or unsubscribe; `publish` needs no request, we know our news."""
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
+    settings = context.settings()
+    if settings.service.private and (refused := refusal(request, context)):
         return refused
+    if not settings.service.hub:
+        return text_reply("this service is no hub\n", status=404)
     try:
         form = await read_form(request)
-        mode = form.get("hub.mode")
-        if mode == "publish":
+        if form.get("hub.mode") == "publish":
             return text_reply("thank you, news are sent as they come\n", status=202)
-        if mode not in ("subscribe", "unsubscribe"):
-            raise Refused("hub.mode is subscribe or unsubscribe")
-        subscriber = _subscriber(form, public_base(request, context.settings()), context)
-        await _ask_back(context, mode, subscriber)
+        verification = _verification(form, request, context)
+        reason = await ask_for(context.store, verification)
     except StoreError:
         return text_reply("the store is away: try again later\n", status=503)
     except BodyRefused as error:
         return text_reply(f"{error}\n", status=error.status)
     except MillraceError as error:
         return text_reply(f"{error}\n", status=400)
+    if reason is not None:
+        return text_reply(f"{_REASONS[reason]}\n", status=429, headers={"Retry-After": "600"})
     return text_reply("your callback will be asked\n", status=202)
 
 
 async def about_hub(request: web.Request) -> web.Response:
     """GET /hub: what it is."""
+    if not request.app[CONTEXT].settings().service.hub:
+        return text_reply("this service is no hub\n", status=404)
     return text_reply("a WebSub hub: POST hub.mode, hub.topic and hub.callback\n")
 
 
-def _subscriber(form: Mapping[str, str], base: str, context: Context) -> Subscriber:
+def _verification(form: Mapping[str, str], request: web.Request, context: Context) -> Verification:
+    mode = _MODES.get(form.get("hub.mode", ""))
+    if mode is None:
+        raise Refused("hub.mode is subscribe or unsubscribe")
     topic, callback = form.get("hub.topic", ""), form.get("hub.callback", "")
-    if not callback or len(callback) > LONGEST_ADDRESS or web_url(callback, None) is None:
+    if len(topic.encode()) > LONGEST_ADDRESS or len(callback.encode()) > LONGEST_ADDRESS:
+        raise Refused(f"hub.topic and hub.callback have at most {LONGEST_ADDRESS} bytes")
+    if web_url(callback, None) is None:
         raise Refused("hub.callback is an http or https address")
     secret = form.get("hub.secret") or None
     if secret is not None and len(secret.encode()) >= LONGEST_SECRET:
         raise Refused(f"hub.secret is shorter than {LONGEST_SECRET} bytes")
-    answer_of(topic[:LONGEST_ADDRESS], base, context.settings(), context.river.newest())
-    return Subscriber(topic=topic, base=base, callback=callback, secret=secret, lease=_lease(form))
+    base = public_base(request, context.settings())
+    answer_of(topic, base, context.settings(), context.river.newest())
+    subscriber = Subscriber(
+        topic=topic,
+        base=base,
+        callback=callback,
+        secret=secret,
+        lease=_lease(form),
+        client=client_of(request),
+    )
+    return Verification(mode=mode, subscriber=subscriber)
 
 
 def _lease(form: Mapping[str, str]) -> float:
     stated = form.get("hub.lease_seconds") or ""
     wanted = float(stated[:12]) if stated.isascii() and stated.isdigit() else USUAL_LEASE
     return min(max(wanted, SHORTEST_LEASE), LONGEST_LEASE)
-
-
-async def _ask_back(context: Context, mode: str, subscriber: Subscriber) -> None:
-    verification = Delivery(
-        id=f"verify-{secrets.token_hex(16)}",
-        kind="verify",
-        url=subscriber.callback,
-        headers={"mode": mode},
-        body=subscriber.model_dump_json(),
-    )
-    if not await add_deliveries(context.store, [verification]):
-        raise Refused("too much is waiting to be sent: try again later")

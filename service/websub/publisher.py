@@ -28,7 +28,9 @@ from service.feeds.query import FeedQuery
 from service.feeds.selection import select
 from service.pages.pictures import proxy_at
 from service.window import Kept
-from store.outbox import Delivery, add_deliveries, keep_published, lead, published_until
+from store.counters import Counts
+from store.outbox import OPERATOR, SUBSCRIBERS, Delivery, add_deliveries, give_up
+from store.published import keep_published, lead, published_until
 from store.stories import Change
 from store.subscribers import Subscriber, load_subscribers
 
@@ -80,14 +82,28 @@ class Publisher:
         last = {change.story: change for change in changes if change.kind != "removed"}
         found = [(context.river.find(story), change) for story, change in last.items()]
         news = [(kept, change) for kept, change in found if kept is not None]
-        subscribers = await load_subscribers(context.store)
         base = settings.feed.link  # without one there is no address that others could ask
         proxy = proxy_at(context, base.rstrip("/") + "/") if base else None
         deliveries = _to_webhooks(settings, news, style_of(settings, proxy=proxy))
-        deliveries += await asyncio.to_thread(self._to_subscribers, subscribers, news)
         if settings.feed.hub and news:
             deliveries += _pings(settings, news[-1][1].id)
-        await add_deliveries(context.store, deliveries)
+        refused = (await add_deliveries(context.store, OPERATOR, deliveries)).refused
+        if refused:
+            await self._say_dropped(refused)
+        # Strangers come last: what they subscribed to takes long to render.
+        if settings.service.hub:
+            subscribers = await load_subscribers(context.store)
+            news_of_feeds = await asyncio.to_thread(self._to_subscribers, subscribers, news)
+            await add_deliveries(context.store, SUBSCRIBERS, news_of_feeds)
+
+    async def _say_dropped(self, count: int) -> None:
+        """Webhooks that found no room are counted, logged and named in /health."""
+        store, reason = self._context.store, "the outbox is full: a target takes nothing in"
+        counts = Counts()
+        counts.add("millrace_webhooks_total", by=count, outcome="dropped")
+        await counts.write(store)
+        if await give_up(store, "all targets", count=count, reason=reason):
+            log.warning("webhook.dropped", count=count, reason=reason)
 
     def _to_subscribers(
         self, subscribers: Sequence[Subscriber], news: Sequence[tuple[Kept, Change]]

@@ -22,6 +22,7 @@ from workers.http.client import Fetcher
 from workers.http.robots import Robots
 from workers.jobs.page import read_page
 from workers.jobs.poll import refresh
+from workers.jobs.verify import callback_settings
 from workers.sandbox.pool import Sandbox
 
 QUICK: dict[str, Any] = {
@@ -91,11 +92,17 @@ def settings_for(*sources: dict[str, Any], **fetch: Any) -> Settings:
 async def desk_for(store: Store, sandbox: Sandbox, settings: Settings) -> AsyncIterator[Desk]:
     """A desk for these settings."""
     turns = HostTurns(store, settings.fetch.per_host, timeout=settings.fetch.timeout)
-    async with Fetcher(settings.fetch, turns=turns) as fetcher:
+    async with (
+        Fetcher(settings.fetch, turns=turns) as fetcher,
+        Fetcher(settings.fetch) as outgoing,
+        Fetcher(callback_settings(settings.fetch)) as callbacks,
+    ):
         kit = Kit(
             store=store,
             settings=lambda: settings,
             fetcher=fetcher,
+            outgoing=outgoing,
+            callbacks=callbacks,
             robots=Robots(store, fetcher, sandbox),
             sandbox=sandbox,
             shared_idf=SharedIdf(store),

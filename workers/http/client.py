@@ -138,8 +138,9 @@ class Fetcher:
         allowed: Callable[[str], Awaitable[bool]] | None = None,
         patience: float = PATIENCE,
         line: float = FEED_LINE,
+        redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """The answer to a GET of `url` after at most five redirects.
+        """The answer to a GET of `url` after at most so many redirects; with 0 also a redirect.
 
         `access` is what the source that named this address may use; `allowed` is asked before each
         hop. Raises HostBusy when the turn is over `patience` away; within `line` its place is kept.
@@ -152,7 +153,7 @@ class Fetcher:
             line=line,
         )
         here, permanent, only_permanent, elapsed = url, None, True, 0.0
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(redirects + 1):
             self._check(here, access)
             if allowed is not None and not await allowed(here):
                 raise Disallowed(f"robots.txt of {host_of(here)} does not allow this page")
@@ -163,13 +164,13 @@ class Fetcher:
                     raise
                 raise FetchError(str(fault)) from fault  # the redirect came: the network is there
             target = redirect_target(answer)
-            if target is None:
+            if target is None or redirects == 0:
                 return answer.after(permanent, elapsed) if elapsed else answer
             elapsed += answer.elapsed
             only_permanent = only_permanent and answer.status in _PERMANENT
             permanent = target if only_permanent else permanent
             here, patience = target, HOP_PATIENCE
-        raise FetchError(f"more than {MAX_REDIRECTS} redirects")
+        raise FetchError(f"more than {redirects} redirects")
 
     async def post(
         self, url: str, body: bytes, *, headers: Mapping[str, str], access: Access | None = None

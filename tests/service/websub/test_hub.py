@@ -14,14 +14,17 @@ import pytest
 from core.config.settings import FeedSettings, Webhook
 from core.polling.websub import is_signed, signature
 from service.websub import publisher
-from store import keys
-from store.outbox import Delivery, add_deliveries, lease_deliveries
-from store.subscribers import load_subscribers
+from store import keys, subscribers
+from store.outbox import OPERATOR, SUBSCRIBERS, Delivery, add_deliveries, lease_deliveries
+from store.subscribers import (
+    load_subscribers,
+)
 from tests.origin import Answer, Origin, Request
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, remove
 from tests.workers.desk import desk_for, settings_for
 from workers.context import Kit
-from workers.jobs.deliver import deliver_due
+from workers.jobs.deliver import deliver_operators, deliver_subscribers
+from workers.jobs.verify import verify_due
 
 SECRET = "between the two of us"
 
@@ -29,6 +32,7 @@ SECRET = "between the two of us"
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher, "EVERY", 0.01)
+    monkeypatch.setattr(subscribers, "HOST_GAP", 0.001)
 
 
 async def eventually(met: Callable[[], Awaitable[object]]) -> None:
@@ -81,7 +85,7 @@ class World:
     async def ask(self, mode: str = "subscribe", **fields: str) -> int:
         form = {"hub.mode": mode, "hub.topic": self.topic(), "hub.callback": self.listener.callback}
         response = await self.served.client.post("/hub", data=form | fields)
-        while await deliver_due(self.kit):
+        while await verify_due(self.kit):
             pass
         return response.status
 
@@ -89,7 +93,8 @@ class World:
         """Deliver until the listener was sent so many."""
 
         async def arrived() -> bool:
-            await deliver_due(self.kit)
+            await deliver_operators(self.kit)
+            await deliver_subscribers(self.kit)
             return len(self.listener.sent) >= count
 
         await eventually(arrived)
@@ -208,8 +213,9 @@ async def test_what_failed_is_tried_again_later(world: World) -> None:
 
     await world.deliver()
 
-    assert await lease_deliveries(world.served.store, limit=9, seconds=1) == []  # not yet
-    ((_, due),) = await world.served.store.redis.zrange(keys.OUTBOX, 0, -1, withscores=True)
+    leased = await lease_deliveries(world.served.store, SUBSCRIBERS, limit=9, seconds=1)
+    assert leased.deliveries == []  # not yet
+    ((_, due),) = await world.served.store.redis.zrange(keys.HUB_OUTBOX, 0, -1, withscores=True)
     assert due / 1000 > await world.served.store.now()
 
 
@@ -289,8 +295,10 @@ async def test_an_outside_hub_is_told_that_the_feeds_changed(serve: Serve) -> No
 
 async def test_a_delivery_is_made_once_however_often_it_is_added(served: Served) -> None:
     delivery = Delivery(id="d", kind="webhook", url="https://a.example/")
+    store = served.store
 
-    assert await add_deliveries(served.store, [delivery, delivery]) == 1
-    assert await lease_deliveries(served.store, limit=9, seconds=9) == [delivery]
-    assert await add_deliveries(served.store, [delivery]) == 0
-    assert await lease_deliveries(served.store, limit=9, seconds=9) == []
+    assert (await add_deliveries(store, OPERATOR, [delivery, delivery])).added == 1
+    leased = await lease_deliveries(store, OPERATOR, limit=9, seconds=9)
+    assert leased.deliveries == [delivery]
+    assert (await add_deliveries(store, OPERATOR, [delivery])).added == 0
+    assert (await lease_deliveries(store, OPERATOR, limit=9, seconds=9)).deliveries == []
