@@ -20,7 +20,7 @@ from typing import Any
 
 from aiohttp import web
 
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import throwaway_store
 from store import keys
 from store.connection import Store, opened
 from store.heartbeat import load_workers

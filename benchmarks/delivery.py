@@ -18,13 +18,12 @@ from benchmarks._taken import article, config, cpu_of, origin, published, title
 from benchmarks.feedroad import FULL_TEXT
 from benchmarks.road import Stubs
 from core.config.settings import DedupSettings, RetentionSettings, Settings
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import throwaway_store
 from store import keys
 from store.connection import Store, opened
 from store.heartbeat import load_workers
 from store.schedule import add_sources
-from store.stories import river_size
-from store.story_aliases import tell_names
+from store.stories import river_size, tell_names
 from tests.origin import Answer, Origin, Request
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.queue import Role

@@ -17,7 +17,7 @@ from benchmarks import Row, corpus
 from core.config.settings import FetchSettings
 from core.errors import TooLarge
 from core.feeds.parse import parse_feed
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import throwaway_store
 from store.connection import Store
 from store.schedule import SOURCES, lease_due, poll_now
 from tests.origin import Answer, Origin

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import Row
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import throwaway_store
 from store.connection import Store, opened
 from store.heartbeat import load_workers
 from store.schedule import poll_in_order

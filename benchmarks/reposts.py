@@ -30,7 +30,7 @@ from core.dedup.tokens import mix
 from core.ids import entry_id
 from core.models import Decision, EntryRecord
 from millrace.commands.dedup import Line, Read, Stream, Told, prepared
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import throwaway_store
 from store.commit import Batch
 from store.connection import Store, opened
 from store.entries import load_entries

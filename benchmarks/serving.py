@@ -25,8 +25,8 @@ import aiohttp
 
 from benchmarks import Row
 from core.config.settings import Settings
-from millrace.process.loop import run_loop
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import throwaway_store
+from millrace.process.lifetime import run_loop
 from service.app import run_service
 from store.connection import opened
 from tests.service.conftest import make_story, put

@@ -18,11 +18,10 @@ from multidict import MultiDict
 from benchmarks import Row
 from core.config.settings import Settings
 from service.feeds.answers import Answer, Stamp, answer_at, render
-from service.feeds.query import FeedQuery
-from service.feeds.selection import choose
+from service.feeds.query import FeedQuery, choose
 from service.window import Kept, River, kept_story
 from store.connection import Store
-from store.packing import pack
+from store.records import pack
 from tests.service.conftest import make_story
 
 HAN = [chr(point) for point in range(0x4E00, 0x5200)]

@@ -1,8 +1,4 @@
-"""Addresses: resolved, freed of tracking, and in the one form that serves as a key.
-
-An address is changed as little as can be: percent escapes, letters and the order of the query
-stay as the publisher wrote them, because some servers compare them byte by byte.
-"""
+"""Addresses: resolved, freed of tracking and credentials, and in the form that serves as a key."""
 
 from __future__ import annotations
 
@@ -131,3 +127,17 @@ def _normal_escapes(part: str) -> str:
 def _normal_escape(match: re.Match[str]) -> str:
     char = unquote(match[0])
     return char if char in _UNRESERVED else match[0].upper()
+
+
+_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]*@", re.IGNORECASE)
+_QUERY = re.compile(r"(\bhttps?://[^\s?#\"'<>]+\?)[^\s#\"'<>]+", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """`redis://:secret@host/0` as `redis://***@host/0`."""
+    return _USERINFO.sub(r"\1***@", text)
+
+
+def for_logs(text: str) -> str:
+    """The same, without the query of web addresses: `https://host/feed?key=1` ends at `?…`."""
+    return _QUERY.sub(r"\1…", without_credentials(text))

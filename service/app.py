@@ -14,15 +14,15 @@ from service.comparing import COMPARISONS, Comparisons
 from service.context import CONTEXT, Context
 from service.events import Events
 from service.feeds import handlers as feeds
-from service.headers import SECURE
-from service.ops import actions, health, metrics
+from service.ops import access as actions
+from service.ops import health, metrics
 from service.pages import page as pages
 from service.pages import river_page as front
 from service.pages import source_list as sources
 from service.pages import story as storypages
 from service.pages.pictures import PICTURE, FetchPicture, Pictures
 from service.quick import QuickRunner
-from service.responses import text_reply
+from service.responses import SECURE, text_reply
 from service.websub import callback as websub
 from service.websub import hub
 from service.websub.publisher import Publisher

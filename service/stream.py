@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from service.address import public_base
 from service.changelog import Position, position
 from service.context import CONTEXT, Context
 from service.events import Events, event
-from service.headers import secured
 from service.ops.access import refusal
-from service.responses import text_reply
+from service.responses import public_base, secured, text_reply
 
 HEARTBEAT = 15.0  # seconds; proxies cut what is silent for longer
 STALLED = 30.0  # seconds that a reader may take none of what waits for it, then it is dropped

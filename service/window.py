@@ -20,19 +20,20 @@ from core.models import Story
 from service.changelog import ChangeLog
 from store.connection import Store
 from store.keys import CHANGES_KEPT
-from store.layout import ensure_layout
-from store.packing import UNREADABLE, unpack
-from store.secret import shared_secret
+from store.layout import ensure_layout, shared_secret
+from store.records import UNREADABLE, unpack
 from store.stories import (
     Change,
+    add_names,
     changes_after,
     first_after_trim,
     load_packed,
+    names_told,
     river_ids,
     river_size,
     story_versions,
+    tell_names,
 )
-from store.story_aliases import add_names, names_told, tell_names
 
 RETRY = 0.5  # seconds between two attempts to reach the store again
 WAIT = 5.0  # seconds that one read waits for a change

@@ -20,7 +20,7 @@ from store import keys
 from store.connection import Store
 from store.entries import Held, kept_form, url_keys
 from store.index import claims_plan
-from store.packing import pack
+from store.records import pack
 from store.schedule import Lease, Queue
 from store.sources import SourceState, dump_source
 

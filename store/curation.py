@@ -15,8 +15,8 @@ from store import keys
 from store.commit import Batch, commit
 from store.connection import Store, store_errors
 from store.entries import load_entries
+from store.forget import remove_stories
 from store.idf import SharedIdf
-from store.removal import remove_stories
 from store.stories import load_stories
 
 

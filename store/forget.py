@@ -1,18 +1,83 @@
-"""Carries out `forget`: stories leave the feed, with all their copies, and are kept out."""
+"""Removes stories from the feed: for `forget`, which keeps them out, and for removed sources."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from core.ids import PREFIX
-from core.models import Decision, EntryRecord, Story
+from core.ids import PREFIX, entry_id
+from core.models import Decision, EntryRecord, FeedEntry, Story
+from store import keys
 from store.commit import Batch, commit
-from store.connection import Store
-from store.entries import entries_by_url, load_entries, load_entry
-from store.forgotten import keep_out
-from store.removal import remove_stories
+from store.connection import Store, store_errors
+from store.entries import entries_by_url, load_entries, load_entry, url_key
 from store.stories import load_stories
+
+
+async def forgotten_among(
+    store: Store, source: str, entries: Sequence[FeedEntry]
+) -> frozenset[str]:
+    """The ids of those `entries` that a person took out before."""
+    if not entries:
+        return frozenset()
+    marks = [(entry_id(source, e.guid), entry_id(source, e.guid)) for e in entries]
+    marks += [(url_key(e.link), entry_id(source, e.guid)) for e in entries if e.link]
+    with store_errors():
+        scores = await store.redis.zmscore(keys.FORGOTTEN, [mark for mark, _ in marks])
+    return frozenset(
+        owner for (_, owner), score in zip(marks, scores, strict=True) if score is not None
+    )
+
+
+async def keep_out(store: Store, *, ids: Sequence[str], urls: Sequence[str]) -> None:
+    """Remember that these entries and addresses are not wanted."""
+    now = await store.now()
+    marks: dict[str, float] = dict.fromkeys([*ids, *(url_key(url) for url in urls)], now)
+    pipe = store.redis.pipeline()
+    pipe.zadd(keys.FORGOTTEN, marks)
+    pipe.zremrangebyrank(keys.FORGOTTEN, 0, -keys.FORGOTTEN_KEPT - 1)
+    with store_errors():
+        await pipe.execute()
+
+
+_AT_ONCE = 100  # stories unpacked between two looks at everything else
+
+_REMOVE = """
+local removed = 0
+for i = 3, #ARGV do
+  removed = removed + redis.call('ZREM', KEYS[1], ARGV[i])
+  redis.call('ZREM', KEYS[2], ARGV[i])
+  redis.call('DEL', ARGV[1] .. ARGV[i])
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'kind', 'removed', 'story', ARGV[i])
+end
+return removed
+"""
+
+
+async def remove_stories(store: Store, ids: Sequence[str]) -> int:
+    """Remove these stories; returns how many were in the river."""
+    if not ids:
+        return 0
+    script = store.redis.register_script(_REMOVE)
+    answer = await store.call(
+        script,
+        [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
+        [keys.story(""), keys.CHANGES_KEPT, *ids],
+    )
+    return int(answer)
+
+
+async def drop_orphans(store: Store, sources: Collection[str]) -> int:
+    """Remove stories that none of these sources has; returns how many went."""
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
+    removed = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        stories = await load_stories(store, ids[start : start + _AT_ONCE])
+        orphans = [s.id for s in stories if not any(m.source in sources for m in s.members)]
+        removed += await remove_stories(store, orphans)
+    return removed
+
 
 _RULE = "forgotten"
 

@@ -1,4 +1,4 @@
-"""Which workers are alive: each writes a short-lived sign of life."""
+"""Signs of life: of the workers, and of the store's server with the room it has."""
 
 from __future__ import annotations
 
@@ -43,3 +43,29 @@ async def leave(store: Store, worker_id: str) -> None:
     with store_errors():
         await store.redis.delete(keys.worker(worker_id))
         await store.redis.zrem(keys.WORKERS, worker_id)
+
+
+class Vitals(Frozen):
+    """What the store says of itself."""
+
+    memory: int  # bytes used
+    memory_limit: int  # bytes; 0: none
+    fault: str | None = None  # why nothing can be written, in words
+
+
+async def vitals(store: Store) -> Vitals:
+    """Ask the store about memory and disk."""
+    with store_errors():
+        info = await store.redis.info()
+    memory, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    return Vitals(memory=memory, memory_limit=limit, fault=_fault(info, memory, limit))
+
+
+def _fault(info: dict[str, object], memory: int, limit: int) -> str | None:
+    if limit and memory >= limit:
+        return f"full: {memory} of {limit} bytes; raise maxmemory or keep less"
+    if info.get("aof_enabled") and info.get("aof_last_write_status") == "err":
+        return "its append-only file cannot be written: is the disk full?"
+    if info.get("role") == "slave":
+        return "it is a replica and takes nothing in: point REDIS_URL at the primary"
+    return None

@@ -1,13 +1,10 @@
-"""Turns at other people's hosts, shared by all workers through the store.
-
-A host is asked by so many at once and so often a second, whoever asks. Places in the line are
-promised, so that sixty sources on one host are served one after the other and none is starved.
-"""
+"""Other people's hosts, shared by all workers: turns at a host, and its robots.txt for a day."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from core.config.settings import PerHost
@@ -84,3 +81,35 @@ class HostTurns:
             for condition in ({"nx": True}, {"gt": True}):  # never shorter than another's wait
                 pipe.pexpire(key, int(seconds * 1000) + 1000, **condition)
             await pipe.execute()
+
+
+async def load_robots(store: Store, origin: str) -> bytes | None:
+    """The file kept for `scheme://host:port`; None where none is kept."""
+    return await store.gathered(_load_all, origin)
+
+
+async def _load_all(store: Store, origins: Sequence[str]) -> list[bytes | None]:
+    with store_errors():
+        found = await store.redis.mget([keys.robots(origin) for origin in origins])
+    return [None if packed is None else zlib.decompress(packed) for packed in found]
+
+
+async def keep_robots(store: Store, origin: str, robots: bytes, *, seconds: float) -> None:
+    """Keep a file for so long."""
+    lifetime = max(1, int(min(seconds, keys.ROBOTS_SECONDS)))
+    with store_errors():
+        await store.redis.set(keys.robots(origin), zlib.compress(robots), ex=lifetime)
+
+
+@asynccontextmanager
+async def asking_robots(store: Store, origin: str, *, seconds: float) -> AsyncIterator[bool]:
+    """Whether the file is ours to ask for; nobody else asks until the block ends."""
+    key = keys.robots_claim(origin)
+    with store_errors():
+        ours = bool(await store.redis.set(key, b"", nx=True, ex=int(seconds)))
+    try:
+        yield ours
+    finally:
+        if ours:
+            with store_errors():
+                await store.redis.delete(key)

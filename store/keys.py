@@ -17,7 +17,7 @@ story:ID          hash    retention         `v` version, `doc` the compressed st
 river             zset    retention         story id -> place in the feed
 changes           stream  CHANGES_KEPT      new and changed stories; the service follows it
 forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
-names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/story_aliases.py
+names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/stories.py
 choices           hash    CHOICES_KEPT      entry or story -> story where a person put it
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
@@ -38,7 +38,7 @@ delivery:ID       string  DELIVERY_SECONDS  one delivery; empty once it is done
 failing:HOST      string  a day             failures in a row of a target of deliveries
 resting:HOST      string  ten minutes       such a target is sent nothing just now
 given_up          hash    a day             host -> deliveries to it that were given up, and why
-hub               hash    lease or 410      who listens to our feeds: store/subscribers.py
+hub               hash    lease or 410      who listens to our feeds: store/outbox.py
 hub:kept:WHO      zset    lease             subscriptions of a callback host, or of a client
 verifications     zset    ten minutes       verification id -> when its callback is asked (ms)
 verification:ID   string  VERIFICATION_...  a subscription that its callback has to confirm
@@ -50,7 +50,7 @@ published         string  never             position in `changes` up to which it
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 asks:ORIGIN       string  a minute or so    somebody asks a site for its robots.txt just now
 ix:...            several dedup window      postings and fingerprints: store/index.py
-secret            string  never             signs what the service hands out: store/secret.py
+secret            string  never             signs what the service hands out: store/layout.py
 idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
 idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/idf.py
 """

@@ -1,8 +1,4 @@
-"""Whether this Millrace and this store fit together: the server's version, and the layout's.
-
-The layout's version is written with the first use of a store. An older layout is migrated step by
-step under a lock; one from a newer Millrace is refused, because what we do not know we would ruin.
-"""
+"""Whether this Millrace and this store fit together, and the secret that only this store knows."""
 
 from __future__ import annotations
 
@@ -12,6 +8,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from core.errors import LayoutMismatch, StoreError
 from store import keys
 from store.connection import Store, store_errors
+
+_BYTES = 32
+
+
+async def shared_secret(store: Store, known: bytes | None) -> bytes:
+    """The secret that all services of this store share; a wiped store is told the one `known`."""
+    fresh = known or secrets.token_bytes(_BYTES)
+    with store_errors():
+        there: bytes | None = await store.redis.set(keys.SECRET, fresh, nx=True, get=True)
+    return there or fresh
+
 
 OLDEST_SERVER = 7  # older ones lack what the scripts use
 _MIGRATING_SECONDS = 120

@@ -8,7 +8,7 @@ from core.models import Article, EntryRecord, Story
 from store import keys
 from store.connection import Store, store_errors
 from store.entries import load_bare, url_keys
-from store.packing import pack, unpack
+from store.records import pack, unpack
 
 _TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
 

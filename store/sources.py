@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from core.models import Frozen
-from core.polling.redirects import RedirectWatch
+from core.polling.politeness import RedirectWatch
 from store import keys
 from store.connection import Store, store_errors
 

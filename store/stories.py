@@ -1,14 +1,14 @@
-"""Reads what is published: the river of stories, single stories and the stream of changes."""
+"""Reads what is published: order, single stories, changes; and ids from before a wipe."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.models import Story
 from store import keys
 from store.connection import Store, store_errors
-from store.packing import unpack
+from store.records import unpack
 
 
 class Change(NamedTuple):
@@ -82,3 +82,38 @@ async def first_after_trim(store: Store) -> str | None:
         return None
     position: str = stream["first-entry"][0].decode()
     return position
+
+
+_MARK = b""  # that somebody told, even if there was nothing to tell
+_AT_ONCE = 1000
+_UNTOLD_SECONDS = 60
+_UNTOLD = keys.NAMES + ":untold"  # until it is whole
+
+
+async def names_told(store: Store) -> bool:
+    """Whether the names of this store were told; False in one that is new, or was wiped."""
+    with store_errors():
+        return bool(await store.redis.exists(keys.NAMES))
+
+
+async def tell_names(store: Store, names: Mapping[str, str]) -> None:
+    """Write entry id -> story id for what is remembered; says with it that all is told."""
+    pairs = [*names.items()]
+    with store_errors():
+        for start in range(0, len(pairs), _AT_ONCE):
+            chunk = dict(pairs[start : start + _AT_ONCE])
+            await store.redis.hset(_UNTOLD, mapping=chunk)  # type: ignore[misc]
+            await store.redis.expire(_UNTOLD, _UNTOLD_SECONDS)
+        pipe = store.redis.pipeline()
+        if pairs:
+            pipe.rename(_UNTOLD, keys.NAMES)
+        pipe.hset(keys.NAMES, mapping={_MARK: b""})
+        pipe.expire(keys.NAMES, keys.NAMES_SECONDS)
+        await pipe.execute()
+
+
+async def add_names(store: Store, names: Mapping[str, str]) -> None:
+    """Write further names: the store was set back, as a replica is that took over too early."""
+    with store_errors():
+        if names and await store.redis.hlen(keys.NAMES) < keys.NAMES_KEPT:  # type: ignore[misc]
+            await store.redis.hset(keys.NAMES, mapping=dict(names))  # type: ignore[misc]

@@ -15,7 +15,7 @@ from core.errors import LayoutMismatch, StoreError
 from core.models import Decision, EntryRecord
 from store import keys
 from store.connection import Store, store_errors
-from store.packing import unpack
+from store.records import unpack
 
 FORMAT = 1
 _AT_ONCE = 200

@@ -25,9 +25,8 @@ from core.metrics import (
 from core.models import Decision, EntryRecord
 from core.pipeline import PreparedEntry
 from core.urls import canonical_url
-from store.batching import Together
 from store.commit import Batch
-from store.connection import Store
+from store.connection import Store, Together
 from store.counters import Counts
 from store.idf import SharedIdf
 from workers.http.client import Fetcher

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from core.config.settings import Settings
 from store.connection import Store
-from store.removal import drop_orphans
+from store.forget import drop_orphans
 from store.retention import trim
 from store.schedule import PAGES, SOURCES, add_sources, drop_sources, lease_all_due, pull_in
-from store.story_aliases import names_told, tell_names
+from store.stories import names_told, tell_names
 from workers.jobs.sequencer import Order
 from workers.leases import LEASE_SECONDS
 from workers.queue import Hints, Role

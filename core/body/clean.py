@@ -15,13 +15,13 @@ from core.body import boilerplate
 from core.body import byline as metadata
 from core.body.blocks import Block, text_of_blocks, to_html
 from core.body.boilerplate import Boilerplate
+from core.body.html import spaced_text
 from core.body.images import is_thumbnail
 from core.body.junk import is_truncated
 from core.body.language import detect
 from core.body.normalize import Document, normalize
 from core.body.rules import Place, apply_fixed, is_prose, places
 from core.body.sanitize import sanitize
-from core.body.tree import spaced_text
 from core.body.walk import Walker
 from core.models import Article, FeedEntry, Method, Removed
 from core.page import completeness as trust

@@ -1,18 +1,15 @@
-"""Markup to a tree, safe against documents that are made to stall or to lose their text.
-
-libxml2 needs minutes for a tag with a hundred thousand attributes, and drops what is nested deeper
-than its limit; both are met before, or noticed after, parsing.
-"""
+"""Markup to a tree, safe against documents that are made to stall or to lose their text."""
 
 from __future__ import annotations
 
 import re
+from typing import cast
 
 from lxml import etree
 from lxml.etree import ElementDefaultClassLookup
 from lxml.html import HtmlElement
 
-from core.text import strip_invisible
+from core.text import collapse, strip_invisible
 
 _PLAIN = ElementDefaultClassLookup()
 # One class for all: the choice by name that `lxml.html` itself makes is slow.
@@ -72,3 +69,13 @@ def _slim(markup: str) -> str:
 def _slim_tag(match: re.Match[str]) -> str:
     kept = dict(reversed(_KEPT_ATTRIBUTE.findall(match[2][:200_000])))
     return f"<{match[1]}" + "".join(f" {name}={value}" for name, value in kept.items()) + ">"
+
+
+def inner_text(element: etree._Element) -> str:
+    """All text inside the element, as it stands in the source."""
+    return "".join(cast("list[str]", list(element.itertext())))
+
+
+def spaced_text(element: etree._Element) -> str:
+    """The text inside the element on one line, its pieces kept apart."""
+    return collapse(" ".join(cast("list[str]", list(element.itertext())))).strip()

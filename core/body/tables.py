@@ -8,8 +8,8 @@ from lxml import etree
 
 from core.body import images
 from core.body.blocks import Line, image_html
+from core.body.html import inner_text
 from core.body.lines import LineBuilder
-from core.body.tree import inner_text
 from core.text import letters
 from core.urls import web_url
 

@@ -15,9 +15,9 @@ from core.body import images
 from core.body.blocks import HEADINGS, Block, Container, Line, image_html
 from core.body.captions import pair_captions
 from core.body.embeds import embed_markup
+from core.body.html import inner_text, spaced_text
 from core.body.lines import LineBuilder
 from core.body.tables import is_data_table, table_rows
-from core.body.tree import inner_text, spaced_text
 from core.body.widgets import Spoken, is_slight, listen, may_be_widget, widget_rule
 from core.models import Removed
 from core.text import collapse, letters

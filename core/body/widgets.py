@@ -8,7 +8,7 @@ from itertools import islice
 from lxml import etree
 
 from core.body import junk
-from core.body.tree import inner_text
+from core.body.html import inner_text
 from core.text import collapse, letters, wide_share
 
 Spoken = dict[str, str]

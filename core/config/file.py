@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from core.config.messages import in_words
 from core.config.settings import Settings, Source, SourceOptions
-from core.config.source_names import name_from_url
+from core.config.source import name_from_url
 from core.config.yaml_text import Document, Fault, Path, Plain, read_yaml
 from core.errors import ConfigError
 

@@ -1,7 +1,10 @@
-"""One line of `sources` in feeds.yaml, and what can be said of all sources with a tag."""
+"""One line of `sources` in feeds.yaml: its settings, its name, and settings by tag."""
 
 from __future__ import annotations
 
+import hashlib
+import re
+from collections.abc import Container
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -122,3 +125,28 @@ class Source(SourceOptions):
         user, _, password = userinfo.partition(":")
         bare = urlunsplit(parts._replace(netloc=host))
         return {"auth": f"{unquote(user)}:{unquote(password)}", **raw, "url": bare}
+
+
+LONGEST = 64
+
+
+def name_from_url(url: str, *, taken: Container[str] = ()) -> str:
+    """`https://example.org/rss.xml` becomes `example-org-rss-xml`.
+
+    A name that is taken by another address gets a digest of its own address; the same address
+    twice gets the same name twice, which the caller reports.
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2].lower().removeprefix("www.")
+    whole = "/".join(filter(None, (host, parts.path, parts.query)))
+    name = re.sub(r"[^a-z0-9]+", "-", whole.lower()).strip("-")
+    told_apart = len(name) <= LONGEST and whole.isascii()
+    if not told_apart:
+        name = f"{name[: LONGEST - 9].strip('-')}-{_digest(url)}".strip("-")
+    elif name in taken:
+        name = f"{name[: LONGEST - 9]}-{_digest(url)}"
+    return name
+
+
+def _digest(url: str) -> str:
+    return hashlib.sha256(url.encode()).hexdigest()[:8]

@@ -18,7 +18,7 @@ from trafilatura.readability_lxml import Document
 from trafilatura.settings import Extractor
 from trafilatura.utils import load_html
 
-from core.body.tree import spaced_text
+from core.body.html import spaced_text
 from core.text import letters, squeeze
 
 AGREE = 0.9

@@ -12,7 +12,7 @@ from lxml import etree
 
 from core import dates
 from core.body.authors import stated_author
-from core.body.tree import inner_text, spaced_text
+from core.body.html import inner_text, spaced_text
 from core.text import plain_title
 from core.urls import canonical_url, web_url
 

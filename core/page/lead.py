@@ -9,7 +9,7 @@ from __future__ import annotations
 from lxml import etree
 
 from core.body.blocks import Block
-from core.body.tree import spaced_text
+from core.body.html import spaced_text
 from core.body.walk import Walker
 from core.body.widgets import Spoken, listen
 from core.text import collapse

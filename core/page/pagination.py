@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 from lxml import etree
 
-from core.body.html import parse_page
-from core.body.tree import spaced_text
+from core.body.html import parse_page, spaced_text
 from core.feeds.charset import decode
 from core.urls import canonical_url, web_url
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from core.config.settings import FetchSettings
 from core.models import Frozen
-from core.polling.freshness import after_skips
+from core.polling.politeness import after_skips
 
 HOUR = 3600.0
 DAY = 86400.0

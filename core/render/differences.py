@@ -1,9 +1,4 @@
-"""Where two versions of an article differ, for people to see why they are one story.
-
-difflib's comparison takes quadratic and sometimes cubic time: two copies that end in 30,000
-paragraphs of one letter took minutes. So its steps are counted, and what they do not suffice for is
-compared by its beginning and its end alone.
-"""
+"""Why entries were published, merged or dropped, and where two versions of an article differ."""
 
 from __future__ import annotations
 
@@ -12,7 +7,9 @@ from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate, groupby
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from core.models import EntryRecord
 
 Kind = Literal["same", "gone", "added"]
 
@@ -137,3 +134,30 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
         Stretch(kind, "".join(stretch.text for stretch in alike))
         for kind, alike in groupby(stretches, key=lambda stretch: stretch.kind)
     ]
+
+
+def explanation(url: str, records: Sequence[EntryRecord]) -> dict[str, Any]:
+    """What became of the entries under `url`, or under the id given instead."""
+    return {"url": url, "entries": [_explained(record) for record in records]}
+
+
+def _explained(record: EntryRecord) -> dict[str, Any]:
+    article = record.article
+    return {
+        "id": record.id,
+        "source": record.source,
+        "guid": record.guid,
+        "url": record.url,
+        "title": record.title,
+        "decision": record.decision.value,
+        "story": record.story,
+        "rule": record.rule,
+        "distance": record.distance,
+        "similarity": record.similarity,
+        "compared_with": record.compared_with,
+        "arrived": record.arrived.isoformat(),
+        "revised": record.revised.isoformat() if record.revised else None,
+        "method": article.method.value if article else None,
+        "original_url": article.original_url if article else None,
+        "removed": [part.model_dump() for part in article.removed] if article else [],
+    }

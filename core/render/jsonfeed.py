@@ -7,9 +7,8 @@ from typing import Any
 
 import orjson
 
-from core.render.document import FeedHead, rfc3339
-from core.render.items import FeedItem
-from core.render.xml import legal
+from core.render.items import FeedHead, FeedItem, rfc3339
+from core.render.safe import legal
 
 
 def json_item(item: FeedItem) -> bytes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from core.config.settings import Source
-from core.render.web import without_credentials
-from core.render.xml import escaped, quoted
+from core.render.safe import escaped, quoted, without_credentials
 
 
 def opml_document(

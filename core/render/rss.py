@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from core.render.document import FeedHead, rfc822
-from core.render.items import Attachment, FeedItem
-from core.render.xml import cdata, element, escaped, plain, quoted
+from core.render.items import Attachment, FeedHead, FeedItem, rfc822
+from core.render.safe import cdata, element, escaped, plain, quoted
 
 _OPEN = (
     '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"'

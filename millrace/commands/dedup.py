@@ -31,8 +31,8 @@ from core.errors import ConfigError, DocumentError, ResourceLimit
 from core.ids import entry_id
 from core.models import FeedEntry
 from core.urls import canonical_url
-from millrace.process.loop import run_loop
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import throwaway_store
+from millrace.process.lifetime import run_loop
 from store.connection import Store, opened
 from store.index import claim_then_lookup
 from workers.sandbox.pool import Sandbox

@@ -16,7 +16,7 @@ import orjson
 
 from core.config.settings import Settings
 from core.errors import MillraceError
-from core.redact import without_credentials
+from core.urls import without_credentials
 from millrace.process.config import read_config
 from store.connection import opened
 from store.embedded import server_binary, socket_path, socket_url

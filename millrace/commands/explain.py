@@ -10,8 +10,8 @@ import orjson
 
 from core.errors import MillraceError
 from core.ids import PREFIX
-from core.render.explanations import explanation
-from millrace.process.running import running_store
+from core.render.differences import explanation
+from millrace.process.data_folder import running_store
 from store.entries import entries_by_url, load_entry
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from millrace.process.running import running_store
+from millrace.process.data_folder import running_store
 from store.forget import forget
 
 

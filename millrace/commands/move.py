@@ -10,11 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from core.errors import MillraceError
-from millrace.process.data_folder import locked
-from millrace.process.private_store import private_store
+from millrace.process.data_folder import locked, private_store
 from store.connection import Store, opened
-from store.embedded import socket_path, socket_url
-from store.private import answers
+from store.embedded import answers, socket_path, socket_url
 from store.transfer import export_state, restore_state
 
 

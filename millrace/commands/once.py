@@ -13,9 +13,8 @@ from typing import NamedTuple
 from core.config.settings import Settings
 from core.errors import MillraceError
 from millrace.process.config import read_config
-from millrace.process.data_folder import locked
+from millrace.process.data_folder import locked, private_store
 from millrace.process.lifetime import stop_event
-from millrace.process.private_store import private_store
 from millrace.process.progress import progress_bar
 from service.pages.site import write_site
 from store.connection import Store, opened

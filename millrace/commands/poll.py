@@ -11,7 +11,7 @@ from core.config.messages import nearest
 from core.config.settings import Settings
 from core.errors import ConfigError, MillraceError
 from millrace.process.config import read_config
-from millrace.process.running import running_store
+from millrace.process.data_folder import running_store
 from store.connection import Store
 from store.heartbeat import load_workers
 from store.schedule import poll_now

@@ -25,11 +25,10 @@ from core.dedup.merge import Claim
 from core.models import Decision, EntryRecord
 from core.urls import canonical_url
 from millrace.process.config import read_config
-from millrace.process.private_store import throwaway_store
+from millrace.process.data_folder import running_store, throwaway_store
 from millrace.process.progress import progress_bar
-from millrace.process.running import running_store
-from store.archive import kept_entries
 from store.connection import Store, opened
+from store.entries import kept_entries
 from store.index import claim, lookup
 
 _DECIDED = (Decision.PUBLISHED, Decision.MERGED, Decision.UPDATED)

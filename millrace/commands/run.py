@@ -20,8 +20,7 @@ from millrace.process.lifetime import stop_event
 from millrace.process.listen import LISTEN, listening_socket, shown_address
 from millrace.process.supervise import Program, supervise
 from millrace.process.watch import LAST_GOOD_VARIABLE, LiveSettings, follow
-from store.embedded import server_command, socket_url
-from store.private import await_answer, end_orphan
+from store.embedded import await_answer, end_orphan, server_command, socket_url
 
 log = structlog.get_logger()
 

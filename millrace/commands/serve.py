@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
-from millrace.process.lifetime import LONGEST_END, stop_event
+from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
 from millrace.process.listen import is_inherited, listening_socket
-from millrace.process.loop import run_loop
 from millrace.process.picture_fetch import picture_fetcher
 from millrace.process.watch import LiveSettings, follow, live_settings
 from service.app import DRAIN, run_service

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 
-from millrace.process.lifetime import LONGEST_END, stop_event
-from millrace.process.loop import run_loop
+from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
 from millrace.process.watch import LiveSettings, follow, live_settings
 from workers.worker import run_worker
 

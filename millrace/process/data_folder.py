@@ -1,17 +1,28 @@
-"""The data folder: made when missing, used by one `run` at a time.
-
-The lock belongs to the process and goes with it, so nothing stale can keep anybody out.
-"""
+"""The data folder, and the stores that commands reach through it: a running or a private one."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from core.errors import MillraceError
+from core.errors import MillraceError, StoreError
+from core.urls import without_credentials
+from millrace.process.lifetime import Lifeline
+from store.connection import Store, opened
+from store.embedded import (
+    answers,
+    await_answer,
+    end_orphan,
+    server_command,
+    socket_path,
+    socket_url,
+)
 
 _LOCK = "run.lock"
 LAST_GOOD = "feeds.last-good.json"
@@ -57,3 +68,81 @@ def store_of_run(data: Path) -> str | None:
     except (OSError, ValueError):
         return None
     return redis or None
+
+
+@asynccontextmanager
+async def running_store(*, data: Path, redis: str | None) -> AsyncIterator[Store]:
+    """The store at `redis`, or that of the `millrace run` on this data folder."""
+    url = redis or store_of_run(data) or _socket(data)
+    if url is None or not await answers(url):
+        where = without_credentials(redis) if redis else f"the data folder {data}"
+        raise MillraceError(
+            f"no running Millrace at {where}: start `millrace run`, or name its store with --redis "
+            "or its folder with --data"
+        )
+    async with opened(url) as store:
+        yield store
+
+
+def _socket(data: Path) -> str | None:
+    return socket_url(data) if data.is_dir() and socket_path(data).exists() else None
+
+
+_START_SECONDS = 60.0  # a long journal takes some
+_END_SECONDS = 10.0
+
+
+@asynccontextmanager
+async def private_store(data: Path) -> AsyncIterator[str]:
+    """The address of a private store with the journal of `data`; the caller holds the lock."""
+    await end_orphan(data)
+    async with _serving(data, persistent=True) as url:
+        yield url
+
+
+@asynccontextmanager
+async def throwaway_store() -> AsyncIterator[str]:
+    """The address of an empty store that leaves nothing behind."""
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        async with _serving(Path(folder), persistent=False) as url:
+            yield url
+
+
+@asynccontextmanager
+async def _serving(data: Path, *, persistent: bool) -> AsyncIterator[str]:
+    server = await asyncio.create_subprocess_exec(
+        *server_command(data, persistent=persistent),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for us; the store ends after the last write
+    )
+    lifeline = Lifeline()
+    reaper = await lifeline.reaper(server.pid)
+    try:
+        await _answering(server, data)
+        yield socket_url(data)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            server.terminate()
+        try:
+            await asyncio.wait_for(server.wait(), _END_SECONDS)
+        except TimeoutError:
+            server.kill()
+            await server.wait()
+        reaper.kill()
+        await reaper.wait()
+        lifeline.close()
+        socket_path(data).unlink(missing_ok=True)
+
+
+async def _answering(server: asyncio.subprocess.Process, data: Path) -> None:
+    ended = asyncio.create_task(server.wait())
+    answered = asyncio.create_task(await_answer(socket_url(data)))
+    done, waiting = await asyncio.wait(
+        [ended, answered], timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+    )
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    if answered not in done:
+        raise StoreError(f"the private store in {data} does not start; look into {data}/store")

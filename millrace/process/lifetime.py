@@ -1,8 +1,4 @@
-"""When a process has to end: on SIGTERM, on Ctrl-C, or when whoever started it is gone.
-
-A child holds the reading end of its supervisor's pipe. The pipe never carries anything; it ends
-when the supervisor does, even after `kill -9`, on any system.
-"""
+"""The loop of a long-running process, and when it ends: SIGTERM, Ctrl-C, end of its parent."""
 
 from __future__ import annotations
 
@@ -11,8 +7,24 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Coroutine
+from importlib.util import find_spec
+from typing import Any, TypeVar
 
 import structlog
+
+Result = TypeVar("Result")
+
+
+def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
+    """`asyncio.run` on the fastest loop there is."""
+    if find_spec("uvloop") is None:
+        return asyncio.run(main)
+    import uvloop  # only where it was found: Windows and PyPy have none
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
 
 log = structlog.get_logger()
 

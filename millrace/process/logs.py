@@ -17,7 +17,7 @@ from typing import Any, Literal, TextIO
 import structlog
 from structlog.typing import Processor
 
-from core.redact import for_logs
+from core.urls import for_logs
 
 Format = Literal["text", "json"]
 

@@ -15,15 +15,13 @@ from multidict import MultiDict, MultiMapping
 
 from core.config.settings import Settings
 from core.errors import MillraceError
-from core.render.document import FeedHead
-from core.render.variant import convert
-from service.address import public_base, way_up
+from core.render.items import FeedHead
+from core.render.variants import convert
 from service.feeds.documents import Document
 from service.feeds.formats import FORMATS, Format, piece, style_of
-from service.feeds.query import FeedQuery, parse_query
-from service.feeds.selection import is_known_source, is_known_tag, select
-from service.headers import feed_headers
+from service.feeds.query import FeedQuery, is_known_source, is_known_tag, parse_query, select
 from service.pages.pictures import proxy_of
+from service.responses import feed_headers, public_base, way_up
 from service.window import Kept
 
 Links = tuple[tuple[str, str], ...]

@@ -16,7 +16,7 @@ from functools import lru_cache
 
 import brotli
 
-from core.render.document import rfc822
+from core.render.items import rfc822
 from service.ready import Head, Ready
 
 if sys.version_info >= (3, 14):

@@ -9,12 +9,10 @@ from weakref import WeakKeyDictionary
 
 from core.config.settings import Settings
 from core.render.atom import atom_document, atom_entry
-from core.render.document import FeedHead
-from core.render.items import FeedItem, feed_item, without_body
+from core.render.items import FeedHead, FeedItem, feed_item, without_body
 from core.render.jsonfeed import json_document, json_item
-from core.render.pictures import PictureProxy, through
 from core.render.rss import rss_document, rss_item
-from core.render.variant import Variant, in_variant
+from core.render.variants import PictureProxy, Variant, in_variant, through
 from service.feeds.query import FeedQuery
 from service.window import Kept
 

@@ -1,32 +1,83 @@
-"""/health says what was asked and what answered; /health/live and /health/ready are for machines.
-
-Degraded is not dead: 503 only when new entries cannot be taken in.
-"""
+"""/health says what was checked and what answered; /health/live and /ready are for machines."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import structlog
 from aiohttp import web
 
 from core.config.settings import Settings
 from core.errors import StoreAway, StoreError
-from core.redact import without_credentials
+from core.urls import without_credentials
 from service.context import CONTEXT, Context
 from service.ops.access import refusal
-from service.ops.source_health import Census
 from service.responses import json_reply, text_reply
 from store.connection import Store
-from store.heartbeat import load_workers
+from store.heartbeat import Vitals, load_workers, vitals
 from store.layout import ensure_layout
 from store.outbox import GivenUp, given_up
 from store.schedule import queue_age
-from store.server_info import Vitals, vitals
-from store.sources import SourceState
+from store.sources import SourceState, load_sources
+
+FEW = 2000  # sources whose states are read at once
+EVERY = 30.0  # seconds between two counts of more
+MOST_NAMED = 1000
+
+log = structlog.get_logger()
+
+IsFailing = Callable[[SourceState], bool]
+
+
+class Counted(NamedTuple):
+    """How many sources are well, and those that are not."""
+
+    ok: int = 0
+    failing: tuple[tuple[str, SourceState], ...] = ()
+
+
+class Census:
+    """Counts the sources of a store."""
+
+    def __init__(self, is_failing: IsFailing) -> None:
+        self._is_failing = is_failing
+        self._last = Counted()
+        self._at: float | None = None
+        self._counting: asyncio.Task[None] | None = None
+
+    async def counted(self, store: Store, settings: Settings) -> Counted:
+        """The present count; of very many sources the last one that was finished."""
+        names = [source.name for source in settings.sources if source.enabled]
+        if len(names) <= FEW:
+            return await self._count(store, names)
+        due = self._at is None or time.monotonic() - self._at > EVERY
+        if due and (self._counting is None or self._counting.done()):
+            self._counting = asyncio.create_task(self._count_aside(store, names))
+        return self._last
+
+    async def _count_aside(self, store: Store, names: list[str]) -> None:
+        try:
+            self._last = await self._count(store, names)
+            self._at = time.monotonic()
+        except StoreError as error:
+            log.debug("census.put_off", reason=str(error))
+
+    async def _count(self, store: Store, names: list[str]) -> Counted:
+        ok, failing = 0, []
+        for start in range(0, len(names), FEW):
+            chunk = names[start : start + FEW]
+            for name, state in zip(chunk, await load_sources(store, chunk), strict=True):
+                if state is not None and self._is_failing(state):
+                    failing.append((name, state))
+                elif state is not None:
+                    ok += 1
+        return Counted(ok, tuple(failing[:MOST_NAMED]))
+
 
 PATIENCE = 2.0  # seconds for the store to answer
 KEPT = 1.0  # seconds that one answer is used again: orchestrators ask often

@@ -1,5 +1,4 @@
-"""/metrics: what the workers counted into the store, and what the service knows, as Prometheus
-text. Names and meanings are those of `core/metrics.py`; others are written without a type."""
+"""/metrics: what the workers counted, and what the service knows, as Prometheus text."""
 
 from __future__ import annotations
 
@@ -8,16 +7,18 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from core.config.settings import Settings
 from core.errors import StoreError
 from core.metrics import METRICS
 from service.context import CONTEXT, Context
 from service.feeds.handlers import FEEDS
-from service.headers import secured
 from service.ops.access import refusal
-from service.ops.gauges import gauges
-from service.ops.health import CHECK
-from service.stream import READERS_OF
-from store.counters import read_counters
+from service.ops.health import CHECK, Findings, is_failing
+from service.responses import secured
+from service.stream import READERS_OF, Readers
+from store.connection import Store
+from store.counters import field_name, read_counters
+from store.sources import SourceState, load_sources
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIELD = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})?", re.DOTALL)
@@ -113,3 +114,53 @@ def _split(name: str, field: str) -> tuple[str, str]:
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else repr(float(value))
+
+
+SOURCES_NAMED = 1000  # sources with series of their own; the totals hold all of them
+
+
+async def gauges(
+    context: Context, findings: Findings, *, renders: int, readers: Readers
+) -> dict[str, float]:
+    """Fields and values, as the counters have them."""
+    settings = context.settings()
+    found: dict[str, float] = {
+        "millrace_store_up": float(findings.fault is None),
+        "millrace_workers": findings.workers,
+        "millrace_queue_age_seconds": findings.queue_age or 0.0,
+        "millrace_stories": len(context.river),
+        "millrace_renders_total": renders,
+        "millrace_stream_readers": readers.count,
+        "millrace_stream_dropped_total": readers.dropped,
+        "millrace_config_fault": float(context.config_fault() is not None),
+        field_name("millrace_sources", {"state": "ok"}): findings.ok,
+        field_name("millrace_sources", {"state": "failing"}): len(findings.failing),
+        field_name("millrace_sources", {"state": "disabled"}): sum(
+            not source.enabled for source in settings.sources
+        ),
+    }
+    if findings.vitals is not None:
+        found["millrace_store_memory_bytes"] = findings.vitals.memory
+        found["millrace_store_memory_limit_bytes"] = findings.vitals.memory_limit
+    return found | await _per_source(context.store, settings)
+
+
+async def _per_source(store: Store, settings: Settings) -> dict[str, float]:
+    names = [source.name for source in settings.sources if source.enabled][:SOURCES_NAMED]
+    try:
+        states = await load_sources(store, names)
+    except StoreError:
+        return {}
+    found: dict[str, float] = {}
+    for name, state in zip(names, states, strict=True):
+        if state is not None:
+            found |= _of_source(name, state)
+    return found
+
+
+def _of_source(name: str, state: SourceState) -> dict[str, float]:
+    label = {"source": name}
+    found = {field_name("millrace_source_up", label): float(not is_failing(state))}
+    if state.last_success is not None:
+        found[field_name("millrace_source_last_success_seconds", label)] = state.last_success
+    return found

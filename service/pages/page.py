@@ -13,13 +13,12 @@ from urllib.parse import quote
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from service.address import public_base, way_up
 from service.context import CONTEXT
 from service.feeds.documents import Document, choose_encoding
 from service.feeds.formats import Style, style_of
 from service.feeds.query import FeedQuery
-from service.headers import PAGE_POLICY, secured
 from service.pages.pictures import proxy_at
+from service.responses import PAGE_POLICY, public_base, secured, way_up
 
 STATIC = {
     "style.css": "text/css; charset=utf-8",

@@ -17,12 +17,11 @@ from aiohttp import web
 from core.config.settings import Settings
 from core.errors import MillraceError
 from core.picturetype import picture_type
-from core.redact import without_credentials
-from core.render.pictures import PictureProxy, signed_url
+from core.render.variants import PictureProxy, signed_url
+from core.urls import without_credentials
 from service.context import CONTEXT, Context
 from service.feeds.documents import Document
-from service.headers import secured
-from service.responses import text_reply
+from service.responses import secured, text_reply
 
 AT_ONCE = 16  # pictures being fetched
 PER_CLIENT = 6  # of them for one client, as many as a browser opens connections

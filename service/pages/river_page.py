@@ -7,8 +7,7 @@ from aiohttp import web
 from service.context import CONTEXT
 from service.feeds.answers import Answer
 from service.feeds.formats import item_of
-from service.feeds.query import BadQuery, FeedQuery, parse_query
-from service.feeds.selection import choose
+from service.feeds.query import BadQuery, FeedQuery, choose, parse_query
 from service.ops.access import refusal
 from service.pages.page import page_reply, page_style
 from service.pages.source_list import source_rows

@@ -12,14 +12,13 @@ from aiohttp import web
 
 from core.config.settings import Source
 from core.errors import StoreError
-from core.redact import without_credentials
 from core.render.opml import opml_document
+from core.urls import without_credentials
 from service.context import CONTEXT, Context
-from service.headers import secured
 from service.ops.access import refusal
 from service.ops.health import failure, is_failing
 from service.pages.page import page_reply
-from service.responses import json_reply, wants_html
+from service.responses import json_reply, secured, wants_html
 from service.window import Kept
 from store.schedule import due_times
 from store.sources import SourceState, load_sources

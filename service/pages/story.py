@@ -9,9 +9,8 @@ from aiohttp import web
 from core.errors import StoreError
 from core.ids import PREFIX
 from core.models import EntryRecord, Member, Story
-from core.redact import without_credentials
-from core.render.differences import Stretch
-from core.render.explanations import explanation
+from core.render.differences import Stretch, explanation
+from core.urls import without_credentials
 from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
 from service.feeds.formats import item_of

@@ -24,15 +24,21 @@ from service.changelog import position
 from service.context import Context
 from service.feeds.answers import Answer, Stamp, answer_of, render
 from service.feeds.formats import FORMATS, Style, item_of, style_of
-from service.feeds.query import FeedQuery
-from service.feeds.selection import select
+from service.feeds.query import FeedQuery, select
 from service.pages.pictures import proxy_at
 from service.window import Kept
 from store.counters import Counts
-from store.outbox import OPERATOR, SUBSCRIBERS, Delivery, add_deliveries, give_up
+from store.outbox import (
+    OPERATOR,
+    SUBSCRIBERS,
+    Delivery,
+    Subscriber,
+    add_deliveries,
+    give_up,
+    load_subscribers,
+)
 from store.published import keep_published, lead, published_until
 from store.stories import Change
-from store.subscribers import Subscriber, load_subscribers
 
 EVERY = 1.0  # seconds; a burst of news is sent as one
 LEAD_SECONDS = 15.0

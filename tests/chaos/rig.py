@@ -10,8 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from store.embedded import server_command, socket_path, socket_url
-from store.private import await_answer
+from store.embedded import await_answer, server_command, socket_path, socket_url
 from tests.chaos.proxy import Proxy
 from tests.chaos.world import World
 from tests.origin import Origin

@@ -19,7 +19,7 @@ from service.context import CONTEXT
 from service.window import River
 from store import keys
 from store.connection import Store
-from store.packing import pack
+from store.records import pack
 
 MORNING = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 

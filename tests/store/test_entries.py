@@ -8,7 +8,7 @@ from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
 from store.entries import load_bare, load_entries, load_entry
-from store.packing import pack, unpack, zstd
+from store.records import pack, unpack, zstd
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

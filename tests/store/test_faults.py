@@ -16,9 +16,9 @@ from service.ops.health import examine
 from store import keys
 from store.connection import Store, store_errors
 from store.embedded import server_command, socket_path, socket_url
+from store.heartbeat import vitals
 from store.retention import trim
 from store.schedule import SOURCES, add_sources, lease_due
-from store.server_info import vitals
 from tests.chaos.ordeal import stage_folder
 from tests.conftest import await_store
 

@@ -15,7 +15,7 @@ from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
 from store.index import claim, look_up, lookup
-from store.story_aliases import tell_names
+from store.stories import tell_names
 
 SETTINGS = DedupSettings()
 IDF = Idf()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from store.connection import Store
-from store.server_info import vitals
+from store.heartbeat import vitals
 
 
 async def test_a_store_with_room_has_no_fault(store: Store) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from store import keys
 from store.connection import Store
-from store.story_aliases import tell_names
+from store.stories import tell_names
 from tests.workers.desk import settings_for
 from workers import scheduler as sweeper
 from workers.queue import Role

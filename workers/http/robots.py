@@ -10,10 +10,10 @@ import re
 from collections.abc import Awaitable, Callable
 
 from core.errors import DocumentError, FetchError, HostBusy, Overdue, ResourceLimit, TooLarge
-from core.polling.robots import robots_allow
+from core.polling.politeness import robots_allow
 from store.connection import Store
+from store.hosts import asking_robots, keep_robots, load_robots
 from store.keys import ROBOTS_SECONDS
-from store.robots import asking_robots, keep_robots, load_robots
 from workers.http.client import Fetcher
 from workers.http.response import Access, origin_of
 from workers.sandbox.pool import Sandbox

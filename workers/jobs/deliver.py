@@ -21,7 +21,11 @@ from store.outbox import (
     SUBSCRIBERS,
     Delivery,
     Outbox,
+    Subscriber,
+    Verification,
+    ask_for,
     delay_delivery,
+    drop_subscribers,
     end_delivery,
     give_up,
     lease_deliveries,
@@ -29,7 +33,6 @@ from store.outbox import (
     rested,
     resting,
 )
-from store.subscribers import Subscriber, Verification, ask_for, drop_subscribers
 from workers.context import Kit
 from workers.http.client import Fetcher
 

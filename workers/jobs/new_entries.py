@@ -1,20 +1,44 @@
-"""What a document holds that was not seen before, or not in this form.
-
-A guid is what tells entries apart, but some sources change the guids of their entries, and some
-give every entry the same one in turn.
-"""
+"""What a document holds that was not seen before, or not in this form, within the daily limit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from core.config.settings import Source
 from core.feeds.unchanged import Listed, Remembered, listed, under_another_guid
 from core.ids import content_digest, entry_id
 from core.models import EntryRecord, FeedEntry, ParsedFeed
 from store.connection import Store
 from store.entries import load_entries
-from store.forgotten import forgotten_among
+from store.forget import forgotten_among
+from store.sources import SourceState
+
+_DAY = 86400
+
+
+class DailyRoom:
+    """What is left of a source's day, in UTC."""
+
+    def __init__(self, state: SourceState, source: Source, *, now: float) -> None:
+        self._limit = source.max_per_day
+        self._day = int(now // _DAY)
+        self._taken = state.day_entries if state.day == self._day else 0
+
+    def take(self) -> bool:
+        """Room for one more entry."""
+        if self._limit is None:
+            return True
+        if self._taken >= self._limit:
+            return False
+        self._taken += 1
+        return True
+
+    def written_to(self, state: SourceState) -> SourceState:
+        """The state with what was taken today."""
+        if self._limit is None:
+            return state
+        return state.model_copy(update={"day": self._day, "day_entries": self._taken})
 
 
 class News(NamedTuple):

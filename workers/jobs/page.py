@@ -31,7 +31,7 @@ from core.page.pagination import MOST_PAGES, following_page
 from core.pipeline import PreparedEntry, prepare_first_page, prepare_page, without_page
 from store.commit import Batch, PageWait, commit
 from store.counters import Counts
-from store.packing import unpack
+from store.records import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import keep_learned, load_learned
 from workers.context import Kit, count_fetch
@@ -41,7 +41,7 @@ from workers.jobs.page_commits import ReadPage, finish_page
 from workers.jobs.sequencer import Turn
 from workers.leases import held
 from workers.moments import moment
-from workers.sandbox.prepare import prepare_entries
+from workers.sandbox.documents import prepare_entries
 from workers.settle import LeaseLost
 from workers.sources.github import fetch_body
 

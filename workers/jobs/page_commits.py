@@ -9,8 +9,8 @@ from functools import partial
 from core.dedup.fingerprint import Features
 from core.dedup.merge import Arrival, Outcome
 from core.errors import StoreError
-from store.batching import Together
 from store.commit import Batch
+from store.connection import Together
 from store.counters import Counts
 from store.schedule import PAGES, Lease
 from workers.context import Kit, count_entries, count_merging

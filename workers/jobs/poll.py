@@ -34,8 +34,7 @@ from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
 from store.sources import SourceState, read_source
 from workers.context import Kit, count_entries, count_fetch, count_merging
-from workers.jobs.daily_limit import DailyRoom
-from workers.jobs.new_entries import News, find_news
+from workers.jobs.new_entries import DailyRoom, News, find_news
 from workers.jobs.sequencer import Turn
 from workers.jobs.source_state import (
     after_answer,
@@ -46,8 +45,7 @@ from workers.jobs.source_state import (
 from workers.leases import held
 from workers.moments import moment, rhythm
 from workers.recovery import note_outcome
-from workers.sandbox.prepare import prepare_entries
-from workers.sandbox.reading import Reader
+from workers.sandbox.documents import Reader, prepare_entries
 from workers.settle import LeaseLost
 from workers.sources.fetch import Asking, ask
 from workers.sources.result import Polled

@@ -9,7 +9,7 @@ from core.dedup.merge import Outcome
 from core.errors import BadStatus, BrokeOff, MillraceError, ResourceLimit, Unreachable
 from core.models import Decision
 from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
-from core.polling.redirects import believed, watch
+from core.polling.politeness import believed, watch
 from store.sources import Poison, SourceState
 from workers.sources.result import Polled
 

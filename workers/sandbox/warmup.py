@@ -9,10 +9,10 @@ from __future__ import annotations
 import gc
 
 import core.feeds.parse
-import core.polling.robots
 from core.config.settings import Source
 from core.models import Article
 from core.pipeline import prepare, prepare_first_page
+from core.polling.politeness import robots_allow
 
 _PARAGRAPH = (
     "<p>The mill by the river was built in 1874 and has ground corn for the village ever since, "
@@ -40,7 +40,7 @@ def rehearse() -> None:
     )
     parsed = core.feeds.parse.parse_feed(feed.encode(), url=_SOURCE.url, content_type=None)
     prepare(parsed.entries, _SOURCE, None)
-    core.polling.robots.robots_allow(b"User-agent: *\nDisallow: /x\n", url=_LINK, agent="Millrace")
+    robots_allow(b"User-agent: *\nDisallow: /x\n", url=_LINK, agent="Millrace")
     article = Article(title="The mill", link=_LINK)
     prepare_first_page(_PAGE.encode(), _LINK, "text/html", article, _SOURCE)
 

@@ -16,15 +16,15 @@ from core.feeds.github import is_github
 from core.feeds.listing import read_listing
 from core.models import ParsedFeed
 from core.pipeline import Read
-from core.polling.freshness import freshness, retry_after
 from core.polling.interval import Wishes
+from core.polling.politeness import freshness, retry_after
 from core.polling.websub import linked
 from store.sources import SourceState
 from workers.http.client import FEED_TYPES, PAGE_TYPES, Fetcher
 from workers.http.response import Response, access_of
 from workers.jobs.source_state import Poisoned, is_set_aside
+from workers.sandbox.documents import Reader
 from workers.sandbox.pool import Sandbox
-from workers.sandbox.reading import Reader
 from workers.sources.github import ask_github
 from workers.sources.result import Polled
 

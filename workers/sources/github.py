@@ -30,8 +30,8 @@ from core.feeds.github import (
     tree_url,
 )
 from core.models import FeedEntry
-from core.polling.freshness import freshness, retry_after
 from core.polling.interval import Wishes
+from core.polling.politeness import freshness, retry_after
 from store.sources import SourceState
 from workers.http.client import Fetcher
 from workers.http.response import PAGE_LINE, Access, Response, host_of

@@ -1,8 +1,7 @@
 import pytest
 
-from core.body.html import parse_markup
+from core.body.html import parse_markup, spaced_text
 from core.body.normalize import normalize
-from core.body.tree import spaced_text
 
 
 def text(raw: str, **how: str) -> str:

@@ -5,7 +5,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from core.polling.freshness import DAY, after_skips, freshness, retry_after
+from core.polling.politeness import DAY, after_skips, freshness, retry_after
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC).timestamp()  # a Wednesday
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from core.polling.redirects import RedirectWatch, believed, watch
+from core.polling.politeness import RedirectWatch, believed, watch
 
 
 def test_a_redirect_is_believed_after_three_answers_over_a_day() -> None:

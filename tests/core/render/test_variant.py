@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.render.items import feed_item
-from core.render.variant import convert_html, in_variant
+from core.render.variants import convert_html, in_variant
 from tests.core.render.test_formats import story
 
 

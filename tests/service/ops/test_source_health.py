@@ -3,8 +3,8 @@
 import pytest
 
 from core.config.settings import Settings, Source
-from service.ops import source_health as census
-from service.ops.source_health import Census
+from service.ops import health as census
+from service.ops.health import Census
 from store import keys
 from store.connection import Store
 from store.sources import SourceState

@@ -13,7 +13,7 @@ from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
 from core.config.settings import FeedSettings, FetchSettings, MaxBytes, ServiceSettings, Settings
-from core.render.pictures import PictureProxy
+from core.render.variants import PictureProxy
 from millrace.process.picture_fetch import picture_fetcher
 from service.app import make_app
 from service.context import CONTEXT

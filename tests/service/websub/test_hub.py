@@ -14,9 +14,14 @@ import pytest
 from core.config.settings import FeedSettings, Webhook
 from core.polling.websub import is_signed, signature
 from service.websub import publisher
-from store import keys, subscribers
-from store.outbox import OPERATOR, SUBSCRIBERS, Delivery, add_deliveries, lease_deliveries
-from store.subscribers import (
+from store import keys
+from store import outbox as subscribers
+from store.outbox import (
+    OPERATOR,
+    SUBSCRIBERS,
+    Delivery,
+    add_deliveries,
+    lease_deliveries,
     load_subscribers,
 )
 from tests.origin import Answer, Origin, Request

@@ -14,22 +14,27 @@ from service.context import CONTEXT
 from service.ops.health import CHECK, health_report
 from service.websub import publisher
 from service.websub.hub import LONGEST_ADDRESS
-from store import keys, outbox, subscribers
+from store import keys, outbox
+from store import outbox as subscribers
 from store.connection import Store
-from store.outbox import OPERATOR, Delivery, add_deliveries, given_up, lease_deliveries
-from store.packing import pack
-from store.subscribers import (
+from store.outbox import (
     KEPT_PER_HOST,
+    OPERATOR,
     SILENT_TIMES,
     WAITING_PER_CLIENT,
     WAITING_PER_HOST,
+    Delivery,
     Subscriber,
     Verification,
+    add_deliveries,
     ask_for,
+    given_up,
     keep_subscriber,
+    lease_deliveries,
     lease_verifications,
     load_subscribers,
 )
+from store.records import pack
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.websub.test_hub import eventually, publishing

@@ -12,7 +12,7 @@ from core.errors import Overdue
 from core.models import FeedEntry
 from core.pipeline import Prepared
 from store.counters import Counts
-from workers.sandbox import prepare as preparing
+from workers.sandbox import documents as preparing
 from workers.sandbox.pool import Sandbox
 
 SOURCE = Source(url="https://a.example/feed")

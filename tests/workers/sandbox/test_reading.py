@@ -13,9 +13,9 @@ from core.pipeline import BATCH, Read
 from store.connection import Store
 from store.counters import Counts
 from tests.workers.jobs.test_new_entries import item
-from workers.sandbox import reading
+from workers.sandbox import documents as reading
+from workers.sandbox.documents import Reader
 from workers.sandbox.pool import Sandbox
-from workers.sandbox.reading import Reader
 
 SOURCE = Source(url="https://a.example/feed", name="source", full_text="feed")
 

@@ -1,8 +1,4 @@
-"""How long an answer says it may be kept: Cache-Control, Expires, Retry-After, skipHours.
-
-Pure: the moment of the answer is an argument. Junk says nothing, the absurd is capped: someone
-sends `Retry-After: 99999999999`.
-"""
+"""What a publisher states about polling: how long an answer keeps, moved addresses, robots.txt."""
 
 from __future__ import annotations
 
@@ -10,6 +6,11 @@ import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+
+from protego import Protego
+
+from core.feeds.charset import decode
+from core.models import Frozen
 
 DAY = 86400.0
 HOUR = 3600.0
@@ -85,3 +86,37 @@ def _age(headers: Mapping[str, str]) -> int:
 
 def _within_a_day(seconds: float) -> float:
     return min(max(0.0, seconds), DAY)
+
+
+ANSWERS_NEEDED = 3
+
+
+class RedirectWatch(Frozen):
+    """A permanent redirect that is being watched."""
+
+    to: str
+    since: float
+    count: int = 1
+
+
+def watch(before: RedirectWatch | None, to: str | None, *, now: float) -> RedirectWatch | None:
+    """What is known after one more complete answer; `to` is None when it was no such redirect."""
+    if to is None:
+        return None
+    if before is None or before.to != to:
+        return RedirectWatch(to=to, since=now)
+    return RedirectWatch(to=to, since=before.since, count=before.count + 1)
+
+
+def believed(seen: RedirectWatch | None, *, now: float, persistence: float) -> bool:
+    """True once the redirect was met often enough and for long enough."""
+    if seen is None:
+        return False
+    return seen.count >= ANSWERS_NEEDED and now - seen.since >= persistence
+
+
+def robots_allow(robots: bytes, *, url: str, agent: str) -> bool:
+    """Whether `robots` lets `agent` fetch `url`; what cannot be read forbids nothing."""
+    rules = Protego.parse(decode(robots).text)
+    allowed: bool = rules.can_fetch(url, agent)
+    return allowed
