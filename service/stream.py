@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -26,6 +27,9 @@ SLICE = 16 * 1024
 SEND_BUFFER = 128 * 1024  # bytes in the kernel for one reader; Linux would grow it to 4 MB
 READERS = 5000  # at once
 AT_ONCE = 16  # changes looked up at once
+# Slices written in one pass of the event loop, 60 µs each: what else is asked of the service
+# waits for one pass. Without it a pass was 1,000 slices with 1,000 readers.
+SLICES_A_PASS = 64
 AHEAD = 5.0  # seconds: another service on the same store may have been a little faster
 OPENING = b"retry: 2000\n"
 
@@ -39,6 +43,40 @@ _HEADERS = secured(
 )
 
 
+class Pace:
+    """Lets a number of tasks go on in each pass of the event loop, in the order they came."""
+
+    def __init__(self, most: int = SLICES_A_PASS) -> None:
+        self._most = most
+        self._free = most
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._refills = False
+
+    async def turn(self) -> None:
+        """Return in this pass or in a later one."""
+        loop = asyncio.get_running_loop()
+        if not self._refills:
+            self._refills = True
+            loop.call_soon(self._refill, loop)
+        if self._free:
+            self._free -= 1
+            return
+        turn = loop.create_future()
+        self._waiting.append(turn)
+        await turn
+
+    def _refill(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._free = self._most
+        while self._free and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():  # else its task was cancelled
+                turn.set_result(None)
+                self._free -= 1
+        self._refills = self._free < self._most
+        if self._refills:
+            loop.call_soon(self._refill, loop)
+
+
 @dataclass
 class Readers:
     """Who reads /stream now, and what is shared between them."""
@@ -46,7 +84,8 @@ class Readers:
     events: Events
     count: int = 0
     dropped: int = 0  # because they did not read
-    stalled: float = field(default=STALLED)
+    stalled: float = STALLED
+    pace: Pace = field(default_factory=Pace)
 
 
 READERS_OF = web.AppKey("stream", Readers)
@@ -154,6 +193,6 @@ class _Reader:
     async def _write(self, data: bytes) -> None:
         view = memoryview(data)  # slices of it share its bytes
         for start in range(0, len(view), SLICE):
+            await self._readers.pace.turn()  # a write does not wait while its reader keeps up
             async with asyncio.timeout(self._readers.stalled):
                 await self._response.write(view[start : start + SLICE])
-            await asyncio.sleep(0)  # writing does not wait while the reader keeps up

@@ -7,6 +7,7 @@ Stories stay compressed, as the store keeps them: 2.5 kB each instead of 30, so 
 from __future__ import annotations
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -38,7 +39,8 @@ from store.stories import (
 RETRY = 0.5  # seconds between two attempts to reach the store again
 WAIT = 5.0  # seconds that one read waits for a change
 RECONCILE = 300.0  # seconds between two comparisons with the whole river
-CHUNK = 200  # stories read at once; unpacking them takes about 20 ms
+CHUNK = 200  # stories read at once; unpacking them takes about 20 ms, long ones 2 ms each
+PASS = 0.01  # seconds of unpacking after which others have their turn
 
 log = structlog.get_logger()
 
@@ -218,7 +220,11 @@ class River:
     async def _load(self, ids: list[str]) -> None:
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
+            begun = time.monotonic()
             for story_id, packed in zip(chunk, await load_packed(self._store, chunk), strict=True):
+                if time.monotonic() - begun > PASS:
+                    await asyncio.sleep(0)
+                    begun = time.monotonic()
                 if packed is None:
                     self._forget([story_id])
                 else:
