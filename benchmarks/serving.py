@@ -179,7 +179,7 @@ def _nginx(ours: Server, folder: Path) -> Iterator[Server]:
         try:
             children = Path(f"/proc/{child.pid}/task/{child.pid}/children")
             while not (found := children.read_text().split()):
-                time.sleep(0.05)  # a starting process tells nobody
+                time.sleep(0.05)  # a starting process gives no notice
             yield Server(f"http://127.0.0.1:{port}/feed.xml", int(found[0]))
         finally:
             child.terminate()

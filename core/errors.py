@@ -5,7 +5,7 @@ MillraceError
 ├── FetchError             a source or page could not be fetched
 │   ├── Unreachable        no connection: the name does not resolve, refused, timed out
 │   ├── ForbiddenAddress   the address guard refused the connection
-│   ├── UntrustedHost      its certificate is not one for this name, or of nobody we know
+│   ├── UntrustedHost      its certificate is for another name, or from an unknown issuer
 │   ├── TooLarge           more bytes than the limit, on the wire or decoded
 │   ├── Disallowed         robots.txt asks not to fetch this page
 │   ├── HostBusy           the host's turn is too far off; put the request off

@@ -15,7 +15,7 @@ _AVIF_BRANDS = (b"avif", b"avis")
 
 
 def picture_type(body: bytes) -> str | None:
-    """The media type of a picture, or None if it is none that may be shown."""
+    """The media type of a picture, or None if it may not be shown."""
     for beginning, kind in _BEGINNINGS:
         if body.startswith(beginning):
             return kind

@@ -85,7 +85,7 @@ def squeeze(text: str) -> str:
 
 
 def strip_invisible(text: str) -> str:
-    """The text without control characters and other marks that nobody can see."""
+    """The text without control characters and other invisible marks."""
     # Most of a page is plain ASCII, and a table drops it in a fifth of the expression's time.
     rest = text.encode("utf-8", "surrogatepass").translate(None, _ORDINARY)
     if not rest or not _INVISIBLE.search(rest.decode("utf-8", "surrogatepass")):

@@ -56,7 +56,7 @@ def web_url(address: str | None, base: str | None = None) -> str | None:
 
 
 def _has_host(address: str) -> bool:
-    """Whether a host follows the slashes; the full parser is asked only about odd ones."""
+    """Whether a host follows the slashes; only odd ones need the full parser."""
     rest = address.partition("//")[2][:1]
     if not rest or rest in "/?#:@":
         return False
@@ -68,7 +68,7 @@ def _has_host(address: str) -> bool:
         return False
 
 
-@lru_cache(maxsize=1024)  # of an entry it is asked for several keys
+@lru_cache(maxsize=1024)  # one entry needs it for several keys
 def canonical_url(url: str) -> str:
     """The form in which two spellings of one address are equal; for keys, never for readers."""
     try:

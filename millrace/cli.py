@@ -51,7 +51,7 @@ def exit_code(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except BrokenPipeError:
-        # Whoever read us has enough (`millrace extract … | head`); nothing more may be written.
+        # The reader closed the pipe (`millrace extract … | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     return outcome if isinstance(outcome, int) else DONE

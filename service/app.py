@@ -41,7 +41,7 @@ def make_app(
     config_fault: Callable[[], str | None] = lambda: None,
     fetch_picture: FetchPicture | None = None,
 ) -> web.Application:
-    """The service over `store`. Settings and fault are asked for at each use: they may change.
+    """The service over `store`. Settings and fault are read at each use: they may change.
 
     `fetch_picture` brings pictures from strangers' sites, for `service.pictures: proxy`.
     """
@@ -76,7 +76,7 @@ async def run_service(
 ) -> None:
     """Serve until `stop` is set; then readiness goes first, and requests under way are ended.
 
-    For `drain` seconds all is still answered, so that whoever asks for readiness can turn away.
+    For `drain` seconds all is still answered, until load balancers have seen that it is not ready.
 
     `listener` is a socket that already listens, in place of `host` and `port`.
     """

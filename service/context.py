@@ -15,7 +15,7 @@ from store.connection import Store
 
 @dataclass
 class Context:
-    """Made once by `make_app`; settings are asked for anew at each use, for they change."""
+    """Made once by `make_app`; settings are read again at each use, for they change."""
 
     store: Store
     settings: Callable[[], Settings]

@@ -1,4 +1,4 @@
-"""The kept window in memory: follows the store's changes and outlives the store's absence.
+"""The kept window in memory: follows the store's changes and survives the store's absence.
 
 Stories stay compressed, as the store keeps them: 2.5 kB each instead of 30, so that a window of
 100,000 fits. What selection needs (place, sources, tags) lies beside them.
@@ -67,7 +67,7 @@ class Kept:
 
     @property
     def story(self) -> Story:
-        """The whole story, unpacked anew."""
+        """The whole story, unpacked again."""
         return unpack(Story, self.packed)
 
 

@@ -1,7 +1,7 @@
 """Writes the result of one poll or one page: everything in one script, or nothing of it.
 
 Validators are written with the entries they vouch for, never before them; a worker that died in
-between would lose entries for ever, because only 304s would follow.
+between would lose entries for good, because only 304s would follow.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _story(change: StoryChange, arguments: _Arguments) -> dict[str, Any]:
         "kind": "changed" if change.expected else "new",
         "doc": arguments.add(pack(story)),
     }
-    if change.before is not None:  # whoever is shown no more takes its article back
+    if change.before is not None:  # a member no longer shown takes its article back
         held = Held(article=change.before.article)
         plan["displaced"] = keys.entry(change.before.representative)
         plan["article"] = arguments.add(pack(held))

@@ -19,14 +19,14 @@ from redis.connection import HiredisRespSerializer
 
 from core.errors import StoreAway, StoreError
 
-MOST = 128  # in one call; the store serves nobody else meanwhile
+MOST = 128  # in one call; the store serves no other client meanwhile
 
 Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 
 class Together(Generic[Asked, Answer]):
-    """Gathers what is asked and gives each his own answer."""
+    """Gathers calls and gives each its own answer."""
 
     def __init__(self, call: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]]) -> None:
         self._call = call
@@ -81,8 +81,8 @@ _AWAY = (
     exceptions.WatchError,  # what redis-py makes of a connection lost in a transaction
     OSError,
 )
-_REFUSED_LOGIN = "the store refuses the password: mend REDIS_URL"
-# A certificate for another name is none; redis-py asks for that only from version 6 on.
+_REFUSED_LOGIN = "the store refuses the password: correct REDIS_URL"
+# A certificate for another name is refused; redis-py asks for that only from version 6 on.
 _NAMED: dict[str, Any] = {"ssl_check_hostname": True}
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 # redis-py makes a plain ConnectionError of these when they answer its greeting.

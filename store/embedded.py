@@ -121,7 +121,7 @@ async def await_answer(url: str) -> None:
             try:
                 await store.ping()
             except StoreAway:
-                await asyncio.sleep(_LOOK_SECONDS)  # a starting process tells nobody
+                await asyncio.sleep(_LOOK_SECONDS)  # a starting process gives no notice
             else:
                 return
 
@@ -136,6 +136,6 @@ async def end_orphan(data: Path) -> bool:
         except Exception as error:  # whatever it says while it leaves, the next look decides
             if await answers(socket_url(data)):
                 raise StoreError(f"{data}: a store runs here and does not end") from error
-    while await answers(socket_url(data)):  # noqa: ASYNC110 - an ending process tells nobody
+    while await answers(socket_url(data)):  # noqa: ASYNC110 - an ending process gives no notice
         await asyncio.sleep(_LOOK_SECONDS)
     return True

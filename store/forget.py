@@ -93,7 +93,7 @@ async def forget(store: Store, asked: str) -> Forgotten:
     """Forget the stories of an address or id; an address under which nothing is is kept out too."""
     found = await _records(store, asked)
     named = {record.story for record in found if record.story}
-    # A story may outlive the record of the entry that founded it and gave it its id.
+    # A story may remain longer than the record of the entry that founded it and gave it its id.
     named |= {asked} if asked.startswith(PREFIX) else set()
     stories = await load_stories(store, sorted(named))
     ids = {record.id for record in found} | {m.id for story in stories for m in story.members}

@@ -71,7 +71,7 @@ class HostTurns:
             await self._store.gathered(_take_all, turn)
 
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
-        """A host told `holder` to wait; while it told two so, nobody asks it, an hour at most."""
+        """A host told `holder` to wait; if it told two, no worker asks it, an hour at most."""
         seconds = min(seconds, LONGEST_PAUSE)
         until = await self._store.now() + seconds
         key = keys.host(host, "refused")
@@ -103,7 +103,7 @@ async def keep_robots(store: Store, origin: str, robots: bytes, *, seconds: floa
 
 @asynccontextmanager
 async def asking_robots(store: Store, origin: str, *, seconds: float) -> AsyncIterator[bool]:
-    """Whether the file is ours to ask for; nobody else asks until the block ends."""
+    """Whether this worker fetches the file; no other does until the block ends."""
     key = keys.robots_claim(origin)
     with store_errors():
         ours = bool(await store.redis.set(key, b"", nx=True, ex=int(seconds)))

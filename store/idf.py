@@ -1,7 +1,7 @@
 """What one worker learned of frequent text reaches the others.
 
 Each worker keeps a table of its own (`core/dedup/idf.py`) and tells what it learned in a stream;
-the table as a whole is saved now and then, for whoever starts later.
+the table as a whole is saved now and then, for workers that start later.
 """
 
 from __future__ import annotations

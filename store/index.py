@@ -54,7 +54,7 @@ async def lookup(
 async def look_up(
     store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
 ) -> Found:
-    """All that is asked before a decision, in one call."""
+    """All lookups before a decision, in one call."""
     pairs = [(entry, packed_keys(fingerprint)) for entry, fingerprint in entries.items()]
     arguments = [int(settings.window * 1000), *(part for pair in pairs for part in pair)]
     script = store.script("index", "index_lookup")
@@ -72,7 +72,7 @@ async def claim_then_lookup(
 ) -> list[Candidate]:
     """File `claims` and look the next entry up in one trip.
 
-    Only where nobody else writes to the index: what the claims had weighed is not checked again.
+    Only where no other process writes to the index: what claims had weighed is not checked again.
     """
     parts: list[bytes] = []
 

@@ -40,7 +40,7 @@ resting:HOST      string  ten minutes       such a target is sent nothing just n
 given_up          hash    a day             host -> deliveries to it that were given up, and why
 hub               hash    lease or 410      who listens to our feeds: store/outbox.py
 hub:kept:WHO      zset    lease             subscriptions of a callback host, or of a client
-verifications     zset    ten minutes       verification id -> when its callback is asked (ms)
+verifications     zset    ten minutes       verification id -> when its callback is requested (ms)
 verification:ID   string  VERIFICATION_...  a subscription that its callback has to confirm
 hub:waiting:WHO   zset    ten minutes       verifications of a callback host, or of a client
 hub:next:HOST     string  seconds           when the next callback of this host may be asked

@@ -13,7 +13,7 @@ _BYTES = 32
 
 
 async def shared_secret(store: Store, known: bytes | None) -> bytes:
-    """The secret that all services of this store share; a wiped store is told the one `known`."""
+    """The secret that all services of this store share; a wiped store gets the one `known`."""
     fresh = known or secrets.token_bytes(_BYTES)
     with store_errors():
         there: bytes | None = await store.redis.set(keys.SECRET, fresh, nx=True, get=True)

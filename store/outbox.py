@@ -64,7 +64,7 @@ class Verification(Frozen):
 
 
 async def ask_for(store: Store, verification: Verification) -> Refusal | None:
-    """Have a callback verified; the same request once more changes what is asked for.
+    """Have a callback verified; the same request once more changes what is requested.
 
     Returns why not: too much waits in all, at this host or for this client, or the host is silent.
     """
@@ -91,7 +91,7 @@ async def ask_for(store: Store, verification: Verification) -> Refusal | None:
 
 
 async def lease_verifications(store: Store, *, limit: int, seconds: float) -> list[Verification]:
-    """What is due, for this caller alone for so many seconds."""
+    """What is due, leased to this caller for `seconds`."""
     lease = int(seconds * 1000)
     due = await store.call(store.script("due"), [keys.VERIFICATIONS], [limit, lease])
     ids = [each.decode() for each in due]
@@ -239,7 +239,7 @@ async def add_deliveries(store: Store, outbox: Outbox, deliveries: Sequence[Deli
 
 
 async def lease_deliveries(store: Store, outbox: Outbox, *, limit: int, seconds: float) -> Leased:
-    """What is due, for this caller alone for so many seconds."""
+    """What is due, leased to this caller for `seconds`."""
     due = await store.call(store.script("due"), [outbox.key], [limit, int(seconds * 1e3)])
     ids = [each.decode() for each in due]
     leased, expired = list[Delivery](), list[str]()
@@ -260,7 +260,7 @@ async def lease_deliveries(store: Store, outbox: Outbox, *, limit: int, seconds:
 async def delay_delivery(
     store: Store, outbox: Outbox, delivery: Delivery, *, seconds: float
 ) -> None:
-    """Try again after so many seconds."""
+    """Try again after that many seconds."""
     due = await store.now() + seconds
     with store_errors():
         pipe = store.redis.pipeline()

@@ -1,4 +1,4 @@
-"""Lets go of stories that are too old or too many, and of guids that no source lists any more."""
+"""Removes stories that are too old or too many, and of guids that no source lists any more."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ for i, key in ipairs(KEYS) do
   end
 end
 """
-_CHANGES_PER_STORY = 4  # of those kept; enough for whoever follows the stream
+_CHANGES_PER_STORY = 4  # of those kept; enough for any follower of the stream
 _FEWEST_CHANGES = 1000
 
 

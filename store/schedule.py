@@ -1,8 +1,8 @@
 """The truth about what is due: two sorted sets, one of sources and one of pending pages.
 
 A queue job is only a hint that may be lost or doubled. What holds is the lease: while a token is
-current, its holder alone may write the result, and a lease that nobody renews runs out by itself.
-All times are the store's, so that a host whose clock jumps harms nobody.
+current, its holder alone may write the result, and a lease that is not renewed expires.
+All times are the store's, so that a host whose clock jumps does no harm.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Lease(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """What a job is told when it may start."""
+    """What a job receives when it may start."""
 
     now: float  # the store's clock
     state: bytes | None  # of the source, or the entry's document, as it lies in the store
@@ -79,7 +79,7 @@ PAGES = Queue(keys.PENDING, keys.entry(""))
 async def lease_all_due(
     store: Store, limits: Mapping[Queue, int], *, seconds: float
 ) -> list[Found]:
-    """Lease up to so many of what is due in each queue, for `seconds`."""
+    """Lease up to `count` of what is due in each queue, for `seconds`."""
     arguments = [part for q, limit in limits.items() for part in (max(limit, 0), q.state_prefix)]
     answer = await store.call(
         store.script("lease"),
@@ -154,7 +154,7 @@ async def pull_in(store: Store, longest: Mapping[str, float], *, spacing: float 
 async def drop_sources(store: Store, kept: Collection[str], *, forget_after: float) -> list[str]:
     """Unschedule every source that is not in `kept`; its state lives `forget_after` seconds more.
 
-    The state outlives the schedule so that a source that returns does not start anew.
+    The state remains after the schedule entry, so that a source that returns does not start over.
     """
     with store_errors():
         scheduled = [name.decode() for name in await store.redis.zrange(keys.SCHEDULE, 0, -1)]
@@ -205,7 +205,7 @@ async def ring(store: Store) -> None:
 
 
 async def rung(store: Store, *, seconds: float) -> None:
-    """Return when somebody rings, at the latest after so many seconds."""
+    """Return when somebody rings, at the latest after that many seconds."""
     with store_errors():
         await store.redis.blpop([keys.WAKE], timeout=seconds)  # type: ignore[misc, arg-type]
 

@@ -23,8 +23,8 @@ class Poison(Frozen):
 class SourceState(Frozen):
     """One source between two polls. Times are seconds of the store's clock."""
 
-    url: str  # where it is asked now; differs from feeds.yaml after a permanent redirect
-    configured_url: str  # what feeds.yaml said; another one there starts the state anew
+    url: str  # where it is fetched now; differs from feeds.yaml after a permanent redirect
+    configured_url: str  # what feeds.yaml said; another one there starts a new state
     kind: str = "auto"  # what `auto` found: feed, github or page
     title: str | None = None  # of the feed document
     etag: str | None = None  # byte-exact, as all validators

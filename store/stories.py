@@ -97,7 +97,7 @@ async def names_told(store: Store) -> bool:
 
 
 async def tell_names(store: Store, names: Mapping[str, str]) -> None:
-    """Write entry id -> story id for what is remembered; says with it that all is told."""
+    """Write entry id -> story id for what is remembered; marks the list as complete."""
     pairs = [*names.items()]
     with store_errors():
         for start in range(0, len(pairs), _AT_ONCE):

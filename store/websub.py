@@ -42,7 +42,7 @@ async def subscription_of(store: Store, source: str) -> Subscription | None:
 
 
 async def keep_subscription(store: Store, kept: Subscription, *, tend_after: float) -> None:
-    """Write a subscription; it is tended to after so many seconds."""
+    """Write a subscription; it is renewed after that many seconds."""
     due = await store.now() + tend_after
     with store_errors():
         pipe = store.redis.pipeline()
@@ -64,7 +64,7 @@ async def drop_subscription(store: Store, dropped: Subscription) -> None:
 
 
 async def subscriptions_due(store: Store, *, limit: int, seconds: float) -> list[Subscription]:
-    """Subscriptions to be tended to, for this caller alone for so many seconds."""
+    """Subscriptions to be renewed, leased to this caller for `seconds`."""
     with store_errors():
         found = await store.redis.eval(  # type: ignore[misc]
             _DUE, 1, keys.SUBSCRIPTIONS, str(limit), str(int(seconds * 1000))

@@ -1,12 +1,12 @@
 """The only module that knows arq.
 
-arq is in maintenance and leaves when the store goes away, so little is asked of it: it carries
+arq is in maintenance and leaves when the store goes away, so it does little here: it carries
 hints, as JSON and never as pickles, that leases wait to be worked on. Whatever it loses or
 doubles, the schedule makes good.
 
 Each worker has queues of its own: hints that a killed one leaves behind stay in arq's books for
 minutes, and on a shared queue they would take the places of live ones. So who hints and who works
-are one process, and the one wakes the other: nobody looks twenty times a second.
+are one process, and the one wakes the other, instead of looking twenty times a second.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from workers.leases import LEASE_SECONDS
 # from the others. One fixed time for all makes every job due; ids grow, so they stay in order.
 _ALWAYS_DUE = 1  # ms since 1970
 _HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
-_LOOK_SECONDS = 1.0  # between two looks at the queue when nobody hinted
+_LOOK_SECONDS = 1.0  # between two looks at the queue without a hint
 _QUEUE_SECONDS = 1800  # after the last hint; then its worker is gone
 
 log = structlog.get_logger()
@@ -128,7 +128,7 @@ class _Worker(Worker):
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Start what does not run yet.
 
-        Without arq's lock on each, which takes four calls: nobody else works on this queue.
+        Without arq's lock on each, which takes four calls: no other worker reads this queue.
         """
         for job in (job_id.decode() for job_id in job_ids):
             if job in self.tasks:
@@ -186,7 +186,7 @@ class QueueWorker:
         try:
             with store_errors():
                 await self._worker.async_run()
-        except BaseException:  # whatever ended arq's loop, nobody reaps its jobs any more
+        except BaseException:  # whatever ended arq's loop, its jobs are reaped here
             await self._abandon()
             raise
 
@@ -204,5 +204,5 @@ class QueueWorker:
         await end_tasks(task for task in running if not task.done())
         for task in running:
             if task.done() and not task.cancelled():
-                task.exception()  # looked at, so that nothing complains that nobody did
+                task.exception()  # retrieved, so that asyncio does not report it as never retrieved
         self._worker.tasks.clear()

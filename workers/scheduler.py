@@ -37,10 +37,10 @@ class Sweeper:
         self._settings = settings
         self.hints = {role: Hints(store, role, worker, places=n) for role, n in places.items()}
         self.more = False  # whether the last sweep left something for the next
-        self.quiet = False  # whether nobody works and nothing is due soon, unless somebody rings
+        self.quiet = False  # whether nothing runs and nothing is due soon, unless somebody rings
         self._order = order or Order()
         self._in_step_with: Settings | None = None
-        self._found_empty: float | None = None  # when a store that nobody told names was met
+        self._found_empty: float | None = None  # when a store without story ids from before was met
         self._scheduled = 0  # how many sources those settings name
 
     async def sweep(self) -> int:

@@ -28,7 +28,7 @@ _ATTEMPTS = 50  # each refusal means that another worker's commit went through
 
 
 class LeaseLost(StoreError):
-    """The lease of `names` ran out while we worked; whoever holds it now does the work again."""
+    """The lease of `names` ran out while we worked; its present holder does the work again."""
 
     def __init__(self, names: frozenset[str]) -> None:
         super().__init__("the lease of this work ran out")

@@ -1,4 +1,4 @@
-"""One worker process: sweeps the schedule, works on what the queue hints at, outlives the store.
+"""One worker process: sweeps the schedule, works through the queue, survives store outages.
 
 arq leaves when its connection breaks, and every loop here may see the store go: each is started
 again as soon as the store answers, so that a worker never ends by itself.
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 PLACES = {Role.POLL: 300, Role.PAGE: 100}
 SWEEP_SECONDS = 0.25
 BUSY_SWEEP_SECONDS = 0.05  # while more is due than one sweep takes
-QUIET_SWEEP_SECONDS = 1.0  # while nobody works, so that nothing can become due before its time
+QUIET_SWEEP_SECONDS = 1.0  # while nothing runs, so that nothing can become due before its time
 BEAT_SECONDS = 3.0
 TIDY_SECONDS = 30.0
 EXCHANGE_SECONDS = 5.0
@@ -54,7 +54,7 @@ TEND_EVERY = 2.0
 DELIVER_EVERY = 0.5
 HUB_EVERY = 1.0  # subscribers of our hub
 REFUSED_SECONDS = (
-    12.0  # that a refusal is told of; a lease, after which it is met again, is shorter
+    12.0  # for which a refusal is counted; a lease, after which it is met again, is shorter
 )
 AWAY_SECONDS = 0.5  # between two attempts while the store is away
 DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
@@ -108,7 +108,7 @@ class WorkerProcess:
             log.warning("worker.leave_failed", reason=str(error))
 
     async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
-        """Run a loop for ever, across every absence of the store."""
+        """Run a loop until cancelled, across every absence of the store."""
         name, away = body.__name__.strip("_"), False
         while True:
             try:
@@ -241,7 +241,7 @@ async def run_worker(
     version: str = "",
     order: Order | None = None,
 ) -> None:
-    """Work on the store at `redis_url` until `stop` is set; outlives every absence of the store."""
+    """Work on the store at `redis_url` until `stop` is set; survives every absence of the store."""
     worker_id = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
     async with AsyncExitStack() as open_things:
         store = await open_things.enter_async_context(opened(redis_url))

@@ -1,4 +1,4 @@
-"""Who wrote an article, as its text states it. Where the words allow two readings, nobody."""
+"""Who wrote an article, as its text states it. Where the words allow two readings: None."""
 
 from __future__ import annotations
 

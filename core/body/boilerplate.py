@@ -74,7 +74,7 @@ class Boilerplate:
 
     @classmethod
     def from_bytes(cls, state: bytes | None) -> Boilerplate:
-        """What `to_bytes` wrote; an empty or unknown state starts anew."""
+        """What `to_bytes` wrote; an empty or unknown state starts empty."""
         if not state or state[0] != _VERSION:
             return cls()
         _, count = struct.unpack_from("<BH", state)

@@ -26,7 +26,7 @@ _SIGN = re.compile(
     r"|^ {0,3}>[ \t]?\S",
     re.MULTILINE,
 )
-# What nobody writes who does not mean markdown: a link or a picture with its address.
+# Written only by authors who mean markdown: a link or a picture with its address.
 _LINK = re.compile(
     r"!?\[[^\[\]\n]{0,300}\]\((?:https?://|\.{0,2}/|#)[^\s()<>]{0,2000}(?:\([^\s()<>]{0,200}\))?[^\s()<>]{0,200}"
     r"(?:[ \t]+\"[^\"\n]{0,200}\")?\)"

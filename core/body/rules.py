@@ -70,7 +70,7 @@ class Place:
 def places(blocks: Iterable[Block]) -> list[Place]:
     """The lines that rules may judge: all but tables, code and players.
 
-    Of endless documents only both ends: no article has so many lines.
+    Of endless documents only both ends: no article has that many lines.
     """
     lines = [
         (block, line)

@@ -157,7 +157,7 @@ class Walker:
         return True
 
     def _is_large(self, size: int) -> bool:
-        """Whether so many letters are a large part of the text; counts no further than it must."""
+        """Whether that many letters are a large part of the text; stops counting early."""
         while size > MOST_OF_ALL * self._total:
             text = next(self._uncounted, None)
             if text is None:

@@ -1,6 +1,6 @@
 """Adds sources to the text of feeds.yaml: every comment, space and quote stays as it was.
 
-New lines are put behind the last source in the way the list is written; nothing is written anew.
+New lines are put behind the last source in the way the list is written; nothing else is rewritten.
 """
 
 from __future__ import annotations

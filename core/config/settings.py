@@ -78,7 +78,7 @@ class GithubSettings(Frozen):
 
 
 class FetchSettings(Frozen):
-    """How other people's servers are asked."""
+    """How other people's servers are fetched from."""
 
     user_agent: str = Field(
         f"Millrace/{VERSION} (feed aggregator)",
@@ -170,7 +170,7 @@ class ServiceSettings(Frozen):
 
 
 class Webhook(Frozen):
-    """One address that is told of every new or changed story."""
+    """One address that receives every new or changed story."""
 
     url: Address = Field(description="Where the story is sent, as a signed POST of JSON.")
     secret: str = Field(
@@ -194,11 +194,11 @@ class Settings(Frozen):
         description="More files with `sources` and `defaults`, as in `feeds.d/*.yaml`; "
         "relative to this file. One pattern, or a list of them.",
     )
-    fetch: FetchSettings = Field(FetchSettings(), description="How sources are asked.")
+    fetch: FetchSettings = Field(FetchSettings(), description="How sources are fetched.")
     dedup: DedupSettings = Field(DedupSettings(), description="When two entries are one story.")
     retention: RetentionSettings = Field(RetentionSettings(), description="How much is kept.")
     service: ServiceSettings = Field(ServiceSettings(), description="The HTTP service.")
-    webhooks: tuple[Webhook, ...] = Field((), description="Who is told of new stories.")
+    webhooks: tuple[Webhook, ...] = Field((), description="Addresses that receive new stories.")
 
     @model_validator(mode="before")
     @classmethod

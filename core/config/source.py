@@ -106,7 +106,7 @@ class Source(SourceOptions):
         None,
         repr=False,
         exclude=True,
-        description="HTTP proxy this source is asked through. Never shown.",
+        description="HTTP proxy this source is fetched through. Never shown.",
     )
 
     @model_validator(mode="before")

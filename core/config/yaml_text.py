@@ -117,7 +117,7 @@ class _Plainer:
                 what = "merging with << is not supported" if key else "a name must be plain text"
                 self._fault(key_node, path, what)
             elif key in found:
-                self._fault(key_node, (*path, key), "stands here twice; remove one")
+                self._fault(key_node, (*path, key), "duplicate key; remove one")
             else:
                 self._document.lines[(*path, key)] = _line(key_node)
                 found[key] = self.plain(value_node, (*path, key))
@@ -175,11 +175,11 @@ def _line(node: Node) -> int:
 def _in_words(error: MarkedYAMLError) -> str:
     problem = _one_line(error.problem or str(error))
     if "mapping values are not allowed" in problem:
-        return f"{problem}; put the value in quotes, or mend the indentation"
+        return f"{problem}; put the value in quotes, or check the indentation"
     if "cannot start any token" in problem:
         return f"{problem}; indent with spaces and put the value in quotes"
     if problem.startswith("expected <block end>"):
-        return "this line does not line up with those above it; mend the indentation"
+        return "this line does not line up with those above it; check the indentation"
     return problem
 
 

@@ -27,8 +27,8 @@ F32 = npt.NDArray[np.float32]
 
 VERSION = 1  # of the hashes; fingerprints of another version are not compared by distance
 SLOTS = 1 << 22
-COMMON = 5  # unique entries; what so many hold says nothing about one of them
-LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance seldom makes a 5
+COMMON = 5  # unique entries; a shingle in that many identifies none of them
+LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance rarely makes a 5
 SHARED_FROM = 3  # counters below this are noise to other workers
 
 _SLOT = np.uint64(SLOTS - 1)
@@ -71,7 +71,7 @@ class Idf:
         return _WEIGHTS[counts]
 
     def learn(self, hashes: U64, *, alone: bool = False) -> None:
-        """Count the shingles of one unique entry, each once; `alone`: nobody is to be told."""
+        """Count the shingles of one unique entry, each once; `alone`: not for other workers."""
         slots = (hashes & _SLOT).astype(np.uint32)
         self._add(slots)  # a slot that two of them share is counted once: both write the same
         if alone:

@@ -120,7 +120,7 @@ class _Batch:
         record = _decided(arrival.record, verdict, story_id)
         founder = verdict.story is None
         if not founder and story_id not in self._stories:
-            # A repost of what is no longer shown: its body would be kept for nobody.
+            # A repost of what is no longer shown: no reader would ever see its body.
             record = record.model_copy(update={"raw": None, "article": None})
         self.outcome.entries.append(record)
         self.outcome.claims.append(
@@ -147,7 +147,7 @@ class _Batch:
     def _file(self, story: str, fingerprint: Fingerprint) -> None:
         """Find the story under its keys: a first poll may bring two thousand."""
         for key in _keys(fingerprint):
-            if len(self._under[key]) < NEAR_IN_BATCH:  # nobody looks at later ones
+            if len(self._under[key]) < NEAR_IN_BATCH:  # later ones are never looked up
                 self._under[key].append(len(self._founded))
         self._founded.append((story, fingerprint))
 
@@ -235,7 +235,7 @@ _DECIDED = (
 
 
 def _decision_of(known: EntryRecord) -> Decision:
-    """What was decided of an entry before; while its page was read anew it only looked pending."""
+    """What was decided of an entry before; while its page was read again it only looked pending."""
     if known.decision not in (Decision.PENDING, Decision.FILTERED):
         return known.decision
     return Decision.PUBLISHED if known.story == known.id else Decision.MERGED

@@ -9,7 +9,7 @@ from charset_normalizer import from_bytes
 
 HEAD = 4096  # bytes in which a document names its language and its encoding
 SAMPLE = 65_536
-BAD_SHARE = 500  # one bad byte in so many characters is damage, not another encoding
+BAD_SHARE = 500  # characters a bad byte: rarer is damage, more is another encoding
 # Running text has .25 and more, a text read under the wrong one of the two .03 and less.
 LIKELY_CHINESE, UNLIKELY_CHINESE = 0.16, 0.04
 # The characters that make up a third of any running Chinese text, both scripts.

@@ -106,7 +106,7 @@ def read_commits(data: bytes) -> list[Commit]:
     """The commits of a listing, newest first. Raises DocumentError."""
     document = _json(data)
     if not isinstance(document, list):
-        raise DocumentError("the list of commits is none")
+        raise DocumentError("GitHub returned no commit list")
     return [
         Commit(sha, _date(commit))
         for commit in document
@@ -141,7 +141,7 @@ def read_contents(data: bytes) -> tuple[dict[str, str], list[str]]:
     """Path and blob of every file of one folder, and the folders in it."""
     document = _json(data)
     if not isinstance(document, list):
-        raise DocumentError("the folder is none")
+        raise DocumentError("GitHub returned no folder listing")
     folders = [
         path
         for item in document

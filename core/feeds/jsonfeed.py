@@ -1,6 +1,6 @@
 """Reading JSON Feed 1.0 and 1.1, which feedparser does not know.
 
-Lenient where it harms nobody: numbers as ids, missing versions, `author` for `authors`.
+Lenient where that is harmless: numbers as ids, missing versions, `author` for `authors`.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def read_listing(
 ) -> ParsedFeed:
     """The articles that a page lists, in its order. Raises NotAFeed where there is no list.
 
-    `strict` takes only a list beyond doubt, for pages that nobody said to be one.
+    `strict` takes only a list beyond doubt, for pages that were not configured as one.
     """
     page = _page(decode(data, content_type=content_type).text)
     base = web_url(next(iter(page.xpath("//base/@href")), None), url) or url

@@ -1,7 +1,7 @@
 """Bytes of a feed to entries: RSS, Atom and RDF through feedparser, JSON Feed by `jsonfeed.py`.
 
 feedparser sanitises nothing and resolves nothing here: both are done by us, later and faster.
-Run this in a killable child: a hostile document can still be dear. The only home of feedparser.
+Run this in a killable child: a hostile document can be expensive. The only home of feedparser.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class _Part(NamedTuple):
 
 
 def _plain(data: bytes) -> _Part | None:
-    """The document mended, if it is plain then."""
+    """The repaired document, if it is plain then."""
     try:
         document = feed_text(data.decode())
     except UnicodeDecodeError:
@@ -181,7 +181,7 @@ def _plainly_named(
 
 
 def _with_guids(feed: ParsedFeed) -> ParsedFeed:
-    """The feed's entries under stable guids, numbered anew; copies of one entry come once."""
+    """The feed's entries under stable guids, renumbered; copies of one entry come once."""
     guids = stable_guids(_named(feed.entries))
     kept = [_under(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
     numbered = (e.model_copy(update={"position": at}) for at, e in enumerate(kept))
@@ -210,7 +210,7 @@ def _bound_feedparser() -> None:
     Its search for e-mail addresses in authors takes seconds for 32 kB (kurtmckee/feedparser#562)
     and breaks at new top-level domains, each category is compared with all before it, and a guid
     resolved against the document's address would change with every redirect. For each document it
-    looks for a parser on disk that nobody has had for years.
+    looks for a parser on disk that is no longer distributed.
     """
     feedparser.api.PREFERRED_XML_PARSERS.clear()
     FeedParserDict.get = _quick_get

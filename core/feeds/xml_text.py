@@ -1,7 +1,7 @@
 """The text of a feed as one that an XML parser can read.
 
 Freed of what XML forbids, cut to the entries that are wanted. Nothing is parsed here: only what
-would stop or slow the parser is mended.
+would stop or slow the parser is repaired.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class FeedText(NamedTuple):
 
 
 def feed_text(text: str, *, entries: int = ENTRIES_KEPT) -> FeedText:
-    """The mended text of a feed document, with the name of its first element."""
+    """The repaired text of a feed document, with the name of its first element."""
     text = _from_the_start(_without_forbidden(text))
     if text[:1] in ("{", "["):  # in JSON an ampersand is a letter like any other
         return FeedText(text, root="", complete=True, cut=False)
@@ -54,7 +54,7 @@ def feed_text(text: str, *, entries: int = ENTRIES_KEPT) -> FeedText:
 
 
 def _without_forbidden(text: str) -> str:
-    """Bytes are looked through four times as fast as characters, and seldom hold any of these."""
+    """Bytes are looked through four times as fast as characters, and rarely hold any of these."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -110,7 +110,9 @@ def _character(match: re.Match[str]) -> str:
 def _within(text: str, entries: int) -> str:
     """The text with its newest entries only, if it holds more than it may."""
     lowered = text.lower()
-    if lowered.count("item") + lowered.count("entry") <= entries:  # tags are dearer to count
+    if (
+        lowered.count("item") + lowered.count("entry") <= entries
+    ):  # tags are more expensive to count
         return text
     starts, ends = [], []
     for tag in _ENTRY.finditer(text):

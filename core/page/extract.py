@@ -88,7 +88,7 @@ def extract_page(
 def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
     """The article's blocks, from the smallest part of the page that holds its text.
 
-    Where the usual extractors find hardly anything, those are asked that try everything.
+    Where the usual extractors find hardly anything, those run that try everything.
     """
     removed = cut_selected(root, options.remove)
     if removed:
@@ -131,7 +131,7 @@ def _cut_out(
 
 
 def _found(asked: opinions.Opinions, root: etree._Element, *, fast: bool) -> tuple[str, Standing]:
-    """The article's text and where it stands; more than one extractor is asked only in doubt."""
+    """The article's text and where it stands; more than one extractor runs only in doubt."""
     first = asked.first()
     standing = Standing(root, first)
     if fast or standing.is_plain():

@@ -1,6 +1,6 @@
 """What text of a page is the article: one extractor says it; where that is in doubt, two or three.
 
-Of several the medoid wins, the candidate that agrees most with the others: a mistake is seldom made
+Of several the medoid wins, the candidate that agrees most with the others: a mistake is rarely made
 twice. Where the first two agree the third is not asked. The texts only say where the article is;
 its markup is then taken from the page.
 """

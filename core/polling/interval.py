@@ -1,4 +1,4 @@
-"""When a source is asked again: its own rhythm, its wishes, and patience when it fails.
+"""When a source is polled again: its own rhythm, its wishes, and patience when it fails.
 
 Pure: the moment, what is known and one random number in [0, 1) come in; seconds come out.
 """
@@ -16,7 +16,7 @@ HOUR = 3600.0
 DAY = 86400.0
 RHYTHM_WINDOW = 28 * DAY  # whole weeks, so that weekends weigh alike
 ARRIVALS_KEPT = 64  # newest arrivals that the rhythm is learned from
-PATIENCE = 0.5  # entries that may be expected to wait at the source when it is asked
+PATIENCE = 0.5  # entries expected to wait at the source when it is polled
 FIRST_STEPS = 4.0  # a source without history starts at this many min_intervals: an hour
 WIDENING = 1.5  # per poll without any arrival known
 SPREAD = 0.25  # of an interval: no 5 % window holds more than a fifth of the polls

@@ -14,7 +14,7 @@ from core.models import EntryRecord
 Kind = Literal["same", "gone", "added"]
 
 TOKENS_COMPARED = 4000  # of one stretch; longer ones are shown whole
-CHARS_COMPARED = 80_000  # of one stretch: more than so many tokens ever have
+CHARS_COMPARED = 80_000  # of one stretch: longer than this many tokens ever are
 # Pairs of equal elements looked at in one comparison. A million take 0.1 s; of 300 articles with up
 # to 40 paragraphs and one to six of them edited, none needed more than 690,000.
 STEPS = 3_000_000
@@ -36,7 +36,7 @@ class _Budget:
         self._left = steps
 
     def pays(self, steps: int) -> bool:
-        """Whether so many steps may be taken; takes them."""
+        """Whether that many steps may be taken; takes them."""
         if steps > self._left:
             return False
         self._left -= steps

@@ -35,7 +35,7 @@ def rfc3339(moment: datetime) -> str:
 
 
 def rfc3339_fine(moment: datetime) -> str:
-    """The same to the millisecond: entries changed in one second are told apart."""
+    """The same to the millisecond: entries changed in one second stay distinct."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -1,7 +1,7 @@
 """The body of `millrace dedup`: lines of entries in, what each repeats out, in the same order.
 
 The entries go through cleaning and the live duplicate detection, over a private store that is
-thrown away. Time is file order. What grows with the file lies in the store and in a scratch file:
+thrown away. Time is file order. What grows with the file is in the store and in a scratch file:
 about a hundred bytes a line each.
 """
 

@@ -1,4 +1,4 @@
-"""`millrace doctor`: looks the machine over and says how to mend what is wrong."""
+"""`millrace doctor`: checks the machine and says how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from workers.http.response import access_of
 
 _DISK_WANTED = 500 * 2**20  # bytes
 _CLOCK_ALLOWED = 60.0  # seconds
-_SAID = 200  # characters of what a library says; how to mend it comes after
+_SAID = 200  # characters of what a library says; how to fix it comes after
 
 
 class Finding(NamedTuple):
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
     what: str
     well: bool
-    said: str  # how it is, or how to mend it
+    said: str  # how it is, or how to fix it
 
 
 def examine(*, config: str, data: Path, redis: str | None) -> Iterator[Finding]:
@@ -94,8 +94,8 @@ def _store(data: Path, redis: str | None) -> str:
     try:
         away = asyncio.run(_clock_difference(redis or socket_url(data)))
     except MillraceError as error:
-        mend = "start it, or mend REDIS_URL" if redis else "start `millrace run`, which clears up"
-        raise MillraceError(f"{str(error)[:_SAID]}; {mend}") from error
+        fix = "start it, or correct REDIS_URL" if redis else "start `millrace run`, which clears up"
+        raise MillraceError(f"{str(error)[:_SAID]}; {fix}") from error
     if away > _CLOCK_ALLOWED:
         raise MillraceError(f"its clock is {away:.0f} s from ours: set both by NTP")
     return f"answers: {without_credentials(redis) if redis else socket_path(data)}"
@@ -107,7 +107,7 @@ async def _clock_difference(url: str) -> float:
 
 
 async def _network(settings: Settings) -> list[Finding]:
-    """One source is asked: names, network and clock in one request."""
+    """Fetches one source: names, network and clock in one request."""
     source = next((each for each in settings.sources if each.enabled), None)
     if source is None:
         return []

@@ -106,7 +106,7 @@ async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
             order.pages_may_begin = done == len(asked)
             if order.pages_may_begin and not await due_within(store, PAGES, _UNDER_WAY):
                 break
-            await asyncio.sleep(_LOOK_SECONDS)  # workers write into the store and tell nobody
+            await asyncio.sleep(_LOOK_SECONDS)  # workers write into the store without notice
     faults = zip(asked, states, strict=True)
     return [f"{name}: {state.last_error}" for name, state in faults if state and state.last_error]
 

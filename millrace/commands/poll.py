@@ -73,7 +73,7 @@ async def _poll(name: str, settings: Settings, data: Path, redis: str | None) ->
 
 
 async def _polled(store: Store, name: str, asked: float) -> SourceState:
-    """The state after the poll; whoever polls writes it, and tells nobody else."""
+    """The state after the poll; the worker that polls writes it without further notice."""
     while True:
         state = await load_source(store, name)
         if state is not None and (state.last_poll or 0) >= asked:

@@ -1,6 +1,6 @@
 """`millrace replay`: decides the kept entries again under other settings; changes nothing live.
 
-Both sides are decided anew, in stores that are thrown away, one poll after the other: what differs
+Both sides are decided again, in temporary stores, one poll after the other: what differs
 then differs because of the settings and of nothing else, and twice gives the same bytes.
 """
 

@@ -1,6 +1,6 @@
 """`millrace run`: the store, workers and the service under one roof.
 
-They are processes of their own, so that one that dies takes nobody along; the supervisor starts
+They are processes of their own, so that one can die alone; the supervisor starts
 it again, and all end when it ends.
 """
 

@@ -1,4 +1,4 @@
-"""`millrace serve`: the service alone, until it is told to end."""
+"""`millrace serve`: the service alone, until SIGTERM."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`millrace work`: one worker, until it is told to end."""
+"""`millrace work`: one worker, until SIGTERM."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def doctor(
     redis: Redis = None,
     json: Json = False,
 ) -> int:
-    """Look the machine over, and say how to mend what is wrong.
+    """Check the machine, and say how to fix what is wrong.
 
     Example: millrace doctor
     """

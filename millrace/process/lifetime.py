@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 LIFELINE = "MILLRACE_LIFELINE"  # file descriptor of the pipe's reading end
 _LAST_RESORT = 12.0  # seconds from the supervisor's end to ours, whatever hangs
-LONGEST_END = 9.5  # seconds from SIGTERM to the end of a process that nobody else cuts off
+LONGEST_END = 9.5  # seconds from SIGTERM to the end of a process that no supervisor cuts off
 
 
 class Lifeline:

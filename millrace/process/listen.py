@@ -1,4 +1,4 @@
-"""The listening socket: opened before the service starts, so that a port in use is told at once.
+"""The listening socket: opened before the service starts, to report a port in use at once.
 
 A supervisor opens it and its service inherits it: while a dead service is started again, readers
 wait in the queue of the socket instead of being refused.

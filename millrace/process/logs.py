@@ -1,6 +1,6 @@
 """Logs: one event a line, as text for people or JSON for machines, without secrets.
 
-Titles and addresses of strangers end up here, so control characters are escaped: nobody outside
+Titles and addresses of strangers end up here, so control characters are escaped: no outsider
 writes a line of ours.
 """
 

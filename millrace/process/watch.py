@@ -93,7 +93,7 @@ class LiveSettings:
 
     def _mended(self) -> None:
         if self.faults:
-            self._say("info", "config.mended", path=self.path)
+            self._say("info", "config.fixed", path=self.path)
         self.faults = []
         self.refused = None
 
@@ -107,7 +107,7 @@ def live_settings(config: str) -> LiveSettings:
 async def follow(
     live: LiveSettings, *, changed: Callable[[Settings], None] = lambda _: None
 ) -> None:
-    """Keep `live` at what the file says, for ever."""
+    """Keep `live` at what the file says, until cancelled."""
     nudge = asyncio.Event()
     watcher = asyncio.create_task(_nudge_on_change(live.path, nudge))
     try:

@@ -17,7 +17,7 @@ from service.feeds.query import FeedQuery
 from service.window import Kept
 
 STORIES_KEPT = 2048  # whose rendered items are kept, about 8 kB each
-STYLES_KEPT = 8  # of one story; most are asked for in the three formats alone
+STYLES_KEPT = 8  # of one story; most are requested in the three formats alone
 
 
 @dataclass(frozen=True, slots=True)

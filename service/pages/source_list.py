@@ -1,4 +1,4 @@
-"""/sources and /sources.opml: what is polled, how it does, and when it is asked next."""
+"""/sources and /sources.opml: what is polled, how it does, and when it is polled next."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def _row(
     return {
         "name": source.name,
         "url": without_credentials(source.url),
-        # Where it is asked now: a page led to its feed, or it moved for good.
+        # Where it is fetched now: a page led to its feed, or it moved for good.
         "resolved_url": without_credentials(said.url),
         "title": said.title,
         "tags": list(source.tags),
@@ -114,7 +114,7 @@ def _row(
             "reposts": said.reposts,
             "kept": days.total(),
         },
-        # Of its entries, how many nobody had before it; None before there is any.
+        # Of its entries, the share that no other source had before it; None before there is any.
         "first_share": round(said.first_published / said.entries, 3) if said.entries else None,
         # Of the letters that came for its kept stories, how many were cut as junk.
         "junk_share": junk,

@@ -1,5 +1,5 @@
 // Brings new and changed stories into the page while it is open; without it the page is complete
-// but still. Nothing is asked of anyone but this service.
+// but still. Requests go to this service alone.
 "use strict";
 (() => {
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });

@@ -19,7 +19,7 @@ from store.websub import add_push, keep_subscription, load_subscription, wake
 RENEW_AT = 0.7  # of a lease
 SHORTEST_LEASE = 60.0  # seconds; less is taken as this
 LONGEST_LEASE = 30 * 86400.0
-DENIED_SECONDS = 86400.0  # after which a hub that denied is asked again
+DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
 PATH = "/websub/{id}"
 
 _Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -69,7 +69,7 @@ async def receive(request: web.Request) -> web.Response:
 
 
 def _while_the_store_answers(handler: _Handler) -> _Handler:
-    """A hub that hears 503 comes again."""
+    """A hub that receives 503 tries again."""
 
     async def answer(request: web.Request) -> web.Response:
         try:

@@ -1,7 +1,7 @@
 """Fills the outbox: whenever stories change, what our hub's subscribers and the webhooks are sent.
 
 Where it got to is kept in the store, so that a restart loses nothing; one process at a time does
-it, so that nobody hears anything twice.
+it, so that nothing is delivered twice.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Publisher:
                 await self._context.river.log.wait_after(where, LEAD_SECONDS / 3)
             except StoreError as error:
                 log.debug("publisher.waits", reason=str(error))
-            except Exception:  # nobody else would tell subscribers for the rest of this process
+            except Exception:  # subscribers would get nothing for the rest of this process
                 log.exception("publisher.stumbled")
             await asyncio.sleep(EVERY)
 

@@ -268,7 +268,7 @@ local function index_set_window(window)
   end
 end
 
--- What a caller is told of the founders that share a key with `keys`.
+-- What is returned of the founders that share a key with `keys`.
 local function index_answer(keys, slices, now, window)
   local flat = {}
   for _, met in ipairs(index_find(keys, slices, now, window)) do

@@ -5,7 +5,7 @@
 -- Returns for each schedule: how much it holds, the ms until something in it is due (-1: never),
 -- name, token, name, token, ...
 -- A token holds the time beside the counter: after a wipe or a lost tail of the journal the counter
--- runs anew, and work that was under way must not find its old token valid again.
+-- starts again, and work that was under way must not find its old token valid.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 

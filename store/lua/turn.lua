@@ -1,4 +1,4 @@
--- Take or give back turns at hosts: at most so many requests at once, and a gap between their
+-- Take or give back turns at hosts: at most N requests at once, and a gap between their
 -- starts. Who comes too early gets a promised time and keeps it, so that waiters are served in
 -- order.
 -- KEYS: of each turn what its host's four keys begin with: state hash, running zset, promised zset,
@@ -9,7 +9,7 @@
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local at_once, gap, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local GRACE = 15000 -- a promise that nobody came for is void
+local GRACE = 15000 -- a promise that was not used expires
 local BUSY = 200
 
 local function start(state, running, holder, next_place)
@@ -22,7 +22,7 @@ end
 
 local function take(state, running, promised, refused, holder, horizon)
   if redis.call('EXISTS', state, running, promised, refused) == 0 then
-    return start(state, running, holder, now + gap) -- nobody asked it lately: the usual case
+    return start(state, running, holder, now + gap) -- no request lately: the usual case
   end
 
   -- A host that told two of its sources to wait means all of them, while both waits last.

@@ -202,7 +202,7 @@ async def test_a_person_splits_a_copy_off_with_the_token(serve: Serve, visit: An
     await visitor.go(f"/stories/{story.id}")
     assert await visitor.overflow() <= 0
 
-    await visitor.page.locator("form.mend input[name=token]").first.fill("open sesame")
+    await visitor.page.locator("form.correction input[name=token]").first.fill("open sesame")
     await visitor.page.click("text=Split >> nth=-1")
     await acting.until(lambda: len(acting.river) == 2)
 

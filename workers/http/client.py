@@ -64,7 +64,7 @@ _INTERNAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".intranet", ".c
 
 
 class Turns(Protocol):
-    """Who may ask a host now: at most so many at once and a second, over all workers."""
+    """Who may fetch from a host now: limits at once and a second, over all workers."""
 
     async def take(self, host: str, holder: str, *, line: float = FEED_LINE) -> float:
         """0 when the turn is taken, else the seconds after which to ask again."""
@@ -140,9 +140,9 @@ class Fetcher:
         line: float = FEED_LINE,
         redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """The answer to a GET of `url` after at most so many redirects; with 0 also a redirect.
+        """The answer to a GET of `url` after at most `redirects` redirects; with 0 also a redirect.
 
-        `access` is what the source that named this address may use; `allowed` is asked before each
+        `access` is what the source that named this address may use; `allowed` is called before each
         hop. Raises HostBusy when the turn is over `patience` away; within `line` its place is kept.
         """
         journey = Journey(
@@ -258,7 +258,7 @@ class Fetcher:
         except ValueError as error:
             raise FetchError(f"no address: {in_words(error)}") from error
         if scheme not in ("http", "https") or not host:
-            raise ForbiddenAddress(f"only http and https are asked, not {scheme[:20]!r}")
+            raise ForbiddenAddress(f"only http and https are fetched, not {scheme[:20]!r}")
         if port not in self._ports and port != own:
             raise ForbiddenAddress(f"port {port} of {host} is not among fetch.ports")
         if access is not None and access.proxy:

@@ -94,7 +94,7 @@ class Journey:
 
     @property
     def proxy(self) -> str | None:
-        """The proxy that the source is asked through."""
+        """The proxy that the source is fetched through."""
         return self.access.proxy if self.access else None
 
     def headers_for(self, url: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """robots.txt, asked before a page is fetched (RFC 9309); feeds are published to be fetched.
 
-Kept in the store for a day, so that a site is asked once whatever the number of its pages.
+Kept in the store for a day, so that a site is asked for it once, whatever the number of its pages.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from workers.http.response import Access, origin_of
 from workers.sandbox.pool import Sandbox
 
 MAX_BYTES = 1_000_000  # RFC 9309 asks for half of that at least
-RETRY_SECONDS = 600.0  # after which an unreachable robots.txt is asked for again
+RETRY_SECONDS = 600.0  # after which an unreachable robots.txt is fetched again
 PARSE_SECONDS = 2.0
 CLAIM_SECONDS = 90.0  # after which another worker asks, should this one be gone
 WAIT_SECONDS = 0.25  # between two looks at what another one has found
@@ -71,7 +71,7 @@ class Robots:
             return False  # patterns made to hang us: such a site is left alone
 
     async def _ask_or_wait(self, origin: str, access: Access | None) -> bytes:
-        """The file from the site, or from whoever asks for it already. Raises HostBusy."""
+        """The file from the site, or from the request already under way. Raises HostBusy."""
         for _ in range(WAITS):
             async with asking_robots(self._store, origin, seconds=CLAIM_SECONDS) as ours:
                 robots = await load_robots(self._store, origin)

@@ -1,7 +1,7 @@
 """Lets finished pages wait a moment for those that are nearly so, to be written together.
 
 A commit of one page costs the worker and the store as much as one of twenty. A page that is alone
-waits for nobody, and no page waits longer than a moment for one that is slow.
+waits for no other, and no page waits longer than a moment for one that is slow.
 """
 
 from __future__ import annotations

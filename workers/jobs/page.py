@@ -228,7 +228,7 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
 
 
 def _attempts(record: EntryRecord) -> int:
-    """An entry that has no text but the one to be fetched is asked for longer."""
+    """An entry whose only text is the one to be fetched is retried longer."""
     return BODY_ATTEMPTS if record.raw is not None and record.raw.body_urls else ATTEMPTS
 
 

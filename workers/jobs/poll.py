@@ -104,7 +104,7 @@ async def _refresh(poll: Poll) -> None:
 
 
 def _state_of(source: Source, begun: Begun) -> SourceState:
-    """What is remembered of a source; another address in feeds.yaml starts anew."""
+    """What is remembered of a source; another address in feeds.yaml starts over."""
     state = read_source(begun.state)
     if state is None or state.configured_url != source.url:
         return first_state(source)

@@ -1,8 +1,8 @@
 """Settles what one worker has under way in the order in which it began.
 
 Which copy of a story is settled first gives the story its id. Answers come as fast as the network
-lets them; so that the same sources give the same ids again, whoever answers early waits a little
-for those that were asked before.
+lets them; so that the same sources give the same ids again, an early answer waits a little for
+those that were requested before.
 """
 
 from __future__ import annotations

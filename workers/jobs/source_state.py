@@ -17,7 +17,9 @@ GONE = 410
 GONE_CONFIRMED = 2  # answers; then the source is left alone until feeds.yaml says otherwise
 GONE_SECONDS = 365 * 86400.0
 POISON_TRIES = 3
-LOST_FAILURES = 3  # in a row at a place that a redirect led to; then feeds.yaml is asked again
+LOST_FAILURES = (
+    3  # in a row at a place that a redirect led to; then the address in feeds.yaml is fetched again
+)
 
 
 def first_state(source: Source) -> SourceState:

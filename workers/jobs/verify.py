@@ -34,7 +34,7 @@ _MOST_BYTES = 4096  # of the answer, which is the challenge
 
 
 def callback_settings(fetch: FetchSettings) -> FetchSettings:
-    """How strangers' callbacks are asked: as sources, but they have less time."""
+    """How strangers' callbacks are requested: as sources, but they have less time."""
     return fetch.model_copy(update={"timeout": min(fetch.timeout, CALLBACK_SECONDS)})
 
 

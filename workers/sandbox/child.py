@@ -1,7 +1,7 @@
 """The child's side of the sandbox: answers one call after another, each under its own limits.
 
 A call comes as a pickle, an answer goes back as its length and a pickle. The child ends when the
-other end of its socket is closed, so none outlives its worker.
+other end of its socket is closed, so none remains after its worker.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 
 
 def serve(connection: socket.socket, memory: int) -> None:
-    """Answer calls until nobody is left to ask."""
+    """Answer calls until the caller is gone."""
     _confine(memory)
     try:
         with connection, connection.makefile("rb") as calls:
@@ -56,7 +56,7 @@ def _confine(memory: int) -> None:
 
 def _answer(call: Call) -> Answer:
     """The call under its CPU limit, with errors that survive the way back."""
-    # Nobody handles its signal, so it ends the child at once, whatever library is at work. A limit
+    # Its signal is not handled, so it ends the child at once, whatever library is at work. A limit
     # on the CPU as such counts in whole seconds.
     signal.setitimer(signal.ITIMER_PROF, call.cpu_seconds)
     try:
@@ -73,7 +73,7 @@ def _answer(call: Call) -> Answer:
 
 
 def _where(error: BaseException) -> str:
-    """File and line that raised, for whoever looks for the fault."""
+    """File and line that raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

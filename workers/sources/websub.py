@@ -37,7 +37,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LEASE_SECONDS = 10 * 86400  # asked for; the hub decides
-CONFIRM_SECONDS = 600.0  # a hub has to confirm; after that it is asked again, ever later
+CONFIRM_SECONDS = (
+    600.0  # a hub has to confirm; after that it is requested again, at growing intervals
+)
 RETRY_CAP = 86400.0
 TEND_SECONDS = 60.0  # for one request to a hub, after which another worker may make it
 HUB_REDIRECTS = 3

@@ -111,7 +111,7 @@ webhooks: []
         (
             SOURCE + "   name: a\n",
             "feeds.yaml:3: not YAML: this line does not line up with those above it;"
-            " mend the indentation",
+            " check the indentation",
         ),
         (
             SOURCE + "    kind: feeds\n",
@@ -167,7 +167,7 @@ webhooks: []
         ),
         (
             "feed: {title: a}\nfeed: {title: b}\n",
-            "feeds.yaml:2: feed: stands here twice; remove one",
+            "feeds.yaml:2: feed: duplicate key; remove one",
         ),
         (
             "sources:\n  - url: https://${HOST}/x\n",
