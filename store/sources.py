@@ -40,6 +40,7 @@ class SourceState(Frozen):
     last_error: str | None = None  # in words, for people
     failures: int = 0  # in a row
     unreachable: int = 0  # of these, how often no connection was made
+    refused: bool = False  # by the address guard, last time
     gone: bool = False  # 410, confirmed
     interval: float | None = None  # seconds between the last two plans
     next_poll: float | None = None
@@ -60,6 +61,10 @@ class SourceState(Frozen):
     renamed: dict[str, str] = Field(default_factory=dict)
     poison: Poison | None = None  # the document that could not be read within its limits
 
+    def gone_from(self, url: str) -> bool:
+        """Whether the address that feeds.yaml gives is gone for good; another one is tried."""
+        return self.gone and self.configured_url == url
+
 
 async def load_source(store: Store, name: str) -> SourceState | None:
     """The state of one source, or None before its first poll."""
@@ -74,6 +79,16 @@ async def load_sources(store: Store, names: Sequence[str]) -> list[SourceState |
             pipe.hget(keys.source(name), "state")
         found = await pipe.execute()
     return [read_source(raw) for raw in found]
+
+
+async def lift_gone(store: Store, name: str) -> None:
+    """Have a source polled again although its address is gone; a poll under way is not told."""
+    state = await load_source(store, name)
+    if state is None or not state.gone:
+        return
+    lifted = state.model_copy(update={"gone": False, "last_status": None})
+    with store_errors():
+        await store.redis.hset(keys.source(name), "state", dump_source(lifted))  # type: ignore[misc, arg-type]
 
 
 def read_source(stored: bytes | None) -> SourceState | None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 
 from core.config.settings import Settings
 from store.connection import Store
 from store.forget import drop_orphans
+from store.lines import changed_lines, forget_lines
 from store.retention import trim
-from store.schedule import PAGES, SOURCES, add_sources, drop_sources, lease_all_due, pull_in
+from store.schedule import (
+    PAGES,
+    SOURCES,
+    add_sources,
+    drop_sources,
+    lease_all_due,
+    poll_in_order,
+    pull_in,
+)
+from store.sources import load_sources
 from store.stories import names_told, tell_names
 from workers.jobs.sequencer import Order
 from workers.leases import LEASE_SECONDS
@@ -18,6 +29,7 @@ from workers.queue import Hints, Role
 REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
 # Few, so that workers share what is due instead of one taking it all.
 PER_SWEEP = {Role.POLL: 50, Role.PAGE: 10}
+_ALLOWED = "allow_private"  # beside the names of sources, none of which holds an underscore
 _QUEUES = {Role.POLL: SOURCES, Role.PAGE: PAGES}
 
 
@@ -80,13 +92,29 @@ class Sweeper:
         if not await self._names_are_told():
             return
         names = [source.name for source in settings.sources if source.enabled]
-        await drop_sources(self._store, names, forget_after=settings.dedup.window)
+        left = await drop_sources(self._store, names, forget_after=settings.dedup.window)
+        await forget_lines(self._store, left)
         if settings.retention.removed_sources == "drop" and not known:
             await drop_orphans(self._store, {source.name for source in settings.sources})
         await add_sources(self._store, names)
         if not known:
             await pull_in(self._store, _longest_waits(settings))
+            await self._poll_changed(settings)
         self._in_step_with, self._scheduled = settings, len(names)
+
+    async def _poll_changed(self, settings: Settings) -> None:
+        """Poll at once what is requested otherwise than before: it may have been repaired."""
+        lines = {source.name: source.request_line for source in settings.sources if source.enabled}
+        fetch = settings.fetch
+        allowed = json.dumps([sorted(fetch.allow_private), sorted(fetch.ports)])
+        changed = await changed_lines(self._store, {**lines, _ALLOWED: allowed})
+        if _ALLOWED in changed:
+            changed.remove(_ALLOWED)
+            states = await load_sources(self._store, list(lines))
+            refused = {n for n, s in zip(lines, states, strict=True) if s is not None and s.refused}
+            changed += refused.difference(changed)
+        if changed:
+            await poll_in_order(self._store, changed)
 
     async def _names_are_told(self) -> bool:
         """A store that is new or was wiped waits for a service that may remember what was in it."""

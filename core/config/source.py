@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Container
 from typing import Any, Literal
@@ -125,6 +126,11 @@ class Source(SourceOptions):
         user, _, password = userinfo.partition(":")
         bare = urlunsplit(parts._replace(netloc=host))
         return {"auth": f"{unquote(user)}:{unquote(password)}", **raw, "url": bare}
+
+    @property
+    def request_line(self) -> str:
+        """What decides how it is requested, secrets included: a change may cure a failure."""
+        return json.dumps([self.url, self.auth, sorted(self.headers.items()), self.proxy])
 
 
 LONGEST = 64

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from core.config.settings import Settings
+from core.config.settings import Settings, Source
 from core.errors import MillraceError
 from millrace.process.config import read_config
 from millrace.process.data_folder import locked, private_store
@@ -85,11 +85,12 @@ class Due(NamedTuple):
 
 async def _make_due(store: Store, settings: Settings) -> Due:
     """Have every source polled, in the order of feeds.yaml."""
-    names = [source.name for source in settings.sources if source.enabled]
+    sources = [source for source in settings.sources if source.enabled]
+    names = [source.name for source in sources]
     started = await store.now()
     await add_sources(store, names, spacing=0)
-    before = dict(zip(names, await load_sources(store, names), strict=True))
-    asked = [name for name in names if not _asked_to_wait(before[name], started)]
+    states = zip(sources, await load_sources(store, names), strict=True)
+    asked = [source.name for source, state in states if not _left_alone(source, state, started)]
     await poll_in_order(store, asked)
     return Due(asked, started)
 
@@ -111,8 +112,8 @@ async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
     return [f"{name}: {state.last_error}" for name, state in faults if state and state.last_error]
 
 
-def _asked_to_wait(state: SourceState | None, now: float) -> bool:
-    """A source that said `Retry-After` is left alone, however often cron comes by."""
-    if state is None or state.last_status not in (429, 503):
-        return False
-    return (state.next_poll or 0) > now
+def _left_alone(source: Source, state: SourceState | None, now: float) -> bool:
+    """A source that is gone or said `Retry-After` is left alone, however often cron comes by."""
+    if state is None or state.gone_from(source.url):
+        return state is not None
+    return state.last_status in (429, 503) and (state.next_poll or 0) > now

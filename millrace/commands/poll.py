@@ -1,28 +1,31 @@
-"""`millrace poll`: one source now, and what came of it."""
+"""`millrace poll`: one source, those of a tag or all of them now, and what came of it."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from core.config.messages import nearest
-from core.config.settings import Settings
+from core.config.settings import Settings, Source
 from core.errors import ConfigError, MillraceError
 from millrace.process.config import read_config
 from millrace.process.data_folder import running_store
+from millrace.process.progress import progress_bar
 from store.connection import Store
 from store.heartbeat import load_workers
-from store.schedule import poll_now
-from store.sources import SourceState, load_source
+from store.schedule import due_times, poll_in_order, poll_now
+from store.sources import SourceState, lift_gone, load_sources
 
+_NOT_SCHEDULED = "not scheduled yet: its worker has not read feeds.yaml"
 _LOOK_SECONDS = 0.1
 _BEYOND_TIMEOUT = 30.0  # for its turn, parsing and the commit
 
 
 class Outcome(NamedTuple):
-    """What came of a poll."""
+    """What came of one poll."""
 
     source: str
     new: int  # entries
@@ -30,58 +33,139 @@ class Outcome(NamedTuple):
 
     def lines(self) -> list[str]:
         """The same for people."""
-        told = f"{self.source}: {self.new} new entr{'y' if self.new == 1 else 'ies'}"
+        said = f"{self.source}: {self.new} new entr{'y' if self.new == 1 else 'ies'}"
         if self.next_poll is None:
-            return [told]
-        return [f"{told}; next poll {self.next_poll:%Y-%m-%d %H:%M:%S} UTC"]
+            return [said]
+        return [f"{said}; next poll {self.next_poll:%Y-%m-%d %H:%M:%S} UTC"]
+
+
+class Failure(NamedTuple):
+    """A source that was not polled well, and why."""
+
+    source: str
+    error: str
+
+
+class Outcomes(NamedTuple):
+    """What came of several polls."""
+
+    sources: list[Outcome]
+    failed: list[Failure]
+
+    def lines(self) -> list[str]:
+        """Those that went well, for people."""
+        return [line for outcome in self.sources for line in outcome.lines()]
+
+    def faults(self) -> list[str]:
+        """Those that did not."""
+        return [f"{source}: {error}" for source, error in self.failed]
 
 
 def poll_source(name: str, *, config: str, data: Path, redis: str | None) -> Outcome:
-    """Poll a source of a running Millrace. Raises ConfigError or MillraceError."""
+    """Poll a source of a running Millrace, a gone one too. Raises ConfigError or MillraceError."""
     settings = read_config(config)
-    _check_name(name, settings, config)
-    return asyncio.run(_poll(name, settings, data, redis))
+    sources = {source.name: source for source in settings.sources if source.enabled}
+    if name not in sources:
+        guess = nearest(name, list(sources))
+        hint = f"; did you mean {guess}?" if guess else ""
+        raise ConfigError([f"{config}: has no enabled source named {name!r}{hint}"])
+    done = asyncio.run(_poll([sources[name]], settings, data, redis, by_name=True))
+    for fault in done.faults():
+        raise MillraceError(fault)
+    return done.sources[0]
 
 
-def _check_name(name: str, settings: Settings, config: str) -> None:
-    names = [source.name for source in settings.sources if source.enabled]
-    if name in names:
-        return
-    guess = nearest(name, names)
-    hint = f"; did you mean {guess}?" if guess else ""
-    raise ConfigError([f"{config}: has no enabled source named {name!r}{hint}"])
+def poll_sources(tag: str | None, *, config: str, data: Path, redis: str | None) -> Outcomes:
+    """Poll the sources of a tag (None: all) except those that are gone."""
+    settings = read_config(config)
+    chosen = [s for s in settings.sources if s.enabled and (tag is None or tag in s.tags)]
+    if not chosen:
+        tags = sorted({each for source in settings.sources for each in source.tags})
+        guess = nearest(tag or "", tags)
+        hint = f"; did you mean {guess}?" if guess else ""
+        what = "no enabled source" if tag is None else f"no enabled source with the tag {tag!r}"
+        raise ConfigError([f"{config}: has {what}{hint}"])
+    return asyncio.run(_poll(chosen, settings, data, redis))
 
 
-async def _poll(name: str, settings: Settings, data: Path, redis: str | None) -> Outcome:
+async def _poll(
+    sources: Sequence[Source],
+    settings: Settings,
+    data: Path,
+    redis: str | None,
+    *,
+    by_name: bool = False,
+) -> Outcomes:
     async with running_store(data=data, redis=redis) as store:
         if not await load_workers(store):
             raise MillraceError("no worker is alive: start one with `millrace work`")
-        before = await load_source(store, name)
-        asked = await store.now()
-        if not await poll_now(store, name):
-            raise MillraceError(f"{name} is not scheduled yet: its worker has not read feeds.yaml")
-        try:
-            async with asyncio.timeout(settings.fetch.timeout + _BEYOND_TIMEOUT):
-                after = await _polled(store, name, asked)
-        except TimeoutError:
-            raise MillraceError(
-                f"{name}: no outcome yet; `millrace poll` may be asked again"
-            ) from None
+        names = [source.name for source in sources]
+        before = dict(zip(names, await load_sources(store, names), strict=True))
+        skipped = [] if by_name else await _not_polled(store, sources, before)
+        left = [name for name in names if name not in {failure.source for failure in skipped}]
+        since = await store.now()
+        if by_name:
+            await _poll_by_name(store, names[0])
+        else:
+            await poll_in_order(store, left)
+        patience = settings.fetch.timeout + _BEYOND_TIMEOUT
+        after = await _polled(store, left, since, patience)
+    outcomes = [_outcome(name, before[name], after.get(name)) for name in left]
+    return Outcomes(
+        sources=[each for each in outcomes if isinstance(each, Outcome)],
+        failed=[*skipped, *(each for each in outcomes if isinstance(each, Failure))],
+    )
+
+
+async def _poll_by_name(store: Store, name: str) -> None:
+    await lift_gone(store, name)
+    if not await poll_now(store, name):
+        raise MillraceError(f"{name}: {_NOT_SCHEDULED}")
+
+
+async def _not_polled(
+    store: Store, sources: Sequence[Source], before: Mapping[str, SourceState | None]
+) -> list[Failure]:
+    """Sources that are left alone here, and why."""
+    due = await due_times(store, list(before))
+    found = []
+    for source, at in zip(sources, due, strict=True):
+        state = before[source.name]
+        if at is None:
+            found.append(Failure(source.name, _NOT_SCHEDULED))
+        elif state is not None and state.gone_from(source.url):
+            hint = f"gone (410): `millrace poll {source.name}` polls it all the same"
+            found.append(Failure(source.name, hint))
+    return found
+
+
+async def _polled(
+    store: Store, names: Sequence[str], since: float, patience: float
+) -> dict[str, SourceState]:
+    """The states after the polls, as far as they ended; over when none ends for `patience`."""
+    done: dict[str, SourceState] = {}
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + patience
+    with progress_bar() as progress:
+        task = progress.add_task("polling", total=len(names))
+        while len(done) < len(names) and loop.time() < deadline:
+            waiting = [name for name in names if name not in done]
+            states = zip(waiting, await load_sources(store, waiting), strict=True)
+            ended = {n: s for n, s in states if s is not None and (s.last_poll or 0) >= since}
+            if ended:
+                done |= ended
+                deadline = loop.time() + patience
+                progress.update(task, completed=len(done))
+            else:
+                await asyncio.sleep(_LOOK_SECONDS)  # workers write into the store, no more
+    return done
+
+
+def _outcome(name: str, before: SourceState | None, after: SourceState | None) -> Outcome | Failure:
+    if after is None:
+        return Failure(name, "no outcome yet; run `millrace poll` again")
     if after.last_error:
-        raise MillraceError(f"{name}: {after.last_error}")
-    return _outcome(name, before, after)
-
-
-async def _polled(store: Store, name: str, asked: float) -> SourceState:
-    """The state after the poll; the worker that polls writes it without further notice."""
-    while True:
-        state = await load_source(store, name)
-        if state is not None and (state.last_poll or 0) >= asked:
-            return state
-        await asyncio.sleep(_LOOK_SECONDS)
-
-
-def _outcome(name: str, before: SourceState | None, after: SourceState) -> Outcome:
+        return Failure(name, after.last_error)
     new = after.entries - (before.entries if before else 0)
     due = None if after.next_poll is None else datetime.fromtimestamp(after.next_poll, UTC)
     return Outcome(name, new, due)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any, Protocol
 
 import orjson
@@ -25,7 +26,8 @@ def _print(report: Report, *, json: bool) -> None:
     if json:
         print(orjson.dumps(report._asdict(), default=lambda part: part._asdict()).decode())
     else:
-        print("\n".join(report.lines()))
+        for line in report.lines():
+            print(line)
 
 
 @app.command()
@@ -46,19 +48,34 @@ def explain(
 
 @app.command()
 def poll(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of a source.")],
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Name of a source; one that is gone (410) too."),
+    ] = None,
+    tag: Annotated[str | None, typer.Option(metavar="T", help="All sources with this tag.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="All sources.")] = False,
     config: Config = DEFAULT_CONFIG,
     data: Data = DEFAULT_DATA,
     redis: Redis = None,
     json: Json = False,
-) -> None:
-    """Poll one source now.
+) -> int:
+    """Poll one source, those of a tag or all of them now.
 
     Example: millrace poll hackernews
     """
-    from millrace.commands.poll import poll_source
+    from millrace.commands.poll import poll_source, poll_sources
 
-    _print(poll_source(name, config=config, data=data, redis=redis), json=json)
+    if [name is not None, tag is not None, all_].count(True) != 1:
+        raise typer.BadParameter("give one of NAME, --tag T and --all")
+    if name is not None:
+        _print(poll_source(name, config=config, data=data, redis=redis), json=json)
+        return 0
+    outcomes = poll_sources(tag, config=config, data=data, redis=redis)
+    _print(outcomes, json=json)
+    if not json:
+        for fault in outcomes.faults():
+            print(f"millrace: {fault}", file=sys.stderr)
+    return 1 if outcomes.failed else 0
 
 
 @app.command()

@@ -19,6 +19,7 @@ from service.responses import json_reply, secured, wants_html
 from store.curation import join, split
 from store.forget import forget
 from store.schedule import poll_now
+from store.sources import lift_gone
 
 
 def refusal(request: web.Request, context: Context) -> web.Response | None:
@@ -82,8 +83,10 @@ async def poll(request: web.Request) -> web.Response:
     if refused is not None:
         return refused
     name = request.match_info["source"]
+    store = request.app[CONTEXT].store
     try:
-        scheduled = await poll_now(request.app[CONTEXT].store, name)
+        await lift_gone(store, name)
+        scheduled = await poll_now(store, name)
     except StoreError as error:
         return _away(error)
     if not scheduled:

@@ -229,7 +229,7 @@ def failure(name: str, state: SourceState) -> dict[str, Any]:
     """A failing source, in words."""
     reason = state.last_error
     if state.gone:
-        reason = "gone for good (410)"
+        reason = f"gone (410): polled again with another url, or by `millrace poll {name}`"
     elif state.poison is not None:
         reason = f"set aside after {state.poison.tries} tries: {reason or 'ran into its limits'}"
     return {

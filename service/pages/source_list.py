@@ -106,7 +106,7 @@ def _row(
         "failures": said.failures,
         "last_poll": _written(said.last_poll),
         "last_success": _written(said.last_success),
-        "next_poll": _written(next_poll) if source.enabled else None,
+        "next_poll": _written(next_poll) if source.enabled and not said.gone else None,
         "interval": said.interval,
         "counts": {
             "entries": said.entries,

@@ -13,7 +13,7 @@ import pytest
 
 from store.connection import Store
 from store.schedule import due_times
-from store.sources import SourceState
+from store.sources import SourceState, lift_gone
 from tests.origin import Answer, Origin, Request
 from tests.workers.desk import desk_for, settings_for
 from workers.sandbox.pool import Sandbox
@@ -287,7 +287,30 @@ async def test_r14_gone_is_confirmed_once_and_then_believed(
     states = await polls(store, sandbox, origin, 2)
 
     assert [state.gone for state in states] == [False, True]
-    assert wait_of(states[1]) > 30 * 86400
+    assert states[1].next_poll is None
+    (due,) = await due_times(store, ["source"])
+    assert (due or 0) - await store.now() > 30 * 86400
+
+
+async def test_r14_what_is_gone_stays_so_until_its_address_changes_or_it_is_named(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    origin.at("/feed", Answer(status=410))
+    origin.at("/new", Answer(FEED))
+    await polls(store, sandbox, origin, 2)
+
+    await polls(store, sandbox, origin, 2)  # a restart
+    await polls(store, sandbox, origin, 2, source={"tags": ["edited"], "auth": "ann:secret"})
+    assert len(origin.asked("/feed")) == 2
+
+    await lift_gone(store, "source")
+    (named,) = await polls(store, sandbox, origin, 1)
+    assert (len(origin.asked("/feed")), named.gone) == (3, False)
+
+    (again,) = await polls(store, sandbox, origin, 1)
+    (moved,) = await polls(store, sandbox, origin, 1, source={"url": origin.url("/new")})
+    assert again.gone
+    assert (moved.gone, moved.failures, len(origin.asked("/new"))) == (False, 0, 1)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,14 @@
 """Work that is due reaches a worker that lives, whatever others left behind."""
 
+from typing import Any
+
 import pytest
 
+from core.config.settings import Settings
 from store import keys
 from store.connection import Store
+from store.schedule import due_times
+from store.sources import SourceState, dump_source
 from store.stories import tell_names
 from tests.workers.desk import settings_for
 from workers import scheduler as sweeper
@@ -85,3 +90,57 @@ async def test_a_worker_rests_longer_only_while_nothing_can_become_due(store: St
 
     assert await quiet_when_due_in(60)
     assert not await quiet_when_due_in(5)
+
+
+async def due_after_edit(store: Store, before: Settings, after: Settings) -> list[str]:
+    """What a worker that starts with `after` polls at once, where another one knew `before`."""
+    await Sweeper(store, lambda: before, PLACES, worker="before").sweep()
+    later = (await store.now() + 3000) * 1000
+    names = [name.decode() for name in await store.redis.zrange(keys.SCHEDULE, 0, -1)]
+    await store.redis.zadd(keys.SCHEDULE, dict.fromkeys(names, later))
+    restarted = Sweeper(store, lambda: after, {Role.POLL: 9, Role.PAGE: 1}, worker="after")
+    await restarted.sweep()
+    due = zip(names, await due_times(store, names), strict=True)
+    return sorted(name for name, at in due if at is not None and at < later / 1000 - 60)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"url": "https://example.org/other"},
+        {"auth": "ann:secret"},
+        {"headers": {"X-Key": "secret"}},
+        {"proxy": "http://proxy.example:3128"},
+    ],
+)
+async def test_a_source_whose_line_changed_is_polled_at_once_over_a_restart_too(
+    store: Store, edit: dict[str, Any]
+) -> None:
+    lines: list[dict[str, Any]] = [{"url": f"https://example.org/{n}"} for n in range(3)]
+
+    due = await due_after_edit(
+        store, settings_for(*lines), settings_for(lines[0], {**lines[1], **edit}, lines[2])
+    )
+
+    assert due == ["source1"]
+    assert b"secret" not in b"".join(await store.redis.hvals(keys.LINES))
+
+
+async def test_an_edit_of_other_fields_hastens_nothing(store: Store) -> None:
+    line = {"url": "https://example.org/0"}
+    edited = settings_for({**line, "tags": ["new"], "every": "2h", "priority": 3})
+
+    assert await due_after_edit(store, settings_for(line), edited) == []
+
+
+async def test_what_the_guard_refused_is_polled_when_allow_private_changes(store: Store) -> None:
+    lines = [{"url": f"http://10.0.0.{n}/feed"} for n in range(2)]
+    for name, refused in (("source", True), ("source1", False)):
+        state = SourceState(url=lines[0]["url"], configured_url=lines[0]["url"], refused=refused)
+        await store.redis.hset(keys.source(name), "state", dump_source(state))
+
+    due = await due_after_edit(
+        store, settings_for(*lines), settings_for(*lines, allow_private=["10.0.0.0/24:80"])
+    )
+
+    assert due == ["source"]

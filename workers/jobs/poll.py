@@ -37,6 +37,7 @@ from workers.context import Kit, count_entries, count_fetch, count_merging
 from workers.jobs.new_entries import DailyRoom, News, find_news
 from workers.jobs.sequencer import Turn
 from workers.jobs.source_state import (
+    GONE_SECONDS,
     after_answer,
     after_fault,
     first_state,
@@ -77,6 +78,9 @@ async def refresh(kit: Kit, lease: Lease) -> None:
     try:
         if source is not None and (begun := await begin(kit.store, SOURCES, lease)) is not None:
             state, counts = _state_of(source, begun), Counts()
+            if state.gone:  # whatever made it due: only another address or a person lifts this
+                await release(kit.store, SOURCES, lease, after=GONE_SECONDS)
+                return
             await _refresh(Poll(kit, lease, source, state, begun.now, counts, turn))
             kit.tell(counts)
     finally:

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from core.config.settings import FetchSettings, Source
 from core.dedup.merge import Outcome
-from core.errors import BadStatus, BrokeOff, MillraceError, ResourceLimit, Unreachable
+from core.errors import (
+    BadStatus,
+    BrokeOff,
+    ForbiddenAddress,
+    MillraceError,
+    ResourceLimit,
+    Unreachable,
+)
 from core.models import Decision
 from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
 from core.polling.politeness import believed, watch
@@ -14,7 +21,7 @@ from store.sources import Poison, SourceState
 from workers.sources.result import Polled
 
 GONE = 410
-GONE_CONFIRMED = 2  # answers; then the source is left alone until feeds.yaml says otherwise
+GONE_CONFIRMED = 2  # answers; then the source is left alone until it has another address
 GONE_SECONDS = 365 * 86400.0
 POISON_TRIES = 3
 LOST_FAILURES = (
@@ -101,8 +108,9 @@ def after_fault(
         "last_error": str(fault),
         "failures": failures,
         "unreachable": unreachable,
+        "refused": isinstance(fault, ForbiddenAddress),
         "gone": gone,
-        "next_poll": now + wait,
+        "next_poll": None if gone else now + wait,
     }
     if failures >= LOST_FAILURES and state.url != state.configured_url:
         changes |= {"url": state.configured_url, "redirect": None}
@@ -152,6 +160,7 @@ def _all_is_well(now: float) -> dict[str, object]:
         "last_error": None,
         "failures": 0,
         "unreachable": 0,
+        "refused": False,
         "gone": False,
         "poison": None,
         "torn_hash": None,

@@ -165,6 +165,24 @@ def test_commands_reach_it_through_its_data_folder(run: Running, stage: Stage) -
     assert (unknown.returncode, unknown.stderr.count("\n")) == (1, 1)
 
 
+def test_sources_are_polled_by_name_by_tag_or_all_of_them(run: Running) -> None:
+    tagged = millrace(run.folder, "poll", "--tag", "reprint")
+    everything = millrace(run.folder, "poll", "--all", "--json")
+    unknown = millrace(run.folder, "poll", "--tag", "reprints")
+    unclear = millrace(run.folder, "poll", "reprints", "--all")
+
+    assert [line.split(":")[0] for line in tagged.stdout.splitlines()] == [
+        "reprints",
+        "reprints-hant",
+    ]
+    found = json.loads(everything.stdout)
+    assert len(found["sources"]) == 7
+    assert (everything.returncode, found["failed"]) == (0, [])
+    assert (unknown.returncode, unknown.stderr.count("\n")) == (2, 1)
+    assert "did you mean reprint?" in unknown.stderr
+    assert (unclear.returncode, unclear.stderr.count("\n")) == (2, 1)
+
+
 def test_once_writes_what_it_serves(run: Running) -> None:
     answer = millrace(run.folder, "once", "--out", "public", "--data", "other")
 
