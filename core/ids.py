@@ -33,12 +33,19 @@ def content_digest(*parts: str | None) -> bytes:
 
 
 def entry_digest(entry: FeedEntry) -> bytes:
-    """The content digest of an entry as its source stated it.
+    """The content digest of an entry as its source stated it."""
+    stated = (entry.title, entry.link, entry.content, entry.summary)
+    return stated_digest(*stated, version=entry.version)
+
+
+def stated_digest(
+    title: str | None, link: str | None, content: str, summary: str, *, version: str | None = None
+) -> bytes:
+    """The content digest of what a source stated.
 
     Beside a whole text the query of its link does not count: some sources put a number into it
     that changes with every poll.
     """
-    link = entry.link
-    if link and len(entry.content or entry.summary) >= WHOLE:
+    if link and len(content or summary) >= WHOLE:
         link = link.partition("?")[0]
-    return content_digest(entry.title, link, entry.content, entry.summary, entry.version)
+    return content_digest(title, link, content, summary, version)

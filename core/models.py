@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
@@ -26,6 +26,11 @@ class Enclosure(Frozen):
     url: str
     type: str | None = None
     length: int | None = None  # bytes
+    duration: int | None = None  # seconds
+    # What it is to the entry: a file of its own, or the text of one (`podcast:transcript`), or its
+    # parts (`podcast:chapters`).
+    role: Literal["file", "transcript", "chapters"] = "file"
+    language: str | None = None  # of a transcript
 
 
 class FeedEntry(Frozen):
@@ -34,6 +39,7 @@ class FeedEntry(Frozen):
     guid: str  # unique within its source; made from link, title or text where none is stated
     position: int  # 0 is the first in the document
     title: str | None = None
+    title_type: Literal["html", "text", "auto"] = "auto"  # what its title is declared to be
     link: str | None = None  # as stated, resolved against the feed's address
     author: str | None = None
     published: datetime | None = None
@@ -49,6 +55,10 @@ class FeedEntry(Frozen):
     source_title: str | None = None  # the title of the feed document
     body_urls: tuple[str, ...] = ()  # where the body is if the document only names it; in order
     version: str | None = None  # changes with a body that is not in the document
+    # Its content digest by the rules before the last change of reading: who remembers that one
+    # sees no change (`core/feeds/unchanged.py`). Not stored.
+    former: bytes | None = Field(default=None, exclude=True, repr=False)
+    reading: int = 1  # the rules it was read by: `READING` of `core/feeds/entry.py`
 
 
 class ParsedFeed(Frozen):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Literal
 
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 _WIDE = re.compile(f"[{WIDE}]+")
@@ -28,20 +29,25 @@ _FORMATTING = (
     "a|abbr|b|big|br|cite|code|del|em|font|i|ins|mark|p|q|s|small|span|strike|strong|sub|sup|tt|u"
     "|wbr"
 )
-_KNOWN_TAG = re.compile(
-    rf"</?(?:{_FORMATTING})(?:[\s/][^>]{{0,2000}})?/?>"
-    r"|<([a-zA-Z][\w-]{0,30})[^<>]{0,2000}>(?=.*</\1\s*>)|</[a-zA-Z][^<>]{0,200}>"
+_FORMATTING_TAG = re.compile(rf"</?(?:{_FORMATTING})(?:[\s/][^>]{{0,2000}})?/?>", re.IGNORECASE)
+_TAG_IN_USE = re.compile(  # it has attributes, or is closed, or closes
+    r"<([a-zA-Z][\w-]{0,30})[^<>]{0,2000}>(?=.*</\1\s*>)|</[a-zA-Z][^<>]{0,200}>"
     r"|<[a-zA-Z][^<>\s]{0,60}(?:[\s/][^<>]{0,2000})?=[^<>]{0,2000}(?:>|$)|<!--.{0,2000}?(?:-->|$)",
     re.IGNORECASE | re.DOTALL,
 )
+_ANY_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,2000}>")
 # “How to use the <video> element”: a name in brackets that opens nothing is a word of the title.
+# Of these only the name: a reader that takes titles for HTML would lose what follows, or run it.
 _LONE_TAG = re.compile(
-    r"<(div|h[1-6]|img|li|script|style|svg|ul|ol|var|iframe|object|math|form|input|body|html|video"
-    r"|audio|details|summary|marquee|title|base|link|meta|embed|textarea|select|button|canvas"
-    r"|dialog|template|table|td|tr|main|nav|section|article|picture|source|frame|blockquote|pre)\s*/?>",
+    r"<(img|script|style|svg|iframe|object|math|form|input|body|html|marquee|title|base|link|meta"
+    r"|embed|textarea|select|template|frame|frameset|plaintext|xmp|noscript|noembed|applet)\s*/?>",
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,12});")
+# In text that is declared to be no markup, brackets that are still escaped stay as written.
+_ENTITY_IN_TEXT = re.compile(
+    r"&(?!(?:lt|gt|LT|GT|#0*6[02]|#[xX]0*3[cCeE]);)(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,12});"
+)
 
 
 def is_wide(char: str) -> bool:
@@ -102,22 +108,31 @@ def wide_share(text: str) -> float:
     return (len(sample) - len(_WIDE.sub("", sample))) / total if total else 0.0
 
 
-def plain_title(title: str | None) -> str | None:
+def plain_title(
+    title: str | None, declared: Literal["html", "text", "auto"] = "auto"
+) -> str | None:
     """A headline as plain text: entities resolved, tags gone, one line; None if nothing is left.
 
     Feeds escape titles once, twice or not at all, so entities are resolved while there are any.
+    Where a title is declared to be HTML or text, the brackets that it shows are its own.
     """
     if not title:
         return None
     title = title[:4000]
+    if declared == "html":
+        title = html.unescape(_ANY_TAG.sub("", title))
+    entity = _ENTITY if declared == "auto" else _ENTITY_IN_TEXT
     for _ in range(3):
-        if not _ENTITY.search(title):
+        if not entity.search(title):
             break
-        title = html.unescape(title)
+        title = entity.sub(lambda found: html.unescape(found[0]), title)
     for _ in range(3):  # what is left may be a tag again: <ifr<b>ame>
         if "<" not in title:
             break
-        title = _LONE_TAG.sub(r"\1", _KNOWN_TAG.sub("", title))
+        title = _TAG_IN_USE.sub("", title)
+        if declared == "auto":
+            title = _FORMATTING_TAG.sub("", title)
+        title = _LONE_TAG.sub(r"\1", title)
     title = collapse(strip_invisible(title)).strip(" \u3000")
     return title or None
 

@@ -45,7 +45,9 @@ def stated_author(author: str | None) -> str | None:
         return None
     author = (plain_title(author[:400]) or "").strip()
     inside = _MAIL_AND_NAME.match(author)
-    name = collapse(inside[1] if inside else _MAIL.sub(" ", author)).strip(" ,;<>()")
+    name = collapse(inside[1] if inside else _MAIL.sub(" ", author)).strip(" ,;<>")
+    if name.count("(") != name.count(")") or (name[:1], name[-1:]) == ("(", ")"):
+        name = name.strip(" ()")
     return name[:200] if name and name.lower() not in ("admin", "administrator", "null") else None
 
 

@@ -84,7 +84,7 @@ def _head(spots: list[Place]) -> list[Place]:
 
 
 def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | None:
-    title = plain_title(entry.title) or plain_title(front.get("title"))
+    title = plain_title(entry.title, entry.title_type) or plain_title(front.get("title"))
     headings = _headings(head)
     if title is None:
         candidates = headings or _first_line(head)

@@ -1,125 +1,169 @@
-"""What feedparser says of one entry, as one of ours: bodies, links, dates, files, all bounded."""
+"""One entry of a feed as one of ours: texts, link, authors, dates and files, all bounded.
+
+Elements say what they mean by their own names (`elements.py`). What feedparser says is taken where
+it reads more dialects: guids, categories and languages.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import datetime
+from itertools import chain
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
+from core.feeds.elements import Element, Entry
 from core.feeds.feed_dates import parse_date
-from core.models import Enclosure, FeedEntry
+from core.feeds.feedparser_entry import text_in
+from core.feeds.files import files_of, has_film, picture_of
+from core.feeds.texts import Text, texts_of
+from core.models import FeedEntry
 from core.text import plain_title
 from core.urls import web_url
 
+# Raised when entries come out otherwise than before from the same document. That is no change of
+# its source: `former` says what an entry was by the rules before, `unchanged.py` compares.
+READING = 2
 AUTHOR_KEPT = 200
+AUTHORS_KEPT = 20
 TAGS_KEPT = 50
-ENCLOSURES_KEPT = 20
 
+_PUBLISHED = (
+    "pubdate", "atom:published", "atom:issued", "dcterms:issued", "dc:date", "dcterms:created",
+    "atom:created", "dcterms:date", "published", "issued", "date", "prism:publicationdate",
+)  # fmt: skip
+_UPDATED = ("atom:updated", "atom:modified", "dcterms:modified", "updated", "modified")
+# The first of these groups that names anybody: a host is named where no writer is.
+_WRITERS = (
+    ("atom:author", "dc:creator"), ("author",), ("itunes:author",), ("googleplay:author",),
+    ("dcterms:creator", "creator"),
+)  # fmt: skip
+_LONGEST_LINK = 5000
+_RELATION = re.compile(
+    r"https?://www\.iana\.org/assignments/(?:relation|link-relations)/#?", re.IGNORECASE
+)
+_PAGES = ("", "text/html", "application/xhtml+xml")
+_HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
 _MAILBOX = re.compile(
     r"\S{1,90}@\S{1,90} \((.{1,90})\)|\"?([^<>@\"]{1,90})\"? ?<\S{1,90}@\S{1,90}>"
 )
-_HTML = frozenset(("text/html", "application/xhtml+xml"))
 
 
-def feed_entry(raw: Any, position: int, found: Any, *, url: str, longest: int) -> FeedEntry:
-    """The entry `raw` of the document `found` that came from `url`; no body over `longest`."""
+def feed_entry(
+    raw: Any,
+    stated: Entry,
+    position: int,
+    found: Any,
+    *,
+    url: str,
+    longest: int,
+    channel: Collection[str],
+    former: bytes,
+) -> FeedEntry:
+    """An entry of the document `found` that came from `url`; no body is over `longest` characters.
+
+    `raw` is what feedparser says of it, `stated` its elements. `channel` are the texts of the
+    channel, which some feeds repeat in each entry.
+    """
     feed = found.feed
-    content, summary, kind, base = _bodies(raw, found.version, longest)
-    stated_base = web_url(base, url) if base else None
-    base = stated_base or url
-    link = _link(raw, base)
-    language = _language(raw) or text_in(feed.get("language"), 40)
+    language = _language(raw, stated) or text_in(feed.get("language"), 40)
+    base = _absolute(stated.base(), url) or url
+    files = files_of(stated, base)
+    texts = texts_of(stated, longest=longest, has_film=has_film(stated, files), channel=channel)
+    body = texts.body or Text("", "")
+    link = _link(stated, base, language=language, files=[file.url for file in files])
+    title, title_type = _title(stated)
     return FeedEntry(
         guid=text_in(raw.get("id"), 1_000_000) or "",
         position=position,
-        title=text_in(raw.get("title"), 4000),
+        title=title,
+        title_type=title_type,
         link=link,
-        author=_author(raw) or (_author(feed) if found.version.startswith("atom") else None),
-        published=_date(raw, ("published", "created"), language),
-        updated=_date(raw, ("updated",), language),
-        content=content,
-        summary=summary,
-        content_type=kind,
+        author=_authors(stated) or _authors_of_feed(found),
+        published=_date(stated, _PUBLISHED, language),
+        updated=_date(stated, _UPDATED, language),
+        content=body.value,
+        summary=texts.summary,
+        content_type=body.declared,
         # Without xml:base a body's relative links start from its own page, as they did there.
-        base=stated_base or link or url,
+        base=_absolute(body.base, url) or link or url,
         language=language,
         categories=_categories(raw),
-        enclosures=_enclosures(raw, base),
-        image=_image(raw, base),
+        enclosures=files,
+        image=picture_of(stated, base),
         source_title=plain_title(text_in(feed.get("title"), 4000)),
+        former=former,
+        reading=READING,
     )
 
 
-def _bodies(raw: Any, version: str, longest: int) -> tuple[str, str, Any, str | None]:
-    """The fullest body with its type and base, and the summary where it says something else."""
-    summary = text_in(raw.get("summary"), longest) or ""
-    detail = raw.get("summary_detail") or {}
-    bodies = [(text, part) for part in raw.get("content", ()) if (text := _body(part, longest))]
-    if bodies:
-        content, detail = max(bodies, key=lambda pair: len(pair[0]))
-    else:
-        content, summary = summary, ""
-    if summary == content:
-        summary = ""
-    return content, summary, _kind(detail.get("type"), version), detail.get("base")
+def _absolute(base: str | None, url: str) -> str | None:
+    return web_url(base, url) if base else None
 
 
-def _body(part: Any, longest: int) -> str | None:
-    """A content element that holds text; Atom allows pictures and addresses too."""
-    kind = part.get("type") or "text/html"
-    if kind.startswith(("text/", "application/xhtml", "application/xml")) or kind in (
-        "html",
-        "text",
-    ):
-        return text_in(part.get("value"), longest)
+def _title(stated: Entry) -> tuple[str | None, Literal["html", "text", "auto"]]:
+    for element in stated.all("title", "atom:title", "itunes:title", "dc:title"):
+        value = text_in(element.markup, 4000)  # with the markup of Atom's xhtml
+        if value is None:
+            continue
+        kind = element.get("type").lower() if element.name == "atom:title" else ""
+        if len(element.node) or kind in ("html", "text/html", "xhtml"):
+            return value, "html"
+        return value, "text" if kind in ("text", "text/plain") else "auto"
+    return None, "auto"
+
+
+def _authors(stated: Entry) -> str | None:
+    for names in _WRITERS:
+        found = _joined(_name(element) for element in stated.all(*names)[:AUTHORS_KEPT])
+        if found:
+            return found
     return None
 
 
-def _kind(stated: str | None, version: str) -> str:
-    """What a body is declared to be; RSS never says."""
-    if stated in ("text/markdown", "text/x-markdown"):
-        return "markdown"
-    if not version.startswith("atom"):
-        return "auto"
-    if stated == "text/plain":
-        return "text"
-    return "html" if stated in _HTML else "auto"
+def _name(element: Element) -> str | None:
+    """The name in an author's element: `mail (Name)`, `Name <mail>`, or a person of Atom."""
+    children = {str(child.tag).rpartition("}")[2]: child for child in element.node}
+    if children:
+        named = children.get("name")
+        named = children.get("email") if named is None else named
+        return text_in("".join(named.itertext()), AUTHOR_KEPT) if named is not None else None  # type: ignore[arg-type]
+    return person(element.text)
 
 
-def _link(raw: Any, base: str) -> str | None:
-    stated = [raw.get("feedburner_origlink"), *_own_links(raw)]
-    stated += [link.get("href") for link in raw.get("links", ()) if link.get("rel") == "alternate"]
-    found = (web_url(text_in(address, 5000), base) for address in stated)
-    return next((address for address in found if address), None)
-
-
-def _own_links(raw: Any) -> list[Any]:
-    """`link`, unless it is a guid that is no whole address: `<guid>17</guid>` is no path."""
-    link, guid = raw.get("link"), raw.get("id") or ""
-    listed = any(each.get("href") == link for each in raw.get("links", ()))
-    absolute = guid.lower().startswith(("http://", "https://"))
-    return [link] if link != guid or listed or absolute else []
-
-
-def _author(raw: Any) -> str | None:
-    detail = raw.get("author_detail") or {}
-    stated = text_in(detail.get("name"), AUTHOR_KEPT) or text_in(raw.get("author"), AUTHOR_KEPT)
+def person(stated: str | None) -> str | None:
+    """The name in an author's text, without the mail address beside it."""
+    stated = text_in(stated, AUTHOR_KEPT)
     mailbox = _MAILBOX.fullmatch(stated or "")
     return (mailbox[1] or mailbox[2]).strip() or stated if mailbox else stated
 
 
-def _date(raw: Any, names: Sequence[str], language: str | None) -> Any:
-    for name in names:
-        stated = text_in(dict.get(raw, name), 120)
-        moment = parse_date(stated, language=language)
+def _joined(names: Iterable[str | None]) -> str | None:
+    """Each name once, whatever its letters' case."""
+    once = {name.casefold(): name for name in reversed([name for name in names if name])}
+    return ", ".join(reversed(once.values())) or None
+
+
+def _authors_of_feed(found: Any) -> str | None:
+    """Atom's authors of the feed are those of entries that name none (RFC 4287 4.2.1)."""
+    if not found.version.startswith("atom"):
+        return None
+    return _joined(text_in(each.get("name"), AUTHOR_KEPT) for each in found.feed.get("authors", ()))
+
+
+def _date(stated: Entry, names: tuple[str, ...], language: str | None) -> datetime | None:
+    for element in stated.all(*names):
+        moment = parse_date(element.text[:120], language=language)
         if moment is not None:
             return moment
     return None
 
 
-def _language(raw: Any) -> str | None:
+def _language(raw: Any, stated: Entry) -> str | None:
     details = [*raw.get("content", ()), raw.get("summary_detail"), raw.get("title_detail")]
-    return next((d["language"] for d in details if d and d.get("language")), None)
+    said = stated.text("dc:language", "language")
+    return said[:40] or next((d["language"] for d in details if d and d.get("language")), None)
 
 
 def _categories(raw: Any) -> tuple[str, ...]:
@@ -130,42 +174,59 @@ def _categories(raw: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name))[:TAGS_KEPT]
 
 
-def _enclosures(raw: Any, base: str) -> tuple[Enclosure, ...]:
-    stated = [link for link in raw.get("links", ()) if link.get("rel") == "enclosure"]
-    stated += [m for m in raw.get("media_content", ()) if _media_type(m) in ("audio", "video")]
-    files: dict[str, Enclosure] = {}
-    for link in stated[:ENCLOSURES_KEPT]:
-        address = web_url(text_in(link.get("href") or link.get("url"), 4096), base)
+def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) -> str | None:
+    """The address of the entry's page, or else of the entry itself or of its first file."""
+    for stated in chain(_stated(entry, language), files):
+        address = web_url(_with_scheme(stated[:_LONGEST_LINK], base), base) if stated else None
         if address:
-            size = text_in(link.get("length") or link.get("filesize"), 18) or ""
-            files.setdefault(
-                address,
-                Enclosure(
-                    url=address,
-                    type=text_in(link.get("type"), 100),
-                    length=int(size) if size.isascii() and size.isdigit() else None,
-                ),
-            )
-    return tuple(files.values())
+            return address
+    return None
 
 
-def _image(raw: Any, base: str) -> str | None:
-    stated = [
-        part.get("url") for part in raw.get("media_content", ()) if _media_type(part) == "image"
-    ]
-    stated += [part.get("url") for part in raw.get("media_thumbnail", ())]
-    stated.append((raw.get("image") or {}).get("href"))
-    stated += [e.url for e in _enclosures(raw, base) if (e.type or "").startswith("image/")]
-    found = (web_url(text_in(address, 4096), base) for address in stated)
-    return next((address for address in found if address), None)
+def _relations(link: Element) -> list[str]:
+    """The relations of a link; none is `alternate` (RFC 4287 4.2.7.2), and full names are short."""
+    stated = [_RELATION.sub("", name).lower() for name in link.get("rel").split()]
+    return stated or ["alternate"]
 
 
-def _media_type(part: Any) -> str:
-    return part.get("medium") or (part.get("type") or "").partition("/")[0]
+def _stated(entry: Entry, language: str | None) -> Iterator[str]:
+    for original in entry.all("feedburner:origlink"):
+        yield original.text
+    links = [each for each in entry.all("link", "atom:link") if each.get("href")]
+    alternates = [link for link in links if "alternate" in _relations(link)]
+    yield from (link.get("href") for link in sorted(alternates, key=_preference(language)))
+    for link in entry.all("link"):
+        yield link.text
+    for guid in entry.all("guid"):
+        if guid.get("isPermaLink").lower() != "false" and _is_absolute(guid.text):
+            yield guid.text
+    yield entry.node.get("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about") or ""
+    for wanted in ("canonical", "self"):
+        yield from (link.get("href") for link in links if wanted in _relations(link))
 
 
-def text_in(value: object, longest: int) -> str | None:
-    """`value` if it is text and says something, cut at `longest` characters."""
-    if not isinstance(value, str):
-        return None
-    return value[:longest].strip() or None
+def _preference(language: str | None) -> Callable[[Element], tuple[bool, bool]]:
+    """Pages before other forms, then those in the entry's language; the first of equals."""
+    wanted = (language or "")[:2].lower()
+
+    def order(link: Element) -> tuple[bool, bool]:
+        spoken = link.get("hreflang")[:2].lower()
+        other = bool(spoken and wanted and spoken != wanted)
+        return link.get("type").lower() not in _PAGES, other
+
+    return order
+
+
+def _is_absolute(address: str) -> bool:
+    return address.lower().startswith(("http://", "https://"))
+
+
+def _with_scheme(address: str, base: str) -> str:
+    """`www.a.example/1` and the feed's own host without a scheme are no paths."""
+    if "://" in address or address.startswith(("/", "#", "?", ".")) or not _HOST.match(address):
+        return address
+    feed = urlsplit(base)
+    host = re.split("[/?#:]", address, maxsplit=1)[0].lower()
+    if not host.startswith("www.") and host != (feed.hostname or ""):
+        return address
+    return f"{feed.scheme or 'https'}://{address}"

@@ -9,16 +9,23 @@ import json
 from typing import Any
 
 from core.errors import NotAFeed
+from core.feeds.entry import AUTHORS_KEPT, READING
 from core.feeds.feed_dates import parse_date
+from core.feeds.feedparser_entry import Former
+from core.feeds.files import ENCLOSURES_KEPT, seconds
+from core.feeds.guids import Named
+from core.feeds.texts import Text, Texts, choose
+from core.ids import stated_digest
 from core.models import Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
 CATEGORIES_KEPT = 50
-ENCLOSURES_KEPT = 20
 
 
-def read_json_feed(text: str, *, url: str, entries: int, body: int) -> ParsedFeed:
-    """The feed in a JSON document; guids are still as stated. Raises NotAFeed."""
+def read_json_feed(
+    text: str, *, url: str, entries: int, body: int
+) -> tuple[ParsedFeed, list[Named]]:
+    """The feed in a JSON document, and what tells its entries apart. Raises NotAFeed."""
     try:
         document = json.loads(text, strict=False)  # with line ends inside of strings
     except (ValueError, RecursionError) as error:
@@ -29,7 +36,8 @@ def read_json_feed(text: str, *, url: str, entries: int, body: int) -> ParsedFee
     title = _text(document.get("title"), 1000)
     language = _text(document.get("language"), 40)
     author = _author(document)
-    return ParsedFeed(
+    kept = [item for item in items[:entries] if isinstance(item, dict)]
+    feed = ParsedFeed(
         title=title,
         link=web_url(_text(document.get("home_page_url"), 4096), url),
         language=language,
@@ -37,10 +45,19 @@ def read_json_feed(text: str, *, url: str, entries: int, body: int) -> ParsedFee
         self_url=web_url(_text(document.get("feed_url"), 4096), url),
         entries=tuple(
             _entry(item, at, url=url, body=body, feed=(title, language, author))
-            for at, item in enumerate(items[:entries])
-            if isinstance(item, dict)
+            for at, item in enumerate(kept)
         ),
     )
+    return feed, [_former(item, url=url, body=body).named for item in kept]
+
+
+def _former(item: dict[str, Any], *, url: str, body: int) -> Former:
+    """An item by the first rules: see `former_entry`."""
+    content = _text(item.get("content_html"), body) or _text(item.get("content_text"), body) or ""
+    summary, title = _text(item.get("summary"), body) or "", _text(item.get("title"), 4000)
+    link = web_url(_text(item.get("url"), 4096) or _text(item.get("external_url"), 4096), url)
+    named = Named(_text(item.get("id"), 4096) or "", link, title or "", content or summary)
+    return Former(named, stated_digest(title, link, content, summary))
 
 
 def _entry(
@@ -52,27 +69,43 @@ def _entry(
     feed: tuple[str | None, str | None, str | None],
 ) -> FeedEntry:
     feed_title, feed_language, feed_author = feed
-    content = _text(item.get("content_html"), body)
+    texts = _texts(item, body)
+    own = texts.body or Text("content_text", "", "text")
     language = _text(item.get("language"), 40) or feed_language
-    link = _text(item.get("url"), 4096) or _text(item.get("external_url"), 4096)
+    attachments = _attachments(item.get("attachments"), url)
+    stated = [_text(item.get("url"), 4096), _text(item.get("external_url"), 4096)]
+    link = next(filter(None, (web_url(address, url) for address in stated)), None)
     return FeedEntry(
         guid=_text(item.get("id"), 4096) or "",
         position=position,
         title=_text(item.get("title"), 4000),
-        link=web_url(link, url),
+        title_type="text",
+        link=link or (attachments[0].url if attachments else None),
         author=_author(item) or feed_author,
         published=parse_date(_text(item.get("date_published"), 120), language=language),
         updated=parse_date(_text(item.get("date_modified"), 120), language=language),
-        content=content or _text(item.get("content_text"), body) or "",
-        summary=_text(item.get("summary"), body) or "",
-        content_type="html" if content else "text",
-        base=web_url(link, url) or url,
+        content=own.value,
+        summary=texts.summary,
+        content_type=own.declared,
+        base=link or url,
         language=language,
         categories=_tags(item.get("tags")),
-        enclosures=_attachments(item.get("attachments"), url),
+        enclosures=attachments,
         image=web_url(_text(item.get("image") or item.get("banner_image"), 4096), url),
         source_title=feed_title,
+        former=_former(item, url=url, body=body).digest,
+        reading=READING,
     )
+
+
+def _texts(item: dict[str, Any], longest: int) -> Texts:
+    """The texts that an item states, by what its fields mean (`texts.py`)."""
+    own = [
+        Text(name, value, "html" if name == "content_html" else "text")
+        for name in ("content_html", "content_text", "summary")
+        if (value := _text(item.get(name), longest))
+    ]
+    return choose(own, [])
 
 
 def _text(value: object, longest: int) -> str | None:
@@ -92,7 +125,7 @@ def _text(value: object, longest: int) -> str | None:
 def _author(holder: dict[str, Any]) -> str | None:
     authors = holder.get("authors")
     listed = authors if isinstance(authors, list) else [holder.get("author")]
-    names = [_text(who.get("name"), 200) for who in listed[:5] if isinstance(who, dict)]
+    names = [_text(who.get("name"), 200) for who in listed[:AUTHORS_KEPT] if isinstance(who, dict)]
     return ", ".join(name for name in names if name) or None
 
 
@@ -113,6 +146,7 @@ def _attachments(value: object, url: str) -> tuple[Enclosure, ...]:
                     url=address,
                     type=_text(raw.get("mime_type"), 100),
                     length=size if isinstance(size, int) and 0 <= size < 2**53 else None,
+                    duration=seconds(_text(raw.get("duration_in_seconds"), 12) or ""),
                 )
             )
     return tuple(found)

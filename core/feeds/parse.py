@@ -17,7 +17,9 @@ from feedparser.util import FeedParserDict
 from core.errors import NotAFeed
 from core.feeds.charset import decode, in_utf8
 from core.feeds.discovery import named_feeds
-from core.feeds.entry import TAGS_KEPT, feed_entry, text_in
+from core.feeds.elements import read_entries
+from core.feeds.entry import TAGS_KEPT, feed_entry
+from core.feeds.feedparser_entry import former_entry, loose_entry, text_in
 from core.feeds.guids import Named, plain_guids, stable_guids
 from core.feeds.hints import rhythm_hints
 from core.feeds.item_split import FeedItems, Frame, find_items, plain_frame
@@ -78,12 +80,12 @@ class _Reading:
         if not document.text.strip():
             raise NotAFeed("the document is empty")
         if document.text[0] in "{[":
-            feed = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
+            read = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
         elif document.root == "html":
             raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
         else:
-            feed = self._parsed(document, range(limits.entries), document.text)
-        return _with_guids(feed)
+            read = self._parsed(document, range(limits.entries), document.text)
+        return _with_guids(*read)
 
     def in_part(self, items: FeedItems, known: KnownItems) -> ParsedFeed | None:
         """The items that are not known, if the document means the same without the others."""
@@ -96,22 +98,36 @@ class _Reading:
         part = first if fresh == [0] else _plain(items.only(fresh))
         if part is None or part.frame != Frame(len(fresh), around):
             return None
-        feed = self._parsed(part.document, fresh, items.only(()).decode("utf-8", "replace"))
-        named = _plainly_named(feed, digests, fresh, known)
-        return _with_guids(feed) if named is None and len(fresh) == len(digests) else named
+        read = self._parsed(part.document, fresh, items.only(()).decode("utf-8", "replace"))
+        named = _plainly_named(*read, digests, fresh, known)
+        return _with_guids(*read) if named is None and len(fresh) == len(digests) else named
 
-    def _parsed(self, document: FeedText, places: Sequence[int], head: str) -> ParsedFeed:
+    def _parsed(
+        self, document: FeedText, places: Sequence[int], head: str
+    ) -> tuple[ParsedFeed, list[Named]]:
+        data = (_PROLOG + document.text).encode("utf-8", "replace")
         found = feedparser.parse(
-            io.BytesIO((_PROLOG + document.text).encode("utf-8", "replace")),
+            io.BytesIO(data),
             response_headers={"content-type": "application/xml; charset=utf-8"},
             sanitize_html=False,
             resolve_relative_uris=False,
         )
-        url, feed = self._url, found.feed
+        url, feed, longest = self._url, found.feed, self._limits.body
         if not found.version and not found.entries:
             raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
         hints = rhythm_hints(head)
-        return ParsedFeed(
+        stated = read_entries(data) or []
+        if len(stated) != len(found.entries):
+            stated = [loose_entry(raw) for raw in found.entries]
+        channel = {feed.get(name, "")[:longest].strip() for name in ("subtitle", "summary")} - {""}
+        former = [former_entry(raw, url=url, longest=longest) for raw in found.entries]
+        entries = tuple(
+            feed_entry(
+                raw, each, at, found, url=url, longest=longest, channel=channel, former=was.digest
+            )
+            for at, raw, each, was in zip(places, found.entries, stated, former, strict=False)
+        )
+        parsed = ParsedFeed(
             title=plain_title(text_in(feed.get("title"), 4000)),
             link=web_url(text_in(feed.get("link"), 4096), url),
             language=text_in(feed.get("language"), 40),
@@ -120,13 +136,11 @@ class _Reading:
             ttl=hints.ttl,
             skip_hours=hints.skip_hours,
             skip_days=hints.skip_days,
-            entries=tuple(
-                feed_entry(raw, at, found, url=url, longest=self._limits.body)
-                for at, raw in zip(places, found.entries, strict=False)
-            ),
+            entries=entries,
             complete=document.complete,
             fault=_fault(found, document),
         )
+        return parsed, [was.named for was in former[: len(entries)]]
 
 
 class _Part(NamedTuple):
@@ -154,11 +168,15 @@ def _related(feed: Any, relation: str, url: str) -> str | None:
 
 
 def _plainly_named(
-    feed: ParsedFeed, digests: Sequence[bytes], fresh: Sequence[int], known: KnownItems
+    feed: ParsedFeed,
+    names: Sequence[Named],
+    digests: Sequence[bytes],
+    fresh: Sequence[int],
+    known: KnownItems,
 ) -> ParsedFeed | None:
     """The feed with its guids, if no entry's guid depends on the items that were not read."""
     entries = feed.entries
-    found = plain_guids(_named(entries))
+    found = plain_guids(names)
     if found is None or len(entries) != len(fresh):
         return None
     named_by, guids = found
@@ -180,16 +198,12 @@ def _plainly_named(
     )
 
 
-def _with_guids(feed: ParsedFeed) -> ParsedFeed:
+def _with_guids(feed: ParsedFeed, names: Sequence[Named]) -> ParsedFeed:
     """The feed's entries under stable guids, renumbered; copies of one entry come once."""
-    guids = stable_guids(_named(feed.entries))
+    guids = stable_guids(names)
     kept = [_under(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
     numbered = (e.model_copy(update={"position": at}) for at, e in enumerate(kept))
     return feed.model_copy(update={"entries": tuple(numbered)})
-
-
-def _named(entries: Sequence[FeedEntry]) -> list[Named]:
-    return [Named(e.guid, e.link, e.title or "", e.content or e.summary) for e in entries]
 
 
 def _under(entry: FeedEntry, guid: str) -> FeedEntry:

@@ -37,7 +37,19 @@ class Listed(NamedTuple):
     @property
     def is_changed(self) -> bool:
         """Whether something else was seen under its guid."""
-        return self.seen is not None and self.seen != self.digest
+        return self.seen not in (None, self.digest, self.entry.former)
+
+
+def only_decoded_otherwise(before: FeedEntry | None, now: FeedEntry, seen: bytes | None) -> bool:
+    """Whether an entry changed only because its document was decoded wrongly before.
+
+    What is ASCII is then the same, and each other character stands for one other.
+    """
+    if before is None or before.reading >= now.reading or entry_digest(before) != seen:
+        return False
+    old, new = (f"{each.title}{each.content}{each.summary}" for each in (before, now))
+    both = (old.encode("ascii", "ignore"), new.encode("ascii", "ignore"))
+    return len(old) == len(new) and both[0] == both[1] and len(both[0]) < len(old)
 
 
 def listed(entries: Sequence[FeedEntry], seen: Mapping[bytes, bytes]) -> list[Listed]:

@@ -9,7 +9,10 @@ from core.text import collapse, joins, letters, plain_title, wide_share
         ("Caf&eacute; &amp; bar &#8220;Nord&#8221;", "Café & bar “Nord”"),
         ("Caf&amp;eacute;", "Café"),
         ("<b>Bold</b> &lt;i&gt;and&lt;/i&gt; slanted", "Bold and slanted"),
-        ("How to use the <video> element", "How to use the video element"),
+        ("How to use the <video> element", "How to use the <video> element"),
+        ("Why &lt;article&gt; beats <div>", "Why <article> beats <div>"),
+        ("What a <script> tag does", "What a script tag does"),
+        ("Breaking<br>news", "Breakingnews"),
         ("if x<y and y>z", "if x<y and y>z"),
         ("<img src=x onerror=alert(1)>Hello", "Hello"),
         ("<svg/onload=alert(1)", None),
@@ -21,6 +24,28 @@ from core.text import collapse, joins, letters, plain_title, wide_share
 )
 def test_titles_become_plain_text(title: str, plain: str | None) -> None:
     assert plain_title(title) == plain
+
+
+@pytest.mark.parametrize(
+    ("title", "declared", "plain"),
+    [
+        ("A &lt;b&gt; tag &amp;amp; more", "html", "A <b> tag & more"),
+        (
+            "<em>How</em> the &lt;details&gt; element works",
+            "html",
+            "How the <details> element works",
+        ),
+        ("How the <i> element works", "text", "How the <i> element works"),
+        ("AT&amp;T &#8211; &lt;b&gt;", "text", "AT&T – &lt;b&gt;"),
+        ("<img src=x onerror=alert(1)>Hello", "text", "Hello"),
+        ("&lt;script&gt;alert(1)&lt;/script&gt;", "html", "alert(1)"),
+        ("&lt;img src=x onerror=alert(1)&gt;Hello", "html", "Hello"),
+    ],
+)
+def test_a_declared_title_keeps_the_brackets_it_shows(
+    title: str, declared: str, plain: str
+) -> None:
+    assert plain_title(title, declared) == plain  # type: ignore[arg-type]
 
 
 def test_a_line_broken_inside_chinese_is_joined() -> None:

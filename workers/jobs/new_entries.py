@@ -6,7 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.config.settings import Source
-from core.feeds.unchanged import Listed, Remembered, listed, under_another_guid
+from core.feeds.unchanged import (
+    Listed,
+    Remembered,
+    listed,
+    only_decoded_otherwise,
+    under_another_guid,
+)
 from core.ids import content_digest, entry_id
 from core.models import EntryRecord, FeedEntry, ParsedFeed
 from store.connection import Store
@@ -62,7 +68,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
         for each in every
         if (each.is_new and each.digest not in there_already)
         # A changed entry whose record ran out was published long ago; it must not come again.
-        or (each.is_changed and entry_id(source, each.entry.guid) in known)
+        or (each.is_changed and _really_changed(known.get(entry_id(source, each.entry.guid)), each))
     ]
     named = [(each.entry.guid, each.digest) for each in every]
     # What the document names beside its entries.
@@ -71,6 +77,10 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     if remembered.forgotten and wanted:
         held_back = await forgotten_among(store, source, wanted)
     return News(wanted, known, named, feed.standing, held_back)
+
+
+def _really_changed(before: EntryRecord | None, now: Listed) -> bool:
+    return before is not None and not only_decoded_otherwise(before.raw, now.entry, now.seen)
 
 
 async def _known(store: Store, source: str, entries: Sequence[FeedEntry]) -> dict[str, EntryRecord]:

@@ -53,6 +53,7 @@ ENVELOPES: dict[str, Callable[[str], str]] = {
     "description in CDATA": rss("description", cdata),
     "content:encoded": rss("content:encoded", cdata),
     "itunes:summary": rss("itunes:summary"),
+    "yandex:full-text": rss("yandex:full-text"),
     "atom:content in RSS": rss('atom:content type="html"'),
     "Atom html": atom('content type="html"'),
     "Atom html in CDATA": atom('content type="html"', cdata),

@@ -5,8 +5,7 @@ from itertools import islice
 
 import pytest
 
-from core.feeds.charset import decode
-from core.feeds.charset_labels import encoding_of
+from core.feeds.charset import decode, encoding_of
 from core.feeds.charset_lies import LIES, Lie
 from core.feeds.parse import parse_feed
 from tests.core.feeds.languages import LANGUAGES, headlines, paragraph

@@ -1,0 +1,185 @@
+"""The files of an entry: what can be heard and seen, and the picture that stands for the entry.
+
+A file is known by its stated type, else by its medium, else by its name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from core.feeds.elements import Element, Entry
+from core.models import Enclosure
+from core.urls import web_url
+
+ENCLOSURES_KEPT = 20
+_LONGEST = 4096  # characters of an address
+# Types by the endings of file names: those of audio, video, pictures and documents in feeds.
+_TYPES = {
+    "mp3": "audio/mpeg", "m4a": "audio/mp4", "m4b": "audio/mp4", "aac": "audio/aac",
+    "ogg": "audio/ogg", "oga": "audio/ogg", "opus": "audio/ogg", "flac": "audio/flac",
+    "wav": "audio/wav", "mp4": "video/mp4", "m4v": "video/mp4", "mov": "video/quicktime",
+    "webm": "video/webm", "ogv": "video/ogg", "mkv": "video/x-matroska",
+    "m3u8": "application/vnd.apple.mpegurl", "jpg": "image/jpeg", "jpeg": "image/jpeg",
+    "png": "image/png", "gif": "image/gif", "webp": "image/webp", "avif": "image/avif",
+    "svg": "image/svg+xml", "pdf": "application/pdf", "epub": "application/epub+zip",
+    "vtt": "text/vtt", "srt": "application/x-subrip",
+}  # fmt: skip
+_MEDIA = ("audio", "video", "image")
+_FLASH = "application/x-shockwave-flash"  # YouTube's players
+# Of a person, of the site or of a smile; pictures of articles are named otherwise.
+_NO_PICTURE = re.compile(
+    r"gravatar\.com/|/avatars?/|[/_.-]avatar[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/|[/_-]favicon"
+    r"|[/_.-]logos?[_.-]|/logos?(?:/|\.)|/pixel\.|/1x1\.|//feeds\.feedburner\.com/~|//pixel\.|//stats?\.",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:\.\d+)?")
+
+
+class Picture(NamedTuple):
+    """A stated picture; `width` is 0 where none is stated."""
+
+    url: str
+    width: int
+
+
+def files_of(entry: Entry, base: str) -> tuple[Enclosure, ...]:
+    """All files that are not only pictures of the entry, each address once, as stated."""
+    files: dict[str, Enclosure] = {}
+    duration = seconds(entry.text("itunes:duration"))
+    for element in _file_elements(entry):
+        kind = _type_of(element)
+        if element.name == "media:content" and not _is_film(element, kind):
+            continue  # a picture
+        address = web_url(_address(element)[:_LONGEST], base)
+        if address is None:
+            continue
+        size = element.get("length") or element.get("fileSize") or element.get("filesize")
+        file = Enclosure(
+            url=address,
+            type=kind or None,
+            length=int(size) if size.isascii() and size.isdigit() and len(size) < 18 else None,
+            duration=seconds(element.get("duration")) or (duration if _heard(kind) else None),
+        )
+        known = files.get(address)
+        files[address] = _completed(known, file) if known else file
+        if len(files) >= ENCLOSURES_KEPT:
+            break
+    return (*files.values(), *_about_files(entry, base))
+
+
+def has_film(entry: Entry, files: tuple[Enclosure, ...]) -> bool:
+    """Whether a video or audio belongs to the entry."""
+    if any(_heard(file.type or "") for file in files) or entry.all("media:player"):
+        return True
+    return any(_is_film(each, _type_of(each)) for each in entry.all("media:content"))
+
+
+def picture_of(entry: Entry, base: str) -> str | None:
+    """The largest stated picture of the entry's own; no portrait, logo or smile."""
+    for group in _picture_groups(entry):
+        found = [
+            Picture(address, picture.width)
+            for picture in group
+            if (address := web_url(picture.url[:_LONGEST], base))
+            and not _NO_PICTURE.search(address)
+        ]
+        if found:
+            return max(found, key=lambda picture: picture.width).url  # the first of equals
+    return None
+
+
+def seconds(stated: str) -> int | None:
+    """A duration as podcasts state it: seconds, MM:SS or HH:MM:SS."""
+    clock = _CLOCK.fullmatch(stated.strip())
+    if clock:
+        return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3]) or None
+    whole = stated.strip().partition(".")[0]
+    return int(whole) or None if whole.isascii() and whole.isdigit() and len(whole) < 8 else None
+
+
+def type_by_name(address: str) -> str:
+    """The media type that a file's name shows; empty if it shows none."""
+    name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+def _file_elements(entry: Entry) -> Iterator[Element]:
+    yield from entry.all("enclosure")
+    for link in entry.all("atom:link", "link"):
+        if link.get("rel") == "enclosure":
+            yield link
+    yield from entry.all("media:content")
+
+
+def _address(element: Element) -> str:
+    return element.get("url") or element.get("href") or element.get("src") or ""
+
+
+def _type_of(element: Element) -> str:
+    """The stated type, or what medium and name show; `image` alone is no type but says enough."""
+    stated = element.get("type").lower()
+    if stated and stated not in ("application/octet-stream", "binary/octet-stream"):
+        return stated
+    by_name = type_by_name(_address(element))
+    medium = element.get("medium").lower()
+    return by_name or (medium if medium in _MEDIA else "") or stated
+
+
+def _heard(kind: str) -> bool:
+    return kind.startswith(("audio", "video")) or kind == _TYPES["m3u8"]
+
+
+def _is_film(element: Element, kind: str) -> bool:
+    return _heard(kind) or kind == _FLASH or element.get("medium").lower() in ("audio", "video")
+
+
+def _completed(first: Enclosure, second: Enclosure) -> Enclosure:
+    """One file that two elements name, with what either says of it."""
+    missing = {
+        name: value
+        for name in ("type", "length", "duration")
+        if getattr(first, name) is None and (value := getattr(second, name)) is not None
+    }
+    return first.model_copy(update=missing) if missing else first
+
+
+def _about_files(entry: Entry, base: str) -> Iterator[Enclosure]:
+    """Transcripts and chapters of the podcast namespace."""
+    for element in entry.all("podcast:transcript", "podcast:chapters")[:ENCLOSURES_KEPT]:
+        address = web_url(_address(element)[:_LONGEST], base)
+        if address:
+            yield Enclosure(
+                url=address,
+                type=element.get("type") or type_by_name(address) or None,
+                language=element.get("language") or None,
+                role="chapters" if element.name == "podcast:chapters" else "transcript",
+            )
+
+
+def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
+    """The stated pictures, those first that stand for the entry most surely."""
+    yield [
+        _sized(each)
+        for each in entry.all("media:content")
+        if _type_of(each).startswith("image") and not _is_film(each, "")
+    ]
+    yield [_sized(e) for e in _file_elements(entry) if _type_of(e).startswith("image")]
+    yield [Picture(_nested_address(e), 0) for e in entry.all("image", "itunes:image")]
+    yield [
+        Picture(_nested_address(e), 0)
+        for e in entry.all("webfeeds:featuredimage", "featuredimage", "googleplay:image")
+    ]
+    yield [_sized(each) for each in entry.all("media:thumbnail")]
+
+
+def _sized(element: Element) -> Picture:
+    width = element.get("width").removesuffix("px")
+    return Picture(_address(element), int(width) if width.isdigit() and len(width) < 6 else 0)
+
+
+def _nested_address(element: Element) -> str:
+    """RSS has `<image><url>`, others an attribute or the address as text."""
+    nested = next((child.text for child in element.node if str(child.tag).endswith("url")), None)
+    return _address(element) or (nested or element.text).strip()

@@ -1,0 +1,160 @@
+"""Which of an entry's texts is its body: by what its elements mean, then by how much they say.
+
+One entry may hold its article, a teaser, a tagline and the captions of its pictures. The fullest
+text that is the entry's own is the body; text of a file or of the channel never is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Literal, NamedTuple
+
+from core.body.form import Declared
+from core.feeds.elements import Element, Entry
+from core.text import letters
+
+Meaning = Literal["article", "text", "teaser", "caption"]
+
+
+class Row(NamedTuple):
+    """What an element means, and whether its text may be the body."""
+
+    meaning: Meaning
+    may_be_body: Literal["yes", "if alone", "if alone, of a video or audio"]
+
+
+_ARTICLE = Row("article", "yes")  # the whole article, or as much as the source gives
+_TEXT = Row("text", "yes")  # the article in some feeds, a summary in others
+_TEASER = Row("teaser", "if alone")  # short by definition
+_CAPTION = Row("caption", "if alone, of a video or audio")  # as YouTube's descriptions
+
+# By name; earlier ones win among equals. What is not here is no text of the entry.
+MEANINGS: dict[str, Row] = {
+    "content:encoded": _ARTICLE,  # RSS 1.0 content module
+    "content": _ARTICLE,  # Atom under RSS's names
+    "atom:content": _ARTICLE,  # RFC 4287 4.1.3
+    "encoded": _ARTICLE,  # content:encoded without its namespace
+    "content_html": _ARTICLE,  # JSON Feed
+    "content_text": _ARTICLE,  # JSON Feed
+    "xhtml:body": _ARTICLE,  # RSS 1.0 and 2.0, before content:encoded
+    "body": _ARTICLE,
+    "xhtml:div": _ARTICLE,
+    "yandex:full-text": _ARTICLE,  # Yandex News
+    "turbo:content": _ARTICLE,  # Yandex Turbo
+    "rambler:fulltext": _ARTICLE,
+    "full-text": _ARTICLE,
+    "fulltext": _ARTICLE,
+    "description": _TEXT,  # RSS
+    "atom:summary": _TEXT,  # RFC 4287 4.2.13
+    "summary": _TEXT,  # JSON Feed
+    "itunes:summary": _TEXT,  # show notes
+    "googleplay:description": _TEXT,  # show notes
+    "dc:description": _TEXT,
+    "dcterms:description": _TEXT,
+    "dcterms:abstract": _TEASER,
+    "excerpt:encoded": _TEASER,  # WordPress
+    "prism:teaser": _TEASER,
+    "teaser": _TEASER,
+    "itunes:subtitle": _TEASER,  # a tagline
+    "googleplay:subtitle": _TEASER,
+    "media:description": _CAPTION,  # of a picture, its alternative text
+    "media:text": _CAPTION,  # a transcript
+}
+_ORDER = {name: at for at, name in enumerate(MEANINGS)}
+_OWN = {name: _ORDER[name] for name, row in MEANINGS.items() if row.may_be_body == "yes"}
+_SHORT = {name: _ORDER[name] for name, row in MEANINGS.items() if row.may_be_body == "if alone"}
+_OF_FILES = {name: _ORDER[name] for name, row in MEANINGS.items() if row.meaning == "caption"}
+
+_TAGS = re.compile(r"<[^<>]{0,2000}>|&(?:nbsp|#160|#xa0|amp);|\\u00a0", re.IGNORECASE)
+_MEASURED = 4000  # characters: enough to tell an article from a stub, whatever its size
+# An article's element is shorter than a description that adds a line of its own, and still it.
+_ALMOST = 0.9
+_TYPES: dict[str, Declared] = {
+    "": "text", "text": "text", "text/plain": "text", "html": "html", "text/html": "html",
+    "xhtml": "html", "application/xhtml+xml": "html", "application/xml": "html",
+    "text/xml": "html", "text/markdown": "markdown", "text/x-markdown": "markdown",
+}  # fmt: skip
+
+
+class Text(NamedTuple):
+    """A text of an entry, where it stands and what it is declared to be."""
+
+    name: str
+    value: str
+    declared: Declared = "auto"
+    base: str | None = None
+
+
+class Texts(NamedTuple):
+    """The body, and another text that says the entry in short."""
+
+    body: Text | None
+    summary: str
+
+
+def texts_of(entry: Entry, *, longest: int, has_film: bool, channel: Collection[str]) -> Texts:
+    """The texts of an entry, without those of the `channel`.
+
+    `has_film`: a video or audio belongs to it.
+    """
+    own = _read(entry, _OWN, longest, channel)
+    short = _read(entry, _SHORT, longest, channel)
+    if own or short or not has_film:
+        return choose(own, short)
+    return choose([], _read(entry, _OF_FILES, longest, channel))
+
+
+def choose(own: list[Text], short: list[Text]) -> Texts:
+    """The fullest of the entry's own texts as its body; else one of the short ones."""
+    body = _fullest(own) or _fullest(short)
+    if body is None:
+        return Texts(None, "")
+    others = [text for text in (*own, *short) if text.value != body.value]
+    if MEANINGS[body.name].meaning == "article":
+        summaries = [text for text in others if MEANINGS[text.name].meaning != "article"]
+    else:  # a longer text beside a stub is no summary of it, nor the stub of the text
+        summaries = [text for text in others if MEANINGS[text.name].meaning == "teaser"]
+    return Texts(body, summaries[0].value if summaries else "")
+
+
+def _read(
+    entry: Entry, names: Mapping[str, int], longest: int, channel: Collection[str]
+) -> list[Text]:
+    found = []
+    for element in entry.among(names):
+        declared = _declared(element)
+        value = element.markup[:longest].strip() if declared else ""
+        if declared and value and value not in channel:
+            found.append(Text(element.name, value, declared, entry.base(element)))
+    return found
+
+
+def _declared(element: Element) -> Declared | None:
+    """What an element says that its text is; None for what is no text: pictures, addresses."""
+    prefix = element.name.partition(":")[0]
+    stated = element.get("type").lower()
+    if prefix == "media":
+        return "html" if stated in ("html", "text/html") else "text"
+    if prefix != "atom":
+        return "auto"
+    if element.get("src"):
+        return None
+    if len(element.node):
+        return "html"
+    return _TYPES.get(stated) or ("auto" if stated.startswith("text/") else None)
+
+
+def _fullest(texts: list[Text]) -> Text | None:
+    """The text that says most; an article's own element unless another says clearly more."""
+    if len(texts) < 2:
+        return texts[0] if texts else None
+    sizes = [_size(text.value) for text in texts]
+    most = max(sizes)
+    return next(text for text, size in zip(texts, sizes, strict=True) if size >= _ALMOST * most)
+
+
+def _size(value: str) -> int:
+    """Letters that a reader sees, of the beginning; what is longer counts as it is."""
+    seen = letters(_TAGS.sub(" ", value[:_MEASURED]))
+    return seen + max(0, len(value) - _MEASURED)
