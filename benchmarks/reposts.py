@@ -25,18 +25,19 @@ from benchmarks._scoring import Score, labels, score
 from core.config.settings import DedupSettings
 from core.dedup.fingerprint import Features, Fingerprint, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.merge import Arrival, Claim
+from core.dedup.outcome import Arrival, Claim
 from core.dedup.tokens import mix
 from core.ids import entry_id
 from core.models import Decision, EntryRecord
-from millrace.commands.dedup import Line, Read, Stream, Told, prepared
+from millrace.commands.dedup import Line, LineIds, Read, Stream, prepared
+from millrace.commands.offline import ScratchShelf
 from millrace.process.data_folder import throwaway_store
 from store.commit import Batch
 from store.connection import Store, opened
 from store.entries import load_entries
 from store.index import claim, lookup
 from tests.core.stories import body, title
-from workers.settle import settle
+from workers.settle import Knowledge, settle
 
 FIELDS = ("id", "title", "content", "url")
 SETTINGS = DedupSettings()
@@ -96,9 +97,11 @@ async def _read(items: list[dict[str, Any]]) -> list[tuple[Line, Read]]:
 
 async def _decided(read: list[tuple[Line, Read]], idf: Idf) -> list[tuple[str, str]]:
     async with _empty_store() as store:
-        with Told() as told:
-            stream = Stream(store, idf, SETTINGS, told)
-            found = [await stream.take(line, each) for line, each in read]
+        with LineIds() as ids, ScratchShelf() as shelf:
+            stream = Stream(store, idf, SETTINGS, shelf, ids)
+            for line, each in read:
+                await stream.take(line, each)
+            found = list(stream.answers())
     return [(each["id"], each["story"]) for each in found]
 
 
@@ -138,7 +141,8 @@ async def _worker(store: Store, jobs: list[tuple[int, int]], shown: list[Feature
             rule="",
         )
         weighed = fingerprint(shown[story], idf, source=record.source)
-        await settle(store, [Arrival(record, weighed, 0, ())], SETTINGS, lambda _: Batch())
+        arrival = Arrival(record, weighed, 0, ())
+        await settle(store, [arrival], Knowledge(SETTINGS, idf), lambda _: Batch())
 
 
 async def _index(*, large: int) -> list[Row]:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import html
 import re
+from importlib import resources
 from typing import Literal
+
+from opencc import OpenCC
 
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 _WIDE = re.compile(f"[{WIDE}]+")
@@ -140,3 +143,13 @@ def plain_title(
 def text_of(blocks: list[str]) -> str:
     """The text of an article: its blocks joined by an empty line."""
     return "\n\n".join(block for block in blocks if block)
+
+
+def converter(configuration: str) -> OpenCC:
+    """The converter of Chinese characters by a packaged configuration, such as `t2s`.
+
+    `OpenCC("t2s")` prefers a file `t2s.json` of the working directory, which anybody may have put
+    there; an absolute path leaves no choice.
+    """
+    packaged = resources.files("opencc") / "clib" / "share" / "opencc" / f"{configuration}.json"
+    return OpenCC(str(packaged))

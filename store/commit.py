@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from core.dedup.merge import Claim, StoryChange
+from core.dedup.outcome import Claim, StoryChange
 from core.errors import LayoutMismatch, StoreError
 from core.ids import guid_digest
 from core.models import Article, Decision, EntryRecord

@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 
 from core.dedup import curation
 from core.dedup.curation import ChoiceRefused
-from core.dedup.fingerprint import Fingerprint, features, fingerprint
-from core.dedup.merge import Claim
+from core.dedup.fingerprint import Fingerprint, fingerprint_of
+from core.dedup.outcome import Claim
 from core.models import EntryRecord, Story
-from core.urls import canonical_url
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store, store_errors
@@ -78,9 +77,7 @@ async def _fingerprint(store: Store, record: EntryRecord) -> Fingerprint:
     assert article is not None  # noqa: S101 - curation.split asked
     shared = SharedIdf(store)
     await shared.open()
-    urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
-    read = features(article.title, article.text)
-    return fingerprint(read, shared.idf, urls=urls, source=record.source)
+    return fingerprint_of(article, shared.idf, source=record.source)
 
 
 async def _now(store: Store) -> datetime:

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from core.config.settings import DedupSettings
-from core.dedup.decide import Candidate
 from core.dedup.fingerprint import PRINT_BYTES, Fingerprint, Print
+from core.dedup.prints import Candidate
 from core.ids import PREFIX as URN
 from store import keys
 from store.connection import Store

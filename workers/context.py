@@ -12,8 +12,9 @@ from typing import Any
 import structlog
 
 from core.config.settings import Settings, Source
-from core.dedup.fingerprint import Features, fingerprint, taught
-from core.dedup.merge import Arrival, Outcome
+from core.dedup.copy import Copy
+from core.dedup.fingerprint import Features, fingerprint, taught, words_of
+from core.dedup.outcome import Arrival, Outcome
 from core.errors import StoreError
 from core.metrics import (
     CANDIDATE_BUCKETS,
@@ -24,7 +25,7 @@ from core.metrics import (
 )
 from core.models import Decision, EntryRecord
 from core.pipeline import PreparedEntry
-from core.urls import canonical_url
+from core.urls import canonical_url, host_of
 from store.commit import Batch
 from store.connection import Store, Together
 from store.counters import Counts
@@ -36,7 +37,7 @@ from workers.jobs.lessons import Lessons
 from workers.jobs.sequencer import Order
 from workers.moments import moment
 from workers.sandbox.pool import Sandbox
-from workers.settle import settle
+from workers.settle import Knowledge, settle
 
 log = structlog.get_logger()
 
@@ -98,7 +99,13 @@ class Kit:
             priority=source.priority,
             tags=source.tags,
             known=known,
+            copy=Copy(article, source.name, host_of(source.url)),
         )
+
+    def site_of(self, name: str) -> str | None:
+        """The host that a source's address in feeds.yaml names; None when it left the file."""
+        source = self.source(name)
+        return host_of(source.url) if source else None
 
     def tell(self, counts: Counts) -> None:
         """Have these counts written; those of a second go into the store together."""
@@ -124,7 +131,8 @@ class Kit:
         """Decide and commit, one batch at a time: two of one worker would refuse each other."""
         async with self._settling:
             started, counts = time.monotonic(), Counts()
-            outcome = await settle(self.store, arrivals, self.settings().dedup, batch_for)
+            knowledge = Knowledge(self.settings().dedup, self.shared_idf.idf, self.site_of)
+            outcome = await settle(self.store, arrivals, knowledge, batch_for)
             counts.observe("millrace_settle_seconds", time.monotonic() - started, STEP_BUCKETS)
             self.tell(counts)
             return outcome
@@ -134,6 +142,7 @@ class Kit:
         for record in outcome.entries:
             if record.decision is Decision.PUBLISHED and record.id in read:
                 self.shared_idf.idf.learn(taught(read[record.id]))
+                self.shared_idf.idf.learn_words(words_of(read[record.id]))
 
 
 def count_fetch(counts: Counts, kind: str, *, seconds: float, size: int) -> None:

@@ -10,21 +10,35 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
 from core.config.settings import DedupSettings
-from core.dedup.decide import Candidate
-from core.dedup.merge import Arrival, Outcome, merge
+from core.dedup.idf import Idf
+from core.dedup.merge import merge
+from core.dedup.outcome import Arrival, Outcome
+from core.dedup.prints import Candidate
 from core.errors import StoreError
+from core.models import EntryRecord
 from store.commit import Batch, commit
 from store.connection import Store
 from store.curation import chosen_stories
+from store.entries import load_entries
 from store.index import look_up
 from store.stories import load_stories
 
 MANY = 50  # arrivals of one batch that are worth a thread
 _ATTEMPTS = 50  # each refusal means that another worker's commit went through
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a decision rests on beside the store."""
+
+    settings: DedupSettings
+    idf: Idf
+    site_of: Callable[[str], str | None] = lambda _: None  # host of a source's own address
 
 
 class LeaseLost(StoreError):
@@ -38,7 +52,7 @@ class LeaseLost(StoreError):
 async def settle(
     store: Store,
     arrivals: Sequence[Arrival],
-    settings: DedupSettings,
+    knowledge: Knowledge,
     batch_for: Callable[[Outcome], Batch],
 ) -> Outcome:
     """Decide upon `arrivals` and write them; returns what was written.
@@ -49,7 +63,7 @@ async def settle(
     there: set[str] = set()
     for _ in range(_ATTEMPTS):
         remaining = [arrival for arrival in arrivals if arrival.record.id not in there]
-        outcome, mark = await _decide(store, remaining, settings)
+        outcome, mark = await _decide(store, remaining, knowledge)
         batch = _without(there, _with(batch_for(outcome), outcome, mark, remaining))
         conflict = await commit(store, batch)
         if conflict is None:
@@ -61,12 +75,12 @@ async def settle(
 
 
 async def _decide(
-    store: Store, arrivals: Sequence[Arrival], settings: DedupSettings
+    store: Store, arrivals: Sequence[Arrival], knowledge: Knowledge
 ) -> tuple[Outcome, str | None]:
     """What the arrivals change, and where the index stood when that was decided."""
     if not arrivals:
         return Outcome(), None
-    asked = await look_up(store, {a.record.id: a.fingerprint for a in arrivals}, settings)
+    asked = await look_up(store, {a.record.id: a.fingerprint for a in arrivals}, knowledge.settings)
     found, names = await _as_chosen(store, asked.candidates), asked.names
     wanted = {c.story for candidates in found.values() for c in candidates}
     wanted |= {a.known.story for a in arrivals if a.known and a.known.story}
@@ -76,13 +90,23 @@ async def _decide(
         arrivals,
         candidates=found,
         stories={story.id: story for story in stories},
-        settings=settings,
+        settings=knowledge.settings,
         now=datetime.fromtimestamp(asked.now, UTC),
         names=names,
+        idf=knowledge.idf,
+        site_of=knowledge.site_of,
     )
-    # A thousand alike take seconds: in a thread, or this worker's leases would run out meanwhile.
-    outcome = weigh() if len(arrivals) < MANY else await asyncio.to_thread(weigh)
-    return outcome, asked.mark
+    records: dict[str, EntryRecord | None] = {}
+    while True:
+        # A thousand alike take seconds: in a thread, or this worker's leases would run out.
+        if len(arrivals) < MANY:
+            outcome = weigh(records=records)
+        else:
+            outcome = await asyncio.to_thread(weigh, records=records)
+        if not outcome.wanted:
+            return outcome, asked.mark
+        missing = sorted(outcome.wanted)
+        records |= zip(missing, await load_entries(store, missing), strict=True)
 
 
 async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from core.dedup.merge import StoryChange
+from core.dedup.outcome import StoryChange
 from core.errors import MillraceError
 from core.models import Article, Decision, EntryRecord, Member, Story
 

@@ -21,7 +21,9 @@ import xxhash
 
 from core.dedup.headline import Headline, headline
 from core.dedup.idf import COMMON, F32, U8, Idf
-from core.dedup.tokens import NO_TOKENS, U64, mix, shingles, tokens_and_digits
+from core.dedup.tokens import NO_TOKENS, U64, mix, shingles, tokenized, units
+from core.models import Article
+from core.urls import canonical_url
 
 SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
 FILED = 4  # anchors under which a founder is filed
@@ -46,6 +48,7 @@ class Features(NamedTuple):
     figures: bytes  # uint64 each: numbers of the text with what they count
     tokens: int
     headline: Headline
+    words: bytes  # uint64 each: every word, or pair of Chinese characters, once
 
 
 class Print(NamedTuple):
@@ -99,7 +102,7 @@ class Fingerprint:
 
 def features(title: str | None, text: str) -> Features:
     """Read a clean article. Needs no knowledge of the stream."""
-    hashes, digits = tokens_and_digits(text[:_LONGEST_TEXT])
+    hashes, digits, single = tokenized(text[:_LONGEST_TEXT])
     unique, times = np.unique(shingles(hashes, SHINGLE), return_counts=True)
     return Features(
         shingles=unique.tobytes(),
@@ -107,6 +110,7 @@ def features(title: str | None, text: str) -> Features:
         figures=_figures(hashes, digits).tobytes(),
         tokens=len(hashes),
         headline=headline(title),
+        words=np.unique(units(hashes, single)).tobytes(),
     )
 
 
@@ -144,10 +148,21 @@ def fingerprint(
     return Fingerprint(kept, anchors, _headline_key(read, len(rare_words)), keys)
 
 
+def fingerprint_of(article: Article, idf: Idf, *, source: str | None) -> Fingerprint:
+    """The fingerprint of an article that is kept."""
+    urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
+    return fingerprint(features(article.title, article.text), idf, urls=urls, source=source)
+
+
 def taught(read: Features) -> U64:
     """What `Idf.learn` takes from a unique entry."""
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
     return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words))
+
+
+def words_of(read: Features) -> U64:
+    """What `Idf.learn_words` takes from a unique entry."""
+    return np.frombuffer(read.words, dtype=np.uint64)
 
 
 def _simhash(halves: tuple[U64, U64], weights: F32, times: U8) -> int:

@@ -23,6 +23,7 @@ else:
     from backports import zstd
 
 U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
 F32 = npt.NDArray[np.float32]
 
 VERSION = 1  # of the hashes; fingerprints of another version are not compared by distance
@@ -31,7 +32,14 @@ COMMON = 5  # unique entries; a shingle in that many identifies none of them
 LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance rarely makes a 5
 SHARED_FROM = 3  # counters below this are noise to other workers
 
+WORD_SLOTS = (
+    1 << 18
+)  # words, and pairs of neighbouring Chinese characters, have a table of their own
+COMMON_SHARE = 0.01  # of the unique entries: a word that more of them hold names nothing
+COMMON_WORD = 2  # entries; the same of a table that has learned little
+
 _SLOT = np.uint64(SLOTS - 1)
+_WORD_SLOT = np.uint64(WORD_SLOTS - 1)
 _WEIGHTS: F32 = np.maximum(1 - np.log1p(np.arange(256)) / np.log(256), 0).astype(np.float32)
 _WARM = "warm.bin"
 
@@ -39,9 +47,17 @@ _WARM = "warm.bin"
 class Idf:
     """Counters of shingles. Only entries that found a story may teach them."""
 
-    def __init__(self, counts: U8 | None = None, learned: int = 0) -> None:
+    def __init__(
+        self,
+        counts: U8 | None = None,
+        learned: int = 0,
+        words: U16 | None = None,
+        entries: int = 0,
+    ) -> None:
         self._counts = np.zeros(SLOTS, dtype=np.uint8) if counts is None else counts
         self._learned = learned
+        self._words = np.zeros(WORD_SLOTS, dtype=np.uint16) if words is None else words
+        self._entries = entries  # that taught the words
         self._fresh: list[npt.NDArray[np.uint32]] = []
 
     @classmethod
@@ -54,11 +70,17 @@ class Idf:
         """The table that `to_bytes` gave."""
         raw = zstd.decompress(stored)
         learned = int.from_bytes(raw[:8], "little")
-        return cls(np.frombuffer(raw, dtype=np.uint8, offset=8).copy(), learned)
+        counts = np.frombuffer(raw, dtype=np.uint8, count=SLOTS, offset=8).copy()
+        rest = raw[8 + SLOTS :]  # empty in tables that were written before words were counted
+        words = np.frombuffer(rest[8:], dtype=np.uint16).copy() if rest else None
+        return cls(counts, learned, words, int.from_bytes(rest[:8], "little"))
 
     def to_bytes(self) -> bytes:
         """The table, compressed."""
-        return zstd.compress(self._learned.to_bytes(8, "little") + self._counts.tobytes(), level=3)
+        words = self._entries.to_bytes(8, "little") + self._words.tobytes()
+        return zstd.compress(
+            self._learned.to_bytes(8, "little") + self._counts.tobytes() + words, level=3
+        )
 
     def counts(self, hashes: U64) -> U8:
         """In how many unique entries each was seen lately, about."""
@@ -69,6 +91,25 @@ class Idf:
     def weights(counts: U8) -> F32:
         """1 for what was never seen, falling with the logarithm of the count to 0."""
         return _WEIGHTS[counts]
+
+    def word_weights(self, words: U64) -> F32:
+        """1 for a word never seen, falling with the logarithm of its count to 0."""
+        weights: F32 = _WEIGHTS[np.minimum(self._words[words & _WORD_SLOT], 255)]
+        return weights
+
+    def is_rare(self, words: U64) -> npt.NDArray[np.bool_]:
+        """Whether so few entries hold each word that it may name somebody or something."""
+        rare: npt.NDArray[np.bool_] = self._words[words & _WORD_SLOT] <= max(
+            COMMON_WORD, COMMON_SHARE * self._entries
+        )
+        return rare
+
+    def learn_words(self, words: U64) -> None:
+        """Count the words of one unique entry, each once; no other worker is told."""
+        slots = (words & _WORD_SLOT).astype(np.uint32)
+        counts = self._words[slots]
+        self._words[slots] = counts + (counts < np.iinfo(np.uint16).max)
+        self._entries += 1
 
     def learn(self, hashes: U64, *, alone: bool = False) -> None:
         """Count the shingles of one unique entry, each once; `alone`: not for other workers."""
@@ -100,6 +141,8 @@ class Idf:
         if self._learned >= LEARNED_BEFORE_FADING:
             self._counts >>= 1
             self._learned = 0
+            self._words >>= 1
+            self._entries //= 2
 
 
 @cache

@@ -7,58 +7,38 @@ what to write and what it was decided upon, so that the store can refuse it when
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
 from core.config.settings import DedupSettings
-from core.dedup.decide import Candidate, Verdict, candidate_of, decide
+from core.dedup.apart import Leaver, part
+from core.dedup.copy import Copy, Kept
+from core.dedup.curation import JOINED
+from core.dedup.decide import Subject, decide
 from core.dedup.fingerprint import Fingerprint
-from core.dedup.representative import replaces
+from core.dedup.idf import Idf
+from core.dedup.outcome import (
+    DECIDED,
+    Arrival,
+    Claim,
+    Outcome,
+    StoryChange,
+    decided,
+    decision_of,
+    founded,
+    member_of,
+    same_article,
+    with_member,
+)
+from core.dedup.prints import Candidate, Verdict, candidate_of
+from core.dedup.representative import Contender, elect, replaces
+from core.dedup.table import Pair, agrees
 from core.models import Article, Decision, EntryRecord, Member, Story
 
 NEAR_IN_BATCH = 200  # founders of one batch that an entry is held against, the first ones
 MEMBERS_KEPT = 200  # further reposts are remembered as entries but no longer listed in the story
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One clean entry, ready to be decided upon."""
-
-    record: EntryRecord  # with its article
-    fingerprint: Fingerprint
-    priority: int
-    tags: tuple[str, ...]
-    known: EntryRecord | None = None  # what was remembered of the same entry before
-
-
-@dataclass(frozen=True)
-class StoryChange:
-    """A story as it shall be, and the version it was made from (0: it is new)."""
-
-    story: Story
-    expected: int
-    before: Story | None = None  # what was shown in that version, if another member is shown now
-
-
-@dataclass(frozen=True)
-class Claim:
-    """That nothing unweighed is near an entry; a founder's fingerprint is filed under its story."""
-
-    entry: str
-    story: str  # the founder's is its own id
-    fingerprint: Fingerprint
-    weighed: frozenset[str] | None  # founders that were weighed; None: a founder's text changed
-
-
-@dataclass
-class Outcome:
-    """What a batch changes."""
-
-    entries: list[EntryRecord] = field(default_factory=list)
-    stories: dict[str, StoryChange] = field(default_factory=dict)
-    claims: list[Claim] = field(default_factory=list)
+MEMBERS_READ = 20  # whose texts are looked at when a member of their story was changed
 
 
 def merge(
@@ -68,20 +48,31 @@ def merge(
     stories: Mapping[str, Story],
     settings: DedupSettings,
     now: datetime,
+    idf: Idf,
     names: Mapping[str, str] = MappingProxyType({}),
+    records: Mapping[str, EntryRecord | None] = MappingProxyType({}),
+    site_of: Callable[[str], str | None] = lambda _: None,
 ) -> Outcome:
     """Decide upon `arrivals` in order.
 
     `candidates` (by entry id) are the founders that the store found under its keys and anchors;
     `stories` holds every story those candidates and the known records belong to, if still kept.
-    `names` are the stories in which entries stood before the store was wiped.
+    `names` are the stories in which entries stood before the store was wiped. `records` are those
+    of entries whose text may be needed beside what stories show: if more are, the outcome's
+    `wanted` names them, and the call is to be made again with them. `site_of` gives the host of a
+    source's configured address.
     """
-    batch = _Batch(stories, settings, now, names)
+
+    def kept(changing: Mapping[str, Story]) -> Kept:
+        return Kept(changing, records, site_of)
+
+    batch = _Batch(stories, settings, now, names, idf, kept)
     for arrival in arrivals:
         if arrival.known is not None and arrival.known.story is not None:
             batch.revise(arrival, arrival.known)
         else:
             batch.take_in(arrival, candidates.get(arrival.record.id, ()))
+    batch.outcome.wanted = batch.kept.wanted
     return batch.outcome
 
 
@@ -99,29 +90,35 @@ class _Batch:
         settings: DedupSettings,
         now: datetime,
         names: Mapping[str, str],
+        idf: Idf,
+        kept: Callable[[Mapping[str, Story]], Kept],
     ) -> None:
         self.outcome = Outcome()
         self._stories = dict(stories)
-        self._kept = dict(stories)
+        self._before = dict(stories)
+        self.kept = kept(self._stories)
         self._founded: list[tuple[str, Fingerprint]] = []
         self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
         self._settings = settings
         self._now = now
         self._names = names
+        self._idf = idf
 
     def take_in(self, arrival: Arrival, found: Sequence[Candidate]) -> None:
         """A new entry founds a story or joins one."""
         near = [*found, *self._near_in_batch(arrival.fingerprint)]
         name = self._names.get(arrival.record.id, arrival.record.id)
-        verdict = decide(arrival.fingerprint, near, self._settings)
+        subject = Subject(arrival.fingerprint, arrival.copy)
+        verdict = decide(subject, near, self._settings, copies=self.kept.founder, idf=self._idf)
         if verdict.story is None and name in self._stories:
             verdict = Verdict(name, "remembered")
         story_id = verdict.story or name
-        record = _decided(arrival.record, verdict, story_id)
+        record = decided(arrival.record, verdict, story_id)
         founder = verdict.story is None
         if not founder and story_id not in self._stories:
-            # A repost of what is no longer shown: no reader would ever see its body.
+            # A repost of what is no longer shown: its body would be kept for nothing.
             record = record.model_copy(update={"raw": None, "article": None})
+        self.kept.put(record.id, arrival.copy)
         self.outcome.entries.append(record)
         self.outcome.claims.append(
             Claim(
@@ -133,7 +130,7 @@ class _Batch:
         )
         if founder:
             self._file(story_id, arrival.fingerprint)
-            self._found(arrival, record)
+            self._change(founded(record, member_of(arrival, record)))
         elif story_id in self._stories:
             self._join(arrival, record)
 
@@ -147,17 +144,21 @@ class _Batch:
     def _file(self, story: str, fingerprint: Fingerprint) -> None:
         """Find the story under its keys: a first poll may bring two thousand."""
         for key in _keys(fingerprint):
-            if len(self._under[key]) < NEAR_IN_BATCH:  # later ones are never looked up
+            if len(self._under[key]) < NEAR_IN_BATCH:  # later ones are not looked at
                 self._under[key].append(len(self._founded))
         self._founded.append((story, fingerprint))
 
     def revise(self, arrival: Arrival, known: EntryRecord) -> None:
-        """A source changed an entry: its story shows the new text, under the same id."""
+        """A source changed an entry: its story shows the new text, under the same id.
+
+        A text that no longer agrees with the other copies parts them: a member leaves, from a
+        founder the others leave.
+        """
         assert known.story is not None  # noqa: S101 - the caller asked
         record = arrival.record.model_copy(
             update={
-                **{name: getattr(known, name) for name in _DECIDED},
-                "decision": _decision_of(known),
+                **{name: getattr(known, name) for name in DECIDED},
+                "decision": decision_of(known),
                 "revised": self._now,
             }
         )
@@ -166,60 +167,106 @@ class _Batch:
         if story is None or same_article(arrival.record.article, shown):
             self.outcome.entries.append(record)
             return
+        self.kept.put(record.id, arrival.copy)
+        if story.members[0].id == record.id:
+            # Reposts of the new text must find it; those of the old one came already.
+            claim = Claim(story.id, story.id, arrival.fingerprint, weighed=None)
+            self.outcome.claims.append(claim)
+        leaving = self._leaving(record, story)
+        if record.id in leaving:
+            self._part(story, {record.id: (member_of(arrival, record), record)})
+            return
         if story.representative == record.id:
             record = record.model_copy(update={"decision": Decision.UPDATED})
         self.outcome.entries.append(record)
-        if story.id == record.id:
-            # Reposts of the new text must find it; those of the old one came already.
-            claim = Claim(record.id, story.id, arrival.fingerprint, weighed=None)
-            self.outcome.claims.append(claim)
-        self._join(arrival, record)
+        self._join(arrival, record, revised=True)
+        parted = {m.id: (m, self.kept.record(m.id)) for m in story.members if m.id in leaving}
+        self._part(self._stories[story.id], {i: (m, r) for i, (m, r) in parted.items() if r})
 
-    def _found(self, arrival: Arrival, record: EntryRecord) -> None:
-        story = Story(
-            id=record.story or record.id,
-            first_seen=record.place,
-            arrived=record.arrived,
-            order=record.order,
-            updated=record.arrived,
-            version=1,
-            representative=record.id,
-            members=(_member(arrival, record),),
-            article=record.article or Article(),
+    def _leaving(self, record: EntryRecord, story: Story) -> set[str]:
+        """Members that have to leave because the text of `record` is what it is now."""
+        contenders = {each.id: each.copy for each in self._contenders(story)}
+        revised = contenders.pop(record.id, None)
+        others = {i: copy for i, copy in contenders.items() if copy.has_prose}
+        if revised is None or not revised.has_prose or not others:
+            return set()
+        founder = story.members[0].id
+        if record.id == founder:
+            return {i for i, copy in others.items() if not self._agree(revised, copy)}
+        reference = others.get(founder) or next(iter(others.values()))
+        return set() if self._agree(revised, reference) else {record.id}
+
+    def _agree(self, one: Copy, other: Copy) -> bool:
+        return agrees(Pair.of(one, other, self._idf))
+
+    def _contenders(self, story: Story) -> list[Contender]:
+        """The first members, and the one that is shown, as far as their texts are kept."""
+        members = story.members[:MEMBERS_READ]
+        shown = [m for m in story.members[MEMBERS_READ:] if m.id == story.representative]
+        found = [(m, self.kept.copy(m.id, story)) for m in (*members, *shown)]
+        return [Contender(m.id, copy, m.priority) for m, copy in found if copy is not None]
+
+    def _part(self, story: Story, leaving: Mapping[str, tuple[Member, EntryRecord]]) -> None:
+        """`leaving` members found stories of their own; `story` shows its best remaining copy."""
+        copies = {i: self.kept.copy(i, story) for i in leaving}
+        leavers = [
+            Leaver(member, record, copy)
+            for i, (member, record) in leaving.items()
+            if (copy := copies[i]) is not None
+            and member.rule != JOINED  # what a person joined, no rule parts again
+        ]
+        if not leavers:
+            return
+        gone = {leaver.member.id for leaver in leavers}
+        parting = part(leavers, idf=self._idf, now=self._now)
+        rest = story.model_copy(
+            update={"members": tuple(m for m in story.members if m.id not in gone)}
         )
-        self._change(story)
+        if story.representative in gone:
+            shown = elect(self._contenders(rest))
+            if shown is None:
+                return  # nothing is left that could be shown
+            rest = _showing(rest, shown, self._now)
+        self._change(rest)
+        for new in parting.stories:
+            self._change(new)
+        self.outcome.entries += parting.records
+        self.outcome.claims += parting.claims
+        self.outcome.undone += sorted(gone)
 
-    def _join(self, arrival: Arrival, record: EntryRecord) -> None:
+    def _join(self, arrival: Arrival, record: EntryRecord, *, revised: bool = False) -> None:
         """Add or renew a member; show its copy if that is the better one."""
         assert record.story is not None  # noqa: S101 - the caller asked
         story = self._stories[record.story]
-        member = _member(arrival, record)
+        member = member_of(arrival, record)
         others = tuple(m for m in story.members if m.id != member.id)
         if len(others) >= MEMBERS_KEPT:
             return
-        members = _in_place_of(story.members, member)
-        update: dict[str, object] = {"members": members}
-        if self._is_to_be_shown(arrival, record, story):
-            update |= {
-                "article": record.article,
-                "representative": record.id,
-                "updated": self._now,
-            }
-        self._change(story.model_copy(update=update))
-
-    def _is_to_be_shown(self, arrival: Arrival, record: EntryRecord, story: Story) -> bool:
+        joined = story.model_copy(update={"members": with_member(story.members, member)})
         if record.id == story.representative:
-            return True
+            self._change(self._shown_again(joined, record))
+            return
         shown = next((m for m in story.members if m.id == story.representative), None)
-        return record.article is not None and replaces(
-            record.article,
-            story.article,
-            priority=arrival.priority,
-            shown_priority=shown.priority if shown else 0,
-        )
+        copy = self.kept.copy(story.representative, story)
+        if arrival.copy is not None and copy is not None:
+            ours = Contender(record.id, arrival.copy, arrival.priority)
+            if replaces(ours, Contender("", copy, shown.priority if shown else 0)):
+                joined = _showing(joined, ours, self._now)
+        self._change(joined)
+
+    def _shown_again(self, story: Story, record: EntryRecord) -> Story:
+        """The story after the member that it shows was changed."""
+        article = record.article or Article()
+        story = story.model_copy(update={"article": article, "updated": self._now})
+        if len(story.members) == 1:
+            return story
+        shown = elect(self._contenders(story))
+        if shown is None or shown.id == record.id:
+            return story
+        return _showing(story, shown, self._now)
 
     def _change(self, story: Story) -> None:
-        before = self._kept.get(story.id)
+        before = self._before.get(story.id)
         expected = before.version if before else 0
         story = story.model_copy(update={"version": expected + 1})
         self._stories[story.id] = story
@@ -228,64 +275,6 @@ class _Batch:
         self.outcome.stories[story.id] = StoryChange(story, expected, before)
 
 
-_DECIDED = (
-    *("rule", "story", "distance", "similarity", "compared_with"),
-    *("arrived", "place", "order"),
-)
-
-
-def _decision_of(known: EntryRecord) -> Decision:
-    """What was decided of an entry before; while its page was read again it only looked pending."""
-    if known.decision not in (Decision.PENDING, Decision.FILTERED):
-        return known.decision
-    return Decision.PUBLISHED if known.story == known.id else Decision.MERGED
-
-
-def same_article(one: Article | None, other: Article | None) -> bool:
-    """Whether a reader would see no difference."""
-    if one is None or other is None:
-        return one is other
-    return (one.title, one.html, one.lead_image, one.link) == (
-        other.title,
-        other.html,
-        other.lead_image,
-        other.link,
-    )
-
-
-def _decided(record: EntryRecord, verdict: Verdict, story_id: str) -> EntryRecord:
-    founder = verdict.story is None
-    return record.model_copy(
-        update={
-            "decision": Decision.PUBLISHED if founder else Decision.MERGED,
-            "rule": verdict.rule,
-            "story": story_id,
-            "distance": verdict.distance,
-            "similarity": 1.0 if founder else (verdict.similarity or 0.0),
-            "compared_with": verdict.story,
-        }
-    )
-
-
-def _member(arrival: Arrival, record: EntryRecord) -> Member:
-    return Member(
-        id=record.id,
-        source=record.source,
-        url=record.url,
-        title=record.title,
-        first_seen=record.arrived,
-        decision=record.decision,
-        rule=record.rule,
-        distance=record.distance,
-        similarity=record.similarity,
-        priority=arrival.priority,
-        published=record.article.published if record.article else None,
-        tags=arrival.tags,
-    )
-
-
-def _in_place_of(members: tuple[Member, ...], member: Member) -> tuple[Member, ...]:
-    """`members` with `member` where it stood before, or at the end."""
-    if all(m.id != member.id for m in members):
-        return (*members, member)
-    return tuple(member if m.id == member.id else m for m in members)
+def _showing(story: Story, shown: Contender, now: datetime) -> Story:
+    update = {"article": shown.copy.article, "representative": shown.id, "updated": now}
+    return story.model_copy(update=update)

@@ -1,42 +1,85 @@
 """Which copy of a story is shown.
 
-A copy may replace the one that is shown only if it holds the published text: by a higher
-priority, or from an equal one by adding body text. Links and promo lines do not count as text,
-so a mirror cannot take a story over by wrapping it in more of its own.
+Among full texts the priority of the source decides. Of sources with equal priority a fuller copy
+is shown only if it comes from the same source, or from the site that owns the address of what is
+shown: else anybody could take a story over by adding words. An entry without prose of its own (a
+link post, a teaser that the article begins with) gives way to the article of that site whatever
+the priorities.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
+from core.dedup.compare import headlines
+from core.dedup.copy import Copy, unlinked
+from core.dedup.reading import SHINGLE
+from core.dedup.table import AGREE
 from core.dedup.tokens import shingles, tokens
-from core.models import Article
 
 HOLDS = 0.85  # share of the published shingles; room for edited sentences, not for a new lead
 ADDS = 0.05  # share of new text that makes a copy fuller, and at least ADDS_TOKENS
 ADDS_TOKENS = 30
 LONGEST = 2.5  # a page this many times as long holds other stories too
-_SHINGLE = 4  # tokens
+TEASES = 0.65  # share of a teaser that the beginning of its article holds
+BEGINNING = 3  # times as long as the teaser, and ADDS_TOKENS more
+TEASER = 0.5  # of the article's length at the most
 
-_LINK = re.compile(r"<a\b[^>]*>.*?</a>", re.DOTALL)
-_TAG = re.compile(r"<[^>]+>")
+
+class Contender(NamedTuple):
+    """A member whose text is kept."""
+
+    id: str
+    copy: Copy
+    priority: int
 
 
-def replaces(challenger: Article, shown: Article, *, priority: int, shown_priority: int) -> bool:
-    """Whether `challenger` is to be shown instead of `shown`; priorities are of their sources."""
-    if priority < shown_priority or not challenger.text:
+def elect(members: Iterable[Contender]) -> Contender | None:
+    """The member to be shown, of `members` in the order in which they joined."""
+    shown: Contender | None = None
+    for member in members:
+        if shown is None or replaces(member, shown):
+            shown = member
+    return shown
+
+
+def replaces(challenger: Contender, shown: Contender) -> bool:
+    """Whether `challenger` is to be shown instead of `shown`."""
+    ours, theirs = challenger.copy, shown.copy
+    if not ours.article.text or not ours.has_prose:
         return False
-    ours, theirs = _shingles_of(challenger.text), _shingles_of(shown.text)
-    if _share_held(ours, theirs) < HOLDS or len(ours) > LONGEST * max(len(theirs), ADDS_TOKENS):
+    trusted = ours.owns_one_of(theirs.addresses) or _same_source(ours, theirs)
+    if not theirs.has_prose or is_teaser(theirs, ours):
+        agree, _ = headlines(ours.reading.title, theirs.reading.title)
+        return trusted or (challenger.priority > shown.priority and agree >= AGREE)
+    if challenger.priority < shown.priority:
         return False
-    return priority > shown_priority or _adds_text(challenger, theirs)
+    held, holding = _shingles_of(theirs.article.text), _shingles_of(ours.article.text)
+    if _share_held(holding, held) < HOLDS or len(holding) > LONGEST * max(len(held), ADDS_TOKENS):
+        return False
+    return challenger.priority > shown.priority or (trusted and _adds_text(ours, held))
 
 
-def _adds_text(challenger: Article, shown: set[int]) -> bool:
-    unlinked = _TAG.sub(" ", _LINK.sub(" ", challenger.html))
-    new = _shingles_of(unlinked) - shown
+def is_teaser(short: Copy, long: Copy) -> bool:
+    """Whether `short` is no more than the beginning of `long`."""
+    size = short.reading.size
+    if not size or size > TEASER * long.reading.size:
+        return False
+    beginning = long.reading.hashes[: BEGINNING * size + ADDS_TOKENS]
+    lead = set(np.unique(shingles(beginning, SHINGLE)).tolist())
+    return _share_held(lead, set(short.reading.shingles.tolist())) >= TEASES
+
+
+def _same_source(one: Copy, other: Copy) -> bool:
+    return one.source is not None and one.source == other.source
+
+
+def _adds_text(challenger: Copy, shown: set[int]) -> bool:
+    """Whether it holds more text; links do not count as text."""
+    new = _shingles_of(unlinked(challenger.article)) - shown
     return len(new) >= max(ADDS_TOKENS, ADDS * len(shown))
 
 
@@ -45,5 +88,4 @@ def _share_held(outer: set[int], inner: set[int]) -> float:
 
 
 def _shingles_of(text: str) -> set[int]:
-    found = shingles(tokens(text), _SHINGLE)
-    return set(np.unique(found).tolist())
+    return set(np.unique(shingles(tokens(text), SHINGLE)).tolist())

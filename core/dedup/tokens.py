@@ -11,10 +11,12 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 from itertools import chain, repeat
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from opencc import OpenCC
+
+from core.text import converter
 
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
@@ -38,6 +40,9 @@ _ASTRAL_HAN = (0x20000, 0x3FFFF)
 # Both sides of each pair stand in Traditional text where Simplified has one of them.
 _TWINS = str.maketrans("着妳裡牠祂於徵乾", "著你里它他于征干")
 
+# Letters whose folded form is longer; texts hold hardly any others of that kind.
+_FOLDING_LONGER = str.maketrans({"ß": "ss", "ẞ": "SS", "İ": "I", "ŉ": "n"})
+
 _SHORT = 2000  # characters; numpy is faster at more
 _ASCII_WORD = re.compile("[0-9a-z]+")
 _WORDS_KEPT = 1 << 13
@@ -46,6 +51,7 @@ _LONGEST_WORD = 64
 _POWERS = np.cumprod(np.full(_LONGEST_WORD, 0x9E3779B97F4A7C15, dtype=np.uint64))
 _POWER_LIST: list[int] = _POWERS.tolist()
 _U64 = (1 << 64) - 1
+_PAIR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
 _FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
@@ -55,36 +61,80 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold()
 
 
+class Tokens(NamedTuple):
+    """The tokens of a text in order."""
+
+    hashes: U64
+    digits: npt.NDArray[np.bool_]  # whether it begins with a digit
+    single: npt.NDArray[np.bool_]  # whether it is a character of a script without spaces
+
+
 def tokens(text: str) -> U64:
     """The hash of each token of `text`, in order."""
-    return tokens_and_digits(text)[0]
+    return tokenized(text).hashes
 
 
-def tokens_and_digits(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
-    """The hash of each token of `text`, and whether it begins with a digit."""
+def tokenized(text: str) -> Tokens:
+    """The tokens of `text`."""
     if len(text) <= _SHORT and text.isascii():
         return _of_ascii(text)
     points = _points(text)
     if not text.isascii() and _needs_unicode()[np.minimum(points, _BMP)].any():
         points = _points(fold(text))
+    hashes, starts, folded = _hashed(points)
+    first = folded[starts]
+    digits = (first >= ord("0")) & (first <= ord("9"))
+    return Tokens(hashes, digits, _kinds_of(first) == _SINGLE)
+
+
+def units(hashes: U64, single: npt.NDArray[np.bool_]) -> U64:
+    """One hash a token: of a word, or of a single character with the next one."""
+    if len(hashes) < 2:
+        return hashes
+    two = np.zeros(len(hashes), dtype=np.bool_)
+    two[:-1] = single[:-1] & single[1:]
+    return np.where(two, mix(hashes * _PAIR + np.roll(hashes, -1)), hashes)
+
+
+def token_spans(text: str) -> tuple[U64, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """The hash of each token of `text`, where it starts and where it ends.
+
+    For a text in compatibility form whose characters fold one by one (`comparable` makes it so);
+    there the hashes are those of `tokens`.
+    """
+    hashes, starts, folded = _hashed(_points(text))
+    apart = np.flatnonzero(np.append(_kinds_of(folded) == _APART, True))
+    ends = apart[np.searchsorted(apart, starts)]
+    if starts.size:  # a token of one character ends where the next one starts
+        ends[:-1] = np.minimum(ends[:-1], starts[1:])
+    return hashes, starts, ends
+
+
+def comparable(text: str) -> str:
+    """`text` in compatibility form, case kept, every character folding to one character."""
+    return unicodedata.normalize("NFKC", text).translate(_FOLDING_LONGER)
+
+
+def _hashed(points: U32) -> tuple[U64, npt.NDArray[np.intp], U32]:
+    """The hash of each token, where it starts, and all characters folded."""
     if points.size == 0:
-        return NO_TOKENS, np.zeros(0, dtype=np.bool_)
+        return NO_TOKENS, np.zeros(0, dtype=np.intp), points
     points, kinds = _folded_with_kinds(points)
     starts_here = kinds == _WORD
     starts_here[1:] &= kinds[:-1] != _WORD
     starts_here |= kinds == _SINGLE
     starts = np.flatnonzero(starts_here)
     if starts.size == 0:
-        return NO_TOKENS, np.zeros(0, dtype=np.bool_)
-    first = points[starts]
-    return mix(_sums_from(starts, points, kinds)), (first >= ord("0")) & (first <= ord("9"))
+        return NO_TOKENS, starts, points
+    return mix(_sums_from(starts, points, kinds)), starts, points
 
 
-def _of_ascii(text: str) -> tuple[U64, npt.NDArray[np.bool_]]:
+def _of_ascii(text: str) -> Tokens:
     """The same of a short text in ASCII, which needs no table: most words were met before."""
     words = _ASCII_WORD.findall(text.lower())
     hashes = np.array([_hash_of(word) for word in words], dtype=np.uint64)
-    return hashes, np.array([word[0] <= "9" for word in words], dtype=np.bool_)
+    digits = np.array([word[0] <= "9" for word in words], dtype=np.bool_)
+    return Tokens(hashes, digits, np.zeros(len(words), dtype=np.bool_))
 
 
 @lru_cache(maxsize=_WORDS_KEPT)
@@ -133,9 +183,16 @@ def _folded_with_kinds(points: U32) -> tuple[U32, npt.NDArray[np.uint8]]:
         folded = _folded_characters()[points]
         return folded, _character_kinds()[folded]
     folded = np.where(high, points, _folded_characters()[np.where(high, 0, points)])
-    han = high & (points >= _ASTRAL_HAN[0]) & (points <= _ASTRAL_HAN[1])
-    kinds = np.where(high, np.where(han, _SINGLE, _APART), 0).astype(np.uint8)
-    return folded, np.where(high, kinds, _character_kinds()[np.where(high, 0, folded)])
+    return folded, _kinds_of(folded)
+
+
+def _kinds_of(folded: U32) -> npt.NDArray[np.uint8]:
+    high = folded >= _BMP
+    if not high.any():
+        return _character_kinds()[folded]
+    han = high & (folded >= _ASTRAL_HAN[0]) & (folded <= _ASTRAL_HAN[1])
+    kinds = np.where(han, _SINGLE, _APART).astype(np.uint8)
+    return np.where(high, kinds, _character_kinds()[np.where(high, 0, folded)])
 
 
 def _sums_from(starts: npt.NDArray[np.intp], points: U32, kinds: npt.NDArray[np.uint8]) -> U64:
@@ -167,7 +224,7 @@ def _simplified_characters() -> dict[int, str]:
     """Mapped one by one: phrases would make the result depend on the characters beside it."""
     blocks = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
     han = [chr(point) for first, last in blocks for point in range(first, last + 1)]
-    mapped = OpenCC("t2s").convert("\n".join(han)).split("\n")
+    mapped = converter("t2s").convert("\n".join(han)).split("\n")
     return {
         ord(char): simple.translate(_TWINS)
         for char, simple in zip(han, mapped, strict=True)

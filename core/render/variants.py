@@ -15,6 +15,7 @@ from typing import Literal, NamedTuple
 from opencc import OpenCC
 
 from core.render.items import FeedItem
+from core.text import converter
 
 _SIGNED_BYTES = 20  # of the signature; 160 bits cannot be guessed
 _PICTURE = re.compile(r'(<img\b[^<>]*?\bsrc=")([^"]*)(")')  # as the sanitiser writes it
@@ -102,4 +103,4 @@ def convert_html(html: str, variant: Variant) -> str:
 
 @cache
 def _converter(variant: Variant) -> OpenCC:
-    return OpenCC(_CONFIGURATION[variant])
+    return converter(_CONFIGURATION[variant])

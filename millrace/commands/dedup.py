@@ -1,8 +1,8 @@
 """The body of `millrace dedup`: lines of entries in, what each repeats out, in the same order.
 
 The entries go through cleaning and the live duplicate detection, over a private store that is
-thrown away. Time is file order. What grows with the file is in the store and in a scratch file:
-about a hundred bytes a line each.
+thrown away. Time is file order. A merge may be taken back by what comes later in the file, so the
+answers are written at its end. Texts lie in a scratch file.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from array import array
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,18 +24,18 @@ import orjson
 
 from core.body.clean import clean_entry
 from core.config.settings import DedupSettings
-from core.dedup.decide import decide
-from core.dedup.fingerprint import Features, features, fingerprint, taught
+from core.dedup.copy import Copy
+from core.dedup.fingerprint import Features, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.merge import Claim
+from core.dedup.outcome import Arrival
 from core.errors import ConfigError, DocumentError, ResourceLimit
 from core.ids import entry_id
-from core.models import FeedEntry
+from core.models import Article, Decision, EntryRecord, FeedEntry
 from core.urls import canonical_url
+from millrace.commands.offline import Offline, ScratchShelf, id_of
 from millrace.process.data_folder import throwaway_store
 from millrace.process.lifetime import run_loop
 from store.connection import Store, opened
-from store.index import claim_then_lookup
 from workers.sandbox.pool import Sandbox
 
 FIELDS = ("id", "story", "repost_of", "distance", "similarity", "rule")
@@ -42,6 +43,7 @@ _BATCH = 20  # lines a trip to the child
 _AHEAD = 3  # batches waiting or at work for each child
 _FOR_EVER = 10 * 365 * 86400.0  # seconds: `published` and the clock expire nothing here
 _PROGRESS_SECONDS = 1.0
+_NOW = datetime(2000, 1, 1, tzinfo=UTC)  # nothing here depends on the time
 
 
 class Line(NamedTuple):
@@ -56,7 +58,7 @@ class Line(NamedTuple):
 class Read(NamedTuple):
     """What the child makes of an entry."""
 
-    urls: list[str]
+    article: Article
     features: Features
 
 
@@ -86,10 +88,12 @@ async def dedup_lines(
     """Decide upon entries given as JSON lines; one dict each, in their order."""
     settings = (settings or DedupSettings()).model_copy(update={"window": _FOR_EVER})
     async with throwaway_store() as url, opened(url) as store:
-        with Told() as told:
-            stream = Stream(store, idf or Idf.warm(), settings, told)
+        with LineIds() as ids, ScratchShelf() as shelf:
+            stream = Stream(store, idf or Idf.warm(), settings, shelf, ids)
             async for line, read in prepared(lines):
-                yield await stream.take(line, read)
+                await stream.take(line, read)
+            for answer in stream.answers():
+                yield answer
 
 
 async def with_progress(found: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
@@ -113,14 +117,14 @@ def _say(entries: int, stories: int, seconds: float, end: str) -> None:
     print(text, end=end, file=sys.stderr, flush=True)
 
 
-class Told:
+class LineIds:
     """The ids that the file gives its lines, on disk: a repost must name its story's first."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
         self._ends = array("Q")
 
-    def __enter__(self) -> Told:
+    def __enter__(self) -> LineIds:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -133,51 +137,63 @@ class Told:
         self._ends.append(self._file.tell())
         return len(self._ends) - 1
 
-    def id_of(self, number: int) -> Any:
-        """The id of line `number`."""
+    def __getitem__(self, number: int) -> Any:
+        """The id that the file gives line `number`."""
         start = self._ends[number - 1] if number else 0
         self._file.seek(start)
         return orjson.loads(self._file.read(self._ends[number] - start))
 
 
 class Stream:
-    """The live detection, one entry at a time; what one founds is filed on the next one's trip."""
+    """The live detection, one entry at a time."""
 
-    def __init__(self, store: Store, idf: Idf, settings: DedupSettings, told: Told) -> None:
-        self._store = store
+    def __init__(
+        self, store: Store, idf: Idf, settings: DedupSettings, shelf: ScratchShelf, ids: LineIds
+    ) -> None:
         self._idf = idf
-        self._settings = settings
-        self._told = told
-        self._unfiled: list[Claim] = []
+        self._shelf = shelf
+        self._ids = ids
+        self._offline = Offline(store, idf, settings, shelf)
+        self._faults: dict[int, str] = {}
 
-    async def take(self, line: Line, read: Read | str) -> dict[str, Any]:
+    async def take(self, line: Line, read: Read | str) -> None:
         """Decide upon one line, in its turn."""
-        number = self._told.add(line.id)
+        number = self._ids.add(line.id)
         if isinstance(read, str):
-            return dict.fromkeys(FIELDS) | {"id": line.id, "error": read}
-        entry = _key(number)
-        weighed = fingerprint(read.features, self._idf, urls=read.urls, source=line.source)
-        found = await claim_then_lookup(self._store, self._unfiled, weighed, self._settings)
-        self._unfiled = []
-        verdict = decide(weighed, found, self._settings)
-        if verdict.story is None:
-            weighed_too = frozenset(candidate.entry for candidate in found)
-            self._unfiled.append(Claim(entry, entry, weighed, weighed_too))
-            self._idf.learn(taught(read.features), alone=True)
-            return self._answer(line.id, number, None, None, 1.0, verdict.rule)
-        founder = int(verdict.story.rpartition(":")[2], 16)
-        first = self._told.id_of(founder)
-        similarity = verdict.similarity
-        return self._answer(line.id, founder, first, verdict.distance, similarity, verdict.rule)
+            self._faults[number] = read
+            self._shelf.skip()
+            return
+        article = read.article
+        urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
+        weighed = fingerprint(read.features, self._idf, urls=urls, source=line.source)
+        # Without a source a line is one of its own: its number is no name that another has.
+        record = _record(number, line.source or f"line {number + 1}", article)
+        arrival = Arrival(record, weighed, 0, (), copy=Copy(article, line.source))
+        await self._offline.take([arrival], [read.features])
 
-    def _answer(self, line_id: Any, founder: int, first: Any, *rest: Any) -> dict[str, Any]:
-        story = entry_id(f"line {founder + 1}", str(self._told.id_of(founder)))
-        return dict(zip(FIELDS, (line_id, story, first, *rest), strict=True))
+    def answers(self) -> Iterator[dict[str, Any]]:
+        """What became of each line in the end."""
+        for number in range(len(self._shelf)):
+            if number in self._faults:
+                yield dict.fromkeys(FIELDS) | {
+                    "id": self._ids[number],
+                    "error": self._faults[number],
+                }
+                continue
+            final = self._shelf.final(number)
+            first = self._ids[final.story]
+            story = entry_id(f"line {final.story + 1}", str(first))
+            repeated = None if final.story == number else first
+            values = self._ids[number], story, repeated, *final[2:], final.rule
+            yield dict(zip(FIELDS, values, strict=True))
 
 
-def _key(number: int) -> str:
-    """A line's number in the form of an entry id, for the index."""
-    return f"urn:millrace:{number:032x}"
+def _record(number: int, source: str, article: Article) -> EntryRecord:
+    entry = id_of(number)
+    return EntryRecord(
+        id=entry, source=source, guid=entry, url=article.link, title=article.title,
+        arrived=_NOW, place=_NOW, order=number, decision=Decision.PENDING, rule="", article=article,
+    )  # fmt: skip
 
 
 async def prepared(lines: Iterable[bytes]) -> AsyncIterator[tuple[Line, Read | str]]:
@@ -258,6 +274,5 @@ def read_entries(entries: Sequence[FeedEntry]) -> list[Read]:
     read = []
     for entry in entries:
         article = clean_entry(entry).article
-        urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
-        read.append(Read(urls, features(article.title, article.text)))
+        read.append(Read(article, features(article.title, article.text)))
     return read

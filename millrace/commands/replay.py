@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -18,18 +18,18 @@ import orjson
 
 from core.config.overrides import with_overrides
 from core.config.settings import DedupSettings
-from core.dedup.decide import decide
-from core.dedup.fingerprint import Features, Fingerprint, features, fingerprint, taught
+from core.dedup.copy import Copy
+from core.dedup.fingerprint import Features, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.merge import Claim
-from core.models import Decision, EntryRecord
-from core.urls import canonical_url
+from core.dedup.outcome import Arrival, Outcome
+from core.models import Article, Decision, EntryRecord, Story
+from core.urls import canonical_url, host_of
+from millrace.commands.offline import Offline
 from millrace.process.config import read_config
 from millrace.process.data_folder import running_store, throwaway_store
 from millrace.process.progress import progress_bar
-from store.connection import Store, opened
+from store.connection import opened
 from store.entries import kept_entries
-from store.index import claim, lookup
 
 _DECIDED = (Decision.PUBLISHED, Decision.MERGED, Decision.UPDATED)
 
@@ -52,8 +52,9 @@ def replay_window(
     changed = with_overrides(settings, assignments, group="dedup")
     records = asyncio.run(_kept(data, redis))
     read = [features(r.title, r.article.text if r.article else "") for r in records]
-    before = asyncio.run(_decide_all(records, read, settings.dedup, "as it is"))
-    after = asyncio.run(_decide_all(records, read, changed.dedup, "as it would be"))
+    sites = {source.name: host_of(source.url) for source in settings.sources}
+    before = asyncio.run(_decide_all(records, read, settings.dedup, sites, "as it is"))
+    after = asyncio.run(_decide_all(records, read, changed.dedup, sites, "as it would be"))
     differing = 0
     for record, one, other in zip(records, before, after, strict=True):
         if one != other:
@@ -69,52 +70,60 @@ async def _kept(data: Path, redis: str | None) -> list[EntryRecord]:
 
 
 async def _decide_all(
-    records: Sequence[EntryRecord], read: Sequence[Features], settings: DedupSettings, what: str
+    records: Sequence[EntryRecord],
+    read: Sequence[Features],
+    settings: DedupSettings,
+    sites: Mapping[str, str],
+    what: str,
 ) -> list[Decided]:
-    decided: list[Decided] = []
     async with throwaway_store() as url, opened(url) as store:
-        idf = Idf.warm()
+        idf, shelf = Idf.warm(), _Shelf()
+        offline = Offline(store, idf, settings, shelf, sites.get)
         with progress_bar() as progress:
             task = progress.add_task(what, total=len(records))
             for _, poll in groupby(zip(records, read, strict=True), key=_poll_of):
-                found = await _decide_poll(store, list(poll), idf, settings)
-                decided += found
-                progress.advance(task, len(found))
-    return decided
+                together = list(poll)  # what came together is weighed together, as live
+                arrivals = [_arrival(r, each, idf, sites.get(r.source)) for r, each in together]
+                await offline.take(arrivals, [each for _, each in together])
+                progress.advance(task, len(together))
+    return [_decided(shelf.records[record.id]) for record in records]
 
 
 def _poll_of(pair: tuple[EntryRecord, Features]) -> tuple[datetime, str]:
     return pair[0].arrived, pair[0].source
 
 
-async def _decide_poll(
-    store: Store, poll: Sequence[tuple[EntryRecord, Features]], idf: Idf, settings: DedupSettings
-) -> list[Decided]:
-    """As a worker does it: what came together is weighed together, and teaches afterwards."""
-    weighed = {record.id: _weighed(record, read, idf) for record, read in poll}
-    decided = [await _decide(store, entry, each, settings) for entry, each in weighed.items()]
-    for (_, read), verdict in zip(poll, decided, strict=True):
-        if verdict.decision == Decision.PUBLISHED.value:
-            idf.learn(taught(read), alone=True)
-    return decided
+class _Shelf:
+    """All of it in memory: what is kept live has an end."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, EntryRecord] = {}
+        self._stories: dict[str, Story] = {}
+
+    def story(self, story: str) -> Story | None:
+        return self._stories.get(story)
+
+    def record(self, entry: str) -> EntryRecord | None:
+        return self.records.get(entry)
+
+    def put(self, outcome: Outcome) -> None:
+        self.records |= {record.id: record for record in outcome.entries}
+        self._stories |= {name: change.story for name, change in outcome.stories.items()}
 
 
-def _weighed(record: EntryRecord, read: Features, idf: Idf) -> Fingerprint:
-    stated = (record.article.original_url, record.article.link) if record.article else ()
-    urls = [canonical_url(url) for url in stated if url]
-    return fingerprint(read, idf, urls=urls, source=record.source)
+def _arrival(record: EntryRecord, read: Features, idf: Idf, site: str | None) -> Arrival:
+    article = record.article or Article()
+    urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
+    weighed = fingerprint(read, idf, urls=urls, source=record.source)
+    pending = record.model_copy(update={"decision": Decision.PENDING, "story": None})
+    return Arrival(pending, weighed, 0, (), copy=Copy(article, record.source, site))
 
 
-async def _decide(
-    store: Store, entry: str, weighed: Fingerprint, settings: DedupSettings
-) -> Decided:
-    found = (await lookup(store, {entry: weighed}, settings))[entry]
-    verdict = decide(weighed, found, settings)
-    story = verdict.story or entry
-    seen = frozenset(candidate.entry for candidate in found)
-    await claim(store, [Claim(entry, story, weighed, seen)])
-    decision = Decision.PUBLISHED if verdict.story is None else Decision.MERGED
-    return Decided(decision.value, story, verdict.rule, verdict.distance, verdict.similarity)
+def _decided(record: EntryRecord) -> Decided:
+    assert record.story is not None  # noqa: S101 - it was decided
+    return Decided(
+        record.decision.value, record.story, record.rule, record.distance, record.similarity
+    )
 
 
 def _difference(record: EntryRecord, before: Decided, after: Decided) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 import pytest
 
-from core.text import collapse, joins, letters, plain_title, wide_share
+from core.text import collapse, converter, joins, letters, plain_title, wide_share
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,10 @@ def test_dashes_between_names_join() -> None:
 def test_letters_count_no_punctuation() -> None:
     assert letters("a, b。中_文 3") == 5
     assert wide_share("中文ab") == 0.5
+
+
+def test_an_opencc_configuration_in_the_working_directory_is_not_taken(tmp_path, monkeypatch):
+    (tmp_path / "t2s.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+
+    assert converter("t2s").convert("龍騰") == "龙腾"

@@ -6,10 +6,10 @@ import asyncio
 from dataclasses import dataclass
 
 from core.config.settings import DedupSettings
-from core.dedup.decide import decide
+from core.dedup.decide import Subject, decide
 from core.dedup.fingerprint import Fingerprint, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.merge import Claim
+from core.dedup.outcome import Claim
 from core.ids import entry_id
 from store import keys
 from store.commit import Batch, commit
@@ -43,7 +43,9 @@ async def find_or_claim(store: Store, entry: str, print_: Fingerprint) -> str:
     """As a worker does it; returns the story."""
     while True:
         found = (await lookup(store, {entry: print_}, SETTINGS))[entry]
-        story = decide(print_, found, SETTINGS).story or entry
+        subject = Subject(print_, None)
+        verdict = decide(subject, found, SETTINGS, copies=lambda _: None, idf=IDF)
+        story = verdict.story or entry
         weighed = frozenset(candidate.entry for candidate in found)
         if not await claim(store, [Filed(entry, story, print_, weighed)]):
             return story

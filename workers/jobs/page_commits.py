@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from core.dedup.fingerprint import Features
-from core.dedup.merge import Arrival, Outcome
+from core.dedup.outcome import Arrival, Outcome
 from core.errors import StoreError
 from store.commit import Batch
 from store.connection import Together

@@ -13,7 +13,7 @@ import structlog
 
 from core.config.settings import Source
 from core.dedup.fingerprint import Features
-from core.dedup.merge import Arrival, Outcome
+from core.dedup.outcome import Arrival, Outcome
 from core.errors import (
     BadStatus,
     ForbiddenAddress,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from core.dedup.tokens import shingles, simplified, tokens, tokens_and_digits
+from core.dedup.tokens import shingles, simplified, tokenized, tokens
 
 
 @pytest.mark.parametrize(
@@ -50,12 +50,11 @@ def test_words_do_not_run_into_what_stands_between_them():
 def test_a_short_text_in_ascii_has_the_tokens_it_has_in_any_other():
     text = f"A1 b2_c-3 {'x' * 100} 2026: The\x00end"
 
-    alone, digits = tokens_and_digits(text)
-    beside, more_digits = tokens_and_digits(f"{text} é")
+    alone, beside = tokenized(text), tokenized(f"{text} é")
 
-    assert alone.tolist() == beside[:-1].tolist()
-    assert digits.tolist() == more_digits[:-1].tolist()
-    assert len(alone) == 8
+    assert alone.hashes.tolist() == beside.hashes[:-1].tolist()
+    assert alone.digits.tolist() == beside.digits[:-1].tolist()
+    assert len(alone.hashes) == 8
 
 
 def test_very_long_words_and_lone_surrogates_are_survived():

@@ -33,7 +33,7 @@ async def test_reposts_name_the_first_member_and_share_its_story():
     assert [each["id"] for each in found] == ["a", "b", "c", "d"]
     assert [each["repost_of"] for each in found] == [None, None, "a", "a"]
     assert found[0]["story"] == found[2]["story"] == found[3]["story"] != found[1]["story"]
-    assert [each["rule"] for each in found] == ["founder", "founder", "text", "text"]
+    assert [each["rule"] for each in found] == ["founder", "founder", *["same text"] * 2]
     assert all(tuple(each) == FIELDS for each in found)
     assert found[3]["distance"] == 0
     assert found[3]["similarity"] == 1.0

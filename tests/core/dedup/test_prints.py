@@ -1,4 +1,4 @@
-"""Copies of a story join it; what merely looks like it does not."""
+"""By fingerprints alone: copies of a story join it; what merely looks like it does not."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import opencc
 import pytest
 
 from core.config.settings import DedupSettings
-from core.dedup.decide import Candidate, Verdict, candidate_of, decide
+from core.dedup.decide import Subject, decide
 from core.dedup.fingerprint import Fingerprint, features, fingerprint, taught
 from core.dedup.idf import Idf
+from core.dedup.prints import Candidate, Verdict, candidate_of
 from tests.core.stories import body, paragraphs, title
 
 SETTINGS = DedupSettings()
@@ -24,7 +25,13 @@ def printed(headline: str | None, text: str, idf: Idf | None = None, **more) -> 
 def verdict(founder: Fingerprint, entry: Fingerprint) -> Verdict:
     """What becomes of `entry` in a store that holds `founder` alone."""
     met = candidate_of("founder", founder, entry)
-    return decide(entry, [met] if met else [], SETTINGS)
+    return by_prints(entry, [met] if met else [])
+
+
+def by_prints(entry: Fingerprint, candidates: list[Candidate]) -> Verdict:
+    """The verdict where no text is kept."""
+    subject = Subject(entry, None)
+    return decide(subject, candidates, SETTINGS, copies=lambda _: None, idf=Idf())
 
 
 def joins(founder: Fingerprint, entry: Fingerprint) -> bool:
@@ -168,11 +175,11 @@ def test_stubs_that_differ_in_a_word_stay_apart():
     assert not joins(one, other)
 
 
-def test_an_address_counts_only_with_agreeing_text_or_headline():
+def test_an_address_counts_only_with_agreeing_text():
     urls = ["https://example.org/article/1"]
     founder = printed(title(1), body(1), urls=urls)
 
-    assert verdict(founder, printed(title(1), body(2), urls=urls)).rule == "address and headline"
+    assert verdict(founder, printed(title(1), body(2), urls=urls)).story is None
     assert verdict(founder, printed(title(3), body(1), urls=urls)).rule == "address and text"
     assert not joins(founder, printed(title(3), body(3), urls=urls))
 
@@ -181,7 +188,7 @@ def test_an_address_that_many_stories_share_counts_for_nothing():
     founder = printed(title(1), body(1))
     shared = Candidate("founder", "founder", founder.print, under_url=8)
 
-    assert decide(printed(title(1), body(2)), [shared], SETTINGS).story is None
+    assert by_prints(printed(title(1), body(2)), [shared]).story is None
 
 
 def test_a_column_that_recurs_in_its_source_is_no_repost_but_its_copy_is():
@@ -215,5 +222,5 @@ def test_of_two_founders_the_nearer_one_wins_and_of_equals_the_first():
     found = [candidate_of(name, each, entry) for name, each in (("far", far), ("near", near))]
     equals = [candidate_of(name, near, entry) for name in ("first", "second")]
 
-    assert decide(entry, [c for c in found if c], SETTINGS).story == "near"
-    assert decide(entry, [c for c in equals if c], SETTINGS).story == "first"
+    assert by_prints(entry, [c for c in found if c]).story == "near"
+    assert by_prints(entry, [c for c in equals if c]).story == "first"

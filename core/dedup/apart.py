@@ -1,0 +1,89 @@
+"""Members that leave a story: they appear under their own ids, at the time they were first seen.
+
+The founder keeps its story and its id. Only evidence parts a story: a later text that no longer
+agrees, or a further copy that shows the texts to be one template.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from core.dedup.copy import Copy
+from core.dedup.fingerprint import fingerprint_of
+from core.dedup.idf import Idf
+from core.dedup.outcome import Claim, founded
+from core.dedup.representative import Contender, elect
+from core.dedup.table import Pair, row_of
+from core.models import Decision, EntryRecord, Member, Story
+
+PARTED = "parted"  # the rule of an entry that left its story
+
+
+@dataclass(frozen=True)
+class Leaver:
+    """A member that leaves, with all that is kept of it."""
+
+    member: Member
+    record: EntryRecord  # with its article
+    copy: Copy
+
+
+@dataclass
+class Parting:
+    """What leaving members found."""
+
+    stories: list[Story] = field(default_factory=list)
+    records: list[EntryRecord] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+
+
+def part(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> Parting:
+    """The stories of `leaving`: those that are copies of each other stay together."""
+    groups: list[list[Leaver]] = []
+    for leaver in leaving:
+        group = next((g for g in groups if _is_copy(leaver, g[0], idf)), None)
+        if group is None:
+            groups.append([leaver])
+        else:
+            group.append(leaver)
+    parting = Parting()
+    for group in groups:
+        _found(group, parting, idf, now)
+    return parting
+
+
+def _is_copy(one: Leaver, other: Leaver, idf: Idf) -> bool:
+    row = row_of(Pair.of(one.copy, other.copy, idf))
+    return row is not None and row.same
+
+
+def _found(group: Sequence[Leaver], parting: Parting, idf: Idf, now: datetime) -> None:
+    first = group[0]
+    alone = {"rule": PARTED, "distance": None, "similarity": 1.0}
+    record = first.record.model_copy(
+        update={**alone, "decision": Decision.PUBLISHED, "story": first.record.id}
+    )
+    member = first.member.model_copy(update={**alone, "decision": Decision.PUBLISHED})
+    story = founded(record, member)
+    others = group[1:]
+    shown = elect(Contender(each.member.id, each.copy, each.member.priority) for each in group)
+    assert shown is not None  # noqa: S101 - a group has a first member
+    parting.stories.append(
+        story.model_copy(
+            update={
+                "updated": now,
+                "members": (member, *(each.member for each in others)),
+                "representative": shown.id,
+                "article": shown.copy.article,
+            }
+        )
+    )
+    parting.records.append(record)
+    parting.records += [
+        each.record.model_copy(update={"story": story.id, "compared_with": story.id})
+        for each in others
+    ]
+    print_ = fingerprint_of(first.copy.article, idf, source=first.record.source)
+    parting.claims.append(Claim(story.id, story.id, print_, weighed=None))

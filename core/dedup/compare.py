@@ -1,0 +1,289 @@
+"""What two texts have in common, where, and what differs: the evidence for a decision.
+
+Both are cut into runs of four tokens. What stands in both is shared; a short stretch that differs
+between two shared ones is a *swap*, and what was swapped says more than how much: names, places,
+figures and dates make another story of the same sentences.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from core.dedup.idf import Idf
+from core.dedup.reading import SHINGLE, Bools, Ints, Reading, Title
+from core.dedup.tokens import U64
+
+Kind = Literal["figure", "name", "typing", "prose"]
+
+RUN = 8  # shared tokens in a row that end a lead: fewer are a phrase that anybody uses
+GAP = 40  # tokens of a difference that is looked into
+EDGE_GAP = 12  # the same at the beginning and the end of a text
+SWAPPED_WORDS = 6  # a longer stretch is rewritten prose
+ALIKE = 0.75  # of the letters: two spellings of one word
+OTHERWISE = 0.6  # share of a sentence that must be equal around a swap
+STRANGERS = 0.2  # share in common below which nothing more is found out
+OWN = 0.6  # share of a sentence's tokens that are not shared: the sentence is the text's own
+
+
+class Swap(NamedTuple):
+    """A stretch that one text has where the other has another, in an otherwise equal sentence."""
+
+    kind: Kind
+    one: str
+    other: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two texts beside the other. Shares go from 0 to 1."""
+
+    size: int  # tokens
+    share: float  # of its tokens that stand in the other
+    weight: float  # the same of its shingles, each by its rarity in the stream
+    rare: float  # sum of those weights: what it says that others do not
+    lead: int  # its own sentences before the first shared run
+    own: int  # its own sentences
+    least: float  # share of the least shared quarter
+    support: float  # share of its headline's words that stand in the shared part
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a comparison found. `short` and `long` are the texts by length."""
+
+    short: Side
+    long: Side
+    swaps: tuple[Swap, ...]
+    left: int  # tokens that neither stand in both nor were swapped, in the text that has more
+    shared: float  # words in common
+    order: float  # share of neighbouring shared shingles that come in the same order
+    cohesion: float  # share of the longer text's other words that its shared part has, too
+    agree: float  # of the headlines: share of the shorter's word pairs that the other has
+    same_headline: bool
+    other_numbers: bool  # the headlines state other places in a series, dates or figures
+    headline_inside: bool  # the shorter's headline is a line of the longer text
+
+    @property
+    def told_apart(self) -> frozenset[tuple[str, str]]:
+        """The different swaps of names and figures, without those that only changed places."""
+        swapped = {(s.one, s.other) for s in self.swaps if s.kind in ("figure", "name")}
+        return frozenset((one, other) for one, other in swapped if (other, one) not in swapped)
+
+
+def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
+    """Hold two texts against each other, by what `idf` knows to be common."""
+    short, long = (one, other) if one.size <= other.size else (other, one)
+    at, back = _places(short.shingles, long.shingles)
+    found = at >= 0
+    covered = _cover(found, short.size), _cover(back, long.size)
+    agree, same = headlines(short.title, long.title)
+    strange = max(_mean(covered[0]), _mean(covered[1])) < STRANGERS and not same
+    fine = (covered[0].copy(), covered[1].copy())
+    swaps, swapped = ([], (0, 0)) if strange else _swaps(short, long, at, fine, idf)
+    left = max((~fine[0]).sum() - swapped[0], (~fine[1]).sum() - swapped[1], 0)
+    steps = np.diff(at[found])
+    return Evidence(
+        short=_side(short, found, covered[0], fine[0], idf),
+        long=_side(long, back, covered[1], fine[1], idf),
+        swaps=tuple(swaps),
+        left=int(left),
+        shared=min(float(short.words[fine[0]].sum()), float(long.words[fine[1]].sum())),
+        order=float((steps > 0).mean()) if len(steps) else 1.0,
+        cohesion=_cohesion(long, fine[1], idf),
+        agree=agree,
+        same_headline=same,
+        other_numbers=_other_numbers(short.title, long.title),
+        headline_inside=not same and len(short.title.bare) > 6 and short.title.bare in long.lines,
+    )
+
+
+def headlines(one: Title, other: Title) -> tuple[float, bool]:
+    """How far two headlines agree, 0 to 1, and whether they are the same but for punctuation.
+
+    Every word pair counts alike: on a hot topic the words are common to the whole stream, their
+    order and the whole of them are not.
+    """
+    same = bool(one.bare) and one.bare == other.bare
+    if not one.pairs or not other.pairs:
+        return (1.0 if same else 0.0), same
+    return len(one.pairs & other.pairs) / min(len(one.pairs), len(other.pairs)), same
+
+
+def _other_numbers(one: Title, other: Title) -> bool:
+    pairs = zip(one.numbers, other.numbers, strict=True)
+    return any(a and b and a != b for a, b in pairs)
+
+
+def _places(one: U64, other: U64) -> tuple[Ints, Bools]:
+    """Of each shingle of `one` its place in `other`, or -1; and which of `other` stand in `one`.
+
+    Of several places the one that goes on from the shingle before is taken.
+    """
+    order = np.argsort(other, kind="stable")
+    ordered = other[order]
+    left, right = np.searchsorted(ordered, one, "left"), np.searchsorted(ordered, one, "right")
+    found = right > left
+    at = np.full(len(one), -1, dtype=np.intp)
+    at[found] = order[left[found]]
+    if (right - left > 1).any():
+        for _ in range(3):
+            before = np.roll(at, 1)
+            following = np.minimum(before + 1, len(other) - 1)
+            goes_on = found & (before >= 0) & (other[following] == one)
+            goes_on[0] = False
+            at[goes_on] = following[goes_on]
+    return at, np.isin(other, one)
+
+
+def _cover(found: Bools, size: int) -> Bools:
+    """Tokens that lie in a shared shingle."""
+    if size < SHINGLE:
+        return np.full(size, bool(len(found) and found[0]))
+    steps = np.zeros(size + 1, dtype=np.intp)
+    starts = np.flatnonzero(found)
+    steps[starts] += 1
+    np.subtract.at(steps, starts + SHINGLE, 1)
+    covered: Bools = np.cumsum(steps[:size]) > 0
+    return covered
+
+
+def _runs(mask: Bools) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.view(np.int8), [0]))))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+def _mean(mask: Bools) -> float:
+    return float(mask.mean()) if mask.size else 0.0
+
+
+def _swaps(
+    one: Reading, other: Reading, at: Ints, fine: tuple[Bools, Bools], idf: Idf
+) -> tuple[list[Swap], tuple[int, int]]:
+    """The swaps, and how many tokens of each text they take.
+
+    Tokens that turn out equal inside a difference are marked as shared in `fine`.
+    """
+    pending: list[tuple[int, int, int, int]] = []
+    if fine[0].any():
+        for first, last in _runs(~fine[0]):
+            gap = _gap(one, other, at, first, last)
+            if gap is not None:
+                pending += _aligned(one, other, (first, last, *gap), fine)
+    swaps, taken = [], [0, 0]
+    for i, j, k, m in pending:
+        kind = _kind(one, other, (i, j, k, m), idf)
+        low, high = np.searchsorted(one.sentences, (one.sentences[i], one.sentences[i] + 1))
+        around = (high - low) - (j - i)
+        needed = OTHERWISE * around * (0.6 if kind == "figure" else 1)
+        if fine[0][low:high].sum() < needed:
+            continue
+        swaps.append(Swap(kind, _joined(one, i, j), _joined(other, k, m)))
+        taken[0] += j - i
+        taken[1] += m - k
+    return swaps, (taken[0], taken[1])
+
+
+def _gap(one: Reading, other: Reading, at: Ints, i: int, j: int) -> tuple[int, int] | None:
+    """Where `other` differs while `one` has its tokens i to j; None: not worth looking into."""
+    k = int(at[i - SHINGLE]) + SHINGLE if i >= SHINGLE else 0
+    m = int(at[j]) if j + SHINGLE <= one.size else other.size
+    longest = max(j - i, m - k)
+    at_edge = i == 0 or j == one.size
+    return None if k > m or longest > (EDGE_GAP if at_edge else GAP) else (k, m)
+
+
+def _aligned(
+    one: Reading, other: Reading, gap: tuple[int, int, int, int], fine: tuple[Bools, Bools]
+) -> list[tuple[int, int, int, int]]:
+    i, j, k, m = gap
+    a, b = one.hashes[i:j].tolist(), other.hashes[k:m].tolist()
+    swapped = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if tag == "equal":
+            fine[0][i + i1 : i + i2] = True
+            fine[1][k + j1 : k + j2] = True
+        elif tag == "replace":
+            swapped.append((i + i1, i + i2, k + j1, k + j2))
+    return swapped
+
+
+def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: Idf) -> Kind:
+    """What was swapped: tokens i to j of `one` for tokens k to m of `other`."""
+    i, j, k, m = places
+    a, b = [one.token(n) for n in range(i, j)], [other.token(n) for n in range(k, m)]
+    figures = [[t for t in each if t[0].isdigit()] for each in (a, b)]
+    if figures[0] or figures[1]:
+        rest = [[t for t in each if not t[0].isdigit()] for each in (a, b)]
+        figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are one day
+        counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
+        return "figure" if counted else "prose"
+    if max(one.words[i:j].sum(), other.words[k:m].sum()) > SWAPPED_WORDS:
+        return "prose"
+    first, second = "".join(a), "".join(b)
+    alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
+    if alike or min(len(first), len(second)) < 2:
+        return "typing"
+    if one.capital[i:j].any() and other.capital[k:m].any():
+        return "name"
+    if first[0].lower() != first[0].upper():
+        return "prose"  # a script with capitals, and no capital
+    return "name" if _may_name(one, i, j, idf) and _may_name(other, k, m, idf) else "prose"
+
+
+def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:
+    """Whether a stretch without capitals holds a word that few entries have."""
+    words = text.units[first : max(first + 1, last - 1)]
+    return bool(idf.is_rare(words).any())
+
+
+def _joined(text: Reading, first: int, last: int) -> str:
+    return text.text[text.starts[first] : text.ends[last - 1]].casefold()
+
+
+def _side(text: Reading, found: Bools, covered: Bools, fine: Bools, idf: Idf) -> Side:
+    weights = idf.weights(idf.counts(text.shingles))
+    rare = float(weights.sum())
+    own = np.bincount(text.sentences[~fine], minlength=text.sentence_count())
+    total = np.bincount(text.sentences, minlength=text.sentence_count())
+    runs = [run for run in _runs(covered) if run[1] - run[0] >= min(RUN, text.size)]
+    lead = int(text.sentences[runs[0][0]]) if runs else text.sentence_count()
+    return Side(
+        size=text.size,
+        share=_mean(covered),
+        weight=float(weights[found].sum()) / rare if rare > 0 else 0.0,
+        rare=rare,
+        lead=lead,
+        own=int((own > OWN * total).sum()),
+        least=_least_quarter(fine),
+        support=_support(text, covered, idf),
+    )
+
+
+def _least_quarter(fine: Bools) -> float:
+    quarter = len(fine) // 4
+    if quarter < 8:
+        return _mean(fine)
+    return min(_mean(fine[n * quarter : (n + 1) * quarter]) for n in range(4))
+
+
+def _support(text: Reading, covered: Bools, idf: Idf) -> float:
+    """The share of the headline's words that stand in the shared part; 1 without a headline."""
+    words = text.title.units
+    return _weighed(words, np.isin(words, text.units[covered]), idf) if len(words) else 1.0
+
+
+def _weighed(words: U64, mask: Bools, idf: Idf) -> float:
+    weights = idf.word_weights(words)
+    return float(weights[mask].sum()) / max(float(weights.sum()), 1e-9)
+
+
+def _cohesion(text: Reading, fine: Bools, idf: Idf) -> float:
+    """How much of the words beside the shared part that part has, too; 1: too little to say."""
+    if (~fine).sum() < 15 or fine.sum() < RUN:
+        return 1.0
+    rest = np.unique(text.units[~fine])
+    return _weighed(rest, np.isin(rest, text.units[fine]), idf)

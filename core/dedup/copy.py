@@ -1,0 +1,118 @@
+"""An entry as a decision between texts sees it, and the texts that are kept of stories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from core.dedup.reading import Reading, read
+from core.models import Article, EntryRecord, Story
+from core.urls import canonical_url, host_of
+
+# Words of its own that an entry needs to be more than a link post. What hnrss writes under each
+# link ("Article URL … Comments URL … Points: 120 # Comments: 33") comes to eight.
+LEAST_PROSE = 12
+
+_LINK = re.compile(r"<a\b[^>]*>.*?</a>", re.DOTALL)
+_TAG = re.compile(r"<[^>]+>")
+_ADDRESS = re.compile(r"https?://\S+")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One entry's article and where it comes from."""
+
+    article: Article
+    source: str | None  # None: a source of its own
+    site: str | None = None  # host of its source's configured address; None: not known
+
+    @cached_property
+    def reading(self) -> Reading:
+        """Its text taken apart."""
+        return read(self.article.title, self.article.text)
+
+    @cached_property
+    def addresses(self) -> frozenset[str]:
+        """The addresses under which it says it stands."""
+        stated = (self.article.original_url, self.article.link)
+        return frozenset(canonical_url(url) for url in stated if url)
+
+    @cached_property
+    def has_prose(self) -> bool:
+        """Whether it says anything of its own: not a link post, not a picture alone."""
+        words = read(None, unlinked(self.article)).words
+        return float(words.sum()) >= LEAST_PROSE
+
+    def owns_one_of(self, addresses: Iterable[str]) -> bool:
+        """Whether one of `addresses` lies on the site that this entry's source comes from."""
+        return self.site is not None and any(
+            owns(self.site, address) for address in self.addresses.intersection(addresses)
+        )
+
+
+def owns(site: str, address: str) -> bool:
+    """Whether `address` is on `site`, or on the site that `site` is a part of, or the reverse.
+
+    feeds.example.org speaks for example.org. Two names beside each other under one domain do not
+    speak for each other: on blog hosts those are strangers.
+    """
+    host = host_of(address)
+    return host == site or host.endswith(f".{site}") or (site.endswith(f".{host}") and "." in host)
+
+
+def unlinked(article: Article) -> str:
+    """The text of an article without its links and addresses."""
+    markup = article.html or article.text
+    return _ADDRESS.sub(" ", _TAG.sub(" ", _LINK.sub(" ", markup)))
+
+
+class Kept:
+    """Copies by entry. What is not loaded is noted in `wanted`, once it is needed."""
+
+    def __init__(
+        self,
+        stories: Mapping[str, Story],
+        records: Mapping[str, EntryRecord | None],
+        site_of: Callable[[str], str | None],
+    ) -> None:
+        self.wanted: set[str] = set()
+        self._stories = stories
+        self._records = records
+        self._site_of = site_of
+        self._copies: dict[str, Copy | None] = {}
+
+    def put(self, entry: str, copy: Copy | None) -> None:
+        """What this very batch brings."""
+        self._copies[entry] = copy
+
+    def founder(self, story: str) -> Copy | None:
+        """The copy of a story's founder; of a story that is no longer kept, by the founder's id."""
+        held = self._stories.get(story)
+        return self.copy(held.members[0].id if held else story, held)
+
+    def copy(self, entry: str, story: Story | None = None) -> Copy | None:
+        """The copy of an entry, of `story` if it is known; None: not kept, or not loaded yet."""
+        if entry in self._copies:
+            return self._copies[entry]
+        if story is not None and story.representative == entry:
+            source = next(member.source for member in story.members if member.id == entry)
+            copy: Copy | None = self._copy_of(story.article, source)
+        else:
+            record = self.record(entry)
+            if record is None and entry in self.wanted:
+                return None
+            copy = self._copy_of(record.article, record.source) if record else None
+        self._copies[entry] = copy
+        return copy
+
+    def record(self, entry: str) -> EntryRecord | None:
+        """The record of an entry; None: no longer kept, or not loaded yet."""
+        if entry not in self._records:
+            self.wanted.add(entry)
+            return None
+        return self._records[entry]
+
+    def _copy_of(self, article: Article | None, source: str) -> Copy | None:
+        return None if article is None else Copy(article, source, self._site_of(source))

@@ -1,0 +1,146 @@
+"""A text as a comparison reads it: tokens in order, sentences, capitals, figures, its headline."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from core.dedup.headline import headline
+from core.dedup.tokens import U64, comparable, mix, shingles, simplified, token_spans, units
+
+SHINGLE = 4  # tokens, as in fingerprints
+LONGEST = 100_000  # characters compared; longer texts are decided by their beginning
+
+_STOP = re.compile(r"[。！？!?；;؟।\n]|\.(?=\s|$)|…")
+_NOT_WORD = re.compile(r"\W+")
+_LINE = (6, 160)  # characters of a line that may be a headline inside a digest
+# Tokens of one character come to so much of a word: measured on parallel texts (a Chinese
+# character about .6 of an English word, a Thai letter about a quarter).
+_HAN_WORD, _LETTER_WORD = 0.6, 0.25
+_LETTERS = ("\u0e00", "\u1800")  # Thai to Khmer: one token a letter
+
+Ints = npt.NDArray[np.intp]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text taken apart. Arrays hold one element a token unless they say otherwise."""
+
+    text: str  # in compatibility form; what `starts` and `ends` point into
+    hashes: U64
+    starts: Ints
+    ends: Ints
+    sentences: Ints  # number of the sentence
+    title: Title
+
+    @property
+    def size(self) -> int:
+        """Tokens."""
+        return len(self.hashes)
+
+    @cached_property
+    def shingles(self) -> U64:
+        """One hash for each run of four tokens; a shorter text is one."""
+        if 0 < self.size < SHINGLE:
+            return mix(self.hashes.sum(keepdims=True))
+        return shingles(self.hashes, SHINGLE)
+
+    @cached_property
+    def units(self) -> U64:
+        """A word, or a single character with the next one."""
+        return units(self.hashes, self._single)
+
+    @cached_property
+    def words(self) -> npt.NDArray[np.float64]:
+        """How much of a word each token comes to."""
+        starts = zip(self.starts.tolist(), self._single.tolist(), strict=True)
+        return np.array([_word_share(self.text[at]) if single else 1.0 for at, single in starts])
+
+    @cached_property
+    def capital(self) -> Bools:
+        """Begins with a capital inside a sentence."""
+        first = np.ones(self.size, dtype=np.bool_)
+        first[1:] = self.sentences[1:] != self.sentences[:-1]
+        upper = np.fromiter((self.text[at].isupper() for at in self.starts), np.bool_, self.size)
+        inside: Bools = upper & ~first
+        return inside
+
+    @cached_property
+    def lines(self) -> frozenset[str]:
+        """Its short lines without punctuation: a digest holds the headlines of its parts."""
+        least, most = _LINE
+        return frozenset(bare(line) for line in self.text.split("\n") if least < len(line) < most)
+
+    @cached_property
+    def _single(self) -> Bools:
+        """Tokens of scripts that write no spaces."""
+        one: Bools = (self.ends - self.starts) == 1
+        high = np.fromiter(
+            (self.text[at] >= _LETTERS[0] for at in self.starts), np.bool_, self.size
+        )
+        return one & high
+
+    def token(self, number: int) -> str:
+        """The token as it is written, without case."""
+        return self.text[self.starts[number] : self.ends[number]].casefold()
+
+    def sentence_count(self) -> int:
+        """How many sentences hold a token."""
+        return int(self.sentences[-1]) + 1 if self.size else 0
+
+    def sentence(self, number: int) -> str:
+        """One sentence as it is written."""
+        first, last = np.searchsorted(self.sentences, (number, number + 1))
+        return self.text[self.starts[first] : self.ends[last - 1]]
+
+
+@dataclass(frozen=True)
+class Title:
+    """A headline as a comparison reads it."""
+
+    bare: str  # letters and digits alone
+    pairs: frozenset[int]  # neighbouring words, numbers taken out
+    units: U64  # its words that say something
+    numbers: tuple[int, int, int]  # hashes of places in a series, dates, figures; 0: none
+
+
+def read(title: str | None, text: str) -> Reading:
+    """Take a text and its headline apart."""
+    text = comparable(text[:LONGEST])
+    hashes, starts, ends = token_spans(text)
+    stops = np.fromiter((stop.start() for stop in _STOP.finditer(text)), dtype=np.intp)
+    _, sentences = np.unique(np.searchsorted(stops, starts), return_inverse=True)
+    return Reading(text, hashes, starts, ends, sentences, _title(title or ""))
+
+
+def bare(line: str) -> str:
+    """`line` without case, script variant and punctuation."""
+    return _NOT_WORD.sub("", simplified(comparable(line)).casefold())
+
+
+def _title(title: str) -> Title:
+    text = comparable(title)
+    hashes, starts, ends = token_spans(text)
+    single = (ends - starts == 1) & np.array([text[at] >= _LETTERS[0] for at in starts], dtype=bool)
+    # Short words of spaced scripts are mostly articles and prepositions.
+    said = single | (ends - starts > 3)
+    words = units(hashes, single)[said if said.any() else slice(None)]
+    if len(words) > 1 and single[-1]:
+        words = words[:-1]  # a last character has no next one
+    parts = headline(title)
+    pairs = np.frombuffer(parts.words, dtype=np.uint64).tolist()
+    return Title(
+        bare(title),
+        frozenset(pairs),
+        np.unique(words),
+        (parts.series, parts.dates, parts.figures),
+    )
+
+
+def _word_share(char: str) -> float:
+    return _LETTER_WORD if char < _LETTERS[1] else _HAN_WORD

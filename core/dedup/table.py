@@ -1,0 +1,272 @@
+"""The table by which two texts are one story or two: the first row that holds decides.
+
+Each row has a name, a verdict, a condition and an example. The thresholds were set on one half of
+the labelled corpora and checked on the other; in brackets how far each moved without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from core.dedup.compare import Evidence, compare
+from core.dedup.copy import Copy
+from core.dedup.idf import Idf
+from core.dedup.reading import bare
+
+LITTLE = 8  # tokens; less is no text
+AGREE = 0.6  # of the headlines' word pairs
+LEAD = 3  # own sentences before the common part: a report of its own, not an intro [3–4]
+CUT = 0.80  # of the shorter text, by rarity, that stands in the longer [.78–.83]
+TEASER = 0.65  # the same under one headline
+FULL = 300  # sum of weights from which a text speaks for itself
+SHORT = 100  # below this it may be the blurb of a programme
+EDITED = 0.65  # of both [.62–.67]
+REWORDED = 0.45
+WIRE = 0.7
+SUPPORT = 0.15  # of a headline's words that stand in the common part
+STILL = 0.5  # of the shorter text; revisions are trusted further than strangers
+BARE = 4.0  # sum of weights; less is standing text
+LEFT = 0.25  # of the shorter text that may be neither equal nor swapped in a template
+# Swaps of names and figures in a hundred common words: one alone, two and more, in one source.
+ONE_SWAP, TWO_SWAPS, OWN_SWAPS = 1.0, 0.6, 0.4  # [.75–2] [.4–1] [.2–.5]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two copies beside each other."""
+
+    entry: Copy
+    held: Copy
+    evidence: Evidence
+
+    @classmethod
+    def of(cls, entry: Copy, held: Copy, idf: Idf) -> Pair:
+        """Compare the two."""
+        return cls(entry, held, compare(entry.reading, held.reading, idf))
+
+    @property
+    def same_source(self) -> bool:
+        """Both from one source."""
+        return self.entry.source is not None and self.entry.source == self.held.source
+
+    @property
+    def same_address(self) -> bool:
+        """Both say that they stand under one address."""
+        return not self.entry.addresses.isdisjoint(self.held.addresses)
+
+    @property
+    def agree(self) -> bool:
+        """The headlines agree."""
+        return self.evidence.same_headline or self.evidence.agree >= AGREE
+
+    @property
+    def leads(self) -> int:
+        """Own sentences before the common part, of the text that has fewer."""
+        return min(self.evidence.short.lead, self.evidence.long.lead)
+
+    @property
+    def front(self) -> bool:
+        """Neither has a lead of its own."""
+        return max(self.evidence.short.lead, self.evidence.long.lead) < LEAD
+
+    @property
+    def least(self) -> float:
+        """The smaller of the two weighted shares."""
+        return min(self.evidence.short.weight, self.evidence.long.weight)
+
+
+class Row(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    same: bool
+    holds: Callable[[Pair], bool]
+    example: str
+
+
+def _pictures(pair: Pair) -> bool:
+    shown = pair.entry.article.images
+    same = bool(shown) and shown == pair.held.article.images
+    return same and pair.agree and pair.evidence.long.size < LITTLE
+
+
+def _link_post(pair: Pair) -> bool:
+    if not (pair.same_address and pair.agree):
+        return False
+    prose = [copy for copy in (pair.entry, pair.held) if copy.has_prose]
+    if len(prose) == 1:
+        other = pair.held if prose[0] is pair.entry else pair.entry
+        return prose[0].owns_one_of(other.addresses)
+    return not prose
+
+
+def _no_text(pair: Pair) -> bool:
+    return pair.evidence.short.size < LITTLE and not _little_text(pair)
+
+
+def _little_text(pair: Pair) -> bool:
+    e = pair.evidence
+    little = e.short.size < LITTLE or min(e.short.rare, e.long.rare) < BARE
+    same = e.same_headline and _same_text(pair)
+    return little and e.short.size > 0 and same and not e.told_apart
+
+
+def _same_text(pair: Pair) -> bool:
+    return min(pair.evidence.short.share, pair.evidence.long.share) >= 0.95
+
+
+def _own_address(pair: Pair) -> bool:
+    return pair.same_source and pair.same_address
+
+
+def _own_address_agrees(pair: Pair) -> bool:
+    e = pair.evidence
+    return _own_address(pair) and max(e.short.share, e.short.weight) >= 0.3
+
+
+def _series(pair: Pair) -> bool:
+    e = pair.evidence
+    (series, dates, _), (others, days, _) = (
+        copy.reading.title.numbers for copy in (pair.entry, pair.held)
+    )
+    if series and others and series != others:
+        return True
+    return bool(dates and days and dates != days) and (e.agree >= 0.3 or e.short.rare < FULL)
+
+
+def _template(pair: Pair) -> bool:
+    e = pair.evidence
+    swaps = len(e.told_apart)
+    if not swaps or e.left > LEFT * e.short.size:
+        return False
+    times = sum(swap.kind in ("figure", "name") for swap in e.swaps)
+    dense = 100 * times / max(1.0, e.shared)
+    needed = OWN_SWAPS if pair.same_source else ONE_SWAP if swaps == 1 else TWO_SWAPS
+    return dense >= needed or (e.other_numbers and pair.agree)
+
+
+def _named_in_headline(pair: Pair) -> bool:
+    """What one short text has in the place of the other's stands in the headlines, too."""
+    if pair.evidence.short.rare >= SHORT:
+        return False
+    titles = {pair.entry.reading.title.bare, pair.held.reading.title.bare}
+    for swap in pair.evidence.swaps:
+        one, other = bare(swap.one), bare(swap.other)
+        for title in titles:
+            (against,) = titles - {title} or {title}
+            if one in title and one not in against and other in against and other not in title:
+                return True
+    return False
+
+
+def _teaser(pair: Pair) -> bool:
+    e = pair.evidence
+    shorter = e.long.size >= 1.25 * e.short.size
+    return shorter and e.same_headline and e.short.weight >= TEASER and e.long.lead < LEAD
+
+
+def _standing(pair: Pair) -> bool:
+    return min(pair.evidence.short.rare, pair.evidence.long.rare) < BARE
+
+
+def _background(pair: Pair) -> bool:
+    return not pair.agree and pair.leads >= LEAD
+
+
+def _quotation(pair: Pair) -> bool:
+    e = pair.evidence
+    if pair.agree:
+        return False
+    if pair.leads >= 1 and (pair.same_source or min(e.short.support, e.long.support) < 0.1):
+        return True
+    if max(e.short.support, e.long.support) < SUPPORT and (pair.same_source or e.short.rare < FULL):
+        return True
+    return e.short.support < SUPPORT and e.long.size > 2 * e.short.size
+
+
+def _blurb(pair: Pair) -> bool:
+    """Short texts under other headlines, of which one is not about them or much is added."""
+    e = pair.evidence
+    if pair.agree or e.short.rare >= SHORT:
+        return False
+    return e.short.weight < 0.9 or max(e.short.support, e.long.support) < 0.3
+
+
+def _address(pair: Pair) -> bool:
+    return pair.same_address and pair.least >= EDITED and pair.front
+
+
+def _updated_series(pair: Pair) -> bool:
+    return pair.evidence.other_numbers and pair.agree and pair.least < 0.9
+
+
+def _digest(pair: Pair) -> bool:
+    e = pair.evidence
+    if e.same_headline or pair.same_address:
+        return False
+    if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < 1.25 * e.short.size:
+        return False
+    apart = not pair.agree and ((e.long.lead >= LEAD > e.short.lead) or e.cohesion < 0.02)
+    return apart or e.headline_inside
+
+
+def _cut_copy(pair: Pair) -> bool:
+    e = pair.evidence
+    nearly_whole = e.short.weight >= 0.9 and e.short.lead < LEAD
+    return (e.short.weight >= CUT and pair.front) or (
+        nearly_whole and e.long.size < 1.25 * e.short.size
+    )
+
+
+def _edited(pair: Pair) -> bool:
+    e = pair.evidence
+    spread = min(e.short.least, e.long.least) >= 0.15 or e.same_headline
+    return pair.least >= EDITED and pair.front and spread
+
+
+def _reworded(pair: Pair) -> bool:
+    e = pair.evidence
+    even = min(e.short.least, e.long.least) >= 0.3
+    return pair.least >= REWORDED and even and e.order >= 0.99 and pair.front
+
+
+def _wire(pair: Pair) -> bool:
+    return pair.least >= WIRE and pair.leads < LEAD
+
+
+TABLE: tuple[Row, ...] = (
+    Row("pictures", True, _pictures, "one gallery in two papers under one headline"),
+    Row("link post", True, _link_post, "a link to an article, and the article itself"),
+    Row("little text", True, _little_text, "a few words under one headline, twice"),
+    Row("no text", False, _no_text, "two link posts with different links"),
+    Row("own address", True, _own_address_agrees, "an article that moved between two sections"),
+    Row("another item", False, _own_address, "the next live page under one address"),
+    Row("series", False, _series, "part 1 and part 2 over one frame"),
+    Row("template", False, _template, "one storm warning for two counties"),
+    Row("other subject", False, _named_in_headline, "two programmes of a series, one blurb"),
+    Row("teaser", True, _teaser, "the first sentences and the article under one headline"),
+    Row("address", True, _address, "one short report in two sections of a paper, retitled"),
+    Row("standing text", False, _standing, "the closing words of a channel"),
+    Row("background", False, _background, "a vote and a fire at one harbour, one history"),
+    Row("quotation", False, _quotation, "two comments that quote one speech"),
+    Row("blurb", False, _blurb, "the description of a programme under two of its items"),
+    Row("update", False, _updated_series, "the price list of the next day"),
+    Row("digest", False, _digest, "one item of a morning briefing"),
+    Row("same text", True, _same_text, "an agency report under the headlines of two papers"),
+    Row("cut copy", True, _cut_copy, "the first ten sentences before a paywall"),
+    Row("edited copy", True, _edited, "an agency report with a few sentences rewritten"),
+    Row("reworded copy", True, _reworded, "every second sentence in other words"),
+    Row("wire copy", True, _wire, "an agency report under an intro of the house"),
+)
+
+
+def row_of(pair: Pair) -> Row | None:
+    """The first row that holds; None: too little in common."""
+    return next((row for row in TABLE if row.holds(pair)), None)
+
+
+def agrees(pair: Pair) -> bool:
+    """Whether a later text still tells the same: half of the shorter one stands in the other."""
+    return max(pair.evidence.short.share, pair.evidence.short.weight) >= STILL
