@@ -26,7 +26,7 @@ from store.schedule import add_sources
 from store.stories import river_size, tell_names
 from tests.origin import Answer, Origin, Request
 from tests.workers.desk import Desk, desk_for, settings_for
-from workers.queue import Role
+from workers.places import Places, Role
 from workers.sandbox.pool import Sandbox
 from workers.scheduler import Sweeper
 
@@ -155,7 +155,7 @@ async def _schedule(sources: int, *, seconds: float) -> list[Row]:
     async with throwaway_store() as url, opened(url) as store:
         names = [source.name for source in settings.sources]
         await add_sources(store, names, spacing=3600 / sources)
-        sweeper = Sweeper(store, lambda: settings, dict.fromkeys(Role, 400), worker="bench")
+        sweeper = Sweeper(store, lambda: settings, Places(dict.fromkeys(Role, 400), {}))
         await tell_names(store, {})
         await sweeper.sweep()
         before, server = time.process_time(), await _store_cpu(store)
@@ -232,6 +232,6 @@ async def _flow(
     """One document more; memory of the store and of this process."""
     feed.at, feed.each = feed.at + feed.each, each
     await desk.poll()
-    await Sweeper(store, lambda: settings, {}, worker="bench").tidy()
+    await Sweeper(store, lambda: settings, Places({}, {})).tidy()
     info = await store.redis.info("memory")
     return int(info["used_memory"]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -127,8 +127,8 @@ def _spread(name: str, seconds: list[float], note: str) -> list[Row]:
     return [
         Row("push", f"{name}, {kind}", round(value * 1e3, 1), goal, "ms", note)
         for kind, goal, value in (
-            ("p50", "≤ 100", ordered[len(ordered) // 2]),
-            ("p95", "≤ 200", ordered[int(len(ordered) * 0.95)]),
+            ("p50", "≤ 150", ordered[len(ordered) // 2]),
+            ("p95", "≤ 300", ordered[int(len(ordered) * 0.95)]),
         )
     ]
 

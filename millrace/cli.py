@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def exit_code(arguments: Sequence[str]) -> int:
     """Run one command; every error becomes lines on standard error and a code."""
     try:
-        logs.configure(_log_format())
+        logs.configure(logs.form_from_environment())
         outcome = app(list(arguments), prog_name="millrace", standalone_mode=False)
     except ConfigError as error:
         return _complain(*error.faults, code=WRONG_USAGE)
@@ -61,13 +61,6 @@ def _complain(*lines: str, code: int) -> int:
     for line in lines:
         print(" ".join(line.split()), file=sys.stderr)
     return code
-
-
-def _log_format() -> logs.Format:
-    form = os.environ.get("MILLRACE_LOG") or "text"
-    if form not in ("text", "json"):
-        raise ConfigError([f"MILLRACE_LOG must be text or json, not {form!r}"])
-    return cast(logs.Format, form)
 
 
 def _show_version(wanted: bool) -> None:

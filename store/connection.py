@@ -195,6 +195,29 @@ def _is_torn(error: TypeError | RuntimeError) -> bool:
     return trace is not None and "asyncio" in trace.tb_frame.f_code.co_filename
 
 
+def connection_options(url: str) -> dict[str, Any]:
+    """Host, port, path, db, login and TLS options in a store's address; raises StoreError."""
+    parts = urlsplit(url)
+    try:
+        if parts.scheme != "redis+sentinel":
+            return dict(parse_url(url))
+        login, database = parts.netloc.rpartition("@")[0], sentinel_nodes(url)[2]
+        return dict(parse_url(f"redis://{login}@host/{database}"))
+    except ValueError as error:
+        raise StoreError(f"REDIS_URL is not the address of a store: {error}") from error
+
+
+def sentinel_nodes(url: str) -> tuple[list[tuple[str, int]], str, str]:
+    """The sentinels in an address, the service that they watch, and the database."""
+    parts = urlsplit(url)
+    hosts = parts.netloc.rpartition("@")[2]
+    service, _, database = parts.path.strip("/").partition("/")
+    pairs = [
+        host.rpartition(":") if ":" in host else (host, "", "26379") for host in hosts.split(",")
+    ]
+    return [(name, int(port)) for name, _, port in pairs], service or "mymaster", database or "0"
+
+
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Store]:
     """A store that is closed again at the end of the block."""
@@ -226,23 +249,21 @@ def _sentinel_client(url: str, options: dict[str, Any]) -> aioredis.Redis:
     `sentinel_password` for sentinels that want a login of their own.
     """
     parts = urlsplit(url)
-    login, _, hosts = parts.netloc.rpartition("@")
-    service, database = [*parts.path.strip("/").split("/"), ""][:2]
+    login = parts.netloc.rpartition("@")[0]
+    nodes, service, database = sentinel_nodes(url)
     asked = dict(parse_qsl(parts.query))
     secure = asked.pop("ssl", "false") == "true"
     watching = {name: asked.pop(f"sentinel_{name}", None) for name in ("username", "password")}
-    said: dict[str, Any] = dict(
-        parse_url(f"rediss://{login}@host/{database or 0}?{urlencode(asked)}")
-    )
+    said: dict[str, Any] = dict(parse_url(f"rediss://{login}@host/{database}?{urlencode(asked)}"))
     for name in ("host", "connection_class"):
         del said[name]
     tls = {name: value for name, value in said.items() if name.startswith("ssl_")}
     if tls.get("ssl_cert_reqs") != "none":
         tls = {**_NAMED, **tls}
     shared = {**options, **({**tls, "ssl": True} if secure else {})}
-    sentinel = Sentinel(_nodes(hosts), sentinel_kwargs={**shared, **watching})  # type: ignore[no-untyped-call]
+    sentinel = Sentinel(nodes, sentinel_kwargs={**shared, **watching})  # type: ignore[no-untyped-call]
     master = {name: value for name, value in said.items() if not name.startswith("ssl_")}
-    client: aioredis.Redis = sentinel.master_for(service or "mymaster", **shared, **master)
+    client: aioredis.Redis = sentinel.master_for(service, **shared, **master)
     return _packing(client)
 
 
@@ -257,13 +278,6 @@ def _packing(client: aioredis.Redis) -> aioredis.Redis:
     pool = client.connection_pool
     pool.connection_class = type("Packing", (_Packing, pool.connection_class), {})
     return client
-
-
-def _nodes(hosts: str) -> list[tuple[str, int]]:
-    pairs = [
-        host.rpartition(":") if ":" in host else (host, "", "26379") for host in hosts.split(",")
-    ]
-    return [(name, int(port)) for name, _, port in pairs]
 
 
 @cache

@@ -22,7 +22,7 @@ choices           hash    CHOICES_KEPT      entry or story -> story where a pers
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
-queue:ROLE:ID     zset    half an hour      hints for one worker: workers/queue.py
+queue             zset    until taken       arq's jobs, for all workers: workers/queue.py
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 wake              list    several seconds   tells a sweeper not to wait: something is due by hand
 leases            string  never             counter that makes lease tokens
@@ -84,6 +84,7 @@ LINES = PREFIX + "lines"
 PENDING = PREFIX + "pending"
 RIVER = PREFIX + "river"
 ARRIVALS = PREFIX + "arrivals"
+QUEUE = PREFIX + "queue"
 WAKE = PREFIX + "wake"
 LEASES = PREFIX + "leases"
 CHANGES = PREFIX + "changes"

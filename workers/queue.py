@@ -1,208 +1,167 @@
-"""The only module that knows arq.
+"""arq's side of the work: one queue, shared by all workers, that carries hints.
 
-arq is in maintenance and leaves when the store goes away, so it does little here: it carries
-hints, as JSON and never as pickles, that leases wait to be worked on. Whatever it loses or
-doubles, the schedule makes good.
+A job names leases that wait to be worked on. It starts that work in the worker that took the job,
+and ends; it does not wait for the work, for three reasons. A running job stays in arq's queue, and
+every worker looks at each of them at every poll, in four round trips: a hundred sources that
+answer slowly would keep a core busy. The mark of a killed worker hides its jobs for the longest
+timeout + 10 s (python-arq/arq#402), so timeouts have to be short, and a poll may take minutes. And
+a worker ends with its connection (python-arq/arq#386), which need not end the work.
 
-Each worker has queues of its own: hints that a killed one leaves behind stay in arq's books for
-minutes, and on a shared queue they would take the places of live ones. So who hints and who works
-are one process, and the one wakes the other, instead of looking twenty times a second.
+What arq loses or doubles, the schedule makes good: store/schedule.py.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import logging
-import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from enum import StrEnum
-from typing import Any
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
-import structlog
-from arq.connections import ArqRedis
-from arq.constants import job_key_prefix
-from arq.jobs import serialize_job
-from arq.worker import Function, Worker, func
+from arq import ArqRedis, Worker, cron, func
+from arq.connections import RedisSettings
+from arq.worker import create_worker
 
-from core.errors import StoreError
-from store.connection import Store, store_errors
-from store.keys import PREFIX
+from store.connection import Store, connection_options, sentinel_nodes, store_errors
+from store.keys import QUEUE
 from store.schedule import Lease
 from workers.ending import end_tasks
-from workers.leases import LEASE_SECONDS
+from workers.places import Role
 
+# From a hint to its start a poll of the queue passes, half of this on average: a pushed entry is
+# in the feed after 80 ms. Ten looks a second cost .5 % of a core (benchmarks/polling.py).
+POLL_DELAY = 0.1
+HEALTH_SECONDS = 15
+_START_TIMEOUT = 10  # seconds; to start work is one call of the store at most
+_TIDY_TIMEOUT = 20  # seconds; what was not reached is removed at the next tick
+_HINT_SECONDS = 120  # a hint that old is about a lease that expired
 # arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
-# from the others. One fixed time for all makes every job due; ids grow, so they stay in order.
-_ALWAYS_DUE = 1  # ms since 1970
-_HINT_SECONDS = 120  # a hint older than this is about a lease that ran out
-_LOOK_SECONDS = 1.0  # between two looks at the queue without a hint
-_QUEUE_SECONDS = 1800  # after the last hint; then its worker is gone
-
-log = structlog.get_logger()
-
-Job = Callable[[Lease], Awaitable[None]]
+# from the others. One fixed time makes every job due; ids grow, so they stay in order.
+_ALWAYS_DUE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class Role(StrEnum):
-    """A queue per kind of work, so that slow pages do not hold up polls."""
+class Crew(Protocol):
+    """What the jobs need of the worker that runs them; it is `ctx["crew"]`."""
 
-    POLL = "poll"
-    PAGE = "page"
+    async def take(self, role: Role, leases: Sequence[Lease]) -> None:
+        """Start the work under these leases."""
+
+    async def tidy(self) -> None:
+        """Remove what retention no longer keeps."""
 
 
-def _dumps(value: dict[str, Any]) -> bytes:
-    return json.dumps(value).encode()
+def dumps(value: dict[str, Any]) -> bytes:
+    """A job as JSON: whoever can write into the store must not run code here, as pickle would."""
+    return json.dumps(value, default=str).encode()  # arq also writes down exceptions
 
 
-class Hints:
-    """One worker's queue of one role: what was announced, and how many places are left.
+def arq_redis(store: Store) -> ArqRedis:
+    """arq's client on the connections of a store."""
+    return ArqRedis(
+        store.redis.connection_pool,
+        job_serializer=dumps,
+        job_deserializer=json.loads,
+        default_queue_name=QUEUE,
+    )
 
-    A place is taken by a lease, not by the job that it came in with: one that hangs takes one.
-    """
 
-    def __init__(self, store: Store, role: Role, worker: str, *, places: int) -> None:
-        self.queue = f"{PREFIX}queue:{role}:{worker}"
-        self.arq = ArqRedis(
-            store.redis.connection_pool, job_serializer=_dumps, job_deserializer=json.loads
-        )
-        self.places = places
-        self.given = asyncio.Event()
-        self._role = role
-        self._announced: dict[str, float] = {}  # token -> when
-        self._running = 0
-
-    @property
-    def running(self) -> int:
-        """Leases that are being worked on."""
-        return self._running
-
-    @property
-    def room(self) -> int:
-        """How many more leases there is a place for."""
-        oldest = time.monotonic() - LEASE_SECONDS  # leases announced before have run out
-        self._announced = {t: at for t, at in self._announced.items() if at > oldest}
-        return self.places - self._running - len(self._announced)
-
-    async def give(self, leases: Sequence[Lease]) -> None:
-        """Announce that these leases wait to be worked on.
-
-        In one job, and in one call: arq would make three, to see whether the job is known.
-        """
-        if not leases:
-            return
-        job = f"{leases[0].token}:{self._role}"
-        told = serialize_job(
-            self._role, ([list(lease) for lease in leases],), {}, None, 0, serializer=_dumps
-        )
+async def enqueue(redis: ArqRedis, role: Role, leases: Sequence[Lease]) -> None:
+    """Hint to all workers that these leases wait: one job for all, under an id of its own."""
+    if leases:
         with store_errors():
-            pipe = self.arq.pipeline()
-            pipe.set(job_key_prefix + job, told, ex=_HINT_SECONDS)
-            pipe.zadd(self.queue, {job: _ALWAYS_DUE})
-            pipe.expire(self.queue, _QUEUE_SECONDS)
-            await pipe.execute()
-        self._announced |= {lease.token: time.monotonic() for lease in leases}
-        self.given.set()
-
-    @contextlib.contextmanager
-    def at_work(self, lease: Lease) -> Iterator[None]:
-        """Take the place of a lease for as long as it is worked on."""
-        self._announced.pop(lease.token, None)
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
+            await redis.enqueue_job(
+                str(role),
+                [list(lease) for lease in leases],
+                _job_id=f"{role}:{leases[0].token}",
+                _defer_until=_ALWAYS_DUE,
+                _expires=_HINT_SECONDS,
+            )
 
 
-def _function(run: Any, role: Role, timeout: float) -> Function:
-    return func(run, name=str(role), timeout=timeout, keep_result=0, max_tries=2)
+async def poll(ctx: dict[str, Any], leases: list[list[str]]) -> None:
+    """The job that starts polls."""
+    await _crew(ctx).take(Role.POLL, [Lease(*lease) for lease in leases])
 
 
-class _Worker(Worker):
-    """arq's worker, that looks into its queue when something was put there."""
-
-    given: asyncio.Event
-
-    async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """Start what does not run yet.
-
-        Without arq's lock on each, which takes four calls: no other worker reads this queue.
-        """
-        for job in (job_id.decode() for job_id in job_ids):
-            if job in self.tasks:
-                continue
-            if self.job_counter >= self.max_jobs:
-                return
-            await self.sem.acquire()
-            self.job_counter += 1
-            task = self.loop.create_task(self.run_job(job, _ALWAYS_DUE))
-            task.add_done_callback(lambda _: self._release_sem_dec_counter_on_complete())
-            self.tasks[job] = task
-
-    async def heart_beat(self) -> None:
-        """The end of one look: wait here for a reason to take another."""
-        await super().heart_beat()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_SECONDS):
-                await self.given.wait()
-        self.given.clear()
+async def page(ctx: dict[str, Any], leases: list[list[str]]) -> None:
+    """The job that starts fetching and reading pages."""
+    await _crew(ctx).take(Role.PAGE, [Lease(*lease) for lease in leases])
 
 
-class QueueWorker:
-    """Takes hints of one role from the queue and runs `job` for each of their leases."""
+async def tidy(ctx: dict[str, Any]) -> None:
+    """The job that keeps the store small; a tick that is missed or doubled harms nothing."""
+    await _crew(ctx).tidy()
 
-    def __init__(self, hints: Hints, role: Role, job: Job, *, timeout: float) -> None:
-        async def run(_: dict[Any, Any], leases: list[list[str]]) -> None:
-            await asyncio.gather(*(work_on(Lease(*lease)) for lease in leases))
 
-        async def work_on(lease: Lease) -> None:
-            with hints.at_work(lease):
-                try:
-                    await job(lease)
-                except StoreError as error:  # the lease runs out and the work is done again
-                    log.warning(
-                        "job.interrupted", role=str(role), name=lease.name, reason=str(error)
-                    )
+def _crew(ctx: dict[str, Any]) -> Crew:
+    crew: Crew = ctx["crew"]
+    return crew
 
-        self._worker = _Worker(
-            functions=[_function(run, role, timeout)],
-            queue_name=hints.queue,
-            redis_pool=hints.arq,
-            handle_signals=False,
-            max_jobs=hints.places,
-            poll_delay=0,
-            health_check_interval=30,
-            job_serializer=_dumps,
-            job_deserializer=json.loads,
-            log_results=False,
+
+FUNCTIONS = [
+    func(poll, name=str(Role.POLL), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
+    func(page, name=str(Role.PAGE), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
+]
+CRON_JOBS = [cron(tidy, second={0, 30}, timeout=_TIDY_TIMEOUT, keep_result=0)]
+
+
+async def run_queue(settings: type, store: Store, crew: Crew) -> None:
+    """Run jobs until cancelled; raises StoreError when the connection is lost.
+
+    arq's worker ends then, and a second call starts a fresh one. `settings` is a class such as the
+    command `arq` takes; what it would open and close is open here.
+    """
+    quiet_logs()
+    worker: Worker = create_worker(
+        settings,
+        redis_pool=arq_redis(store),
+        ctx={"crew": crew},
+        on_startup=None,
+        on_shutdown=None,
+        handle_signals=False,
+    )
+    try:
+        with store_errors():
+            await worker.async_run()
+    finally:
+        jobs = set(worker.tasks.values())
+        await end_tasks(job for job in jobs if not job.done())
+        for job in jobs:
+            if job.done() and not job.cancelled():
+                job.exception()  # fetched, so that asyncio does not report it as never retrieved
+
+
+def quiet_logs() -> None:
+    """Keep arq from two lines for every hint; what polls and pages did is logged by them."""
+    logging.getLogger("arq.worker").setLevel(logging.WARNING)
+
+
+def redis_settings(url: str) -> RedisSettings:
+    """The store's address as arq wants it; raises StoreError when it is not an address."""
+    if urlsplit(url).scheme == "redis+sentinel":
+        nodes, service, _ = sentinel_nodes(url)
+        options = connection_options(url)
+        return RedisSettings(
+            host=nodes,
+            sentinel=True,
+            sentinel_master=service,
+            database=options.get("db", 0),
+            username=options.get("username"),
+            password=options.get("password"),
         )
-        self._worker.given = hints.given
-        logging.getLogger("arq.worker").setLevel(logging.WARNING)
-
-    async def run(self) -> None:
-        """Work until cancelled; raises StoreError when the store goes away."""
-        try:
-            with store_errors():
-                await self._worker.async_run()
-        except BaseException:  # whatever ended arq's loop, its jobs are reaped here
-            await self._abandon()
-            raise
-
-    async def drain(self, seconds: float) -> None:
-        """Take no new hints, let what runs end within `seconds`, then cancel it."""
-        self._worker.allow_pick_jobs = False
-        running = set(self._worker.tasks.values())
-        if running:
-            await asyncio.wait(running, timeout=seconds)
-        await self._abandon()
-
-    async def _abandon(self) -> None:
-        """Cancel what still runs; its leases run out and it is done again."""
-        running = set(self._worker.tasks.values())
-        await end_tasks(task for task in running if not task.done())
-        for task in running:
-            if task.done() and not task.cancelled():
-                task.exception()  # retrieved, so that asyncio does not report it as never retrieved
-        self._worker.tasks.clear()
+    options = connection_options(url)
+    tls = urlsplit(url).scheme == "rediss"
+    checked = options.get("ssl_cert_reqs", "required")
+    return RedisSettings(
+        host=options.get("host", "localhost"),
+        port=options.get("port", 6379),
+        unix_socket_path=options.get("path"),
+        database=options.get("db", 0),
+        username=options.get("username"),
+        password=options.get("password"),
+        ssl=tls,
+        ssl_ca_certs=options.get("ssl_ca_certs"),
+        ssl_cert_reqs=checked,
+        ssl_check_hostname=tls and checked != "none",
+    )

@@ -11,26 +11,18 @@ from store.connection import Store
 from store.forget import drop_orphans
 from store.lines import changed_lines, forget_lines
 from store.retention import trim
-from store.schedule import (
-    PAGES,
-    SOURCES,
-    add_sources,
-    drop_sources,
-    lease_all_due,
-    poll_in_order,
-    pull_in,
-)
+from store.schedule import add_sources, drop_sources, lease_all_due, poll_in_order, pull_in
 from store.sources import load_sources
 from store.stories import names_told, tell_names
 from workers.jobs.sequencer import Order
 from workers.leases import LEASE_SECONDS
-from workers.queue import Hints, Role
+from workers.places import SCHEDULES, Places, Role
+from workers.queue import arq_redis, enqueue
 
 REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
 # Few, so that workers share what is due instead of one taking it all.
 PER_SWEEP = {Role.POLL: 50, Role.PAGE: 10}
 _ALLOWED = "allow_private"  # beside the names of sources, none of which holds an underscore
-_QUEUES = {Role.POLL: SOURCES, Role.PAGE: PAGES}
 
 
 class Sweeper:
@@ -40,14 +32,14 @@ class Sweeper:
         self,
         store: Store,
         settings: Callable[[], Settings],
-        places: dict[Role, int],
+        places: Places,
         *,
-        worker: str,
         order: Order | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
-        self.hints = {role: Hints(store, role, worker, places=n) for role, n in places.items()}
+        self._places = places
+        self._arq = arq_redis(store)
         self.more = False  # whether the last sweep left something for the next
         self.quiet = False  # whether nothing runs and nothing is due soon, unless somebody rings
         self._order = order or Order()
@@ -59,13 +51,14 @@ class Sweeper:
         """Lease and announce what is due; returns how much that was."""
         if self._settings() is not self._in_step_with:
             await self._keep_in_step()
-        limits = {_QUEUES[role]: self._limit(role) for role in self.hints}
+        limits = {SCHEDULES[role]: self._limit(role) for role in Role}
         found = await lease_all_due(self._store, limits, seconds=LEASE_SECONDS)
         self.more = False
         self.quiet = all(each.next_in > LEASE_SECONDS for each in found)
-        for role, (scheduled, _, leases) in zip(self.hints, found, strict=True):
+        for role, (scheduled, _, leases) in zip(Role, found, strict=True):
             self.more = self.more or len(leases) == PER_SWEEP[role]
-            await self.hints[role].give(leases)
+            await enqueue(self._arq, role, leases)
+            self._places.hint(role, leases)
             if role is Role.POLL and scheduled != self._scheduled:
                 await self._keep_in_step()
         return sum(len(each.leases) for each in found)
@@ -83,7 +76,7 @@ class Sweeper:
     def _limit(self, role: Role) -> int:
         if role is Role.PAGE and not self._order.pages_may_begin:
             return 0
-        return min(self.hints[role].room, PER_SWEEP[role])
+        return min(self._places.room(role), PER_SWEEP[role])
 
     async def _keep_in_step(self) -> None:
         """Schedule what feeds.yaml lists: after an edit, and after the store was wiped."""

@@ -1,10 +1,15 @@
-"""`millrace work`: one worker, until SIGTERM."""
+"""`millrace work`: one worker, until it is stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from millrace.options import DEFAULT_CONFIG
+from millrace.process import logs
 from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
 from millrace.process.watch import LiveSettings, follow, live_settings
 from workers.worker import run_worker
@@ -16,18 +21,33 @@ GARBAGE = 5000
 
 def work_alone(*, config: str, redis: str) -> None:
     """Work until SIGTERM; raises ConfigError when feeds.yaml cannot be used."""
+    run_loop(_work(config, redis))
+
+
+async def _work(config: str, redis: str) -> None:
+    stop = stop_event(cut_off=LONGEST_END)
+    async with _followed(config) as settings:
+        await run_worker(redis_url=redis, settings=settings, stop=stop)
+
+
+@asynccontextmanager
+async def settings_from_environment() -> AsyncIterator[LiveSettings]:
+    """The settings, and the logs, of a worker that arq's command starts; raises ConfigError."""
+    logs.configure(logs.form_from_environment())
+    async with _followed(os.environ.get("MILLRACE_CONFIG") or DEFAULT_CONFIG) as settings:
+        yield settings
+
+
+@asynccontextmanager
+async def _followed(config: str) -> AsyncIterator[LiveSettings]:
+    """The settings in feeds.yaml, kept at what the file says."""
     live = live_settings(config)
     gc.collect()
     gc.freeze()  # what is loaded stays
     gc.set_threshold(GARBAGE)
-    run_loop(_work(live, redis))
-
-
-async def _work(live: LiveSettings, redis: str) -> None:
-    stop = stop_event(cut_off=LONGEST_END)
     following = asyncio.create_task(follow(live))
     try:
-        await run_worker(redis_url=redis, settings=live, stop=stop)
+        yield live
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

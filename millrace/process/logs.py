@@ -7,16 +7,18 @@ writes a line of ours.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import traceback
 from collections.abc import MutableMapping
 from types import TracebackType
-from typing import Any, Literal, TextIO
+from typing import Any, Literal, TextIO, cast
 
 import structlog
 from structlog.typing import Processor
 
+from core.errors import ConfigError
 from core.urls import for_logs
 
 Format = Literal["text", "json"]
@@ -24,6 +26,14 @@ Format = Literal["text", "json"]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SECRET_NAMES = re.compile(r"token|secret|password|auth", re.IGNORECASE)
 _FRAMES_SHOWN = 3
+
+
+def form_from_environment() -> Format:
+    """The form that MILLRACE_LOG names; raises ConfigError."""
+    form = os.environ.get("MILLRACE_LOG") or "text"
+    if form not in ("text", "json"):
+        raise ConfigError([f"MILLRACE_LOG must be text or json, not {form!r}"])
+    return cast(Format, form)
 
 
 def configure(form: Format, *, stream: TextIO | None = None) -> None:

@@ -11,8 +11,7 @@ from store.schedule import due_times
 from store.sources import SourceState, dump_source
 from store.stories import tell_names
 from tests.workers.desk import settings_for
-from workers import scheduler as sweeper
-from workers.queue import Role
+from workers.places import Places, Role
 from workers.scheduler import PER_SWEEP, Sweeper
 
 BACKOFF = {"base": "1s", "cap": "10s"}
@@ -23,7 +22,8 @@ async def told(store: Store) -> None:
     await tell_names(store, {})
 
 
-PLACES = {Role.POLL: 1, Role.PAGE: 1}
+def sweeper(store: Store, current, *, places: int = 1) -> Sweeper:
+    return Sweeper(store, current, Places(dict.fromkeys(Role, places), {}))
 
 
 def settings(count: int):
@@ -36,27 +36,11 @@ async def make_due(store: Store) -> None:
     )
 
 
-async def test_hints_that_a_killed_worker_left_take_no_place_of_another(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(sweeper, "LEASE_SECONDS", 0)
-    one = settings(1)
-    killed = Sweeper(store, lambda: one, PLACES, worker="killed")
-    await killed._keep_in_step()
-    await make_due(store)
-    assert await killed.sweep() == 1
-
-    await make_due(store)
-
-    assert await killed.sweep() == 0
-    assert await Sweeper(store, lambda: one, PLACES, worker="other").sweep() == 1
-
-
 async def test_an_edit_that_shortens_intervals_takes_effect_at_once(store: Store):
     slow = settings_for({"url": "https://example.org/0"}, max_interval="1h")
     quick = settings_for({"url": "https://example.org/0"}, max_interval="10s", backoff=BACKOFF)
     now = [slow]
-    one = Sweeper(store, lambda: now[0], PLACES, worker="one")
+    one = sweeper(store, lambda: now[0])
     await one._keep_in_step()
     await store.redis.zadd(keys.SCHEDULE, {"source": (await store.now() + 3000) * 1000})
     assert await one.sweep() == 0
@@ -69,7 +53,7 @@ async def test_an_edit_that_shortens_intervals_takes_effect_at_once(store: Store
 async def test_workers_share_what_is_due(store: Store):
     share = PER_SWEEP[Role.POLL]
     many = settings(3 * share)
-    crew = [Sweeper(store, lambda: many, dict.fromkeys(Role, 2 * share), worker=w) for w in "abc"]
+    crew = [sweeper(store, lambda: many, places=2 * share) for _ in range(3)]
     await crew[0]._keep_in_step()
     await make_due(store)
 
@@ -78,7 +62,7 @@ async def test_workers_share_what_is_due(store: Store):
 
 async def test_a_worker_rests_longer_only_while_nothing_can_become_due(store: Store):
     one = settings(1)
-    sweeping = Sweeper(store, lambda: one, PLACES, worker="one")
+    sweeping = sweeper(store, lambda: one)
 
     async def quiet_when_due_in(seconds: float) -> bool:
         await store.redis.zadd(keys.SCHEDULE, {"source": (await store.now() + seconds) * 1000})
@@ -94,11 +78,11 @@ async def test_a_worker_rests_longer_only_while_nothing_can_become_due(store: St
 
 async def due_after_edit(store: Store, before: Settings, after: Settings) -> list[str]:
     """What a worker that starts with `after` polls at once, where another one knew `before`."""
-    await Sweeper(store, lambda: before, PLACES, worker="before").sweep()
+    await sweeper(store, lambda: before).sweep()
     later = (await store.now() + 3000) * 1000
     names = [name.decode() for name in await store.redis.zrange(keys.SCHEDULE, 0, -1)]
     await store.redis.zadd(keys.SCHEDULE, dict.fromkeys(names, later))
-    restarted = Sweeper(store, lambda: after, {Role.POLL: 9, Role.PAGE: 1}, worker="after")
+    restarted = sweeper(store, lambda: after, places=9)
     await restarted.sweep()
     due = zip(names, await due_times(store, names), strict=True)
     return sorted(name for name, at in due if at is not None and at < later / 1000 - 60)

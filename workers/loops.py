@@ -1,0 +1,216 @@
+"""The loops of one worker process: sweep, take jobs, beat, exchange, send out.
+
+arq's worker ends when its connection breaks, and every loop here may lose the store: each is
+started again as soon as the store answers, so that a worker never ends by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import structlog
+
+from core.config.settings import FetchSettings
+from core.errors import StoreAway, StoreError
+from store.heartbeat import WorkerBeat, beat, leave
+from store.layout import ensure_layout
+from store.schedule import Lease, release, rung
+from workers.context import Kit
+from workers.ending import end_tasks
+from workers.jobs.deliver import deliver_operators, deliver_subscribers
+from workers.jobs.page import read_page
+from workers.jobs.poll import refresh
+from workers.jobs.verify import callback_settings, verify_due
+from workers.places import LIMITS, SCHEDULES, Places, Role
+from workers.recovery import LOOK_SECONDS, Recovery
+from workers.scheduler import Sweeper
+from workers.sources.websub import tend_subscriptions
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 0.25
+BUSY_SWEEP_SECONDS = 0.05  # while more is due than one sweep takes
+QUIET_SWEEP_SECONDS = 1.0  # while nothing runs, so that nothing can become due before its time
+BEAT_SECONDS = 3.0
+EXCHANGE_SECONDS = 5.0
+TEND_EVERY = 2.0
+DELIVER_EVERY = 0.5
+HUB_EVERY = 1.0  # subscribers of our hub
+REFUSED_SECONDS = 12.0  # that a refusal is reported; longer than a lease, after which it recurs
+AWAY_SECONDS = 0.5  # between two attempts while the store is away
+DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
+
+
+class WorkerProcess:
+    """All loops of one worker process, and what its jobs call."""
+
+    def __init__(self, worker_id: str, kit: Kit) -> None:
+        self._id = worker_id
+        self._kit = kit
+        self._store = kit.store
+        jobs = {Role.POLL: partial(refresh, kit), Role.PAGE: partial(read_page, kit)}
+        self._places = Places(LIMITS, jobs)
+        self._sweeper = Sweeper(kit.store, kit.settings, self._places, order=kit.order)
+        self._taking: list[asyncio.Task[None]] = []  # the loops that bring new work
+        self._others: list[asyncio.Task[None]] = []
+        self._started: float | None = None
+        self._refused: tuple[float, str] | None = None  # when the store last refused, and why
+
+    async def run(self, stop: asyncio.Event, run_queue: Callable[[], Awaitable[None]]) -> None:
+        """Work until `stop` is set, then drain."""
+        self.start(run_queue)
+        stopping = asyncio.create_task(stop.wait())
+        loops = [*self._taking, *self._others]
+        await asyncio.wait([*loops, stopping], return_when=asyncio.FIRST_COMPLETED)
+        await self.end()
+        stopping.cancel()
+        for loop in loops:
+            if loop.done() and not loop.cancelled():
+                loop.result()  # a loop that ended by itself has a fault to show
+
+    def start(self, run_queue: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Start the loops; without that of the queue where arq's command runs it."""
+        taking = [self._sweep] if run_queue is None else [self._sweep, run_queue]
+        others = (
+            self._beat,
+            self._exchange,
+            self._tend,
+            self._recover,
+            self._webhooks,
+            self._hub,
+            self._verifications,
+        )
+        self._taking = [asyncio.create_task(self._outlive(body)) for body in taking]
+        self._others = [asyncio.create_task(self._outlive(body)) for body in others]
+
+    async def end(self) -> None:
+        """Take no new work, let what runs end, then stop everything."""
+        await end_tasks(self._taking)
+        await self._places.drain(DRAIN_SECONDS)
+        await end_tasks(self._others)
+        try:
+            await leave(self._store, self._id)
+        except StoreError as error:
+            log.warning("worker.leave_failed", reason=str(error))
+
+    async def take(self, role: Role, leases: Sequence[Lease]) -> None:
+        """Start the work under these leases; what has no place here becomes due again at once."""
+        for lease in leases:
+            if not self._places.start(role, lease):
+                await release(self._store, SCHEDULES[role], lease, after=0)
+
+    async def tidy(self) -> None:
+        """Remove what retention no longer keeps."""
+        await self._sweeper.tidy()
+
+    async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
+        """Run a loop until cancelled, across every absence of the store."""
+        name, away = body.__name__.strip("_"), False
+        while True:
+            try:
+                await ensure_layout(self._store)
+                if away:
+                    log.info("store.back", loop=name)
+                    away = False
+                await body()
+            except StoreError as error:
+                if not isinstance(error, StoreAway):
+                    self._refused = (time.monotonic(), str(error))
+                if not away:
+                    log.warning("store.away", loop=name, reason=str(error))
+                away = True
+                await asyncio.sleep(AWAY_SECONDS)
+            except asyncio.CancelledError:
+                if _is_ending():
+                    raise
+                log.warning("loop.cut_off", loop=name)  # a job's cancellation came up through arq
+            except Exception:  # one round that went wrong must not end all the other work
+                log.exception("loop.stumbled", loop=name)
+                await asyncio.sleep(AWAY_SECONDS)
+
+    async def _sweep(self) -> None:
+        while True:
+            self._adopt(self._kit.settings().fetch)
+            if await self._sweeper.sweep():  # announced, too: the store takes everything again
+                self._refused = None
+            await rung(self._store, seconds=self._pause())
+
+    def _adopt(self, fetch: FetchSettings) -> None:
+        for fetcher in (self._kit.fetcher, self._kit.outgoing):
+            fetcher.adopt(fetch)
+        self._kit.callbacks.adopt(callback_settings(fetch))
+
+    def _pause(self) -> float:
+        if self._sweeper.more:
+            return BUSY_SWEEP_SECONDS
+        return QUIET_SWEEP_SECONDS if self._sweeper.quiet else SWEEP_SECONDS
+
+    async def _beat(self) -> None:
+        while True:
+            await ensure_layout(self._store)  # it may have been wiped, or migrated under us
+            now = await self._store.now()
+            self._started = self._started or now
+            await beat(
+                self._store,
+                WorkerBeat(
+                    id=self._id,
+                    host=socket.gethostname(),
+                    pid=os.getpid(),
+                    started=self._started,
+                    last=now,
+                    running=self._places.running,
+                    fault=self._last_fault(),
+                ),
+            )
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _last_fault(self) -> str | None:
+        if self._refused is None or time.monotonic() - self._refused[0] > REFUSED_SECONDS:
+            return None
+        return self._refused[1]
+
+    async def _exchange(self) -> None:
+        await self._kit.shared_idf.open()
+        while True:
+            await self._kit.shared_idf.push()
+            await self._kit.shared_idf.pull()
+            await asyncio.sleep(EXCHANGE_SECONDS)
+
+    async def _tend(self) -> None:
+        while True:
+            await tend_subscriptions(self._kit)
+            await asyncio.sleep(TEND_EVERY)
+
+    async def _recover(self) -> None:
+        if self._kit.order.strict:  # one round polls each source once
+            await asyncio.Event().wait()
+        recovery = Recovery(self._kit)
+        while True:
+            await recovery.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _webhooks(self) -> None:
+        await self._repeat(deliver_operators, every=DELIVER_EVERY)
+
+    async def _hub(self) -> None:
+        await self._repeat(deliver_subscribers, every=HUB_EVERY)
+
+    async def _verifications(self) -> None:
+        await self._repeat(verify_due, every=HUB_EVERY)
+
+    async def _repeat(self, send_due: Callable[[Kit], Awaitable[int]], *, every: float) -> None:
+        """Each kind in a loop of its own: a round lasts as long as its slowest answer."""
+        while True:
+            if not await send_due(self._kit):
+                await asyncio.sleep(every)
+
+
+def _is_ending() -> bool:
+    """Whether somebody cancelled this very task."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
