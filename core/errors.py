@@ -10,6 +10,7 @@ MillraceError
 │   ├── Disallowed         robots.txt asks not to fetch this page
 │   ├── HostBusy           the host's turn is too far off; put the request off
 │   └── BadStatus          an answer that is neither 2xx nor 304
+│       └── RateLimited    the host allows no more requests for now
 ├── DocumentError          the document arrived but cannot be used
 │   └── NotAFeed           it is something else: a web page, garbage, nothing
 ├── ResourceLimit          parsing or extracting was stopped at its time or memory limit
@@ -69,10 +70,21 @@ class HostBusy(FetchError):
 class BadStatus(FetchError):
     """An answer that is neither 2xx nor 304."""
 
-    def __init__(self, status: int, host: str, *, retry_after: float | None = None) -> None:
-        super().__init__(f"{host} answered {status}")
+    def __init__(
+        self,
+        status: int,
+        host: str,
+        *,
+        retry_after: float | None = None,
+        message: str | None = None,
+    ) -> None:
+        super().__init__(message or f"{host} answered {status}")
         self.status = status
         self.retry_after = retry_after  # seconds, where the answer says so
+
+
+class RateLimited(BadStatus):
+    """The host allows no more requests for now: fetch again after `retry_after` seconds."""
 
 
 class DocumentError(MillraceError):

@@ -76,8 +76,8 @@ class ParsedFeed(Frozen):
     complete: bool = True  # False: the document broke off; its validators must not be kept
     fault: str | None = None  # what the parser had to forgive
     alternates: tuple[str, ...] = ()  # feeds that a web page in this place names
-    # Guid and version of what the document names beside its entries, too old to be taken in.
-    listed: tuple[tuple[str, str], ...] = ()
+    # Guids of entries that are not new, where the source itself tells them from new ones.
+    revised: frozenset[str] | None = None
     # Digests of guid and content of what it holds beside its entries, known and unchanged.
     standing: tuple[tuple[bytes, bytes], ...] = ()
     items: bytes = b""  # by which all its items are known the next time: `core/feeds/seen_items.py`

@@ -20,7 +20,7 @@ from store import keys
 from store.connection import Store
 from store.entries import Held, kept_form, url_keys
 from store.index import claims_plan
-from store.records import pack
+from store.records import pack, pack_bytes
 from store.schedule import Lease, Queue
 from store.sources import SourceState, dump_source
 
@@ -38,6 +38,7 @@ class SourceWrite:
     standing: Sequence[tuple[bytes, bytes]] = ()  # the same of known items: digests of both
     items: bytes | None = None  # by which its items are known again; None: as they were
     learned: bytes | None = None
+    tree: bytes | None = None  # what a folder held: `StoredFolder`
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,8 @@ def _source(write: SourceWrite, arguments: _Arguments) -> dict[str, Any]:
         plan["seen"] = arguments.add(packed)
     if write.items is not None:
         plan["items"] = arguments.add(write.items)
+    if write.tree is not None:
+        plan["tree"] = arguments.add(pack_bytes(write.tree))
     if write.learned is not None:
         plan["learned"] = arguments.add(write.learned)
     return plan

@@ -28,6 +28,22 @@ class _Turn(NamedTuple):
     lease: float
 
 
+async def pause_host(store: Store, host: str, seconds: float, reason: str) -> None:
+    """Nothing more is fetched from a host that limits requests, for so many seconds."""
+    with store_errors():
+        await store.redis.set(keys.host(host, "paused"), reason, px=max(1, int(seconds * 1000)))
+
+
+async def host_pause(store: Store, host: str) -> tuple[float, str] | None:
+    """The seconds for which a host is still paused, and the reason; None if it is not."""
+    with store_errors():
+        pipe = store.redis.pipeline()
+        pipe.pttl(keys.host(host, "paused"))
+        pipe.get(keys.host(host, "paused"))
+        left, reason = await pipe.execute()
+    return None if reason is None else (max(left, 1) / 1000, reason.decode())
+
+
 async def _take_all(store: Store, turns: Sequence[_Turn]) -> list[int]:
     _, _, _, limits, lease = turns[-1]  # those in force now
     gap = MARGIN / limits.per_second

@@ -3,7 +3,8 @@
 layout            string  never             version of this layout
 migrating         string  two minutes       the process that brings the layout up to date
 schedule          zset    source's removal  source -> when it is due or its lease runs out (ms)
-source:NAME       hash    source's removal  `state`, lease `token`, `listed` guids, known `items`
+source:NAME       hash    source's removal  `state`, lease `token`, `listed` guids, known `items`,
+                                            a folder's `tree`, and `reading` of a poll cut short
 lines             hash    source's removal  source -> digest of what its line says of requests
 unreachable       zset    the next answer   source -> when it could not be reached first (ms)
 network           hash    never             when sources were last retried, answered, started
@@ -27,6 +28,7 @@ arrivals          zset    retention         story id -> when its founder arrived
 wake              list    several seconds   tells a sweeper not to wait: something is due by hand
 leases            string  never             counter that makes lease tokens
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
+host:HOST:paused  string  as the host says  why nothing is fetched from it: store/hosts.py
 subscription:ID   string  source's removal  what a hub was asked for: store/websub.py
 subscriptions     zset    source's removal  subscription id -> when it is tended to (ms)
 subscribed        hash    source's removal  source -> subscription id
@@ -185,7 +187,7 @@ def worker(worker_id: str) -> str:
 
 
 def host(name: str, part: str) -> str:
-    """One of the four keys of a host's turns: state, running, promised, refused."""
+    """A key of a host: state, running, promised, refused of its turns, and whether it is paused."""
     return f"{PREFIX}host:{name}:{part}"
 
 

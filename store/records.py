@@ -75,6 +75,16 @@ def packed_json(stored: bytes) -> str:
     return _unpacked(stored).decode()
 
 
+def pack_bytes(data: bytes) -> bytes:
+    """The stored form of what is no record."""
+    return zstd.compress(data, level=_LEVEL)
+
+
+def unpack_bytes(stored: bytes) -> bytes:
+    """What `pack_bytes` stored."""
+    return zstd.decompress(stored)
+
+
 def _unpacked(stored: bytes) -> bytes:
     if stored.startswith(_BY_DICTIONARY):
         return zstd.decompress(memoryview(stored)[1:], zstd_dict=_DICTIONARY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -10,6 +11,7 @@ from core.models import Frozen
 from core.polling.politeness import RedirectWatch
 from store import keys
 from store.connection import Store, store_errors
+from store.records import pack_bytes, unpack_bytes
 
 
 class Poison(Frozen):
@@ -57,7 +59,7 @@ class SourceState(Frozen):
     day: int = 0  # since 1970, of `day_entries`
     day_entries: int = 0  # taken in that day, counted for `max_per_day`
     discovered: bool = False  # `url` was named by the page at `configured_url`
-    # Path -> guid of articles that were renamed (kind github).
+    # Path -> guid of renamed articles of a folder whose tree was not remembered yet.
     renamed: dict[str, str] = Field(default_factory=dict)
     poison: Poison | None = None  # the document that could not be read within its limits
 
@@ -112,3 +114,27 @@ async def keep_learned(store: Store, name: str, learned: bytes) -> None:
     """Keep the boilerplate learned outside of a poll; of two writers one lesson is lost."""
     with store_errors():
         await store.redis.set(keys.learned(name), learned, keepttl=True)
+
+
+class StoredFolder(NamedTuple):
+    """What a folder of files held, as `core/feeds/foldertree.py` wrote it.
+
+    The parts that a poll had read before it was cut short are known by their ids, so that the next
+    poll need not read them again, and vouch for nothing.
+    """
+
+    tree: bytes | None  # what was accounted for, written with the entries: `store/commit.py`
+    reading: bytes | None  # parts that a poll had read before it was cut short
+
+
+async def load_folder(store: Store, source: str) -> StoredFolder:
+    """What is remembered of the folder of a source."""
+    with store_errors():
+        found = await store.redis.hmget(keys.source(source), ["tree", "reading"])  # type: ignore[misc]
+    return StoredFolder(*(None if part is None else unpack_bytes(part) for part in found))
+
+
+async def keep_reading(store: Store, source: str, reading: bytes) -> None:
+    """Keep what a poll that was cut short had read."""
+    with store_errors():
+        await store.redis.hset(keys.source(source), "reading", pack_bytes(reading))  # type: ignore[misc, arg-type]

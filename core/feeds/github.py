@@ -1,34 +1,24 @@
-"""A folder of markdown articles in a GitHub repository, read as a feed.
+"""GitHub's REST API in pure form: the addresses that are fetched, and the documents that return.
 
-The commits say whether anything changed, the tree which files there are, the changes of a commit
-which file was renamed. A file keeps its first path as guid through renames and rewrites.
+https://docs.github.com/en/rest/git/trees and https://docs.github.com/en/rest/commits/commits
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from core.errors import DocumentError
 from core.feeds.feed_dates import parse_date
-from core.models import FeedEntry, ParsedFeed
 
-FIRST_TAKEN = 100  # files that a first poll takes in; the others are known from then on
-TAKEN = 2000  # files that any poll looks at; older ones are only known
-FILES_KEPT = 20_000
-RENAMES_KEPT = 2000
+COMMITS_LISTED = 30  # of a folder; only the newest is needed, the others give dates
+BLOB_DIGITS = 16  # of a blob's id: 64 bits tell 100,000 files apart with certainty
 
-_ARTICLE = re.compile(r"\.(?:md|markdown)$", re.IGNORECASE)
-_NO_ARTICLE = re.compile(
-    r"(?:readme|license|licence|contributing|changelog|code_of_conduct|security|summary|index"
-    r"|_sidebar|_navbar|_index)(?:[._-][\w-]{2,7})?\.(?:md|markdown)",
-    re.IGNORECASE,
-)
-_NUMBERS = re.compile(r"(\d+)")
+_SHA = re.compile(r"[\w.-]{1,64}")
 
 
 class Folder(NamedTuple):
@@ -45,14 +35,41 @@ class Commit(NamedTuple):
 
     sha: str
     date: datetime | None
+    tree: str  # of the whole repository at this commit
 
 
 class Change(NamedTuple):
     """What a commit did to one file."""
 
     path: str
-    before: str | None  # its path before it was renamed
+    before: str | None  # its path before, where git takes the file for a renamed one
+    status: str  # added, modified, renamed
     date: datetime | None
+
+
+class File(NamedTuple):
+    """A file of a tree."""
+
+    blob: str  # id of its content, cut to BLOB_DIGITS
+    size: int | None = None  # bytes, where the API says so
+
+
+class Listing(NamedTuple):
+    """One tree: names, or paths below it where it was read recursively."""
+
+    files: dict[str, File]
+    folders: dict[str, str]  # to the id of their tree
+    is_whole: bool
+
+    def below(self, name: str) -> Listing:
+        """What a recursive listing says of one of its folders."""
+        inside = name + "/"
+        cut = len(inside)
+        return Listing(
+            {path[cut:]: file for path, file in self.files.items() if path.startswith(inside)},
+            {path[cut:]: tree for path, tree in self.folders.items() if path.startswith(inside)},
+            self.is_whole,
+        )
 
 
 def folder_of(url: str) -> Folder | None:
@@ -79,7 +96,7 @@ def is_github(url: str) -> bool:
 
 def commits_url(api: str, folder: Folder) -> str:
     """The newest commits that touched the folder."""
-    query = "per_page=30"
+    query = f"per_page={COMMITS_LISTED}"
     if folder.path:
         query += "&path=" + quote(folder.path, safe="/")
     if folder.branch:
@@ -92,35 +109,44 @@ def commit_url(api: str, folder: Folder, sha: str) -> str:
     return f"{_repository(api, folder)}/commits/{sha}"
 
 
-def tree_url(api: str, folder: Folder, sha: str) -> str:
-    """All files at one commit."""
-    return f"{_repository(api, folder)}/git/trees/{sha}?recursive=1"
+def tree_url(api: str, folder: Folder, tree: str, *, recursive: bool = False) -> str:
+    """One tree, by its id or that of a commit; a recursive listing may be cut by GitHub."""
+    url = f"{_repository(api, folder)}/git/trees/{tree}"
+    return url + "?recursive=1" if recursive else url
 
 
-def contents_url(api: str, folder: Folder, path: str, sha: str) -> str:
-    """The files of one folder at one commit."""
-    return f"{_repository(api, folder)}/contents/{quote(path, safe='/')}?ref={sha}"
+def page_url(folder: Folder, path: str) -> str:
+    """The page that shows a file."""
+    place = f"{quote(folder.owner)}/{quote(folder.repository)}"
+    return f"https://github.com/{place}/blob/{folder.branch or 'HEAD'}/{quote(path, safe='/')}"
+
+
+def raw_urls(raw: str, folder: Folder, commit: str, path: str) -> tuple[str, ...]:
+    """The content of a file at a commit, then on the branch: a cache may hold the latter."""
+    place = f"{raw.rstrip('/')}/{quote(folder.owner)}/{quote(folder.repository)}"
+    references = (commit, folder.branch or "HEAD")
+    return tuple(f"{place}/{quote(ref, safe='')}/{quote(path, safe='/')}" for ref in references)
 
 
 def read_commits(data: bytes) -> list[Commit]:
     """The commits of a listing, newest first. Raises DocumentError."""
     document = _json(data)
     if not isinstance(document, list):
-        raise DocumentError("GitHub returned no commit list")
+        raise DocumentError("GitHub returned no list of commits")
     return [
-        Commit(sha, _date(commit))
+        Commit(sha, _date(commit), _tree(commit) or sha)
         for commit in document
         if isinstance(commit, dict) and (sha := _sha(commit.get("sha")))
     ]
 
 
 def read_changes(data: bytes) -> list[Change]:
-    """What a commit did to articles."""
+    """What a commit did to files, removed ones left out. Raises DocumentError."""
     document = _json(data)
     files = document.get("files") if isinstance(document, dict) else None
     date = _date(document) if isinstance(document, dict) else None
     return [
-        Change(path, _text(file.get("previous_filename")), date)
+        Change(path, _text(file.get("previous_filename")), str(file.get("status")), date)
         for file in (files if isinstance(files, list) else [])
         if isinstance(file, dict)
         and file.get("status") != "removed"
@@ -128,131 +154,57 @@ def read_changes(data: bytes) -> list[Change]:
     ]
 
 
-def read_tree(data: bytes) -> dict[str, str]:
-    """Path and blob of every file of a tree. Raises DocumentError when it is not all of them."""
+def read_tree(data: bytes) -> Listing:
+    """The files and folders of a tree. Raises DocumentError."""
     document = _json(data)
-    tree = document.get("tree") if isinstance(document, dict) else None
-    if not isinstance(tree, list) or document.get("truncated"):
-        raise DocumentError("the tree is not whole")
-    return _blobs(tree, kind="blob")
-
-
-def read_contents(data: bytes) -> tuple[dict[str, str], list[str]]:
-    """Path and blob of every file of one folder, and the folders in it."""
-    document = _json(data)
-    if not isinstance(document, list):
-        raise DocumentError("GitHub returned no folder listing")
-    folders = [
-        path
-        for item in document
-        if isinstance(item, dict)
-        and item.get("type") == "dir"
-        and (path := _text(item.get("path")))
-    ]
-    return _blobs(document, kind="file"), folders
-
-
-def articles_in(files: Mapping[str, str], folder: Folder) -> dict[str, str]:
-    """The articles among `files`, the newest by name first."""
-    inside = folder.path + "/" if folder.path else ""
-    found = [
-        path
-        for path in files
-        if path.startswith(inside)
-        and _ARTICLE.search(path)
-        and not _NO_ARTICLE.fullmatch(path.rpartition("/")[2])
-    ]
-    found.sort(key=_natural, reverse=True)
-    return {path: files[path] for path in found[:FILES_KEPT]}
-
-
-def renamed(
-    before: Mapping[str, str], changes: Iterable[Change], articles: Mapping[str, str]
-) -> dict[str, str]:
-    """Path to guid of every article that is known under an older path."""
-    names = dict(before)
-    for change in changes:
-        if change.before is not None and change.before != change.path:
-            names[change.path] = names.pop(change.before, change.before)
-    kept = {path: guid for path, guid in names.items() if path in articles}
-    return dict(list(kept.items())[-RENAMES_KEPT:])
-
-
-def folder_feed(
-    folder: Folder,
-    articles: Mapping[str, str],
-    *,
-    raw: str,
-    ref: str,
-    names: Mapping[str, str],
-    changes: Sequence[Change] = (),
-    first: bool,
-) -> ParsedFeed:
-    """The folder as a feed document; bodies are still to be fetched.
-
-    `names` are guids of renamed articles; a `first` poll takes only the newest files in.
-    """
-    dates = {change.path: change.date for change in changes}
-    ordered = [path for path in dates if path in articles]
-    ordered += [path for path in articles if path not in dates]
-    taken = ordered[: FIRST_TAKEN if first else TAKEN]
-    return ParsedFeed(
-        title=f"{folder.owner}/{folder.repository}",
-        link=f"https://github.com/{folder.owner}/{folder.repository}",
-        entries=tuple(
-            FeedEntry(
-                guid=names.get(path, path),
-                position=at,
-                link=_page_url(folder, path),
-                updated=dates.get(path),
-                content_type="markdown",
-                base=_raw_url(raw, folder, ref, path),
-                body_urls=_raw_urls(raw, folder, ref, path),
-                version=articles[path],
-                source_title=f"{folder.owner}/{folder.repository}",
+    items = document.get("tree") if isinstance(document, dict) else None
+    if not isinstance(items, list):
+        raise DocumentError("GitHub returned no tree")
+    files: dict[str, File] = {}
+    folders: dict[str, str] = {}
+    for item in items:
+        path = _text(item.get("path")) if isinstance(item, dict) else None
+        sha = _sha(item.get("sha")) if path else None
+        if path is None or sha is None:
+            continue
+        if item.get("type") == "tree":
+            folders[path] = sha
+        elif item.get("type") == "blob" and item.get("mode") != "120000":  # no symbolic link
+            size = item.get("size")
+            files[path] = File(
+                sha[:BLOB_DIGITS].zfill(BLOB_DIGITS), size if isinstance(size, int) else None
             )
-            for at, path in enumerate(taken)
-        ),
-        listed=tuple((names.get(path, path), articles[path]) for path in ordered[len(taken) :]),
-    )
+    return Listing(files, folders, not document.get("truncated"))
 
 
-def _raw_urls(raw: str, folder: Folder, ref: str, path: str) -> tuple[str, ...]:
-    """The file at the very commit; a cache may hold the branch of five minutes ago."""
-    refs = (ref, folder.branch or "HEAD")
-    return tuple(_raw_url(raw, folder, name, path) for name in refs)
+def rate_limit(
+    status: int, headers: Mapping[str, str], *, now: float, otherwise: float = 60.0
+) -> float | None:
+    """Seconds until GitHub answers again, where a refusal is about its rate limits; else None.
 
-
-def _raw_url(raw: str, folder: Folder, ref: str, path: str) -> str:
-    place = f"{quote(folder.owner)}/{quote(folder.repository)}/{quote(ref, safe='')}"
-    return f"{raw.rstrip('/')}/{place}/{quote(path, safe='/')}"
-
-
-def _page_url(folder: Folder, path: str) -> str:
-    place = f"{quote(folder.owner)}/{quote(folder.repository)}"
-    return f"https://github.com/{place}/blob/{folder.branch or 'HEAD'}/{quote(path, safe='/')}"
+    The hourly allowance is stated in headers; a secondary limit by Retry-After, or not at all, and
+    then at least a minute is to be waited:
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+    if status not in (403, 429):
+        return None
+    after, reset = headers.get("Retry-After", ""), headers.get("X-RateLimit-Reset", "")
+    if after.isdecimal():
+        return float(after[:9])
+    if headers.get("X-RateLimit-Remaining") == "0" and reset.isdecimal():
+        return max(1.0, int(reset[:12]) - now)
+    return otherwise if status == 429 else None
 
 
 def _repository(api: str, folder: Folder) -> str:
     return f"{api.rstrip('/')}/repos/{quote(folder.owner)}/{quote(folder.repository)}"
 
 
-def _blobs(items: list[Any], *, kind: str) -> dict[str, str]:
-    return {
-        path: sha
-        for item in items
-        if isinstance(item, dict)
-        and item.get("type") == kind
-        and (path := _text(item.get("path")))
-        and (sha := _sha(item.get("sha")))
-    }
-
-
 def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise DocumentError("the answer of the API is no JSON") from error
+        raise DocumentError("GitHub's answer is not JSON") from error
 
 
 def _date(commit: dict[str, Any]) -> datetime | None:
@@ -264,14 +216,15 @@ def _date(commit: dict[str, Any]) -> datetime | None:
     return None
 
 
+def _tree(commit: dict[str, Any]) -> str | None:
+    inner = commit.get("commit")
+    tree = inner.get("tree") if isinstance(inner, dict) else None
+    return _sha(tree.get("sha")) if isinstance(tree, dict) else None
+
+
 def _sha(value: object) -> str | None:
-    return value if isinstance(value, str) and re.fullmatch(r"[\w.-]{1,64}", value) else None
+    return value if isinstance(value, str) and _SHA.fullmatch(value) else None
 
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 1024 else None
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    """Order of names in which 10 comes after 9."""
-    return [(int(p), "") if p.isdigit() else (-1, p.lower()) for p in _NUMBERS.split(path[:1024])]

@@ -7,7 +7,7 @@
 --   entries  [{key, doc, ttl, fresh, due, urls}]
 --   stories  [{key, id, expect, version, doc, score, arrived, kind, displaced, article}]
 --   removed  [story id]: stories that joined another one
---   source   {state, seen, items, learned...}: what to remember of the source
+--   source   {state, seen, items, tree, learned...}: what to remember of the source
 --   claims   see index.lua
 --   mark     where the index stood when the claims' candidates were found
 --   layout   the version this was made for
@@ -142,6 +142,10 @@ local function write_source()
   redis.call('HSET', source.key, 'state', ARGV[source.state])
   if source.seen then write_seen(source) end
   if source.items then redis.call('HSET', source.key, 'items', ARGV[source.items]) end
+  if source.tree then
+    redis.call('HSET', source.key, 'tree', ARGV[source.tree])
+    redis.call('HDEL', source.key, 'reading')
+  end
   if source.learned then redis.call('SET', source.learned_key, ARGV[source.learned]) end
   -- A source that was taken off the schedule meanwhile keeps the end its state was given.
   local fence = plan.fences[1]

@@ -13,7 +13,7 @@ from core.feeds.unchanged import (
     only_decoded_otherwise,
     under_another_guid,
 )
-from core.ids import content_digest, entry_id
+from core.ids import entry_id
 from core.models import EntryRecord, FeedEntry, ParsedFeed
 from store.connection import Store
 from store.entries import load_entries
@@ -59,6 +59,8 @@ class News(NamedTuple):
 
 async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Remembered) -> News:
     """Compare a document with what its source listed before."""
+    if feed.revised is not None:
+        return await _told_news(store, source, feed, feed.revised, remembered)
     every = listed(feed.entries, remembered.seen)
     known = await _known(store, source, [each.entry for each in every if each.is_changed])
     every, known = await _part_reused_guids(store, source, every, known, remembered.seen)
@@ -70,17 +72,41 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
         # A changed entry whose record ran out was published long ago; it must not come again.
         or (each.is_changed and _really_changed(known.get(entry_id(source, each.entry.guid)), each))
     ]
+    held_back = await _held_back(store, source, wanted, remembered)
     named = [(each.entry.guid, each.digest) for each in every]
-    # What the document names beside its entries.
-    named += [(guid, content_digest(version)) for guid, version in feed.listed]
-    held_back = frozenset[str]()
-    if remembered.forgotten and wanted:
-        held_back = await forgotten_among(store, source, wanted)
     return News(wanted, known, named, feed.standing, held_back)
 
 
 def _really_changed(before: EntryRecord | None, now: Listed) -> bool:
     return before is not None and not only_decoded_otherwise(before.raw, now.entry, now.seen)
+
+
+async def _told_news(
+    store: Store, source: str, feed: ParsedFeed, revised: frozenset[str], remembered: Remembered
+) -> News:
+    """The news of a source that itself tells new entries from revised ones.
+
+    A revised entry without a record was never taken in or ran out; it must not come as news. A new
+    one under a guid that was seen long ago is one that returned.
+    """
+    every = listed(feed.entries, remembered.seen)
+    known = await _known(store, source, [each.entry for each in every])
+    wanted = [
+        each.entry
+        for each in every
+        if each.seen != each.digest
+        and (each.entry.guid not in revised or entry_id(source, each.entry.guid) in known)
+    ]
+    held_back = await _held_back(store, source, wanted, remembered)
+    return News(wanted, known, [(e.entry.guid, e.digest) for e in every], (), held_back)
+
+
+async def _held_back(
+    store: Store, source: str, wanted: list[FeedEntry], remembered: Remembered
+) -> frozenset[str]:
+    if not (remembered.forgotten and wanted):
+        return frozenset()
+    return await forgotten_among(store, source, wanted)
 
 
 async def _known(store: Store, source: str, entries: Sequence[FeedEntry]) -> dict[str, EntryRecord]:

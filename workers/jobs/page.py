@@ -33,7 +33,7 @@ from store.commit import Batch, PageWait, commit
 from store.counters import Counts
 from store.records import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
-from store.sources import keep_learned, load_learned
+from store.sources import load_learned
 from workers.context import Kit, count_fetch
 from workers.http.client import PAGE_TYPES, PATIENCE
 from workers.http.response import PAGE_LINE, Response, access_of
@@ -43,20 +43,25 @@ from workers.leases import held
 from workers.moments import moment
 from workers.sandbox.documents import prepare_entries
 from workers.settle import LeaseLost
-from workers.sources.github import fetch_body
+from workers.sources.github_body import read_body
 
 log = structlog.get_logger()
 
 R = TypeVar("R")
 
 ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
-BODY_ATTEMPTS = 12
+BODY_DAYS = 14.0  # an entry that has no other text is fetched again for so long
+BODY_RETRY_CAP = 6 * 3600.0
 RETRY_SECONDS = 5.0
 CRASH_SECONDS = 600.0
 BUSY_SECONDS = 60.0
 PAGE_SECONDS = 5.0
 ROW_PATIENCE = 30.0  # seconds that the next page of an article may wait for its turn
 _PASSING = frozenset((408, 425, 500, 502, 503, 504))
+_PASSING_OF_BODIES = _PASSING | {
+    403,
+    429,
+}  # GitHub throttles files that are fetched without a token
 
 
 @dataclass(frozen=True)
@@ -113,8 +118,8 @@ async def _read(reading: Reading) -> None:
     except (FetchError, DocumentError, ResourceLimit) as fault:
         outcome = _outcome(fault)
         log.info("page.failed", entry=reading.record.id, reason=str(fault))
-        if _may_pass(fault) and reading.record.attempts + 1 < _attempts(reading.record):
-            await _try_again(reading)
+        if _may_pass(fault, reading.record) and await _is_worth_another(reading):
+            await _try_again(reading, fault)
             return
         if reading.record.raw is not None and reading.record.raw.body_urls:
             await _give_up(reading)
@@ -130,7 +135,8 @@ async def _from_page(reading: Reading) -> PreparedEntry:
     record, source = reading.record, reading.source
     assert record.raw is not None  # noqa: S101 - read_page asked
     if record.raw.body_urls:
-        return await _from_body(reading)
+        own = source or Source(url=record.url or "https://example.invalid/")
+        return await read_body(reading.kit, record, own, reading.counts)
     if source is None or record.url is None or record.article is None:
         return await _from_feed(reading)
     answer = await _fetch_page(reading, record.url, source)
@@ -182,19 +188,6 @@ async def _further_pages(reading: Reading, url: str | None, source: Source) -> l
     return found
 
 
-async def _from_body(reading: Reading) -> PreparedEntry:
-    """An entry whose document only named its body; what it teaches is kept at once."""
-    kit, record = reading.kit, reading.record
-    assert record.raw is not None  # noqa: S101 - read_page asked
-    whole = await fetch_body(kit.fetcher, record.raw)
-    count_fetch(reading.counts, "page", seconds=0.0, size=len(whole.content))
-    source = reading.source or Source(url=record.url or "https://example.invalid/")
-    learned = await load_learned(kit.store, record.source)
-    prepared = await prepare_entries(kit.sandbox, [whole], source, learned, reading.counts)
-    await keep_learned(kit.store, record.source, prepared.learned)
-    return without_page(prepared.entries[0])
-
-
 async def _from_feed(reading: Reading) -> PreparedEntry:
     """What the feed alone gives: the text it had, or its title and link."""
     raw, source = reading.record.raw, reading.source
@@ -227,9 +220,13 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     await finish_page(kit, ReadPage(reading.lease, arrival, made.features))
 
 
-def _attempts(record: EntryRecord) -> int:
-    """An entry whose only text is the one to be fetched is retried longer."""
-    return BODY_ATTEMPTS if record.raw is not None and record.raw.body_urls else ATTEMPTS
+async def _is_worth_another(reading: Reading) -> bool:
+    """Whether an entry is tried again; one that has no text but the one to be fetched, for long."""
+    record = reading.record
+    if record.raw is None or not record.raw.body_urls:
+        return record.attempts + 1 < ATTEMPTS
+    age = await reading.kit.store.now() - record.arrived.timestamp()
+    return age < BODY_DAYS * 86_400
 
 
 async def _give_up(reading: Reading) -> None:
@@ -238,9 +235,14 @@ async def _give_up(reading: Reading) -> None:
     await commit(reading.kit.store, _batch(reading, [reading.record.model_copy(update=update)]))
 
 
-async def _try_again(reading: Reading) -> None:
+async def _try_again(reading: Reading, fault: MillraceError) -> None:
+    """Wait twice as long as before, and as long as the host stated."""
     record = reading.record.model_copy(update={"attempts": reading.record.attempts + 1})
-    wait = min(RETRY_SECONDS * 2**reading.record.attempts, CRASH_SECONDS)
+    has_body = record.raw is not None and record.raw.body_urls
+    cap = BODY_RETRY_CAP if has_body else CRASH_SECONDS
+    wait = min(RETRY_SECONDS * 2.0 ** min(reading.record.attempts, 32), cap)
+    if isinstance(fault, BadStatus) and fault.retry_after is not None:
+        wait = max(wait, fault.retry_after)
     batch = _batch(reading, [record], waits=[PageWait(record.id, wait)])
     await commit(reading.kit.store, batch)
 
@@ -255,10 +257,11 @@ def _batch(reading: Reading, entries: list[EntryRecord], waits: Sequence[PageWai
     )
 
 
-def _may_pass(fault: MillraceError) -> bool:
-    """Whether asking once more may help."""
+def _may_pass(fault: MillraceError, record: EntryRecord) -> bool:
+    """Whether fetching once more may help."""
     if isinstance(fault, BadStatus):
-        return fault.status in _PASSING
+        has_body = record.raw is not None and record.raw.body_urls
+        return fault.status in (_PASSING_OF_BODIES if has_body else _PASSING)
     if isinstance(fault, Overdue):
         return True
     refused = isinstance(fault, ForbiddenAddress | Disallowed | TooLarge)

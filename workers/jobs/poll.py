@@ -48,8 +48,8 @@ from workers.moments import moment, rhythm
 from workers.recovery import note_outcome
 from workers.sandbox.documents import Reader, prepare_entries
 from workers.settle import LeaseLost
-from workers.sources.fetch import Asking, ask
-from workers.sources.result import Polled
+from workers.sources.fetch import ask
+from workers.sources.result import Asking, Polled
 from workers.sources.websub import after_push, pushed
 
 log = structlog.get_logger()
@@ -118,7 +118,7 @@ def _state_of(source: Source, begun: Begun) -> SourceState:
 async def _poll(poll: Poll) -> None:
     kit = poll.kit
     reader = Reader(kit.store, kit.sandbox, poll.source, poll.counts)
-    asking = Asking(kit.fetcher, kit.sandbox, reader, poll.now, kit.version)
+    asking = Asking(kit.store, kit.fetcher, kit.sandbox, reader, poll.now, kit.version)
     polled = await pushed(asking, kit, poll.source, poll.state)
     polled = polled or await ask(asking, poll.source, poll.state)
     if polled.push is None:
@@ -175,6 +175,7 @@ async def _take_in(poll: Poll, polled: Polled, remembered: Remembered) -> None:
                 source.name, counted, wait, news.listed, news.standing,
                 polled.feed.items if polled.feed and not polled.push else None,
                 prepared.learned if news.entries else None,
+                polled.tree,
             ),
             keep_seconds=kit.keep_seconds(),
         )  # fmt: skip
@@ -231,7 +232,12 @@ def _record(
     if known is None:
         return record
     kept = [*_PLACED, *(_JOINED if known.story else ())]
-    return record.model_copy(update={name: getattr(known, name) for name in kept})
+    update = {name: getattr(known, name) for name in kept}
+    if entry.body_urls and known.article is not None:
+        # A file without a date of its own keeps the one under which it came.
+        came = moment(known.article.published)
+        update["raw"] = entry.model_copy(update={"updated": came})
+    return record.model_copy(update=update)
 
 
 def _new_record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:

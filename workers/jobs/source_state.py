@@ -197,7 +197,7 @@ def _document(state: SourceState, polled: Polled) -> dict[str, object]:
         "body_hash": polled.body_hash,
         "title": feed.title or state.title,
         "kind": polled.kind or state.kind,
-        "renamed": state.renamed if polled.renamed is None else polled.renamed,
+        "renamed": state.renamed if polled.tree is None else {},
         "hub": polled.hub,
         "self_url": polled.self_url,
         "ttl": feed.ttl or 0.0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -20,33 +20,20 @@ from core.polling.interval import Wishes
 from core.polling.politeness import freshness, retry_after
 from core.polling.websub import linked
 from store.sources import SourceState
-from workers.http.client import FEED_TYPES, PAGE_TYPES, Fetcher
+from workers.http.client import FEED_TYPES, PAGE_TYPES
 from workers.http.response import Response, access_of
 from workers.jobs.source_state import Poisoned, is_set_aside
-from workers.sandbox.documents import Reader
-from workers.sandbox.pool import Sandbox
-from workers.sources.github import ask_github
-from workers.sources.result import Polled
+from workers.sources.github import poll_folder
+from workers.sources.result import Asking, Polled
 
 ALTERNATES_TRIED = 3  # of the feeds that a page names
-
-
-@dataclass(frozen=True)
-class Asking:
-    """What asking needs."""
-
-    fetcher: Fetcher
-    sandbox: Sandbox
-    reader: Reader
-    now: float  # the store's clock
-    version: str  # of Millrace: another one tries documents again that were set aside
 
 
 async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
     """One poll of a source. Raises FetchError, DocumentError or ResourceLimit."""
     match kind_of(source, state):
         case "github":
-            return await ask_github(asking, source, state)
+            return await poll_folder(asking, source, state)
         case "page":
             return await ask_listing(asking, source, state)
     return await ask_feed(asking, source, state)

@@ -1,177 +1,229 @@
 """`kind: github`: a repository folder of markdown articles, by GitHub's REST API.
 
-An unchanged folder costs one conditional request. Changed or new files are entries whose bodies
-are fetched one by one like pages.
+An unchanged folder costs one conditional request. What is new is the difference between the
+folder's trees then and now; new and changed files become entries whose bodies are fetched one by
+one, as pages are.
 """
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from core.config.settings import Source
-from core.errors import BadStatus, DocumentError, FetchError, TooLarge
-from core.feeds.charset import decode
-from core.feeds.github import (
-    Change,
-    Commit,
-    Folder,
-    articles_in,
-    commit_url,
-    commits_url,
-    contents_url,
+from core.errors import BadStatus, DocumentError, FetchError, HostBusy, RateLimited, ResourceLimit
+from core.feeds.folder import (
+    FIRST_TAKEN,
+    dates_of,
+    folder_entries,
     folder_feed,
-    folder_of,
-    read_changes,
-    read_commits,
-    read_contents,
-    read_tree,
-    renamed,
-    tree_url,
+    intake,
+    newest_first,
 )
+from core.feeds.foldertree import (
+    Difference,
+    FolderTree,
+    accounted,
+    difference,
+    folder_tree,
+    guids_after,
+    known_by_guids,
+    renames,
+)
+from core.feeds.github import Change, Commit, Folder, folder_of, read_commits
 from core.models import FeedEntry
 from core.polling.interval import Wishes
-from core.polling.politeness import freshness, retry_after
-from store.sources import SourceState
-from workers.http.client import Fetcher
-from workers.http.response import PAGE_LINE, Access, Response, host_of
-from workers.sources.result import Polled
+from core.polling.politeness import freshness
+from store.sources import SourceState, keep_reading, load_folder
+from workers.http.response import Response
+from workers.sources.github_api import GithubApi, TreeReader
+from workers.sources.github_body import Suspect, returned, same_articles
+from workers.sources.result import Asking, Polled
 
-if TYPE_CHECKING:
-    from workers.sources.fetch import Asking
-
-COMMITS_READ = 10  # whose changes are read one by one, for renames and dates
-FOLDERS_READ = 30  # where an API gives no tree
-PATIENCE = 60.0  # seconds; a poll that has begun goes on to its end
-
-_ACCEPT = "application/vnd.github+json"
+COMMITS_READ = 10  # of a push, one by one, where their renames or dates are wanted
+_NO_SUCH_TREE = (404, 409, 422)
 
 
-async def ask_github(asking: Asking, source: Source, state: SourceState) -> Polled:
+@dataclass(frozen=True)
+class FolderPoll:
+    """One poll of a folder under way."""
+
+    asking: Asking
+    source: Source
+    state: SourceState
+    folder: Folder
+    api: GithubApi
+    commits: list[Commit]  # the newest first
+
+    @property
+    def is_first(self) -> bool:
+        """Whether nothing of the folder was taken in before."""
+        return not self.state.first_poll_done
+
+    @property
+    def new_commits(self) -> list[Commit]:
+        """Those since the last poll, as far as they are listed."""
+        shas = [commit.sha for commit in self.commits]
+        known = self.state.body_hash
+        return self.commits[: shas.index(known)] if known in shas else self.commits
+
+    def entries(
+        self,
+        paths: Sequence[str],
+        tree: FolderTree,
+        dates: Mapping[str, datetime] = MappingProxyType({}),
+    ) -> list[FeedEntry]:
+        """Articles of the newest commit as entries."""
+        return folder_entries(
+            self.folder,
+            paths,
+            tree.articles(),
+            guids=tree.guids,
+            dates=dates,
+            raw=self.asking.fetcher.settings.github.raw,
+            commit=self.commits[0].sha,
+        )
+
+
+async def poll_folder(asking: Asking, source: Source, state: SourceState) -> Polled:
     """One poll of a folder. Raises FetchError or DocumentError."""
     folder = folder_of(source.url)
     if folder is None:
-        raise DocumentError("no folder on GitHub: …/OWNER/REPO or …/OWNER/REPO/tree/BRANCH/PATH")
-    api = asking.fetcher.settings.github.api
-    answer = await _get(asking, commits_url(api, folder), state)
+        raise DocumentError("not a folder on GitHub: …/OWNER/REPO or …/OWNER/REPO/tree/BRANCH/PATH")
+    api = GithubApi(asking, folder)
+    answer = await api.commits(state)
     if answer.status == 304:
         return _unchanged(asking, answer)
     commits = read_commits(answer.body)
-    head = commits[0].sha if commits else ""
-    if not commits or head == state.body_hash:
+    if not commits:
+        branch, path = folder.branch or "the default branch", folder.path or "the repository"
+        raise DocumentError(f"no commit of {branch} touches {path}: check the address")
+    if commits[0].sha == state.body_hash:
         return _unchanged(asking, answer)
-    changes = await _changes(asking, folder, _new_among(commits, state))
-    articles = articles_in(await _files(asking, folder, head), folder)
-    names = renamed(state.renamed, changes, articles)
-    feed = folder_feed(
-        folder,
-        articles,
-        raw=asking.fetcher.settings.github.raw,
-        ref=head,
-        names=names,
-        changes=changes,
-        first=not state.first_poll_done,
-    )
+    return await _read(FolderPoll(asking, source, state, folder, api, commits), answer)
+
+
+async def _read(poll: FolderPoll, answer: Response) -> Polled:
+    """A folder that changed, or is read for the first time."""
+    trees = await _trees(poll)
+    before, now, first = trees
+    articles = now.articles()
+    found = difference(before.articles(), articles)
+    changes = await _changes(poll, found)
+    renamed, reused = await _renamed(poll, trees, found, changes)
+    now.guids = guids_after(before, articles, found.moved | renamed, reused)
+    news = [path for path in found.added if path not in renamed]
+    dates = dates_of(changes)
+    news = newest_first(news, dates)
+    taken = intake(news, found.changed, [*renamed, *found.moved], first=first)
+    if not first and poll.commits[0].date is not None:  # they came with the commits since then
+        dates = dict.fromkeys(taken.news, poll.commits[0].date) | dates
+    entries = poll.entries([*taken.news, *taken.revised], now, dates)
+    feed = folder_feed(poll.folder, entries, [now.guid(path) for path in taken.revised])
+    whole = not taken.put_off
     return Polled(
         status=answer.status,
         url=answer.url,
         feed=feed,
-        etag=answer.etag,
-        last_modified=answer.last_modified,
-        body_hash=head,
-        wishes=_wishes(asking, answer),
+        # What was put off is only found by a poll that does not end with "unchanged".
+        etag=answer.etag if whole else None,
+        last_modified=answer.last_modified if whole else None,
+        body_hash=poll.commits[0].sha if whole else None,
+        wishes=_wishes(poll.asking, answer),
         seconds=answer.elapsed,
         size=len(answer.body),
         kind="github",
-        renamed=names,
+        tree=accounted(now, before, taken.put_off).to_bytes(),
     )
 
 
-async def fetch_body(fetcher: Fetcher, entry: FeedEntry) -> FeedEntry:
-    """An entry whose document only named its body, with that body. Raises FetchError."""
-    status = 404
-    for url in entry.body_urls:
-        answer = await fetcher.get(
-            url,
-            accept="text/plain, */*;q=0.5",
-            max_bytes=fetcher.settings.max_bytes.page,
-            line=PAGE_LINE,
-        )
-        if answer.status == 200 and answer.complete:
-            text = decode(answer.body, content_type=answer.content_type).text
-            return entry.model_copy(update={"content": text, "body_urls": ()})
-        status = answer.status
-    raise BadStatus(status, host_of(entry.body_urls[0]))
+class Trees(NamedTuple):
+    """What a folder held at the last poll and holds now."""
+
+    before: FolderTree
+    now: FolderTree
+    newest_alone: bool  # it cannot be told what of the rest is news
 
 
-def _new_among(commits: list[Commit], state: SourceState) -> list[Commit]:
-    """The commits since the last poll, oldest first, if they are few enough to be read."""
-    shas = [commit.sha for commit in commits]
-    if state.body_hash not in shas:
-        return []
-    new = commits[: shas.index(state.body_hash)]
-    return new[::-1] if len(new) <= COMMITS_READ else []
-
-
-async def _changes(asking: Asking, folder: Folder, commits: list[Commit]) -> list[Change]:
-    """What these commits did; one that cannot be read costs its renames and dates only."""
-    found: list[Change] = []
-    for commit in commits:
-        url = commit_url(asking.fetcher.settings.github.api, folder, commit.sha)
-        try:
-            found += read_changes((await _get(asking, url)).body)
-        except (BadStatus, DocumentError, TooLarge):
-            continue
-    return found
-
-
-async def _files(asking: Asking, folder: Folder, sha: str) -> dict[str, str]:
-    """Path and blob of all files at a commit: as one tree, or folder by folder."""
-    api = asking.fetcher.settings.github.api
+async def _trees(poll: FolderPoll) -> Trees:
+    stored = await load_folder(poll.asking.store, poll.source.name)
+    before = folder_tree(stored.tree) if stored.tree and not poll.is_first else None
+    cut_short = folder_tree(stored.reading) if stored.reading else None
+    reader = TreeReader(poll.api, poll.folder, before, cut_short)
     try:
-        answer = await _get(asking, tree_url(api, folder, sha))
-        return await asking.sandbox.run(read_tree, answer.body)
-    except (BadStatus, DocumentError, TooLarge):
-        pass  # too large for one answer, or not offered
-    files: dict[str, str] = {}
-    waiting = [folder.path]
-    for _ in range(FOLDERS_READ):
-        if not waiting:
+        if not poll.is_first and (before is None or not before.sections):
+            before = await _at_last_commit(poll, reader, before)
+        now = await reader.at(poll.commits[0].tree)
+    except FetchError:
+        if reader.read.sections:
+            await keep_reading(poll.asking.store, poll.source.name, reader.read.to_bytes())
+        raise
+    if poll.is_first:
+        return Trees(FolderTree(poll.folder), now, newest_alone=True)
+    if before is None:
+        seen = (await poll.asking.reader.remembered()).seen
+        return Trees(known_by_guids(now, poll.state.renamed, seen), now, newest_alone=True)
+    return Trees(before, now, newest_alone=False)
+
+
+async def _at_last_commit(
+    poll: FolderPoll, reader: TreeReader, remembered: FolderTree | None
+) -> FolderTree | None:
+    """The folder at the commit of the last poll, which remembered no tree that we can read.
+
+    None where a force push took that commit away.
+    """
+    if poll.state.body_hash is None:
+        return None
+    try:
+        tree = await reader.at(poll.state.body_hash)
+    except BadStatus as fault:
+        if fault.status in _NO_SUCH_TREE:
+            return None
+        raise
+    tree.guids = dict(poll.state.renamed if remembered is None else remembered.guids)
+    return tree
+
+
+async def _changes(poll: FolderPoll, found: Difference) -> list[Change]:
+    """What the new commits did, the oldest first, where their renames or dates are wanted.
+
+    They are a nicety: one that cannot be read costs these, and none is read when GitHub's
+    allowance runs low.
+    """
+    renames_possible = bool(found.removed and found.added)
+    if not (renames_possible or (poll.is_first and len(found.added) > FIRST_TAKEN)):
+        return []
+    changes: list[Change] = []
+    for commit in poll.new_commits[: min(COMMITS_READ, poll.api.spare())]:
+        try:
+            changes[:0] = await poll.api.changes(commit.sha)
+        except (RateLimited, HostBusy):
             break
-        url = contents_url(api, folder, waiting.pop(0), sha)
-        here, folders = read_contents((await _get(asking, url)).body)
-        files |= here
-        waiting += folders
-    return files
+        except (FetchError, DocumentError, ResourceLimit):
+            continue
+    return changes
 
 
-async def _get(asking: Asking, url: str, state: SourceState | None = None) -> Response:
-    token = os.environ.get("GITHUB_TOKEN")
-    secret = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = await asking.fetcher.get(
-        url,
-        accept=_ACCEPT,
-        headers={"X-GitHub-Api-Version": "2022-11-28"},
-        access=Access(asking.fetcher.settings.github.api, headers=secret),
-        etag=state.etag if state else None,
-        last_modified=state.last_modified if state else None,
-        patience=PATIENCE,
-    )
-    if answer.status not in (200, 304):
-        raise BadStatus(answer.status, host_of(url), retry_after=_wait(asking, answer))
-    if not answer.complete:
-        raise FetchError("the answer of the API broke off")
-    return answer
-
-
-def _wait(asking: Asking, answer: Response) -> float | None:
-    """GitHub says when its hourly allowance is full again, in a header of its own."""
-    cap = asking.fetcher.settings.backoff.cap
-    stated = retry_after(answer.headers, now=asking.now, cap=cap)
-    reset = answer.headers.get("X-RateLimit-Reset", "")
-    if stated is None and answer.headers.get("X-RateLimit-Remaining") == "0" and reset.isdigit():
-        return min(max(0.0, int(reset[:12]) - asking.now), cap)
-    return stated
+async def _renamed(
+    poll: FolderPoll, trees: Trees, found: Difference, changes: list[Change]
+) -> tuple[dict[str, str], list[str]]:
+    """New path -> old path of renamed articles; and the paths that another article had before."""
+    if poll.is_first:
+        return {}, []
+    maybe = renames(changes, found)
+    entries = {entry.guid: entry for entry in poll.entries(found.added, trees.now)}
+    suspects = [
+        Suspect(path, trees.before.guid(old), entries.pop(path)) for path, old in maybe.items()
+    ]
+    back = await returned(poll.asking, list(entries.values()))
+    suspects += [Suspect(entry.guid, entry.guid, entry) for entry in back]
+    same = await same_articles(poll.asking, poll.source, suspects)
+    renamed = {path: old for path, old in maybe.items() if same.get(path)}
+    return renamed, [entry.guid for entry in back if not same.get(entry.guid, True)]
 
 
 def _unchanged(asking: Asking, answer: Response) -> Polled:

@@ -1,4 +1,4 @@
-"""What a source answered, whatever its kind: the common form of feeds, folders and listings."""
+"""What the poll of a source needs and what it gives, whatever its kind: feed, folder or listing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,24 @@ from dataclasses import dataclass
 from core.models import ParsedFeed
 from core.pipeline import Prepared
 from core.polling.interval import Wishes
+from store.connection import Store
+from workers.http.client import Fetcher
+from workers.sandbox.documents import Reader
+from workers.sandbox.pool import Sandbox
 
 NO_WISHES = Wishes()
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a poll works with."""
+
+    store: Store
+    fetcher: Fetcher
+    sandbox: Sandbox
+    reader: Reader
+    now: float  # the store's clock
+    version: str  # of Millrace: another one tries documents again that were set aside
 
 
 @dataclass(frozen=True)
@@ -29,6 +45,6 @@ class Polled:
     kind: str | None = None  # what `auto` found
     found_at: str | None = None  # the feed's own address, where another page led there
     push: tuple[str, bytes] | None = None  # what a hub sent, in place of an answer
-    renamed: dict[str, str] | None = None  # path -> guid, of a folder
+    tree: bytes | None = None  # of a folder: what it held, to be remembered
     hub: str | None = None
     self_url: str | None = None

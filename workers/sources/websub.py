@@ -6,7 +6,6 @@ Polling goes on beside it, so that a hub which fails costs time and nothing else
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import structlog
@@ -29,10 +28,7 @@ from store.websub import (
 )
 from workers.context import Kit
 from workers.http.response import Response, access_of, redirect_target
-from workers.sources.result import Polled
-
-if TYPE_CHECKING:
-    from workers.sources.fetch import Asking
+from workers.sources.result import Asking, Polled
 
 log = structlog.get_logger()
 

@@ -1,0 +1,200 @@
+"""A folder of markdown files as a feed: which files are articles, and which of them are newest."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import zip_longest
+from typing import NamedTuple
+
+from core.feeds.github import Change, Folder, page_url, raw_urls
+from core.models import Article, FeedEntry, ParsedFeed
+from core.text import squeeze
+from core.urls import canonical_url
+
+FIRST_TAKEN = 100  # articles that a first poll takes in; the others are known from then on
+TAKEN = 2000  # new or changed articles that any poll takes in; the others follow with the next
+MASS_CHANGE = 100  # files of one commit; its date is that of an import, not of articles
+SAME_TEXT = 0.7  # of all pieces that two texts hold, those that both hold
+PIECE = 6  # characters
+LONGEST_COMPARED = 50_000  # characters
+
+_LANGUAGE = r"[._-][a-z]{2}(?:[_-][a-z]{2,4})?"
+_MARKDOWN = re.compile(r".+\.(?:md|mdx|markdown)", re.IGNORECASE)
+_NO_ARTICLE = re.compile(
+    r"(?:readme[._ -]?\d*|license|licence|contributing|changelog|code_of_conduct|security|summary"
+    rf"|_sidebar|_navbar|_coverpage|_footer|_index)(?:{_LANGUAGE})?\.\w+",
+    re.IGNORECASE,
+)
+_INDEX = re.compile(rf"index(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
+# What site generators keep beside articles: Jekyll, Hugo, Hexo, Eleventy, Astro.
+_NO_SECTION = frozenset(
+    "templates _templates template layouts _layouts includes _includes partials archetypes"
+    " scaffolds drafts _drafts themes node_modules vendor".split()
+)
+_DAY = re.compile(
+    r"(?<!\d)((?:19|20)\d\d)(?:([-_./])(\d{1,2})(?:\2(\d{1,2}))?|年(\d{1,2})月(?:(\d{1,2})日)?"
+    r"|(\d\d)(\d\d))(?!\d)"
+)
+_YEAR = re.compile(r"(?:^|/)((?:19|20)\d\d)年?(?=/)")
+_NUMBERS = re.compile(r"(\d+)")
+
+Day = tuple[int, int, int]
+
+
+def may_hold_articles(folder: str) -> bool:
+    """Whether a folder of this name is looked into."""
+    return not folder.startswith(".") and folder.lower() not in _NO_SECTION
+
+
+def may_be_article(name: str) -> bool:
+    """Whether a file of this name is an article, or the text of a page bundle."""
+    return _MARKDOWN.fullmatch(name) is not None and _NO_ARTICLE.fullmatch(name) is None
+
+
+def is_index(name: str) -> bool:
+    """Whether a file is its folder's text: an article only if it is alone there, as in Hugo."""
+    return _INDEX.fullmatch(name) is not None
+
+
+def newest_first(paths: Collection[str], dates: Mapping[str, datetime] | None = None) -> list[str]:
+    """`paths`, those first that are probably newest.
+
+    A day that a commit or the path states is compared over all sections. Names without one can be
+    compared within their section only, so the sections take turns; and so do both kinds.
+    """
+    days = {path: day for path in paths if (day := _day_of(path, dates or {})) is not None}
+    dated = sorted(days, key=lambda path: (days[path], _natural(path)), reverse=True)
+    sections: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(paths, key=_natural, reverse=True):
+        if path not in days:
+            sections[_section(path)].append(path)
+    turns = list(_in_turn(list(sections.values())))
+    return list(_in_turn([dated, turns]))
+
+
+def dates_of(changes: Iterable[Change]) -> dict[str, datetime]:
+    """When articles were added, by commits that did not import a whole collection."""
+    commits: dict[datetime, list[str]] = defaultdict(list)
+    for change in changes:
+        if change.status == "added" and change.date is not None:
+            commits[change.date].append(change.path)
+    small = {date: paths for date, paths in commits.items() if len(paths) < MASS_CHANGE}
+    return {path: date for date, paths in sorted(small.items()) for path in paths}
+
+
+class Intake(NamedTuple):
+    """What a poll takes in of a folder, and what it puts off until the next one."""
+
+    news: list[str]  # paths
+    revised: list[str]
+    put_off: list[str]
+
+
+def intake(
+    news: Sequence[str], changed: Sequence[str], renamed: Iterable[str], *, first: bool
+) -> Intake:
+    """The part of what is new, changed and renamed that is taken in now; `news` are in order.
+
+    A first poll takes the newest articles and knows the others. A renamed article that exceeds
+    the limit keeps its old link, nothing else.
+    """
+    if first:
+        return Intake(list(news[:FIRST_TAKEN]), [], [])
+    room = TAKEN - len(news[:TAKEN])
+    now = changed[:room]
+    moved = list(renamed)[: room - len(now)]
+    return Intake(list(news[:TAKEN]), [*now, *moved], [*news[TAKEN:], *changed[room:]])
+
+
+def folder_entries(
+    folder: Folder,
+    paths: Iterable[str],
+    blobs: Mapping[str, str],
+    *,
+    guids: Mapping[str, str],
+    dates: Mapping[str, datetime],
+    raw: str,
+    commit: str,
+) -> list[FeedEntry]:
+    """The articles at `paths` as entries in that order; their bodies are still to be fetched.
+
+    `blobs` are those of all articles, `guids` those of articles whose guid is not their path.
+    """
+    return [
+        FeedEntry(
+            guid=guids.get(path, path),
+            position=position,
+            link=page_url(folder, path),
+            updated=dates.get(path),
+            content_type="markdown",
+            base=raw_urls(raw, folder, commit, path)[0],
+            body_urls=raw_urls(raw, folder, commit, path),
+            version=blobs[path],
+            source_title=f"{folder.owner}/{folder.repository}",
+        )
+        for position, path in enumerate(paths)
+    ]
+
+
+def folder_feed(folder: Folder, entries: Sequence[FeedEntry], revised: Iterable[str]) -> ParsedFeed:
+    """The folder as a feed document; `revised` are the guids of entries that are not new."""
+    title = f"{folder.owner}/{folder.repository}"
+    return ParsedFeed(
+        title=title,
+        link=f"https://github.com/{title}",
+        entries=tuple(entries),
+        revised=frozenset(revised),
+    )
+
+
+def _day_of(path: str, dates: Mapping[str, datetime]) -> Day | None:
+    """The day that is stated for an article: by its path, else by its commit."""
+    for found in _DAY.finditer(path):
+        year, month, day = (
+            int(found[1]),
+            int(found[3] or found[5] or found[7]),
+            int(found[4] or found[6] or found[8] or 0),
+        )
+        if 1 <= month <= 12 and day <= 31:
+            return year, month, day
+    if path in dates:
+        date = dates[path]
+        return date.year, date.month, date.day
+    year_alone = _YEAR.search(path)
+    return (int(year_alone[1]), 0, 0) if year_alone else None
+
+
+def _section(path: str) -> str:
+    """The folder of an article; a page bundle is an article itself."""
+    folder, _, name = path.rpartition("/")
+    return folder.rpartition("/")[0] if is_index(name) else folder
+
+
+def _in_turn(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    for turn in zip_longest(*rows):
+        yield from (path for path in turn if path is not None)
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """Order of names in which 10 comes after 9."""
+    return [(int(p), "") if p.isdecimal() else (-1, p.lower()) for p in _NUMBERS.split(path[:1024])]
+
+
+def is_same_article(before: Article, now: Article) -> bool:
+    """Whether two texts are versions of one article: one original address, or else most words.
+
+    Git calls files renamed from half of their lines on, and mirrors put one frame around all of
+    theirs; two articles in a frame of twenty links share up to two thirds of their lines.
+    """
+    if before.original_url and now.original_url:
+        return canonical_url(before.original_url) == canonical_url(now.original_url)
+    one, other = _pieces(before.text), _pieces(now.text)
+    return len(one & other) >= SAME_TEXT * len(one | other) > 0
+
+
+def _pieces(text: str) -> set[str]:
+    text = squeeze(text[:LONGEST_COMPARED])
+    return {text[at : at + PIECE] for at in range(len(text) - PIECE + 1)}

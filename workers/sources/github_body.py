@@ -1,0 +1,154 @@
+"""Fetches the files of a folder: of pending entries, and to tell renamed articles from others.
+
+Git takes two files for one that was renamed where half of their lines agree, and the articles of a
+mirror share a frame. So texts are compared before one article is taken for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from core.config.settings import Source
+from core.dates import iso
+from core.errors import (
+    BadStatus,
+    DocumentError,
+    FetchError,
+    HostBusy,
+    RateLimited,
+    ResourceLimit,
+)
+from core.feeds.charset import decode
+from core.feeds.folder import is_same_article
+from core.feeds.github import rate_limit
+from core.ids import entry_digest, entry_id, guid_digest
+from core.models import EntryRecord, FeedEntry
+from core.pipeline import PreparedEntry, without_page
+from store.connection import Store
+from store.counters import Counts
+from store.entries import load_entries
+from store.hosts import host_pause, pause_host
+from store.sources import keep_learned, load_learned
+from workers.context import Kit, count_fetch
+from workers.http.client import PATIENCE, Fetcher
+from workers.http.response import PAGE_LINE, host_of
+from workers.sandbox.documents import prepare_entries
+from workers.sources.github_api import PATIENCE as POLL_PATIENCE
+from workers.sources.result import Asking
+
+PAUSE = 10.0  # seconds after a 429 of the raw files, which state no time
+PAUSE_CAP = 600.0
+MOST_COMPARED = 20  # articles in one poll; of further ones none is taken for another
+
+
+async def read_body(kit: Kit, record: EntryRecord, source: Source, counts: Counts) -> PreparedEntry:
+    """A pending entry with the body that its source named; what it teaches is kept at once.
+
+    Raises FetchError, ResourceLimit or DocumentError.
+    """
+    raw = record.raw
+    assert raw is not None  # noqa: S101 - a pending entry has it
+    whole = await fetch_body(kit.store, kit.fetcher, raw, attempts=record.attempts)
+    count_fetch(counts, "page", seconds=0.0, size=len(whole.content))
+    learned = await load_learned(kit.store, record.source)
+    prepared = await prepare_entries(kit.sandbox, [whole], source, learned, counts)
+    await keep_learned(kit.store, record.source, prepared.learned)
+    made = without_page(prepared.entries[0])
+    article = made.article
+    if article.published is None and raw.updated is not None:
+        # Only now: what the text states says when it was written, the commit when it came here.
+        article = article.model_copy(update={"published": iso(raw.updated)})
+    is_empty = not (article.text or article.images or article.enclosures)  # front matter alone
+    return made._replace(article=article, filtered="empty" if is_empty else made.filtered)
+
+
+async def fetch_body(
+    store: Store,
+    fetcher: Fetcher,
+    entry: FeedEntry,
+    *,
+    attempts: int = 0,
+    patience: float = PATIENCE,
+) -> FeedEntry:
+    """An entry whose document only named its body, with that body.
+
+    `attempts` that failed before make the pause longer after a refusal that states none. Raises
+    FetchError; HostBusy while the host of the files is paused.
+    """
+    for url in entry.body_urls:
+        host = host_of(url)
+        if (pause := await host_pause(store, host)) is not None:
+            raise HostBusy(pause[1], wait=pause[0])
+        answer = await fetcher.get(
+            url,
+            accept="text/plain, */*;q=0.5",
+            max_bytes=fetcher.settings.max_bytes.page,
+            patience=patience,
+            line=PAGE_LINE,
+        )
+        if answer.status == 200:
+            if not answer.complete:
+                raise FetchError(f"the answer of {host} broke off")
+            text = decode(answer.body, content_type=answer.content_type).text
+            return entry.model_copy(update={"content": text, "body_urls": (), "updated": None})
+        seconds = rate_limit(
+            answer.status,
+            answer.headers,
+            now=await store.now(),
+            otherwise=min(PAUSE * 2.0 ** min(attempts, 32), PAUSE_CAP),
+        )
+        if seconds is not None:
+            reason = f"{host} answered {answer.status}: nothing is fetched for {seconds:.0f} s"
+            await pause_host(store, host, seconds, reason)
+            raise RateLimited(answer.status, host, retry_after=seconds, message=reason)
+        if answer.status != 404:  # the file may stand on the branch alone
+            raise BadStatus(answer.status, host)
+    raise BadStatus(404, host_of(entry.body_urls[0]))
+
+
+class Suspect(NamedTuple):
+    """A new file that may be an article that was taken in before."""
+
+    path: str
+    guid: str  # of that article
+    entry: FeedEntry  # of the new file
+
+
+async def same_articles(
+    asking: Asking, source: Source, suspects: list[Suspect]
+) -> Mapping[str, bool]:
+    """Path -> whether it holds the article that was taken in, for those whose article is kept."""
+    ids = [entry_id(source.name, suspect.guid) for suspect in suspects]
+    records = await load_entries(asking.store, ids)
+    known = [
+        (suspect, record)
+        for suspect, record in zip(suspects, records, strict=True)
+        if record is not None and record.article is not None
+    ]
+    found = {suspect.path: False for suspect, _ in known}
+    for suspect, record in known[:MOST_COMPARED]:
+        found[suspect.path] = await _is_same(asking, source, suspect.entry, record)
+    return found
+
+
+async def returned(asking: Asking, entries: list[FeedEntry]) -> list[FeedEntry]:
+    """Those of new entries whose path held something else before it was removed."""
+    seen = (await asking.reader.remembered()).seen
+    digests = [seen.get(guid_digest(entry.guid)) for entry in entries]
+    return [
+        entry
+        for entry, digest in zip(entries, digests, strict=True)
+        if digest is not None and digest != entry_digest(entry)
+    ]
+
+
+async def _is_same(asking: Asking, source: Source, entry: FeedEntry, record: EntryRecord) -> bool:
+    learned = (await asking.reader.remembered()).learned
+    try:
+        whole = await fetch_body(asking.store, asking.fetcher, entry, patience=POLL_PATIENCE)
+        made = await prepare_entries(asking.sandbox, [whole], source, learned, Counts())
+    except (FetchError, DocumentError, ResourceLimit):
+        return False  # then it is news; a copy of a story is found by its text
+    assert record.article is not None  # noqa: S101 - same_articles asked
+    return is_same_article(record.article, made.entries[0].article)
