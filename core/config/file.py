@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from core.config.filters import RULE_FORMS
 from core.config.messages import in_words
 from core.config.settings import Settings, Source, SourceOptions
 from core.config.source import name_from_url
@@ -128,7 +129,7 @@ def _path(location: Path, value: Plain) -> Path:
             value = value[str(step)]
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
-        elif step == "[key]":
+        elif step == "[key]" or step in RULE_FORMS:
             continue
         else:
             value = None

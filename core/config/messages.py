@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from core.config.fields import format_duration
+from core.config.filters import RULE_FORMS, Condition
 from core.config.settings import Settings
 from core.config.yaml_text import Path
 
@@ -40,6 +41,8 @@ def in_words(error: ErrorDetails) -> str:
         return _not_one_of(context["expected"], given)
     if kind == "value_error":
         return str(context["error"])
+    if kind == "string_type" and error["loc"][-1:] == ("expression",):
+        return f"must be an expression or a group of fields; it is {_shown(given)}"
     if kind == "string_pattern_mismatch":
         return _unlike(error["loc"], given)
     if kind in ("string_too_short", "string_too_long"):
@@ -159,6 +162,8 @@ def _model_at(path: Path) -> type[BaseModel] | None:
         if isinstance(current, type) and issubclass(current, BaseModel):
             field = current.model_fields.get(str(step))
             current = field.annotation if field else None
+        elif step in RULE_FORMS:
+            current = Condition
         else:
             current = _inside(current)
         if current is None:

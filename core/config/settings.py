@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from core.config.fields import Address, Allowance, Duration, Patterns, Size, Tag
+from core.config.filters import Filters
 from core.config.source import Source, SourceOptions
 from core.models import Frozen
 
@@ -198,7 +199,20 @@ class Settings(Frozen):
     dedup: DedupSettings = Field(DedupSettings(), description="When two entries are one story.")
     retention: RetentionSettings = Field(RetentionSettings(), description="How much is kept.")
     service: ServiceSettings = Field(ServiceSettings(), description="The HTTP service.")
+    filters: Filters = Field(Filters(), description="Which entries of any source are let through.")
     webhooks: tuple[Webhook, ...] = Field((), description="Addresses that receive new stories.")
+
+    @model_validator(mode="after")
+    def _share_filters(self) -> Self:
+        """Every source carries the rules that its entries are held against."""
+        if self.filters != Filters():
+            shared = {"filters": self.filters}
+            sources = tuple(
+                source if source.filters is not None else source.model_copy(update=shared)
+                for source in self.sources
+            )
+            object.__setattr__(self, "sources", sources)  # frozen to everyone else
+        return self
 
     @model_validator(mode="before")
     @classmethod

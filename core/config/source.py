@@ -11,7 +11,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import Field, model_validator
 
-from core.config.fields import Address, Duration, Expression, Selector, Tag
+from core.config.fields import Address, Duration, Selector, Tag
+from core.config.filters import Filters, Rule
 from core.models import Frozen
 
 
@@ -53,11 +54,15 @@ class SourceOptions(Frozen):
         le=1000,
         description="Higher wins when the representative of a story is chosen.",
     )
-    keep: tuple[Expression, ...] = Field(
-        (), description="Regular expressions on title or text; only entries that match one stay."
+    keep: tuple[Rule, ...] = Field(
+        (),
+        description="Only entries that match one of these stay: a regular expression on title or "
+        "text, or `{author: …, category: …, language: …, title: …, text: …, shorter_than: N}` of "
+        "which all that is set must hold.",
     )
-    drop: tuple[Expression, ...] = Field(
-        (), description="Regular expressions on title or text; entries that match one are left out."
+    drop: tuple[Rule, ...] = Field((), description="The same; entries that match are left out.")
+    filters: Filters | None = Field(
+        None, description="In place of the `filters` at the top, for this source."
     )
     remove: tuple[Selector, ...] = Field((), description="CSS selectors, cut from the body.")
     keep_blocks: tuple[str, ...] = Field(

@@ -123,6 +123,19 @@ webhooks: []
             "feeds.yaml:3: sources[0].tags: must be a list: write [world]",
         ),
         (
+            SOURCE + "    drop: [{autor: x}]\n",
+            "feeds.yaml:3: sources[0].drop[0].autor: unknown field; did you mean `author`?",
+        ),
+        (
+            SOURCE + "    keep: [5]\n",
+            "feeds.yaml:3: sources[0].keep[0]: must be an expression or a group of fields; it is 5",
+        ),
+        (
+            "filters: {drop: [{}]}\n",
+            "feeds.yaml:1: filters.drop[0]: an empty rule matches every entry; name a field, as in"
+            " {title: Ad}",
+        ),
+        (
             SOURCE + '    drop: ["("]\n',
             "feeds.yaml:3: sources[0].drop[0]: '(' is no regular expression: missing ),"
             " unterminated subpattern at position 0",
