@@ -1,4 +1,4 @@
-"""`millrace export` and `millrace restore`: all state in one file, for a move to another place."""
+"""`millrace export` and `millrace restore`: a backup of all state, for a move to another place."""
 
 from __future__ import annotations
 
@@ -15,16 +15,30 @@ from store.connection import Store, opened
 from store.embedded import answers, socket_path, socket_url
 from store.transfer import export_state, restore_state
 
-
-def export_to(out: Path, *, data: Path, redis: str | None) -> int:
-    """Write all state to `out`; returns how many keys that were."""
-    return asyncio.run(_export(out, data, redis))
+_STATE = "millrace-state.gz"
+_OWNER_ALONE = 0o600  # it holds credentials of subscriptions and, of a private service, all texts
 
 
-def restore_from(file: Path, *, data: Path, redis: str | None) -> int:
-    """Read state into an empty store; returns how many keys that were."""
+def export_to(place: Path, *, data: Path, redis: str | None) -> tuple[Path, int]:
+    """Write all state into the folder `place`, or to the file if it ends in `.gz`.
+
+    Returns the file written and how many keys it holds.
+    """
+    out = place
+    if place.suffix != ".gz" or place.is_dir():
+        out = place / _STATE
+        try:
+            place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise MillraceError(f"{place}: cannot be made: {error.strerror}") from error
+    return out, asyncio.run(_export(out, data, redis))
+
+
+def restore_from(place: Path, *, data: Path, redis: str | None) -> tuple[Path, int]:
+    """Read what `export_to` wrote into an empty store; the file and how many keys it held."""
+    file = place / _STATE if place.is_dir() else place
     try:
-        return asyncio.run(_restore(file, data, redis))
+        return file, asyncio.run(_restore(file, data, redis))
     except (OSError, EOFError, ValueError, zlib.error) as error:
         raise MillraceError(f"{file}: cannot be read: {error}") from error
 
@@ -36,6 +50,8 @@ async def _export(out: Path, data: Path, redis: str | None) -> int:
     count = -1  # the first line is no key
     try:
         async with _store(data, redis) as store:
+            part.unlink(missing_ok=True)
+            part.touch(mode=_OWNER_ALONE)
             with gzip.open(part, "wt", encoding="ascii", compresslevel=3) as file:
                 async for line in export_state(store):
                     file.write(line + "\n")

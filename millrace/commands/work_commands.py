@@ -91,18 +91,38 @@ def once(
 
 
 @app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where it is written.")] = Path(),
+) -> None:
+    """Write a commented feeds.yaml, never over one.
+
+    Example: millrace init
+    """
+    from millrace.commands.init import write_example
+
+    print(write_example(folder))
+
+
+@app.command()
 def check(
     file: Annotated[
         str, typer.Argument(metavar="[F]", envvar="MILLRACE_CONFIG", help="The file.")
     ] = DEFAULT_CONFIG,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Every effective value, and where it came from.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Say what is wrong in feeds.yaml, one line a fault.
 
     Example: millrace check feeds.yaml
     """
-    from millrace.commands.check import check_as_json, check_file
+    from millrace.commands.check import check_as_json, check_file, explained
 
+    if explain:
+        for line in explained(file):
+            print(line)
+        return 0
     if json:
         return check_as_json(file)
     print(check_file(file))
@@ -173,32 +193,34 @@ def doctor(
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="Where the state is written.")],
+    place: Annotated[Path, typer.Argument(metavar="DIR", help="Folder, or a file `….gz`.")],
     data: Data = DEFAULT_DATA,
     redis: Redis = None,
 ) -> None:
-    """Write all state into one file, for a move; Millrace may go on running.
+    """Write a backup of all state, readable by you alone; Millrace may go on running.
 
-    Example: millrace export millrace-state.gz
+    Example: millrace export backup
     """
     from millrace.commands.move import export_to
 
-    print(f"{out}: {export_to(out, data=data, redis=redis)} keys")
+    out, count = export_to(place, data=data, redis=redis)
+    print(f"{out}: {count} keys")
 
 
 @app.command()
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote.")],
+    place: Annotated[Path, typer.Argument(metavar="DIR", help="What `export` wrote.")],
     data: Data = DEFAULT_DATA,
     redis: Redis = None,
 ) -> None:
     """Read exported state into an empty store, before Millrace is started there.
 
-    Example: millrace restore millrace-state.gz --data data
+    Example: millrace restore backup --data data
     """
     from millrace.commands.move import restore_from
 
-    print(f"{file}: {restore_from(file, data=data, redis=redis)} keys")
+    file, count = restore_from(place, data=data, redis=redis)
+    print(f"{file}: {count} keys")
 
 
 def _needed(redis: str | None) -> str:

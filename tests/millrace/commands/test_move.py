@@ -1,6 +1,8 @@
 """State that moves arrives whole, and never into a store that holds something."""
 
 import asyncio
+import os
+import stat
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,3 +119,15 @@ def test_a_folder_without_state_is_not_exported(tmp_path: Path, capsys: pytest.C
     assert "name its folder with --data" in capsys.readouterr().err
     assert not file.exists()
     assert not nowhere.exists()
+
+
+def test_a_backup_in_a_folder_is_readable_by_its_owner_alone(store: Store, tmp_path: Path):
+    before = os.umask(0)
+    try:
+        assert exit_code(["export", str(tmp_path / "backup"), "--redis", store.url]) == 0
+    finally:
+        os.umask(before)
+
+    assert stat.S_IMODE((tmp_path / "backup").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "backup" / "millrace-state.gz").stat().st_mode) == 0o600
+    assert exit_code(["restore", str(tmp_path / "backup"), "--data", str(tmp_path / "new")]) == 0
