@@ -79,6 +79,8 @@ def _related(item: FeedItem) -> list[str]:
 def _enclosures(item: FeedItem) -> list[str]:
     parts = []
     for attachment in item.attachments:
+        if attachment.role != "file":  # Atom has no word for them
+            continue
         length = f' length="{attachment.length}"' if attachment.length else ""
         parts.append(
             f'<link rel="enclosure" href={quoted(attachment.url)}'

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from email.utils import format_datetime
 from html import escape
+from typing import Literal
 
 from core.models import Article, Enclosure, Member, Story
 from core.render.safe import language_tag, legal, media_type, web_address
@@ -56,6 +57,9 @@ class Attachment:
     url: str
     type: str
     length: int | None
+    duration: int | None = None  # seconds
+    role: Literal["file", "transcript", "chapters"] = "file"
+    language: str | None = None  # of a transcript
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +171,22 @@ def _copy(member: Member, story: Story) -> Copy:
 
 
 def _attachments(enclosures: tuple[Enclosure, ...]) -> tuple[Attachment, ...]:
+    """Each file once: what is heard or seen before documents, what is about a file last."""
     found: dict[str, Attachment] = {}
-    for enclosure in enclosures:
-        url = web_address(enclosure.url)
+    for file in enclosures:
+        url = web_address(file.url)
         if url is not None and url not in found:
-            found[url] = Attachment(url, media_type(url, enclosure.type), enclosure.length)
-    return tuple(found.values())
+            kind = media_type(url, file.type)
+            found[url] = Attachment(
+                url, kind, file.length, file.duration, file.role, language_tag(file.language)
+            )
+    return tuple(sorted(found.values(), key=_rank))
+
+
+def _rank(attachment: Attachment) -> int:
+    if attachment.role != "file":
+        return 2
+    return 0 if attachment.type.startswith(("audio/", "video/")) else 1
 
 
 def _footer(copies: tuple[Copy, ...]) -> str:

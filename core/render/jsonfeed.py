@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from core.render.items import FeedHead, FeedItem, rfc3339
+from core.render.items import Attachment, FeedHead, FeedItem, rfc3339
 from core.render.safe import legal
 
 
@@ -23,7 +23,8 @@ def item_fields(item: FeedItem) -> dict[str, Any]:
         "url": item.url,
         "title": item.title,
         "content_html": item.html or None,
-        "content_text": None if item.html else item.summary,
+        # One of the two is required (JSON Feed 1.1, items).
+        "content_text": None if item.html else item.summary or item.title,
         "summary": item.summary or None,
         "image": item.image,
         "date_published": rfc3339(item.published),
@@ -53,9 +54,13 @@ def json_document(head: FeedHead, items: Iterable[bytes]) -> bytes:
     return b"".join((opening[:-1], b',"items":[\n', b",\n".join(items), b"\n]}\n"))
 
 
-def _attachment(attachment: Any) -> dict[str, Any]:
-    fields = {"url": attachment.url, "mime_type": attachment.type}
-    return fields | ({"size_in_bytes": attachment.length} if attachment.length else {})
+def _attachment(attachment: Attachment) -> dict[str, Any]:
+    fields: dict[str, Any] = {"url": attachment.url, "mime_type": attachment.type}
+    if attachment.length:
+        fields["size_in_bytes"] = attachment.length
+    if attachment.duration:
+        fields["duration_in_seconds"] = attachment.duration
+    return fields
 
 
 def _provenance(item: FeedItem) -> dict[str, Any]:

@@ -11,7 +11,9 @@ from core.render.safe import cdata, element, escaped, plain, quoted
 _OPEN = (
     '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"'
     ' xmlns:content="http://purl.org/rss/1.0/modules/content/"'
-    ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:media="http://search.yahoo.com/mrss/">'
+    ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:media="http://search.yahoo.com/mrss/"'
+    ' xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"'
+    ' xmlns:podcast="https://podcastindex.org/namespace/1.0">'
 )
 
 _ENCLOSED = re.compile(r"https?://(?:[a-z0-9-]+\.)+[a-z0-9][a-z0-9-]*(?::\d+)?/", re.IGNORECASE)
@@ -72,21 +74,31 @@ def _related(item: FeedItem) -> list[str]:
 
 def _media(item: FeedItem) -> list[str]:
     """The first attachment is the enclosure: readers, and the RSS profile, know only one."""
-    first = next((a for a in item.attachments if _ENCLOSED.match(a.url)), None)
+    files = [attachment for attachment in item.attachments if attachment.role == "file"]
+    first = next((file for file in files if _ENCLOSED.match(file.url)), None)
     parts = [_enclosure(first)] if first else []
-    parts += [
-        f"<media:content url={quoted(attachment.url)} type={quoted(attachment.type)}/>"
-        for attachment in item.attachments
-        if attachment is not first
-    ]
+    parts += [_media_content(file) for file in files if file is not first]
+    parts += [_about(each) for each in item.attachments if each.role != "file"]
     if item.image:
         parts.append(f"<media:thumbnail url={quoted(item.image)}/>")
     return parts
 
 
-def _enclosure(attachment: Attachment) -> str:
-    length = attachment.length or 0
+def _enclosure(file: Attachment) -> str:
+    duration = element("itunes:duration", str(file.duration)) if file.duration else ""
     return (
-        f'<enclosure url={quoted(attachment.url)} length="{length}"'
-        f" type={quoted(attachment.type)}/>"
+        f'<enclosure url={quoted(file.url)} length="{file.length or 0}" type={quoted(file.type)}/>'
+        f"{duration}"
     )
+
+
+def _media_content(file: Attachment) -> str:
+    length = f' fileSize="{file.length}"' if file.length else ""
+    duration = f' duration="{file.duration}"' if file.duration else ""
+    return f"<media:content url={quoted(file.url)} type={quoted(file.type)}{length}{duration}/>"
+
+
+def _about(file: Attachment) -> str:
+    """A transcript or chapters: readers of podcasts know them by the podcast namespace alone."""
+    language = f" language={quoted(file.language)}" if file.language else ""
+    return f"<podcast:{file.role} url={quoted(file.url)} type={quoted(file.type)}{language}/>"

@@ -241,6 +241,40 @@ def test_an_attachment_that_is_no_enclosure_by_the_profile_is_still_there() -> N
     assert [e.get("url") for e in item.iter("{http://search.yahoo.com/mrss/}content")] == [inner]
 
 
+def test_what_is_heard_comes_before_documents_with_all_that_is_said_of_it() -> None:
+    files = (
+        Enclosure(url="https://a.example/1.pdf", length=7),
+        Enclosure(url="https://a.example/1.mp3", length=5, duration=61),
+        Enclosure(url="https://a.example/1.vtt", type="text/vtt", role="transcript", language="en"),
+    )
+    made = story(article=story().article.model_copy(update={"enclosures": files}))
+
+    item = etree.fromstring(rss(made)).find("channel/item")
+    attachments = json_feed(made)["items"][0]["attachments"]
+
+    assert item is not None
+    transcript = item.find("{https://podcastindex.org/namespace/1.0}transcript")
+    assert [e.get("url") for e in item.iter("enclosure")] == ["https://a.example/1.mp3"]
+    assert item.findtext("{http://www.itunes.com/dtds/podcast-1.0.dtd}duration") == "61"
+    assert transcript is not None
+    assert dict(transcript.attrib) == {
+        "url": "https://a.example/1.vtt", "type": "text/vtt", "language": "en"
+    }  # fmt: skip
+    assert [each["url"][-3:] for each in attachments] == ["mp3", "pdf", "vtt"]
+    assert attachments[0]["duration_in_seconds"] == 61
+    assert b"1.vtt" not in atom(made)
+
+
+@pytest.mark.parametrize("bare", [{"html": "", "text": ""}, {"html": ""}])
+def test_a_json_item_without_a_body_carries_a_text(bare: dict[str, str]) -> None:
+    made = story(article=story().article.model_copy(update=bare))
+
+    item = json_feed(made)["items"][0]
+
+    assert "content_html" not in item
+    assert item["content_text"] == (item.get("summary") or item["title"])
+
+
 @pytest.mark.parametrize(
     ("stated", "published"),
     [
