@@ -7,10 +7,7 @@ between would lose entries for good, because only 304s would follow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
-
-import orjson
+from dataclasses import dataclass
 
 from core.dedup.outcome import Claim, StoryChange
 from core.errors import LayoutMismatch, StoreError
@@ -19,7 +16,8 @@ from core.models import Article, Decision, EntryRecord
 from store import keys
 from store.connection import Store
 from store.entries import Held, kept_form, url_keys
-from store.index import claims_plan
+from store.index import claim_plans
+from store.plan import EntryPlan, Fence, Plan, SourcePlan, StoryPlan, packed
 from store.records import pack, pack_bytes
 from store.schedule import Lease, Queue
 from store.sources import SourceState, dump_source
@@ -75,17 +73,6 @@ class Conflict:
     unseen: frozenset[str] = frozenset()  # entries with candidates that were not weighed
 
 
-@dataclass
-class _Arguments:
-    """The script's arguments: a JSON plan, and the binary parts it points to by number."""
-
-    parts: list[bytes] = field(default_factory=list)
-
-    def add(self, part: bytes) -> int:
-        self.parts.append(part)
-        return len(self.parts) + 1  # Lua counts from 1, and the plan itself is the first
-
-
 async def leave(store: Store, lease: Lease, write: SourceWrite) -> bool:
     """Write what a poll without entries leaves behind; False when its lease is no longer ours."""
     return await store.gathered(_leave_all, (lease, write))
@@ -105,22 +92,18 @@ async def _leave_all(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -
 
 async def commit(store: Store, batch: Batch) -> Conflict | None:
     """Write `batch`; None when it is written, else why not. Writing it twice is harmless."""
-    arguments = _Arguments()
     shown = {c.story.representative: c.story.article for c in batch.stories}
-    plan = {
-        "fences": [_fence(lease, batch) for lease in batch.leases],
-        "entries": [_entry(record, batch, shown, arguments) for record in batch.entries],
-        "stories": [_story(change, arguments) for change in batch.stories],
-        "source": _source(batch.source, arguments) if batch.source else None,
-        "claims": claims_plan(batch.claims, arguments.add),
-        "mark": batch.mark,
-        "layout": str(keys.LAYOUT_VERSION),
-        "changes_kept": keys.CHANGES_KEPT,
-    }
-    plan = {key: value for key, value in plan.items() if value is not None}
-    answer = await store.call(
-        store.script("index", "commit"), [keys.PREFIX], [orjson.dumps(plan), *arguments.parts]
+    plan = Plan(
+        layout=str(keys.LAYOUT_VERSION),
+        changes_kept=keys.CHANGES_KEPT,
+        fences=[_fence(lease, batch) for lease in batch.leases],
+        entries=[_entry(record, batch, shown) for record in batch.entries],
+        stories=[_story(change) for change in batch.stories],
+        claims=claim_plans(batch.claims),
+        source=_source(batch.source) if batch.source else None,
+        mark=batch.mark,
     )
+    answer = await store.call(store.script("index", "commit"), [], [packed(plan)])
     return _conflict([part.decode() for part in answer])
 
 
@@ -142,72 +125,61 @@ def _conflict(answer: list[str]) -> Conflict | None:
     raise StoreError(f"the commit script answered {kind!r}")
 
 
-def _fence(lease: Lease, batch: Batch) -> dict[str, Any]:
+def _fence(lease: Lease, batch: Batch) -> Fence:
     assert batch.queue is not None  # noqa: S101 - a lease is of a queue
-    fence: dict[str, Any] = {
-        "schedule": batch.queue.schedule,
-        "state": batch.queue.state_prefix + lease.name,
-        "name": lease.name,
-        "token": lease.token,
-    }
-    if batch.source is not None:
-        fence["next"] = int(batch.source.next_in * 1000)
-    return fence
+    return Fence(
+        schedule=batch.queue.schedule,
+        state=batch.queue.state_prefix + lease.name,
+        name=lease.name,
+        token=lease.token,
+        next=int(batch.source.next_in * 1000) if batch.source else None,
+    )
 
 
-def _entry(
-    record: EntryRecord, batch: Batch, shown: Mapping[str, Article], arguments: _Arguments
-) -> dict[str, Any]:
-    wait = next((w for w in batch.waits if w.entry == record.id), None)
-    plan: dict[str, Any] = {
-        "id": record.id,
-        "key": keys.entry(record.id),
-        "doc": arguments.add(pack(kept_form(record, shown.get(record.id)))),
-        "ttl": int(batch.keep_seconds),
-        "fresh": record.id in batch.fresh,
-        "urls": sorted(url_keys(record)),
-    }
-    if wait is not None and record.decision is Decision.PENDING:
-        plan["due"] = int(wait.seconds * 1000)
-    return plan
+def _entry(record: EntryRecord, batch: Batch, shown: Mapping[str, Article]) -> EntryPlan:
+    pending = record.decision is Decision.PENDING
+    waits = [wait.seconds for wait in batch.waits if wait.entry == record.id and pending]
+    return EntryPlan(
+        id=record.id,
+        key=keys.entry(record.id),
+        doc=pack(kept_form(record, shown.get(record.id))),
+        ttl=int(batch.keep_seconds),
+        fresh=record.id in batch.fresh,
+        urls=sorted(url_keys(record)),
+        due=int(waits[0] * 1000) if waits else None,
+    )
 
 
-def _story(change: StoryChange, arguments: _Arguments) -> dict[str, Any]:
-    story = change.story
-    plan: dict[str, Any] = {
-        "key": keys.story(story.id),
-        "id": story.id,
-        "expect": change.expected,
-        "version": story.version,
-        "kind": "changed" if change.expected else "new",
-        "doc": arguments.add(pack(story)),
-    }
-    if change.before is not None:  # a member no longer shown takes its article back
-        held = Held(article=change.before.article)
-        plan["displaced"] = keys.entry(change.before.representative)
-        plan["article"] = arguments.add(pack(held))
-    if change.expected == 0:
-        first_seen_ms = int(story.first_seen.timestamp() * 1000)
-        plan["score"] = f"{keys.river_score(first_seen_ms, story.order):.0f}"
-        plan["arrived"] = int(story.arrived.timestamp() * 1000)
-    return plan
+def _story(change: StoryChange) -> StoryPlan:
+    story, before, new = change.story, change.before, change.expected == 0
+    first_seen_ms = int(story.first_seen.timestamp() * 1000)
+    return StoryPlan(
+        key=keys.story(story.id),
+        id=story.id,
+        expect=change.expected,
+        version=story.version,
+        kind="new" if new else "changed",
+        doc=pack(story),
+        # A member that is no longer shown takes its article back.
+        displaced=keys.entry(before.representative) if before else None,
+        article=pack(Held(article=before.article)) if before else None,
+        score=f"{keys.river_score(first_seen_ms, story.order):.0f}" if new else None,
+        arrived=int(story.arrived.timestamp() * 1000) if new else None,
+    )
 
 
-def _source(write: SourceWrite, arguments: _Arguments) -> dict[str, Any]:
-    plan: dict[str, Any] = {
-        "key": keys.source(write.name),
-        "seen_key": keys.seen(write.name),
-        "learned_key": keys.learned(write.name),
-        "state": arguments.add(dump_source(write.state)),
-    }
+def _source(write: SourceWrite) -> SourcePlan:
+    seen = None
     if write.listed is not None:
-        packed = b"".join(guid_digest(guid) + digest for guid, digest in write.listed)
-        packed += b"".join(guid + content for guid, content in write.standing)
-        plan["seen"] = arguments.add(packed)
-    if write.items is not None:
-        plan["items"] = arguments.add(write.items)
-    if write.tree is not None:
-        plan["tree"] = arguments.add(pack_bytes(write.tree))
-    if write.learned is not None:
-        plan["learned"] = arguments.add(write.learned)
-    return plan
+        seen = b"".join(guid_digest(guid) + digest for guid, digest in write.listed)
+        seen += b"".join(guid + content for guid, content in write.standing)
+    return SourcePlan(
+        key=keys.source(write.name),
+        seen_key=keys.seen(write.name),
+        learned_key=keys.learned(write.name),
+        state=dump_source(write.state),
+        seen=seen,
+        items=write.items,
+        tree=None if write.tree is None else pack_bytes(write.tree),
+        learned=write.learned,
+    )

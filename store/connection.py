@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from functools import cache, partial
-from importlib import resources
+from functools import partial
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -18,6 +17,7 @@ from redis.commands.core import AsyncScript
 from redis.connection import HiredisRespSerializer
 
 from core.errors import StoreAway, StoreError
+from store import scripts
 
 MOST = 128  # in one call; the store serves no other client meanwhile
 
@@ -111,11 +111,10 @@ class Store:
             await sentinel.aclose()
 
     def script(self, *names: str) -> AsyncScript:
-        """The server-side script made of the files `store/lua/NAME.lua`, in this order."""
+        """The server-side script made of the files `store/lua/NAME.lua`: store/scripts.py."""
         key = "+".join(names)
         if key not in self._scripts:
-            source = "\n".join(_lua(name) for name in names)
-            self._scripts[key] = self.redis.register_script(source)
+            self._scripts[key] = self.redis.register_script(scripts.script(*names))
         return self._scripts[key]
 
     async def call(self, script: AsyncScript, keys: list[Any], args: list[Any]) -> Any:
@@ -278,8 +277,3 @@ def _packing(client: aioredis.Redis) -> aioredis.Redis:
     pool = client.connection_pool
     pool.connection_class = type("Packing", (_Packing, pool.connection_class), {})
     return client
-
-
-@cache
-def _lua(name: str) -> str:
-    return resources.files("store").joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")

@@ -42,25 +42,13 @@ async def keep_out(store: Store, *, ids: Sequence[str], urls: Sequence[str]) -> 
 
 _AT_ONCE = 100  # stories unpacked between two looks at everything else
 
-_REMOVE = """
-local removed = 0
-for i = 3, #ARGV do
-  removed = removed + redis.call('ZREM', KEYS[1], ARGV[i])
-  redis.call('ZREM', KEYS[2], ARGV[i])
-  redis.call('DEL', ARGV[1] .. ARGV[i])
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[2], '*', 'kind', 'removed', 'story', ARGV[i])
-end
-return removed
-"""
-
 
 async def remove_stories(store: Store, ids: Sequence[str]) -> int:
     """Remove these stories; returns how many were in the river."""
     if not ids:
         return 0
-    script = store.redis.register_script(_REMOVE)
     answer = await store.call(
-        script,
+        store.script("remove_stories"),
         [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
         [keys.story(""), keys.CHANGES_KEPT, *ids],
     )

@@ -7,17 +7,16 @@ so that find-or-claim is one step as far as anybody can see.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
-
-import orjson
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
 from core.config.settings import DedupSettings
-from core.dedup.fingerprint import PRINT_BYTES, Fingerprint, Print
+from core.dedup.fingerprint import Fingerprint, Print
 from core.dedup.prints import Candidate
 from core.ids import PREFIX as URN
-from store import keys
 from store.connection import Store
+from store.plan import ClaimPlan, packed
+from store.scripts import KEY
 
 _BUCKETS = 1 << 13  # hash fields in a slice: few enough to cost nothing, many enough to be short
 
@@ -58,7 +57,7 @@ async def look_up(
     pairs = [(entry, packed_keys(fingerprint)) for entry, fingerprint in entries.items()]
     arguments = [int(settings.window * 1000), *(part for pair in pairs for part in pair)]
     script = store.script("index", "index_lookup")
-    now, mark, *told = await store.call(script, [keys.PREFIX], arguments)
+    now, mark, *told = await store.call(script, [], arguments)
     return Found(
         {entry: _candidates(flat) for entry, flat in zip(entries, told[1::2], strict=True)},
         {entry: name.decode() for entry, name in zip(entries, told[::2], strict=True) if name},
@@ -74,16 +73,9 @@ async def claim_then_lookup(
 
     Only where no other process writes to the index: what claims had weighed is not checked again.
     """
-    parts: list[bytes] = []
-
-    def add(part: bytes) -> int:
-        parts.append(part)
-        return len(parts) + 3
-
-    plan = orjson.dumps(claims_plan(claims, add))
-    arguments = [int(settings.window * 1000), plan, packed_keys(following), *parts]
-    script = store.script("index", "index_next")
-    return _candidates(await store.call(script, [keys.PREFIX], arguments))
+    window, following_keys = int(settings.window * 1000), packed_keys(following)
+    arguments = [window, packed(claim_plans(claims)), following_keys]
+    return _candidates(await store.call(store.script("index", "index_next"), [], arguments))
 
 
 async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
@@ -91,69 +83,62 @@ async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
 
     Returns the entries that must be decided again; if there are any, nothing was written.
     """
-    parts: list[bytes] = []
-
-    def add(part: bytes) -> int:
-        parts.append(part)
-        return len(parts) + 1
-
-    plan = orjson.dumps(claims_plan(claims, add))
-    answer = await store.call(store.script("index", "index_claim"), [keys.PREFIX], [plan, *parts])
+    script = store.script("index", "index_claim")
+    answer = await store.call(script, [], [packed(claim_plans(claims))])
     return [entry.decode() for entry in answer]
 
 
-def claims_plan(claims: Sequence[Filing], add: Callable[[bytes], int]) -> list[dict[str, Any]]:
-    """`claims` as `index_unseen` and `index_claim` in index.lua take them.
+def claim_plans(claims: Sequence[Filing]) -> list[ClaimPlan]:
+    """`claims` as the scripts take them.
 
-    `add` puts a binary part among the script's arguments and returns its number. Reposts are
-    checked but not filed: a story is found by what its founder holds, so stories never chain.
+    Reposts are checked but not filed: a story is found by what its founder holds, so stories never
+    chain.
     """
-    plans = []
-    for each in claims:
-        plan: dict[str, Any] = {"id": each.entry, "keys": add(packed_keys(each.fingerprint))}
-        if each.weighed is not None:
-            plan["weighed"] = add(b"".join(story_key(entry) for entry in sorted(each.weighed)))
-        if each.entry == each.story:
-            plan["story"] = add(story_key(each.story))
-            plan["print"] = add(each.fingerprint.print.pack())
-            plan["again"] = each.weighed is None
-        plans.append(plan)
-    return plans
+    return [_claim_plan(each, founder=each.entry == each.story) for each in claims]
+
+
+def _claim_plan(claim: Filing, *, founder: bool) -> ClaimPlan:
+    weighed = claim.weighed
+    return ClaimPlan(
+        id=claim.entry,
+        keys=packed_keys(claim.fingerprint),
+        weighed=None if weighed is None else [story_key(entry) for entry in sorted(weighed)],
+        story=story_key(claim.story) if founder else None,
+        print=claim.fingerprint.print.pack() if founder else None,
+        again=weighed is None if founder else None,
+    )
 
 
 def packed_keys(fingerprint: Fingerprint) -> bytes:
-    """Kind, bucket and suffix of each key, 5 bytes a key."""
+    """Each key of an entry in the layout KEY."""
     headline = (fingerprint.headline_key,) if fingerprint.headline_key else ()
     kinds = ((b"a", fingerprint.anchors), (b"h", headline), (b"u", fingerprint.url_keys))
     return b"".join(kind + _place(key) for kind, hashes in kinds for key in hashes)
 
 
 def story_key(entry: str) -> bytes:
-    """The 16 bytes of an entry or story id."""
+    """The bytes of an entry or story id."""
     return bytes.fromhex(entry.removeprefix(URN))
 
 
 def _place(key: int) -> bytes:
     # The top bits of anchors are all zero: they are the smallest hashes of their entry.
-    bucket, suffix = key % _BUCKETS, (key // _BUCKETS) % 65536
-    return bucket.to_bytes(2, "big") + suffix.to_bytes(2, "big")
+    bucket, suffix = key % _BUCKETS, (key // _BUCKETS) % (1 << 8 * KEY["suffix"])
+    return bucket.to_bytes(KEY["bucket"], "big") + suffix.to_bytes(KEY["suffix"], "big")
 
 
 def _candidates(flat: list[bytes]) -> list[Candidate]:
     found = []
-    for story, packed, met in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+    for story, print_, met in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
         founder = URN + story.hex()
         found.append(
             Candidate(
                 entry=founder,
                 story=founder,
-                print=Print.unpack(packed),
+                print=Print.unpack(print_),
                 anchors=met[0],
                 same_headline=met[1] > 0,
                 under_url=met[2],
             )
         )
     return found
-
-
-assert PRINT_BYTES == 42  # noqa: S101 - as index.lua has it

@@ -33,13 +33,6 @@ async def _read_as_it_is(_: Store) -> None:
 # From which version -> what makes the next one of it. A step may be cut off and run again.
 STEPS: Mapping[int, Step] = {1: _read_as_it_is}
 
-_STAMP = """
-if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('SET', KEYS[1], ARGV[1]) end
-"""
-_LET_GO = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
-"""
-
 
 async def ensure_layout(store: Store) -> None:
     """Return once the store holds our layout; raises LayoutMismatch or StoreError if it cannot."""
@@ -73,13 +66,11 @@ async def _migrate(store: Store) -> None:
     try:
         for version in range(await _found(store) or 1, keys.LAYOUT_VERSION):
             await STEPS[version](store)
-            with store_errors():
-                await store.redis.eval(  # type: ignore[misc]
-                    _STAMP, 2, keys.LAYOUT, keys.MIGRATING, str(version + 1), mine
-                )
+            await store.call(
+                store.script("stamp_layout"), [keys.LAYOUT, keys.MIGRATING], [version + 1, mine]
+            )
     finally:
-        with store_errors():
-            await store.redis.eval(_LET_GO, 1, keys.MIGRATING, mine)  # type: ignore[misc]
+        await store.call(store.script("unlock"), [keys.MIGRATING], [mine])
 
 
 async def _found(store: Store) -> int | None:

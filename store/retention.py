@@ -12,21 +12,6 @@ from store.records import pack, unpack
 
 _TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
 
-# What is written back must not make an entry again that ran out meanwhile. An address may have
-# other entries that are still shown; only one that stands alone ends with its entry.
-# ARGV: seconds to live, then for each entry its document and the keys of its addresses.
-_REWRITE = """
-for i, key in ipairs(KEYS) do
-  if redis.call('HEXISTS', key, 'doc') == 1 then
-    redis.call('HSET', key, 'doc', ARGV[2 * i])
-    redis.call('HDEL', key, 'article')
-    redis.call('EXPIRE', key, ARGV[1], 'LT')
-    for url in ARGV[2 * i + 1]:gmatch('%S+') do
-      if redis.call('ZCARD', url) == 1 then redis.call('EXPIRE', url, ARGV[1], 'LT') end
-    end
-  end
-end
-"""
 _CHANGES_PER_STORY = 4  # of those kept; enough for any follower of the stream
 _FEWEST_CHANGES = 1000
 
@@ -59,7 +44,7 @@ async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) ->
     found = await load_bare(store, ids)
     kept = [_with_article(record, shown) for record in found if record is not None]
     if kept:
-        script = store.redis.register_script(_REWRITE)
+        script = store.script("drop_bodies")
         pairs = [(pack(_bare(record)), " ".join(url_keys(record))) for record in kept]
         arguments = [part for pair in pairs for part in pair]
         await store.call(

@@ -14,32 +14,6 @@ from typing import NamedTuple
 from store import keys
 from store.connection import Store, store_errors
 
-_ADD = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local added = 0
-for i = 2, #ARGV do
-  if redis.call('ZADD', KEYS[1], 'NX', now + added * ARGV[1], ARGV[i]) == 1 then
-    added = added + 1
-  end
-end
-return added
-"""
-
-_PULL_IN = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local pulled = 0
-for i = 2, #ARGV, 2 do
-  local due = redis.call('ZSCORE', KEYS[1], ARGV[i])
-  if due and due - now > tonumber(ARGV[i + 1]) then
-    redis.call('ZADD', KEYS[1], now + math.min(pulled * ARGV[1], ARGV[i + 1]), ARGV[i])
-    pulled = pulled + 1
-  end
-end
-return pulled
-"""
-
 _REFUSED = 0  # what the script says in place of a state
 
 
@@ -132,23 +106,17 @@ async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.
     """Schedule the sources that are not yet: the first now, the next `spacing` seconds later."""
     if not names:
         return 0
-    with store_errors():
-        added = await store.redis.eval(  # type: ignore[misc]
-            _ADD, 1, keys.SCHEDULE, str(int(spacing * 1000)), *names
-        )
-    return int(added)
+    script = store.script("add_sources")
+    return int(await store.call(script, [keys.SCHEDULE], [int(spacing * 1000), *names]))
 
 
 async def pull_in(store: Store, longest: Mapping[str, float], *, spacing: float = 0.02) -> int:
     """Make due, one after the other, what is planned further off than its `longest` wait."""
     if not longest:
         return 0
-    pairs = [part for name, s in longest.items() for part in (name, str(int(s * 1000)))]
-    with store_errors():
-        pulled = await store.redis.eval(  # type: ignore[misc]
-            _PULL_IN, 1, keys.SCHEDULE, str(int(spacing * 1000)), *pairs
-        )
-    return int(pulled)
+    pairs = [part for name, s in longest.items() for part in (name, int(s * 1000))]
+    script = store.script("pull_in")
+    return int(await store.call(script, [keys.SCHEDULE], [int(spacing * 1000), *pairs]))
 
 
 async def drop_sources(store: Store, kept: Collection[str], *, forget_after: float) -> list[str]:

@@ -13,19 +13,6 @@ from store.schedule import ring
 PUSHES_KEPT = 20  # documents of one source; the next poll makes good what is dropped
 PUSH_SECONDS = 3600
 
-_DUE = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local due = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
-for _, id in ipairs(due) do redis.call('ZADD', KEYS[1], now + ARGV[2], id) end
-return due
-"""
-
-_WAKE = """
-if redis.call('HEXISTS', KEYS[1], 'token') == 1 then return end
-redis.call('ZADD', KEYS[2], 'XX', 0, ARGV[1])
-"""
-
 
 async def load_subscription(store: Store, subscription_id: str) -> Subscription | None:
     """The subscription behind a callback."""
@@ -65,10 +52,8 @@ async def drop_subscription(store: Store, dropped: Subscription) -> None:
 
 async def subscriptions_due(store: Store, *, limit: int, seconds: float) -> list[Subscription]:
     """Subscriptions to be renewed, leased to this caller for `seconds`."""
-    with store_errors():
-        found = await store.redis.eval(  # type: ignore[misc]
-            _DUE, 1, keys.SUBSCRIPTIONS, str(limit), str(int(seconds * 1000))
-        )
+    arguments = [limit, int(seconds * 1000)]
+    found = await store.call(store.script("due"), [keys.SUBSCRIPTIONS], arguments)
     loaded = [await load_subscription(store, each.decode()) for each in found]
     return [subscription for subscription in loaded if subscription is not None]
 
@@ -108,6 +93,5 @@ async def pushes_waiting(store: Store, source: str) -> int:
 
 async def wake(store: Store, source: str) -> None:
     """Make a source due for its pushes; a job that has its lease looks for them by itself."""
-    with store_errors():
-        await store.redis.eval(_WAKE, 2, keys.source(source), keys.SCHEDULE, source)  # type: ignore[misc]
+    await store.call(store.script("wake"), [keys.source(source), keys.SCHEDULE], [source])
     await ring(store)

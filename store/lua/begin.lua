@@ -2,7 +2,6 @@
 -- KEYS: of each the hash that holds its token. ARGV: the tokens.
 -- Returns the time, then for each 0 when its token is not current or was begun under before, else
 -- the state of its source or the document of its entry that lies beside it, '' when there is none.
-local time = redis.call('TIME')
 local answer = {time[1], time[2]}
 for i, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 'token', 'begun', 'state', 'doc')

@@ -2,23 +2,9 @@
 -- First everything is checked, then everything is written: a script is atomic, but what it wrote
 -- before an error stays. Follows index.lua in one script.
 --
--- ARGV[1] is a JSON plan; the other arguments are the binary parts it points to by number.
---   fences   [{schedule, name, state, token}]: the leases this result was made under
---   entries  [{key, doc, ttl, fresh, due, urls}]
---   stories  [{key, id, expect, version, doc, score, arrived, kind, displaced, article}]
---   removed  [story id]: stories that joined another one
---   source   {state, seen, items, tree, learned...}: what to remember of the source
---   claims   see index.lua
---   mark     where the index stood when the claims' candidates were found
---   layout   the version this was made for
+-- ARGV: the plan, as `Plan` of store/plan.py states it.
 -- Returns {'layout'} or {'ok'} or {'fenced', name...} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
-local plan = cjson.decode(ARGV[1])
-local prefix = KEYS[1]
-
-local function key(name) return prefix .. name end
-
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local plan = cmsgpack.unpack(ARGV[1])
 
 local function leases_that_ended()
   local found = {'fenced'}
@@ -51,7 +37,7 @@ end
 
 local function write_entries()
   for _, entry in ipairs(plan.entries) do
-    redis.call('HSET', entry.key, 'doc', ARGV[entry.doc])
+    redis.call('HSET', entry.key, 'doc', entry.doc)
     redis.call('EXPIRE', entry.key, entry.ttl)
     if not entry.fresh then redis.call('HDEL', entry.key, 'article') end
     if entry.due then
@@ -75,14 +61,14 @@ end
 local function give_articles_back()
   for _, story in ipairs(plan.stories) do
     if story.displaced and redis.call('HEXISTS', story.displaced, 'doc') == 1 then
-      redis.call('HSET', story.displaced, 'article', ARGV[story.article])
+      redis.call('HSET', story.displaced, 'article', story.article)
     end
   end
 end
 
 local function write_stories()
   for _, story in ipairs(plan.stories) do
-    redis.call('HSET', story.key, 'v', story.version, 'doc', ARGV[story.doc])
+    redis.call('HSET', story.key, 'v', story.version, 'doc', story.doc)
     if story.score then
       redis.call('ZADD', key('river'), story.score, story.id)
       redis.call('ZADD', key('arrivals'), story.arrived, story.id)
@@ -104,29 +90,31 @@ local function fields_of(name, fields)
 end
 
 -- A guid that its source no longer lists starts to age now; one that is listed does not age.
-local LISTED = '\255\255\255\255'
+local STAMP_BYTES = SEEN_DROPPED_LAST - SEEN_DROPPED + 1
+local STILL_LISTED = string.rep('\255', STAMP_BYTES)
 local function age_dropped(source, listed)
-  local seconds, dropped = tonumber(time[1]), {}
-  local stamp = string.char(
-    math.floor(seconds / 16777216) % 256, math.floor(seconds / 65536) % 256,
-    math.floor(seconds / 256) % 256, seconds % 256)
+  local stamp, dropped = as_bytes(tonumber(time[1]), STAMP_BYTES), {}
   local previous = redis.call('HGET', source.key, 'listed') or ''
-  for i = 1, #previous, 16 do
-    local digest = previous:sub(i, i + 15)
+  local size = LISTED_GUID_LAST + 1
+  for i = 1, #previous, size do
+    local digest = previous:sub(i, i + size - 1)
     if not listed[digest] then dropped[#dropped + 1] = digest end
   end
   for i, value in ipairs(fields_of(source.seen_key, dropped)) do
-    if value then redis.call('HSET', source.seen_key, dropped[i], value:sub(1, 8) .. stamp) end
+    if value then
+      local content = value:sub(1 + SEEN_CONTENT, 1 + SEEN_CONTENT_LAST)
+      redis.call('HSET', source.seen_key, dropped[i], content .. stamp)
+    end
   end
 end
 
 local function write_seen(source)
-  local seen, listed, names, values = ARGV[source.seen], {}, {}, {}
-  for i = 1, #seen, 24 do
-    local digest = seen:sub(i, i + 15)
+  local seen, listed, names, values = source.seen, {}, {}, {}
+  for i = 1, #seen, LISTED_BYTES do
+    local digest = seen:sub(i + LISTED_GUID, i + LISTED_GUID_LAST)
     listed[digest] = true
     names[#names + 1] = digest
-    values[#names] = seen:sub(i + 16, i + 23) .. LISTED
+    values[#names] = seen:sub(i + LISTED_CONTENT, i + LISTED_CONTENT_LAST) .. STILL_LISTED
   end
   -- Most were seen so before, and what is not written need not go to disk and to replicas.
   for i, value in ipairs(fields_of(source.seen_key, names)) do
@@ -139,14 +127,14 @@ end
 local function write_source()
   local source = plan.source
   if not source then return end
-  redis.call('HSET', source.key, 'state', ARGV[source.state])
+  redis.call('HSET', source.key, 'state', source.state)
   if source.seen then write_seen(source) end
-  if source.items then redis.call('HSET', source.key, 'items', ARGV[source.items]) end
+  if source.items then redis.call('HSET', source.key, 'items', source.items) end
   if source.tree then
-    redis.call('HSET', source.key, 'tree', ARGV[source.tree])
+    redis.call('HSET', source.key, 'tree', source.tree)
     redis.call('HDEL', source.key, 'reading')
   end
-  if source.learned then redis.call('SET', source.learned_key, ARGV[source.learned]) end
+  if source.learned then redis.call('SET', source.learned_key, source.learned) end
   -- A source that was taken off the schedule meanwhile keeps the end its state was given.
   local fence = plan.fences[1]
   if not fence or redis.call('ZSCORE', fence.schedule, fence.name) then

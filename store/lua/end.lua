@@ -6,8 +6,6 @@
 -- Returns for each 1 when it was written, 0 when its lease is no longer current; nothing at all
 -- when the layout is another.
 if (redis.call('GET', KEYS[2]) or ARGV[1]) ~= ARGV[1] then return {} end
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local answer = {}
 for i = 5, #ARGV, 4 do
   local name = ARGV[i]

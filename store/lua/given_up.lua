@@ -1,7 +1,6 @@
 -- Remember for a day that deliveries to a host were given up.
 -- KEYS: given_up hash.  ARGV: host, how many, why, seconds, most hosts.
 -- Returns 1 for the first of this host, else 0.
-local time = redis.call('TIME')
 local known = redis.call('HGET', KEYS[1], ARGV[1])
 if not known and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[5]) then return 0 end
 local count = known and cjson.decode(known).count or 0

@@ -2,26 +2,18 @@
 --
 -- It is cut into slices, each open for a quarter of the window or SLICE_FULL records; a slice goes
 -- as a whole once the window has passed since it was closed. In a slice
---   ix:p:N  hash  bucket (2 bytes) -> postings of 5 bytes: suffix of the key, number of the record
---   ix:r:N  hash  chunk -> records of RECORD bytes: story, moment in the slice, print
+--   ix:p:N  hash  bucket -> postings (layout POSTING)
+--   ix:r:N  hash  chunk -> records (layout RECORD); 'n' -> how many there are
 -- and ix:slices is a list of "number:opened", newest last, beside the window last asked with.
--- Keys come packed, 5 bytes each: kind ('a'nchor, 'h'eadline, 'u'rl), bucket, suffix.
-local INDEX = KEYS[1] .. 'ix:'
+-- Keys come packed (layout KEY); their kinds are 'a'nchor, 'h'eadline and 'u'rl.
+local INDEX = key('ix:')
 local SLICE_FULL = 262144
 local SLICES_IN_WINDOW = 4
 local CHUNK = 34 -- records of 60 bytes: just below an allocation of 2,048
-local STORY, MOMENT, PRINT = 16, 2, 42
-local RECORD = STORY + MOMENT + PRINT
-local POSTING = 5
 -- Founders filed under one key in a slice; more and the key names no article.
 local FILED = {a = 4, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
 local FILED_AT_ONCE = 200 -- a call takes some thousand arguments
 local MOST_UNDER = {a = 32, h = 8, u = 8}
-
-local function index_now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 
 -- {number, opened} of each slice that is still in the window, oldest first.
 local function index_slices(now, window)
@@ -43,16 +35,6 @@ local function index_window()
   return tonumber(redis.call('GET', INDEX .. 'window') or 2592000000)
 end
 
-local function index_u16(text, at)
-  local high, low = text:byte(at, at + 1)
-  return high * 256 + low
-end
-
-local function index_u24(text, at)
-  local high, middle, low = text:byte(at, at + 2)
-  return (high * 256 + middle) * 256 + low
-end
-
 -- A moment is kept as a share of the slice's length, in 65,536ths, rounded up.
 local function index_unit(window)
   return math.max(window / SLICES_IN_WINDOW / 65535, 1)
@@ -64,9 +46,9 @@ local function index_hits(postings, suffix)
   while true do
     at = postings:find(suffix, at, true)
     if not at then return hits end
-    if at % POSTING == 1 then
-      hits[#hits + 1] = index_u24(postings, at + 2)
-      at = at + POSTING
+    if at % POSTING_BYTES == 1 then
+      hits[#hits + 1] = number_at(postings, at + POSTING_RECORD, at + POSTING_RECORD_LAST)
+      at = at + POSTING_BYTES
     else
       at = at + 1
     end
@@ -90,13 +72,12 @@ end
 local function index_read(met, slice, now, window)
   local chunk = redis.call('HGET', INDEX .. 'r:' .. slice[1], math.floor(met.number / CHUNK))
   if not chunk then return nil end
-  local at = (met.number % CHUNK) * RECORD
-  local record = chunk:sub(at + 1, at + RECORD)
-  if #record < RECORD then return nil end
-  local moment = slice[2] + index_u16(record, STORY + 1) * index_unit(window)
-  if moment + window < now then return nil end
-  met.story = record:sub(1, STORY)
-  met.print = record:sub(STORY + MOMENT + 1)
+  local at = (met.number % CHUNK) * RECORD_BYTES + 1
+  if #chunk < at + RECORD_BYTES - 1 then return nil end
+  local moment = number_at(chunk, at + RECORD_MOMENT, at + RECORD_MOMENT_LAST)
+  if slice[2] + moment * index_unit(window) + window < now then return nil end
+  met.story = chunk:sub(at + RECORD_STORY, at + RECORD_STORY_LAST)
+  met.print = chunk:sub(at + RECORD_PRINT, at + RECORD_PRINT_LAST)
   return met
 end
 
@@ -104,14 +85,17 @@ end
 local function index_find(keys, slices, now, window)
   local result, buckets = {}, {}
   if #keys == 0 then return result end
-  for at = 1, #keys, 5 do buckets[#buckets + 1] = keys:sub(at + 1, at + 2) end
+  for at = 1, #keys, KEY_BYTES do
+    buckets[#buckets + 1] = keys:sub(at + KEY_BUCKET, at + KEY_BUCKET_LAST)
+  end
   for _, slice in ipairs(slices) do
     local found, order = {}, {}
     local held = redis.call('HMGET', INDEX .. 'p:' .. slice[1], unpack(buckets))
     for i, postings in ipairs(held) do
-      local at = (i - 1) * 5 + 1
       if postings then
-        index_gather(found, order, postings, keys:sub(at, at), keys:sub(at + 3, at + 4))
+        local at = (i - 1) * KEY_BYTES + 1
+        local suffix = keys:sub(at + KEY_SUFFIX, at + KEY_SUFFIX_LAST)
+        index_gather(found, order, postings, keys:sub(at, at), suffix)
       end
     end
     table.sort(order, function(one, other) return one.number < other.number end)
@@ -149,14 +133,18 @@ end
 local function index_postings(filings, number)
   local postings = {}
   for i, filing in ipairs(filings) do
-    local n, keys, filed = number + i - 1, filing.keys, {a = 0, h = 0, u = 0}
-    local tail = string.char(math.floor(n / 65536), math.floor(n / 256) % 256, n % 256)
-    for at = 1, #keys, 5 do
+    local keys, filed = filing.keys, {a = 0, h = 0, u = 0}
+    local record = as_bytes(number + i - 1, POSTING_RECORD_LAST - POSTING_RECORD + 1)
+    for at = 1, #keys, KEY_BYTES do
       local kind = keys:sub(at, at)
       filed[kind] = filed[kind] + 1
       if filed[kind] <= FILED[kind] then
-        local bucket, suffix = keys:sub(at + 1, at + 2), keys:sub(at + 3, at + 4)
-        postings[#postings + 1] = {bucket = bucket, suffix = suffix, tail = tail, kind = kind}
+        postings[#postings + 1] = {
+          bucket = keys:sub(at + KEY_BUCKET, at + KEY_BUCKET_LAST),
+          suffix = keys:sub(at + KEY_SUFFIX, at + KEY_SUFFIX_LAST),
+          record = record,
+          kind = kind,
+        }
       end
     end
   end
@@ -178,7 +166,7 @@ local function index_post(slice, postings)
   for _, each in ipairs(postings) do
     local told = held[each.bucket]
     if #index_hits(told, each.suffix) < MOST_UNDER[each.kind] then
-      held[each.bucket] = told .. each.suffix .. each.tail
+      held[each.bucket] = told .. each.suffix .. each.record
       changed[#changed + 1] = each.bucket
       changed[#changed + 1] = held[each.bucket] -- of those for one bucket the last one counts
     end
@@ -204,7 +192,7 @@ end
 local function index_file(filings, now, window)
   local slice, opened, number = index_open_slice(now, window)
   local moment = math.min(math.ceil((now - opened) / index_unit(window)), 65535)
-  local stamp = string.char(math.floor(moment / 256), moment % 256)
+  local stamp = as_bytes(moment, RECORD_MOMENT_LAST - RECORD_MOMENT + 1)
   index_append(slice, number, filings, stamp)
   index_post(slice, index_postings(filings, number))
   local life = math.floor(window * 2)
@@ -212,19 +200,18 @@ local function index_file(filings, now, window)
   redis.call('PEXPIRE', INDEX .. 'r:' .. slice, life)
 end
 
--- claims: [{id, keys, weighed, story, print, again}] where all but id and again are numbers of
--- arguments. Returns the ids of entries for which a founder appeared that had not been weighed;
--- none can have where the index still stands at `mark`.
+-- claims: as `ClaimPlan` of store/plan.py. Returns the ids of entries for which a founder appeared
+-- that had not been weighed; none can have where the index still stands at `mark`.
 local function index_unseen(claims, mark)
   local unseen = {}
   if #claims == 0 or mark == index_mark() then return unseen end
-  local now, window = index_now(), index_window()
+  local window = index_window()
   local slices = index_slices(now, window)
   for _, claim in ipairs(claims) do
     if claim.weighed then
-      local weighed, known = ARGV[claim.weighed], {}
-      for at = 1, #weighed, STORY do known[weighed:sub(at, at + STORY - 1)] = true end
-      for _, met in ipairs(index_find(ARGV[claim.keys], slices, now, window)) do
+      local known = {}
+      for _, story in ipairs(claim.weighed) do known[story] = true end
+      for _, met in ipairs(index_find(claim.keys, slices, now, window)) do
         if not known[met.story] then
           unseen[#unseen + 1] = claim.id
           break
@@ -239,20 +226,19 @@ end
 -- need keys of its own.
 local function index_is_filed(claim, slices, now, window)
   if not claim.again then return false end
-  for _, met in ipairs(index_find(ARGV[claim.keys], slices, now, window)) do
-    if met.story == ARGV[claim.story] and met.a >= 3 then return true end
+  for _, met in ipairs(index_find(claim.keys, slices, now, window)) do
+    if met.story == claim.story and met.a >= 3 then return true end
   end
   return false
 end
 
 -- Files the founders among `claims`.
 local function index_claim(claims)
-  local now, window, filings = index_now(), index_window(), {}
+  local window, filings = index_window(), {}
   local slices = index_slices(now, window)
   for _, claim in ipairs(claims) do
     if claim.print and not index_is_filed(claim, slices, now, window) then
-      local filing = {keys = ARGV[claim.keys], story = ARGV[claim.story], print = ARGV[claim.print]}
-      filings[#filings + 1] = filing
+      filings[#filings + 1] = claim
     end
     if #filings == FILED_AT_ONCE then
       index_file(filings, now, window)

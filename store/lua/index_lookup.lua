@@ -3,8 +3,7 @@
 -- Returns the time in ms and where the index stands, then for each entry the story in which it stood
 -- before a wipe, or '', and {story, print, anchors, headlines, founders under the shared url, ...}.
 index_set_window(ARGV[1])
-local now, window = index_now(), tonumber(ARGV[1])
-local names = KEYS[1] .. 'names'
+local window, names = tonumber(ARGV[1]), key('names')
 local slices = index_slices(now, window)
 local answer, named = {now, index_mark()}, redis.call('EXISTS', names) == 1
 for i = 2, #ARGV, 2 do

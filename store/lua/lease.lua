@@ -6,8 +6,6 @@
 -- name, token, name, token, ...
 -- A token holds the time beside the counter: after a wipe or a lost tail of the journal the counter
 -- starts again, and work that was under way must not find its old token valid.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local function lease(schedule, limit, prefix)
   local due = redis.call('ZRANGEBYSCORE', schedule, '-inf', now, 'LIMIT', 0, limit)

@@ -1,8 +1,6 @@
 -- Renew, release or finish many leases; only the holder of the current token may.
 -- ARGV: for each its schedule, the hash that holds its token, name, token, ms and what to do.
 -- Returns for each 1 when it was done, 0 when the lease is no longer current.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local answer = {}
 for i = 1, #ARGV, 6 do
   local schedule, state, name, what = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 5]

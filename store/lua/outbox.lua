@@ -2,8 +2,6 @@
 -- KEYS: outbox zset, hash of their sizes (the field 'all': of all of them).
 -- ARGV: most deliveries, most bytes, seconds an id is known; then of each its id, key, bytes.
 -- Returns how many were added, and how many found no room.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local added, refused = 0, 0
 for i = 4, #ARGV, 3 do
   local id, key, bytes = ARGV[i], ARGV[i + 1], #ARGV[i + 2]

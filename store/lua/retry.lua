@@ -4,8 +4,6 @@
 -- the ms within which a source is due soon enough anyway, the ms after a start in which another
 -- start does not count, how many new failures make an outage of all.
 -- Returns how many were made due.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local known = redis.call('HMGET', KEYS[3], 'retried', 'answered', 'started')
 local retried, answered, started = tonumber(known[1] or 0), tonumber(known[2] or 0), known[3]
 local soon = tonumber(ARGV[4])

@@ -2,8 +2,6 @@
 -- KEYS: hub hash, what is kept for its callback host and for its client (zsets: id -> end in ms).
 -- ARGV: id, the subscription, its end in ms, most in all, for a host, for a client.
 -- Returns 1 or 0.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
   if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return 0 end

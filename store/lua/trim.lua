@@ -1,8 +1,6 @@
 -- Remove the stories that retention no longer keeps, a bounded number a call.
 -- KEYS: river, arrivals, changes. ARGV: entries kept, age kept in ms, prefix of stories,
 -- at most, length of the stream of changes. Returns the documents of those that were removed.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local most = tonumber(ARGV[4])
 local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. (now - ARGV[2]), 'LIMIT', 0, most)
 local surplus = redis.call('ZCARD', KEYS[1]) - #gone - tonumber(ARGV[1])

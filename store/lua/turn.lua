@@ -6,8 +6,6 @@
 -- ARGV: requests at once, gap in ms, lease of a running request in ms; then of each turn its holder
 --       and how far ahead places are promised in ms, or 'back'.
 -- Returns for each 0 when the turn is taken or given back, else the ms after which to ask again.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local at_once, gap, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local GRACE = 15000 -- a promise that was not used expires
 local BUSY = 200

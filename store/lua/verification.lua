@@ -4,8 +4,6 @@
 -- ARGV: id, the verification, most in all, at a host, for a client, most silences, how long it
 --       waits and the gap between two at one host, both in ms.
 -- Returns '' or why not.
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local id, lifetime, gap = ARGV[1], tonumber(ARGV[7]), tonumber(ARGV[8])
 
 if tonumber(redis.call('GET', KEYS[6]) or 0) >= tonumber(ARGV[6]) then return 'silent' end
