@@ -11,8 +11,9 @@ import socket
 import sys
 import urllib.request
 
-from core.errors import MillraceError
+from core.errors import ConfigError, MillraceError
 from millrace.options import DEFAULT_PORT
+from store.address import store_address
 from store.connection import opened
 from store.heartbeat import load_workers
 
@@ -28,12 +29,23 @@ def service_is_well() -> bool:
 
 
 async def worker_is_well(redis: str) -> bool:
-    """Whether a worker of this host was seen by the store."""
+    """Whether the store was given a sign of life from a worker of this host lately."""
+    async with opened(redis) as store:
+        return any(beat.host == socket.gethostname() for beat in await load_workers(store))
+
+
+def _check_worker() -> int:
+    url = os.environ.get("REDIS_URL", "")
     try:
-        async with opened(redis) as store:
-            return any(beat.host == socket.gethostname() for beat in await load_workers(store))
-    except MillraceError:
-        return False
+        if not url:
+            raise ConfigError(["no store: set REDIS_URL to that of the worker"])
+        if asyncio.run(worker_is_well(store_address(url, os.environ))):
+            return 0
+    except MillraceError as error:
+        print(f"millrace: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    print(f"millrace: no worker of {socket.gethostname()} is alive", file=sys.stderr)
+    return 1
 
 
 def main() -> int:
@@ -42,7 +54,7 @@ def main() -> int:
         case ["service"]:
             return 0 if service_is_well() else 1
         case ["worker"]:
-            return 0 if asyncio.run(worker_is_well(os.environ["REDIS_URL"])) else 1
+            return _check_worker()
     print("usage: python -m millrace.healthcheck service|worker", file=sys.stderr)
     return 2
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from core.errors import ConfigError
+from store.address import store_address
 
 DEFAULT_CONFIG = "feeds.yaml"
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8080
 DEFAULT_DATA = Path("data")
 
-_STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://")
-
 
 def _store_address(url: str | None) -> str | None:
-    """An empty variable counts as none; anything else must be a store's address."""
-    if not url:
-        return None
-    if not url.startswith(_STORES):
-        raise ConfigError([f"REDIS_URL or --redis: must begin with {', '.join(_STORES)}"])
-    return url
+    """An empty variable counts as unset; anything else must be a store's address."""
+    return store_address(url, os.environ) if url else None
 
 
 Config = Annotated[

@@ -109,6 +109,8 @@ class River:
         while True:
             try:
                 await self.catch_up()
+                if self.away is not None:
+                    log.info("store.back")
                 self.away = self.away_since = None
                 self.log.ring()
                 while True:

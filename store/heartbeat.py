@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping
+
+from redis.exceptions import ResponseError
+
 from core.models import Frozen
 from store import keys
 from store.connection import Store, store_errors
+from store.embedded import OLDEST
+
+CLOCK_ALLOWED = 60.0  # seconds; Last-Modified and Retry-After are whole seconds, lags are minutes
+HEAD_ROOM = 0.9  # of maxmemory: above it a busy evening may fill the rest
 
 
 class WorkerBeat(Frozen):
@@ -46,22 +55,42 @@ async def leave(store: Store, worker_id: str) -> None:
 
 
 class Vitals(Frozen):
-    """What the store says of itself."""
+    """What the store says of itself, and what is wrong with it, each with what helps."""
 
     memory: int  # bytes used
     memory_limit: int  # bytes; 0: none
-    fault: str | None = None  # why nothing can be written, in words
+    fault: str | None = None  # why nothing can be written
+    warnings: tuple[str, ...] = ()  # what will lose data or time one day
 
 
 async def vitals(store: Store) -> Vitals:
-    """Ask the store about memory and disk."""
+    """Ask the store about its memory, disk, role and clock."""
     with store_errors():
         info = await store.redis.info()
+        keeps = info.get("aof_enabled") or await _saves(store)
+    ahead = await store.now() - time.time()
     memory, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
-    return Vitals(memory=memory, memory_limit=limit, fault=_fault(info, memory, limit))
+    return Vitals(
+        memory=memory,
+        memory_limit=limit,
+        fault=_fault(info, memory, limit),
+        warnings=tuple(_warnings(info, keeps=bool(keeps), ahead=ahead)),
+    )
 
 
-def _fault(info: dict[str, object], memory: int, limit: int) -> str | None:
+async def _saves(store: Store) -> bool:
+    """Whether snapshots are written; a store that does not say so may."""
+    try:
+        found = await store.redis.config_get("save")
+    except ResponseError:  # forbidden, as managed stores do
+        return True
+    return bool(found.get("save", "unknown"))
+
+
+def _fault(info: Mapping[str, object], memory: int, limit: int) -> str | None:
+    version = str(info.get("redis_version", OLDEST))
+    if int(version.partition(".")[0]) < OLDEST:
+        return f"it is version {version}: Millrace needs Redis or Valkey {OLDEST}.0 or newer"
     if limit and memory >= limit:
         return f"full: {memory} of {limit} bytes; raise maxmemory or keep less"
     if info.get("aof_enabled") and info.get("aof_last_write_status") == "err":
@@ -69,3 +98,26 @@ def _fault(info: dict[str, object], memory: int, limit: int) -> str | None:
     if info.get("role") == "slave":
         return "it is a replica and takes nothing in: point REDIS_URL at the primary"
     return None
+
+
+def _warnings(info: Mapping[str, object], *, keeps: bool, ahead: float) -> Iterator[str]:
+    policy = str(info.get("maxmemory_policy", "noeviction"))
+    if policy != "noeviction":
+        yield (
+            f"it throws entries away when it is full ({policy}): "
+            "`CONFIG SET maxmemory-policy noeviction`, and the same in its configuration"
+        )
+    if not keeps:
+        yield (
+            "it keeps nothing over a restart: "
+            "`CONFIG SET appendonly yes`, and the same in its configuration"
+        )
+    memory, limit = int(str(info.get("used_memory", 0))), int(str(info.get("maxmemory", 0)))
+    if limit and HEAD_ROOM * limit < memory < limit:
+        yield (
+            f"{memory / limit:.0%} of its memory is used ({limit} bytes): "
+            "raise maxmemory, or lower retention.entries"
+        )
+    if abs(ahead) > CLOCK_ALLOWED:
+        where = "ahead of" if ahead > 0 else "behind"
+        yield f"its clock is {abs(ahead):.0f} s {where} that of this host: set both by NTP"

@@ -34,7 +34,9 @@ def await_store(url: str, *, seconds: float = 10) -> None:
 def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real private server that lives as long as the test run."""
     data = tmp_path_factory.mktemp("store")
-    server = subprocess.Popen(server_command(data, persistent=False), stdout=subprocess.DEVNULL)
+    # A snapshot once a day, that is none in a test run: a store that keeps nothing is not well.
+    command = [*server_command(data, persistent=False), "--save", "86400 1"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     await_store(socket_url(data))
     yield socket_url(data)
     server.terminate()

@@ -30,6 +30,7 @@ from workers.places import LIMITS, SCHEDULES, Places, Role
 from workers.recovery import LOOK_SECONDS, Recovery
 from workers.scheduler import Sweeper
 from workers.sources.websub import tend_subscriptions
+from workers.store_watch import StoreWatch
 
 log = structlog.get_logger()
 
@@ -58,6 +59,7 @@ class WorkerProcess:
         self._sweeper = Sweeper(kit.store, kit.settings, self._places, order=kit.order)
         self._taking: list[asyncio.Task[None]] = []  # the loops that bring new work
         self._others: list[asyncio.Task[None]] = []
+        self._watch = StoreWatch(kit.store)
         self._started: float | None = None
         self._refused: tuple[float, str] | None = None  # when the store last refused, and why
 
@@ -77,6 +79,7 @@ class WorkerProcess:
         """Start the loops; without that of the queue where arq's command runs it."""
         taking = [self._sweep] if run_queue is None else [self._sweep, run_queue]
         others = (
+            self._watch_store,
             self._beat,
             self._exchange,
             self._tend,
@@ -96,7 +99,7 @@ class WorkerProcess:
         try:
             await leave(self._store, self._id)
         except StoreError as error:
-            log.warning("worker.leave_failed", reason=str(error))
+            log.debug("worker.leave_failed", reason=str(error))  # its heartbeat expires by itself
 
     async def take(self, role: Role, leases: Sequence[Lease]) -> None:
         """Start the work under these leases; what has no place here becomes due again at once."""
@@ -110,20 +113,15 @@ class WorkerProcess:
 
     async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run a loop until cancelled, across every absence of the store."""
-        name, away = body.__name__.strip("_"), False
+        name = body.__name__.strip("_")
         while True:
             try:
                 await ensure_layout(self._store)
-                if away:
-                    log.info("store.back", loop=name)
-                    away = False
                 await body()
             except StoreError as error:
                 if not isinstance(error, StoreAway):
                     self._refused = (time.monotonic(), str(error))
-                if not away:
-                    log.warning("store.away", loop=name, reason=str(error))
-                away = True
+                self._watch.failed(str(error))
                 await asyncio.sleep(AWAY_SECONDS)
             except asyncio.CancelledError:
                 if _is_ending():
@@ -173,6 +171,11 @@ class WorkerProcess:
         if self._refused is None or time.monotonic() - self._refused[0] > REFUSED_SECONDS:
             return None
         return self._refused[1]
+
+    async def _watch_store(self) -> None:
+        while True:
+            await self._watch.look()
+            await asyncio.sleep(self._watch.pause)
 
     async def _exchange(self) -> None:
         await self._kit.shared_idf.open()

@@ -23,7 +23,8 @@ from arq import ArqRedis, Worker, cron, func
 from arq.connections import RedisSettings
 from arq.worker import create_worker
 
-from store.connection import Store, connection_options, sentinel_nodes, store_errors
+from store.address import connection_options, sentinel_nodes
+from store.connection import Store, store_errors
 from store.keys import QUEUE
 from store.schedule import Lease
 from workers.ending import end_tasks

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from core.config.settings import Settings
 from store.connection import Store
 from store.forget import drop_orphans
-from store.lines import changed_lines, forget_lines
 from store.retention import trim
 from store.schedule import add_sources, drop_sources, lease_all_due, poll_in_order, pull_in
-from store.sources import load_sources
+from store.sources import changed_lines, forget_lines, load_sources
 from store.stories import names_told, tell_names
 from workers.jobs.sequencer import Order
 from workers.leases import LEASE_SECONDS

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from core.config.settings import Settings
+from store.address import store_address
 from store.connection import Store, opened
 from store.hosts import HostTurns
 from store.idf import SharedIdf
@@ -35,7 +36,8 @@ from workers.queue import (
 )
 from workers.sandbox.pool import Sandbox
 
-_REDIS_URL = os.environ.get("REDIS_URL") or "redis://localhost:6379/0"  # arq's own default
+# For arq's own command, with its own default.
+_REDIS_URL = store_address(os.environ.get("REDIS_URL") or "redis://localhost:6379/0", os.environ)
 
 
 async def run_worker(

@@ -20,6 +20,7 @@ from core.urls import without_credentials
 from millrace.process.config import read_config
 from store.connection import opened
 from store.embedded import server_binary, socket_path, socket_url
+from store.heartbeat import Vitals, vitals
 from workers.http.client import Fetcher
 from workers.http.response import access_of
 
@@ -92,18 +93,18 @@ def _store(data: Path, redis: str | None) -> str:
     if redis is None and not (data.is_dir() and socket_path(data).exists()):
         return f"a private one will be started: {server_binary()}"
     try:
-        away = asyncio.run(_clock_difference(redis or socket_url(data)))
+        found = asyncio.run(_vitals(redis or socket_url(data)))
     except MillraceError as error:
-        fix = "start it, or correct REDIS_URL" if redis else "start `millrace run`, which clears up"
-        raise MillraceError(f"{str(error)[:_SAID]}; {fix}") from error
-    if away > _CLOCK_ALLOWED:
-        raise MillraceError(f"its clock is {away:.0f} s from ours: set both by NTP")
+        fix = "" if redis else "; start `millrace run`, which clears up"
+        raise MillraceError(f"{str(error)[:_SAID]}{fix}") from error
+    if wrong := [*([found.fault] if found.fault else []), *found.warnings]:
+        raise MillraceError("; ".join(wrong))
     return f"answers: {without_credentials(redis) if redis else socket_path(data)}"
 
 
-async def _clock_difference(url: str) -> float:
+async def _vitals(url: str) -> Vitals:
     async with opened(url) as store:
-        return abs(await store.now() - time.time())
+        return await vitals(store)
 
 
 async def _network(settings: Settings) -> list[Finding]:

@@ -63,6 +63,8 @@ def _stages(
     """What is started, in order."""
     url = redis or socket_url(data)
     common = {"REDIS_URL": url, LAST_GOOD_VARIABLE: str((data / LAST_GOOD).absolute())}
+    # The address is complete; a login in the environment is not meant for the private store.
+    common |= dict.fromkeys(("REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE"), "")
     descriptor = listener.fileno()
     service = Program(
         "service",

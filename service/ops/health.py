@@ -97,6 +97,11 @@ class Findings:
     failing: list[dict[str, Any]] = field(default_factory=list)
     given_up: dict[str, GivenUp] = field(default_factory=dict)  # webhooks, by their host
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the store's settings will cost one day."""
+        return self.vitals.warnings if self.vitals else ()
+
 
 async def health(request: web.Request) -> web.Response:
     """GET /health."""
@@ -130,7 +135,7 @@ def health_report(findings: Findings, context: Context) -> dict[str, Any]:
     return {
         "status": "down" if down else "degraded" if degraded else "ok",
         "reasons": down + degraded,
-        "store": findings.fault or "ok",
+        "store": findings.fault or "; ".join(findings.warnings) or "ok",
         "workers": findings.workers,
         "queue_age": findings.queue_age,
         "sources": {"ok": findings.ok, "failing": findings.failing},
@@ -148,6 +153,7 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
         down.append("workers: none is alive; start one with `millrace work`")
     elif findings.hindered:
         down.append(f"workers: none can work: {without_credentials(findings.hindered)}")
+    degraded += [f"store: {warning}" for warning in findings.warnings]
     if (findings.queue_age or 0) > OVERDUE:
         degraded.append(f"queue: a source has been waiting for {findings.queue_age:.0f} s")
     if findings.failing:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
+
 from store.connection import Store
 from store.heartbeat import vitals
 
@@ -21,3 +25,46 @@ async def test_a_store_at_its_limit_says_so(store: Store) -> None:
         await store.redis.config_set("maxmemory", "0")
 
     assert "full" in str(said.fault)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "words"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "CONFIG SET maxmemory-policy noeviction"),
+        ("save", "", "CONFIG SET appendonly yes"),
+    ],
+)
+async def test_a_setting_that_will_cost_data_is_named_with_the_line_that_helps(
+    store: Store, name: str, wrong: str, words: str
+) -> None:
+    well = await vitals(store)
+    right = (await store.redis.config_get(name))[name]
+    await store.redis.config_set(name, wrong)
+    try:
+        (warning,) = (await vitals(store)).warnings
+    finally:
+        await store.redis.config_set(name, right)
+
+    assert well.warnings == ()
+    assert words in warning
+
+
+async def test_little_head_room_is_named_before_the_store_is_full(store: Store) -> None:
+    used = (await vitals(store)).memory
+    await store.redis.config_set("maxmemory", int(used / 0.95))
+    try:
+        said = await vitals(store)
+    finally:
+        await store.redis.config_set("maxmemory", 0)
+
+    assert said.fault is None
+    assert "raise maxmemory, or lower retention.entries" in said.warnings[0]
+
+
+async def test_a_clock_that_differs_is_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 7200)
+
+    (warning,) = (await vitals(store)).warnings
+
+    assert "ahead of that of this host: set both by NTP" in warning

@@ -1,0 +1,97 @@
+"""What the store's refusals and absences mean, in words that say what helps.
+
+Whatever redis-py raises leaves `store/` as `StoreAway` (it comes back by itself) or `StoreError`
+(somebody has to change something). No text of an address goes into a message: it holds a password.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+from redis import exceptions
+
+from core.errors import StoreAway, StoreError
+
+_AWAY = (
+    exceptions.ConnectionError,
+    exceptions.TimeoutError,
+    exceptions.BusyLoadingError,
+    exceptions.WatchError,  # what redis-py makes of a connection lost in a transaction
+    OSError,
+)
+_LOGIN = "the store refuses the login: correct REDIS_PASSWORD (or the password in REDIS_URL)"
+# What a message holds -> what it means and what helps. redis-py makes a plain ConnectionError of
+# a refused greeting, and takes the code (WRONGPASS, NOPERM, READONLY) off most messages.
+_REMEDIES = {
+    "called without any password": "the store asks for no password: "
+    "unset REDIS_PASSWORD, and take the password out of REDIS_URL",
+    "Authentication required": _LOGIN,
+    "username-password": _LOGIN,
+    "WRONGPASS": _LOGIN,
+    "NOAUTH": _LOGIN,
+    "DB index is out of range": "the store has fewer databases: "
+    "correct the number at the end of REDIS_URL",
+    "WRONG_VERSION_NUMBER": "the store speaks no TLS there: "
+    "write redis:// for rediss:// in REDIS_URL, or name its TLS port",
+    "No master found": "no sentinel answers for a master of that name: "
+    "correct the name after the hosts in REDIS_URL, or start the sentinels",
+    "read only replica": "the store is a replica and takes nothing in: "
+    "point REDIS_URL at the primary",
+    "MISCONF": "the store's append-only file cannot be written: is the disk full?",
+    "has no permissions": "the store's user lacks a permission: ACL SETUSER NAME ~millrace:* +@all",
+}
+_DISTRUST = "CERTIFICATE_VERIFY_FAILED"
+
+
+@contextmanager
+def store_errors():  # type: ignore[no-untyped-def]
+    """Turn what redis-py raises into the errors of `core/errors.py`."""
+    try:
+        yield
+    except exceptions.OutOfMemoryError as error:
+        raise StoreError(
+            "the store is at its memory limit: raise maxmemory or keep less"
+        ) from error
+    except (exceptions.RedisError, OSError) as error:
+        raise _named(error) from error
+    except (TypeError, RuntimeError) as error:
+        if _is_torn(error):
+            raise StoreAway("no answer from the store: the connection was lost") from error
+        raise
+
+
+def _named(error: exceptions.RedisError | OSError) -> StoreError:
+    said = str(error)
+    for words, remedy in _REMEDIES.items():
+        if words in said:
+            return StoreError(remedy)
+    if _DISTRUST in said:
+        return StoreError(_distrusted(said))
+    if isinstance(error, exceptions.AuthenticationError):
+        return StoreError(_LOGIN)
+    if isinstance(error, _AWAY):
+        reason = said.rstrip(".")
+        return StoreAway(f"no answer from the store: {reason}; start it, or correct REDIS_URL")
+    return StoreError(f"the store refused: {said}")
+
+
+def _distrusted(said: str) -> str:
+    reason = said.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
+    return (
+        f"the store's certificate is not trusted: {reason}; "
+        "name its issuer in REDIS_URL: ?ssl_ca_certs=FILE"
+    )
+
+
+def _is_torn(error: TypeError | RuntimeError) -> bool:
+    """Whether the loop stumbled over a transport that was closed under it.
+
+    From Python 3.12 on asyncio's `writelines` calls a method that a lost connection has taken
+    away; uvloop says that the handler is closed.
+    """
+    if isinstance(error, RuntimeError):
+        return "handler is closed" in str(error)
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and "asyncio" in trace.tb_frame.f_code.co_filename
