@@ -207,10 +207,10 @@ _DRAFT = fingerprint(features(title(1), body(1)), Idf()).print
 
 def _made_up(number: int) -> Fingerprint:
     """A founder like no other: random keys and a random simhash, one address, one headline."""
-    drawn = mix(np.arange(number * 16 + 1, number * 16 + 17, dtype=np.uint64)).tolist()
+    drawn = mix(np.arange(number * 20 + 1, number * 20 + 21, dtype=np.uint64)).tolist()
     simhash = drawn[0] << 64 | drawn[1]
-    anchors = tuple(sorted(drawn[2:14]))
-    return Fingerprint(_DRAFT._replace(simhash=simhash), anchors, drawn[14], (drawn[15],))
+    minhashes = tuple(sorted(drawn[2:18]))
+    return Fingerprint(_DRAFT._replace(simhash=simhash), minhashes, drawn[18], (drawn[19],))
 
 
 def _cost() -> Row:

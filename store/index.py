@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from core.config.settings import DedupSettings
-from core.dedup.fingerprint import Fingerprint, Print
+from core.dedup.fingerprint import Fingerprint, StoredFingerprint
 from core.dedup.prints import Candidate
 from core.ids import PREFIX as URN
 from store.connection import Store
@@ -112,7 +112,7 @@ def _claim_plan(claim: Filing, *, founder: bool) -> ClaimPlan:
 def packed_keys(fingerprint: Fingerprint) -> bytes:
     """Each key of an entry in the layout KEY."""
     headline = (fingerprint.headline_key,) if fingerprint.headline_key else ()
-    kinds = ((b"a", fingerprint.anchors), (b"h", headline), (b"u", fingerprint.url_keys))
+    kinds = ((b"a", fingerprint.minhashes), (b"h", headline), (b"u", fingerprint.url_keys))
     return b"".join(kind + _place(key) for kind, hashes in kinds for key in hashes)
 
 
@@ -122,7 +122,7 @@ def story_key(entry: str) -> bytes:
 
 
 def _place(key: int) -> bytes:
-    # The top bits of anchors are all zero: they are the smallest hashes of their entry.
+    # The top bits of minhash keys are all zero: they are the smallest hashes of their entry.
     bucket, suffix = key % _BUCKETS, (key // _BUCKETS) % (1 << 8 * KEY["suffix"])
     return bucket.to_bytes(KEY["bucket"], "big") + suffix.to_bytes(KEY["suffix"], "big")
 
@@ -135,8 +135,8 @@ def _candidates(flat: list[bytes]) -> list[Candidate]:
             Candidate(
                 entry=founder,
                 story=founder,
-                print=Print.unpack(print_),
-                anchors=met[0],
+                print=StoredFingerprint.unpack(print_),
+                minhashes=met[0],
                 same_headline=met[1] > 0,
                 under_url=met[2],
             )

@@ -16,6 +16,7 @@ from core.dedup.copy import Copy
 from core.dedup.fingerprint import Fingerprint
 from core.dedup.idf import Idf
 from core.dedup.prints import Candidate, Verdict, judge
+from core.dedup.simhash import distance
 from core.dedup.table import Pair, row_of
 
 NEW = Verdict(None, "founder")
@@ -59,9 +60,9 @@ def _by_text(entry: Subject, candidate: Candidate, pair: Pair) -> Verdict | None
     row = row_of(pair)
     if row is None or not row.same:
         return None
-    distance = _distance(entry, candidate)
     similarity = round(pair.evidence.short.share, 3)
-    return Verdict(candidate.story, row.name, distance, similarity, candidate.entry)
+    bits = _distance(entry, candidate)
+    return Verdict(candidate.story, row.name, bits, similarity, candidate.entry)
 
 
 def _likeliest(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
@@ -69,7 +70,7 @@ def _likeliest(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Cand
         return candidates
 
     def likeness(candidate: Candidate) -> tuple[int, int]:
-        shared = candidate.anchors + 2 * candidate.same_headline + 2 * bool(candidate.under_url)
+        shared = candidate.minhashes + 2 * candidate.same_headline + 2 * bool(candidate.under_url)
         return -shared, _distance(entry, candidate)
 
     kept = sorted(candidates, key=likeness)[:COMPARED]
@@ -77,4 +78,4 @@ def _likeliest(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Cand
 
 
 def _distance(entry: Subject, candidate: Candidate) -> int:
-    return (entry.fingerprint.print.simhash ^ candidate.print.simhash).bit_count()
+    return distance(entry.fingerprint.print.simhash, candidate.print.simhash)

@@ -1,9 +1,9 @@
 """What is kept of an entry to recognise it again: a 128-bit simhash and a few numbers beside it.
 
 `features` does the heavy reading of the text and can run in another process; `fingerprint` weighs
-the features by what the stream taught (`core/dedup/idf.py`) and is cheap. A `Print` is the part
-that the store keeps for each story's founder; `Fingerprint` adds the keys under which it is
-looked up.
+the features by what the stream taught (`core/dedup/idf.py`) and is cheap. `StoredFingerprint` is
+the part that the store keeps for each story's founder; `Fingerprint` adds the keys under which it
+is looked up.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ import numpy.typing as npt
 import xxhash
 
 from core.dedup.headline import Headline, headline
-from core.dedup.idf import COMMON, F32, U8, Idf
-from core.dedup.tokens import NO_TOKENS, U64, mix, shingles, tokenized, units
+from core.dedup.idf import COMMON, Idf
+from core.dedup.simhash import shingles, simhash
+from core.dedup.tokens import NO_TOKENS, U64, mix, tokenized, units
 from core.models import Article
 from core.urls import canonical_url
 
 SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
-FILED = 4  # anchors under which a founder is filed
-ANCHORS = 12  # anchors under which an entry looks: those filed for a part of it are among them
+FILED = 6  # minhash keys of a founder that lead to it
+LOOKED_UP = 16  # minhash keys under which an entry looks: those of a part of it are among them
 HEADLINE_BITS = 80
 FIGURE_BITS = 32
 FIGURES_KEPT = 10  # of the figures in a text: more would fill the bits
-_LOOKED_UP_WORDS = 4
+_LOOKED_UP_WORDS = 3  # word pairs
 _LONGEST_TEXT = 100_000  # characters; the rest of a longer one tells nothing new
 
-_SECOND_HALF = np.uint64(0xA0761D6478BD642F)
 _WORD_SALT = np.uint64(0xE7037ED1A0B428DB)  # headline words and shingles share one table
 _FORM = struct.Struct("<16sBBHHHBB10s4sH")
 _SCALE = 16.0  # steps to each doubling of a size that is kept in one byte
@@ -51,7 +51,7 @@ class Features(NamedTuple):
     words: bytes  # uint64 each: every word, or pair of Chinese characters, once
 
 
-class Print(NamedTuple):
+class StoredFingerprint(NamedTuple):
     """What the store keeps of a founder, `PRINT_BYTES` long when packed."""
 
     simhash: int
@@ -79,7 +79,7 @@ class Print(NamedTuple):
         )
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Print:
+    def unpack(cls, packed: bytes) -> StoredFingerprint:
         """What `pack` made."""
         simhash, informative, tokens, *numbers, words, figures, source = _FORM.unpack(packed)
         head = int.from_bytes(simhash, "little"), _from_scale(informative), _from_scale(tokens)
@@ -94,8 +94,8 @@ PRINT_BYTES = _FORM.size
 class Fingerprint:
     """A print and the keys under which its like are found."""
 
-    print: Print
-    anchors: tuple[int, ...]  # the smallest hashes of its informative shingles
+    print: StoredFingerprint
+    minhashes: tuple[int, ...]  # the smallest hashes of its informative shingles
     headline_key: int  # 0: the headline holds too little to look it up
     url_keys: tuple[int, ...]  # exact keys: addresses, an outlet's article id
 
@@ -124,12 +124,8 @@ def fingerprint(
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
     rare_words = words[idf.counts(words) < COMMON]
     figures = np.frombuffer(read.figures, dtype=np.uint64)[:FIGURES_KEPT]
-    kept = Print(
-        simhash=_simhash(
-            (mixed, mix(hashes ^ _SECOND_HALF)),
-            idf.weights(counts),
-            np.frombuffer(read.times, dtype=np.uint8),
-        ),
+    kept = StoredFingerprint(
+        simhash=simhash(hashes, idf.weights(counts), np.frombuffer(read.times, dtype=np.uint8)),
         informative=len(rare),
         tokens=read.tokens,
         skeleton=_short(read.headline.skeleton),
@@ -141,11 +137,11 @@ def fingerprint(
         figure_bits=_bitmap(mix(figures), FIGURE_BITS) if len(figures) else 0,
         source=_short(xxhash.xxh64_intdigest(source.encode())) if source else 0,
     )
-    anchors = tuple(np.sort(rare)[:ANCHORS].tolist())
+    minhashes = tuple(np.sort(rare)[:LOOKED_UP].tolist())
     keys = tuple(
         dict.fromkeys(xxhash.xxh64_intdigest(url.encode()) for url in urls if _names_article(url))
     )
-    return Fingerprint(kept, anchors, _headline_key(read, len(rare_words)), keys)
+    return Fingerprint(kept, minhashes, _headline_key(read), keys)
 
 
 def fingerprint_of(article: Article, idf: Idf, *, source: str | None) -> Fingerprint:
@@ -165,18 +161,6 @@ def words_of(read: Features) -> U64:
     return np.frombuffer(read.words, dtype=np.uint64)
 
 
-def _simhash(halves: tuple[U64, U64], weights: F32, times: U8) -> int:
-    """128 bits: each is what the weighted majority of the shingles has there."""
-    if len(weights) == 0:
-        return 0
-    both = np.column_stack(halves)
-    bits = np.unpackbits(both.view(np.uint8), axis=1)
-    weighted = weights * (1 + np.log(times, dtype=np.float32))
-    # einsum and not @: a product of this size wakes BLAS threads that cost more than they do.
-    majority = np.einsum("i,ij->j", weighted, bits) > weighted.sum() / 2
-    return int.from_bytes(np.packbits(majority).tobytes(), "little")
-
-
 def _figures(hashes: U64, digits: npt.NDArray[np.bool_]) -> U64:
     """Each number of the text with the token after it, once: 35例 is not 35人."""
     places = np.flatnonzero(digits[:-1])
@@ -192,9 +176,12 @@ def _bitmap(hashes: U64, size: int) -> int:
     return bits
 
 
-def _headline_key(read: Features, informative: int) -> int:
-    """Headlines that say enough, and that the stream does not repeat, are looked up too."""
-    if informative < _LOOKED_UP_WORDS:
+def _headline_key(read: Features) -> int:
+    """Headlines of a few words and more are looked up too, also where all their words are common.
+
+    On a hot topic every word of a headline is: the whole of them is not.
+    """
+    if len(read.headline.words) < _LOOKED_UP_WORDS * 8:
         return 0
     parts = read.headline.skeleton, read.headline.series, read.headline.dates
     return xxhash.xxh64_intdigest(repr(parts).encode())

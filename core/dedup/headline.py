@@ -10,7 +10,8 @@ import numpy as np
 import xxhash
 
 from core.dedup.numerals import numbers_of
-from core.dedup.tokens import fold, shingles, simplified, tokens
+from core.dedup.simhash import shingles
+from core.dedup.tokens import fold, simplified, tokens
 
 _BRACKETED = re.compile(r"[(\[【〔<《]([^)\]】〕>》]{1,8})[)\]】〕>》]")
 # Says that there is a picture, not what the entry is about. Channels are learned, not listed.

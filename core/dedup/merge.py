@@ -55,7 +55,7 @@ def merge(
 ) -> Outcome:
     """Decide upon `arrivals` in order.
 
-    `candidates` (by entry id) are the founders that the store found under its keys and anchors;
+    `candidates` (by entry id) are the founders that the store found under its minhash keys;
     `stories` holds every story those candidates and the known records belong to, if still kept.
     `names` are the stories in which entries stood before the store was wiped. `records` are those
     of entries whose text may be needed beside what stories show: if more are, the outcome's
@@ -78,7 +78,7 @@ def merge(
 
 def _keys(fingerprint: Fingerprint) -> set[tuple[str, int]]:
     """What two entries must share one of to be held against each other."""
-    keys = {("anchor", anchor) for anchor in fingerprint.anchors}
+    keys = {("minhash", key) for key in fingerprint.minhashes}
     keys |= {("url", key) for key in fingerprint.url_keys}
     return keys | {("headline", fingerprint.headline_key)} if fingerprint.headline_key else keys
 

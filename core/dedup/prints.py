@@ -8,7 +8,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from core.dedup.fingerprint import FIGURE_BITS, FILED, HEADLINE_BITS, Fingerprint, Print
+from core.dedup.fingerprint import FIGURE_BITS, FILED, HEADLINE_BITS, Fingerprint, StoredFingerprint
+from core.dedup.simhash import cosine
+from core.dedup.simhash import distance as bits_between
 
 FULL = 300  # informative shingles from which a text speaks for itself
 SHORT = 150  # below this a text says little, and the headline must agree well
@@ -21,7 +23,7 @@ BEYOND = 8  # bits past the radius that a second witness makes good for
 FAR_BEYOND = 12  # the same for one and the same headline
 FEW_UNDER_URL = 3  # stories under one address; if more share it, it names no article
 
-_BY_ANCHORS = (-8, -4, -1, 1, 4)  # bits to add to the radius for none to all of them
+_BY_KEYS = (-8, -4, -1, 1, 4)  # bits to add to the radius for none to all of them, in quarters
 
 
 class Candidate(NamedTuple):
@@ -29,20 +31,20 @@ class Candidate(NamedTuple):
 
     entry: str
     story: str
-    print: Print
-    anchors: int = 0  # how many of those it is filed under the entry has, too
+    print: StoredFingerprint
+    minhashes: int = 0  # how many of those it is filed under the entry has, too
     same_headline: bool = False
     under_url: int = 0  # founders filed under an address of the entry; many: it names no article
 
 
 def candidate_of(founder_id: str, founder: Fingerprint, entry: Fingerprint) -> Candidate | None:
     """A founder that no store holds yet, as the store would find it for `entry`."""
-    anchors = len(set(entry.anchors) & set(founder.anchors[:FILED]))
+    keys = len(set(entry.minhashes) & set(founder.minhashes[:FILED]))
     same_headline = bool(entry.headline_key) and entry.headline_key == founder.headline_key
     under_url = int(not set(entry.url_keys).isdisjoint(founder.url_keys))
-    if not (anchors or same_headline or under_url):
+    if not (keys or same_headline or under_url):
         return None
-    return Candidate(founder_id, founder_id, founder.print, anchors, same_headline, under_url)
+    return Candidate(founder_id, founder_id, founder.print, keys, same_headline, under_url)
 
 
 class Verdict(NamedTuple):
@@ -55,10 +57,10 @@ class Verdict(NamedTuple):
     entry: str | None = None  # the founder it was found to repeat
 
 
-def judge(entry: Print, candidate: Candidate, radius: int) -> Verdict | None:
+def judge(entry: StoredFingerprint, candidate: Candidate, radius: int) -> Verdict | None:
     """The verdict that joins `entry` to the candidate, or None."""
     held = candidate.print
-    distance = (entry.simhash ^ held.simhash).bit_count()
+    distance = bits_between(entry.simhash, held.simhash)
     pair = Pair(entry, held, distance, headlines_agree(entry, held))
     rule = _rule(pair, candidate, radius)
     if rule is None:
@@ -69,8 +71,8 @@ def judge(entry: Print, candidate: Candidate, radius: int) -> Verdict | None:
 class Pair(NamedTuple):
     """Two prints side by side."""
 
-    entry: Print
-    held: Print
+    entry: StoredFingerprint
+    held: StoredFingerprint
     distance: int
     agree: float  # of the headlines
 
@@ -95,7 +97,7 @@ class Pair(NamedTuple):
     @property
     def contained(self) -> float:
         """The share of the shorter text that the other holds, as far as the distance tells."""
-        return min(1.0, math.cos(math.pi * self.distance / 128) / math.sqrt(max(self.ratio, 0.01)))
+        return min(1.0, cosine(self.distance) / math.sqrt(max(self.ratio, 0.01)))
 
 
 def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
@@ -111,8 +113,8 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
             return "address and text"
     if _reports_other_figures(pair):
         return None
-    if pair.distance > _reach(pair, candidate.anchors, radius):
-        return "text and headline" if _is_cut_copy(pair, candidate.anchors, radius) else None
+    if pair.distance > _reach(pair, candidate.minhashes, radius):
+        return "text and headline" if _is_cut_copy(pair, candidate.minhashes, radius) else None
     if pair.small >= FULL:
         part_of_more = pair.ratio < 0.6 and pair.distance > PART
         return "text" if not part_of_more or pair.agree * pair.balance >= 0.6 else None
@@ -124,15 +126,16 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
     return "text and headline" if pair.agree * pair.balance >= 0.5 else None
 
 
-def _reach(pair: Pair, anchors: int, radius: int) -> int:
-    """How far two texts may lie apart: farther the more of the four anchors they share.
+def _reach(pair: Pair, keys: int, radius: int) -> int:
+    """How far two texts may lie apart: farther the more of their minhash keys they share.
 
     Of strangers at the edge hardly one shares more than two; of copies there nearly all share
     three. A common headline is a witness too, unless the texts count other things.
     """
     other_figures = _many_figures(pair) and _figures_shared(pair.entry, pair.held) < 0.5
     headline = 4 if pair.agree >= 0.5 and not other_figures else 0
-    return radius + min(_BY_ANCHORS[min(anchors, FILED)] + headline, 4)
+    shared = round(keys * (len(_BY_KEYS) - 1) / FILED)
+    return radius + min(_BY_KEYS[min(shared, len(_BY_KEYS) - 1)] + headline, 4)
 
 
 def _numbered_apart(pair: Pair) -> bool:
@@ -169,14 +172,15 @@ def _counts_the_same(pair: Pair) -> bool:
     return not few and _figures_shared(a, b) >= 0.6
 
 
-def _is_cut_copy(pair: Pair, anchors: int, radius: int) -> bool:
+def _is_cut_copy(pair: Pair, keys: int, radius: int) -> bool:
     """One text holds the other under the same headline: half of it may be gone."""
     other_figures = _many_figures(pair) and _figures_shared(pair.entry, pair.held) < 0.25
     if pair.small < SHORT or pair.ratio > 0.8 or other_figures:
         return False
     if _same_headline(pair):
-        # Half a text lies 32 bits away, give or take 5, and shares two anchors of four.
-        return pair.distance <= radius + FAR_BEYOND + 2 * min(anchors, 2) and pair.contained >= 0.5
+        # Half a text lies 32 bits away, give or take 5, and shares half of the keys.
+        farther = FAR_BEYOND + 2 * min(round(keys * 4 / FILED), 2)
+        return pair.distance <= radius + farther and pair.contained >= 0.5
     near = pair.distance <= radius + BEYOND and pair.contained >= 0.85
     return near and pair.agree * pair.balance >= 0.8
 
@@ -208,7 +212,7 @@ def _same_words(pair: Pair) -> bool:
     return same and stated and pair.distance <= 2 and a.tokens > 0 and b.tokens > 0
 
 
-def headlines_agree(a: Print, b: Print) -> float:
+def headlines_agree(a: StoredFingerprint, b: StoredFingerprint) -> float:
     """0 to 1: how much of the shorter headline's informative words the other holds."""
     first, second = a.word_bits.bit_count(), b.word_bits.bit_count()
     if not first or not second:
@@ -218,7 +222,7 @@ def headlines_agree(a: Print, b: Print) -> float:
     return _overlap(a.word_bits, b.word_bits, HEADLINE_BITS)
 
 
-def _figures_shared(a: Print, b: Print) -> float:
+def _figures_shared(a: StoredFingerprint, b: StoredFingerprint) -> float:
     if not a.figure_bits or not b.figure_bits:
         return 0.0
     return _overlap(a.figure_bits, b.figure_bits, FIGURE_BITS)
@@ -232,4 +236,4 @@ def _overlap(one: int, other: int, size: int) -> float:
 
 
 def _similarity(distance: int) -> float:
-    return round(max(0.0, math.cos(math.pi * distance / 128)), 3)
+    return round(max(0.0, cosine(distance)), 3)

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from core.dedup.headline import headline
-from core.dedup.tokens import U64, comparable, mix, shingles, simplified, token_spans, units
+from core.dedup.simhash import shingles
+from core.dedup.tokens import U64, comparable, mix, simplified, token_spans, units
 
 SHINGLE = 4  # tokens, as in fingerprints
 LONGEST = 100_000  # characters compared; longer texts are decided by their beginning

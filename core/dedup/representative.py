@@ -17,8 +17,9 @@ import numpy as np
 from core.dedup.compare import headlines
 from core.dedup.copy import Copy, unlinked
 from core.dedup.reading import SHINGLE
+from core.dedup.simhash import shingles
 from core.dedup.table import AGREE
-from core.dedup.tokens import shingles, tokens
+from core.dedup.tokens import tokens
 
 HOLDS = 0.85  # share of the published shingles; room for edited sentences, not for a new lead
 ADDS = 0.05  # share of new text that makes a copy fuller, and at least ADDS_TOKENS

@@ -21,6 +21,7 @@ LEAD = 3  # own sentences before the common part: a report of its own, not an in
 CUT = 0.80  # of the shorter text, by rarity, that stands in the longer [.78–.83]
 TEASER = 0.65  # the same under one headline
 FULL = 300  # sum of weights from which a text speaks for itself
+BLURB = 150  # below this a text says less than the numbers of its headline
 SHORT = 100  # below this it may be the blurb of a programme
 EDITED = 0.65  # of both [.62–.67]
 REWORDED = 0.45
@@ -133,6 +134,8 @@ def _series(pair: Pair) -> bool:
     )
     if series and others and series != others:
         return True
+    if e.short.rare < BLURB and (series, dates) != (others, days):
+        return True  # the frame of a broadcast, once with its day and once without
     return bool(dates and days and dates != days) and (e.agree >= 0.3 or e.short.rare < FULL)
 
 

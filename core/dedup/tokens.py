@@ -146,18 +146,6 @@ def _hash_of(word: str) -> int:
     return mixed ^ (mixed >> 31)
 
 
-def shingles(hashes: U64, length: int) -> U64:
-    """One hash for each run of `length` tokens."""
-    count = len(hashes) - length + 1
-    if count <= 0:
-        return np.zeros(0, dtype=np.uint64)
-    runs = hashes[:count].copy()
-    for step in range(1, length):
-        runs *= _FACTORS[0]
-        runs += hashes[step : step + count]
-    return mix(runs)
-
-
 def mix(values: U64) -> U64:
     """Each value spread over all 64 bits (the finaliser of splitmix64)."""
     mixed = values ^ (values >> _SHIFTS[0])

@@ -5,13 +5,13 @@
 --   ix:p:N  hash  bucket -> postings (layout POSTING)
 --   ix:r:N  hash  chunk -> records (layout RECORD); 'n' -> how many there are
 -- and ix:slices is a list of "number:opened", newest last, beside the window last asked with.
--- Keys come packed (layout KEY); their kinds are 'a'nchor, 'h'eadline and 'u'rl.
+-- Keys come packed (layout KEY); their kinds are 'a' (minhash), 'h'eadline and 'u'rl.
 local INDEX = key('ix:')
 local SLICE_FULL = 262144
 local SLICES_IN_WINDOW = 4
 local CHUNK = 34 -- records of 60 bytes: just below an allocation of 2,048
 -- Founders filed under one key in a slice; more and the key names no article.
-local FILED = {a = 4, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
+local FILED = {a = 6, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
 local FILED_AT_ONCE = 200 -- a call takes some thousand arguments
 local MOST_UNDER = {a = 32, h = 8, u = 8}
 

@@ -1,7 +1,7 @@
 -- What a decision on many entries starts from. Follows index.lua.
 -- ARGV[1]: window in ms; then for each entry its id and its packed keys.
 -- Returns the time in ms and where the index stands, then for each entry the story in which it stood
--- before a wipe, or '', and {story, print, anchors, headlines, founders under the shared url, ...}.
+-- before a wipe, or '', and {story, print, minhash keys, headlines, founders under the shared url, ...}.
 index_set_window(ARGV[1])
 local window, names = tonumber(ARGV[1]), key('names')
 local slices = index_slices(now, window)

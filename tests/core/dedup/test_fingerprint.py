@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from core.dedup.fingerprint import PRINT_BYTES, Print, features, fingerprint, taught
+from core.dedup.fingerprint import PRINT_BYTES, StoredFingerprint, features, fingerprint, taught
 from core.dedup.idf import Idf
 from tests.core.stories import body, title
 
@@ -21,7 +21,7 @@ def test_a_print_comes_back_as_it_was_packed():
     kept = printed(1, source="one").print
 
     packed = kept.pack()
-    again = Print.unpack(packed)
+    again = StoredFingerprint.unpack(packed)
 
     assert len(packed) == PRINT_BYTES == 42
     assert again.pack() == packed
@@ -53,7 +53,7 @@ def test_a_text_without_words_has_a_print_too():
     for text in ("", "—", "one"):
         kept = fingerprint(features(None, text), Idf())
         assert kept.print.informative == 0
-        assert kept.anchors == ()
+        assert kept.minhashes == ()
         assert kept.headline_key == 0
 
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from core.dedup.tokens import shingles, simplified, tokenized, tokens
+from core.dedup.simhash import shingles
+from core.dedup.tokens import simplified, tokenized, tokens
 
 
 @pytest.mark.parametrize(
