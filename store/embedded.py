@@ -7,8 +7,10 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -63,9 +65,10 @@ def socket_url(data: Path) -> str:
 def server_command(data: Path, *, persistent: bool = True) -> list[str]:
     """The command line of the private server; `data` must exist."""
     folder = data.resolve() / "store"
-    folder.mkdir(parents=True, exist_ok=True)
+    _make_private(folder)
     keep = ["--appendonly", "yes", "--appendfsync", "everysec"] if persistent else []
     return [
+        *("/bin/sh", "-c", 'umask 077; exec "$0" "$@"'),  # the server has no option for it
         server_binary(persistent=persistent),
         *("--port", "0"),
         *("--unixsocket", str(socket_path(data))),
@@ -78,6 +81,19 @@ def server_command(data: Path, *, persistent: bool = True) -> list[str]:
         *("--loglevel", "warning"),
         *keep,
     ]
+
+
+def _make_private(folder: Path) -> None:
+    """The journal holds secrets and, in a private service, everything: only its owner reads it.
+
+    Whatever the umask, and also where an older version left it readable.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in (folder, *folder.rglob("*")):
+        wanted = 0o700 if path.is_dir() else 0o600
+        with suppress(FileNotFoundError):  # a server that ends takes files along
+            if not path.is_symlink() and stat.S_IMODE(path.stat().st_mode) != wanted:
+                path.chmod(wanted)
 
 
 def _major_version(path: str) -> int:

@@ -35,7 +35,7 @@ def locked(data: Path, *, redis: str | None = None) -> Iterator[None]:
     `redis` is the store of this run where it is not the folder's own, for who looks for it here.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(data / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise MillraceError(
