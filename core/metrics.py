@@ -90,6 +90,13 @@ METRICS: dict[str, Metric] = {
         "gauge", "When a source last answered well, as a Unix time.", ("source",)
     ),
     "millrace_renders_total": Metric("counter", "Feed documents rendered by this process."),
+    "millrace_connections": Metric("gauge", "Open connections to this process."),
+    "millrace_refused_total": Metric(
+        "counter",
+        "Connections and requests that this process ended or refused: idle (another took the "
+        "place), full, head too slow, head too large, stalled, stream, malformed.",
+        ("reason",),
+    ),
     "millrace_stream_readers": Metric("gauge", "Open connections to /stream."),
     "millrace_stream_dropped_total": Metric(
         "counter", "Readers of /stream that this process dropped because they did not read."

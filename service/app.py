@@ -11,6 +11,7 @@ from aiohttp import web
 from core.config.settings import Settings
 from service import stream
 from service.comparing import COMPARISONS, Comparisons
+from service.connections import CONNECTIONS, IDLE_SECONDS, Connections, quiet_log
 from service.context import CONTEXT, Context
 from service.events import Events
 from service.feeds import handlers as feeds
@@ -21,8 +22,7 @@ from service.pages import river_page as front
 from service.pages import source_list as sources
 from service.pages import story as storypages
 from service.pages.pictures import PICTURE, FetchPicture, Pictures
-from service.quick import QuickRunner
-from service.responses import SECURE, text_reply
+from service.responses import Handler, guarded, last, text_reply
 from service.websub import callback as websub
 from service.websub import hub
 from service.websub.publisher import Publisher
@@ -52,11 +52,11 @@ def make_app(
     app[health.CHECK] = health.Check(context)
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
     app[COMPARISONS] = Comparisons()
+    app[CONNECTIONS] = Connections()
     if fetch_picture is not None:
-        app.router.add_get(PICTURE, Pictures(fetch_picture).picture)
+        app.router.add_get(PICTURE, guarded(Pictures(fetch_picture).picture))
     app.cleanup_ctx.append(_following)
     app.on_shutdown.append(_drain)
-    app.on_response_prepare.append(_secure)
     _route(app)
     return app
 
@@ -81,62 +81,89 @@ async def run_service(
     `listener` is a socket that already listens, in place of `host` and `port`.
     """
     app = make_app(store, settings, config_fault=config_fault, fetch_picture=fetch_picture)
-    quick = app[feeds.FEEDS].quick
-    runner = QuickRunner(app, quick, access_log=None, shutdown_timeout=FINISH)
+    connections = app[CONNECTIONS]
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        logger=quiet_log(connections.refused),
+        shutdown_timeout=FINISH,
+        keepalive_timeout=IDLE_SECONDS,
+    )
     await runner.setup()
+    assert runner.server is not None  # noqa: S101 - set up just now
+    watching = asyncio.create_task(connections.watch())
+    factory = connections.factory(runner.server)
+    where = {"host": host, "port": port} if listener is None else {"sock": listener}
     try:
-        site: web.BaseSite = web.TCPSite(runner, host, port, backlog=1024)
-        if listener is not None:
-            site = web.SockSite(runner, listener, backlog=1024)
-        await site.start()
-        if started is not None:
-            started(_url(runner))
-        await stop.wait()
-        app[CONTEXT].draining = True
-        await asyncio.sleep(drain)
+        server = await asyncio.get_running_loop().create_server(factory, **where, backlog=1024)
+        async with server:
+            if started is not None:
+                started(_url(server))
+            await stop.wait()
+            app[CONTEXT].draining = True
+            await asyncio.sleep(drain)
     finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
         await runner.cleanup()
 
 
-def _url(runner: web.AppRunner) -> str:
-    host, port = runner.addresses[0][:2]
+def _url(server: asyncio.Server) -> str:
+    host, port = server.sockets[0].getsockname()[:2]
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
+def _get(path: str, handler: Handler) -> web.RouteDef:
+    return web.get(path, guarded(handler))
+
+
+def _post(path: str, handler: Handler) -> web.RouteDef:
+    """Whatever has a body is the last request of its connection: see `service/connections.py`."""
+    return web.post(path, last(guarded(handler)))
+
+
 def _route(app: web.Application) -> None:
-    for place in ("", "/tags/{tag}", "/sources/{source}"):
-        for name in ("xml", "atom", "json"):
-            app.router.add_get(f"{place}/feed.{name}", app[feeds.FEEDS].feed)
-    websub.add_websub(app)
     app.add_routes(
         [
-            web.get("/", front.front),
-            web.get("/cards/{id}", front.card),
-            web.get("/about", front.about),
-            web.get("/stories/{id}", storypages.story),
-            web.get("/explain", storypages.explain),
-            web.get("/sources", sources.sources),
-            web.get("/sources.opml", sources.opml),
-            web.post("/sources/{source}/poll", actions.poll),
-            web.post("/stories/{id}/split", actions.split_story),
-            web.post("/stories/{id}/join", actions.join_stories),
-            web.post("/forget", actions.forget_story),
-            web.get("/hub", hub.about_hub),
-            web.post("/hub", hub.hub),
-            web.get("/stream", stream.stream),
-            web.get("/health", health.health),
-            web.get("/health/live", health.live),
-            web.get("/health/ready", health.ready),
-            web.get("/metrics", metrics.metrics),
-            web.get("/feed.xsl", pages.static),
-            web.get("/static/{name}", pages.static),
-            web.get("/{rest:.*}", _nothing_here),
+            *(
+                _get(f"{place}/feed.{name}", app[feeds.FEEDS].feed)
+                for place in ("", "/tags/{tag}", "/sources/{source}")
+                for name in ("xml", "atom", "json")
+            ),
+            _get("/", front.front),
+            _get("/cards/{id}", front.card),
+            _get("/about", front.about),
+            _get("/stories/{id}", storypages.story),
+            _get("/explain", storypages.explain),
+            _get("/sources", sources.sources),
+            _get("/sources.opml", sources.opml),
+            _post("/sources/{source}/poll", actions.poll),
+            _post("/stories/{id}/split", actions.split_story),
+            _post("/stories/{id}/join", actions.join_stories),
+            _post("/forget", actions.forget_story),
+            _get("/hub", hub.about_hub),
+            _post("/hub", hub.hub),
+            _get(websub.PATH, websub.confirm),
+            _post(websub.PATH, websub.receive),
+            _get("/stream", stream.stream),
+            _get("/health", health.health),
+            _get("/health/live", health.live),
+            _get("/health/ready", health.ready),
+            _get("/metrics", metrics.metrics),
+            _get("/feed.xsl", pages.static),
+            _get("/static/{name}", pages.static),
+            _get("/{rest:.*}", _nothing_here),
+            web.route("*", "/{rest:.*}", last(_no_such_action)),
         ]
     )
 
 
 async def _nothing_here(request: web.Request) -> web.Response:
     return text_reply("nothing here; the feed is at /feed.xml\n", status=404)
+
+
+async def _no_such_action(request: web.Request) -> web.Response:
+    return text_reply("only GET here\n", status=405, headers={"Allow": "GET, HEAD"})
 
 
 async def _following(app: web.Application) -> AsyncIterator[None]:
@@ -158,13 +185,6 @@ async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
         for task in tasks:
             task.cancel()
         _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN)
-
-
-async def _secure(request: web.Request, response: web.StreamResponse) -> None:
-    """What aiohttp answers by itself (405, 500) is no exception. Kept answers pass by here."""
-    for name, value in SECURE.items():
-        response.headers.setdefault(name, value)
-    response.headers["Server"] = "Millrace"  # not which versions
 
 
 async def _drain(app: web.Application) -> None:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
+import structlog
 from aiohttp import web
 
 from core.config.settings import Settings
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+log = structlog.get_logger()
 
 # We republish strangers' markup: even if one of them got through, no script of theirs would run.
 SECURE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Server": "Millrace",  # not which versions
 }
 FEED_POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'"
 PAGE_POLICY = (
@@ -45,6 +51,39 @@ def feed_headers(content_type: str, settings: Settings, *, stale: bool) -> dict[
     if stale:
         headers["Warning"] = '110 millrace "Response is Stale"'
     return secured(headers)
+
+
+def guarded(handler: Handler) -> Handler:
+    """A handler whose faults are answered with the headers that every answer carries."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as answer:
+            answer.headers.update(SECURE)
+            raise
+        except Exception:  # one request that went wrong: it is logged, and its reader is told
+            if request.writer.output_size > 0:
+                raise  # half an answer is sent: the connection ends
+            log.exception("request.failed", path=request.path[:200])
+            return text_reply("something went wrong here\n", status=500)
+
+    return answer
+
+
+def last(handler: Handler) -> Handler:
+    """A handler after whose answer the connection is closed."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except web.HTTPException as answer:
+            answer.force_close()
+            raise
+        response.force_close()
+        return response
+
+    return answer
 
 
 def json_reply(value: Any, *, status: int = 200) -> web.Response:

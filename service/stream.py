@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from service.changelog import Position, position
+from service.connections import CONNECTIONS, TooManyHeld
 from service.context import CONTEXT, Context
 from service.events import Events, event
 from service.ops.access import refusal
@@ -25,7 +26,6 @@ STALLED = 30.0  # seconds that a reader may take none of what waits for it, then
 # 2 GB in buffers after one poll of 40 entries of 84 kB.
 SLICE = 16 * 1024
 SEND_BUFFER = 128 * 1024  # bytes in the kernel for one reader; Linux would grow it to 4 MB
-READERS = 5000  # at once
 AT_ONCE = 16  # changes looked up at once
 # Slices written in one pass of the event loop, 60 µs each: what else is asked of the service
 # waits for one pass. Without it a pass was 1,000 slices with 1,000 readers.
@@ -100,7 +100,9 @@ async def stream(request: web.Request) -> web.StreamResponse:
         # Before the first load the log names stories that are not in the window yet.
         reason = "draining" if context.draining else "loading"
         return text_reply(f"{reason}\n", status=503, headers={"Retry-After": "1"})
-    if readers.count >= READERS:
+    try:
+        release = request.app[CONNECTIONS].hold(request)
+    except TooManyHeld:
         return text_reply("too many readers\n", status=503, headers={"Retry-After": "30"})
     response = web.StreamResponse(headers=_HEADERS)
     _bound_buffers(request.transport)
@@ -117,6 +119,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
             request.transport.abort()  # a close would wait until the reader has taken the rest
     finally:
         readers.count -= 1
+        release()
     return response
 
 

@@ -16,7 +16,7 @@ import structlog
 
 from millrace.process.config import save_snapshot
 from millrace.process.data_folder import LAST_GOOD, locked
-from millrace.process.lifetime import stop_event
+from millrace.process.lifetime import raise_descriptors, stop_event
 from millrace.process.listen import LISTEN, listening_socket, shown_address
 from millrace.process.supervise import Program, supervise
 from millrace.process.watch import LAST_GOOD_VARIABLE, LiveSettings, follow
@@ -33,6 +33,7 @@ def run_all(
     *, config: str, host: str, port: int, data: Path, redis: str | None, workers: int
 ) -> None:
     """Run until SIGTERM or Ctrl-C; raises ConfigError or MillraceError when it cannot start."""
+    raise_descriptors()
     live = LiveSettings(config)
     with locked(data, redis=redis), listening_socket(host, port) as listener:
         save_snapshot(live.snapshot, data / LAST_GOOD)

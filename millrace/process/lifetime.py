@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
 import threading
 import time
@@ -15,9 +17,17 @@ import structlog
 
 Result = TypeVar("Result")
 
+log = structlog.get_logger()
+
+LIFELINE = "MILLRACE_LIFELINE"  # file descriptor of the pipe's reading end
+_LAST_RESORT = 12.0  # seconds from the supervisor's end to ours, whatever hangs
+LONGEST_END = 9.5  # seconds from SIGTERM to the end of a process that no supervisor cuts off
+DESCRIPTORS = 65_536  # more are of no use; macOS and containers say "infinity"
+
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
-    """`asyncio.run` on the fastest loop there is."""
+    """`asyncio.run` on the fastest loop there is, with all descriptors that are allowed."""
+    raise_descriptors()
     if find_spec("uvloop") is None:
         return asyncio.run(main)
     import uvloop  # only where it was found: Windows and PyPy have none
@@ -26,11 +36,16 @@ def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
         return runner.run(main)
 
 
-log = structlog.get_logger()
+def raise_descriptors() -> None:
+    """Raise the limit of open files to what is allowed, for this process and its children.
 
-LIFELINE = "MILLRACE_LIFELINE"  # file descriptor of the pipe's reading end
-_LAST_RESORT = 12.0  # seconds from the supervisor's end to ours, whatever hangs
-LONGEST_END = 9.5  # seconds from SIGTERM to the end of a process that no supervisor cuts off
+    systemd and most shells start programs with 1,024, and each reader of /stream takes one.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # macOS allows fewer than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Lifeline:

@@ -15,15 +15,19 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 import brotli
+from aiohttp import hdrs, web
+from multidict import CIMultiDict
 
 from core.render.items import rfc822
-from service.ready import Head, Ready
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
+# Bytes handed to a connection at once; the next ones wait until its reader has taken them. A slow
+# reader then holds back a slice and not a copy of the document.
+SLICE = 256 * 1024
 SMALLEST_COMPRESSED = 256  # bytes; below, the header costs more than compression saves
 
 
@@ -43,12 +47,12 @@ _SUFFIX = {"identity": "", "zstd": "-zs", "br": "-br", "gzip": "-gz"}
 
 @dataclass(slots=True)
 class Representation:
-    """The bytes of one encoding with the heads that go before them."""
+    """The bytes of one encoding with the headers that go before them."""
 
     encoding: str
     body: bytes
-    head: Head
-    not_modified: Head  # of a 304
+    headers: CIMultiDict[str]
+    not_modified: CIMultiDict[str]  # of a 304
 
 
 @dataclass(slots=True)
@@ -91,24 +95,27 @@ class Document:
         since = _http_date(if_modified_since) if if_modified_since else None
         return since is not None and self.modified.replace(microsecond=0) <= since
 
-    def answer(
-        self, encoding: str, if_none_match: str | None, if_modified_since: str | None
-    ) -> Ready:
-        """The document, or word that the reader has it."""
-        ready = self.encoded(encoding)
-        if self.known_to(if_none_match, if_modified_since):
-            return Ready(ready.not_modified)
-        return Ready(ready.head, ready.body)
+    async def answer(
+        self, request: web.Request, encoding: str, *, conditional: bool = True
+    ) -> web.StreamResponse:
+        """Send the document, or word that the reader has it."""
+        made, headers = self.encoded(encoding), request.headers
+        tag, since = headers.get(hdrs.IF_NONE_MATCH), headers.get(hdrs.IF_MODIFIED_SINCE)
+        if self.known_to(tag, since if conditional else None):
+            return web.Response(status=304, headers=made.not_modified)
+        return await _sent(request, 200, made.headers, made.body)
 
-    def only_new(self, encoding: str, *, whole: Document) -> Ready:
-        """This document as the news since what the reader has of `whole` (RFC 3229)."""
-        ready = self.encoded(encoding)
-        head = {**self.headers, "IM": "feed", "ETag": whole.etag(encoding)}
-        if ready.encoding != "identity":
-            head["Content-Encoding"] = ready.encoding
-        head["Last-Modified"] = rfc822(whole.modified)
-        head["Cache-Control"] = "no-store"  # a cache that knows nothing of deltas must not keep it
-        return Ready(Head(226, head, len(ready.body)), ready.body)
+    async def answer_new(
+        self, request: web.Request, encoding: str, *, whole: Document
+    ) -> web.StreamResponse:
+        """Send this document as the news since what the reader has of `whole` (RFC 3229)."""
+        made = self.encoded(encoding)
+        headers = made.headers.copy()
+        headers["IM"] = "feed"
+        headers["ETag"] = whole.etag(encoding)
+        headers["Last-Modified"] = rfc822(whole.modified)
+        headers["Cache-Control"] = "no-store"  # a cache that knows no deltas must not keep it
+        return await _sent(request, 226, headers, made.body)
 
     def _encode(self, encoding: str) -> Representation:
         small = len(self.body) < SMALLEST_COMPRESSED
@@ -116,12 +123,25 @@ class Document:
         body = self.body if encoding == "identity" else ENCODERS[encoding](self.body)
         shared = {"ETag": self.etag(encoding), "Last-Modified": rfc822(self.modified)}
         repeated = {name: self.headers[name] for name in _ON_304 if name in self.headers}
-        headers = {**self.headers, **shared}
+        headers = CIMultiDict({**self.headers, **shared})
         if encoding != "identity":
             headers["Content-Encoding"] = encoding
-        return Representation(
-            encoding, body, Head(200, headers, len(body)), Head(304, shared | repeated, None)
-        )
+        return Representation(encoding, body, headers, CIMultiDict(shared | repeated))
+
+
+async def _sent(
+    request: web.Request, status: int, headers: CIMultiDict[str], body: bytes
+) -> web.StreamResponse:
+    if len(body) <= SLICE or request.method == hdrs.METH_HEAD:
+        return web.Response(status=status, headers=headers, body=body)
+    response = web.StreamResponse(status=status, headers=headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    whole = memoryview(body)
+    for start in range(0, len(body), SLICE):
+        await response.write(whole[start : start + SLICE])
+    await response.write_eof()
+    return response
 
 
 _ON_304 = ("Cache-Control", "Vary", "Warning", "Access-Control-Allow-Origin")

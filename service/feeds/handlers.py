@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
@@ -21,7 +20,6 @@ from service.feeds.documents import Document, choose_encoding
 from service.feeds.query import BadQuery
 from service.ops.access import refusal
 from service.pages.river_page import feed_as_page
-from service.quick import Quick, Reply
 from service.responses import text_reply
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
@@ -44,7 +42,6 @@ class Feeds:
         self._context = context
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
-        self.quick = Quick()
         self.renders = 0
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
@@ -69,18 +66,12 @@ class Feeds:
         if document is None or encoding not in document.kept or not self._fresh(answer, settings):
             async with answer.lock:
                 document = await self._renew(answer, settings, encoding)
-        tag, since = headers.get(hdrs.IF_NONE_MATCH), headers.get(hdrs.IF_MODIFIED_SINCE)
-        if tag is not None and not document.known_to(tag, None) and _wants_delta(request):
+        tag = headers.get(hdrs.IF_NONE_MATCH)
+        if tag is not None and _wants_delta(request) and not document.known_to(tag, None):
             delta = await self._delta(answer, document, tag)
             if delta is not None:
-                return delta.only_new(encoding, whole=document)
-        if not settings.service.private and not _wants_delta(request):
-            self.quick.remember(request, Poll(self, answer, settings, encoding, tag, since))
-        return document.answer(encoding, tag, since)
-
-    def holds(self, answer: Answer, settings: Settings) -> bool:
-        """Whether `answer` is still the present one under settings that are still in force."""
-        return self._context.settings() is settings and self._fresh(answer, settings)
+                return await delta.answer_new(request, encoding, whole=document)
+        return await document.answer(request, encoding)
 
     def _find(self, request: web.Request, settings: Settings) -> Answer:
         """The answer for this address; raises BadQuery or UnknownName."""
@@ -159,28 +150,6 @@ class Feeds:
         held = sum(answer.size for answer in self._answers.values())
         while held > BYTES_KEPT and len(self._answers) > 1:
             held -= self._answers.popitem(last=False)[1].size
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Poll:
-    """What one request asks for, to be answered again when the same bytes come again."""
-
-    feeds: Feeds
-    answer: Answer
-    settings: Settings
-    encoding: str
-    tag: str | None
-    since: str | None
-
-    def __call__(self) -> Reply | None:
-        """The present document or word that it is known; None where it must be made first."""
-        document = self.answer.document
-        ready = None if document is None else document.kept.get(self.encoding)
-        if document is None or ready is None or not self.feeds.holds(self.answer, self.settings):
-            return None
-        if document.known_to(self.tag, self.since):
-            return (ready.not_modified.now(),)
-        return ready.head.now(), ready.body
 
 
 FEEDS = web.AppKey("feeds", Feeds)

@@ -10,6 +10,7 @@ from aiohttp import web
 from core.config.settings import Settings
 from core.errors import StoreError
 from core.metrics import METRICS
+from service.connections import CONNECTIONS, Connections
 from service.context import CONTEXT, Context
 from service.feeds.handlers import FEEDS
 from service.ops.access import refusal
@@ -34,7 +35,11 @@ async def metrics(request: web.Request) -> web.Response:
     counted = await _counted(context)
     findings = await request.app[CHECK].findings()
     known = await gauges(
-        context, findings, renders=request.app[FEEDS].renders, readers=request.app[READERS_OF]
+        context,
+        findings,
+        renders=request.app[FEEDS].renders,
+        readers=request.app[READERS_OF],
+        connections=request.app[CONNECTIONS],
     )
     body = exposition({**counted, **known}).encode()
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
@@ -120,7 +125,12 @@ SOURCES_NAMED = 1000  # sources with series of their own; the totals hold all of
 
 
 async def gauges(
-    context: Context, findings: Findings, *, renders: int, readers: Readers
+    context: Context,
+    findings: Findings,
+    *,
+    renders: int,
+    readers: Readers,
+    connections: Connections,
 ) -> dict[str, float]:
     """Fields and values, as the counters have them."""
     settings = context.settings()
@@ -132,6 +142,7 @@ async def gauges(
         "millrace_renders_total": renders,
         "millrace_stream_readers": readers.count,
         "millrace_stream_dropped_total": readers.dropped,
+        "millrace_connections": len(connections),
         "millrace_config_fault": float(context.config_fault() is not None),
         field_name("millrace_sources", {"state": "ok"}): findings.ok,
         field_name("millrace_sources", {"state": "failing"}): len(findings.failing),
@@ -139,6 +150,8 @@ async def gauges(
             not source.enabled for source in settings.sources
         ),
     }
+    for reason, count in connections.refused.items():
+        found[field_name("millrace_refused_total", {"reason": reason})] = count
     if findings.vitals is not None:
         found["millrace_store_memory_bytes"] = findings.vitals.memory
         found["millrace_store_memory_limit_bytes"] = findings.vitals.memory_limit

@@ -45,7 +45,7 @@ async def page_reply(request: web.Request, template: str, **values: Any) -> web.
         stale=context.river.away is not None,
         **values,
     )
-    return document.answer(encoding, request.headers.get("If-None-Match"), None)
+    return await document.answer(request, encoding, conditional=False)
 
 
 def _page(template: str, encoding: str, **values: Any) -> Document:
@@ -83,7 +83,7 @@ async def static(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="no such file\n")
     document = _static(name)
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    return document.answer(encoding, request.headers.get("If-None-Match"), None)
+    return await document.answer(request, encoding, conditional=False)
 
 
 def static_bytes(name: str) -> bytes:

@@ -88,7 +88,7 @@ class Pictures:
             return text_reply("the picture took too long\n", status=504)
         except MillraceError as error:
             return text_reply(f"no picture: {without_credentials(str(error))}\n", status=502)
-        return _shown(request, body, context.settings())
+        return await _shown(request, body, context.settings())
 
 
 def proxy_of(settings: Settings, key: bytes | None, base: str) -> PictureProxy | None:
@@ -102,7 +102,7 @@ def proxy_at(context: Context, base: str) -> PictureProxy | None:
     return proxy_of(context.settings(), context.river.secret, base)
 
 
-def _shown(request: web.Request, body: bytes, settings: Settings) -> web.StreamResponse:
+async def _shown(request: web.Request, body: bytes, settings: Settings) -> web.StreamResponse:
     kind = picture_type(body)
     if kind is None:
         return text_reply("no picture: it is something else\n", status=502)
@@ -114,4 +114,4 @@ def _shown(request: web.Request, body: bytes, settings: Settings) -> web.StreamR
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     document = Document(body, secured(headers), datetime.now(UTC))
-    return document.answer("identity", request.headers.get("If-None-Match"), None)
+    return await document.answer(request, "identity", conditional=False)

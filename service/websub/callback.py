@@ -5,15 +5,13 @@ Its address holds a secret; content counts only if it is signed. Nothing is pars
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 
 from core.errors import StoreError
 from core.polling.websub import Subscription, is_signed
 from service.body import BodyRefused, read_body
 from service.context import CONTEXT
-from service.responses import text_reply
+from service.responses import Handler, text_reply
 from store.websub import add_push, keep_subscription, load_subscription, wake
 
 RENEW_AT = 0.7  # of a lease
@@ -22,15 +20,20 @@ LONGEST_LEASE = 30 * 86400.0
 DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
 PATH = "/websub/{id}"
 
-_Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+def _while_the_store_answers(handler: Handler) -> Handler:
+    """A hub that hears 503 comes again."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except StoreError:
+            return text_reply("come again\n", status=503, headers={"Retry-After": "30"})
+
+    return answer
 
 
-def add_websub(app: web.Application) -> None:
-    """Route the callback."""
-    app.router.add_get(PATH, _while_the_store_answers(confirm))
-    app.router.add_post(PATH, _while_the_store_answers(receive))
-
-
+@_while_the_store_answers
 async def confirm(request: web.Request) -> web.Response:
     """GET: the hub asks whether we want this, or says that it will not."""
     context = request.app[CONTEXT]
@@ -49,6 +52,7 @@ async def confirm(request: web.Request) -> web.Response:
     return text_reply(challenge[:2000])
 
 
+@_while_the_store_answers
 async def receive(request: web.Request) -> web.Response:
     """POST: new content. An answer never says whether its signature was right."""
     context = request.app[CONTEXT]
@@ -66,18 +70,6 @@ async def receive(request: web.Request) -> web.Response:
             await add_push(context.store, found.source, body=body, content_type=content_type)
         await wake(context.store, found.source)
     return text_reply("accepted\n", status=202)
-
-
-def _while_the_store_answers(handler: _Handler) -> _Handler:
-    """A hub that receives 503 tries again."""
-
-    async def answer(request: web.Request) -> web.Response:
-        try:
-            return await handler(request)
-        except StoreError:
-            return text_reply("come again\n", status=503, headers={"Retry-After": "30"})
-
-    return answer
 
 
 async def _activate(request: web.Request, found: Subscription, stated: str) -> None:

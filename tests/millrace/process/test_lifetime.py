@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -91,3 +92,21 @@ async def _status(session: aiohttp.ClientSession, root: str, path: str) -> int |
             return answer.status
     except aiohttp.ClientError:
         return None
+
+
+LIMITED = """
+import asyncio, resource
+from millrace.process.lifetime import run_loop
+async def main():
+    return resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, 512))
+print(*run_loop(main()))
+"""
+
+
+def test_the_limit_of_open_files_is_raised_to_what_is_allowed() -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.split() == ["512", "512"]
