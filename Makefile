@@ -5,8 +5,15 @@ PORT ?= $(or $(MILLRACE_PORT),8080)
 DATA ?= $(or $(MILLRACE_DATA),data)
 BIN := .venv/bin
 
+# Why the .venv that is there cannot be used: its Python is gone or has no pip, or it was made for
+# another folder (its scripts hold the path). Asked before the targets, so that it is made again.
+UNSOUND := $(shell test -e .venv -o -L .venv || exit 0; \
+	$(BIN)/python -c 'import pip' 2>/dev/null || { echo "its Python does not start or has no pip"; exit; }; \
+	test ! -e .venv/.installed || grep -qF "$(CURDIR)/.venv/" $(BIN)/millrace 2>/dev/null \
+		|| echo "it was made for another folder")
+
 .DEFAULT_GOAL := all
-.PHONY: all help run test test-browser demo check format bench bench-smoke chaos docs lock clean
+.PHONY: rebuild all help run test test-browser demo check format bench bench-smoke chaos docs lock clean
 
 all: check test ## What CI runs: format check, lint, types, tests
 
@@ -14,7 +21,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # pip before 24.2 installs a trafilatura that cannot be imported, hence the first line.
-.venv/.installed: pyproject.toml
+.venv/.installed: pyproject.toml $(if $(UNSOUND),rebuild)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: say make PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -23,13 +30,17 @@ help: ## List the targets
 	@$(BIN)/python -m pip install -qq --editable '.[embedded,fast]'
 	@touch $@
 
+rebuild:
+	@echo "Making .venv again: $(UNSOUND)."
+	@rm -rf .venv
+
 # What only tests and checks need is no part of a first start.
 .venv/.tools: .venv/.installed
 	@$(BIN)/python -m pip install -qq --editable '.[embedded,fast,dev]'
 	@touch $@
 
 run: .venv/.installed ## Start everything; make run CONFIG=x.yaml PORT=9000 DATA=dir
-	$(BIN)/millrace run --config $(CONFIG) --port $(PORT) --data $(DATA)
+	$(BIN)/millrace run --config "$(CONFIG)" --port $(PORT) --data "$(DATA)"
 
 test: .venv/.tools ## Run the tests
 	$(BIN)/python -m pytest -m "not browser" $(ARGS)
@@ -38,8 +49,8 @@ test-browser: .venv/.tools ## Page tests in Chromium and real feed readers (must
 	$(BIN)/python -m pip install -qq --editable '.[browser]'
 	$(BIN)/python -m pytest -m browser $(ARGS)
 
-demo: .venv/.installed ## Offline: five seed articles and reposts of them, merged
-	$(BIN)/python -m tests.demo
+demo: .venv/.installed ## Offline: seed articles and reposts of them, merged; make demo PORT=9000
+	$(BIN)/python -m tests.demo --port $(PORT) $(if $(filter command environment,$(origin DATA)),--data "$(DATA)")
 
 check: .venv/.tools ## Format check, lint, types
 	$(BIN)/ruff format --check .

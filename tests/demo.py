@@ -34,7 +34,7 @@ async def main() -> int:
         config.write_text(stage.config(), encoding="utf-8")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "millrace", "run", "--config", str(config),
-            "--data", str(Path(folder) / "data"), "--port", str(arguments.port),
+            "--data", str(arguments.data or Path(folder) / "data"), "--port", str(arguments.port),
         )  # fmt: skip
         try:
             return await _show(process, f"http://127.0.0.1:{arguments.port}", arguments.check)
@@ -48,6 +48,7 @@ async def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make demo")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--data", type=Path, help="kept; a folder that is removed if unset")
     parser.add_argument("--check", action="store_true", help="end when all is there")
     return parser.parse_args()
 
