@@ -22,7 +22,7 @@ from service.pages import river_page as front
 from service.pages import source_list as sources
 from service.pages import story as storypages
 from service.pages.pictures import PICTURE, FetchPicture, Pictures
-from service.responses import Handler, guarded, last, text_reply
+from service.responses import Handler, guarded, last, text_reply, wants_html
 from service.websub import callback as websub
 from service.websub import hub
 from service.websub.publisher import Publisher
@@ -53,6 +53,7 @@ def make_app(
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
     app[COMPARISONS] = Comparisons()
     app[CONNECTIONS] = Connections()
+    app[front.RIVER_PAGES] = front.RiverPages()
     if fetch_picture is not None:
         app.router.add_get(PICTURE, guarded(Pictures(fetch_picture).picture))
     app.cleanup_ctx.append(_following)
@@ -131,7 +132,8 @@ def _route(app: web.Application) -> None:
                 for name in ("xml", "atom", "json")
             ),
             _get("/", front.front),
-            _get("/cards/{id}", front.card),
+            _get("/sources/{source}", front.of_source),
+            _get("/tags/{tag}", front.of_tag),
             _get("/about", front.about),
             _get("/stories/{id}", storypages.story),
             _get("/explain", storypages.explain),
@@ -158,7 +160,9 @@ def _route(app: web.Application) -> None:
     )
 
 
-async def _nothing_here(request: web.Request) -> web.Response:
+async def _nothing_here(request: web.Request) -> web.StreamResponse:
+    if wants_html(request):
+        return await pages.missing(request, "nothing")
     return text_reply("nothing here; the feed is at /feed.xml\n", status=404)
 
 

@@ -4,11 +4,12 @@ sub-path will do."""
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
-from typing import Any
-from urllib.parse import quote
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,38 +19,108 @@ from service.feeds.documents import Document, choose_encoding
 from service.feeds.formats import Style, style_of
 from service.feeds.query import FeedQuery
 from service.pages.pictures import proxy_at
-from service.responses import PAGE_POLICY, public_base, secured, way_up
+from service.responses import (
+    PAGE_POLICY,
+    public_base,
+    secured,
+    text_reply,
+    wants_html,
+    way_up,
+)
+
+LONGEST_NAME = 100  # characters of an address that a page repeats
 
 STATIC = {
     "style.css": "text/css; charset=utf-8",
     "live.js": "text/javascript; charset=utf-8",
+    "visit.js": "text/javascript; charset=utf-8",
     "feed.xsl": "text/xsl; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 
 
-async def page_reply(request: web.Request, template: str, **values: Any) -> web.StreamResponse:
+class View(NamedTuple):
+    """The part of the river that a page shows, and whose feed it offers."""
+
+    source: str | None = None
+    tag: str | None = None
+    parameters: tuple[tuple[str, str], ...] = ()
+    live: bool = False  # new stories come in while the page is open
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether it is less than the whole river."""
+        return bool(self.source or self.tag or self.parameters)
+
+    def feed(self, form: str, **more: str) -> str:
+        """The way from the service's root to the feed of this view."""
+        place = ""
+        if self.source or self.tag:
+            kind, name = ("sources", self.source) if self.source else ("tags", self.tag)
+            place = f"{kind}/{quote(name or '', safe='')}/"
+        parameters = urlencode([*self.parameters, *more.items()])
+        return f"{place}feed.{form}" + (f"?{parameters}" if parameters else "")
+
+
+async def page_reply(
+    request: web.Request,
+    template: str,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **values: Any,
+) -> web.StreamResponse:
     """A page from a template, with a tag so that going back costs nothing."""
+    document = await page_document(request, template, **values)
+    if status == 200:
+        return await answered(request, document)
+    own = {**document.headers, **(headers or {}), "Cache-Control": "no-store"}
+    return web.Response(body=document.body, status=status, headers=own)
+
+
+async def missing(
+    request: web.Request, reason: str, name: str = "", *, status: int = 404
+) -> web.StreamResponse:
+    """What a person sees where there is no page; scripts get one line. `reason` is one of those
+    in missing.html."""
+    if wants_html(request):
+        return await page_reply(
+            request, "missing.html", status=status, reason=reason, name=name[:LONGEST_NAME]
+        )
+    return text_reply(
+        f"{reason.replace('-', ' ')} {name[:LONGEST_NAME]}".strip() + "\n", status=status
+    )
+
+
+async def page_document(request: web.Request, template: str, **values: Any) -> Document:
+    """A page with the encoding that its reader wants already made."""
     context = request.app[CONTEXT]
     settings = context.settings()
-    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    encoding = "gzip" if encoding != "identity" else encoding  # the cheapest to make
-    document = await asyncio.to_thread(
+    return await asyncio.to_thread(
         _page,
         template,
-        encoding,
+        encoding_of(request),
         here=template,
         root=way_up(request.rel_url.raw_path),
         base=public_base(request, settings),
         feed=settings.feed,
         stale=context.river.away is not None,
-        **values,
+        **{"view": View(), **values},
     )
-    return await document.answer(request, encoding, conditional=False)
+
+
+async def answered(request: web.Request, document: Document) -> web.StreamResponse:
+    """A document as the answer, or word that the reader has it."""
+    return await document.answer(request, encoding_of(request), conditional=False)
+
+
+def encoding_of(request: web.Request) -> str:
+    """How a page is sent: gzip is the cheapest to make."""
+    accepted = choose_encoding(request.headers.get("Accept-Encoding", ""))
+    return "gzip" if accepted != "identity" else accepted
 
 
 def _page(template: str, encoding: str, **values: Any) -> Document:
-    """A page with the encoding that its reader wants already made."""
     html = render_page(template, **values)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
@@ -115,10 +186,22 @@ def _environment() -> Environment:
     )
     environment.filters["moment"] = _moment
     environment.filters["iso"] = _iso
+    environment.filters["day"] = _day
     environment.filters["rhythm"] = _rhythm
     environment.filters["segment"] = lambda text: quote(text, safe=":")
     environment.filters["query"] = lambda text: quote(text, safe="")
+    environment.globals["asset"] = _asset
     return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    """The way to a static file. Its digest makes browsers load it again when it has changed."""
+    return f"static/{name}?{_static(name).digest[:8]}"
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%A}, {moment.day} {moment:%B %Y}"
 
 
 def _iso(moment: datetime | str) -> str:

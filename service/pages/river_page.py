@@ -1,59 +1,208 @@
-"""/ and /cards/ID: the river as a page, and one story of it for the live update; /about."""
+"""The river as a page: all of it at /, the stories of one source or tag at an address of their
+own, and /about."""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import urlencode
+
 from aiohttp import web
 
+from core.config.settings import Settings
+from core.render.items import FeedItem
 from service.context import CONTEXT
 from service.feeds.answers import Answer
-from service.feeds.formats import item_of
-from service.feeds.query import BadQuery, FeedQuery, choose, parse_query
+from service.feeds.documents import Document
+from service.feeds.formats import Style, item_of
+from service.feeds.query import (
+    BadQuery,
+    FeedQuery,
+    choose,
+    is_known_source,
+    is_known_tag,
+    parse_query,
+)
 from service.ops.access import refusal
-from service.pages.page import page_reply, page_style
-from service.pages.source_list import source_rows
-from service.responses import text_reply
+from service.pages.page import (
+    View,
+    answered,
+    encoding_of,
+    missing,
+    page_document,
+    page_reply,
+    page_style,
+)
+from service.pages.source_list import source_row, source_rows
+from service.responses import public_base
+from service.window import Kept
 
 CARDS = 50  # stories on one page
+RENDER_EVERY = 0.25  # seconds; less than live.js waits after a change, so that it sees the change
+PAGES_KEPT = 64  # about 100 kB each, with their compressed form
+
+Key = tuple[str, str, str]  # address with its query, address of the service, encoding
+
+
+class Card(NamedTuple):
+    """One story on the page."""
+
+    item: FeedItem
+    seen: datetime  # its place: the feed and the day headings go by it
+    version: int
+
+
+@dataclass(slots=True)
+class _Made:
+    """One page with all that it was made from."""
+
+    generation: int
+    settings: Settings
+    stale: bool
+    at: float
+    document: asyncio.Task[tuple[Document, int]]
+
+
+class RiverPages:
+    """Pages made lately. Every open page asks for itself again after a change: a thousand of them
+    cost one render."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[Key, _Made] = OrderedDict()
+
+    async def page(self, request: web.Request, query: FeedQuery) -> tuple[Document, int]:
+        """The page of `query`, rendered at most every quarter second, and its number of stories."""
+        context, encoding = request.app[CONTEXT], encoding_of(request)
+        settings, river = context.settings(), context.river
+        key = (request.raw_path, public_base(request, settings), encoding)
+        made, stale = self._made.get(key), river.away is not None
+        # What else a page shows than stories (sources and how they do) changes without the river.
+        lasting = len(river) > 0 and not query.sources
+        if made is None or not _is_fresh(made, settings, river.generation, stale, lasting=lasting):
+            made = _Made(
+                river.generation,
+                settings,
+                stale,
+                time.monotonic(),
+                asyncio.create_task(_rendered(request, query)),
+            )
+            self._made[key] = made
+            if len(self._made) > PAGES_KEPT:
+                self._made.popitem(last=False)
+        self._made.move_to_end(key)
+        return await asyncio.shield(made.document)  # others may wait for the same
+
+
+def _is_fresh(
+    made: _Made, settings: Settings, generation: int, stale: bool, *, lasting: bool
+) -> bool:
+    if made.settings is not settings or made.stale != stale:
+        return False
+    if made.document.done() and made.document.exception() is not None:
+        return False
+    same = made.generation == generation and lasting
+    return same or time.monotonic() - made.at < RENDER_EVERY
+
+
+RIVER_PAGES = web.AppKey("river pages", RiverPages)
 
 
 async def front(request: web.Request) -> web.StreamResponse:
     """GET /."""
+    return await _river(request)
+
+
+async def of_source(request: web.Request) -> web.StreamResponse:
+    """GET /sources/NAME: the stories with a member of one source, with how the source does."""
+    return await _river(request, source=request.match_info["source"])
+
+
+async def of_tag(request: web.Request) -> web.StreamResponse:
+    """GET /tags/TAG: the stories of the sources with one tag."""
+    return await _river(request, tag=request.match_info["tag"])
+
+
+async def _river(
+    request: web.Request, *, source: str | None = None, tag: str | None = None
+) -> web.StreamResponse:
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
+    settings = context.settings()
+    if settings.service.private and (refused := refusal(request, context)):
         return refused
+    if context.river.loaded is None:
+        headers = {"Retry-After": "2", "Refresh": "2"}
+        return await page_reply(request, "starting.html", status=503, headers=headers)
+    stories = context.river.newest()
+    if source is not None and not is_known_source(source, settings, stories):
+        return await missing(request, "no-source", source)
+    if tag is not None and not is_known_tag(tag, settings, stories):
+        return await missing(request, "no-tag", tag)
     try:
-        query = parse_query(request.query)
+        query = parse_query(request.query, source=source, tag=tag)
     except BadQuery as error:
-        return text_reply(str(error) + "\n", status=400)
-    settings, stories = context.settings(), context.river.newest()
+        return await missing(request, "bad-query", str(error), status=400)
+    document, count = await request.app[RIVER_PAGES].page(request, query)
+    if query.page > 1 and not count:
+        return await missing(request, "no-page", str(query.page))
+    return await answered(request, document)
+
+
+async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, int]:
+    context = request.app[CONTEXT]
+    settings, position = context.settings(), context.river.log.end
+    stories = context.river.newest()
     size = min(query.limit or CARDS, CARDS)
     start = (query.page - 1) * size
-    narrowed = query != FeedQuery(limit=query.limit, page=query.page)
     found = await choose(stories, query, settings, most=start + size + 1)
-    style = page_style(request)
-    return await page_reply(
+    shown, view = found[start : start + size], _view(query)
+    document = await page_document(
         request,
         "river.html",
-        items=[item_of(kept, style) for kept in found[start : start + size]],
-        more=len(found) > start + size,
+        cards=await asyncio.to_thread(_cards, shown, page_style(request)),
+        newer=_page_link(request, query.page - 1) if query.page > 1 else None,
+        older=_page_link(request, query.page + 1) if len(found) > start + size else None,
         query=query,
-        narrowed=narrowed,
+        view=view,
+        position=position,  # from here on the page follows the stream
+        source=await source_row(context, view.source) if view.source else None,
         tags=sorted({tag for source in settings.sources for tag in source.tags}),
-        # A page is never blank: before the first story it shows who is being asked.
+        # A page is never blank: before the first story it shows which sources are fetched.
         sources=await source_rows(context) if not stories else [],
+    )
+    return document, len(shown)
+
+
+def _cards(shown: Sequence[Kept], style: Style) -> list[Card]:
+    return [Card(item_of(kept, style), kept.seen.astimezone(UTC), kept.version) for kept in shown]
+
+
+def _view(query: FeedQuery) -> View:
+    """The feed of a page: what narrows the page narrows its feed."""
+    names, tags = sorted(query.sources), sorted(query.tags)
+    parameters: list[tuple[str, str]] = []
+    if len(names) + len(tags) > 1:
+        parameters = [("source", name) for name in names] + [("tag", tag) for tag in tags]
+        names = tags = []
+    if query.text:
+        parameters.append(("q", query.text))
+    if query.since:
+        parameters.append(("since", query.since.isoformat()))
+    return View(
+        source=names[0] if names else None,
+        tag=tags[0] if tags else None,
+        parameters=tuple(parameters),
+        live=query.page == 1 and not query.text,
     )
 
 
-async def card(request: web.Request) -> web.StreamResponse:
-    """GET /cards/ID: one story as it stands on the front page."""
-    context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
-    kept = context.river.find(request.match_info["id"])
-    if kept is None:
-        return text_reply("no such story\n", status=404)
-    item = item_of(kept, page_style(request, "./"))
-    return await page_reply(request, "card.html", item=item)
+def _page_link(request: web.Request, number: int) -> str:
+    kept = [(name, value) for name, value in request.query.items() if name != "page"]
+    return "?" + urlencode([*kept, ("page", str(number))])
 
 
 async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamResponse:
@@ -65,9 +214,8 @@ async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamRespon
     settings, query = context.settings(), answer.query
     found = await choose(context.river.newest(), query, settings, most=CARDS)
     style = page_style(request, query=query)
-    return await page_reply(
-        request, "feed.html", items=[item_of(kept, style) for kept in found], url=answer.url()
-    )
+    cards = await asyncio.to_thread(_cards, found, style)
+    return await page_reply(request, "feed.html", cards=cards, url=answer.url(), view=_view(query))
 
 
 async def about(request: web.Request) -> web.StreamResponse:

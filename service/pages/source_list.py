@@ -68,6 +68,17 @@ async def source_rows(context: Context) -> list[dict[str, Any]]:
     ]
 
 
+async def source_row(context: Context, name: str) -> dict[str, Any] | None:
+    """One source of feeds.yaml with its state; None: it left the file, its stories stay."""
+    listed = [source for source in context.settings().sources if source.name == name]
+    if not listed:
+        return None
+    (state,), (next_poll,) = await _states(context, listed), await _due(context, listed)
+    own = [kept for kept in context.river.newest() if name in kept.sources]
+    days, junk = _stories_by_day(own, datetime.now(UTC)), _junk_shares(own)
+    return _row(listed[0], state, next_poll, days[name], junk.get(name))
+
+
 async def _states(context: Context, listed: Sequence[Source]) -> list[SourceState | None]:
     try:
         return await load_sources(context.store, [source.name for source in listed])

@@ -15,7 +15,7 @@ from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
 from service.feeds.formats import item_of
 from service.ops.access import refusal
-from service.pages.page import page_reply, page_style
+from service.pages.page import missing, page_reply, page_style
 from service.responses import json_reply, text_reply, wants_html
 from store.entries import entries_by_url, load_entry
 
@@ -27,7 +27,7 @@ async def story(request: web.Request) -> web.StreamResponse:
         return refused
     kept = context.river.find(request.match_info["id"])
     if kept is None:
-        return text_reply("no such story, or no longer kept\n", status=404)
+        return await missing(request, "no-story")
     told = kept.story
     if not wants_html(request):
         return json_reply(story_fields(told))

@@ -1,65 +1,159 @@
-// Brings new and changed stories into the page while it is open; without it the page is complete
-// but still. Requests go to this service alone.
+// Times and days in the reader's own zone, and new stories while the page is open; without it the
+// page is complete but still. Nothing is requested from anyone but this service.
 "use strict";
 (() => {
+  // Milliseconds from the first of a burst of changes to the page's refresh; longer than the
+  // service shows an older page (RENDER_EVERY).
+  const SOON = 400;
+  const GAP = 2000; // between two refreshes
+  const MOST = 200; // cards that stay on an open page
+  const words = document.getElementById("words").dataset;
   const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const today = new Date().toDateString();
-  const tell = (root) => {
+  const weekday = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
+  const dayOf = (moment) => new Date(moment).toDateString();
+
+  const localTimes = (root) => {
+    const today = new Date().toDateString();
     for (const time of root.querySelectorAll("time[datetime]")) {
       const moment = new Date(time.dateTime);
       if (!Number.isNaN(moment.valueOf())) {
         time.title = time.textContent;
-        const shown = moment.toDateString() === today ? clock : calendar;
-        time.textContent = shown.format(moment);
+        time.textContent = (dayOf(moment) === today ? clock : calendar).format(moment);
       }
     }
   };
-  tell(document);
-
-  // A lead picture that its site refuses leaves no hole.
-  const refused = (image) => image.closest(".picture")?.remove();
-  for (const image of document.querySelectorAll(".picture img")) {
-    if (image.complete && image.naturalWidth === 0) refused(image);
-  }
-  document.addEventListener("error", (event) => {
-    if (event.target instanceof HTMLImageElement) refused(event.target);
-  }, true);
 
   const river = document.getElementById("river");
-  if (!river || !("live" in river.dataset) || !window.EventSource) return;
-  const root = river.dataset.root;
-  const status = document.getElementById("live");
-  let count = 0;
+  const cards = () => [...river.querySelectorAll("article.card")];
+  const seen = (card) => Number(card.dataset.seen);
 
-  const fetched = async (id) => {
-    const answer = await fetch(`${root}cards/${encodeURIComponent(id)}`);
-    if (!answer.ok) return null;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    return page.querySelector("article.card");
+  const dayName = (moment) => {
+    const name = weekday.format(moment);
+    const yesterday = new Date();
+    yesterday.setDate(yesterday.getDate() - 1);
+    if (dayOf(moment) === new Date().toDateString()) return `${words.today}, ${name}`;
+    return dayOf(moment) === yesterday.toDateString() ? `${words.yesterday}, ${name}` : name;
   };
-  const place = (card) => {
-    const before = document.getElementById(card.id);
-    tell(card);
-    if (before) {
-      before.replaceWith(card);
-      return;
+  const localDays = () => {
+    for (const heading of river.querySelectorAll(".day")) heading.remove();
+    let last = "";
+    for (const card of cards()) {
+      const day = dayOf(seen(card));
+      if (day !== last) {
+        const heading = document.createElement("h2");
+        heading.className = "day";
+        heading.textContent = dayName(seen(card));
+        card.before(heading);
+      }
+      last = day;
     }
-    card.classList.add("fresh");
-    river.prepend(card);
-    document.getElementById("empty")?.remove();
-    count += 1;
-    status.textContent = count === 1 ? "1 new story" : `${count} new stories`;
   };
 
-  let chain = Promise.resolve(); // one after the other: order is the river's
-  const stream = new EventSource(`${root}stream`);
-  stream.onmessage = (event) => {
-    const { id } = JSON.parse(event.data);
-    chain = chain.then(() => fetched(id)).then((card) => card && place(card)).catch(() => {});
+  localTimes(document);
+  if (river) localDays();
+
+  // A lead picture that its site refuses leaves no hole.
+  const dropPicture = (image) => image.closest(".picture")?.remove();
+  for (const image of document.querySelectorAll(".picture img")) {
+    if (image.complete && image.naturalWidth === 0) dropPicture(image);
+  }
+  document.addEventListener("error", (event) => {
+    if (event.target instanceof HTMLImageElement) dropPicture(event.target);
+  }, true);
+
+  if (!river || !("live" in river.dataset) || !window.EventSource) return;
+
+  // The page takes the place of what is shown: its order is the feed's, whatever came in which
+  // order. What it no longer reaches stays below, where it was, up to a number.
+  const merge = (page) => {
+    const fresh = [...page.querySelectorAll("#river article.card")];
+    const ids = new Set(fresh.map((card) => card.id));
+    const shown = cards();
+    const overlap = shown.findLastIndex((card) => ids.has(card.id));
+    const last = page.querySelector("a[rel=next]") ? overlap : shown.length - 1;
+    shown.forEach((card, place) => {
+      // Without one in common there would be a gap between the new ones and those below.
+      if (!ids.has(card.id) && (overlap < 0 || place <= last)) card.remove();
+    });
+    let cursor = river.querySelector("article.card");
+    for (const card of fresh) {
+      const before = document.getElementById(card.id);
+      localTimes(card);
+      if (before && before !== cursor) before.remove();
+      if (before && before === cursor) cursor = next(cursor);
+      if (before && before.dataset.version === card.dataset.version) {
+        if (!before.isConnected) river.insertBefore(before, cursor);
+        continue;
+      }
+      if (!before) card.classList.add("fresh");
+      if (before?.isConnected) before.replaceWith(card);
+      else river.insertBefore(card, cursor);
+    }
+    for (const card of cards().slice(MOST)) card.remove();
+    localDays();
+    if (fresh.length) document.getElementById("empty")?.remove();
+    document.dispatchEvent(new Event("river"));
   };
-  stream.addEventListener("removed", (event) => {
-    document.getElementById(JSON.parse(event.data).id)?.remove();
-  });
-  stream.addEventListener("reset", () => location.reload());
+  const next = (card) => {
+    let element = card.nextElementSibling;
+    while (element && !element.matches("article.card")) element = element.nextElementSibling;
+    return element;
+  };
+
+  let due = 0;
+  let refreshed = 0;
+  let fetching = false;
+  let again = false;
+  const refresh = async () => {
+    due = 0;
+    fetching = true;
+    refreshed = Date.now();
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      if (answer.ok) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      // the service is away: the stream opens again when it is back, and that refreshes
+    }
+    fetching = false;
+    catchUp();
+  };
+  const schedule = () => {
+    if (document.hidden || fetching) again = true;
+    else due ||= setTimeout(refresh, Math.max(SOON, refreshed + GAP - Date.now()));
+  };
+  const catchUp = () => {
+    if (!again || document.hidden) return;
+    again = false;
+    schedule();
+  };
+  document.addEventListener("visibilitychange", catchUp);
+
+  let wait = 1000;
+  let position = river.dataset.position; // of the page, so that nothing is missed before the stream
+  const listen = () => {
+    const from = encodeURIComponent(position);
+    const stream = new EventSource(
+      `${river.dataset.root}stream?content=summary&last-event-id=${from}`,
+    );
+    const changed = (event) => {
+      position = event.lastEventId || position;
+      schedule();
+    };
+    stream.onopen = () => {
+      wait = 1000;
+    };
+    stream.onmessage = changed;
+    stream.addEventListener("reset", changed);
+    stream.addEventListener("removed", (event) => {
+      document.getElementById(JSON.parse(event.data).id)?.remove();
+      changed(event);
+    });
+    stream.onerror = () => {
+      if (stream.readyState !== EventSource.CLOSED) return; // the browser reconnects
+      setTimeout(listen, wait); // after a 503 it does not
+      wait = Math.min(wait * 2, 30000);
+    };
+  };
+  listen();
 })();

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import Any
 
 import pytest
 from lxml import html
 
 from core.models import Article, EntryRecord, FeedEntry, Removed, Story
+from service.pages import river_page
 from store.entries import url_key
 from tests.service.conftest import Served, keep, make_story, record_of
 
@@ -45,7 +48,7 @@ async def test_titles_are_text(served: Served) -> None:
     article = story.article.model_copy(update={"title": HOSTILE, "author": HOSTILE})
     await served.publish(story.model_copy(update={"article": article}))
 
-    for path in ("/", f"/stories/{story.id}", f"/cards/{story.id}"):
+    for path in ("/", f"/stories/{story.id}", "/sources/first"):
         document = await page(served, path)
         assert not document.xpath("//*[@onerror]")
         assert HOSTILE in document.text_content()
@@ -69,7 +72,115 @@ async def test_a_story_tells_its_members_and_what_was_cut(served: Served) -> Non
 
 async def test_an_unknown_story_is_not_found(served: Served) -> None:
     assert (await served.client.get("/stories/urn:millrace:0")).status == 404
-    assert (await served.client.get("/cards/urn:millrace:0")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/stories/urn:millrace:0", "This story is not here"),
+        ("/sources/nowhere", "There is no such source"),
+        ("/tags/nothing", "There is no such tag"),
+        ("/?page=9", "The river ends before this page"),
+        ("/no/such/page", "There is nothing at this address"),
+    ],
+)
+async def test_a_page_that_is_missing_says_so_in_words(
+    served: Served, path: str, words: str
+) -> None:
+    await served.publish(make_story(1))
+
+    response = await served.client.get(path, headers={"Accept": "text/html"})
+    document = html.document_fromstring(await response.text())
+
+    assert response.status == 404
+    assert document.cssselect("h1")[0].text_content() == words
+    assert document.cssselect("form[role=search]")
+
+
+async def test_before_the_first_load_the_page_says_that_it_starts(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.river, "loaded", None)
+
+    response = await served.client.get("/", headers={"Accept": "text/html"})
+
+    assert (response.status, response.headers["Retry-After"]) == (503, "2")
+    assert "being loaded" in await response.text()
+
+
+FEEDS = {
+    "/": "feed.atom",
+    "/sources/first": "../sources/first/feed.atom",
+    "/tags/world": "../tags/world/feed.atom",
+    "/?q=story+1": "./feed.atom?q=story+1",
+    "/?source=first": "./sources/first/feed.atom",
+    "/?tag=world&q=story": "./tags/world/feed.atom?q=story",
+    "/?tag=world&source=first": "./feed.atom?source=first&tag=world",
+    "/sources": "./feed.atom",
+}
+
+
+@pytest.mark.parametrize("path", FEEDS)
+async def test_a_view_offers_its_own_feed(served: Served, path: str) -> None:
+    await served.publish(make_story(1), make_story(2, sources=("second",)))
+
+    document = await page(served, path)
+    (offered,) = document.xpath("//link[@rel='alternate' and contains(@type, 'atom')]/@href")
+    shown = {card.get("id") for card in document.cssselect("article.card")}
+    feed = await served.client.get("/" + offered.lstrip("./").replace("atom", "json"))
+    items = {item["id"] for item in (await feed.json(content_type=None))["items"]}
+
+    assert offered.removeprefix("./") == FEEDS[path].removeprefix("./")
+    if path != "/sources":
+        assert shown == items
+        assert document.xpath(f"//details//a[contains(@href, '{offered.lstrip('./')}')]")
+
+
+async def test_a_source_name_leads_to_its_stories_and_its_state(served: Served) -> None:
+    await served.publish(make_story(1), make_story(2, sources=("second", "first")))
+    card = (await page(served, "/")).cssselect("article.card")[1]
+    (way,) = card.xpath(".//a[@class='source']/@href")
+
+    document = await page(served, way.removeprefix("."))
+
+    assert document.cssselect("h1")[0].text_content() == "first"
+    assert "2 stories kept" in " ".join(document.text_content().split())
+    assert len(document.cssselect("article.card")) == 2
+
+
+async def test_each_day_has_a_heading(served: Served) -> None:
+    await served.publish(*(make_story(n) for n in (1, 2, 2 + 24 * 60)))
+
+    days = [day.text_content() for day in (await page(served, "/")).cssselect(".day")]
+
+    assert days == ["Sunday, 1 February 2026", "Saturday, 31 January 2026"]
+
+
+async def test_pages_of_a_narrowed_view_link_to_each_other(served: Served) -> None:
+    await served.publish(*(make_story(n) for n in range(3)))
+
+    document = await page(served, "/tags/world?limit=1&page=2")
+
+    assert document.xpath("//a[@rel='prev']/@href") == ["?limit=1&page=1"]
+    assert document.xpath("//a[@rel='next']/@href") == ["?limit=1&page=3"]
+
+
+async def test_a_page_is_rendered_once_for_all_who_have_it_open(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await served.publish(make_story(1))
+    made = []
+    rendered = river_page._rendered
+
+    async def counted(*given: Any) -> Any:
+        made.append(given)
+        return await rendered(*given)
+
+    monkeypatch.setattr(river_page, "_rendered", counted)
+    answers = await asyncio.gather(*(served.client.get("/") for _ in range(20)))
+
+    assert len({answer.headers["ETag"] for answer in answers}) == 1
+    assert len(made) == 1
 
 
 async def test_explain_knows_nothing_of_a_strange_address(served: Served) -> None:
@@ -117,7 +228,7 @@ async def test_search_and_tags_narrow_the_river(served: Served) -> None:
     assert "No story matches" in (await page(served, "/?q=zebra")).text_content()
 
 
-@pytest.mark.parametrize("name", ["style.css", "live.js", "icon.svg"])
+@pytest.mark.parametrize("name", ["style.css", "live.js", "visit.js", "icon.svg"])
 async def test_static_files_come_from_a_fixed_list(served: Served, name: str) -> None:
     assert (await served.client.get(f"/static/{name}")).status == 200
     assert (await served.client.get("/static/..%2fapp.py")).status == 404

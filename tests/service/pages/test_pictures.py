@@ -205,7 +205,7 @@ async def test_feeds_stream_and_pages_name_our_addresses_and_the_feed_the_origin
     (item,) = (await (await client.get("/feed.json")).json())["items"]
     texts = {
         path: await (await client.get(path, headers={"Accept": "text/html"})).text()
-        for path in ("/feed.xml", "/feed.atom", "/", f"/stories/{story.id}", f"/cards/{story.id}")
+        for path in ("/feed.xml", "/feed.atom", "/", f"/stories/{story.id}", "/sources/first")
     }
     async with client.get("/stream", headers={"Last-Event-ID": "0"}) as stream:
         await stream.content.readuntil(b"\n\n")
@@ -218,7 +218,7 @@ async def test_feeds_stream_and_pages_name_our_addresses_and_the_feed_the_origin
     assert base[:-1] + gallery.address(lead) in texts["/feed.xml"]
     assert base[:-1] + gallery.address(shown) in texts["/feed.atom"]
     assert f'src=".{gallery.address(lead)}"' in texts["/"]
-    assert f'src=".{gallery.address(lead)}"' in texts[f"/cards/{story.id}"]
+    assert f'src="..{gallery.address(lead)}"' in texts["/sources/first"]
     assert f'src="..{gallery.address(shown)}"' in texts[f"/stories/{story.id}"]
 
 
