@@ -1,44 +1,40 @@
-"""Dates as text states them. A time is given only with a zone; a day alone stays a day.
+"""Dates as feeds, pages and texts state them: one way to read all of them.
 
-Nothing is guessed: a date with two readings is no date, and pictures' addresses are never read.
+`date_reader.py` reads what is stated; here is what it means. A time without a zone is that of the
+source's language where that has one zone, else UTC; a day alone is midnight UTC. What cannot be a
+date of publication (1970, the year 1), has two readings or cannot be read is no date.
 """
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
-_DIGIT = re.compile(r"\d")
-_CHINA = timezone(timedelta(hours=8))  # one zone in the mainland, Hong Kong, Macau and Taiwan
-_ISO = re.compile(
-    r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})"
-    r"(?:(?:[T ]|\s+)(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
+from core.date_reader import Stated, read
+from core.date_words import goes_with_dates
+
+OLDEST = 1990  # before the first feeds; below it are zeros that a program mistook for a date
+NEWEST = 2199
+# Languages whose countries share one zone, in hours from UTC; of all others a clock is UTC's.
+_ZONE_OF_LANGUAGE = {"zh": 8, "ja": 9, "ko": 9, "th": 7, "vi": 7}
+
+# The forms of nearly all feeds, read without the reader: RFC 822 and RFC 3339.
+_RFC822 = re.compile(
+    r"(?:[A-Z][a-z]{2,8},? )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))?"
+    r" (?:([+-])(\d\d)(\d\d)|GMT|UTC|Z)"
 )
-_CHINESE = re.compile(
-    r"((?:19|20)\d{2})\s*年\s*(\d{1,2})\s*月\s*(\d{1,2})\s*日"
-    r"(?:\s*(?:星期.|周.|（.{1,4}）)?\s*(\d{1,2})[:：时](\d{2})(?:[:：分](\d{2}))?)?"
-)
-_EUROPEAN = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2((?:19|20)\d{2})")
-_MONTH_NAMES = (
-    "jan januar january janvier enero gennaio janeiro januari",
-    "feb februar february février fevrier febrero febbraio fevereiro februari",
-    "mar mär märz march mars marzo março maart",
-    "apr april avril abril aprile",
-    "may mai mayo maggio maio mei",
-    "jun juni june juin junio giugno junho",
-    "jul juli july juillet julio luglio julho",
-    "aug august août aout agosto augustus",
-    "sep sept september septembre septiembre settembre setembro",
-    "oct okt oktober october octobre octubre ottobre outubro",
-    "nov november novembre noviembre novembro",
-    "dec dez dezember december décembre decembre diciembre dicembre dezembro",
-)
-_MONTHS = {name: here for here, names in enumerate(_MONTH_NAMES, 1) for name in names.split()}
-_DAY_FIRST = re.compile(
-    r"(\d{1,2})(?:st|nd|rd|th|er|\.|º)?\s+(?:de\s+)?([^\W\d_]{3,10})\.?,?\s+(?:de\s+)?((?:19|20)\d{2})"
-)
-_MONTH_FIRST = re.compile(r"([^\W\d_]{3,10})\.?\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+((?:19|20)\d{2})")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)")
+_MONTHS = {name: at for at, name in enumerate(
+    "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1
+)}  # fmt: skip
+
+_SCRIPTS = re.compile("(?P<ja>[ぁ-ヿ]{2})|(?P<ko>[가-힣]{2})|(?P<th>[ก-๛]{3})|(?P<zh>[㐀-鿿]{2})")
+_KANA = re.compile("[ぁ-ゖァ-ヺ]")
+
+# A line that may state a day: a year, or three numbers.
+_MAY_STATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}([./-])\d{1,2}\1\d\d")
+_YEAR_FIRST = re.compile(r"(?<![\d./-])\d{4}\s?[-./年]\s?\d")
+_BRACKETED = re.compile(r"[(（\[【]([^()（）\[\]【】]*)[)）\]】]")
 _DATELINE = re.compile(
     r"[【（(\[][^】）)\]\n]{0,20}?((?:19|20)\d{2})年(\d{1,2})月(\d{1,2})日"
     r"(?:\s*(?:综合)?(?:讯|訊|电|電|消息|报道|報道|報導|报导))?\s*[】）)\]]"
@@ -65,36 +61,99 @@ _FILLER = re.compile(
 )
 
 
+def parse_date(value: str | None, *, language: str | None = None) -> datetime | None:
+    """The moment a feed's date means, in UTC; None if it means none.
+
+    `language` is that of the source: it names months, orders numbers and gives clocks their zone.
+    """
+    value = " ".join((value or "")[:120].split())
+    moment = _standard(value) or _moment(read(value, (language or "").lower()), language or "")
+    if moment is None or not OLDEST <= moment.year <= NEWEST:
+        return None
+    return moment.astimezone(UTC)
+
+
+def _standard(value: str) -> datetime | None:
+    found = _RFC822.fullmatch(value)
+    try:
+        if found is None:
+            moment = datetime.fromisoformat(value) if _RFC3339.fullmatch(value) else None
+            return moment.replace(microsecond=0) if moment else None
+        month = _MONTHS.get(found[2])
+        if month is None:
+            return None
+        numbers = (int(found[3]), month, int(found[1]), int(found[4]), int(found[5]))
+        offset = timedelta()
+        if found[7]:
+            offset = timedelta(hours=int(found[8]), minutes=int(found[9]))
+        moment = datetime(*numbers, int(found[6] or 0), tzinfo=UTC)
+        return moment + offset if found[7] == "-" else moment - offset
+    except (ValueError, OverflowError):
+        return None  # such as second 60: the reader knows more
+
+
+def _moment(stated: Stated | None, language: str) -> datetime | None:
+    if stated is None:
+        return None
+    if stated.clock is None:
+        return datetime.combine(stated.day, time(), UTC)
+    zone = stated.zone or _usual_zone(language) or _usual_zone(stated.language) or UTC
+    try:
+        return datetime.combine(stated.day, stated.clock, zone).astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def spoken(text: str | None, declared: str | None) -> str:
+    """The language whose zone a source's clocks have: that of its text, where a script shows it.
+
+    Many feeds in Chinese say that they are in English, as their software does.
+    """
+    found = _SCRIPTS.search(text) if text and not text.isascii() else None
+    if found is None:
+        return declared or ""
+    if found.lastgroup == "zh":  # Japanese titles of Chinese characters alone say what they are
+        kana = _KANA.search(text or "")
+        return "ja" if kana else (declared if declared and declared[:2] in ("ja", "ko") else "zh")
+    return found.lastgroup or ""
+
+
+def _usual_zone(language: str) -> timezone | None:
+    hours = _ZONE_OF_LANGUAGE.get(language[:2].lower())
+    return timezone(timedelta(hours=hours)) if hours else None
+
+
 def stated(text: str, *, chinese: bool = False) -> str | None:
-    """The date a short text states, as ISO 8601; None if it states none or an unclear one."""
-    text = text.strip()[:120]
-    for pattern in (_ISO, _CHINESE):
-        match = pattern.search(text)
-        if match:
-            zone = match[7] if pattern is _ISO else None
-            clock = (match[4], match[5], match[6])
-            return _moment(match[1], match[2], match[3], clock, zone, chinese=chinese)
-    return _mail_date(text) or _worded(text) or _european(text)
+    """The date a short text states, as ISO 8601; None if it states none or an unclear one.
+
+    A time is given only with a zone: one that is stated, or China's in a Chinese text.
+    """
+    found = read(text.strip()[:120], "zh" if chinese else "")
+    if found is None or not OLDEST <= found.day.year <= NEWEST:
+        return None
+    # Days first are written by papers of other countries, whose clocks are theirs.
+    zone = found.zone or (_usual_zone("zh") if chinese and _YEAR_FIRST.search(text) else None)
+    if found.clock is None or zone is None:
+        return found.day.isoformat()
+    return iso(datetime.combine(found.day, found.clock, zone))
 
 
 def is_date_line(text: str) -> bool:
     """Whether a line holds nothing but a date (and a time)."""
-    if len(text) > 60 or not _DIGIT.search(text):
+    if len(text) > 60 or not _MAY_STATE.search(text):
         return False
-    for pattern in (_ISO, _CHINESE, _DAY_FIRST, _MONTH_FIRST, _EUROPEAN):
-        match = pattern.search(text)
-        if match:
-            rest = text[: match.start()] + text[match.end() :]
-            return _FILLER.sub("", rest) == ""
-    return False
+    found = read(text)
+    if found is None:
+        return False
+    beside = [*found.rest, *_BRACKETED.findall(text)]
+    return all(not _FILLER.sub("", word) or goes_with_dates(word) for word in beside)
 
 
 def in_header(line: str) -> bool:
     """Whether a short line above a text names a date among source, author and editor."""
-    if len(line) > 90 or not _LABEL.search(line):
+    if len(line) > 90 or not _LABEL.search(line) or not _MAY_STATE.search(line):
         return False
-    patterns = (_ISO, _CHINESE, _DAY_FIRST, _MONTH_FIRST)
-    return any(pattern.search(line) for pattern in patterns)
+    return read(line) is not None
 
 
 def dateline(text: str, address: str | None) -> str | None:
@@ -136,62 +195,3 @@ def _day(year: str, month: str, day: str) -> str | None:
         return date(int(year), int(month), int(day)).isoformat()
     except ValueError:
         return None
-
-
-def _moment(
-    year: str,
-    month: str,
-    day: str,
-    clock: tuple[str | None, str | None, str | None],
-    zone: str | None,
-    *,
-    chinese: bool,
-) -> str | None:
-    hour, minute, second = clock
-    known = _zone(zone) if zone else (_CHINA if chinese else None)
-    if hour is None or minute is None or known is None:
-        return _day(year, month, day)
-    try:
-        numbers = (int(year), int(month), int(day), int(hour), int(minute), int(second or 0))
-        return datetime(*numbers, tzinfo=known).isoformat()
-    except ValueError:
-        return _day(year, month, day)
-
-
-def _zone(zone: str) -> timezone:
-    if zone[0] not in "+-":
-        return UTC
-    hours, minutes = int(zone[1:3]), int(zone[-2:])
-    offset = timedelta(hours=min(hours, 15), minutes=min(minutes, 59))
-    return timezone(-offset if zone[0] == "-" else offset)
-
-
-def _mail_date(text: str) -> str | None:
-    if "," not in text[:5] and not text[:1].isdigit():
-        return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return iso(moment) if moment.tzinfo is not None else moment.date().isoformat()
-
-
-def _worded(text: str) -> str | None:
-    lowered = text.lower()
-    for match in _DAY_FIRST.finditer(lowered):
-        if match[2] in _MONTHS:
-            return _day(match[3], str(_MONTHS[match[2]]), match[1])
-    for match in _MONTH_FIRST.finditer(lowered):
-        if match[1] in _MONTHS:
-            return _day(match[3], str(_MONTHS[match[1]]), match[2])
-    return None
-
-
-def _european(text: str) -> str | None:
-    """Day, month, year; with slashes it is read only if it cannot be month, day, year."""
-    match = _EUROPEAN.search(text)
-    if match is None:
-        return None
-    if match[2] == "/" and int(match[1]) <= 12 and match[1] != match[3]:
-        return None
-    return _day(match[4], match[3], match[1])

@@ -13,8 +13,8 @@ from itertools import chain
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from core.dates import parse_date, spoken
 from core.feeds.elements import Element, Entry
-from core.feeds.feed_dates import parse_date
 from core.feeds.feedparser_entry import text_in
 from core.feeds.files import files_of, has_film, picture_of
 from core.feeds.texts import Text, texts_of
@@ -81,8 +81,8 @@ def feed_entry(
         title_type=title_type,
         link=link,
         author=_authors(stated) or _authors_of_feed(found),
-        published=_date(stated, _PUBLISHED, language),
-        updated=_date(stated, _UPDATED, language),
+        published=_date(stated, _PUBLISHED, spoken(title, language)),
+        updated=_date(stated, _UPDATED, spoken(title, language)),
         content=body.value,
         summary=texts.summary,
         content_type=body.declared,
@@ -152,7 +152,7 @@ def _authors_of_feed(found: Any) -> str | None:
     return _joined(text_in(each.get("name"), AUTHOR_KEPT) for each in found.feed.get("authors", ()))
 
 
-def _date(stated: Entry, names: tuple[str, ...], language: str | None) -> datetime | None:
+def _date(stated: Entry, names: tuple[str, ...], language: str) -> datetime | None:
     for element in stated.all(*names):
         moment = parse_date(element.text[:120], language=language)
         if moment is not None:

@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
+from core.dates import parse_date
 from core.errors import DocumentError
-from core.feeds.feed_dates import parse_date
 
 COMMITS_LISTED = 30  # of a folder; only the newest is needed, the others give dates
 BLOB_DIGITS = 16  # of a blob's id: 64 bits tell 100,000 files apart with certainty

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from core.dates import parse_date, spoken
 from core.errors import NotAFeed
 from core.feeds.entry import AUTHORS_KEPT, READING
-from core.feeds.feed_dates import parse_date
 from core.feeds.feedparser_entry import Former
 from core.feeds.files import ENCLOSURES_KEPT, seconds
 from core.feeds.guids import Named
@@ -72,6 +72,7 @@ def _entry(
     texts = _texts(item, body)
     own = texts.body or Text("content_text", "", "text")
     language = _text(item.get("language"), 40) or feed_language
+    said = spoken(_text(item.get("title"), 4000) or own.value[:400], language)
     attachments = _attachments(item.get("attachments"), url)
     stated = [_text(item.get("url"), 4096), _text(item.get("external_url"), 4096)]
     link = next(filter(None, (web_url(address, url) for address in stated)), None)
@@ -82,8 +83,8 @@ def _entry(
         title_type="text",
         link=link or (attachments[0].url if attachments else None),
         author=_author(item) or feed_author,
-        published=parse_date(_text(item.get("date_published"), 120), language=language),
-        updated=parse_date(_text(item.get("date_modified"), 120), language=language),
+        published=parse_date(_text(item.get("date_published"), 120), language=said),
+        updated=parse_date(_text(item.get("date_modified"), 120), language=said),
         content=own.value,
         summary=texts.summary,
         content_type=own.declared,

@@ -15,9 +15,9 @@ from typing import Any
 import lxml.html
 from lxml import etree
 
+from core.dates import parse_date
 from core.errors import NotAFeed
 from core.feeds.charset import decode
-from core.feeds.feed_dates import parse_date
 from core.models import FeedEntry, ParsedFeed
 from core.text import letters, plain_title, wide_share
 from core.urls import canonical_url, host_of, web_url

@@ -1,6 +1,84 @@
-import pytest
+"""Every form in which a date is written is read as it is meant, or not at all.
 
-from core.dates import dateline, in_address, is_date_line, stated
+`dates.tsv`: a value, the language of its source and the moment in UTC; empty where none is stated.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.date_reader import read
+from core.dates import dateline, in_address, is_date_line, parse_date, spoken, stated
+from tests.core.date_words import FILE, made
+
+MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+FORMS = [
+    tuple(line.split("\t"))
+    for line in (Path(__file__).parent / "dates.tsv").read_text(encoding="utf-8").splitlines()
+]
+
+
+@pytest.mark.parametrize(("value", "language", "moment"), FORMS)
+def test_a_date_is_read_in_the_form_of_its_language(value: str, language: str, moment: str) -> None:
+    wanted = datetime.fromisoformat(moment) if moment else None
+
+    assert parse_date(value, language=language) == wanted
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Thu, 01 Jan 1970 00:00:00 GMT", "0001-01-01T00:00:00", "2026", "yesterday", "", None,
+     "99999-01-01", "Wed, 04 Mar 2026 99:99:99 GMT"],
+)  # fmt: skip
+def test_what_cannot_be_a_date_of_publication_is_none(value: str | None) -> None:
+    assert parse_date(value) is None
+
+
+@pytest.mark.parametrize("fraction", [".123", ".123456", ".123456789", ",5", ""])
+def test_a_moment_has_whole_seconds(fraction: str) -> None:
+    assert parse_date(f"2026-03-04T13:06:07{fraction}+08:00") == MOMENT
+
+
+@pytest.mark.parametrize(
+    ("title", "declared", "language"),
+    [
+        ("市政府通过了水法", "en-us", "zh"),
+        ("市政府通过了水法", None, "zh"),
+        ("東京都知事選挙", "ja", "ja"),
+        ("川沿いの学校", "en", "ja"),
+        ("정부는 오늘", None, "ko"),
+        ("รัฐบาลไทย", "en", "th"),
+        ("Chính phủ", "vi", "vi"),
+        ("The 市 of ours", "en", "en"),
+        (None, "fr", "fr"),
+    ],
+)
+def test_a_clock_has_the_zone_of_the_language_that_is_written(
+    title: str | None, declared: str | None, language: str
+) -> None:
+    assert spoken(title, declared) == language
+
+
+@given(st.text(max_size=60), st.sampled_from(["", "en", "zh", "fa", "th", "fi"]))
+def test_no_text_breaks_it(text: str, language: str) -> None:
+    parse_date(text + "1", language=language)
+    stated(text + " 2026")
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("piece", ["1 ", "1:", "1/", "a.m. ", "(", "年1", "mar ", "+1", "A/B", "["])
+def test_a_hostile_date_costs_little(piece: str) -> None:
+    for number in range(300):
+        read(f"{number} " + piece * 60)
+
+
+def test_the_words_of_dates_are_those_of_the_library() -> None:
+    assert FILE.read_text(encoding="utf-8") == made(), "python -m tests.core.date_words"
 
 
 @pytest.mark.parametrize(

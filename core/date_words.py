@@ -1,0 +1,112 @@
+"""The words of dates: zones, halves of the day, months and days of the week in 60 languages.
+
+Months, days and the order of numbers come from Unicode CLDR as dateparser carries it, out of
+`date_words.json` (made by `tests/core/date_words.py`): dateparser takes 0.6 s to import.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+# By name, in the reading that is usual in feeds; hours from UTC.
+ZONES = {
+    "z": 0, "utc": 0, "gmt": 0, "ut": 0, "uct": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1,
+    "cest": 2, "mez": 1, "mesz": 2, "met": 1, "mest": 2, "eet": 2, "eest": 3, "msk": 3, "msd": 4,
+    "trt": 3, "samt": 4, "yekt": 5, "omst": 6, "novt": 7, "krat": 7, "irkt": 8, "yakt": 9,
+    "vlat": 10, "ist": 5.5, "pkt": 5, "npt": 5.75, "irst": 3.5, "idt": 3, "gst": 4, "hkt": 8,
+    "sgt": 8, "myt": 8, "pht": 8, "ict": 7, "wib": 7, "wita": 8, "wit": 9, "jst": 9, "kst": 9,
+    "awst": 8, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13,
+    "cat": 2, "sast": 2, "eat": 3, "wat": 1, "brt": -3, "art": -3, "clt": -4, "clst": -3,
+    "cot": -5, "pet": -5, "ast": -4, "adt": -3, "est": -5, "edt": -4, "cst": -6, "cdt": -5,
+    "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "akst": -9, "akdt": -8, "hst": -10, "nst": -3.5,
+    "ndt": -2.5,
+}  # fmt: skip
+ZONES_BY_SEASON = {
+    "et": "America/New_York", "ct": "America/Chicago", "mt": "America/Denver",
+    "pt": "America/Los_Angeles",
+}  # fmt: skip
+ZONES_OF_SOURCE = {
+    ("cst", "zh"): 8, ("ist", "he"): 2, ("ist", "ga"): 1, ("bst", "bn"): 6, ("pst", "fi"): 8,
+}  # fmt: skip
+ZONES_IN_WORDS = {
+    "北京时间": 8, "北京時間": 8, "台灣時間": 8, "台湾时间": 8, "香港時間": 8, "日本時間": 9,
+    "한국시간": 9,
+}  # fmt: skip
+# The hour below which a clock beside the word gets twelve more.
+HALVES = {
+    "am": 0, "pm": 12, "上午": 0, "凌晨": 0, "清晨": 0, "早上": 0, "早晨": 0, "午前": 0, "오전": 0,
+    "下午": 12, "傍晚": 12, "晚上": 12, "晚间": 12, "晚間": 12, "午後": 12, "오후": 12, "中午": 9,
+    "πμ": 0, "μμ": 12,
+}  # fmt: skip
+ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "民國": 1911, "民国": 1911}  # the year before
+PERSIAN_MONTHS = (
+    "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن",
+    "اسفند",
+)  # fmt: skip
+ENGLISH_MONTHS = (
+    "january february march april may june july august september october november december".split()
+)
+# Names of months that CLDR lacks: of the Levant and the Maghreb, of Austria, and abbreviations.
+_MORE_MONTHS = {
+    "كانون الثاني": 1, "شباط": 2, "آذار": 3, "نيسان": 4, "أيار": 5, "حزيران": 6, "تموز": 7, "آب": 8,
+    "أيلول": 9, "تشرين الأول": 10, "تشرين الثاني": 11, "كانون الأول": 12, "جانفي": 1, "فيفري": 2,
+    "أفريل": 4, "ماي": 5, "جوان": 6, "جويلية": 7, "أوت": 8, "jänner": 1, "feber": 2, "agt": 8,
+    "ags": 8, "des": 12, "okt": 10, "gen": 1, "sett": 9, "ott": 10, "dic": 12, "noi": 11,
+}  # fmt: skip
+
+
+class Words(NamedTuple):
+    """The words of one language."""
+
+    order: str  # of day, month and year in numbers
+    months: dict[str, int]
+    halves: dict[str, int]
+    beside: frozenset[str]
+
+
+@cache
+def _all_words() -> dict[str, Words]:
+    raw = json.loads((Path(__file__).parent / "date_words.json").read_text(encoding="utf-8"))
+    return {
+        code: Words(
+            each["order"],
+            {name: at for at, names in enumerate(each["months"], 1) for name in names},
+            {word: hour for half, hour in (("am", 0), ("pm", 12)) for word in each[half]},
+            frozenset(each["beside"]),
+        )
+        for code, each in raw.items()
+    }
+
+
+def words_of(language: str) -> Words | None:
+    return _all_words().get({"no": "nb", "iw": "he", "tl": "fil"}.get(language, language))
+
+
+@lru_cache(maxsize=1024)
+def month_named(word: str, language: str) -> int | None:
+    """The month of that name in the language, in English, or in all that have the name."""
+    word = word.lower().strip(".'’")
+    if len(word) > 30 or word.isdigit():
+        return None
+    if word[:2] in ("d'", "d’"):
+        word = word[2:]
+    numbered = re.fullmatch(r"(\d{1,2})[月월]", word)
+    if numbered:
+        return int(numbered[1])
+    for code in (language.partition("-")[0], "en"):
+        words = words_of(code)
+        if words and word in words.months:
+            return words.months[word]
+    if word in _MORE_MONTHS:
+        return _MORE_MONTHS[word]
+    named = {words.months[word] for words in _all_words().values() if word in words.months}
+    return named.pop() if len(named) == 1 and len(word) > 2 else None
+
+
+def goes_with_dates(word: str) -> bool:
+    """Whether the word is a day of the week or goes with a date, in any language."""
+    return any(word.lower().strip(".'’") in words.beside for words in _all_words().values())
