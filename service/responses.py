@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -30,6 +31,9 @@ PAGE_POLICY = (
     "img-src 'self' https: http: data:; media-src https: http:; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
 def secured(headers: dict[str, str]) -> dict[str, str]:
@@ -65,10 +69,18 @@ def guarded(handler: Handler) -> Handler:
         except Exception:  # one request that went wrong: it is logged, and its reader is told
             if request.writer.output_size > 0:
                 raise  # half an answer is sent: the connection ends
-            log.exception("request.failed", path=request.path[:200])
-            return text_reply("something went wrong here\n", status=500)
+            name = request_id(request)
+            log.exception("request.failed", request=name, path=request.path[:200])
+            said = f"something went wrong here; the log has it as request {name}\n"
+            return text_reply(said, status=500, headers={"X-Request-ID": name})
 
     return answer
+
+
+def request_id(request: web.Request) -> str:
+    """What a proxy in front calls this request, else a name of our own: for the log."""
+    given = request.headers.get("X-Request-ID", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def last(handler: Handler) -> Handler:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from millrace.process import logs
 from millrace.process.config import save_snapshot
 from millrace.process.data_folder import LAST_GOOD, locked
 from millrace.process.lifetime import raise_descriptors, stop_event
@@ -121,13 +122,24 @@ async def _follow(live: LiveSettings, last_good: Path) -> None:
 
 
 def _greet(live: LiveSettings, address: str) -> None:
-    count = len(live().sources)
+    """Say where it is: a block for somebody at a terminal, else one event of the log."""
+    count, end = len(live().sources), f"kill {os.getpid()}"
+    if not sys.stdout.isatty() or logs.form_from_environment() == "json":
+        log.info(
+            "millrace.running",
+            sources=count,
+            read=f"{address}/",
+            subscribe=f"{address}/feed.xml",
+            add=live.path,
+            end=end,
+        )
+        return
     print(
         f"\nMillrace is running with {count} source{'' if count == 1 else 's'}.\n\n"
         f"  read       {address}/\n"
         f"  subscribe  {address}/feed.xml\n"
         f"  add        a line `- url: https://…` under `sources:` in {live.path};\n"
         f"             it takes effect when you save the file\n"
-        f"  end        {'Ctrl-C' if sys.stdin.isatty() else f'kill {os.getpid()}'}\n",
+        f"  end        {'Ctrl-C' if sys.stdin.isatty() else end}\n",
         flush=True,
     )

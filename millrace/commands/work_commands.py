@@ -20,9 +20,11 @@ from millrace.options import (
     Data,
     Host,
     Json,
+    LogLevel,
     Port,
     Redis,
 )
+from millrace.process import logs
 
 app = typer.Typer()
 
@@ -35,6 +37,7 @@ def run(
     data: Data = DEFAULT_DATA,
     redis: Redis = None,
     workers: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Worker processes.")] = 1,
+    log_level: LogLevel = "info",
 ) -> None:
     """Start everything: store, workers and the service.
 
@@ -42,6 +45,7 @@ def run(
     """
     from millrace.commands.run import run_all
 
+    logs.set_level(log_level)
     run_all(config=config, host=host, port=port, data=data, redis=redis, workers=workers)
 
 
@@ -51,6 +55,7 @@ def serve(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
     redis: Redis = None,
+    log_level: LogLevel = "info",
 ) -> None:
     """Start the service alone; needs a store.
 
@@ -59,11 +64,14 @@ def serve(
     store = _needed(redis)
     from millrace.commands.serve import serve_alone
 
+    logs.set_level(log_level)
     serve_alone(config=config, host=host, port=port, redis=store)
 
 
 @app.command()
-def work(config: Config = DEFAULT_CONFIG, redis: Redis = None) -> None:
+def work(
+    config: Config = DEFAULT_CONFIG, redis: Redis = None, log_level: LogLevel = "info"
+) -> None:
     """Start one worker; any number, on any host.
 
     Example: millrace work --redis redis://store:6379
@@ -71,6 +79,7 @@ def work(config: Config = DEFAULT_CONFIG, redis: Redis = None) -> None:
     store = _needed(redis)
     from millrace.commands.work import work_alone
 
+    logs.set_level(log_level)
     work_alone(config=config, redis=store)
 
 

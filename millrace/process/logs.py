@@ -22,6 +22,8 @@ from core.errors import ConfigError
 from core.urls import for_logs
 
 Format = Literal["text", "json"]
+Level = Literal["debug", "info", "warning", "error"]
+LEVEL_VARIABLE = "MILLRACE_LOG_LEVEL"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SECRET_NAMES = re.compile(r"token|secret|password|auth", re.IGNORECASE)
@@ -63,6 +65,12 @@ def configure(form: Format, *, stream: TextIO | None = None) -> None:
     # One line per request belongs to a proxy in front; a feed that is polled often drowns the rest.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
     logging.getLogger("watchfiles").setLevel(logging.WARNING)
+
+
+def set_level(level: Level) -> None:
+    """Log from this level on, in the processes that this one starts too."""
+    logging.getLogger().setLevel(level.upper())
+    os.environ[LEVEL_VARIABLE] = level
 
 
 def _writer(form: Format) -> Processor:

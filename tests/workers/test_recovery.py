@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from store import keys
 from store.connection import Store
@@ -294,3 +295,19 @@ async def test_a_probe_keeps_to_the_address_guard(
         settings_for({"url": origin.url("/feed")}, allow_private=[origin.allowance]),
     ) as desk:
         assert await desk.kit.fetcher.reaches(Access(origin.url("/feed")))
+
+
+async def test_a_failing_source_is_one_line_when_it_begins_and_one_when_it_ends(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    origin.at("/feed", *[Answer(status=500)] * 3, Answer(FEED))
+    settings = settings_for({"url": origin.url("/feed")}, allow_private=[origin.allowance])
+    with capture_logs() as logs:
+        async with desk_for(store, sandbox, settings) as desk:
+            for _ in range(4):
+                await desk.poll()
+
+    said = [entry for entry in logs if entry["log_level"] != "debug"]
+    assert [entry["event"] for entry in said] == ["source.failing", "source.recovered"]
+    assert "`millrace poll source`" in said[0]["reason"]
+    assert said[1]["failures"] == 3

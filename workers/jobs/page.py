@@ -117,7 +117,7 @@ async def _read(reading: Reading) -> None:
         raise
     except (FetchError, DocumentError, ResourceLimit) as fault:
         outcome = _outcome(fault)
-        log.info("page.failed", entry=reading.record.id, reason=str(fault))
+        log.debug("page.failed", entry=reading.record.id, reason=str(fault))
         if _may_pass(fault, reading.record) and await _is_worth_another(reading):
             await _try_again(reading, fault)
             return

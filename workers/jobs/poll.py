@@ -123,6 +123,8 @@ async def _poll(poll: Poll) -> None:
     polled = polled or await ask(asking, poll.source, poll.state)
     if polled.push is None:
         kit.answered = True
+        if poll.state.failures:
+            log.info("source.recovered", source=poll.source.name, failures=poll.state.failures)
         await note_outcome(kit, poll.source.name, unreachable=False, before=poll.state.unreachable)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
     count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
@@ -277,7 +279,10 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
         version=poll.kit.version,
     )
     _count(poll, _outcome(fault))
-    log.warning("poll.failed", source=poll.source.name, reason=str(fault), next_in=round(wait))
+    # The first failure in a row is news; the others are in /health, /sources and the metrics.
+    begins = poll.state.failures == 0 or (state.gone and not poll.state.gone)
+    say = log.warning if begins else log.debug
+    say("source.failing", source=poll.source.name, reason=state.last_error, next_in=round(wait))
     write = SourceWrite(poll.source.name, state, wait)
     if await leave(poll.kit.store, poll.lease, write):
         away = isinstance(fault, Unreachable)

@@ -17,6 +17,7 @@ from core.errors import (
 from core.models import Decision
 from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
 from core.polling.politeness import believed, watch
+from core.polling.remedies import with_remedy
 from store.sources import Poison, SourceState
 from workers.sources.result import Polled
 
@@ -105,7 +106,7 @@ def after_fault(
     changes: dict[str, object] = {
         "last_poll": now,
         "last_status": status,
-        "last_error": str(fault),
+        "last_error": with_remedy(fault, source.name),
         "failures": failures,
         "unreachable": unreachable,
         "refused": isinstance(fault, ForbiddenAddress),

@@ -30,20 +30,19 @@ class Running:
 
     def __init__(self, folder: Path, **env: str) -> None:
         self.folder = folder
-        self.output = folder / "output"
         self.log = folder / "log"
-        with self.output.open("w") as out, self.log.open("a") as err:
+        with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "millrace", "run", "--port", "0"],
                 cwd=folder,
-                stdout=out,
-                stderr=err,
+                stdout=log,
+                stderr=log,
                 env={"PATH": os.environ["PATH"], "HOME": str(folder), **env},
             )
 
     @property
     def address(self) -> str | None:
-        found = re.search(r"http://\S+(?=/feed\.xml)", self.output.read_text())
+        found = re.search(r"http://\S+(?=/feed\.xml)", self.log.read_text())
         return found[0] if found else None
 
     def get(self, path: str) -> Any:
@@ -136,10 +135,10 @@ def millrace(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_says_where_to_read_and_what_to_do_next(run: Running) -> None:
-    said = run.output.read_text()
+    said = run.log.read_text()
 
-    assert f"read       {run.address}/\n" in said
-    assert f"subscribe  {run.address}/feed.xml\n" in said
+    assert "info    millrace.running  sources=7" in said
+    assert f"read={run.address}/  subscribe={run.address}/feed.xml" in said
     assert "feeds.yaml" in said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -84,3 +85,21 @@ def test_libraries_log_in_the_same_form() -> None:
     logging.getLogger("library").error("%s went wrong", "something")
 
     assert json.loads(stream.getvalue())["event"] == "something went wrong"
+
+
+def test_the_level_holds_for_processes_that_are_started_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(logs.LEVEL_VARIABLE, "info")
+    stream = io.StringIO()
+    logs.configure("text", stream=stream)
+
+    logs.set_level("error")
+    structlog.get_logger().warning("poll.failed")
+    quiet = stream.getvalue()
+    logs.set_level("debug")
+    structlog.get_logger().debug("poll.failed")
+
+    assert quiet == ""
+    assert "debug   poll.failed" in stream.getvalue()
+    assert os.environ[logs.LEVEL_VARIABLE] == "debug"
