@@ -45,7 +45,7 @@ def make_app(
 
     `fetch_picture` brings pictures from strangers' sites, for `service.pictures: proxy`.
     """
-    app = web.Application()
+    app = web.Application(middlewares=[actions.private_reading])
     context = Context(store, settings, config_fault, River(store, settings))
     app[CONTEXT] = context
     app[feeds.FEEDS] = feeds.Feeds(context)

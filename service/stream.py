@@ -17,7 +17,6 @@ from service.changelog import Position, position
 from service.connections import CONNECTIONS, TooManyHeld
 from service.context import CONTEXT, Context
 from service.events import Events, event
-from service.ops.access import refusal
 from service.responses import public_base, secured, text_reply
 
 HEARTBEAT = 15.0  # seconds; proxies cut what is silent for longer
@@ -94,8 +93,6 @@ READERS_OF = web.AppKey("stream", Readers)
 async def stream(request: web.Request) -> web.StreamResponse:
     """GET /stream; `?content=summary` leaves bodies out."""
     context, readers = request.app[CONTEXT], request.app[READERS_OF]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
     if context.draining or context.river.loaded is None:
         # Before the first load the log names stories that are not in the window yet.
         reason = "draining" if context.draining else "loading"

@@ -18,7 +18,6 @@ from service.context import Context
 from service.feeds.answers import Answer, Stamp, UnknownName, open_answer, render
 from service.feeds.documents import Document, choose_encoding
 from service.feeds.query import BadQuery
-from service.ops.access import refusal
 from service.pages.river_page import feed_as_page
 from service.responses import text_reply
 
@@ -48,8 +47,6 @@ class Feeds:
         """GET /feed.xml, /feed.atom, /feed.json and their narrowed forms."""
         context = self._context
         settings = context.settings()
-        if settings.service.private and (refused := refusal(request, context)):
-            return refused
         if context.river.loaded is None:
             return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
         try:

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Mapping
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from core.dedup.curation import ChoiceRefused
 from core.errors import StoreError
@@ -15,21 +16,45 @@ from core.ids import PREFIX
 from core.urls import web_url, without_credentials
 from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
+from service.pages.pictures import PICTURE
 from service.responses import json_reply, secured, wants_html
+from service.websub.callback import PATH as CALLBACK
 from store.curation import join, split
 from store.forget import forget
 from store.schedule import poll_now
 from store.sources import lift_gone
 
+# What is answered without the token even where `service.private` is set.
+OPEN = frozenset(
+    {
+        "/health/live",  # a probe has no token
+        "/health/ready",
+        "/static/{name}",  # the same for everybody
+        "/feed.xsl",
+        PICTURE,  # its addresses are signed
+        CALLBACK,  # a hub has no token; the address is a secret
+        # Actions check the token by themselves: it may come in their form.
+        "/sources/{source}/poll",
+        "/stories/{id}/split",
+        "/stories/{id}/join",
+        "/forget",
+    }
+)
 
-def refusal(request: web.Request, context: Context) -> web.Response | None:
-    """The answer to a reader without the token, or None for one who has it.
+
+@web.middleware
+async def private_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """With `service.private`, ask every reader for the token, except for what is `OPEN`.
 
     Feed readers know basic authentication: any name, the token as password.
     """
-    token = context.settings().service.token
+    service = request.app[CONTEXT].settings().service
+    resource = request.match_info.route.resource
+    if not service.private or (resource is not None and resource.canonical in OPEN):
+        return await handler(request)
+    token = service.token
     if token is not None and any(_same(token, given) for given in _credentials(request)):
-        return None
+        return await handler(request)
     return web.Response(
         status=401,
         text="this feed is private: the token is the password\n",

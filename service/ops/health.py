@@ -16,7 +16,6 @@ from core.config.settings import Settings
 from core.errors import StoreAway, StoreError
 from core.urls import without_credentials
 from service.context import CONTEXT, Context
-from service.ops.access import refusal
 from service.responses import json_reply, text_reply
 from store.connection import Store
 from store.heartbeat import Vitals, load_workers, vitals
@@ -106,8 +105,6 @@ class Findings:
 async def health(request: web.Request) -> web.Response:
     """GET /health."""
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
     findings = await request.app[CHECK].findings()
     report = health_report(findings, context)
     return json_reply(report, status=503 if report["status"] == "down" else 200)

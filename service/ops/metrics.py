@@ -13,7 +13,6 @@ from core.metrics import METRICS
 from service.connections import CONNECTIONS, Connections
 from service.context import CONTEXT, Context
 from service.feeds.handlers import FEEDS
-from service.ops.access import refusal
 from service.ops.health import CHECK, Findings, is_failing
 from service.responses import secured
 from service.stream import READERS_OF, Readers
@@ -30,8 +29,6 @@ _OF_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 async def metrics(request: web.Request) -> web.Response:
     """GET /metrics."""
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
     counted = await _counted(context)
     findings = await request.app[CHECK].findings()
     known = await gauges(

@@ -28,7 +28,6 @@ from service.feeds.query import (
     is_known_tag,
     parse_query,
 )
-from service.ops.access import refusal
 from service.pages.page import (
     View,
     answered,
@@ -132,8 +131,6 @@ async def _river(
 ) -> web.StreamResponse:
     context = request.app[CONTEXT]
     settings = context.settings()
-    if settings.service.private and (refused := refusal(request, context)):
-        return refused
     if context.river.loaded is None:
         headers = {"Retry-After": "2", "Refresh": "2"}
         return await page_reply(request, "starting.html", status=503, headers=headers)

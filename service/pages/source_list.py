@@ -15,7 +15,6 @@ from core.errors import StoreError
 from core.render.opml import opml_document
 from core.urls import without_credentials
 from service.context import CONTEXT, Context
-from service.ops.access import refusal
 from service.ops.health import failure, is_failing
 from service.pages.page import page_reply
 from service.responses import json_reply, secured, wants_html
@@ -29,8 +28,6 @@ DAYS = 14  # in the small chart of a source
 async def sources(request: web.Request) -> web.StreamResponse:
     """GET /sources, as JSON or as a page."""
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
     rows = await source_rows(context)
     if wants_html(request):
         return await page_reply(request, "sources.html", sources=rows)
@@ -40,8 +37,6 @@ async def sources(request: web.Request) -> web.StreamResponse:
 async def opml(request: web.Request) -> web.StreamResponse:
     """GET /sources.opml."""
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
     settings = context.settings()
     states = await _states(context, settings.sources)
     titles = {

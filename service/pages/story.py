@@ -14,7 +14,6 @@ from core.urls import without_credentials
 from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
 from service.feeds.formats import item_of
-from service.ops.access import refusal
 from service.pages.page import missing, page_reply, page_style
 from service.responses import json_reply, text_reply, wants_html
 from store.entries import entries_by_url, load_entry
@@ -23,8 +22,6 @@ from store.entries import entries_by_url, load_entry
 async def story(request: web.Request) -> web.StreamResponse:
     """GET /stories/ID, as JSON or as a page."""
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
     kept = context.river.find(request.match_info["id"])
     if kept is None:
         return await missing(request, "no-story")
@@ -80,8 +77,6 @@ async def _member_record(
 async def explain(request: web.Request) -> web.StreamResponse:
     """GET /explain?url=U; an id will do as well."""
     context = request.app[CONTEXT]
-    if context.settings().service.private and (refused := refusal(request, context)):
-        return refused
     asked = request.query.get("url") or request.query.get("id") or ""
     if not asked:
         return json_reply({"error": "ask with ?url=ADDRESS or ?url=ID"}, status=400)

@@ -16,7 +16,6 @@ from core.urls import web_url
 from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
 from service.feeds.answers import answer_of
-from service.ops.access import refusal
 from service.responses import client_of, public_base, text_reply
 from store.outbox import Refusal, Subscriber, Verification, ask_for
 
@@ -44,8 +43,6 @@ async def hub(request: web.Request) -> web.Response:
     """POST /hub: subscribe or unsubscribe; `publish` needs no request, we know our news."""
     context = request.app[CONTEXT]
     settings = context.settings()
-    if settings.service.private and (refused := refusal(request, context)):
-        return refused
     if not settings.service.hub:
         return text_reply("this service is no hub\n", status=404)
     try:
