@@ -19,7 +19,8 @@ from core.errors import TooLarge
 from core.feeds.parse import parse_feed
 from millrace.process.data_folder import throwaway_store
 from store.connection import Store
-from store.schedule import SOURCES, lease_due, poll_now
+from store.schedule import SOURCES, poll_now
+from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.http.client import Fetcher

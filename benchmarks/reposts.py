@@ -35,7 +35,7 @@ from millrace.process.data_folder import throwaway_store
 from store.commit import Batch
 from store.connection import Store, opened
 from store.entries import load_entries
-from store.index import claim, lookup
+from store.index import claim, look_up
 from tests.core.stories import body, title
 from workers.settle import Knowledge, settle
 
@@ -182,7 +182,7 @@ async def _call(store: Store, held: int) -> _Call:
     """The check and claim that a commit makes, half of them for entries that are held."""
     draw, taken = random.Random(held), []
     drawn = [_made_up(draw.randrange(2 * held)) for _ in range(_LOOKUPS)]
-    seen = [await lookup(store, {"x": each}, SETTINGS) for each in drawn]
+    seen = [(await look_up(store, {"x": each}, SETTINGS)).candidates for each in drawn]
     before = await _cpu(store)
     for weighed, found in zip(drawn, seen, strict=True):
         known = frozenset(candidate.entry for candidate in found["x"])

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from core.date_reader import Stated, read
 from core.date_words import goes_with_dates
@@ -194,4 +196,16 @@ def _day(year: str, month: str, day: str) -> str | None:
     try:
         return date(int(year), int(month), int(day)).isoformat()
     except ValueError:
+        return None
+
+
+@lru_cache(1024)
+def http_date(value: str | None) -> float | None:
+    """Seconds since 1970 of an HTTP date in any of its three forms (RFC 9110, 5.6.7), or None."""
+    if not value or not any(sign.isdigit() for sign in value):
+        return None
+    try:
+        moment = parsedate_to_datetime(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None

@@ -36,6 +36,9 @@ class Enclosure(Frozen):
 class FeedEntry(Frozen):
     """One entry as its source stated it: nothing cleaned, nothing guessed."""
 
+    # Entries that wait for their page lie in the store, some with fields of earlier versions.
+    model_config = ConfigDict(extra="ignore")
+
     guid: str  # unique within its source; made from link, title or text where none is stated
     position: int  # 0 is the first in the document
     title: str | None = None
@@ -52,7 +55,6 @@ class FeedEntry(Frozen):
     categories: tuple[str, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
     image: str | None = None  # media:thumbnail, itunes:image or JSON Feed image
-    source_title: str | None = None  # the title of the feed document
     body_urls: tuple[str, ...] = ()  # where the body is if the document only names it; in order
     version: str | None = None  # changes with a body that is not in the document
     # Its content digest by the rules before the last change of reading: who remembers that one
@@ -75,7 +77,6 @@ class ParsedFeed(Frozen):
     skip_days: tuple[int, ...] = ()  # 0 is Monday
     complete: bool = True  # False: the document broke off; its validators must not be kept
     fault: str | None = None  # what the parser had to forgive
-    alternates: tuple[str, ...] = ()  # feeds that a web page in this place names
     # Guids of entries that are not new, where the source itself tells them from new ones.
     revised: frozenset[str] | None = None
     # Digests of guid and content of what it holds beside its entries, known and unchanged.

@@ -43,13 +43,6 @@ class Found(NamedTuple):
     mark: str  # where the index stood: whatever is filed after that was not found
 
 
-async def lookup(
-    store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
-) -> dict[str, list[Candidate]]:
-    """For each entry the founders that share a key with it, oldest first."""
-    return (await look_up(store, entries, settings)).candidates
-
-
 async def look_up(
     store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
 ) -> Found:

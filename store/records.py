@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from core import zstd
+
+# The beginnings of our own field names, which a record need not hold again: 6 % of an entry. What
+# was written with it is read only with these very bytes, so they are never edited, though some
+# fields have changed since; a folder may hold records of years. A new dictionary would stand beside
+# this one, under a number of its own, and pay only if it saved far more.
 COMMON = (
     b'"language":"zh-Hans","categories":["politics","world","news"],'
     b'"enclosures":[{"url":"https://","type":"audio/mpeg","length":'
@@ -40,11 +45,6 @@ COMMON = (
     b'"}]}}'
 )
 
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 Record = TypeVar("Record", bound=BaseModel)
 

@@ -63,11 +63,6 @@ async def lease_all_due(
     return [_found(*each) for each in answer]
 
 
-async def lease_due(store: Store, queue: Queue, *, limit: int, seconds: float) -> list[Lease]:
-    """Lease up to `limit` of what is due in one queue, for `seconds`."""
-    return (await lease_all_due(store, {queue: limit}, seconds=seconds))[0].leases
-
-
 def _found(scheduled: int, wait: int, *parts: bytes) -> Found:
     texts = [part.decode() for part in parts]
     leases = [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]

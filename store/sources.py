@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from core.models import Frozen
 from core.polling.politeness import RedirectWatch
@@ -31,6 +31,8 @@ class Poison(Frozen):
 class SourceState(Frozen):
     """One source between two polls. Times are seconds of the store's clock."""
 
+    model_config = ConfigDict(extra="ignore")  # states of earlier versions have fields that went
+
     url: str  # where it is fetched now; differs from feeds.yaml after a permanent redirect
     configured_url: str  # what feeds.yaml said; another one there starts a new state
     kind: str = "auto"  # what `auto` found: feed, github or page
@@ -40,7 +42,6 @@ class SourceState(Frozen):
     body_hash: str | None = None  # of the last complete document
     torn_hash: str | None = None  # of a document that broke off; the same again is all there is
     document: int = 0  # number of the last complete document; guids not in it age
-    confirmed: float = 0.0  # when that document was last confirmed, by a 200 or a 304
     first_poll_done: bool = False
     last_poll: float | None = None
     last_success: float | None = None

@@ -28,7 +28,6 @@ HOMES = {
     "arq": {"workers/queue.py"},
     "aiohttp": {"workers", "service"},
     "jinja2": {"service"},
-    "prometheus_client": {"service"},
     "typer": {"millrace"},
     "rich": {"millrace"},
     "watchfiles": {"millrace"},

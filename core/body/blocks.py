@@ -24,7 +24,6 @@ class Line:
     linked: int = 0  # letters inside links
     links: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    alts: str = ""  # descriptions of the pictures
     rule: str | None = None
     prose: bool | None = None  # whether it is running text, once somebody has asked
     words: str = field(init=False)  # the letters and digits of the text alone

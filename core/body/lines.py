@@ -33,7 +33,6 @@ class LineBuilder:
         self._text: list[str] = []
         self._links: list[str] = list(self._hrefs)
         self._images: list[str] = []
-        self._alts: list[str] = []
         self._linked = 0
         self._last = ""
         self._edge = False
@@ -110,12 +109,11 @@ class LineBuilder:
         if tag == "a" and self._hrefs:
             self._hrefs.pop()
 
-    def image(self, address: str, markup: str, alt: str) -> None:
+    def image(self, address: str, markup: str) -> None:
         """A picture inside the line."""
         self._join("")
         self._html.append(markup)
         self._images.append(address)
-        self._alts.append(alt)
         self._last = ""
 
     @property
@@ -137,7 +135,6 @@ class LineBuilder:
             linked=self._linked,
             links=tuple(self._links),
             images=tuple(self._images),
-            alts=" ".join(self._alts).strip(),
         )
         self._reset()
         return line if line.images or line.letters or text.strip(_RULERS) else None

@@ -107,6 +107,6 @@ def _open(builder: LineBuilder, element: etree._Element, tag: str, base: str | N
         if address:
             alt = (element.get("alt") or "")[:300]
             markup = image_html(address, alt, element.get("width"), element.get("height"))
-            builder.image(address, markup, alt)
+            builder.image(address, markup)
     elif tag in ("br", "p", "div", "li"):
         builder.text(" ")

@@ -195,7 +195,7 @@ class Walker:
             self.removed.append(Removed(rule="qr-code", text=address[:500]))
             return
         markup = image_html(address, alt, element.get("width"), element.get("height"))
-        self._line.image(address, markup, alt)
+        self._line.image(address, markup)
 
     def _is_shown(self, address: str) -> bool:
         """Whether the picture was the last one shown: lazy loading writes it twice."""

@@ -8,19 +8,14 @@ not on how many entries were seen, so fingerprints made at different times stay 
 
 from __future__ import annotations
 
-import sys
 from functools import cache
 from importlib import resources
 
 import numpy as np
 import numpy.typing as npt
 
+from core import zstd
 from core.dedup.tokens import U64
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]

@@ -92,7 +92,6 @@ def feed_entry(
         categories=_categories(raw),
         enclosures=files,
         image=picture_of(stated, base),
-        source_title=plain_title(text_in(feed.get("title"), 4000)),
         former=former,
         reading=READING,
     )

@@ -133,7 +133,6 @@ def folder_entries(
             base=raw_urls(raw, folder, commit, path)[0],
             body_urls=raw_urls(raw, folder, commit, path),
             version=blobs[path],
-            source_title=f"{folder.owner}/{folder.repository}",
         )
         for position, path in enumerate(paths)
     ]

@@ -33,18 +33,17 @@ def read_json_feed(
     items = document.get("items") if isinstance(document, dict) else None
     if not isinstance(items, list):
         raise NotAFeed("JSON, but no JSON Feed: it has no `items`")
-    title = _text(document.get("title"), 1000)
     language = _text(document.get("language"), 40)
     author = _author(document)
     kept = [item for item in items[:entries] if isinstance(item, dict)]
     feed = ParsedFeed(
-        title=title,
+        title=_text(document.get("title"), 1000),
         link=web_url(_text(document.get("home_page_url"), 4096), url),
         language=language,
         hub=_hub(document, url),
         self_url=web_url(_text(document.get("feed_url"), 4096), url),
         entries=tuple(
-            _entry(item, at, url=url, body=body, feed=(title, language, author))
+            _entry(item, at, url=url, body=body, feed=(language, author))
             for at, item in enumerate(kept)
         ),
     )
@@ -66,9 +65,9 @@ def _entry(
     *,
     url: str,
     body: int,
-    feed: tuple[str | None, str | None, str | None],
+    feed: tuple[str | None, str | None],
 ) -> FeedEntry:
-    feed_title, feed_language, feed_author = feed
+    feed_language, feed_author = feed
     texts = _texts(item, body)
     own = texts.body or Text("content_text", "", "text")
     language = _text(item.get("language"), 40) or feed_language
@@ -93,7 +92,6 @@ def _entry(
         categories=_tags(item.get("tags")),
         enclosures=attachments,
         image=web_url(_text(item.get("image") or item.get("banner_image"), 4096), url),
-        source_title=feed_title,
         former=_former(item, url=url, body=body).digest,
         reading=READING,
     )

@@ -167,7 +167,6 @@ def _entry(link: Any, address: str, title: str, page: Any) -> FeedEntry:
         published=_date(link),
         base=address,
         language=page.get("lang"),
-        source_title=plain_title(page.findtext(".//title")),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from protego import Protego
 
+from core.dates import http_date
 from core.feeds.charset import decode
 from core.models import Frozen
 
@@ -66,17 +66,6 @@ def after_skips(when: float, hours: Collection[int], days: Collection[int]) -> f
             return moment
         moment = (moment // HOUR + 1) * HOUR
     return when
-
-
-def http_date(value: str | None) -> float | None:
-    """Seconds since 1970 of an HTTP date in any of its three forms, or None."""
-    if not value or not any(sign.isdigit() for sign in value):
-        return None
-    try:
-        moment = parsedate_to_datetime(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def _age(headers: Mapping[str, str]) -> int:

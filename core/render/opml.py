@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from core.config.settings import Source
-from core.render.safe import escaped, quoted, without_credentials
+from core.render.safe import escaped, quoted, without_login
 
 
 def opml_document(
@@ -29,7 +29,7 @@ def opml_document(
 
 
 def _outline(source: Source, title: str | None, credentials: bool) -> str:
-    url = source.url if credentials else without_credentials(source.url)
+    url = source.url if credentials else without_login(source.url)
     tags = f" category={quoted(','.join(source.tags))}" if source.tags else ""
     shown = quoted(title or source.name)
     return f'<outline type="rss" text={shown} title={shown} xmlUrl={quoted(url)}{tags}/>\n'

@@ -25,7 +25,7 @@ _LANGUAGES = frozenset(
     " te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
 )
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@?#]+@")
+_LOGIN = re.compile(r"(?<=://)[^\s/@?#]+@")
 _BY_SUFFIX = {
     ".mp3": "audio/mpeg",
     ".m4a": "audio/mp4",
@@ -47,7 +47,7 @@ def web_address(url: str | None) -> str | None:
     """`url` as an http(s) address in ASCII, without credentials; None if it is anything else."""
     if not url:
         return None
-    url = without_credentials(url.strip())
+    url = without_login(url.strip())
     if _PLAIN.fullmatch(url):
         return url
     try:
@@ -59,9 +59,9 @@ def web_address(url: str | None) -> str | None:
     return str(parsed)
 
 
-def without_credentials(text: str) -> str:
-    """`text` without the `user:password@` of the addresses in it."""
-    return _CREDENTIALS.sub("", text)
+def without_login(text: str) -> str:
+    """`text` without the `user:password@` of the addresses in it, which stay addresses."""
+    return _LOGIN.sub("", text)
 
 
 def language_tag(language: str | None) -> str | None:

@@ -8,13 +8,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 
 from core.config.settings import Settings
+from core.dates import http_date
 from core.errors import MillraceError
 from core.urls import without_credentials
 from millrace.process.config import read_config
@@ -126,10 +126,10 @@ async def _network(settings: Settings) -> list[Finding]:
 
 
 def _clock(stated: str) -> Finding:
-    try:
-        off = abs(parsedate_to_datetime(stated).timestamp() - time.time())
-    except ValueError:
+    moment = http_date(stated)
+    if moment is None:
         return Finding("clock", True, "not compared: no date in the answer")
+    off = abs(moment - time.time())
     if off > _CLOCK_ALLOWED:
         return Finding("clock", False, f"{off:.0f} s from the source's: set it by NTP")
     return Finding("clock", True, f"within {_CLOCK_ALLOWED:.0f} s of the source's")

@@ -20,7 +20,7 @@ from core.dedup.outcome import Arrival, Claim, Outcome
 from core.dedup.prints import Candidate
 from core.models import Article, Decision, EntryRecord, Story
 from store.connection import Store
-from store.index import claim_then_lookup, lookup
+from store.index import claim_then_lookup, look_up
 from store.records import pack, unpack
 
 _NOW = datetime(2000, 1, 1, tzinfo=UTC)  # nothing here depends on the time
@@ -87,7 +87,7 @@ class Offline:
         }
         if others:
             wanted = {each.record.id: each.fingerprint for each in others}
-            found |= await lookup(self._store, wanted, self._settings)
+            found |= (await look_up(self._store, wanted, self._settings)).candidates
         return found
 
 

@@ -6,24 +6,19 @@ Compressing per request costs 180 times what sending the kept bytes does.
 from __future__ import annotations
 
 import hashlib
-import sys
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import lru_cache
 
 import brotli
 from aiohttp import hdrs, web
 from multidict import CIMultiDict
 
+from core import zstd
+from core.dates import http_date
 from core.render.items import rfc822
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 # Bytes handed to a connection at once; the next ones wait until its reader has taken them. A slow
 # reader then holds back a slice and not a copy of the document.
@@ -92,8 +87,8 @@ class Document:
         if if_none_match is not None:
             # A proxy may have made our tag weak, or changed the encoding: the content is the same.
             return self.digest in if_none_match or if_none_match.strip() == "*"
-        since = _http_date(if_modified_since) if if_modified_since else None
-        return since is not None and self.modified.replace(microsecond=0) <= since
+        since = http_date(if_modified_since)
+        return since is not None and int(self.modified.timestamp()) <= since
 
     async def answer(
         self, request: web.Request, encoding: str, *, conditional: bool = True
@@ -167,12 +162,3 @@ def _weight(parameters: str) -> float:
         return float(value)
     except ValueError:
         return 0.0
-
-
-@lru_cache(1024)
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

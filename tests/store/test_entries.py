@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 
+from core import zstd
 from core.dedup.outcome import StoryChange
 from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
 from store.entries import load_bare, load_entries, load_entry
-from store.records import pack, unpack, zstd
+from store.records import pack, unpack
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -18,9 +18,10 @@ from store.connection import Store, store_errors
 from store.embedded import server_command, socket_path, socket_url
 from store.heartbeat import vitals
 from store.retention import trim
-from store.schedule import SOURCES, add_sources, lease_due
+from store.schedule import SOURCES, add_sources
 from tests.chaos.ordeal import stage_folder
 from tests.conftest import await_store
+from tests.leases import lease_due
 
 SMALL = 300_000  # bytes that the journal of the small disk may have
 Start = Callable[..., Store]

@@ -10,11 +10,12 @@ from core.dedup.decide import Subject, decide
 from core.dedup.fingerprint import Fingerprint, features, fingerprint
 from core.dedup.idf import Idf
 from core.dedup.outcome import Claim
+from core.dedup.prints import Candidate
 from core.ids import entry_id
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
-from store.index import claim, look_up, lookup
+from store.index import claim, look_up
 from store.stories import tell_names
 
 SETTINGS = DedupSettings()
@@ -37,6 +38,12 @@ def body(subject: int, words: int = 400) -> str:
 def printed(subject: int, **more: object) -> Fingerprint:
     read = features(f"Headline about w{subject} and what else came of it", body(subject))
     return fingerprint(read, IDF, **more)  # type: ignore[arg-type]
+
+
+async def lookup(
+    store: Store, entries: dict[str, Fingerprint], settings: DedupSettings
+) -> dict[str, list[Candidate]]:
+    return (await look_up(store, entries, settings)).candidates
 
 
 async def find_or_claim(store: Store, entry: str, print_: Fingerprint) -> str:

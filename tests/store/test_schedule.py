@@ -8,11 +8,11 @@ from store.schedule import (
     begin,
     drop_sources,
     due_times,
-    lease_due,
     poll_now,
     release,
     renew,
 )
+from tests.leases import lease_due
 
 
 async def test_a_due_source_is_leased_once(store: Store):

@@ -14,9 +14,10 @@ from store.connection import Store
 from store.entries import load_entries
 from store.hosts import HostTurns
 from store.idf import SharedIdf
-from store.schedule import PAGES, SOURCES, add_sources, lease_due, poll_now
+from store.schedule import PAGES, SOURCES, add_sources, poll_now
 from store.sources import SourceState, load_source
 from store.stories import load_stories
+from tests.leases import lease_due
 from workers.context import Kit
 from workers.http.client import Fetcher
 from workers.http.robots import Robots

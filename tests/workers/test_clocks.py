@@ -11,7 +11,8 @@ import time_machine
 
 from store import keys
 from store.connection import Store
-from store.schedule import SOURCES, lease_due, poll_now
+from store.schedule import SOURCES, poll_now
+from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import desk_for, settings_for
 from workers.sandbox.pool import Sandbox

@@ -41,11 +41,11 @@ from workers.http.response import (
     Response,
     as_sent,
     conditional,
-    host_of,
     in_words,
     origin_of,
     read_body,
     redirect_target,
+    shown_host,
     turn_key,
 )
 
@@ -156,7 +156,7 @@ class Fetcher:
         for _ in range(redirects + 1):
             self._check(here, access)
             if allowed is not None and not await allowed(here):
-                raise Disallowed(f"robots.txt of {host_of(here)} does not allow this page")
+                raise Disallowed(f"robots.txt of {shown_host(here)} does not allow this page")
             try:
                 answer = await self._in_turn(here, journey, patience)
             except Unreachable as fault:
@@ -213,11 +213,13 @@ class Fetcher:
         except TimeoutError as error:
             raise timed_out(url, journey, seconds=self.settings.timeout) from error
         except aiohttp.ClientConnectorCertificateError as error:
-            raise UntrustedHost(f"{host_of(url)}: {in_words(error.certificate_error)}") from error
+            raise UntrustedHost(
+                f"{shown_host(url)}: {in_words(error.certificate_error)}"
+            ) from error
         except aiohttp.ClientConnectorError as error:
             raise connection_fault(error, url) from error
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:
-            raise FetchError(f"{host_of(url)}: {in_words(error)}") from error
+            raise FetchError(f"{shown_host(url)}: {in_words(error)}") from error
         finally:
             journey.left = max(0.001, journey.left - (time.monotonic() - started))
 

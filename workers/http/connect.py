@@ -19,7 +19,7 @@ from yarl import URL
 from core.errors import FetchError, ForbiddenAddress, Unreachable
 from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, how_to_let_in, proxied
 from workers.http.decoding import ACCEPTED
-from workers.http.response import Journey, host_of, in_words, origin_of
+from workers.http.response import Journey, in_words, origin_of, shown_host
 
 CONNECT_TIMEOUT = 10.0  # seconds
 CONNECTIONS = 512  # above what a worker has under way: none waits for one that hangs
@@ -70,8 +70,8 @@ def timed_out(url: str, journey: Journey, *, seconds: float) -> FetchError:
     """What it means that a request took too long: no connection, or an answer that did not end."""
     if not journey.connected:
         seconds = min(seconds, CONNECT_TIMEOUT)
-        return Unreachable(f"no connection to {host_of(url)} within {seconds:g} s")
-    return FetchError(f"{host_of(url)} did not answer in full within {seconds:g} s")
+        return Unreachable(f"no connection to {shown_host(url)} within {seconds:g} s")
+    return FetchError(f"{shown_host(url)} did not answer in full within {seconds:g} s")
 
 
 def connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:
@@ -79,7 +79,7 @@ def connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchErro
     if REFUSED in str(error.os_error):
         _, host, port = origin_of(url)
         return ForbiddenAddress(f"{host} is {REFUSED}: {how_to_let_in(host, port)}")
-    return Unreachable(f"no connection to {host_of(url)}: {in_words(error.os_error)}")
+    return Unreachable(f"no connection to {shown_host(url)}: {in_words(error.os_error)}")
 
 
 def proxy_endpoint(proxy: str | None) -> Endpoint | None:

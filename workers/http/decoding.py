@@ -6,18 +6,13 @@ whole. Servers that announce gzip and send plain text, or zip twice, are underst
 
 from __future__ import annotations
 
-import sys
 import zlib
 from typing import Any, Protocol
 
 import brotli
 
+from core import zstd
 from core.errors import FetchError, TooLarge
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 ACCEPTED = "gzip, deflate, br, zstd"
 _GZIP = b"\x1f\x8b"

@@ -152,7 +152,7 @@ def redirect_target(answer: Response) -> str | None:
         parts = urlsplit(target)
         bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     except ValueError as error:
-        raise FetchError(f"{host_of(answer.url)} redirects to no address: {error}") from error
+        raise FetchError(f"{shown_host(answer.url)} redirects to no address: {error}") from error
     return bare.geturl()
 
 
@@ -176,7 +176,7 @@ def turn_key(url: str) -> str:
     return host if port in (80, 443) else f"{host}:{port}"
 
 
-def host_of(url: str) -> str:
+def shown_host(url: str) -> str:
     """The host of an address, for messages."""
     try:
         return urlsplit(url).hostname or "the address"

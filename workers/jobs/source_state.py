@@ -157,7 +157,6 @@ def _all_is_well(now: float) -> dict[str, object]:
     return {
         "last_poll": now,
         "last_success": now,
-        "confirmed": now,
         "last_error": None,
         "failures": 0,
         "unreachable": 0,

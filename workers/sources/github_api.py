@@ -26,7 +26,7 @@ from core.feeds.github import (
 )
 from store.hosts import host_pause, pause_host
 from store.sources import SourceState
-from workers.http.response import Access, Response, host_of
+from workers.http.response import Access, Response, shown_host
 from workers.sources.result import Asking
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ class GithubApi:
         return max(0, (left - ALLOWANCE // 2) // 4)
 
     async def _get(self, url: str, state: SourceState | None = None) -> Response:
-        await self._check_allowance(host_of(url))
+        await self._check_allowance(shown_host(url))
         self._requests += 1
         secret = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         answer = await self._asking.fetcher.get(
@@ -91,7 +91,7 @@ class GithubApi:
         if answer.status not in (200, 304):
             await self._refused(answer)
         if not answer.complete:
-            raise FetchError(f"the answer of {host_of(url)} broke off")
+            raise FetchError(f"the answer of {shown_host(url)} broke off")
         return answer
 
     async def _check_allowance(self, host: str) -> None:
@@ -106,7 +106,7 @@ class GithubApi:
             raise RateLimited(429, host, retry_after=3600.0, message=reason)
 
     async def _refused(self, answer: Response) -> None:
-        host = host_of(answer.url)
+        host = shown_host(answer.url)
         seconds = rate_limit(answer.status, answer.headers, now=self._asking.now)
         if seconds is None:
             raise BadStatus(answer.status, host)

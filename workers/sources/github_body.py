@@ -32,7 +32,7 @@ from store.hosts import host_pause, pause_host
 from store.sources import keep_learned, load_learned
 from workers.context import Kit, count_fetch
 from workers.http.client import PATIENCE, Fetcher
-from workers.http.response import PAGE_LINE, host_of
+from workers.http.response import PAGE_LINE, shown_host
 from workers.sandbox.documents import prepare_entries
 from workers.sources.github_api import PATIENCE as POLL_PATIENCE
 from workers.sources.result import Asking
@@ -77,7 +77,7 @@ async def fetch_body(
     FetchError; HostBusy while the host of the files is paused.
     """
     for url in entry.body_urls:
-        host = host_of(url)
+        host = shown_host(url)
         if (pause := await host_pause(store, host)) is not None:
             raise HostBusy(pause[1], wait=pause[0])
         answer = await fetcher.get(
@@ -104,7 +104,7 @@ async def fetch_body(
             raise RateLimited(answer.status, host, retry_after=seconds, message=reason)
         if answer.status != 404:  # the file may stand on the branch alone
             raise BadStatus(answer.status, host)
-    raise BadStatus(404, host_of(entry.body_urls[0]))
+    raise BadStatus(404, shown_host(entry.body_urls[0]))
 
 
 class Suspect(NamedTuple):

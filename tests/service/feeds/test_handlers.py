@@ -12,8 +12,8 @@ import pytest
 from aiohttp import ClientResponse
 from lxml import etree
 
+from core import zstd
 from core.config.settings import FeedSettings, ServiceSettings
-from service.feeds.documents import zstd
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put, remove
 
 

@@ -2,20 +2,15 @@ from __future__ import annotations
 
 import gzip
 import random
-import sys
 import tracemalloc
 import zlib
 
 import brotli
 import pytest
 
+from core import zstd
 from core.errors import FetchError, TooLarge
 from workers.http.decoding import Decoding
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
 
 TEXT = b"<rss>" + bytes(random.Random(1).choices(b"abcdefgh <>", k=300_000)) + b"</rss>"
 

@@ -8,8 +8,9 @@ import random
 from core.body.boilerplate import Boilerplate
 from core.models import Decision
 from store.connection import Store
-from store.schedule import PAGES, lease_due
+from store.schedule import PAGES
 from store.sources import load_learned
+from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.jobs.company import MOMENT, Company
