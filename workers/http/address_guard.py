@@ -7,10 +7,13 @@ twice, a literal, a redirect all end here. Exceptions are a list of exact endpoi
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
+import unicodedata
 from collections.abc import Iterable
 from contextvars import ContextVar
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -35,6 +38,18 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 REFUSED = "refused by the address guard"
+
+# What home routers, offices, clouds and clusters call their own machines; RFC 6761, 6762, 8375 and
+# ICANN's list of names in collision. Through a proxy a name is all that can be looked at.
+_INTERNAL = frozenset(
+    """
+    local localhost localdomain internal intranet lan home corp private office domain workgroup
+    svc cluster consul docker test invalid arpa onion mail
+    """.split()
+)
+_INTERNAL_NAMES = ("fritz.box", "speedport.ip", "easy.box")
+_NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)+")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class RefusedAddress(OSError):
@@ -117,6 +132,26 @@ def is_public(address: Address) -> bool:
     if address.ipv4_mapped is not None or address in _NAT64:
         return True  # the inner address has just been found public
     return address in _PUBLIC_V6 and not any(address in network for network in _FORBIDDEN_V6)
+
+
+def is_public_name(host: str) -> bool:
+    """Whether a host is a name of the public internet, and no address in any spelling.
+
+    By WHATWG URL a host whose last label is a number, 0x included, is an IPv4 address; so it is
+    for libc, curl and most proxies (127.1, 0x7f.1, 127.0x0.0.1). Escapes and full-width signs are
+    read as they would be.
+    """
+    plain = unicodedata.normalize("NFKC", unquote(host)).replace("\u3002", ".").lower()
+    plain = plain.removesuffix(".")
+    try:
+        plain = plain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return False
+    if not _NAME.fullmatch(plain):
+        return False  # one label, an IPv6 address, or signs that no name has
+    last = plain.rpartition(".")[2]
+    inner = any(plain == name or plain.endswith(f".{name}") for name in _INTERNAL_NAMES)
+    return not (_NUMBER.fullmatch(last) or last in _INTERNAL or inner)
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:

@@ -26,7 +26,7 @@ from core.errors import (
     UntrustedHost,
 )
 from core.polling.politeness import retry_after
-from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, proxied
+from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, is_public_name, proxied
 from workers.http.connect import (
     can_connect,
     connection_fault,
@@ -60,7 +60,6 @@ FEED_TYPES = (
 PAGE_TYPES = "text/html, application/xhtml+xml, application/xml;q=0.9, */*;q=0.5"
 
 _PERMANENT = frozenset((301, 308))
-_INTERNAL_NAMES = (".local", ".localhost", ".internal", ".lan", ".intranet", ".corp", ".home.arpa")
 
 
 class Turns(Protocol):
@@ -257,25 +256,22 @@ class Fetcher:
         try:
             scheme, host, port = origin_of(url)
             own = origin_of(access.url)[2] if access else None
+            sent = as_sent(url).raw_host or ""
         except ValueError as error:
             raise FetchError(f"no address: {in_words(error)}") from error
         if scheme not in ("http", "https") or not host:
             raise ForbiddenAddress(f"only http and https are fetched, not {scheme[:20]!r}")
         if port not in self._ports and port != own:
             raise ForbiddenAddress(f"port {port} of {host} is not among fetch.ports")
-        if access is not None and access.proxy:
-            _check_for_proxy(host)
+        # Through a proxy the guard sees only the proxy: what names an inner machine is refused.
+        # It is looked at as it is sent; what two parsers take for two names is public by both.
+        named = is_public_name(sent) and is_public_name(host)
+        if access is not None and access.proxy and not named:
+            what = "no public name, and asked through a proxy"
+            raise ForbiddenAddress(f"{host} is {REFUSED}: {what}")
 
 
 async def _retire(session: aiohttp.ClientSession, seconds: float) -> None:
     """Close a session when the last of its requests must have ended."""
     await asyncio.sleep(seconds)
     await session.close()
-
-
-def _check_for_proxy(host: str) -> None:
-    """Through a proxy the guard sees only the proxy: what names an inner machine is refused."""
-    bare = host.rstrip(".")
-    literal = ":" in bare or bare.replace(".", "").isdigit() or bare.startswith("0x")
-    if literal or not bare.isascii() or "." not in bare or bare.endswith(_INTERNAL_NAMES):
-        raise ForbiddenAddress(f"{host} is {REFUSED}: no public name, and asked through a proxy")

@@ -5,7 +5,15 @@ import socket
 
 import pytest
 
-from workers.http.address_guard import Endpoint, Guard, RefusedAddress, asked, is_public, proxied
+from workers.http.address_guard import (
+    Endpoint,
+    Guard,
+    RefusedAddress,
+    asked,
+    is_public,
+    is_public_name,
+    proxied,
+)
 
 FORBIDDEN = """
 0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 127.0.0.1 127.255.255.254 169.254.169.254 172.16.0.1
@@ -69,3 +77,29 @@ def test_the_guard_makes_no_socket_for_what_it_refuses() -> None:
 
     with pytest.raises(RefusedAddress, match="fe80::1%lo is refused"):
         Guard().make_socket(info)
+
+
+INNER = """
+127.0.0.1 127.1 2130706433 0x7f000001 0177.0.0.1 127.0x0.0.1 127.0.0.0x1 10.0.0x0.1 169.254.0xa9fe
+0x7f.1 0x 1.2.3.0x %31%32%37.0.0.1 127%2e0%2e0%2e1 127.0.0.1. １２７.0.0.1 127。0。0。1 ::1
+::ffff:7f00:1 8.8.8.8 localhost localhost. a.localhost localhost.localdomain LOCALHOST.LOCALDOMAIN
+printer nas.local nas.local. db.internal metadata.google.internal instance-data.ec2.internal
+redis.default.svc kubernetes.default.svc api.default.svc.cluster.local vault.service.consul
+host.docker.internal nas.home nas.home.arpa router.lan wiki.corp wiki.intranet fritz.box
+nas.fritz.box speedport.ip a..b .com com a_b%00.example news.example\\@127.0.0.1 -
+""".split()
+OUTER = """
+news.example NEWS.example news.example. xn--fiqs8s.example 例子.example a-b.co.uk 1.example
+0x7f.example 127.0.0.1.example.org localhost.example svc.example home.example box.example
+""".split()
+
+
+@pytest.mark.parametrize("host", INNER)
+def test_an_inner_machine_is_no_public_name_in_any_spelling(host: str) -> None:
+    """Names that go to a proxy: some of these were passed on and led to 127.0.0.1."""
+    assert not is_public_name(host)
+
+
+@pytest.mark.parametrize("host", OUTER)
+def test_public_names_may_go_to_a_proxy(host: str) -> None:
+    assert is_public_name(host)
