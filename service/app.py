@@ -10,6 +10,7 @@ from aiohttp import web
 
 from core.config.settings import Settings
 from service import stream
+from service.aside import ASIDE, SHARED, Aside, Shared
 from service.comparing import COMPARISONS, Comparisons
 from service.connections import CONNECTIONS, IDLE_SECONDS, Connections, quiet_log
 from service.context import CONTEXT, Context
@@ -48,10 +49,12 @@ def make_app(
     app = web.Application(middlewares=[actions.private_reading])
     context = Context(store, settings, config_fault, River(store, settings))
     app[CONTEXT] = context
-    app[feeds.FEEDS] = feeds.Feeds(context)
     app[health.CHECK] = health.Check(context)
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
-    app[COMPARISONS] = Comparisons()
+    app[ASIDE] = Aside()
+    app[SHARED] = Shared()
+    app[COMPARISONS] = Comparisons(app[ASIDE])
+    app[feeds.FEEDS] = feeds.Feeds(context, app[ASIDE])
     app[CONNECTIONS] = Connections()
     app[front.RIVER_PAGES] = front.RiverPages()
     if fetch_picture is not None:
@@ -178,7 +181,7 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(Publisher(context).follow()),
     ]
     yield
-    app[COMPARISONS].close()
+    app[ASIDE].close()
     await _end(tasks)
 
 

@@ -1,19 +1,19 @@
-"""Comparisons of two copies for /stories/ID?compare=: one at a time, beside everything else.
+"""Comparisons of two copies for /stories/ID?compare=, beside everything else.
 
-They have a thread of their own, because renders and pages share the default one: readers who asked
-for eight large comparisons and left kept every feed waiting.
+Renders and pages share the default threads: readers who asked for eight large comparisons there
+and left kept every feed waiting.
 """
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from core.errors import MillraceError
 from core.render.differences import Stretch, difference
+from service.aside import Aside
 
 WAITING = 8  # different comparisons; each takes half a second at most
 
@@ -35,8 +35,8 @@ class _Asked:
 class Comparisons:
     """Compares texts for readers who are still there."""
 
-    def __init__(self) -> None:
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="compare")
+    def __init__(self, aside: Aside) -> None:
+        self._aside = aside
         self._asked: dict[Key, _Asked] = {}
 
     async def compare(self, request: web.Request, key: Key, old: str, new: str) -> list[Stretch]:
@@ -51,17 +51,13 @@ class Comparisons:
             asked = self._asked[key] = _Asked()
         asked.readers.append(request)
         if asked.result is None:
-            loop = asyncio.get_running_loop()
-            asked.result = loop.run_in_executor(self._thread, _compared, asked.readers, old, new)
+            work = self._aside.run(_compared, asked.readers, old, new)
+            asked.result = asyncio.ensure_future(work)
             asked.result.add_done_callback(lambda _: self._asked.pop(key))
         found = await asyncio.shield(asked.result)
         if found is None:
             raise NotCompared("the reader left")
         return found
-
-    def close(self) -> None:
-        """End the thread once the present comparison is done; waiting ones are dropped."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
 
 def _compared(readers: list[web.Request], old: str, new: str) -> list[Stretch] | None:

@@ -26,3 +26,34 @@ class Context:
 
 
 CONTEXT = web.AppKey("context", Context)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What requests ask of the list of sources: with 100,000 of them too long to go through."""
+
+    names: frozenset[str]
+    tags: tuple[str, ...]  # sorted
+    by_source_link: frozenset[str]  # names of the sources with `link: source`
+    disabled: int
+
+
+_listed: tuple[Settings, Listed] | None = None
+
+
+def listed(settings: Settings) -> Listed:
+    """The same for the settings in force, gone through once."""
+    global _listed
+    known = _listed
+    if known is None or known[0] is not settings:
+        sources = settings.sources
+        known = _listed = (
+            settings,
+            Listed(
+                names=frozenset(source.name for source in sources),
+                tags=tuple(sorted({tag for source in sources for tag in source.tags})),
+                by_source_link=frozenset(s.name for s in sources if s.link == "source"),
+                disabled=sum(not source.enabled for source in sources),
+            ),
+        )
+    return known[1]

@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from core.config.settings import Settings
+from service.aside import TooBusy
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -66,6 +67,8 @@ def guarded(handler: Handler) -> Handler:
         except web.HTTPException as answer:
             answer.headers.update(SECURE)
             raise
+        except TooBusy as busy:
+            return text_reply(f"{busy}\n", status=503, headers={"Retry-After": "2"})
         except Exception:  # one request that went wrong: it is logged, and its reader is told
             if request.writer.output_size > 0:
                 raise  # half an answer is sent: the connection ends

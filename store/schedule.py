@@ -14,6 +14,7 @@ from typing import NamedTuple
 from store import keys
 from store.connection import Store, store_errors
 
+_TIMES_AT_ONCE = 5000  # names in one command
 _REFUSED = 0  # what the script says in place of a state
 
 
@@ -182,11 +183,13 @@ async def due_within(store: Store, queue: Queue, seconds: float) -> int:
 
 async def due_times(store: Store, names: Sequence[str]) -> list[float | None]:
     """When each source is due, in seconds of the store's clock; None: not scheduled."""
-    if not names:
-        return []
-    with store_errors():
-        scores = await store.redis.zmscore(keys.SCHEDULE, list(names))
-    return [None if score is None else float(score) / 1000 for score in scores]
+    due: list[float | None] = []
+    for start in range(0, len(names), _TIMES_AT_ONCE):
+        with store_errors():
+            chunk = list(names[start : start + _TIMES_AT_ONCE])
+            scores = await store.redis.zmscore(keys.SCHEDULE, chunk)
+        due += [None if score is None else float(score) / 1000 for score in scores]
+    return due
 
 
 async def queue_age(store: Store) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,10 +13,12 @@ from core.render.items import FeedHead, FeedItem, feed_item, without_body
 from core.render.jsonfeed import json_document, json_item
 from core.render.rss import rss_document, rss_item
 from core.render.variants import PictureProxy, Variant, in_variant, through
+from service.context import listed
 from service.feeds.query import FeedQuery
 from service.window import Kept
 
 STORIES_KEPT = 2048  # whose rendered items are kept, about 8 kB each
+LETTERS_KEPT = 32 * 2**20  # of their bodies, over all formats
 STYLES_KEPT = 8  # of one story; most are requested in the three formats alone
 
 
@@ -61,7 +63,7 @@ def style_of(
         summary=query.summary,
         variant=query.variant,
         footer=settings.feed.show_reposts == "footer",
-        link_to_source=frozenset(s.name for s in settings.sources if s.link == "source"),
+        link_to_source=listed(settings).by_source_link,
         proxy=proxy,
     )
 
@@ -74,18 +76,27 @@ def item_of(kept: Kept, style: Style) -> FeedItem:
     return in_variant(item, style.variant) if style.variant else item
 
 
+def items_of(found: Sequence[Kept], style: Style) -> list[FeedItem]:
+    """The same for many: call it beside the loop, for one body may have a million letters."""
+    return [item_of(kept, style) for kept in found]
+
+
 # They go with the version of the story that they are of.
 _pieces: WeakKeyDictionary[Kept, dict[tuple[str, Style], Any]] = WeakKeyDictionary()
+_letters = 0  # of the bodies in them; what went with its story is still counted
 
 
 def piece(kept: Kept, form: str, style: Style) -> Any:
     """One rendered item; a change to one story renders that story alone."""
-    if len(_pieces) > STORIES_KEPT:
+    global _letters
+    if len(_pieces) > STORIES_KEPT or _letters > LETTERS_KEPT:
         _pieces.clear()
+        _letters = 0
     pieces = _pieces.setdefault(kept, {})
     if len(pieces) > STYLES_KEPT:
         pieces.clear()
     made = pieces.get((form, style))
     if made is None:
         made = pieces[form, style] = FORMATS[form].item(item_of(kept, style))
+        _letters += 0 if style.summary else kept.letters
     return made

@@ -8,22 +8,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from aiohttp import hdrs, web
 from multidict import istr
 
 from core.config.settings import Settings
+from service.aside import Aside
 from service.context import Context
 from service.feeds.answers import Answer, Stamp, UnknownName, open_answer, render
 from service.feeds.documents import Document, choose_encoding
 from service.feeds.query import BadQuery
 from service.pages.river_page import feed_as_page
 from service.responses import text_reply
+from service.window import Kept
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 64 * 2**20
+DELTAS_KEPT = 16  # of one document
+LONG = 500  # entries; a longer document is rendered aside
 TAGS_KEPT = 4096  # entity tags whose readers can be sent what is new alone
 
 # Names as aiohttp's own: found without folding their case for each request.
@@ -37,8 +43,9 @@ Key = tuple[str | None, ...]
 class Feeds:
     """Every feed address that was asked for lately."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, aside: Aside) -> None:
         self._context = context
+        self._aside = aside
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
         self.renders = 0
@@ -110,7 +117,7 @@ class Feeds:
             return before.modified if before and before.body == body else datetime.now(UTC)
 
         self.renders += 1
-        document = await asyncio.to_thread(render, answer, river.newest(), stamp, modified)
+        document = await self._run(answer, river.newest(), stamp, modified)
         answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
         self._generations[document.digest] = stamp.generation
         if len(self._generations) > TAGS_KEPT:
@@ -131,15 +138,32 @@ class Feeds:
     async def _news(self, answer: Answer, stamp: Stamp, document: Document, after: int) -> Document:
         if after not in document.deltas:
             stories = self._context.river.newest()
-            document.deltas[after] = await asyncio.to_thread(
-                render,
+            if len(document.deltas) >= DELTAS_KEPT:
+                document.deltas.clear()
+            document.deltas[after] = await self._run(
                 answer,
                 stories,
                 stamp,
                 lambda _: document.modified,
                 only=lambda kept: kept.generation > after,
             )
+            self._evict()
         return document.deltas[after]
+
+    async def _run(
+        self,
+        answer: Answer,
+        stories: Sequence[Kept],
+        stamp: Stamp,
+        modified: Callable[[bytes], datetime],
+        only: Callable[[Kept], bool] | None = None,
+    ) -> Document:
+        """A document, made where it keeps no usual one waiting; raises TooBusy."""
+        query = answer.query
+        work = partial(render, answer, stories, stamp, modified, only=only)
+        if query.text or (query.limit or stamp.settings.feed.limit) > LONG:
+            return await self._aside.run(work)
+        return await asyncio.to_thread(work)
 
     def _evict(self) -> None:
         while len(self._answers) > ANSWERS_KEPT:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from threading import Lock
 from typing import cast
 
 import orjson
@@ -16,6 +17,8 @@ from multidict import MultiMapping
 from core.config.settings import Settings
 from core.errors import MillraceError
 from core.render.variants import Variant
+from service.aside import Aside
+from service.context import listed
 from service.window import Kept
 from store.records import packed_json
 
@@ -82,7 +85,8 @@ def _moment(stated: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-FOLDED_KEPT = 8192  # stories, 5 kB each, once somebody searches
+_OVERHEAD = 300  # bytes of one text, beside itself
+FOLDED_BYTES = 64 * 2**20  # kept of folded texts, once somebody searches; most are 5 kB
 
 
 def select(
@@ -100,27 +104,31 @@ def select(
 
 
 async def choose(
-    stories: Sequence[Kept], query: FeedQuery, settings: Settings, *, most: int
+    stories: Sequence[Kept], query: FeedQuery, settings: Settings, *, most: int, aside: Aside
 ) -> Sequence[Kept]:
-    """The same, beside the event loop."""
-    return await asyncio.to_thread(select, stories, query, settings, most=most)
+    """The same, beside the event loop; raises TooBusy."""
+    if not query.text:
+        return await asyncio.to_thread(select, stories, query, settings, most=most)
+    return await aside.run(select, stories, query, settings, most=most)
 
 
 def is_known_tag(tag: str, settings: Settings, stories: Iterable[Kept]) -> bool:
     """Whether a source has this tag, or had it when a kept story came."""
-    stated = any(tag in source.tags for source in settings.sources)
-    return stated or any(tag == each for kept in stories for each, _ in kept.tags)
+    return tag in listed(settings).tags or any(
+        tag == each for kept in stories for each, _ in kept.tags
+    )
 
 
 def is_known_source(name: str, settings: Settings, stories: Iterable[Kept]) -> bool:
     """Whether this source is in feeds.yaml, or a kept story has it."""
-    stated = any(source.name == name for source in settings.sources)
-    return stated or any(name in kept.sources for kept in stories)
+    return name in listed(settings).names or any(name in kept.sources for kept in stories)
 
 
 def _matching(stories: Sequence[Kept], query: FeedQuery, settings: Settings) -> Iterator[Kept]:
-    current = {source.name for source in settings.sources}
-    tagged = {s.name for s in settings.sources if query.tags.intersection(s.tags)}
+    current = listed(settings).names
+    tagged = set[str]()
+    if query.tags:
+        tagged = {s.name for s in settings.sources if query.tags.intersection(s.tags)}
     text = (query.text or "").encode("utf-8", "replace")
     for kept in stories:
         if query.since is not None and kept.seen < query.since:
@@ -129,21 +137,47 @@ def _matching(stories: Sequence[Kept], query: FeedQuery, settings: Settings) -> 
             continue
         if query.tags and not _has_tag(kept, query.tags, tagged, current):
             continue
-        if text and text not in _folded(kept):
+        if text and text not in _folded.text(kept):
             continue
         yield kept
 
 
-def _has_tag(kept: Kept, tags: frozenset[str], tagged: set[str], current: set[str]) -> bool:
+def _has_tag(kept: Kept, tags: frozenset[str], tagged: set[str], current: frozenset[str]) -> bool:
     """By today's tags; a source that left feeds.yaml keeps those it had when the entry came."""
     return bool(kept.sources & tagged) or any(
         tag in tags and source not in current for tag, source in kept.tags
     )
 
 
-@lru_cache(FOLDED_KEPT)
-def _folded(kept: Kept) -> bytes:
-    """Title and text with their case folded, as bytes: searched thirty times faster than packed."""
-    article = orjson.loads(packed_json(kept.packed))["article"]
-    parts = (article.get("title") or "", article.get("text") or "")
-    return "\0".join(parts).casefold().encode("utf-8", "replace")
+class _Folded:
+    """Titles and texts with their case folded, as bytes: searched thirty times faster than packed.
+
+    Those that were searched last are kept, bounded by bytes: one source can publish texts of a
+    megabyte. Used by several threads at once.
+    """
+
+    def __init__(self) -> None:
+        self._texts: OrderedDict[Kept, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = Lock()
+
+    def text(self, kept: Kept) -> bytes:
+        """What is searched of a story."""
+        with self._lock:
+            known = self._texts.get(kept)
+            if known is not None:
+                self._texts.move_to_end(kept)
+                return known
+        article = orjson.loads(packed_json(kept.packed))["article"]
+        parts = (article.get("title") or "", article.get("text") or "")
+        text = "\0".join(parts).casefold().encode("utf-8", "replace")
+        with self._lock:
+            if kept not in self._texts:
+                self._texts[kept] = text
+                self._size += len(text) + _OVERHEAD
+            while self._size > FOLDED_BYTES:
+                self._size -= len(self._texts.popitem(last=False)[1]) + _OVERHEAD
+        return text
+
+
+_folded = _Folded()

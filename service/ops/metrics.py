@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from aiohttp import web
 
 from core.config.settings import Settings
 from core.errors import StoreError
 from core.metrics import METRICS
+from service.aside import ASIDE, SHARED
 from service.connections import CONNECTIONS, Connections
-from service.context import CONTEXT, Context
+from service.context import CONTEXT, Context, listed
+from service.feeds.documents import Document
 from service.feeds.handlers import FEEDS
 from service.ops.health import CHECK, Findings, is_failing
 from service.responses import secured
@@ -26,21 +29,29 @@ _BOUND = re.compile(r'le="([^"]+)"')
 _OF_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
-async def metrics(request: web.Request) -> web.Response:
+async def metrics(request: web.Request) -> web.StreamResponse:
     """GET /metrics."""
     context = request.app[CONTEXT]
-    counted = await _counted(context)
-    findings = await request.app[CHECK].findings()
-    known = await gauges(
-        context,
-        findings,
-        renders=request.app[FEEDS].renders,
-        readers=request.app[READERS_OF],
-        connections=request.app[CONNECTIONS],
-    )
-    body = exposition({**counted, **known}).encode()
+
+    async def make() -> Document:
+        counted = await _counted(context)
+        findings = await request.app[CHECK].findings()
+        known = await gauges(
+            context,
+            findings,
+            renders=request.app[FEEDS].renders,
+            readers=request.app[READERS_OF],
+            connections=request.app[CONNECTIONS],
+        )
+        return await request.app[ASIDE].run(_document, {**counted, **known})
+
+    document = await request.app[SHARED].document("metrics", make)
+    return await document.answer(request, "identity", conditional=False)
+
+
+def _document(values: Mapping[str, float]) -> Document:
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
-    return web.Response(body=body, headers=secured(headers))
+    return Document(exposition(values).encode(), secured(headers), datetime.now(UTC))
 
 
 async def _counted(context: Context) -> dict[str, float]:
@@ -143,9 +154,7 @@ async def gauges(
         "millrace_config_fault": float(context.config_fault() is not None),
         field_name("millrace_sources", {"state": "ok"}): findings.ok,
         field_name("millrace_sources", {"state": "failing"}): len(findings.failing),
-        field_name("millrace_sources", {"state": "disabled"}): sum(
-            not source.enabled for source in settings.sources
-        ),
+        field_name("millrace_sources", {"state": "disabled"}): listed(settings).disabled,
     }
     for reason, count in connections.refused.items():
         found[field_name("millrace_refused_total", {"reason": reason})] = count

@@ -16,7 +16,8 @@ from aiohttp import web
 
 from core.config.settings import Settings
 from core.render.items import FeedItem
-from service.context import CONTEXT
+from service.aside import ASIDE
+from service.context import CONTEXT, listed
 from service.feeds.answers import Answer
 from service.feeds.documents import Document
 from service.feeds.formats import Style, item_of
@@ -42,6 +43,7 @@ from service.responses import public_base
 from service.window import Kept
 
 CARDS = 50  # stories on one page
+SOURCES = 200  # shown while there is no story yet
 RENDER_EVERY = 0.25  # seconds; less than live.js waits after a change, so that it sees the change
 PAGES_KEPT = 64  # about 100 kB each, with their compressed form
 
@@ -155,7 +157,8 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
     stories = context.river.newest()
     size = min(query.limit or CARDS, CARDS)
     start = (query.page - 1) * size
-    found = await choose(stories, query, settings, most=start + size + 1)
+    aside = request.app[ASIDE]
+    found = await choose(stories, query, settings, most=start + size + 1, aside=aside)
     shown, view = found[start : start + size], _view(query)
     document = await page_document(
         request,
@@ -167,9 +170,9 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
         view=view,
         position=position,  # from here on the page follows the stream
         source=await source_row(context, view.source) if view.source else None,
-        tags=sorted({tag for source in settings.sources for tag in source.tags}),
+        tags=listed(settings).tags,
         # A page is never blank: before the first story it shows which sources are fetched.
-        sources=await source_rows(context) if not stories else [],
+        sources=await source_rows(context, aside, most=SOURCES) if not stories else [],
     )
     return document, len(shown)
 
@@ -209,7 +212,8 @@ async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamRespon
     """
     context = request.app[CONTEXT]
     settings, query = context.settings(), answer.query
-    found = await choose(context.river.newest(), query, settings, most=CARDS)
+    stories, aside = context.river.newest(), request.app[ASIDE]
+    found = await choose(stories, query, settings, most=CARDS, aside=aside)
     style = page_style(request, query=query)
     cards = await asyncio.to_thread(_cards, found, style)
     return await page_reply(request, "feed.html", cards=cards, url=answer.url(), view=_view(query))

@@ -2,61 +2,145 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from aiohttp import web
 
-from core.config.settings import Source
+from core.config.settings import Settings, Source
 from core.errors import StoreError
 from core.render.opml import opml_document
 from core.urls import without_credentials
+from service.aside import ASIDE, SHARED, Aside
 from service.context import CONTEXT, Context
+from service.feeds.documents import Document, choose_encoding
 from service.ops.health import failure, is_failing
-from service.pages.page import page_reply
-from service.responses import json_reply, secured, wants_html
+from service.pages.page import encoding_of, missing, page_document
+from service.responses import public_base, secured, wants_html
 from service.window import Kept
 from store.schedule import due_times
 from store.sources import SourceState, load_sources
 
 DAYS = 14  # in the small chart of a source
+PAGE = 500  # sources on one page for people
+_ROWS_AT_ONCE = 500
 
 
 async def sources(request: web.Request) -> web.StreamResponse:
     """GET /sources, as JSON or as a page."""
-    context = request.app[CONTEXT]
-    rows = await source_rows(context)
+    context, aside = request.app[CONTEXT], request.app[ASIDE]
     if wants_html(request):
-        return await page_reply(request, "sources.html", sources=rows)
-    return json_reply({"sources": rows})
+        return await _page(request, context, aside)
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+
+    async def make() -> Document:
+        rows = await source_rows(context, aside)
+        return await aside.run(_json, rows, encoding)
+
+    return await _shared(request, ("json", encoding), make, encoding)
+
+
+async def _page(request: web.Request, context: Context, aside: Aside) -> web.StreamResponse:
+    """One page of the sources, as people see it."""
+    count = len(context.settings().sources)
+    pages = max(1, -(-count // PAGE))
+    stated = request.query.get("page", "1")
+    number = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 7 else 0
+    if not 1 <= number <= pages:
+        return await missing(request, "no-page", stated)
+
+    async def make() -> Document:
+        rows = await source_rows(context, aside, start=(number - 1) * PAGE, most=PAGE)
+        return await page_document(
+            request, "sources.html", sources=rows, count=count, page=number, pages=pages
+        )
+
+    encoding, place = encoding_of(request), public_base(request, context.settings())
+    return await _shared(request, ("html", encoding, place, stated), make, encoding)
 
 
 async def opml(request: web.Request) -> web.StreamResponse:
     """GET /sources.opml."""
-    context = request.app[CONTEXT]
-    settings = context.settings()
-    states = await _states(context, settings.sources)
+    context, aside = request.app[CONTEXT], request.app[ASIDE]
+    encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
+
+    async def make() -> Document:
+        settings = context.settings()
+        states = await _states(context, settings.sources)
+        return await aside.run(_opml, settings, states, encoding)
+
+    return await _shared(request, ("opml", encoding), make, encoding)
+
+
+async def _shared(
+    request: web.Request,
+    key: tuple[str, ...],
+    make: Callable[[], Awaitable[Document]],
+    encoding: str,
+) -> web.StreamResponse:
+    """One document for all who ask for it at once."""
+    place = ("sources", id(request.app[CONTEXT].settings()), *key)
+    document = await request.app[SHARED].document(place, make)
+    return await document.answer(request, encoding, conditional=False)
+
+
+def _json(rows: Sequence[dict[str, Any]], encoding: str) -> Document:
+    # In pieces: the JSON of 50,000 sources in one call holds Python's lock for 150 ms.
+    pieces = [
+        orjson.dumps(rows[start : start + _ROWS_AT_ONCE], option=orjson.OPT_INDENT_2)[1:-2]
+        for start in range(0, len(rows), _ROWS_AT_ONCE)
+    ]
+    body = b'{"sources": [' + b",".join(pieces) + b"\n]}\n"
+    headers = {
+        "Content-Type": "application/json; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Vary": "Accept, Accept-Encoding",
+    }
+    return _ready(body, headers, encoding)
+
+
+def _opml(settings: Settings, states: Sequence[SourceState | None], encoding: str) -> Document:
     titles = {
         source.name: state.title
         for source, state in zip(settings.sources, states, strict=True)
         if state is not None and state.title
     }
     body = opml_document(settings.sources, title=settings.feed.title, titles=titles)
-    headers = {"Content-Type": "text/x-opml; charset=utf-8", "Cache-Control": "no-cache"}
-    return web.Response(body=body, headers=secured(headers))
+    headers = {
+        "Content-Type": "text/x-opml; charset=utf-8",
+        "Cache-Control": "no-cache",
+        "Vary": "Accept-Encoding",
+    }
+    return _ready(body, headers, encoding)
 
 
-async def source_rows(context: Context) -> list[dict[str, Any]]:
-    """Every source of feeds.yaml with its state, in the order of the file."""
-    listed = context.settings().sources
+def _ready(body: bytes, headers: dict[str, str], encoding: str) -> Document:
+    document = Document(body, secured(headers), datetime.now(UTC))
+    document.encoded(encoding)
+    return document
+
+
+async def source_rows(
+    context: Context, aside: Aside, *, start: int = 0, most: int | None = None
+) -> list[dict[str, Any]]:
+    """The sources of feeds.yaml with their state, in the order of the file. Raises TooBusy."""
+    listed = context.settings().sources[start:][:most]
     states = await _states(context, listed)
     due = await _due(context, listed)
-    stories = context.river.newest()
-    days = await asyncio.to_thread(_stories_by_day, stories, datetime.now(UTC))
-    junk = await asyncio.to_thread(_junk_shares, stories)
+    return await aside.run(_rows, listed, states, due, context.river.newest())
+
+
+def _rows(
+    listed: Sequence[Source],
+    states: Sequence[SourceState | None],
+    due: Sequence[float | None],
+    stories: Sequence[Kept],
+) -> list[dict[str, Any]]:
+    days = _stories_by_day(stories, datetime.now(UTC))
+    junk = _junk_shares(stories)
     return [
         _row(source, state, next_poll, days[source.name], junk.get(source.name))
         for source, state, next_poll in zip(listed, states, due, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -107,6 +108,30 @@ async def remove(store: Store, story: Story) -> None:
     pipe.delete(keys.story(story.id))
     pipe.xadd(keys.CHANGES, {"kind": "removed", "story": story.id})
     await pipe.execute()
+
+
+LIVE = 0.25  # seconds within which /health/live is to answer, as orchestrators need it
+
+
+async def longest_turn(asked: list[Awaitable[Any]]) -> float:
+    """The most CPU seconds that one turn of the loop took while these requests were under way.
+
+    CPU time of the loop's own thread: what it is kept from other requests for, whatever else this
+    machine has to do.
+    """
+    turns = [0.0]
+
+    async def tick() -> None:
+        while True:
+            before = time.thread_time()
+            await asyncio.sleep(0)
+            turns.append(time.thread_time() - before)
+
+    ticking = asyncio.create_task(tick())
+    for answer in await asyncio.gather(*asked):
+        assert answer.status == 200
+    ticking.cancel()
+    return max(turns)
 
 
 @dataclass

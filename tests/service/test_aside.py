@@ -1,0 +1,174 @@
+"""What anyone may ask for costs the usual feeds and /health nothing, however much it is."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from core.config.settings import Settings, Source
+from service import aside
+from service.aside import WAITING, Aside, Shared, TooBusy
+from service.feeds import answers, formats, query
+from service.feeds.documents import Document
+from service.feeds.query import FeedQuery, select
+from tests.service.conftest import LIVE, SETTINGS, Serve, Served, longest_turn, make_story
+
+
+def document(size: int = 10) -> Document:
+    return Document(b"x" * size, {}, datetime.now(UTC))
+
+
+async def test_what_many_ask_for_at_once_is_made_once() -> None:
+    shared, made = Shared(), 0
+
+    async def make() -> Document:
+        nonlocal made
+        made += 1
+        await asyncio.sleep(0)
+        return document()
+
+    found = await asyncio.gather(*(shared.document("key", make) for _ in range(10)))
+
+    assert made == 1
+    assert all(each is found[0] for each in found)
+
+
+async def test_a_reader_who_leaves_takes_nobodys_document_along() -> None:
+    shared, go_on = Shared(), asyncio.Event()
+
+    async def make() -> Document:
+        await go_on.wait()
+        return document()
+
+    first = asyncio.create_task(shared.document("key", make))
+    second = asyncio.create_task(shared.document("key", make))
+    await asyncio.sleep(0)
+    first.cancel()
+    go_on.set()
+
+    assert (await second).body == b"x" * 10
+
+
+async def test_what_could_not_be_made_is_tried_again() -> None:
+    shared = Shared()
+
+    async def fail() -> Document:
+        raise TooBusy("busy")
+
+    async def make() -> Document:
+        return document()
+
+    with pytest.raises(TooBusy):
+        await shared.document("key", fail)
+    assert await shared.document("key", make)
+
+
+async def test_shared_documents_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aside, "BYTES_KEPT", 250)
+    monkeypatch.setattr(aside, "SHARE", 1e-9)
+    shared, made = Shared(), list[str]()
+
+    async def ask(key: str, size: int = 100) -> None:
+        async def make() -> Document:
+            made.append(key)
+            return document(size)
+
+        await shared.document(key, make)
+
+    for key in ("a", "b", "b", "c", "b", "c", "a"):
+        await ask(key)
+    await ask("giant", 1000)
+    await ask("giant", 1000)
+
+    assert made == ["a", "b", "c", "a", "giant"]
+
+
+async def test_more_work_than_can_wait_is_refused() -> None:
+    held, threads = threading.Event(), Aside()
+    tasks = [asyncio.create_task(threads.run(held.wait, 10)) for _ in range(WAITING)]
+    await asyncio.sleep(0)
+
+    with pytest.raises(TooBusy):
+        await threads.run(held.wait, 10)
+    held.set()
+    assert await asyncio.gather(*tasks) == [True] * WAITING
+    threads.close()
+
+
+@pytest.mark.parametrize("path", ["/sources", "/sources.opml", "/metrics"])
+async def test_very_many_sources_keep_nobody_waiting(serve: Serve, path: str) -> None:
+    """Ten clients at /sources of 50,000 sources held /health/live up for 1.5 s each."""
+    sources = tuple(
+        Source(url=f"https://s{number}.example/rss", name=f"s{number}") for number in range(20_000)
+    )
+    served = await serve(Settings(sources=sources))
+    await served.publish(make_story(1))
+    accepted = ["application/json", "text/html"] if path == "/sources" else ["*/*"]
+
+    longest = await longest_turn(
+        [
+            served.client.get(path, headers={"Accept": accepted[number % len(accepted)]})
+            for number in range(10)
+        ]
+    )
+
+    assert longest < LIVE
+
+
+async def test_searches_for_other_texts_keep_nobody_waiting(served: Served) -> None:
+    stories = [make_story(number) for number in range(2_000)]
+    await served.publish(*stories)
+
+    longest = await longest_turn(
+        [served.client.get(f"/feed.json?q=word{number}") for number in range(20)]
+    )
+
+    assert longest < LIVE
+
+
+def giant(number: int, *, letters: int = 500_000) -> Any:
+    """A story whose body is as long as one may be, and packs to nothing."""
+    story = make_story(number, sources=("second",))
+    text = f"{number} zap. " * (letters // 7)
+    article = story.article.model_copy(update={"text": text, "html": f"<p>{text}</p>"})
+    return story.model_copy(update={"article": article})
+
+
+async def test_giant_entries_lose_their_bodies_before_others_do(served: Served) -> None:
+    """Ten of them at each poll made every reader's feed 78 MB, and `limit=1000` gigabytes."""
+    small = [make_story(number) for number in range(20)]
+    await served.publish(*small, *(giant(100 + number) for number in range(20)))
+
+    answer = await served.client.get("/feed.json?limit=1000")
+    items = (await answer.json(content_type=None))["items"]
+
+    with_body = {item["title"] for item in items if "Body of story" in str(item)}
+    assert len(items) == 40
+    assert with_body == {f"Story {number}" for number in range(20)}
+    assert len(await answer.read()) < 3 * answers.LETTERS_AT_LEAST
+
+
+async def test_rendered_pieces_and_searched_texts_are_bounded_by_letters(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folded = query._Folded()
+    monkeypatch.setattr(query, "_folded", folded)
+    monkeypatch.setattr(query, "FOLDED_BYTES", 300_000)
+    monkeypatch.setattr(formats, "LETTERS_KEPT", 300_000)
+    await served.publish(*(giant(number, letters=50_000) for number in range(20)))
+
+    assert len(select(served.river.newest(), FeedQuery(text="19 zap"), SETTINGS)) == 1
+    await served.client.get("/feed.json?limit=20")
+
+    assert folded._size <= 300_000
+    assert formats._letters <= 350_000
+
+
+async def test_an_ordinary_feed_keeps_all_bodies(served: Served) -> None:
+    await served.publish(*(giant(number, letters=20_000) for number in range(100)))
+
+    assert answers.without_bodies(served.river.newest()) == frozenset()
