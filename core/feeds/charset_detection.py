@@ -56,9 +56,11 @@ def detected(data: bytes, *, impossible: Sequence[str] = ()) -> str | None:
     found = _LANGUAGE.search(data[:HEAD])
     language = next(filter(None, found.groups())).decode().lower() if found else ""
     usual = "cp1252" if language in _WESTERN else _USUAL.get(language, "")
-    for names in (usual, "gb18030 big5hkscs"):
+    # Kana are nearly half of any Japanese text, and of no other that is read as one.
+    guesses = ((usual, 0.0), ("euc_jp cp932", 0.25), ("gb18030 big5hkscs", LIKELY_CHINESE))
+    for names, least in guesses:
         likely = [name for name in _by_likeness(sample, names.split()) if name not in impossible]
-        if likely and (names is usual or chinese(sample, likely[0]) > LIKELY_CHINESE):
+        if likely and _likeness(sample, likely[0]) >= least:
             return likely[0]
     matches = from_bytes(sample, cp_isolation=[name for name in _TRIED if name not in impossible])
     best = matches.best()

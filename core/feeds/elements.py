@@ -156,13 +156,16 @@ def read_entries(document: bytes) -> list[Entry] | None:
 
 
 def _tree(document: bytes) -> etree._Element | None:
+    """The root of a well-formed document; prefixes that it forgot to declare are forgiven."""
     parser = etree.XMLParser(
-        no_network=True, remove_comments=True, remove_pis=True, encoding="utf-8"
+        recover=True, no_network=True, remove_comments=True, remove_pis=True, encoding="utf-8"
     )
     try:
-        return etree.fromstring(document, parser)
+        root = etree.fromstring(document, parser)
     except etree.XMLSyntaxError:
         return None
+    faults = (fault for fault in parser.error_log if fault.domain_name != "NAMESPACE")
+    return root if next(faults, None) is None else None
 
 
 def local_name(node: etree._Element) -> str:

@@ -37,7 +37,7 @@ _UPDATED = ("atom:updated", "atom:modified", "dcterms:modified", "updated", "mod
 # The first of these groups that names anybody: a host is named where no writer is.
 _WRITERS = (
     ("atom:author", "dc:creator"), ("author",), ("itunes:author",), ("googleplay:author",),
-    ("dcterms:creator", "creator"),
+    ("dcterms:creator", "dc:author", "creator"),
 )  # fmt: skip
 _LONGEST_LINK = 5000
 _RELATION = re.compile(
@@ -102,7 +102,7 @@ def _absolute(base: str | None, url: str) -> str | None:
 
 
 def _title(stated: Entry) -> tuple[str | None, Literal["html", "text", "auto"]]:
-    for element in stated.all("title", "atom:title", "itunes:title", "dc:title"):
+    for element in stated.all("title", "atom:title", "itunes:title", "dc:title", "media:title"):
         value = text_in(element.markup, 4000)  # with the markup of Atom's xhtml
         if value is None:
             continue
@@ -175,7 +175,8 @@ def _categories(raw: Any) -> tuple[str, ...]:
 
 def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) -> str | None:
     """The address of the entry's page, or else of the entry itself or of its first file."""
-    for stated in chain(_stated(entry, language), files):
+    ids = (each.text for each in entry.all("atom:id", "id") if _is_absolute(each.text))
+    for stated in chain(_stated(entry, language), files, ids):
         address = web_url(_with_scheme(stated[:_LONGEST_LINK], base), base) if stated else None
         if address:
             return address
@@ -191,11 +192,12 @@ def _relations(link: Element) -> list[str]:
 def _stated(entry: Entry, language: str | None) -> Iterator[str]:
     for original in entry.all("feedburner:origlink"):
         yield original.text
-    links = [each for each in entry.all("link", "atom:link") if each.get("href")]
+    links = entry.all("link", "atom:link")
     alternates = [link for link in links if "alternate" in _relations(link)]
-    yield from (link.get("href") for link in sorted(alternates, key=_preference(language)))
-    for link in entry.all("link"):
-        yield link.text
+    # An address between the tags is RSS; in Atom it is a mistake that is common enough.
+    yield from (
+        link.get("href") or link.text for link in sorted(alternates, key=_preference(language))
+    )
     for guid in entry.all("guid"):
         if guid.get("isPermaLink").lower() != "false" and _is_absolute(guid.text):
             yield guid.text

@@ -55,6 +55,7 @@ def loose_entry(raw: Any) -> Entry:
         _add(node, _ATOM + "link", None, each, ("rel", "type", "href", "hreflang", "length"))
     for person in raw.get("authors", ()):
         _add(node, _DC + "creator", person.get("name"))
+    _add(node, "author", raw.get("author"))
     _add(node, "pubDate", dict.get(raw, "published"))
     _add(node, _ATOM + "updated", dict.get(raw, "updated"))
     for each in raw.get("media_content", ()):

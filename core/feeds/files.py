@@ -28,10 +28,16 @@ _TYPES = {
 }  # fmt: skip
 _MEDIA = ("audio", "video", "image")
 _FLASH = "application/x-shockwave-flash"  # YouTube's players
-# Of a person, of the site or of a smile; pictures of articles are named otherwise.
+# Of a person, of a smile or a counter; pictures of articles are named otherwise.
 _NO_PICTURE = re.compile(
-    r"gravatar\.com/|/avatars?/|[/_.-]avatar[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/|[/_-]favicon"
-    r"|[/_.-]logos?[_.-]|/logos?(?:/|\.)|/pixel\.|/1x1\.|//feeds\.feedburner\.com/~|//pixel\.|//stats?\.",
+    r"gravatar\.com/|/avatars?/|[/_.-]avatar[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/"
+    r"|/pixel\.|/1x1\.|//feeds\.feedburner\.com/~|//pixel\.|//stats?\.",
+    re.IGNORECASE,
+)
+# Of the site, unless it is stated as the entry's own; `nokia-logo.jpg` is of an article.
+_LOGO = re.compile(
+    r"/logos?/|/favicon[_.-]|/(?:(?:site|blog|brand|header|feed|rss|default|www|page)[_-])*logo"
+    r"(?:[_-](?:\d+(?:x\d+)?|small|large|square|rss|feed|white|black|default|og|new))*\.\w+(?:\?|$)",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:\.\d+)?")
@@ -42,6 +48,7 @@ class Picture(NamedTuple):
 
     url: str
     width: int
+    own: bool = False  # stated as the picture of the entry
 
 
 def files_of(entry: Entry, base: str) -> tuple[Enclosure, ...]:
@@ -80,10 +87,11 @@ def picture_of(entry: Entry, base: str) -> str | None:
     """The largest stated picture of the entry's own; no portrait, logo or smile."""
     for group in _picture_groups(entry):
         found = [
-            Picture(address, picture.width)
+            picture._replace(url=address)
             for picture in group
             if (address := web_url(picture.url[:_LONGEST], base))
             and not _NO_PICTURE.search(address)
+            and (picture.own or not _LOGO.search(address))
         ]
         if found:
             return max(found, key=lambda picture: picture.width).url  # the first of equals
@@ -114,7 +122,8 @@ def _file_elements(entry: Entry) -> Iterator[Element]:
 
 
 def _address(element: Element) -> str:
-    return element.get("url") or element.get("href") or element.get("src") or ""
+    stated = element.get("url") or element.get("href") or element.get("src")
+    return stated or (element.text if element.name.endswith("link") else "")
 
 
 def _type_of(element: Element) -> str:
@@ -166,7 +175,7 @@ def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
         if _type_of(each).startswith("image") and not _is_film(each, "")
     ]
     yield [_sized(e) for e in _file_elements(entry) if _type_of(e).startswith("image")]
-    yield [Picture(_nested_address(e), 0) for e in entry.all("image", "itunes:image")]
+    yield [Picture(_nested_address(e), 0, own=True) for e in entry.all("image", "itunes:image")]
     yield [
         Picture(_nested_address(e), 0)
         for e in entry.all("webfeeds:featuredimage", "featuredimage", "googleplay:image")

@@ -6,6 +6,7 @@ Lenient where that is harmless: numbers as ids, missing versions, `author` for `
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from core.dates import parse_date, spoken
@@ -20,6 +21,7 @@ from core.models import Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
 CATEGORIES_KEPT = 50
+_LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*+[\]}])')
 
 
 def read_json_feed(
@@ -27,7 +29,7 @@ def read_json_feed(
 ) -> tuple[ParsedFeed, list[Named]]:
     """The feed in a JSON document, and what tells its entries apart. Raises NotAFeed."""
     try:
-        document = json.loads(text, strict=False)  # with line ends inside of strings
+        document = _loaded(text)
     except (ValueError, RecursionError) as error:
         raise NotAFeed("neither XML nor whole JSON") from error
     items = document.get("items") if isinstance(document, dict) else None
@@ -48,6 +50,14 @@ def read_json_feed(
         ),
     )
     return feed, [_former(item, url=url, body=body).named for item in kept]
+
+
+def _loaded(text: str) -> Any:
+    """The document, with line ends inside of strings and commas behind the last of a list."""
+    try:
+        return json.loads(text, strict=False)
+    except ValueError:
+        return json.loads(_LAST_COMMA.sub(r"\1", text), strict=False)
 
 
 def _former(item: dict[str, Any], *, url: str, body: int) -> Former:

@@ -7,6 +7,7 @@ text that is the entry's own is the body; text of a file or of the channel never
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
@@ -70,10 +71,11 @@ _TAGS = re.compile(r"<[^<>]{0,2000}>|&(?:nbsp|#160|#xa0|amp);|\\u00a0", re.IGNOR
 _MEASURED = 4000  # characters: enough to tell an article from a stub, whatever its size
 # An article's element is shorter than a description that adds a line of its own, and still it.
 _ALMOST = 0.9
+_OCTETS = "application/octet-stream"
 _TYPES: dict[str, Declared] = {
     "": "text", "text": "text", "text/plain": "text", "html": "html", "text/html": "html",
     "xhtml": "html", "application/xhtml+xml": "html", "application/xml": "html",
-    "text/xml": "html", "text/markdown": "markdown", "text/x-markdown": "markdown",
+    "text/xml": "html", _OCTETS: "auto", "text/markdown": "markdown", "text/x-markdown": "markdown",
 }  # fmt: skip
 
 
@@ -124,10 +126,21 @@ def _read(
     found = []
     for element in entry.among(names):
         declared = _declared(element)
-        value = element.markup[:longest].strip() if declared else ""
+        value = _value(element)[:longest].strip() if declared else ""
         if declared and value and value not in channel:
             found.append(Text(element.name, value, declared, entry.base(element)))
     return found
+
+
+def _value(element: Element) -> str:
+    """What an element holds; Atom has text that is no XML in base64 (RFC 4287 4.1.3.3)."""
+    encoded = element.get("mode") == "base64" or element.get("type") == _OCTETS
+    if not encoded or not element.name.startswith("atom:"):
+        return element.markup
+    try:
+        return b64decode(element.text, validate=False).decode()
+    except ValueError:
+        return ""
 
 
 def _declared(element: Element) -> Declared | None:

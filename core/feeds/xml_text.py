@@ -22,6 +22,9 @@ _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,31});")
 _PROLOG = re.compile(r"\s*<\?xml\b[^>]{0,500}\?>")
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,100})")
 _LATE_START = re.compile(r"<\?xml\b|<(?:rss|feed|rdf:RDF)[\s>]", re.IGNORECASE)
+_WRAPPED = re.compile(
+    r"<(?:rss\s[^>]{0,2000}version\s*=|feed\s[^>]{0,2000}xmlns|rdf:RDF\s)", re.IGNORECASE
+)
 _ENTRY = re.compile(r"<(/?)(?:[A-Za-z]\w{0,20}:)?(?:item|entry)(?:\s[^>]{0,2000})?>", re.IGNORECASE)
 _END = re.compile(r"</\s*(?:\w{1,20}:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
 _YEAR = re.compile(
@@ -91,14 +94,26 @@ def _from_the_start(text: str) -> str:
     """Without the prolog and whatever a broken generator printed before it."""
     prolog = _PROLOG.match(text)
     if prolog is not None:
-        return text[prolog.end() :].lstrip()
+        text = text[prolog.end() :]
     text = text.lstrip()
-    if root_name(text) in ("rss", "feed", "rdf", "html"):
+    root = root_name(text)
+    if root == "html":
+        return _out_of_a_page(text)
+    if root in ("rss", "feed", "rdf"):
         return text
     late = _LATE_START.search(text, 0, 8192)
     if late is None or late.start() == 0:
         return text
     return _PROLOG.sub("", text[late.start() :], count=1).lstrip()
+
+
+def _out_of_a_page(text: str) -> str:
+    """The feed that software put into a page of HTML; the text itself if it holds none."""
+    start = _WRAPPED.search(text, 0, 8192)
+    if start is None:
+        return text
+    ends = list(_END.finditer(text, start.end()))
+    return text[start.start() : ends[-1].end() if ends else len(text)]
 
 
 def _character(match: re.Match[str]) -> str:

@@ -136,6 +136,35 @@ def test_a_content_that_is_no_text_is_no_body() -> None:
     assert atom(outside).content == atom(picture).content == "In short."
 
 
+@pytest.mark.parametrize("fault", ["R&D & more", "&unknown; word", "<podlove:x>1</podlove:x>"])
+def test_a_document_with_a_common_fault_is_read_by_its_elements(fault: str) -> None:
+    entry = rss(
+        f"<category>{fault}</category><dc:creator>Ann A</dc:creator><dc:creator>Bob B</dc:creator>"
+        f"<description>{LONG}</description><media:content url='/1.jpg' medium='image'>"
+        "<media:description>A bridge</media:description></media:content>"
+    )
+
+    assert (entry.author, entry.content) == ("Ann A, Bob B", LONG)
+    assert entry.image == "https://a.example/1.jpg"
+
+
+def test_a_document_with_unclosed_elements_is_read_as_feedparser_reads_it() -> None:
+    entry = rss(
+        f"<link>https://a.example/1</link><description>{LONG}<br></description><author>Ann A"
+        "</author><enclosure url='/1.mp3' type='audio/mpeg' length='5'/>"
+    )
+
+    assert (entry.author, entry.link) == ("Ann A", "https://a.example/1")
+    assert LONG in entry.content
+    assert [(file.type, file.length) for file in entry.enclosures] == [("audio/mpeg", 5)]
+
+
+def test_text_in_base64_is_read() -> None:
+    entry = atom("<content type='application/octet-stream'>PHA+SGVsbG88L3A+</content>")
+
+    assert entry.content == "<p>Hello</p>"
+
+
 @pytest.mark.parametrize(
     ("links", "address"),
     [
@@ -155,6 +184,7 @@ def test_a_content_that_is_no_text_is_no_body() -> None:
         ("<guid isPermaLink='false'>https://a.example/1</guid>", None),
         ("<enclosure url='https://a.example/1.mp3' type='audio/mpeg'/>", "https://a.example/1.mp3"),
         ("<media:content url='https://a.example/1.mp4' type='video/mp4'/>", "https://a.example/1.mp4"),
+        ("<enclosure url='/1.mp3'/><atom:id>https://a.example/x</atom:id>", "https://a.example/1.mp3"),
         ("<enclosure url='/1.mp3'/><link>https://a.example/1</link>", "https://a.example/1"),
         ("", None),
     ],
@@ -179,6 +209,8 @@ def test_an_rss_item_leads_to_its_page(links: str, address: str | None) -> None:
         ("<link rel='self' href='/s'/><link rel='edit' href='/e'/>", "/s"),
         ("<link rel='edit' href='/e'/><link rel='replies' href='/r'/>", None),
         ("<link rel='enclosure' href='/1.mp3' type='audio/mpeg'/>", "/1.mp3"),
+        ("<link>/1</link>", "/1"),
+        ("<link rel='alternate' href=''/><link rel='self' href='/1'/>", "/1"),
         ("<link rel='via' href='https://b.example/x'/><link href='/1'/>", "/1"),
         ("<link rel='bookmark alternate' href='/1'/>", "/1"),
     ],
@@ -244,6 +276,9 @@ def test_the_authors_of_an_atom_feed_are_those_of_entries_that_name_none() -> No
         ("<media:content url='/img/avatar_small.png' medium='image'/>", None),
         ("<media:thumbnail url='https://s.w.org/images/core/emoji/1f600.png'/>", None),
         ("<enclosure url='/assets/site-logo.png' type='image/png'/>", None),
+        ("<media:content url='/img/logo_200x200.png' medium='image'/>", None),
+        ("<media:content url='/2026/nokia-logo.jpg' medium='image'/>", "/2026/nokia-logo.jpg"),
+        ("<itunes:image href='/shows/logo.jpg'/>", "/shows/logo.jpg"),
         ("<enclosure url='/1.mp3' type='audio/mpeg'/>", None),
     ],
 )  # fmt: skip

@@ -287,3 +287,20 @@ def test_any_text_gives_a_feed_or_an_error_of_ours(text: str) -> None:
     ):
         with suppress(NotAFeed):
             parse(document.encode("utf-8", "replace"))
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["<html><body>{}</body></html>", '<?xml version="1.0"?>\n<!DOCTYPE html>\n<html><body>{}',
+     "<br />\n<b>Warning</b>: x in /a.php on line <b>2</b><br />\n{}"],
+)  # fmt: skip
+def test_a_feed_inside_a_page_is_read(page: str) -> None:
+    feed = parse(page.format(rss("<item><title>One</title></item>")))
+
+    assert [entry.title for entry in feed.entries] == ["One"]
+
+
+def test_json_with_commas_behind_the_last_is_read() -> None:
+    text = '{"version": "x", "items": [{"id": "1", "title": "One, ] ,} two",}, ],}'
+
+    assert [entry.title for entry in parse(text).entries] == ["One, ] ,} two"]
