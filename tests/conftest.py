@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,6 +30,27 @@ def await_store(url: str, *, seconds: float = 10) -> None:
         else:
             client.close()
             return
+
+
+@pytest.fixture(autouse=True)
+def no_logging_error(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test in which a log line could not be written, and leave no handler behind.
+
+    What a command logs to belongs to its test: after it, pytest closes that stream, and every
+    later line would be a "Logging error" on the terminal.
+    """
+    faults: list[str] = []
+    monkeypatch.setattr(
+        logging.Handler,
+        "handleError",
+        lambda _, record: faults.append(f"{record.name}: {record.msg!r}: {sys.exc_info()[1]!r}"),
+    )
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    assert faults == []
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,8 @@ async def test_patience_ends_before_a_silent_one_answers() -> None:
     line = Line(0.01)
     line.take("silent")
 
-    await line.take("quick").come()
+    async with asyncio.timeout(5):
+        await line.take("quick").come()
 
 
 async def test_who_is_put_off_keeps_the_place() -> None:
