@@ -20,6 +20,7 @@ AGREE = 0.6  # of the headlines' word pairs
 LEAD = 3  # own sentences before the common part: a report of its own, not an intro [3–4]
 CUT = 0.80  # of the shorter text, by rarity, that stands in the longer [.78–.83]
 TEASER = 0.65  # the same under one headline
+LONG, LONG_SHARED = 700, 0.75  # sum of weights and share: no frame of a programme is so long
 FULL = 300  # sum of weights from which a text speaks for itself
 BLURB = 150  # below this a text says less than the numbers of its headline
 SHORT = 100  # below this it may be the blurb of a programme
@@ -27,6 +28,8 @@ EDITED = 0.65  # of both [.62–.67]
 REWORDED = 0.45
 WIRE = 0.7
 SUPPORT = 0.15  # of a headline's words that stand in the common part
+SMALL_PART = 3.0  # times as long under another headline: a page of several stories, if anything
+COHESION = 0.02  # of the longer text's other words that its common part has, too
 STILL = 0.5  # of the shorter text; revisions are trusted further than strangers
 BARE = 4.0  # sum of weights; less is standing text
 LEFT = 0.25  # of the shorter text that may be neither equal nor swapped in a template
@@ -134,7 +137,7 @@ def _series(pair: Pair) -> bool:
     )
     if series and others and series != others:
         return True
-    if e.short.rare < BLURB and (series, dates) != (others, days):
+    if e.short.rare < BLURB and pair.agree and (series, dates) != (others, days):
         return True  # the frame of a broadcast, once with its day and once without
     return bool(dates and days and dates != days) and (e.agree >= 0.3 or e.short.rare < FULL)
 
@@ -180,9 +183,11 @@ def _background(pair: Pair) -> bool:
 
 def _quotation(pair: Pair) -> bool:
     e = pair.evidence
-    if pair.agree:
+    about_both = pair.leads == 0 or min(e.short.support, e.long.support) >= 0.1
+    long = e.short.rare >= LONG and pair.least >= LONG_SHARED
+    if pair.agree or (long and about_both):
         return False
-    if pair.leads >= 1 and (pair.same_source or min(e.short.support, e.long.support) < 0.1):
+    if pair.leads >= 1 and (pair.same_source or not about_both):
         return True
     if max(e.short.support, e.long.support) < SUPPORT and (pair.same_source or e.short.rare < FULL):
         return True
@@ -211,7 +216,10 @@ def _digest(pair: Pair) -> bool:
         return False
     if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < 1.25 * e.short.size:
         return False
-    apart = not pair.agree and ((e.long.lead >= LEAD > e.short.lead) or e.cohesion < 0.02)
+    small = e.long.size > SMALL_PART * e.short.size
+    apart = not pair.agree and (
+        small or (e.long.lead >= LEAD > e.short.lead) or e.cohesion < COHESION
+    )
     return apart or e.headline_inside
 
 
