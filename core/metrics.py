@@ -59,6 +59,9 @@ METRICS: dict[str, Metric] = {
     "millrace_merged_total": Metric(
         "counter", "Entries that joined a story, by the rule that joined them.", ("rule",)
     ),
+    "millrace_undone_total": Metric(
+        "counter", "Entries that left a story because later evidence spoke against their merge."
+    ),
     "millrace_distance_bits": Metric(
         "histogram", "Bits of 128 between an entry that joined a story and its founder."
     ),

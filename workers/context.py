@@ -169,6 +169,8 @@ def count_merging(counts: Counts, outcome: Outcome) -> None:
     for claim in outcome.claims:
         if claim.weighed is not None:
             counts.observe("millrace_candidates", len(claim.weighed), CANDIDATE_BUCKETS)
+    if outcome.undone:
+        counts.add("millrace_undone_total", len(outcome.undone))
     for record in outcome.entries:
         if record.decision is not Decision.MERGED or record.revised is not None:
             continue

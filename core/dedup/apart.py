@@ -6,10 +6,11 @@ agrees, or a further copy that shows the texts to be one template.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.dedup.compare import Kind
 from core.dedup.copy import Copy
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
@@ -19,6 +20,40 @@ from core.dedup.table import Pair, row_of
 from core.models import Decision, EntryRecord, Member, Story
 
 PARTED = "parted"  # the rule of an entry that left its story
+
+
+def spoken_against(entry: Copy, founder: Copy, members: Mapping[str, Copy], idf: Idf) -> set[str]:
+    """Members of a story that `entry`, were it one too, shows to be no copies of its founder.
+
+    The third text under a third headline that no word of it supports is standing text; the third
+    value in one place of otherwise equal sentences is a template. One correction gives no third.
+    """
+    with_entry = Pair.of(founder, entry, idf)
+    if not (with_entry.evidence.told_apart or with_entry.is_unsupported):
+        return set()
+    pairs = {i: Pair.of(founder, copy, idf) for i, copy in members.items()}
+    return {i for i, pair in pairs.items() if _third(with_entry, pair, members[i], idf)}
+
+
+def _third(with_entry: Pair, with_member: Pair, member: Copy, idf: Idf) -> bool:
+    if with_entry.is_unsupported and with_member.is_unsupported:
+        between = Pair.of(with_entry.held, member, idf)
+        return not between.agree
+    slots, others = _slots(with_entry), _slots(with_member)
+    third = [slot for slot in slots.keys() & others.keys() if slots[slot] != others[slot]]
+    # A single figure may be a count that goes up: 9, 17 and 21 dead in one place.
+    return len(third) > 1 or any(kind == "name" for kind, _ in third)
+
+
+def _slots(pair: Pair) -> dict[tuple[Kind, str], str]:
+    """By kind and what the founder has there: what the other text has."""
+    founder_is_short = pair.entry.reading.size <= pair.held.reading.size
+    found = {}
+    for swap in pair.evidence.swaps:
+        if (swap.one, swap.other) in pair.evidence.told_apart:
+            ours, theirs = (swap.one, swap.other) if founder_is_short else (swap.other, swap.one)
+            found[swap.kind, ours] = theirs
+    return found
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ hide a story.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from core.config.settings import DedupSettings
 from core.dedup.copy import Copy
 from core.dedup.fingerprint import Fingerprint
 from core.dedup.idf import Idf
-from core.dedup.prints import Candidate, Verdict, judge
+from core.dedup.prints import Candidate, Verdict, candidate_of, judge
 from core.dedup.simhash import distance
 from core.dedup.table import Pair, row_of
 
@@ -23,6 +24,7 @@ NEW = Verdict(None, "founder")
 # Candidates whose texts are compared, the likeliest first. On the corpora an entry has 1.1 on
 # average; a comparison costs about a millisecond.
 COMPARED = 12
+NEAR_IN_BATCH = 200  # founders of one batch that an entry is held against
 
 
 class Subject(NamedTuple):
@@ -79,3 +81,32 @@ def _likeliest(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Cand
 
 def _distance(entry: Subject, candidate: Candidate) -> int:
     return distance(entry.fingerprint.print.simhash, candidate.print.simhash)
+
+
+class BatchIndex:
+    """Stories that a batch founded itself, found as the store will find them."""
+
+    def __init__(self) -> None:
+        self._founded: list[tuple[str, Fingerprint]] = []
+        self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
+
+    def near(self, fingerprint: Fingerprint) -> list[Candidate]:
+        """The founders that share a key with an entry, the first ones."""
+        places = {place for key in _keys(fingerprint) for place in self._under.get(key, ())}
+        near = [self._founded[place] for place in sorted(places)[:NEAR_IN_BATCH]]
+        found = [candidate_of(story, other, fingerprint) for story, other in near]
+        return [candidate for candidate in found if candidate is not None]
+
+    def add(self, story: str, fingerprint: Fingerprint) -> None:
+        """File a founder under its keys: a first poll may bring two thousand."""
+        for key in _keys(fingerprint):
+            if len(self._under[key]) < NEAR_IN_BATCH:  # later ones are never looked at
+                self._under[key].append(len(self._founded))
+        self._founded.append((story, fingerprint))
+
+
+def _keys(fingerprint: Fingerprint) -> set[tuple[str, int]]:
+    """What two entries must share one of to be held against each other."""
+    keys = {("minhash", key) for key in fingerprint.minhashes}
+    keys |= {("url", key) for key in fingerprint.url_keys}
+    return keys | {("headline", fingerprint.headline_key)} if fingerprint.headline_key else keys

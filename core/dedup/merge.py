@@ -6,17 +6,15 @@ what to write and what it was decided upon, so that the store can refuse it when
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
 from core.config.settings import DedupSettings
-from core.dedup.apart import Leaver, part
+from core.dedup.apart import Leaver, part, spoken_against
 from core.dedup.copy import Copy, Kept
 from core.dedup.curation import JOINED
-from core.dedup.decide import Subject, decide
-from core.dedup.fingerprint import Fingerprint
+from core.dedup.decide import NEW, BatchIndex, Subject, decide
 from core.dedup.idf import Idf
 from core.dedup.outcome import (
     DECIDED,
@@ -31,12 +29,11 @@ from core.dedup.outcome import (
     same_article,
     with_member,
 )
-from core.dedup.prints import Candidate, Verdict, candidate_of
+from core.dedup.prints import Candidate, Verdict
 from core.dedup.representative import Contender, elect, replaces
 from core.dedup.table import Pair, agrees
 from core.models import Article, Decision, EntryRecord, Member, Story
 
-NEAR_IN_BATCH = 200  # founders of one batch that an entry is held against, the first ones
 MEMBERS_KEPT = 200  # further reposts are remembered as entries but no longer listed in the story
 MEMBERS_READ = 20  # whose texts are looked at when a member of their story was changed
 
@@ -76,13 +73,6 @@ def merge(
     return batch.outcome
 
 
-def _keys(fingerprint: Fingerprint) -> set[tuple[str, int]]:
-    """What two entries must share one of to be held against each other."""
-    keys = {("minhash", key) for key in fingerprint.minhashes}
-    keys |= {("url", key) for key in fingerprint.url_keys}
-    return keys | {("headline", fingerprint.headline_key)} if fingerprint.headline_key else keys
-
-
 class _Batch:
     def __init__(
         self,
@@ -97,8 +87,7 @@ class _Batch:
         self._stories = dict(stories)
         self._before = dict(stories)
         self.kept = kept(self._stories)
-        self._founded: list[tuple[str, Fingerprint]] = []
-        self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
+        self._founded = BatchIndex()
         self._settings = settings
         self._now = now
         self._names = names
@@ -106,10 +95,13 @@ class _Batch:
 
     def take_in(self, arrival: Arrival, found: Sequence[Candidate]) -> None:
         """A new entry founds a story or joins one."""
-        near = [*found, *self._near_in_batch(arrival.fingerprint)]
+        near = [*found, *self._founded.near(arrival.fingerprint)]
         name = self._names.get(arrival.record.id, arrival.record.id)
         subject = Subject(arrival.fingerprint, arrival.copy)
         verdict = decide(subject, near, self._settings, copies=self.kept.founder, idf=self._idf)
+        against = self._spoken_against(arrival, verdict)
+        if against:
+            verdict = NEW
         if verdict.story is None and name in self._stories:
             verdict = Verdict(name, "remembered")
         story_id = verdict.story or name
@@ -129,24 +121,32 @@ class _Batch:
             )
         )
         if founder:
-            self._file(story_id, arrival.fingerprint)
+            self._founded.add(story_id, arrival.fingerprint)
             self._change(founded(record, member_of(arrival, record)))
         elif story_id in self._stories:
             self._join(arrival, record)
+        for story, leaving in against.items():
+            self._part(self._stories[story], leaving)
 
-    def _near_in_batch(self, fingerprint: Fingerprint) -> list[Candidate]:
-        """Stories that this very batch founded; the store does not know them yet."""
-        places = {place for key in _keys(fingerprint) for place in self._under.get(key, ())}
-        near = [self._founded[place] for place in sorted(places)[:NEAR_IN_BATCH]]
-        found = [candidate_of(story, other, fingerprint) for story, other in near]
-        return [candidate for candidate in found if candidate is not None]
+    def _spoken_against(
+        self, arrival: Arrival, verdict: Verdict
+    ) -> dict[str, dict[str, tuple[Member, EntryRecord]]]:
+        """By story, members that this entry shows to be no copies; then it is none either."""
+        story = self._stories.get(verdict.story or "")
+        if story is None or arrival.copy is None or len(story.members) < 2:
+            return {}
+        founder = self.kept.founder(story.id)
+        read = [(m, self.kept.copy(m.id, story)) for m in story.members[1:MEMBERS_READ]]
+        copies = {m.id: copy for m, copy in read if copy is not None}
+        if founder is None:
+            return {}
+        apart = spoken_against(arrival.copy, founder, copies, self._idf)
+        leaving = self._records(story, apart)
+        return {story.id: leaving} if leaving else {}
 
-    def _file(self, story: str, fingerprint: Fingerprint) -> None:
-        """Find the story under its keys: a first poll may bring two thousand."""
-        for key in _keys(fingerprint):
-            if len(self._under[key]) < NEAR_IN_BATCH:  # later ones are not looked at
-                self._under[key].append(len(self._founded))
-        self._founded.append((story, fingerprint))
+    def _records(self, story: Story, ids: set[str]) -> dict[str, tuple[Member, EntryRecord]]:
+        found = [(m, self.kept.record(m.id)) for m in story.members if m.id in ids]
+        return {m.id: (m, record) for m, record in found if record is not None}
 
     def revise(self, arrival: Arrival, known: EntryRecord) -> None:
         """A source changed an entry: its story shows the new text, under the same id.
@@ -180,8 +180,7 @@ class _Batch:
             record = record.model_copy(update={"decision": Decision.UPDATED})
         self.outcome.entries.append(record)
         self._join(arrival, record, revised=True)
-        parted = {m.id: (m, self.kept.record(m.id)) for m in story.members if m.id in leaving}
-        self._part(self._stories[story.id], {i: (m, r) for i, (m, r) in parted.items() if r})
+        self._part(self._stories[story.id], self._records(story, leaving))
 
     def _leaving(self, record: EntryRecord, story: Story) -> set[str]:
         """Members that have to leave because the text of `record` is what it is now."""

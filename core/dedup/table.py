@@ -66,6 +66,12 @@ class Pair:
         return self.evidence.same_headline or self.evidence.agree >= AGREE
 
     @property
+    def is_unsupported(self) -> bool:
+        """Other headlines, and hardly a word of either stands in the common part."""
+        e = self.evidence
+        return not self.agree and max(e.short.support, e.long.support) < SUPPORT
+
+    @property
     def leads(self) -> int:
         """Own sentences before the common part, of the text that has fewer."""
         return min(self.evidence.short.lead, self.evidence.long.lead)
@@ -189,7 +195,7 @@ def _quotation(pair: Pair) -> bool:
         return False
     if pair.leads >= 1 and (pair.same_source or not about_both):
         return True
-    if max(e.short.support, e.long.support) < SUPPORT and (pair.same_source or e.short.rare < FULL):
+    if pair.is_unsupported and (pair.same_source or e.short.rare < FULL):
         return True
     return e.short.support < SUPPORT and e.long.size > 2 * e.short.size
 

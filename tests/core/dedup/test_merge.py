@@ -1,0 +1,139 @@
+"""What a batch changes: stories founded, joined, parted again; decided from values alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from core.config.settings import DedupSettings
+from core.dedup.copy import Copy
+from core.dedup.fingerprint import fingerprint_of
+from core.dedup.idf import Idf
+from core.dedup.merge import merge
+from core.dedup.outcome import Arrival, Outcome
+from core.dedup.prints import Candidate, candidate_of
+from core.models import Article, Decision, EntryRecord, Story
+from tests.core.stories import paragraphs
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+IDF = Idf()
+# Long enough that one place is no template yet: a correction, as far as two texts can tell.
+FRAME = paragraphs(5, 9)
+
+
+class Desk:
+    """Decides entry after entry, and keeps what was decided as the store would."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, EntryRecord | None] = {}
+        self.stories: dict[str, Story] = {}
+        self._founders: dict[str, Arrival] = {}
+
+    def take(self, name: str, title: str, *body: str, source: str | None = None) -> Outcome:
+        article = Article(
+            title=title, text="\n\n".join(body), html=f"<p>{'</p><p>'.join(body)}</p>"
+        )
+        record = EntryRecord(
+            id=name, source=source or name, guid=name, url=None, title=title, arrived=NOW,
+            place=NOW, order=0, decision=Decision.PENDING, rule="", article=article,
+        )  # fmt: skip
+        known = self.records.get(name)
+        print_ = fingerprint_of(article, IDF, source=record.source)
+        arrival = Arrival(record, print_, 0, (), known, Copy(article, record.source))
+        outcome = self._decided(arrival)
+        self.records |= {each.id: each for each in outcome.entries}
+        self.stories |= {i: change.story for i, change in outcome.stories.items()}
+        self._founders[name] = arrival
+        return outcome
+
+    def _decided(self, arrival: Arrival) -> Outcome:
+        found = [
+            candidate_of(i, self._founders[i].fingerprint, arrival.fingerprint)
+            for i in self.stories
+        ]
+        near: list[Candidate] = [each for each in found if each is not None]
+        return merge(
+            [arrival], candidates={arrival.record.id: near}, stories=self.stories,
+            settings=DedupSettings(), now=NOW, idf=IDF, records=self.records,
+        )  # fmt: skip
+
+    def groups(self) -> set[frozenset[str]]:
+        return {frozenset(m.id for m in story.members) for story in self.stories.values()}
+
+
+def warned(place: str) -> list[str]:
+    return [
+        *FRAME[:4],
+        f"The warning holds for the whole county of {place} until evening.",
+        *FRAME[4:],
+    ]
+
+
+def test_a_copy_joins_and_names_the_row_that_decided():
+    desk = Desk()
+    desk.take("a", "The bridge opens", *FRAME)
+
+    outcome = desk.take("b", "The bridge opens", *FRAME)
+
+    assert desk.groups() == {frozenset("ab")}
+    assert [each.rule for each in outcome.entries] == ["same text"]
+
+
+def test_the_third_value_in_one_place_takes_a_merge_back():
+    desk = Desk()
+    desk.take("a", "Storm warning for the county", *warned("Hale"))
+    desk.take("b", "Storm warning for the county", *warned("Perry"))
+    assert desk.groups() == {frozenset("ab")}
+
+    outcome = desk.take("c", "Storm warning for the county", *warned("Moor"))
+
+    assert desk.groups() == {frozenset("a"), frozenset("b"), frozenset("c")}
+    assert outcome.undone == ["b"]
+    assert desk.stories["a"].id == "a"
+    assert desk.records["b"] is not None
+    assert (desk.records["b"].story, desk.records["b"].decision) == ("b", Decision.PUBLISHED)
+
+
+def test_a_correction_takes_no_merge_back():
+    desk = Desk()
+    desk.take("a", "Storm warning for the county", *warned("Hale"))
+    desk.take("b", "Storm warning for the county", *warned("Perry"))
+
+    desk.take("c", "Storm warning for the county", *warned("Perry"))
+
+    assert desk.groups() == {frozenset("abc")}
+
+
+def test_one_text_under_a_third_strange_headline_is_standing_text():
+    desk = Desk()
+    text = paragraphs(5, 16)
+    desk.take("a", "Quux gronk zibble", *text)
+    desk.take("b", "Wug blicket dax", *text)
+    assert desk.groups() == {frozenset("ab")}
+
+    desk.take("c", "Toma fep lorp", *text)
+
+    assert desk.groups() == {frozenset("a"), frozenset("b"), frozenset("c")}
+
+
+def test_a_revision_that_still_agrees_stays():
+    desk = Desk()
+    desk.take("a", "The bridge opens", *FRAME)
+    desk.take("b", "The bridge opens", *FRAME)
+
+    desk.take("b", "The bridge opens again", *FRAME[:6])
+
+    assert desk.groups() == {frozenset("ab")}
+    assert desk.stories["a"].representative == "a"
+
+
+def test_what_a_person_joined_no_revision_parts():
+    desk = Desk()
+    desk.take("a", "The bridge opens", *FRAME)
+    desk.take("b", "The bridge opens", *FRAME)
+    known = desk.records["b"]
+    assert known is not None
+    desk.records["b"] = known.model_copy(update={"rule": "joined by hand"})
+
+    desk.take("b", "Something else", *paragraphs(6, 9))
+
+    assert desk.groups() == {frozenset("ab")}
