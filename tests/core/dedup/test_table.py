@@ -1,0 +1,195 @@
+"""Each row of the table by an example: what two texts have in common, and what differs."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.dedup.copy import Copy
+from core.dedup.idf import Idf
+from core.dedup.table import TABLE, Pair, agrees, row_of
+from core.models import Article
+from tests.core.stories import paragraphs
+
+REPORT = [
+    "The water board of Tarnfield said on Monday that it would drain the upper reservoir in June.",
+    "Its dam, built in 1931, has let through eleven litres a second since the frost of January.",
+    "Engineers led by Ruth Calder want to inject cement into forty boreholes along the crest.",
+    "The work will cost nine million and keep the road over the dam closed until October.",
+    "Farmers in the valley fear for their late hay, because the river will carry little water.",
+    "The angling club will catch some six thousand trout and bring them to the lower lake.",
+    "A ferry that has crossed the reservoir since the war will lie on dry land for a summer.",
+    "The board promised to pay the ferryman Colm Avery what he earns in an ordinary season.",
+    "Opponents had asked for a new dam further down, which would have drowned two farms.",
+    "The county court rejected their complaint in March and let no appeal go forward.",
+]
+HISTORY = paragraphs(11, 10)
+CHINESE = (
+    "临河市交通局周三宣布，运行了四十三年的人民桥将于下月起封闭，进行全面加固。"
+    "桥梁检测报告显示，三号桥墩出现裂缝，承重能力只有设计值的六成。"
+    "加固工程预计耗时十四个月，总投资约二点六亿元，其中一半由省里补助。"
+)
+WARNING = (
+    "Storm gusts of up to 70 km/h from the south-west are expected above 600 metres. In exposed "
+    "places and near showers heavier gusts must be expected. The warning holds for {} until the "
+    "evening. Twigs may fall, and single objects may be blown down. Fasten loose objects."
+)
+CLOSING = (
+    "Thank you for watching. We sit here every morning and talk about what moves the town, and "
+    "you are welcome to pass the programme on. The crew gets up at five to choose, to check and "
+    "to record, and none of them is paid for it. Whoever wants to help finds our desk below."
+)
+
+
+def copy(title: str, *body: str, source: str | None = None, **more) -> Copy:
+    html = "".join(f"<p>{text}</p>" for text in body)
+    return Copy(Article(title=title, text="\n\n".join(body), html=html, **more), source)
+
+
+def row(one: Copy, other: Copy) -> str | None:
+    names = {found and found.name for found in _rows(one, other)}
+    assert len(names) == 1, "the order of the two changes the decision"
+    return names.pop()
+
+
+def _rows(one: Copy, other: Copy):
+    return [row_of(Pair.of(a, b, Idf())) for a, b in ((one, other), (other, one))]
+
+
+SAME = [each.name for each in TABLE if each.same]
+HEADLINE = "Tarnfield drains its upper reservoir in June"
+OTHER = "Ferryman of the reservoir will sit on dry land"
+
+
+def test_the_same_text_under_a_new_headline_is_one_story_at_any_length():
+    for length in (1, 2, 4, 10):
+        assert row(copy(HEADLINE, *REPORT[:length]), copy(OTHER, *REPORT[:length])) == "same text"
+
+
+def test_a_chinese_brief_with_a_source_line_under_a_new_headline_is_one_story():
+    one = copy("临河人民桥下月封闭加固", CHINESE)
+    other = copy("突发！七万人天天走的这座桥要停了", CHINESE, "来源：城市观察，欢迎转发。")
+
+    assert row(one, other) == "cut copy"
+
+
+def test_a_text_in_the_other_script_is_the_same_text():
+    traditional = CHINESE.replace("桥", "橋").replace("为", "為").replace("预", "預")
+    one, other = copy("临河人民桥下月封闭", CHINESE), copy("臨河人民橋下月封閉", traditional)
+
+    assert row(one, other) == "same text"
+
+
+def test_the_first_sentences_before_a_paywall_are_a_cut_copy():
+    assert row(copy(HEADLINE, *REPORT), copy(OTHER, *REPORT[:4])) == "cut copy"
+
+
+def test_the_first_sentences_under_the_same_headline_are_a_teaser():
+    assert row(copy(HEADLINE, *REPORT), copy(HEADLINE, *REPORT[:2])) == "teaser"
+
+
+def test_an_agency_report_with_an_intro_of_the_house_is_one_story():
+    intro = "It had been rumoured for months. Here is what you need to know about it."
+
+    assert row(copy(HEADLINE, *REPORT), copy(OTHER, intro, *REPORT[:9])) == "cut copy"
+
+
+def test_a_few_rewritten_sentences_make_an_edited_copy():
+    edited = [*REPORT]
+    for place in (2, 8):
+        edited[place] = f"What that means for village number {place} is not clear yet to anybody."
+
+    assert row(copy(HEADLINE, *REPORT), copy(OTHER, *edited)) == "edited copy"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (WARNING.format("Hale County"), WARNING.format("Perry County")),
+        (WARNING.format("Landkreis Altenried"), WARNING.format("Landkreis Moorstedt")),
+        (CHINESE, CHINESE.replace("临河市", "松原县").replace("三号", "七号")),
+    ],
+)
+def test_the_same_sentences_about_another_place_are_another_story(one, other):
+    assert row(copy("Severe storm warning", one), copy("Severe storm warning", other)) == "template"
+
+
+def test_a_count_that_goes_up_in_a_long_report_is_no_template():
+    later = [text.replace("six thousand", "seven thousand") for text in REPORT]
+
+    assert row(copy(HEADLINE, *REPORT), copy(HEADLINE, *later)) == "same text"
+
+
+def test_parts_of_a_series_over_one_frame_are_two_stories():
+    first, second = (copy(f"The long river (part {n})", *REPORT) for n in (1, 2))
+
+    assert row(first, second) == "series"
+
+
+def test_the_subject_in_the_headline_parts_two_programmes_with_one_blurb():
+    blurb = "In this programme we tell of {}, as people knew it. Watch us every week at nine."
+    subjects = ("the youth of a poet", "the death of a king")
+    first, second = (copy(f"Lives: {each}", blurb.format(each)) for each in subjects)
+
+    assert row(first, second) == "other subject"
+
+
+def test_two_events_with_one_background_are_two_stories():
+    vote = copy("Council votes on the dam", *HISTORY[:3], *REPORT)
+    fire = copy("Fire at the dam", *paragraphs(12, 3), *REPORT)
+
+    assert row(vote, fire) == "background"
+
+
+def test_closing_words_under_strange_headlines_are_no_story():
+    one = copy("Fishermen doubt the new harbour", CLOSING)
+
+    assert row(one, copy("Night market after its move", CLOSING)) == "quotation"
+
+
+def test_one_item_of_a_digest_is_another_story():
+    briefing = [HEADLINE, *REPORT[:4], "Bread prize", *HISTORY[:3], "Trams", *HISTORY[3:7]]
+    digest = copy("What you need to know today", *briefing)
+
+    assert row(copy(HEADLINE, *REPORT[:4]), digest) == "digest"
+
+
+def test_one_address_in_one_source_is_one_entry_whatever_its_headline():
+    one = copy(HEADLINE, *REPORT, source="paper", link="https://paper.example/1")
+    again = copy(OTHER, *REPORT[:6], source="paper", link="https://paper.example/1")
+    live = copy(OTHER, *HISTORY, source="paper", link="https://paper.example/1")
+
+    assert row(one, again) == "own address"
+    assert row(one, live) == "another item"
+
+
+def test_one_address_in_two_sources_joins_a_short_report_but_never_other_words():
+    link = "https://paper.example/1"
+    one = copy(HEADLINE, *REPORT[:2], source="news", link=link)
+
+    assert row(one, copy(OTHER, *REPORT[:2], source="economy", link=link)) == "address"
+    assert row(one, copy(OTHER, *REPORT[7:9], source="economy", link=link)) not in SAME
+
+
+def test_pictures_alone_are_one_gallery_when_they_are_the_same_in_order():
+    pictures = ("https://cdn.example/1.jpg", "https://cdn.example/2.jpg")
+    title = "In pictures: the last summer of the quay"
+
+    assert row(copy(title, images=pictures), copy(title, images=pictures)) == "pictures"
+    assert row(copy(title, images=pictures), copy(title, images=pictures[::-1])) == "no text"
+
+
+def test_strangers_fit_no_row():
+    assert row(copy(HEADLINE, *REPORT), copy(OTHER, *HISTORY)) in (None, "background")
+
+
+def test_a_later_text_agrees_as_long_as_half_of_the_shorter_stands_in_the_other():
+    def pair(*body: str) -> Pair:
+        return Pair.of(copy(HEADLINE, *REPORT), copy(OTHER, *body), Idf())
+
+    assert agrees(pair(*REPORT[:3]))
+    assert agrees(pair(*REPORT, *HISTORY))
+    assert not agrees(pair(*REPORT[:2], *HISTORY[:5]))
+
+
+def test_every_row_has_an_example_of_its_own():
+    assert len({row.name for row in TABLE}) == len({row.example for row in TABLE}) == len(TABLE)
