@@ -82,7 +82,14 @@ METRICS: dict[str, Metric] = {
     "millrace_store_up": Metric("gauge", "1 while the store answers."),
     "millrace_store_memory_bytes": Metric("gauge", "Memory the store uses."),
     "millrace_store_memory_limit_bytes": Metric("gauge", "Memory limit of the store; 0: none."),
+    "millrace_store_disk_free_bytes": Metric(
+        "gauge", "Free bytes where the store's data lies; absent for a store on another machine."
+    ),
+    "millrace_store_disk_size_bytes": Metric("gauge", "Size of that disk."),
     "millrace_workers": Metric("gauge", "Workers that are alive."),
+    "millrace_workers_refused": Metric(
+        "gauge", "Of these, workers that the store lately refused something."
+    ),
     "millrace_queue_age_seconds": Metric(
         "gauge", "How long the most overdue source or page has been waiting."
     ),
@@ -90,7 +97,7 @@ METRICS: dict[str, Metric] = {
     "millrace_sources": Metric("gauge", "Sources of feeds.yaml.", ("state",)),
     "millrace_source_up": Metric("gauge", "1 while the last poll succeeded.", ("source",)),
     "millrace_source_last_success_seconds": Metric(
-        "gauge", "When a source last answered well, as a Unix time.", ("source",)
+        "gauge", "When a source last answered well, as a Unix time; 0: never.", ("source",)
     ),
     "millrace_renders_total": Metric("counter", "Feed documents rendered by this process."),
     "millrace_connections": Metric("gauge", "Open connections to this process."),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import time
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
@@ -54,11 +57,21 @@ async def leave(store: Store, worker_id: str) -> None:
         await store.redis.zrem(keys.WORKERS, worker_id)
 
 
+class DiskUsage(NamedTuple):
+    """Of one disk, in bytes."""
+
+    total: int
+    used: int
+    free: int
+
+
 class Vitals(Frozen):
     """What the store says of itself, and what is wrong with it, each with what helps."""
 
     memory: int  # bytes used
     memory_limit: int  # bytes; 0: none
+    disk_free: int | None = None  # bytes where its data lies; None: on another machine
+    disk_size: int | None = None
     fault: str | None = None  # why nothing can be written
     warnings: tuple[str, ...] = ()  # what will lose data or time one day
 
@@ -70,12 +83,26 @@ async def vitals(store: Store) -> Vitals:
         keeps = info.get("aof_enabled") or await _saves(store)
     ahead = await store.now() - time.time()
     memory, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
+    disk = await _disk(store)
     return Vitals(
         memory=memory,
         memory_limit=limit,
+        disk_free=disk.free if disk else None,
+        disk_size=disk.total if disk else None,
         fault=_fault(info, memory, limit),
         warnings=tuple(_warnings(info, keeps=bool(keeps), ahead=ahead)),
     )
+
+
+async def _disk(store: Store) -> DiskUsage | None:
+    """The disk of the store's data, where the store is on this machine."""
+    if not store.url.startswith("unix:"):
+        return None
+    try:
+        found = await store.redis.config_get("dir")
+        return DiskUsage(*await asyncio.to_thread(shutil.disk_usage, found["dir"]))
+    except (ResponseError, KeyError, OSError):  # forbidden, or in a container of its own
+        return None
 
 
 async def _saves(store: Store) -> bool:

@@ -4,7 +4,8 @@ layout            string  never             version of this layout
 migrating         string  two minutes       the process that brings the layout up to date
 schedule          zset    source's removal  source -> when it is due or its lease runs out (ms)
 source:NAME       hash    source's removal  `state`, lease `token`, `listed` guids, known `items`,
-                                            a folder's `tree`, and `reading` of a poll cut short
+                                            a folder's `tree`, `reading` of a poll cut short, and
+                                            `page_entries` and the like: store/sources.py
 lines             hash    source's removal  source -> digest of what its line says of requests
 unreachable       zset    the next answer   source -> when it could not be reached first (ms)
 network           hash    never             when sources were last retried, answered, started

@@ -94,6 +94,36 @@ async def load_sources(store: Store, names: Sequence[str]) -> list[SourceState |
     return states
 
 
+class Taken(NamedTuple):
+    """Entries of one source, by what became of them."""
+
+    entries: int = 0
+    founders: int = 0  # of stories
+    reposts: int = 0
+
+
+async def count_taken(store: Store, counts: Mapping[str, Taken]) -> None:
+    """Add up entries that were settled after the poll that brought them: their pages came later.
+
+    A poll writes its own counts into the state of its source. Pages hold no lease of the source
+    and would overwrite what a poll under way writes, so theirs lie beside the state.
+    """
+    if counts:
+        numbers = [number for taken in counts.values() for number in taken]
+        await store.call(store.script("taken"), [keys.source(name) for name in counts], numbers)
+
+
+async def load_taken(store: Store, names: Sequence[str]) -> list[Taken]:
+    """What `count_taken` added up for each of `names`, in that order."""
+    fields = ["page_entries", "page_founders", "page_reposts"]
+    with store_errors():
+        pipe = store.redis.pipeline(transaction=False)
+        for name in names:
+            pipe.hmget(keys.source(name), fields)
+        found = await pipe.execute()
+    return [Taken(*(int(number or 0) for number in numbers)) for numbers in found]
+
+
 async def lift_gone(store: Store, name: str) -> None:
     """Have a source polled again although its address is gone; a poll under way is not told."""
     state = await load_source(store, name)

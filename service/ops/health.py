@@ -90,6 +90,7 @@ class Findings:
     fault: str | None = None
     vitals: Vitals | None = None
     workers: int = 0
+    refused: int = 0  # workers that the store refuses something
     hindered: str | None = None  # why no worker can work
     queue_age: float | None = None
     ok: int = 0
@@ -211,6 +212,7 @@ async def _ask(store: Store, settings: Settings, census: Census) -> Findings:
         fault=said.fault,
         vitals=said,
         workers=len(workers),
+        refused=sum(fault is not None for fault in faults),
         hindered=faults[0] if all(faults) and faults else None,
         queue_age=round(await queue_age(store), 1),
         ok=counted.ok,

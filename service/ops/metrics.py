@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from service.connections import CONNECTIONS, Connections
 from service.context import CONTEXT, Context, listed
 from service.feeds.documents import Document
 from service.feeds.handlers import FEEDS
-from service.ops.health import CHECK, Findings, is_failing
+from service.ops.health import CHECK, PATIENCE, Findings, is_failing
 from service.responses import secured
 from service.stream import READERS_OF, Readers
 from store.connection import Store
@@ -56,8 +57,9 @@ def _document(values: Mapping[str, float]) -> Document:
 
 async def _counted(context: Context) -> dict[str, float]:
     try:
-        return await read_counters(context.store)
-    except StoreError:
+        async with asyncio.timeout(PATIENCE):  # a store that is stopped does not even refuse
+            return await read_counters(context.store)
+    except (StoreError, TimeoutError):
         return {}  # millrace_store_up says it
 
 
@@ -145,6 +147,7 @@ async def gauges(
     found: dict[str, float] = {
         "millrace_store_up": float(findings.fault is None),
         "millrace_workers": findings.workers,
+        "millrace_workers_refused": findings.refused,
         "millrace_queue_age_seconds": findings.queue_age or 0.0,
         "millrace_stories": len(context.river),
         "millrace_renders_total": renders,
@@ -161,25 +164,30 @@ async def gauges(
     if findings.vitals is not None:
         found["millrace_store_memory_bytes"] = findings.vitals.memory
         found["millrace_store_memory_limit_bytes"] = findings.vitals.memory_limit
+        if findings.vitals.disk_free is not None and findings.vitals.disk_size is not None:
+            found["millrace_store_disk_free_bytes"] = findings.vitals.disk_free
+            found["millrace_store_disk_size_bytes"] = findings.vitals.disk_size
     return found | await _per_source(context.store, settings)
 
 
 async def _per_source(store: Store, settings: Settings) -> dict[str, float]:
     names = [source.name for source in settings.sources if source.enabled][:SOURCES_NAMED]
     try:
-        states = await load_sources(store, names)
-    except StoreError:
+        async with asyncio.timeout(PATIENCE):
+            states = await load_sources(store, names)
+    except (StoreError, TimeoutError):
         return {}
     found: dict[str, float] = {}
     for name, state in zip(names, states, strict=True):
-        if state is not None:
-            found |= _of_source(name, state)
+        found |= _of_source(name, state)
     return found
 
 
-def _of_source(name: str, state: SourceState) -> dict[str, float]:
+def _of_source(name: str, state: SourceState | None) -> dict[str, float]:
+    """A source that never answered well has 0 as its last success, so that an alert sees it."""
     label = {"source": name}
-    found = {field_name("millrace_source_up", label): float(not is_failing(state))}
-    if state.last_success is not None:
-        found[field_name("millrace_source_last_success_seconds", label)] = state.last_success
+    success = state.last_success if state is not None else None
+    found = {field_name("millrace_source_last_success_seconds", label): success or 0.0}
+    if state is not None:
+        found[field_name("millrace_source_up", label)] = float(not is_failing(state))
     return found

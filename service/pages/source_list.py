@@ -22,7 +22,7 @@ from service.pages.page import encoding_of, missing, page_document
 from service.responses import public_base, secured, wants_html
 from service.window import Kept
 from store.schedule import due_times
-from store.sources import SourceState, load_sources
+from store.sources import SourceState, Taken, load_sources, load_taken
 
 DAYS = 14  # in the small chart of a source
 PAGE = 500  # sources on one page for people
@@ -130,20 +130,22 @@ async def source_rows(
     listed = context.settings().sources[start:][:most]
     states = await _states(context, listed)
     due = await _due(context, listed)
-    return await aside.run(_rows, listed, states, due, context.river.newest())
+    taken = await _taken(context, listed)
+    return await aside.run(_rows, listed, states, due, taken, context.river.newest())
 
 
 def _rows(
     listed: Sequence[Source],
     states: Sequence[SourceState | None],
     due: Sequence[float | None],
+    taken: Sequence[Taken],
     stories: Sequence[Kept],
 ) -> list[dict[str, Any]]:
     days = _stories_by_day(stories, datetime.now(UTC))
     junk = _junk_shares(stories)
     return [
-        _row(source, state, next_poll, days[source.name], junk.get(source.name))
-        for source, state, next_poll in zip(listed, states, due, strict=True)
+        _row(source, state, next_poll, pages, days[source.name], junk.get(source.name))
+        for source, state, next_poll, pages in zip(listed, states, due, taken, strict=True)
     ]
 
 
@@ -153,9 +155,10 @@ async def source_row(context: Context, name: str) -> dict[str, Any] | None:
     if not listed:
         return None
     (state,), (next_poll,) = await _states(context, listed), await _due(context, listed)
+    (taken,) = await _taken(context, listed)
     own = [kept for kept in context.river.newest() if name in kept.sources]
     days, junk = _stories_by_day(own, datetime.now(UTC)), _junk_shares(own)
-    return _row(listed[0], state, next_poll, days[name], junk.get(name))
+    return _row(listed[0], state, next_poll, taken, days[name], junk.get(name))
 
 
 async def _states(context: Context, listed: Sequence[Source]) -> list[SourceState | None]:
@@ -172,14 +175,24 @@ async def _due(context: Context, listed: Sequence[Source]) -> list[float | None]
         return [None] * len(listed)
 
 
+async def _taken(context: Context, listed: Sequence[Source]) -> list[Taken]:
+    try:
+        return await load_taken(context.store, [source.name for source in listed])
+    except StoreError:
+        return [Taken()] * len(listed)
+
+
 def _row(
     source: Source,
     state: SourceState | None,
     next_poll: float | None,
+    taken: Taken,
     days: Counter[int],
     junk: float | None,
 ) -> dict[str, Any]:
     said = state or SourceState(url=source.url, configured_url=source.url)
+    entries = said.entries + taken.entries
+    founded = said.first_published + taken.founders
     failing = is_failing(said)
     return {
         "name": source.name,
@@ -199,13 +212,13 @@ def _row(
         "next_poll": _written(next_poll) if source.enabled and not said.gone else None,
         "interval": said.interval,
         "counts": {
-            "entries": said.entries,
-            "first_published": said.first_published,
-            "reposts": said.reposts,
+            "entries": entries,
+            "first_published": founded,
+            "reposts": said.reposts + taken.reposts,
             "kept": days.total(),
         },
         # Of its entries, the share that no other source had before it; None before there is any.
-        "first_share": round(said.first_published / said.entries, 3) if said.entries else None,
+        "first_share": round(founded / entries, 3) if entries else None,
         # Of the letters that came for its kept stories, how many were cut as junk.
         "junk_share": junk,
         "days": [days[ago] for ago in range(DAYS - 1, -1, -1)],  # stories a day, today last

@@ -9,10 +9,12 @@ from functools import partial
 from core.dedup.fingerprint import Features
 from core.dedup.outcome import Arrival, Outcome
 from core.errors import StoreError
+from core.models import Decision
 from store.commit import Batch
 from store.connection import Together
 from store.counters import Counts
 from store.schedule import PAGES, Lease
+from store.sources import Taken, count_taken
 from workers.context import Kit, count_entries, count_merging
 from workers.settle import LeaseLost
 
@@ -79,4 +81,17 @@ async def _count(kit: Kit, outcome: Outcome) -> None:
     count_merging(counts, outcome)
     for record in outcome.entries:
         count_entries(counts, record.source, [record], now=now)
+    await count_taken(kit.store, _taken(outcome))
     kit.tell(counts)
+
+
+def _taken(outcome: Outcome) -> dict[str, Taken]:
+    """What the pages brought each source, as a poll counts its own entries."""
+    decisions: dict[str, list[Decision]] = {}
+    for record in outcome.entries:
+        if record.revised is None:
+            decisions.setdefault(record.source, []).append(record.decision)
+    return {
+        source: Taken(len(made), made.count(Decision.PUBLISHED), made.count(Decision.MERGED))
+        for source, made in decisions.items()
+    }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from core.config.settings import ServiceSettings
 from core.metrics import METRICS
@@ -11,9 +14,11 @@ from core.models import Removed
 from service.context import CONTEXT
 from store import keys
 from store.connection import Store
+from store.embedded import socket_url
 from store.heartbeat import WorkerBeat, beat
-from store.sources import SourceState
+from store.sources import SourceState, Taken, count_taken
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
+from tests.service.test_window import start_store
 
 DAY = timedelta(days=1)
 
@@ -181,6 +186,43 @@ async def test_every_metric_of_the_service_is_shown(served: Served) -> None:
     for name, metric in METRICS.items():
         if metric.kind == "gauge" and "source" not in metric.labels:
             assert f"\n{name}" in text, name
+
+
+async def test_entries_whose_pages_were_read_count_too(served: Served) -> None:
+    await set_state(served.store, "first", last_poll=1.0, entries=1, first_published=1)
+    await count_taken(served.store, {"first": Taken(entries=3, founders=1, reposts=2)})
+
+    (row, *_) = (await (await served.client.get("/sources")).json())["sources"]
+
+    assert row["counts"] == {"entries": 4, "first_published": 2, "reposts": 2, "kept": 0}
+    assert row["first_share"] == 0.5
+
+
+async def test_a_source_that_never_answered_has_a_series(served: Served) -> None:
+    await set_state(served.store, "first", last_poll=1.0, last_success=5.0)
+
+    text = await (await served.client.get("/metrics")).text()
+
+    assert 'millrace_source_last_success_seconds{source="first"} 5\n' in text
+    assert 'millrace_source_last_success_seconds{source="second"} 0\n' in text
+
+
+async def test_metrics_answer_while_the_store_is_stopped(tmp_path: Path, serve: Serve) -> None:
+    server = start_store(tmp_path)
+    served = await serve(over=Store.open(socket_url(tmp_path)))
+    await served.until(lambda: served.river.loaded is not None)
+
+    server.send_signal(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(15):
+            text = await (await served.client.get("/metrics")).text()
+    finally:
+        server.send_signal(signal.SIGCONT)
+        server.kill()
+        server.wait(10)
+        await served.store.close()
+
+    assert "\nmillrace_store_up 0\n" in text
 
 
 async def test_sources_tell_how_they_did_day_by_day(served: Served) -> None:

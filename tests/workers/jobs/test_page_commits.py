@@ -7,9 +7,10 @@ import random
 
 from core.body.boilerplate import Boilerplate
 from core.models import Decision
+from store import keys
 from store.connection import Store
 from store.schedule import PAGES
-from store.sources import load_learned
+from store.sources import Taken, count_taken, load_learned, load_taken
 from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
@@ -66,6 +67,22 @@ async def test_pages_that_come_together_are_all_published(
         assert {record.title for record in await at.published()} == {
             f"Story {number}" for number in range(COUNT)
         }
+
+
+async def test_entries_whose_pages_are_read_count_for_their_source(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    async with desk(store, sandbox, origin) as at:
+        name = at.kit.settings().sources[0].name
+        await at.poll()
+        (before,) = await load_taken(store, [name])
+        await read_all(at)
+
+        assert before == Taken()
+        assert await load_taken(store, [name]) == [Taken(entries=COUNT, founders=COUNT)]
+        await store.redis.delete(keys.source("gone"))
+        await count_taken(store, {"gone": Taken(1, 1, 0)})
+        assert not await store.redis.exists(keys.source("gone"))
 
 
 async def test_a_page_whose_lease_ran_out_leaves_the_others_of_its_commit_alone(
