@@ -30,7 +30,7 @@ MAX_HEADER_BYTES = 8190  # of one line
 
 def open_session(guard: Guard, user_agent: str) -> aiohttp.ClientSession:
     """A session without cookies or redirects whose connections the guard allows."""
-    session = aiohttp.ClientSession(
+    return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             socket_factory=guard.make_socket,
             limit=CONNECTIONS,
@@ -46,11 +46,24 @@ def open_session(guard: Guard, user_agent: str) -> aiohttp.ClientSession:
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,
         trace_configs=[_noting_connections()],
+        middlewares=[_sent_once],
     )
-    # It would send a request a second time at once to a server that has just hung up. Where a kept
-    # connection was closed meanwhile that would be right: those are kept only shortly.
-    session._retry_connection = False
-    return session
+
+
+async def _sent_once(
+    request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep the session from sending a request again at once to a server that has just hung up.
+
+    It has no option against that (aio-libs/aiohttp#10790), but retries only errors of two kinds.
+    A retry is right where a kept connection was closed meanwhile; those are kept only shortly.
+    """
+    try:
+        return await send(request)
+    except aiohttp.ClientConnectorError:
+        raise  # never retried, and told apart by its kind
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientError(in_words(error)) from error
 
 
 def _noting_connections() -> aiohttp.TraceConfig:

@@ -27,7 +27,7 @@ class Turn:
         self._line = line
         self._behind = behind
         self._patience = patience
-        self._over = asyncio.Event()
+        self.over = asyncio.Event()
         self._kept = False
 
     async def come(self) -> None:
@@ -36,7 +36,7 @@ class Turn:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 for turn in before:
-                    await turn._over.wait()
+                    await turn.over.wait()
 
     def put_off(self) -> None:
         """The job ends for now and comes again; its place is kept."""
@@ -46,7 +46,7 @@ class Turn:
         """Let those behind go on, unless the place is kept."""
         if not self._kept:
             self._line.leave(self)
-            self._over.set()
+            self.over.set()
         self._kept = False
 
 
