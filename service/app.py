@@ -16,6 +16,7 @@ from service.connections import CONNECTIONS, IDLE_SECONDS, Connections, quiet_lo
 from service.context import CONTEXT, Context
 from service.events import Events
 from service.feeds import handlers as feeds
+from service.known import Known
 from service.ops import access as actions
 from service.ops import health, metrics
 from service.pages import page as pages
@@ -47,7 +48,7 @@ def make_app(
     `fetch_picture` brings pictures from strangers' sites, for `service.pictures: proxy`.
     """
     app = web.Application(middlewares=[actions.private_reading])
-    context = Context(store, settings, config_fault, River(store, settings))
+    context = Context(store, settings, config_fault, River(store, settings), Known(store))
     app[CONTEXT] = context
     app[health.CHECK] = health.Check(context)
     app[stream.READERS_OF] = stream.Readers(Events(context.river))

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from core.config.settings import Settings
+from service.known import Known
 from service.window import River
 from store.connection import Store
 
@@ -21,6 +22,7 @@ class Context:
     settings: Callable[[], Settings]
     config_fault: Callable[[], str | None]
     river: River
+    known: Known
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
 

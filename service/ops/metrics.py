@@ -9,20 +9,17 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from core.config.settings import Settings
-from core.errors import StoreError
 from core.metrics import METRICS
 from service.aside import ASIDE, SHARED
 from service.connections import CONNECTIONS, Connections
 from service.context import CONTEXT, Context, listed
 from service.feeds.documents import Document
 from service.feeds.handlers import FEEDS
-from service.ops.health import CHECK, PATIENCE, Findings, is_failing
+from service.ops.health import CHECK, Findings, is_failing
 from service.responses import secured
 from service.stream import READERS_OF, Readers
-from store.connection import Store
-from store.counters import field_name, read_counters
-from store.sources import SourceState, load_sources
+from store.counters import field_name
+from store.sources import SourceState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIELD = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})?", re.DOTALL)
@@ -35,11 +32,16 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     context = request.app[CONTEXT]
 
     async def make() -> Document:
-        counted = await _counted(context)
-        findings = await request.app[CHECK].findings()
-        known = await gauges(
+        names = [s.name for s in context.settings().sources if s.enabled][:SOURCES_NAMED]
+        counted, findings, states = await asyncio.gather(
+            context.known.counters(),
+            request.app[CHECK].findings(),
+            context.known.states(names),
+        )
+        known = gauges(
             context,
             findings,
+            dict(zip(names, states, strict=True)),
             renders=request.app[FEEDS].renders,
             readers=request.app[READERS_OF],
             connections=request.app[CONNECTIONS],
@@ -53,14 +55,6 @@ async def metrics(request: web.Request) -> web.StreamResponse:
 def _document(values: Mapping[str, float]) -> Document:
     headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
     return Document(exposition(values).encode(), secured(headers), datetime.now(UTC))
-
-
-async def _counted(context: Context) -> dict[str, float]:
-    try:
-        async with asyncio.timeout(PATIENCE):  # a store that is stopped does not even refuse
-            return await read_counters(context.store)
-    except (StoreError, TimeoutError):
-        return {}  # millrace_store_up says it
 
 
 def exposition(values: Mapping[str, float]) -> str:
@@ -134,9 +128,10 @@ def _number(value: float) -> str:
 SOURCES_NAMED = 1000  # sources with series of their own; the totals hold all of them
 
 
-async def gauges(
+def gauges(
     context: Context,
     findings: Findings,
+    states: Mapping[str, SourceState | None],
     *,
     renders: int,
     readers: Readers,
@@ -167,19 +162,9 @@ async def gauges(
         if findings.vitals.disk_free is not None and findings.vitals.disk_size is not None:
             found["millrace_store_disk_free_bytes"] = findings.vitals.disk_free
             found["millrace_store_disk_size_bytes"] = findings.vitals.disk_size
-    return found | await _per_source(context.store, settings)
-
-
-async def _per_source(store: Store, settings: Settings) -> dict[str, float]:
-    names = [source.name for source in settings.sources if source.enabled][:SOURCES_NAMED]
-    try:
-        async with asyncio.timeout(PATIENCE):
-            states = await load_sources(store, names)
-    except (StoreError, TimeoutError):
-        return {}
-    found: dict[str, float] = {}
-    for name, state in zip(names, states, strict=True):
-        found |= _of_source(name, state)
+    for name, state in states.items():
+        if state is not None or findings.fault is None:  # else it is not known, and no alert
+            found |= _of_source(name, state)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -11,7 +12,6 @@ import orjson
 from aiohttp import web
 
 from core.config.settings import Settings, Source
-from core.errors import StoreError
 from core.render.opml import opml_document
 from core.urls import without_credentials
 from service.aside import ASIDE, SHARED, Aside
@@ -21,8 +21,7 @@ from service.ops.health import failure, is_failing
 from service.pages.page import encoding_of, missing, page_document
 from service.responses import public_base, secured, wants_html
 from service.window import Kept
-from store.schedule import due_times
-from store.sources import SourceState, Taken, load_sources, load_taken
+from store.sources import SourceState, Taken
 
 DAYS = 14  # in the small chart of a source
 PAGE = 500  # sources on one page for people
@@ -69,7 +68,7 @@ async def opml(request: web.Request) -> web.StreamResponse:
 
     async def make() -> Document:
         settings = context.settings()
-        states = await _states(context, settings.sources)
+        states = await context.known.states([source.name for source in settings.sources])
         return await aside.run(_opml, settings, states, encoding)
 
     return await _shared(request, ("opml", encoding), make, encoding)
@@ -128,9 +127,10 @@ async def source_rows(
 ) -> list[dict[str, Any]]:
     """The sources of feeds.yaml with their state, in the order of the file. Raises TooBusy."""
     listed = context.settings().sources[start:][:most]
-    states = await _states(context, listed)
-    due = await _due(context, listed)
-    taken = await _taken(context, listed)
+    names = [source.name for source in listed]
+    states, due, taken = await asyncio.gather(
+        context.known.states(names), context.known.due(names), context.known.taken(names)
+    )
     return await aside.run(_rows, listed, states, due, taken, context.river.newest())
 
 
@@ -154,32 +154,12 @@ async def source_row(context: Context, name: str) -> dict[str, Any] | None:
     listed = [source for source in context.settings().sources if source.name == name]
     if not listed:
         return None
-    (state,), (next_poll,) = await _states(context, listed), await _due(context, listed)
-    (taken,) = await _taken(context, listed)
+    (state,), (next_poll,), (taken,) = await asyncio.gather(
+        context.known.states([name]), context.known.due([name]), context.known.taken([name])
+    )
     own = [kept for kept in context.river.newest() if name in kept.sources]
     days, junk = _stories_by_day(own, datetime.now(UTC)), _junk_shares(own)
     return _row(listed[0], state, next_poll, taken, days[name], junk.get(name))
-
-
-async def _states(context: Context, listed: Sequence[Source]) -> list[SourceState | None]:
-    try:
-        return await load_sources(context.store, [source.name for source in listed])
-    except StoreError:
-        return [None] * len(listed)  # the list itself comes from feeds.yaml; /health says why
-
-
-async def _due(context: Context, listed: Sequence[Source]) -> list[float | None]:
-    try:
-        return await due_times(context.store, [source.name for source in listed])
-    except StoreError:
-        return [None] * len(listed)
-
-
-async def _taken(context: Context, listed: Sequence[Source]) -> list[Taken]:
-    try:
-        return await load_taken(context.store, [source.name for source in listed])
-    except StoreError:
-        return [Taken()] * len(listed)
 
 
 def _row(

@@ -110,9 +110,11 @@ async def _refresh(poll: Poll) -> None:
 def _state_of(source: Source, begun: Begun) -> SourceState:
     """What is remembered of a source; another address in feeds.yaml starts over."""
     state = read_source(begun.state)
-    if state is None or state.configured_url != source.url:
-        return first_state(source)
-    return state
+    if state is not None and state.configured_url == source.url:
+        return state
+    if state is not None and state.failures:  # what began in the log ends there
+        log.info("source.readdressed", source=source.name, failures=state.failures)
+    return first_state(source)
 
 
 async def _poll(poll: Poll) -> None:

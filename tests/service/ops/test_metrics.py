@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.metrics import METRICS, STEP_BUCKETS
+from service.context import CONTEXT
 from service.ops.metrics import exposition
+from store import keys
 from store.counters import Counts
+from store.sources import SourceState, dump_source
 from tests.service.conftest import Served, make_story
 
 ROOT = Path(__file__).parents[3]
@@ -79,3 +83,24 @@ def test_every_documented_metric_is_counted_somewhere() -> None:
     )
 
     assert [name for name in METRICS if name not in code] == []
+
+
+async def test_metrics_and_sources_answer_from_what_is_known_while_the_store_hangs(
+    served: Served,
+) -> None:
+    state = SourceState(url="u", configured_url="u", last_success=1000.0, title="First")
+    await served.store.redis.hset(keys.source("first"), "state", dump_source(state))
+    await served.client.app[CONTEXT].known.states(["first", "second"])
+
+    await served.store.redis.client_pause(4000, all=True)
+    started = time.monotonic()
+    sources = await (await served.client.get("/sources")).json()
+    after_sources = time.monotonic() - started
+    metrics = await (await served.client.get("/metrics")).text()
+    after_metrics = time.monotonic() - started - after_sources
+
+    assert [row["title"] for row in sources["sources"]] == ["First", None, None]
+    assert "millrace_store_up 0" in metrics
+    assert 'millrace_source_last_success_seconds{source="first"} 1000' in metrics
+    assert after_sources < 2
+    assert after_metrics < 2.5  # that of /health, which waits two seconds for the store
