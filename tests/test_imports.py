@@ -34,6 +34,9 @@ HOMES = {
     "ruamel": {"core"},
 }
 
+# Used by what they document alone; ruff's SLF forbids their private members.
+NOT_EXTENDED = {"arq", "aiohttp", "redis", "feedparser"}
+
 # Core is pure: values in, values out.
 IMPURE = {
     "asyncio",
@@ -84,6 +87,35 @@ def _fault(where: str, package: str, allowed: set[str], name: str) -> str | None
     if package == "core" and (top in IMPURE or name in IMPURE):
         return f"core is pure and must not import {name}"
     return None
+
+
+def extended(root: Path) -> list[str]:
+    """Every class that extends one of these libraries: what it overrides may change under it."""
+    found = []
+    for path in sorted(path for package in MAY_IMPORT for path in (root / package).rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        origins = {
+            (alias.asname or alias.name).partition(".")[0]: getattr(node, "module", alias.name)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            for base in node.bases if isinstance(node, ast.ClassDef) else ():
+                name = ast.unparse(base).partition(".")[0].partition("[")[0]
+                if str(origins.get(name)).partition(".")[0] in NOT_EXTENDED:
+                    found.append(f"{path.relative_to(root).as_posix()}: {node.name}")
+    return found
+
+
+def test_no_class_of_a_library_is_extended(tmp_path: Path) -> None:
+    (tmp_path / "workers").mkdir()
+    text = "from arq.worker import Worker\nimport aiohttp.web as w\nimport enum\n"
+    classes = "class A(Worker): ...\nclass B(w.View): ...\nclass C(enum.Enum): ...\n"
+    (tmp_path / "workers/a.py").write_text(text + classes)
+
+    assert extended(tmp_path) == ["workers/a.py: A", "workers/a.py: B"]
+    assert extended(ROOT) == []
 
 
 def test_imports_keep_the_house_rule() -> None:
