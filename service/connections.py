@@ -165,11 +165,10 @@ class Connection(asyncio.Protocol):
     def _takes(self, data: bytes) -> bool:
         """Whether these bytes of a head may be handed on; counts them."""
         whole, has_body = self._head.take(data)
-        if self._head.size > HEAD_BYTES:
+        self._has_body = whole and has_body
+        if not self._has_body and self._head.size > HEAD_BYTES:
             return self._refuse("head too large", _TOO_LARGE)
-        if whole:
-            self._has_body = has_body
-        if has_body or (whole and not self._head.size):
+        if self._has_body or (whole and not self._head.size):
             self._head_since = None
         elif self._head_since is None or whole:
             self._head_since = self.last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import socket
 
 from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
@@ -12,10 +13,14 @@ from millrace.process.watch import LiveSettings, follow, live_settings
 from service.app import DRAIN, run_service
 from store.connection import opened
 
+# Of glibc's mallopt(3): numbers of the options, and what they are set to.
+_ARENAS, _MMAP_FROM = (-8, 2), (-3, 256 * 1024)
+
 
 def serve_alone(*, config: str, host: str, port: int, redis: str) -> None:
     """Serve until SIGTERM; raises ConfigError or MillraceError when it cannot start."""
     live = live_settings(config)
+    _return_memory()
     with listening_socket(host, port) as listener:
         run_loop(_serve(live, redis, listener))
 
@@ -38,3 +43,15 @@ async def _serve(live: LiveSettings, redis: str, listener: socket.socket) -> Non
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
+
+
+def _return_memory() -> None:
+    """Have large blocks returned to the system as they are freed.
+
+    glibc raises the size from which it does so to that of the largest block it saw, and keeps an
+    arena a thread: ten feeds of 20 MB left 430 MB with the process, with these options 220.
+    """
+    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # only glibc has it
+    if set_option is not None:
+        for option in (_ARENAS, _MMAP_FROM):
+            set_option(*option)

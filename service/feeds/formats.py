@@ -18,7 +18,7 @@ from service.feeds.query import FeedQuery
 from service.window import Kept
 
 STORIES_KEPT = 2048  # whose rendered items are kept, about 8 kB each
-LETTERS_KEPT = 32 * 2**20  # of their bodies, over all formats
+LETTERS_KEPT = 8 * 2**20  # of their bodies, over all formats
 STYLES_KEPT = 8  # of one story; most are requested in the three formats alone
 
 

@@ -213,8 +213,10 @@ async def test_a_reader_that_takes_nothing_is_closed(
     big = make_story(3)
     article = big.article.model_copy(update={"html": "<p>" + "x" * 16_000_000})
     await put(store, big.model_copy(update={"article": article}))
+    listed = b"GET /feed.json?content=summary HTTP/1.1\r\nHost: a\r\n\r\n"
+    wire = await running.connect()
     async with asyncio.timeout(10):
-        while len((await (await running.connect()).ask(FEED))[2]) < 16_000_000:
+        while b"Story 3" not in (await wire.ask(listed))[2]:
             pass
     deaf = await running.connect()
     deaf.writer.write(FEED)
@@ -256,6 +258,16 @@ async def test_a_post_is_the_last_request_of_its_connection(running: Running) ->
         assert status == 202
         assert headers["Connection"] == "close"
         assert await wire.is_closed()
+
+
+async def test_a_large_body_is_no_large_head(running: Running) -> None:
+    head = b"POST /hub HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (4 * HEAD_BYTES)
+    wire = await running.connect()
+
+    status, _, _ = await wire.ask(head + b"x" * 4 * HEAD_BYTES)
+
+    assert status == 400  # no form: it was not read
+    assert running.connections.refused["head too large"] == 0
 
 
 async def test_a_body_is_never_taken_for_a_request(running: Running) -> None:
