@@ -29,16 +29,23 @@ _REMEDIES = {
     "username-password": _LOGIN,
     "WRONGPASS": _LOGIN,
     "NOAUTH": _LOGIN,
+    "unknown command 'GET'": "that is a sentinel: "
+    "write redis+sentinel://HOST:PORT/NAME as REDIS_URL, with the name of its master",
     "DB index is out of range": "the store has fewer databases: "
     "correct the number at the end of REDIS_URL",
     "WRONG_VERSION_NUMBER": "the store speaks no TLS there: "
     "write redis:// for rediss:// in REDIS_URL, or name its TLS port",
-    "No master found": "no sentinel answers for a master of that name: "
-    "correct the name after the hosts in REDIS_URL, or start the sentinels",
     "read only replica": "the store is a replica and takes nothing in: "
     "point REDIS_URL at the primary",
     "MISCONF": "the store's append-only file cannot be written: is the disk full?",
     "has no permissions": "the store's user lacks a permission: ACL SETUSER NAME ~millrace:* +@all",
+}
+# The same for what may pass by itself, as a failover does.
+_WAITS = {
+    "No master found": "no sentinel answers for a master of that name: "
+    "start the sentinels, or correct the name after the hosts in REDIS_URL",
+    "Timeout connecting": "the store takes no connection: start it, or correct host, port "
+    "and TLS (rediss://, else redis://) in REDIS_URL",
 }
 _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 
@@ -52,7 +59,7 @@ def store_errors():  # type: ignore[no-untyped-def]
         raise StoreError(
             "the store is at its memory limit: raise maxmemory or keep less"
         ) from error
-    except (exceptions.RedisError, OSError) as error:
+    except (*_AWAY, exceptions.ResponseError) as error:
         raise _named(error) from error
     except (TypeError, RuntimeError) as error:
         if _is_torn(error):
@@ -69,6 +76,9 @@ def _named(error: exceptions.RedisError | OSError) -> StoreError:
         return StoreError(_distrusted(said))
     if isinstance(error, exceptions.AuthenticationError):
         return StoreError(_LOGIN)
+    for words, remedy in _WAITS.items():
+        if words in said:
+            return StoreAway(remedy)
     if isinstance(error, _AWAY):
         reason = said.rstrip(".")
         return StoreAway(f"no answer from the store: {reason}; start it, or correct REDIS_URL")

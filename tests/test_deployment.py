@@ -48,6 +48,13 @@ def test_the_store_has_a_password_a_volume_and_no_port(compose: dict[str, Any]) 
     assert store["volumes"] == ["store:/data"]
 
 
+def test_no_password_stands_in_an_address() -> None:
+    for path in (ROOT / "docker-compose.yml", ROOT / "deploy" / "kubernetes" / "millrace.yaml"):
+        text = path.read_text(encoding="utf-8")
+        assert "REDIS_PASSWORD" in text
+        assert re.findall(r"redis://\S*@", text) == [], path.name
+
+
 def test_containers_run_unprivileged_on_a_read_only_root(compose: dict[str, Any]) -> None:
     for name in ("service", "worker", "store"):
         service = compose["services"][name]

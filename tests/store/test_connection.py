@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from redis import exceptions
 
-from core.errors import StoreAway
+from core.errors import StoreAway, StoreError
 from store.connection import store_errors
 
 # As asyncio does from Python 3.12 on when it writes to a connection that was just lost.
@@ -25,3 +26,28 @@ def test_a_closed_handler_means_that_the_store_is_away() -> None:
 def test_a_fault_of_ours_is_not_taken_for_it(fault: Exception) -> None:
     with pytest.raises(type(fault)), store_errors():
         raise fault
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "words"),
+    [
+        (exceptions.ConnectionError("No master found for 'x'"), StoreAway, "start the sentinels"),
+        (exceptions.TimeoutError("Timeout connecting to server"), StoreAway, "rediss://"),
+        (exceptions.ResponseError("unknown command 'GET', with args"), StoreError, "sentinel"),
+        (exceptions.ReadOnlyError("You can't write against a read only replica."), StoreError,
+         "point REDIS_URL at the primary"),
+        (exceptions.NoPermissionError("User weak has no permissions to run the 'set' command"),
+         StoreError, "ACL SETUSER"),
+        (exceptions.AuthenticationError("whatever"), StoreError, "REDIS_PASSWORD"),
+        (exceptions.ConnectionError("Connection closed by server."), StoreAway, "start it, or"),
+    ],
+)  # fmt: skip
+def test_each_refusal_says_what_to_correct(
+    said: Exception, kind: type[StoreError], words: str
+) -> None:
+    with pytest.raises(kind) as refused, store_errors():
+        raise said
+
+    assert type(refused.value) is kind
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
