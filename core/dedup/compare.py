@@ -23,6 +23,7 @@ RUN = 8  # shared tokens in a row that end a lead: fewer are a phrase that anybo
 GAP = 40  # tokens of a difference that is looked into
 EDGE_GAP = 12  # the same at the beginning and the end of a text
 SWAPPED_WORDS = 6  # a longer stretch is rewritten prose
+LONGEST_SWAP = 120  # characters; a token may be of any length, and comparing them is quadratic
 ALIKE = 0.75  # of the letters: two spellings of one word
 OTHERWISE = 0.6  # share of a sentence that must be equal around a swap
 STRANGERS = 0.2  # share in common below which nothing more is found out
@@ -77,9 +78,9 @@ class Evidence:
 def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
     """Hold two texts against each other, by what `idf` knows to be common."""
     short, long = (one, other) if one.size <= other.size else (other, one)
-    at, back = _places(short.shingles, long.shingles)
+    at, back = places(short.shingles, long.shingles)
     found = at >= 0
-    covered = _cover(found, short.size), _cover(back, long.size)
+    covered = cover(found, short.size), cover(back, long.size)
     agree, same = headlines(short.title, long.title)
     strange = max(_mean(covered[0]), _mean(covered[1])) < STRANGERS and not same
     fine = (covered[0].copy(), covered[1].copy())
@@ -118,7 +119,7 @@ def _other_numbers(one: Title, other: Title) -> bool:
     return any(a and b and a != b for a, b in pairs)
 
 
-def _places(one: U64, other: U64) -> tuple[Ints, Bools]:
+def places(one: U64, other: U64) -> tuple[Ints, Bools]:
     """Of each shingle of `one` its place in `other`, or -1; and which of `other` stand in `one`.
 
     Of several places the one that goes on from the shingle before is taken.
@@ -139,7 +140,7 @@ def _places(one: U64, other: U64) -> tuple[Ints, Bools]:
     return at, np.isin(other, one)
 
 
-def _cover(found: Bools, size: int) -> Bools:
+def cover(found: Bools, size: int) -> Bools:
     """Tokens that lie in a shared shingle."""
     if size < SHINGLE:
         return np.full(size, bool(len(found) and found[0]))
@@ -221,9 +222,10 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
         figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are one day
         counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
         return "figure" if counted else "prose"
-    if max(one.words[i:j].sum(), other.words[k:m].sum()) > SWAPPED_WORDS:
-        return "prose"
     first, second = "".join(a), "".join(b)
+    words = max(one.words[i:j].sum(), other.words[k:m].sum())
+    if words > SWAPPED_WORDS or max(len(first), len(second)) > LONGEST_SWAP:
+        return "prose"
     alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
     if alike or min(len(first), len(second)) < 2:
         return "typing"

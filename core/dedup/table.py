@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.dedup.compare import Evidence, compare
+from core.dedup.compare import STRANGERS, Evidence, compare
 from core.dedup.copy import Copy
 from core.dedup.idf import Idf
 from core.dedup.reading import bare
@@ -148,6 +148,11 @@ def _series(pair: Pair) -> bool:
     return bool(dates and days and dates != days) and (e.agree >= 0.3 or e.short.rare < FULL)
 
 
+def _strangers(pair: Pair) -> bool:
+    e = pair.evidence
+    return max(e.short.share, e.long.share) < STRANGERS and not e.same_headline
+
+
 def _template(pair: Pair) -> bool:
     e = pair.evidence
     swaps = len(e.told_apart)
@@ -261,6 +266,7 @@ TABLE: tuple[Row, ...] = (
     Row("own address", True, _own_address_agrees, "an article that moved between two sections"),
     Row("another item", False, _own_address, "the next live page under one address"),
     Row("series", False, _series, "part 1 and part 2 over one frame"),
+    Row("other text", False, _strangers, "two reports without a sentence in common"),
     Row("template", False, _template, "one storm warning for two counties"),
     Row("other subject", False, _named_in_headline, "two programmes of a series, one blurb"),
     Row("teaser", True, _teaser, "the first sentences and the article under one headline"),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from itertools import accumulate, groupby
 from typing import Any, Literal, NamedTuple
 
+from core.dedup.account import comparisons
 from core.models import EntryRecord
 
 Kind = Literal["same", "gone", "added"]
@@ -136,9 +137,21 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
     ]
 
 
-def explanation(url: str, records: Sequence[EntryRecord]) -> dict[str, Any]:
-    """What became of the entries under `url`, or under the id given instead."""
-    return {"url": url, "entries": [_explained(record) for record in records]}
+def explanation(
+    url: str, records: Sequence[EntryRecord], others: Mapping[str, EntryRecord | None]
+) -> dict[str, Any]:
+    """What became of the entries under `url`, or under the id given instead.
+
+    `others`: the records of the entries that those were found to repeat, by id.
+    """
+    compared = comparisons(records, others)
+    entries = [{**_explained(record), "compared": compared.get(record.id)} for record in records]
+    return {"url": url, "entries": entries}
+
+
+def repeated(records: Sequence[EntryRecord]) -> list[str]:
+    """The ids of the entries that `records` were found to repeat."""
+    return sorted({record.compared_with for record in records if record.compared_with})
 
 
 def _explained(record: EntryRecord) -> dict[str, Any]:

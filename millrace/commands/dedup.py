@@ -32,6 +32,7 @@ from core.errors import ConfigError, DocumentError, ResourceLimit
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord, FeedEntry
 from core.urls import canonical_url
+from millrace.commands.dedup_score import Truth, read_truth, report
 from millrace.commands.offline import Offline, ScratchShelf, id_of
 from millrace.process.data_folder import throwaway_store
 from millrace.process.lifetime import run_loop
@@ -62,8 +63,12 @@ class Read(NamedTuple):
     features: Features
 
 
-def dedup_file(file: str, *, out: str | None) -> int:
-    """Answer each line of `file` (`-`: standard input) with one; the exit code."""
+def dedup_file(file: str, *, out: str | None, pairs: str | None = None) -> int:
+    """Answer each line of `file` (`-`: standard input) with one; the exit code.
+
+    With `pairs` the score against that file of labelled pairs goes to standard error.
+    """
+    truth = read_truth(pairs) if pairs else None
     with ExitStack() as stack:
         try:
             lines = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
@@ -73,7 +78,7 @@ def dedup_file(file: str, *, out: str | None) -> int:
 
         async def write() -> bool:
             failed = False
-            async for found in with_progress(dedup_lines(lines)):
+            async for found in dedup_lines(lines, progress=Progress(), truth=truth):
                 failed = failed or "error" in found
                 sink.write(orjson.dumps(found) + b"\n")
             sink.flush()
@@ -83,38 +88,57 @@ def dedup_file(file: str, *, out: str | None) -> int:
 
 
 async def dedup_lines(
-    lines: Iterable[bytes], *, idf: Idf | None = None, settings: DedupSettings | None = None
+    lines: Iterable[bytes],
+    *,
+    idf: Idf | None = None,
+    settings: DedupSettings | None = None,
+    progress: Progress | None = None,
+    truth: Truth | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     """Decide upon entries given as JSON lines; one dict each, in their order."""
     settings = (settings or DedupSettings()).model_copy(update={"window": _FOR_EVER})
+    idf = idf or Idf.warm()
     async with throwaway_store() as url, opened(url) as store:
         with LineIds() as ids, ScratchShelf() as shelf:
-            stream = Stream(store, idf or Idf.warm(), settings, shelf, ids)
+            stream = Stream(store, idf, settings, shelf, ids)
             async for line, read in prepared(lines):
-                await stream.take(line, read)
-            for answer in stream.answers():
+                founded = await stream.take(line, read)
+                if progress is not None:
+                    progress.count(founded)
+            answers = list(stream.answers()) if truth is not None else stream.answers()
+            for answer in answers:
                 yield answer
+            if progress is not None:
+                progress.end()
+            if truth is not None and isinstance(answers, list):
+                for said in report(answers, truth, stream.copy_of, idf):
+                    print(said, file=sys.stderr)
 
 
-async def with_progress(found: AsyncIterator[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
-    """`found`, told about on standard error while it goes by."""
-    started = said = time.monotonic()
-    entries = stories = 0
-    end = "\r" if sys.stderr.isatty() else "\n"
-    async for each in found:
-        entries += 1
-        stories += each.get("repost_of") is None
-        if time.monotonic() - said > _PROGRESS_SECONDS * (1 if end == "\r" else 10):
-            said = time.monotonic()
-            _say(entries, stories, said - started, end)
-        yield each
-    _say(entries, stories, time.monotonic() - started, "\n")
+class Progress:
+    """What is done so far, on standard error."""
 
+    def __init__(self) -> None:
+        self._started = self._said = time.monotonic()
+        self._entries = self._stories = 0
+        self._end = "\r" if sys.stderr.isatty() else "\n"
 
-def _say(entries: int, stories: int, seconds: float, end: str) -> None:
-    pace = entries / max(seconds, 0.001)
-    text = f"dedup: {entries:,} entries, {stories:,} stories, {pace:,.0f} a second"
-    print(text, end=end, file=sys.stderr, flush=True)
+    def count(self, founded: bool) -> None:
+        """One more line is decided; `founded`: by a story of its own."""
+        self._entries += 1
+        self._stories += founded
+        if time.monotonic() - self._said > _PROGRESS_SECONDS * (1 if self._end == "\r" else 10):
+            self._said = time.monotonic()
+            self._say(self._end)
+
+    def end(self) -> None:
+        """The last word."""
+        self._say("\n")
+
+    def _say(self, end: str) -> None:
+        pace = self._entries / max(time.monotonic() - self._started, 0.001)
+        text = f"dedup: {self._entries:,} entries, {self._stories:,} stories, {pace:,.0f} a second"
+        print(text, end=end, file=sys.stderr, flush=True)
 
 
 class LineIds:
@@ -155,21 +179,33 @@ class Stream:
         self._ids = ids
         self._offline = Offline(store, idf, settings, shelf)
         self._faults: dict[int, str] = {}
+        self._numbers: dict[Any, int] = {}
 
-    async def take(self, line: Line, read: Read | str) -> None:
-        """Decide upon one line, in its turn."""
+    async def take(self, line: Line, read: Read | str) -> bool:
+        """Decide upon one line, in its turn; whether it founded a story."""
         number = self._ids.add(line.id)
         if isinstance(read, str):
             self._faults[number] = read
             self._shelf.skip()
-            return
+            return False
         article = read.article
         urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
         weighed = fingerprint(read.features, self._idf, urls=urls, source=line.source)
         # Without a source a line is one of its own: its number is no name that another has.
         record = _record(number, line.source or f"line {number + 1}", article)
         arrival = Arrival(record, weighed, 0, (), copy=Copy(article, line.source))
-        await self._offline.take([arrival], [read.features])
+        outcome = await self._offline.take([arrival], [read.features])
+        return outcome.entries[0].decision is Decision.PUBLISHED
+
+    def copy_of(self, line_id: Any) -> Copy | None:
+        """The text of the line with that id; of several the last."""
+        if not self._numbers:
+            self._numbers = {self._ids[n]: n for n in range(len(self._shelf))}
+        number = self._numbers.get(line_id)
+        record = self._shelf.record(id_of(number)) if number is not None else None
+        if record is None or record.article is None:
+            return None
+        return Copy(record.article, record.source)
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """What became of each line in the end."""

@@ -170,6 +170,13 @@ def dedup(
     out: Annotated[
         str | None, typer.Option(metavar="F", help="Write here instead of standard output.")
     ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TRUTH.jsonl",
+            help="Score the result against labelled pairs, on standard error.",
+        ),
+    ] = None,
 ) -> int:
     """Find the reposts in a file of entries.
 
@@ -177,7 +184,7 @@ def dedup(
     """
     from millrace.commands.dedup import dedup_file
 
-    return dedup_file(file, out=out)
+    return dedup_file(file, out=out, pairs=pairs)
 
 
 @app.command()

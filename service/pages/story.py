@@ -9,14 +9,14 @@ from aiohttp import web
 from core.errors import StoreError
 from core.ids import PREFIX
 from core.models import EntryRecord, Member, Story
-from core.render.differences import Stretch, explanation
+from core.render.differences import Stretch, explanation, repeated
 from core.urls import without_credentials
 from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
 from service.feeds.formats import item_of
 from service.pages.page import missing, page_reply, page_style
 from service.responses import json_reply, text_reply, wants_html
-from store.entries import entries_by_url, load_entry
+from store.entries import entries_by_url, load_entries, load_entry
 
 
 async def story(request: web.Request) -> web.StreamResponse:
@@ -82,9 +82,11 @@ async def explain(request: web.Request) -> web.StreamResponse:
         return json_reply({"error": "ask with ?url=ADDRESS or ?url=ID"}, status=400)
     try:
         records = await _records(context, asked)
+        wanted = repeated(records)
+        others = dict(zip(wanted, await load_entries(context.store, wanted), strict=True))
     except StoreError as error:
         return json_reply({"error": without_credentials(str(error))}, status=503)
-    return json_reply(explanation(asked, records), status=200 if records else 404)
+    return json_reply(explanation(asked, records, others), status=200 if records else 404)
 
 
 async def _records(context: Context, asked: str) -> list[EntryRecord]:

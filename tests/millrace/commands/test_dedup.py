@@ -72,3 +72,30 @@ def test_a_file_that_is_not_there_is_a_fault_of_usage(tmp_path):
 
 def test_stories_of_the_tests_are_what_they_say():
     assert body(1).split("\n\n") == paragraphs(1)
+
+
+def test_pairs_score_the_result_and_name_the_row_of_what_is_missed_and_wrong(tmp_path, capfd):
+    path, truth = tmp_path / "in.jsonl", tmp_path / "truth.jsonl"
+    lines = [line("a", 1), line("b", 1), line("c", 2), line("d", 3), line("e", 3)]
+    path.write_bytes(b"\n".join(lines))
+    labels = [("a", "b", "repost"), ("a", "c", "repost"), ("d", "e", "template")]
+    rows = [orjson.dumps(dict(zip(("a", "b", "label"), row, strict=True))) for row in labels]
+    truth.write_bytes(b"\n".join(rows))
+
+    code = dedup_file(str(path), out=str(tmp_path / "out"), pairs=str(truth))
+
+    said = capfd.readouterr().err
+    assert code == 0
+    assert "missed: a [founder] c [founder]: other text (different)" in said
+    assert "missed: b [same text] c [founder]" in said
+    assert "wrong template: d [founder] e [same text]: same text (same)" in said
+    assert "all: F1 0.4000, precision 0.5000, recall 0.3333 (1 right, 2 missed, 1 wrong)" in said
+
+
+@pytest.mark.parametrize("row", [b"{", b"[]", b'{"a": 1, "b": 2}', b'{"a":1,"b":2,"label":"x"}'])
+def test_a_row_of_the_truth_that_cannot_be_read_is_named(tmp_path, row):
+    truth = tmp_path / "truth.jsonl"
+    truth.write_bytes(b'{"a": 1, "b": 2, "label": "repost"}\n' + row)
+
+    with pytest.raises(ConfigError, match=r"truth\.jsonl:2"):
+        dedup_file(str(tmp_path / "in.jsonl"), out=None, pairs=str(truth))
