@@ -194,3 +194,14 @@ def test_every_folder_is_on_the_map() -> None:
 
     for folder in {line.partition("/")[0] for line in listed}:
         assert folder.startswith(".") or f"`{folder}/`" in readme, folder
+
+
+def test_every_budget_names_a_test_and_a_metric_that_exist() -> None:
+    text = page("security.md")
+    told = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    tests = set(re.findall(r"`(test_\w+)`", text))
+    counted = set(re.findall(r"`(millrace_\w+)", text))
+
+    assert len(tests) > 30
+    assert {name for name in tests if f"def {name}(" not in told} == set()
+    assert counted - set(METRICS) == set()

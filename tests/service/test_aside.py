@@ -12,7 +12,7 @@ import pytest
 from core.config.settings import Settings, Source
 from service import aside
 from service.aside import WAITING, Aside, Shared, TooBusy
-from service.feeds import answers, formats, query
+from service.feeds import answers, formats, handlers, query
 from service.feeds.documents import Document
 from service.feeds.query import FeedQuery, select
 from tests.service.conftest import LIVE, SETTINGS, Serve, Served, longest_turn, make_story
@@ -172,3 +172,37 @@ async def test_an_ordinary_feed_keeps_all_bodies(served: Served) -> None:
     await served.publish(*(giant(number, letters=20_000) for number in range(100)))
 
     assert answers.without_bodies(served.river.newest()) == frozenset()
+
+
+async def test_very_many_queries_keep_a_bounded_memory(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each kept the whole document: 4 MB more with every request that had another query."""
+    monkeypatch.setattr(handlers, "BYTES_KEPT", 100_000)
+    monkeypatch.setattr(handlers, "ANSWERS_KEPT", 20)
+    await served.publish(*(make_story(number) for number in range(50)))
+
+    for number in range(60):
+        await served.client.get(f"/feed.json?limit=50&x={number}")
+
+    answers_kept = served.client.app[handlers.FEEDS]._answers.values()
+    assert len(answers_kept) <= 20
+    assert sum(answer.size for answer in answers_kept) <= 100_000
+
+
+async def test_what_is_new_since_many_documents_is_kept_for_a_few(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "RENDER_EVERY", 0.0)
+    monkeypatch.setattr(handlers, "DELTAS_KEPT", 3)
+    tags = []
+    for number in range(8):
+        await served.publish(make_story(number))
+        tags.append((await served.client.get("/feed.json")).headers["ETag"])
+
+    for tag in tags:
+        await served.client.get("/feed.json", headers={"If-None-Match": tag, "A-IM": "feed"})
+
+    (answer,) = served.client.app[handlers.FEEDS]._answers.values()
+    assert answer.document is not None
+    assert len(answer.document.deltas) <= 3
