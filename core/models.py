@@ -45,6 +45,7 @@ class FeedEntry(Frozen):
     title_type: Literal["html", "text", "auto"] = "auto"  # what its title is declared to be
     link: str | None = None  # as stated, resolved against the feed's address
     author: str | None = None
+    authors: tuple[str, ...] = ()  # where it states several; `author` joins them
     published: datetime | None = None
     updated: datetime | None = None
     content: str = ""  # the fullest body the feed holds, as markup or text
@@ -118,6 +119,7 @@ class Article(Frozen):
     removed: tuple[Removed, ...] = ()
     categories: tuple[str, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
+    authors: tuple[str, ...] = ()  # where the source states several; `author` names them all
 
 
 class Decision(StrEnum):
@@ -145,6 +147,8 @@ class Member(Frozen):
     priority: int = 0
     published: str | None = None
     tags: tuple[str, ...] = ()
+    source_title: str | None = None  # what its feed called itself then
+    source_link: str | None = None  # the site of its feed
 
 
 class Story(Frozen):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -30,6 +30,16 @@ class Context:
 CONTEXT = web.AppKey("context", Context)
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Papers:
+    """Title, if set, and address of each source; compared as one object, for it is long."""
+
+    by_name: Mapping[str, tuple[str | None, str]]
+
+
+NO_PAPERS = Papers({})
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """What requests ask of the list of sources: with 100,000 of them too long to go through."""
@@ -37,6 +47,7 @@ class Listed:
     names: frozenset[str]
     tags: tuple[str, ...]  # sorted
     by_source_link: frozenset[str]  # names of the sources with `link: source`
+    papers: Papers
     disabled: int
 
 
@@ -55,6 +66,7 @@ def listed(settings: Settings) -> Listed:
                 names=frozenset(source.name for source in sources),
                 tags=tuple(sorted({tag for source in sources for tag in source.tags})),
                 by_source_link=frozenset(s.name for s in sources if s.link == "source"),
+                papers=Papers({s.name: (s.title, s.url) for s in sources}),
                 disabled=sum(not source.enabled for source in sources),
             ),
         )

@@ -38,6 +38,7 @@ class SourceState(Frozen):
     configured_url: str  # what feeds.yaml said; another one there starts a new state
     kind: str = "auto"  # what `auto` found: feed, github or page
     title: str | None = None  # of the feed document
+    link: str | None = None  # of the site, as the feed document names it
     etag: str | None = None  # byte-exact, as all validators
     last_modified: str | None = None
     body_hash: str | None = None  # of the last complete document

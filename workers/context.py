@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -43,6 +43,13 @@ log = structlog.get_logger()
 
 TELL_SECONDS = 1.0
 _DAY = 86400.0
+
+
+class Paper(NamedTuple):
+    """What a feed says of itself, which every entry of it is published with."""
+
+    title: str | None = None
+    link: str | None = None
 
 
 @dataclass
@@ -86,7 +93,12 @@ class Kit:
         return max(settings.dedup.window, settings.retention.days * _DAY) + _DAY
 
     def arrival(
-        self, record: EntryRecord, made: PreparedEntry, source: Source, known: EntryRecord | None
+        self,
+        record: EntryRecord,
+        made: PreparedEntry,
+        source: Source,
+        known: EntryRecord | None,
+        paper: Paper,
     ) -> Arrival:
         """A prepared entry with its fingerprint, by what is known of the stream now."""
         article = made.article
@@ -100,6 +112,8 @@ class Kit:
             tags=source.tags,
             known=known,
             copy=Copy(article, source.name, host_of(source.url)),
+            source_title=paper.title,
+            source_link=paper.link,
         )
 
     def site_of(self, name: str) -> str | None:

@@ -214,6 +214,7 @@ def _article(
     return Article(
         title=stated.title,
         author=stated.author,
+        authors=entry.authors if stated.author == entry.author else (),
         published=stated.published,
         original_url=stated.original_url,
         link=web_url(entry.link),

@@ -43,6 +43,11 @@ class FeedSettings(Frozen):
         description="A WebSub hub that tells subscribers of news; unset: this service's own, "
         "at `/hub`.",
     )
+    show_source: Literal["none", "title", "footer"] = Field(
+        "none",
+        description="Names the paper in the text too, for readers that hide it: `title` in front "
+        "of each headline, `footer` below each body.",
+    )
     show_reposts: Literal["none", "footer"] = Field(
         "none",
         description="`footer` adds a visible line under each body that names the other copies.",

@@ -91,6 +91,13 @@ class Source(SourceOptions):
         description="Unique; small letters, digits and hyphens. Made from the address if unset. "
         "The ids of its entries are made from it: name a source before you move its address.",
     )
+    title: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        examples=["早报"],
+        description="What people see, in any script. Unset: the feed's own title.",
+    )
     tags: tuple[Tag, ...] = Field((), description="Each tag has a feed of its own.")
     auth: str | None = Field(
         None,

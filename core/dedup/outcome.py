@@ -26,6 +26,8 @@ class Arrival:
     tags: tuple[str, ...]
     known: EntryRecord | None = None  # what was remembered of the same entry before
     copy: Copy | None = None  # its text, to be compared; None: its fingerprint decides alone
+    source_title: str | None = None
+    source_link: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,8 @@ def member_of(arrival: Arrival, record: EntryRecord) -> Member:
         priority=arrival.priority,
         published=record.article.published if record.article else None,
         tags=arrival.tags,
+        source_title=arrival.source_title,
+        source_link=arrival.source_link,
     )
 
 

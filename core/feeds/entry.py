@@ -74,13 +74,15 @@ def feed_entry(
     body = texts.body or Text("", "")
     link = _link(stated, base, language=language, files=[file.url for file in files])
     title, title_type = _title(stated)
+    authors = _authors(stated) or _authors_of_feed(found)
     return FeedEntry(
         guid=text_in(raw.get("id"), 1_000_000) or "",
         position=position,
         title=title,
         title_type=title_type,
         link=link,
-        author=_authors(stated) or _authors_of_feed(found),
+        author=", ".join(authors) or None,
+        authors=authors if len(authors) > 1 else (),
         published=_date(stated, _PUBLISHED, spoken(title, language)),
         updated=_date(stated, _UPDATED, spoken(title, language)),
         content=body.value,
@@ -113,12 +115,12 @@ def _title(stated: Entry) -> tuple[str | None, Literal["html", "text", "auto"]]:
     return None, "auto"
 
 
-def _authors(stated: Entry) -> str | None:
+def _authors(stated: Entry) -> tuple[str, ...]:
     for names in _WRITERS:
-        found = _joined(_name(element) for element in stated.all(*names)[:AUTHORS_KEPT])
+        found = _once(_name(element) for element in stated.all(*names)[:AUTHORS_KEPT])
         if found:
             return found
-    return None
+    return ()
 
 
 def _name(element: Element) -> str | None:
@@ -138,17 +140,17 @@ def person(stated: str | None) -> str | None:
     return (mailbox[1] or mailbox[2]).strip() or stated if mailbox else stated
 
 
-def _joined(names: Iterable[str | None]) -> str | None:
+def _once(names: Iterable[str | None]) -> tuple[str, ...]:
     """Each name once, whatever its letters' case."""
     once = {name.casefold(): name for name in reversed([name for name in names if name])}
-    return ", ".join(reversed(once.values())) or None
+    return tuple(reversed(once.values()))
 
 
-def _authors_of_feed(found: Any) -> str | None:
+def _authors_of_feed(found: Any) -> tuple[str, ...]:
     """Atom's authors of the feed are those of entries that name none (RFC 4287 4.2.1)."""
     if not found.version.startswith("atom"):
-        return None
-    return _joined(text_in(each.get("name"), AUTHOR_KEPT) for each in found.feed.get("authors", ()))
+        return ()
+    return _once(text_in(each.get("name"), AUTHOR_KEPT) for each in found.feed.get("authors", ()))
 
 
 def _date(stated: Entry, names: tuple[str, ...], language: str) -> datetime | None:

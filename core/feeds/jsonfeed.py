@@ -36,7 +36,7 @@ def read_json_feed(
     if not isinstance(items, list):
         raise NotAFeed("JSON, but no JSON Feed: it has no `items`")
     language = _text(document.get("language"), 40)
-    author = _author(document)
+    authors = _authors(document)
     kept = [item for item in items[:entries] if isinstance(item, dict)]
     feed = ParsedFeed(
         title=_text(document.get("title"), 1000),
@@ -45,7 +45,7 @@ def read_json_feed(
         hub=_hub(document, url),
         self_url=web_url(_text(document.get("feed_url"), 4096), url),
         entries=tuple(
-            _entry(item, at, url=url, body=body, feed=(language, author))
+            _entry(item, at, url=url, body=body, feed=(language, authors))
             for at, item in enumerate(kept)
         ),
     )
@@ -75,9 +75,10 @@ def _entry(
     *,
     url: str,
     body: int,
-    feed: tuple[str | None, str | None],
+    feed: tuple[str | None, tuple[str, ...]],
 ) -> FeedEntry:
-    feed_language, feed_author = feed
+    feed_language, feed_authors = feed
+    authors = _authors(item) or feed_authors
     texts = _texts(item, body)
     own = texts.body or Text("content_text", "", "text")
     language = _text(item.get("language"), 40) or feed_language
@@ -91,7 +92,8 @@ def _entry(
         title=_text(item.get("title"), 4000),
         title_type="text",
         link=link or (attachments[0].url if attachments else None),
-        author=_author(item) or feed_author,
+        author=", ".join(authors) or None,
+        authors=authors if len(authors) > 1 else (),
         published=parse_date(_text(item.get("date_published"), 120), language=said),
         updated=parse_date(_text(item.get("date_modified"), 120), language=said),
         content=own.value,
@@ -131,11 +133,11 @@ def _text(value: object, longest: int) -> str | None:
     return text.strip()[:longest] or None
 
 
-def _author(holder: dict[str, Any]) -> str | None:
+def _authors(holder: dict[str, Any]) -> tuple[str, ...]:
     authors = holder.get("authors")
     listed = authors if isinstance(authors, list) else [holder.get("author")]
     names = [_text(who.get("name"), 200) for who in listed[:AUTHORS_KEPT] if isinstance(who, dict)]
-    return ", ".join(name for name in names if name) or None
+    return tuple(name for name in names if name)
 
 
 def _tags(value: object) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from core.render.items import FeedHead, FeedItem, rfc3339, rfc3339_fine
+from core.render.items import TAGS, FeedHead, FeedItem, rfc3339, rfc3339_fine
 from core.render.safe import cdata, element, escaped, quoted
 
 _NAMESPACES = 'xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"'
@@ -20,14 +20,16 @@ def atom_entry(item: FeedItem) -> str:
             f"<id>{escaped(item.id)}</id>",
             f"<published>{rfc3339(item.published)}</published>",
             f"<updated>{rfc3339_fine(item.updated)}</updated>",
-            f"<author><name>{escaped(item.author)}</name></author>" if item.author else "",
+            *(f"<author><name>{escaped(name)}</name></author>" for name in item.authors),
             f'<link rel="alternate" href={quoted(item.url)}/>' if item.url else "",
             *_related(item),
             *_enclosures(item),
             *(f"<category term={quoted(tag)}/>" for tag in item.tags),
+            *(f'<category scheme="{TAGS}" term={quoted(tag)}/>' for tag in item.own_tags),
             element("summary", item.summary, 'type="text"'),
             _content(item),
             f"<media:thumbnail url={quoted(item.image)}/>" if item.image else "",
+            _source(item),
             "</entry>\n",
         )
     )
@@ -68,10 +70,22 @@ def _content(item: FeedItem) -> str:
     )
 
 
+def _source(item: FeedItem) -> str:
+    """Where the shown copy came from (RFC 4287 4.2.11); the id stays when the feed moves."""
+    source = item.source
+    feed = f'<link rel="self" href={quoted(source.feed)}/>' if source.feed else ""
+    site = f'<link rel="alternate" href={quoted(source.link)}/>' if source.link else ""
+    return (
+        f"<source><id>urn:millrace:source:{escaped(source.name)}</id>"
+        f"<title>{escaped(source.title)}</title><updated>{rfc3339(item.published)}</updated>"
+        f"{feed}{site}</source>"
+    )
+
+
 def _related(item: FeedItem) -> list[str]:
     return [
-        f'<link rel="related" href={quoted(copy.url)} title={quoted(copy.name)}/>'
-        for copy in item.copies[1:]
+        f'<link rel="related" href={quoted(copy.url)} title={quoted(copy.paper)}/>'
+        for copy in item.copies
         if copy.url
     ]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 from email.utils import format_datetime
 from html import escape
+from types import MappingProxyType
 from typing import Literal
 
 from core.models import Article, Enclosure, Member, Story
@@ -45,6 +46,7 @@ def rfc822(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
+TAGS = "urn:millrace:tags"  # the scheme that parts our tags from an entry's own categories
 SUMMARY_LENGTH = 280  # characters; what readers show in a list
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SPACE = re.compile(r"\s+")
@@ -67,10 +69,21 @@ class Copy:
     """One member of the story."""
 
     name: str
+    paper: str  # what people call the source
     url: str | None
     title: str
     first_seen: datetime
     similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """The source of the shown copy."""
+
+    name: str  # in feeds.yaml
+    title: str  # what people call it
+    feed: str | None  # its feed's address, without credentials
+    link: str | None  # its site
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,37 +93,55 @@ class FeedItem:
     id: str
     url: str | None
     title: str
-    author: str | None
+    authors: tuple[str, ...]
     published: datetime
     updated: datetime
     html: str | None  # None: left out on request
     summary: str
     image: str | None
     language: str | None
-    tags: tuple[str, ...]
+    tags: tuple[str, ...]  # the entry's own categories
+    own_tags: tuple[str, ...]  # of its sources in feeds.yaml
     attachments: tuple[Attachment, ...]
     copies: tuple[Copy, ...]  # the representative first
     original_url: str | None
     method: str
+    source: Paper
     original_image: str | None = None  # where `image` is one of our own addresses
 
 
+NO_SOURCES: Mapping[str, tuple[str | None, str]] = MappingProxyType({})
+
+
 def feed_item(
-    story: Story, *, link_to_source: Collection[str] = (), footer: bool = False
+    story: Story,
+    *,
+    link_to_source: Collection[str] = (),
+    footer: bool = False,
+    show_source: Literal["none", "title", "footer"] = "none",
+    sources: Mapping[str, tuple[str | None, str]] = NO_SOURCES,
 ) -> FeedItem:
     """`story` as an item. `link_to_source` names the sources whose own address is linked to even
-    where they state the first publisher's; `footer` names the copies below the body."""
+    where they state the first publisher's; `footer` names the copies below the body; `show_source`
+    names the paper in the text. `sources`: title, if set, and address of each in feeds.yaml."""
     article = story.article
-    copies = tuple(_copy(member, story) for member in _representative_first(story))
+    paper = _paper(story, sources)
+    copies = tuple(_copy(member, story, sources) for member in _representative_first(story))
     own = web_address(article.link) or copies[0].url
     original = web_address(article.original_url)
     url = own if copies[0].name in link_to_source else original or own
     html = legal(article.html)
+    title = _line(article.title or "") or _shortened(article.text, 80) or "(untitled)"
+    if show_source == "title":
+        title = f"{paper.title}: {title}"
+    elif show_source == "footer":
+        html += f"<p>{escape(paper.title)}</p>"
+    authors = article.authors or ((article.author,) if article.author else ())
     return FeedItem(
         id=story.id,
         url=url,
-        title=_line(article.title or "") or _shortened(article.text, 80) or "(untitled)",
-        author=_line(article.author or "") or None,
+        title=title,
+        authors=tuple(name for name in map(_line, authors) if name),
         published=published_at(article, story.first_seen),
         updated=max(story.updated, story.first_seen),
         html=html + _footer(copies) if footer else html,
@@ -118,11 +149,30 @@ def feed_item(
         image=web_address(article.lead_image),
         language=language_tag(article.language),
         tags=tuple(tag for tag in dict.fromkeys(map(_line, article.categories)) if tag),
+        own_tags=tuple(dict.fromkeys(_line(tag) for m in story.members for tag in m.tags)),
         attachments=_attachments(article.enclosures),
         copies=copies,
         original_url=original,
         method=article.method.value,
+        source=paper,
     )
+
+
+def _paper(story: Story, sources: Mapping[str, tuple[str | None, str]]) -> Paper:
+    shown = next((m for m in story.members if m.id == story.representative), story.members[0])
+    _, address = sources.get(shown.source, (None, None))
+    return Paper(
+        name=shown.source,
+        title=_title_of(shown, sources),
+        feed=web_address(address),
+        link=web_address(shown.source_link),
+    )
+
+
+def _title_of(member: Member, sources: Mapping[str, tuple[str | None, str]]) -> str:
+    """As feeds.yaml calls a source, else as its feed calls itself, else by its name."""
+    title, _ = sources.get(member.source, (None, None))
+    return _line(title or member.source_title or "") or member.source
 
 
 def without_body(item: FeedItem) -> FeedItem:
@@ -159,10 +209,11 @@ def _representative_first(story: Story) -> list[Member]:
     return sorted(story.members, key=lambda member: member.id != story.representative)
 
 
-def _copy(member: Member, story: Story) -> Copy:
+def _copy(member: Member, story: Story, sources: Mapping[str, tuple[str | None, str]]) -> Copy:
     shown = member.id == story.representative
     return Copy(
         name=member.source,
+        paper=_title_of(member, sources),
         url=web_address(member.url),
         title=_line(member.title or ""),
         first_seen=member.first_seen,
@@ -191,7 +242,7 @@ def _rank(attachment: Attachment) -> int:
 
 def _footer(copies: tuple[Copy, ...]) -> str:
     links = ", ".join(
-        f'<a href="{escape(copy.url)}">{escape(copy.name)}</a>' for copy in copies[1:] if copy.url
+        f'<a href="{escape(copy.url)}">{escape(copy.paper)}</a>' for copy in copies[1:] if copy.url
     )
     return f"<p>Also at: {links}</p>" if links else ""
 

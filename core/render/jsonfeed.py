@@ -29,7 +29,7 @@ def item_fields(item: FeedItem) -> dict[str, Any]:
         "image": item.image,
         "date_published": rfc3339(item.published),
         "date_modified": rfc3339(item.updated),
-        "authors": [{"name": item.author}] if item.author else None,
+        "authors": [{"name": name} for name in item.authors] or None,
         "tags": list(item.tags) or None,
         "language": item.language,
         "attachments": [_attachment(a) for a in item.attachments] or None,
@@ -83,5 +83,7 @@ def _provenance(item: FeedItem) -> dict[str, Any]:
         ],
         "original_url": item.original_url,
         "method": item.method,
+        "source": item.source.title,
+        "tags": list(item.own_tags),
         **own,
     }

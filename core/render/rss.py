@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from core.render.items import Attachment, FeedHead, FeedItem, rfc822
+from core.render.items import TAGS, Attachment, FeedHead, FeedItem, rfc822
 from core.render.safe import cdata, element, escaped, plain, quoted
 
 _OPEN = (
@@ -28,9 +28,11 @@ def rss_item(item: FeedItem) -> str:
             element("link", item.url),
             f'<guid isPermaLink="false">{escaped(item.id)}</guid>',
             f"<pubDate>{rfc822(item.published)}</pubDate>",
-            element("dc:creator", item.author),
+            *(element("dc:creator", name) for name in item.authors),
             element("dc:language", item.language),
             *(f"<category>{plain(tag)}</category>" for tag in item.tags),
+            *(f'<category domain="{TAGS}">{plain(tag)}</category>' for tag in item.own_tags),
+            _source(item),
             *_related(item),
             # Readers take it for HTML: what was text must still be text after one more unescaping.
             f"<description>{escaped(escaped(item.summary))}</description>",
@@ -64,10 +66,16 @@ def rss_document(head: FeedHead, items: Iterable[str]) -> bytes:
     ).encode()
 
 
+def _source(item: FeedItem) -> str:
+    """RSS knows a source by its feed; one that left feeds.yaml is named with its site."""
+    address = item.source.feed or item.source.link
+    return f"<source url={quoted(address)}>{plain(item.source.title)}</source>" if address else ""
+
+
 def _related(item: FeedItem) -> list[str]:
     return [
-        f'<atom:link rel="related" href={quoted(copy.url)} title={quoted(copy.name)}/>'
-        for copy in item.copies[1:]
+        f'<atom:link rel="related" href={quoted(copy.url)} title={quoted(copy.paper)}/>'
+        for copy in item.copies
         if copy.url
     ]
 

@@ -80,7 +80,8 @@ def in_variant(item: FeedItem, variant: Variant) -> FeedItem:
     return replace(
         item,
         title=convert(item.title, variant),
-        author=convert(item.author, variant) if item.author else None,
+        authors=tuple(convert(name, variant) for name in item.authors),
+        source=replace(item.source, title=convert(item.source.title, variant)),
         html=convert_html(item.html, variant) if item.html else item.html,
         summary=convert(item.summary, variant),
         language=_LANGUAGE[variant],

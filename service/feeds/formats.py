@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from core.config.settings import Settings
@@ -13,7 +13,7 @@ from core.render.items import FeedHead, FeedItem, feed_item, without_body
 from core.render.jsonfeed import json_document, json_item
 from core.render.rss import rss_document, rss_item
 from core.render.variants import PictureProxy, Variant, in_variant, through
-from service.context import listed
+from service.context import NO_PAPERS, Papers, listed
 from service.feeds.query import FeedQuery
 from service.window import Kept
 
@@ -51,6 +51,8 @@ class Style:
     variant: Variant | None = None
     footer: bool = False
     link_to_source: frozenset[str] = frozenset()
+    show_source: Literal["none", "title", "footer"] = "none"
+    sources: Papers = NO_PAPERS
     proxy: PictureProxy | None = None
 
 
@@ -64,13 +66,21 @@ def style_of(
         variant=query.variant,
         footer=settings.feed.show_reposts == "footer",
         link_to_source=listed(settings).by_source_link,
+        show_source=settings.feed.show_source,
+        sources=listed(settings).papers,
         proxy=proxy,
     )
 
 
 def item_of(kept: Kept, style: Style) -> FeedItem:
     """A kept story as the item that every format shows."""
-    item = feed_item(kept.story, link_to_source=style.link_to_source, footer=style.footer)
+    item = feed_item(
+        kept.story,
+        link_to_source=style.link_to_source,
+        footer=style.footer,
+        show_source=style.show_source,
+        sources=style.sources.by_name,
+    )
     item = without_body(item) if style.summary else item
     item = through(item, style.proxy) if style.proxy else item
     return in_variant(item, style.variant) if style.variant else item

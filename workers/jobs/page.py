@@ -33,8 +33,8 @@ from store.commit import Batch, PageWait, commit
 from store.counters import Counts
 from store.records import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
-from store.sources import load_learned
-from workers.context import Kit, count_fetch
+from store.sources import load_learned, load_source
+from workers.context import Kit, Paper, count_fetch
 from workers.http.client import PAGE_TYPES, PATIENCE
 from workers.http.response import PAGE_LINE, Response, access_of
 from workers.jobs.page_commits import ReadPage, finish_page
@@ -216,7 +216,9 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     if kit.order.strict or record.backfill:
         await reading.turn.come()
         reading.turn.end()  # those behind it may join it: pages are finished in the order they come
-    arrival = kit.arrival(record, made, source, known=reading.record)
+    state = await load_source(kit.store, source.name)
+    paper = Paper(state.title, state.link) if state else Paper()
+    arrival = kit.arrival(record, made, source, reading.record, paper)
     await finish_page(kit, ReadPage(reading.lease, arrival, made.features))
 
 

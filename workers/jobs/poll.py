@@ -33,7 +33,7 @@ from store.counters import Counts
 from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
 from store.sources import SourceState, read_source
-from workers.context import Kit, count_entries, count_fetch, count_merging
+from workers.context import Kit, Paper, count_entries, count_fetch, count_merging
 from workers.jobs.new_entries import DailyRoom, News, find_news
 from workers.jobs.sequencer import Turn
 from workers.jobs.source_state import (
@@ -160,7 +160,9 @@ async def _take_in(poll: Poll, polled: Polled, remembered: Remembered) -> None:
     room = DailyRoom(poll.state, source, now=poll.now)
     if kit.order.strict or not poll.state.first_poll_done:
         await poll.turn.come()
-    sorted_out = _sort_out(poll, news, prepared, room)
+    feed = polled.feed
+    paper = Paper(feed.title or poll.state.title, feed.link or poll.state.link)
+    sorted_out = _sort_out(poll, news, prepared, room, paper)
     times = rhythm([p.article.published for p in prepared.entries], now=poll.now)
     state, wait = after_answer(
         poll.state, polled, source, kit.settings().fetch,
@@ -207,7 +209,9 @@ class SortedOut:
     features: dict[str, Features]
 
 
-def _sort_out(poll: Poll, news: News, prepared: Prepared, room: DailyRoom) -> SortedOut:
+def _sort_out(
+    poll: Poll, news: News, prepared: Prepared, room: DailyRoom, paper: Paper
+) -> SortedOut:
     arrivals, aside, read = [], [], {}
     for entry, made in zip(news.entries, prepared.entries, strict=True):
         known = news.known.get(entry_id(poll.source.name, entry.guid))
@@ -224,7 +228,7 @@ def _sort_out(poll: Poll, news: News, prepared: Prepared, room: DailyRoom) -> So
             aside.append(record)
         else:
             read[record.id] = made.features
-            arrivals.append(poll.kit.arrival(record, made, poll.source, known))
+            arrivals.append(poll.kit.arrival(record, made, poll.source, known, paper))
     return SortedOut(arrivals, aside, read)
 
 

@@ -196,6 +196,7 @@ def _document(state: SourceState, polled: Polled) -> dict[str, object]:
         "first_poll_done": True,
         "body_hash": polled.body_hash,
         "title": feed.title or state.title,
+        "link": feed.link or state.link,
         "kind": polled.kind or state.kind,
         "renamed": state.renamed if polled.tree is None else {},
         "hub": polled.hub,

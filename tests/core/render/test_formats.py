@@ -131,12 +131,15 @@ def test_rss_guid_is_no_permalink() -> None:
 
 
 @pytest.mark.parametrize("document", [rss, atom])
-def test_other_members_are_related_links(document) -> None:
+def test_all_members_are_related_links_the_shown_one_first(document) -> None:
     related = etree.fromstring(document(story())).findall(
         ".//{http://www.w3.org/2005/Atom}link[@rel='related']"
     )
 
-    assert [link.get("href") for link in related] == ["https://second.example/2"]
+    assert [link.get("href") for link in related] == [
+        "https://first.example/1",
+        "https://second.example/2",
+    ]
 
 
 def test_json_feed_names_all_members_the_representative_first() -> None:
@@ -292,3 +295,62 @@ def test_only_languages_that_exist_are_published(stated: str, published: str | N
 
 def test_controls_that_mean_nothing_are_left_out() -> None:
     assert legal("a\x7fb\x80c\x85d\x9fe\x0bf") == "abc\x85def"
+
+
+PAPERS = {"first": ("早报", "https://user:pw@first.example/feed")}
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def test_each_format_names_the_source_of_the_shown_copy() -> None:
+    item = feed_item(story(), sources=PAPERS)
+
+    source = etree.fromstring(rss_document(HEAD, [rss_item(item)])).find("channel/item/source")
+    assert source is not None
+    assert (source.text, source.get("url")) == ("早报", "https://first.example/feed")
+    named = etree.fromstring(atom_document(HEAD, [atom_entry(item)])).find(f".//{ATOM}source")
+    assert named is not None
+    assert named.findtext(f"{ATOM}id") == "urn:millrace:source:first"
+    assert named.findtext(f"{ATOM}title") == "早报"
+    assert json.loads(json_item(item))["_millrace"]["source"] == "早报"
+
+
+def test_a_source_without_a_title_is_called_as_its_feed_calls_itself() -> None:
+    stated = story(members=(member(1, "first", source_title="First Post"),))
+
+    assert feed_item(stated).source.title == "First Post"
+    assert feed_item(story()).source.title == "first"
+
+
+def test_all_authors_are_named_apart() -> None:
+    both = story().article.model_copy(
+        update={"author": "Ann A, Bob B", "authors": ("Ann A", "Bob B")}
+    )
+    item = feed_item(story(article=both))
+
+    assert [a["name"] for a in json.loads(json_item(item))["authors"]] == ["Ann A", "Bob B"]
+    entry = etree.fromstring(atom_document(HEAD, [atom_entry(item)])).find(f"{ATOM}entry")
+    assert entry is not None
+    assert [a.findtext(f"{ATOM}name") for a in entry.findall(f"{ATOM}author")] == ["Ann A", "Bob B"]
+
+
+def test_our_tags_have_a_scheme_of_their_own() -> None:
+    item = feed_item(story(members=(member(1, "first", tags=("zh",)), member(2, "second"))))
+
+    categories = etree.fromstring(rss_document(HEAD, [rss_item(item)])).findall(
+        "channel/item/category"
+    )
+    assert [(c.text, c.get("domain")) for c in categories] == [
+        ("world", None),
+        ("a & b", None),
+        ("zh", "urn:millrace:tags"),
+    ]
+    assert json.loads(json_item(item))["_millrace"]["tags"] == ["zh"]
+
+
+def test_the_paper_is_named_in_the_text_on_request() -> None:
+    titled = feed_item(story(), sources=PAPERS, show_source="title")
+    footed = feed_item(story(), sources=PAPERS, show_source="footer")
+
+    assert titled.title.startswith("早报: ")
+    assert footed.html is not None
+    assert footed.html.endswith("<p>早报</p>")
