@@ -28,6 +28,11 @@ _FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*)$", re.MULTIL
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
 _SHORTCODE = re.compile(r"\{\{[<%][^{}]{0,500}[>%]\}\}|\{%[^{}]{0,500}%\}")
+# An address in running text: brackets belong to it in pairs, the sentence's signs do not.
+_ADDRESS = re.compile(
+    r"https?://(?:[^\s<>()（）「」『』《》〈〉【】，。；：！？、“”\"]|\([^\s()<>]{0,200}\))+(?<![.,;:!?'\]])"
+)
+_CHAPTER = re.compile(r"[(\[]?(?:\d{1,2}:)?\d{1,2}:\d\d[)\]]?[ \t]*[-–—:|]?[ \t]*\S")
 _SENTENCE_END = tuple('。！？”」』）.!?"’)…')
 _JSON_ESCAPE = re.compile(r'\\u([0-9a-fA-F]{4})|\\(["/nrt\\])')
 _JSON_CHARS = {"n": "\n", "r": "\r", "t": "\t"}
@@ -149,17 +154,42 @@ def _lines(text: str) -> str:
 def _paragraphs(text: str) -> str:
     """Plain text: empty lines part paragraphs; single line ends count where lines are whole."""
     parts = [part for part in re.split(r"\n[ \t]*\n\s*", text.strip()) if part.strip()]
-    return "".join(f"<p>{_broken_lines(part)}</p>" for part in parts)
+    return "".join(map(_paragraph, parts))
 
 
-def _broken_lines(part: str) -> str:
-    lines = [line.strip() for line in part.split("\n")]
+def _paragraph(part: str) -> str:
+    lines = [line for each in part.split("\n") if (line := each.strip())]
+    chapters = _chapters(lines)
+    if chapters:
+        head, lines = lines[: len(lines) - chapters], lines[len(lines) - chapters :]
+        listed = "".join(f"<li>{_linked(line)}</li>" for line in lines)
+        return (f"<p>{_broken_lines(head)}</p>" if head else "") + f"<ul>{listed}</ul>"
+    return f"<p>{_broken_lines(lines)}</p>"
+
+
+def _chapters(lines: list[str]) -> int:
+    """How many lines at the end are the chapters of an episode: (00:00) Intro, 1:02:03 - Bread."""
+    count = next((n for n, line in enumerate(reversed(lines)) if not _CHAPTER.match(line)), None)
+    count = len(lines) if count is None else count
+    return count if count >= 2 else 0
+
+
+def _broken_lines(lines: list[str]) -> str:
     if sum(1 for line in lines if _is_paragraph(line)) >= max(2, 0.3 * len(lines)):
-        return "</p><p>".join(html.escape(line, quote=False) for line in lines if line)
+        return "</p><p>".join(map(_linked, lines))
     longest = max(len(line) for line in lines)
     wrapped = len(lines) > 2 and longest <= 100 and _even(lines[:-1], longest)
-    glue = "\n" if wrapped else "<br>"
-    return glue.join(html.escape(line, quote=False) for line in lines if line)
+    return ("\n" if wrapped else "<br>").join(map(_linked, lines))
+
+
+def _linked(line: str) -> str:
+    """HTML of a plain line, in which an address is a link."""
+    line = html.escape(line, quote=False)
+    return _ADDRESS.sub(_link, line) if "://" in line else line
+
+
+def _link(found: re.Match[str]) -> str:
+    return f'<a href="{found[0].replace(chr(34), "%22")}">{found[0]}</a>'
 
 
 def _is_paragraph(line: str) -> bool:

@@ -112,3 +112,30 @@ def test_a_tag_with_a_hundred_thousand_attributes_costs_nothing() -> None:
     root = parse_markup(f"<p class='x' {attributes}>kept</p>")
 
     assert next(root.iter("p")).get("class") == "x"
+
+
+@pytest.mark.parametrize(
+    ("line", "addresses"),
+    [
+        ("See https://a.example/lamps.", ["https://a.example/lamps"]),
+        ("(https://a.example/x), https://b.example/y?a=1&b=2", ["https://a.example/x",
+         "https://b.example/y?a=1&b=2"]),
+        ("https://a.example/wiki/Lamp_(light)", ["https://a.example/wiki/Lamp_(light)"]),
+        ("链接：https://a.example/甲。后文", ["https://a.example/甲"]),
+        ("ftp://a.example/ and a.example", []),
+    ],
+)  # fmt: skip
+def test_an_address_in_plain_text_is_a_link(line: str, addresses: list[str]) -> None:
+    root = normalize(line, content_type="text").root
+
+    assert [link.get("href") for link in root.iter("a")] == addresses
+    assert spaced_text(root).replace(" ", "") == line.replace(" ", "")
+
+
+def test_chapters_of_an_episode_are_a_list() -> None:
+    root = normalize("Chapters:\n(00:00) Intro\n(03:10) The cable\n1:17:42 - Bread\n\nBye").root
+
+    assert [spaced_text(item) for item in root.iter("li")] == [
+        "(00:00) Intro", "(03:10) The cable", "1:17:42 - Bread"
+    ]  # fmt: skip
+    assert [spaced_text(p) for p in root.iter("p")] == ["Chapters:", "Bye"]
