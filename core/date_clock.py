@@ -61,6 +61,8 @@ def read_clock(text: str, language: str, *, has_day: bool) -> Clock | None:
     hour = numbers[0]
     if half is not None:
         hour = hour + 12 if hour < half else hour * (half > 0 or hour != 12)
+    if hour > 24:
+        raise ValueError("no hour of a day")
     minute, second = (*numbers[1:], 0, 0)[:2]
     zone, after = _zone(after, language)
     if zone is None:
