@@ -13,7 +13,7 @@ UNSOUND := $(shell test -e .venv -o -L .venv || exit 0; \
 		|| echo "it was made for another folder")
 
 .DEFAULT_GOAL := all
-.PHONY: rebuild all help run test test-browser demo check format bench bench-smoke chaos docs lock clean
+.PHONY: rebuild all help run test test-browser demo check format bench bench-docs bench-smoke chaos docs lock clean
 
 all: check test ## What CI runs: format check, lint, types, tests
 
@@ -63,6 +63,9 @@ format: .venv/.tools ## Rewrite the code in the house format
 
 bench: .venv/.tools ## The benchmarks: tables on the screen, JSON beside them
 	$(BIN)/python -m benchmarks
+
+bench-docs: .venv/.tools ## The same, and write the figures to docs/performance.md
+	$(BIN)/python -m benchmarks --docs $(SUBJECTS)
 
 SUBJECTS ?=
 bench-smoke: .venv/.tools ## Each benchmark once, small; make bench-smoke SUBJECTS="clean window"

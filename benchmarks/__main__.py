@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
 import pkgutil
 import platform
 import sys
@@ -18,6 +19,7 @@ from rich.table import Table
 
 import benchmarks
 from benchmarks import Row, Skipped
+from benchmarks._docs import keep
 
 
 def main() -> int:
@@ -32,6 +34,9 @@ def main() -> int:
         rows += found
     if arguments.json:
         _write(arguments.json, rows)
+    if arguments.docs:
+        date = datetime.now(UTC).date().isoformat()
+        keep(rows, machine=_machine(), date=date, load=os.getloadavg()[1])
     return 0
 
 
@@ -39,6 +44,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("subjects", nargs="*", help=f"of: {', '.join(sorted(_subjects()))}")
     parser.add_argument("--smoke", action="store_true", help="each once, small")
+    parser.add_argument("--docs", action="store_true", help="write them to docs/performance.md")
     parser.add_argument("--json", type=Path, help="write the figures to this file")
     return parser.parse_args()
 
@@ -67,12 +73,17 @@ def _table(rows: list[Row]) -> Table:
 
 def _write(path: Path, rows: list[Row]) -> None:
     told = {
-        "machine": f"{platform.machine()}, {platform.python_implementation()} "
-        f"{platform.python_version()}",
+        "machine": _machine(),
         "date": datetime.now(UTC).date().isoformat(),
         "rows": [asdict(row) for row in rows],
     }
     path.write_text(json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _machine() -> str:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{cores} cores, {platform.machine()}, {python}"
 
 
 if __name__ == "__main__":

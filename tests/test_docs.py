@@ -13,6 +13,7 @@ import pytest
 import typer.main
 from pydantic import BaseModel
 
+from benchmarks import _docs as performance
 from core.config.settings import Settings, Source
 from core.metrics import METRICS
 from millrace.cli import app
@@ -205,3 +206,7 @@ def test_every_budget_names_a_test_and_a_metric_that_exist() -> None:
     assert len(tests) > 30
     assert {name for name in tests if f"def {name}(" not in told} == set()
     assert counted - set(METRICS) == set()
+
+
+def test_the_figures_of_performance_are_those_that_were_measured():
+    assert page("performance.md") == performance.page()
