@@ -93,6 +93,7 @@ async def run_service(
         logger=quiet_log(connections.refused),
         shutdown_timeout=FINISH,
         keepalive_timeout=IDLE_SECONDS,
+        auto_decompress=False,  # packed bodies are refused: 15 kB become as many megabytes
     )
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - set up just now

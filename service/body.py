@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import parse_qsl
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from core.errors import MillraceError
 
@@ -29,7 +29,9 @@ class BodyRefused(MillraceError):
 
 
 async def read_body(request: web.Request, *, limit: int) -> bytes:
-    """The whole body; raises BodyRefused when it is over `limit` bytes or too slow."""
+    """The whole body; raises BodyRefused when it is over `limit` bytes, packed or too slow."""
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
+        raise BodyRefused("send the body as it is, without Content-Encoding", status=415)
     if (request.content_length or 0) > limit:
         raise BodyRefused(f"the body is over {limit} bytes", status=413)
     body = bytearray()

@@ -15,7 +15,7 @@ from core.errors import MillraceError
 from core.render.differences import Stretch, difference
 from service.aside import Aside
 
-WAITING = 8  # different comparisons; each takes half a second at most
+WAITING = 8  # different comparisons; each takes a fifth of a second at most
 
 Key = tuple[str, int, str]  # story, its version, the member beside it
 

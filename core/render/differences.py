@@ -18,7 +18,7 @@ TOKENS_COMPARED = 4000  # of one stretch; longer ones are shown whole
 CHARS_COMPARED = 80_000  # of one stretch: longer than this many tokens ever are
 # Pairs of equal elements looked at in one comparison. A million take 0.1 s; of 300 articles with up
 # to 40 paragraphs and one to six of them edited, none needed more than 690,000.
-STEPS = 3_000_000
+STEPS = 1_500_000
 # A word, or a single character where a script writes without spaces.
 _TOKEN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿\U00020000-\U0003ffff]|[^\W㐀-鿿぀-ヿ]+|\s+|.", re.DOTALL)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import time
 from urllib.parse import urlsplit
 
@@ -48,6 +49,14 @@ async def test_a_form_has_a_bounded_number_of_fields(acting: Served) -> None:
     headers = {"Content-Type": body.FORM_TYPE}
 
     assert (await acting.client.post("/hub", data=form, headers=headers)).status == 400
+
+
+async def test_a_packed_body_is_not_unpacked(served: Served) -> None:
+    headers = {"Content-Type": body.FORM_TYPE, "Content-Encoding": "gzip"}
+
+    answer = await served.client.post("/hub", data=gzip.compress(b"x" * 10**7), headers=headers)
+
+    assert answer.status == 415
 
 
 async def test_a_form_that_does_not_end_is_given_up(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -33,6 +34,20 @@ hub_queries = st.lists(
         values | st.sampled_from(["subscribe", "unsubscribe", "denied", "https://first.example/f"]),
     ),
     max_size=5,
+)
+addresses = st.text(max_size=60) | st.sampled_from(
+    ["https://[::1", "http://[::1]:99999/", "https://c.example:0/", "https://u:p@c.example/", "//c",
+     "https://c.example/\ud800", "http://c.example/%", "https://\u0130.example/", "http://a" * 200,
+     "https://c.example?hub.topic=x#y", "HTTPS://C.EXAMPLE", "http://127.1/", "feed.xml", "http://"]
+)  # fmt: skip
+hub_forms = st.fixed_dictionaries(
+    {
+        "hub.mode": st.sampled_from(["subscribe", "unsubscribe", "publish"]) | values,
+        "hub.topic": st.sampled_from(["feed.xml", "tags/world/feed.json?q=%00", "feed.atom?page=2"])
+        | addresses,
+        "hub.callback": addresses,
+    },
+    optional={"hub.secret": values, "hub.lease_seconds": values, "hub.foo": values},
 )
 CALLBACK = "/websub/only-hubs-know"
 
@@ -87,3 +102,28 @@ async def test_whatever_is_said_to_the_callback_nothing_unsigned_is_taken(
     assert asked.content_type == "text/plain"
     assert posted.status == 202
     assert await pushes_waiting(served.store, "first") == 0
+
+
+@given(form=hub_forms)
+@fuzz
+async def test_any_form_to_the_hub_is_taken_or_refused(
+    served: Served, form: dict[str, str]
+) -> None:
+    topic = str(served.client.make_url("/")) + form["hub.topic"]
+    body = urlencode(form | {"hub.topic": topic}, errors="surrogatepass")
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    answer = await served.client.post("/hub", data=body, headers=headers)
+
+    assert answer.status in (202, 400, 429), await answer.text()
+
+
+@given(body=st.binary(max_size=200))
+@fuzz
+async def test_any_bytes_as_a_form_are_taken_or_refused(served: Served, body: bytes) -> None:
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    for path in ("/hub", "/forget", "/stories/x/join"):
+        answer = await served.client.post(path, data=body, headers=headers)
+
+        assert answer.status in (202, 400, 403, 409, 429), await answer.text()
