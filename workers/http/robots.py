@@ -9,7 +9,15 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 
-from core.errors import DocumentError, FetchError, HostBusy, Overdue, ResourceLimit, TooLarge
+from core.errors import (
+    DocumentError,
+    FetchError,
+    HostBusy,
+    Overdue,
+    ResourceLimit,
+    TooLarge,
+    Unreachable,
+)
 from core.polling.politeness import robots_allow
 from store.connection import Store
 from store.hosts import asking_robots, keep_robots, load_robots
@@ -52,7 +60,7 @@ class Robots:
         return allowed
 
     async def allow(self, url: str, *, access: Access | None = None) -> bool:
-        """Whether robots.txt lets us fetch `url`. Raises HostBusy."""
+        """Whether robots.txt lets us fetch `url`. Raises HostBusy or Unreachable."""
         scheme, host, port = origin_of(url)
         bracketed = f"[{host}]" if ":" in host else host
         origin = f"{scheme}://{bracketed}:{port}"
@@ -92,8 +100,8 @@ class Robots:
                 accept="text/plain, */*;q=0.5",
                 access=access,
             )
-        except HostBusy:
-            raise
+        except (HostBusy, Unreachable):
+            raise  # nothing was said: the page is not fetched now, and nothing is kept
         except TooLarge:
             return _FORBIDS_ALL, ROBOTS_SECONDS
         except FetchError:

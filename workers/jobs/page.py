@@ -25,6 +25,7 @@ from core.errors import (
     ResourceLimit,
     StoreError,
     TooLarge,
+    Unreachable,
 )
 from core.models import Decision, EntryRecord, Method
 from core.page.pagination import MOST_PAGES, following_page
@@ -50,6 +51,9 @@ log = structlog.get_logger()
 R = TypeVar("R")
 
 ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
+# Where no connection is made it may be our own network: five minutes (5 s, doubled six times) until
+# an excerpt is published in place of an article that is there.
+ATTEMPTS_TO_CONNECT = 7
 BODY_DAYS = 14.0  # an entry that has no other text is fetched again for so long
 BODY_RETRY_CAP = 6 * 3600.0
 RETRY_SECONDS = 5.0
@@ -118,7 +122,7 @@ async def _read(reading: Reading) -> None:
     except (FetchError, DocumentError, ResourceLimit) as fault:
         outcome = _outcome(fault)
         log.debug("page.failed", entry=reading.record.id, reason=str(fault))
-        if _may_pass(fault, reading.record) and await _is_worth_another(reading):
+        if _may_pass(fault, reading.record) and await _is_worth_another(reading, fault):
             await _try_again(reading, fault)
             return
         if reading.record.raw is not None and reading.record.raw.body_urls:
@@ -222,11 +226,13 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     await finish_page(kit, ReadPage(reading.lease, arrival, made.features))
 
 
-async def _is_worth_another(reading: Reading) -> bool:
+async def _is_worth_another(reading: Reading, fault: MillraceError) -> bool:
     """Whether an entry is tried again; one that has no text but the one to be fetched, for long."""
     record = reading.record
     if record.raw is None or not record.raw.body_urls:
-        return record.attempts + 1 < ATTEMPTS
+        # A round that ends when all is taken in does not wait for the network.
+        waits = isinstance(fault, Unreachable) and not reading.kit.order.strict
+        return record.attempts + 1 < (ATTEMPTS_TO_CONNECT if waits else ATTEMPTS)
     age = await reading.kit.store.now() - record.arrived.timestamp()
     return age < BODY_DAYS * 86_400
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from store import keys
 from store.connection import Store
 from tests.origin import Answer, Origin
 from tests.workers.desk import desk_for, settings_for
+from tests.workers.test_recovery import free_port
+from workers.jobs.page import ATTEMPTS_TO_CONNECT
 from workers.sandbox.pool import Sandbox
 
 PARTS = (
@@ -12,6 +15,9 @@ PARTS = (
     "Two of the three bridges were closed at dawn; the third one only carries food and medicine. ",
     "The council will decide next week whether the dyke is to be raised before the next winter. ",
 )
+
+
+FEED = '<rss version="2.0"><channel><title>N</title>{}</channel></rss>'
 
 
 def page(part: str, following: str | None) -> Answer:
@@ -58,3 +64,44 @@ async def test_a_missing_page_ends_the_row_and_not_the_article(
     origin.at("/flood_2.html", Answer(status=404))
 
     assert PARTS[0].strip() in await read(store, sandbox, origin)
+
+
+async def make_pages_due(store: Store) -> None:
+    waiting = await store.redis.zrange(keys.PENDING, 0, -1)
+    if waiting:
+        await store.redis.zadd(keys.PENDING, dict.fromkeys(waiting, 1))
+
+
+async def test_a_page_waits_for_the_network_and_then_for_no_longer(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    port = free_port()
+    link = f"http://127.0.0.1:{port}/flood.html"
+    excerpt = f"<item><guid>1</guid><title>Flood</title><link>{link}</link></item>"
+    late = excerpt.replace("<guid>1", "<guid>2").replace("flood.html", "late.html")
+    origin.at("/feed", *(Answer(FEED.format(items)) for items in (excerpt, late + excerpt)))
+    settings = settings_for(
+        {"url": origin.url("/feed")},
+        allow_private=[origin.allowance, f"127.0.0.1:{port}"],
+    )
+    async with desk_for(store, sandbox, settings) as desk:
+        await desk.poll()
+        for _ in range(4):  # the network is away
+            await make_pages_due(store)
+            await desk.read_pages()
+        waiting = await desk.published()
+        async with Origin(port) as pages:
+            pages.at("/robots.txt", Answer(status=404))
+            pages.at("/flood.html", page(PARTS[0], None))
+            await make_pages_due(store)
+            await desk.read_pages()
+            (read,) = await desk.stories()
+        await desk.poll()
+        for _ in range(ATTEMPTS_TO_CONNECT):
+            await make_pages_due(store)
+            await desk.read_pages()
+        published = await desk.published()
+
+    assert waiting == []
+    assert PARTS[0].strip() in read.article.text
+    assert len(published) == 2  # the host is gone: what the feed says is better than nothing
