@@ -23,7 +23,7 @@ from core.body.normalize import Document, normalize
 from core.body.rules import Place, apply_fixed, is_prose, places
 from core.body.sanitize import sanitize
 from core.body.walk import Walker
-from core.models import Article, FeedEntry, Method, Removed
+from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.page import completeness as trust
 from core.urls import web_url
 
@@ -72,6 +72,7 @@ class Reading:
     entry: FeedEntry
     body: Body
     stated: metadata.Metadata
+    found: str  # its text before anything was cut
 
     @property
     def signatures(self) -> tuple[int, ...]:
@@ -98,8 +99,9 @@ def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
     first_page = None if base else metadata.named_original(document.front, raw)
     body = read_body(document, base=base, options=options, picture_base=first_page)
     stated = metadata.read(entry, document.front, body.spots, body.spoken)
+    found = text_of_blocks(body.blocks)
     _cut_fixed(body, markdown=document.shape == "markdown", options=options)
-    return Reading(entry, body, stated)
+    return Reading(entry, body, stated, found)
 
 
 def finish_entry(
@@ -107,7 +109,7 @@ def finish_entry(
 ) -> Article:
     """The article of an entry that was read. Once only: the lines are cut in place."""
     _cut_learned(reading.body, options=options, learned=learned)
-    return _article(reading.entry, reading.body, reading.stated, options)
+    return _article(reading, options)
 
 
 def read_body(
@@ -198,9 +200,8 @@ def _settled(blocks: list[Block]) -> list[Block]:
     return kept
 
 
-def _article(
-    entry: FeedEntry, body: Body, stated: metadata.Metadata, options: CleanOptions
-) -> Article:
+def _article(reading: Reading, options: CleanOptions) -> Article:
+    entry, body, stated = reading.entry, reading.body, reading.stated
     text = text_of_blocks(body.blocks)
     pictures = pictures_of(body.blocks)
     truncated = is_truncated(text) or any(item.rule == "read-more" for item in body.removed)
@@ -229,6 +230,8 @@ def _article(
         removed=tuple(body.removed[:_MOST_REMOVED]),
         categories=entry.categories,
         enclosures=tuple(e for e in entry.enclosures if web_url(e.url)),
+        came=(entry.content or entry.summary)[:CAME_KEPT],
+        found=reading.found[:FOUND_KEPT],
     )
 
 

@@ -35,7 +35,7 @@ from core.body.rules import head_spots, is_prose, places
 from core.body.sanitize import sanitize
 from core.body.walk import Walker
 from core.feeds.charset import Decoded, decode
-from core.models import Article, FeedEntry, Method, Removed
+from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.page import completeness as trust
 from core.page import extractors as opinions
 from core.page.head import PageMetadata, is_elsewhere, read_head
@@ -78,11 +78,14 @@ def extract_page(
     for more in further:
         _append(body, more, head, options)
     stated = _stated(head, body, url)
+    found = text_of_blocks(body.blocks)
     cut_junk(body, markdown=document is not None, options=options, learned=learned)
     text = text_of_blocks(body.blocks)
     if not _is_readable(decoded) or not _is_better(text, stated.title, feed):
         return None
-    return Cleaned(_article(body, text, head, stated, url, feed), body.signatures)
+    article = _article(body, text, head, stated, url, feed)
+    article = article.model_copy(update={"found": found[:FOUND_KEPT]})
+    return Cleaned(article, body.signatures)
 
 
 def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:

@@ -92,6 +92,12 @@ async def missing(
     )
 
 
+async def starting(request: web.Request) -> web.StreamResponse:
+    """What a person sees before the first load; the browser asks again by itself."""
+    headers = {"Retry-After": "2", "Refresh": "2"}
+    return await page_reply(request, "starting.html", status=503, headers=headers)
+
+
 async def page_document(request: web.Request, template: str, **values: Any) -> Document:
     """A page with the encoding that its reader wants already made."""
     context = request.app[CONTEXT]

@@ -37,6 +37,7 @@ from service.pages.page import (
     page_document,
     page_reply,
     page_style,
+    starting,
 )
 from service.pages.source_list import source_row, source_rows
 from service.responses import public_base
@@ -134,8 +135,7 @@ async def _river(
     context = request.app[CONTEXT]
     settings = context.settings()
     if context.river.loaded is None:
-        headers = {"Retry-After": "2", "Refresh": "2"}
-        return await page_reply(request, "starting.html", status=503, headers=headers)
+        return await starting(request)
     stories = context.river.newest()
     if source is not None and not is_known_source(source, settings, stories):
         return await missing(request, "no-source", source)

@@ -8,13 +8,13 @@ from aiohttp import web
 
 from core.errors import StoreError
 from core.ids import PREFIX
-from core.models import EntryRecord, Member, Story
-from core.render.differences import Stretch, explanation, repeated
+from core.models import CAME_KEPT, EntryRecord, Member, Story
+from core.render.differences import Stretch, explanation, repeated, shared_sentences
 from core.urls import without_credentials
 from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
 from service.feeds.formats import item_of
-from service.pages.page import missing, page_reply, page_style
+from service.pages.page import missing, page_reply, page_style, starting
 from service.responses import json_reply, text_reply, wants_html
 from store.entries import entries_by_url, load_entries, load_entry
 
@@ -22,6 +22,8 @@ from store.entries import entries_by_url, load_entries, load_entry
 async def story(request: web.Request) -> web.StreamResponse:
     """GET /stories/ID, as JSON or as a page."""
     context = request.app[CONTEXT]
+    if context.river.loaded is None:
+        return await starting(request)
     kept = context.river.find(request.match_info["id"])
     if kept is None:
         return await missing(request, "no-story")
@@ -40,6 +42,7 @@ async def story(request: web.Request) -> web.StreamResponse:
         compared=compared,
         acting=context.settings().service.token is not None,
         steps=await _member_record(context, told, request.query.get("steps")),
+        kept=CAME_KEPT,
     )
 
 
@@ -48,6 +51,8 @@ class Compared(NamedTuple):
 
     member: Member
     stretches: list[Stretch] | None  # None: its text is no longer kept
+    shared: int = 0  # of its sentences, those that are word for word in what is shown
+    sentences: int = 0
 
 
 async def _compared(request: web.Request, told: Story, member_id: str | None) -> Compared | None:
@@ -60,7 +65,7 @@ async def _compared(request: web.Request, told: Story, member_id: str | None) ->
     own, shown = record.article.text, told.article.text
     key = (told.id, told.version, member.id)
     stretches = await request.app[COMPARISONS].compare(request, key, shown, own)
-    return Compared(member, stretches)
+    return Compared(member, stretches, *shared_sentences(own, shown))
 
 
 async def _member_record(

@@ -8,7 +8,7 @@ from lxml import html as lxml_html
 
 from core.body.clean import CleanOptions, clean_entry
 from core.feeds.parse import parse_feed
-from core.models import Article, Enclosure, FeedEntry, Method
+from core.models import CAME_KEPT, FOUND_KEPT, Article, Enclosure, FeedEntry, Method
 from core.text import squeeze
 from tests.score import f1, forbidden
 
@@ -304,3 +304,22 @@ def test_what_documents_are_full_of_stays(real: str) -> None:
     wanted = squeeze(lxml_html.fromstring(f"<div>{real}</div>").text_content())
 
     assert wanted in squeeze(cleaned(P + P + real, title="T").text)
+
+
+def test_an_article_keeps_what_came_and_what_was_found_for_people_to_look_at() -> None:
+    promo = "Follow us on all our channels!"
+    body = f"<div onclick='x()'><p>{'The river rose. ' * 40}</p><p>{promo}</p></div>"
+    options = CleanOptions(junk_blocks=("Follow us",))
+    article = clean_entry(FeedEntry(guid="1", position=0, content=body), options=options).article
+
+    assert article.came == body
+    assert article.found == f"{article.text}\n\n{promo}"
+    assert [part.text for part in article.removed] == [promo]
+
+
+def test_what_is_kept_of_the_steps_is_bounded() -> None:
+    body = f"<p>{'The river rose again that day. ' * 2000}</p>"
+    article = clean_entry(FeedEntry(guid="1", position=0, content=body)).article
+
+    assert (len(article.came), len(article.found)) == (CAME_KEPT, FOUND_KEPT)
+    assert len(article.text) > FOUND_KEPT

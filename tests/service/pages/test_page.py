@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import html
 
+import core.dedup.prints
+from core.dedup.apart import PARTED
+from core.dedup.curation import JOINED, SPLIT
+from core.dedup.table import TABLE
 from core.models import Article, EntryRecord, FeedEntry, Removed, Story
+from core.pipeline import prepare
 from service.pages import river_page
-from store.entries import url_key
-from tests.service.conftest import Served, keep, make_story, record_of
+from store.entries import kept_form, url_key
+from tests.service.conftest import SETTINGS, Served, keep, make_story, record_of
+
+ROOT = Path(__file__).parents[3]
 
 HOSTILE = '<img src=x onerror="alert(1)">&amp;'
 CUT = Removed(rule="ad", text="Buy")
@@ -239,9 +248,10 @@ def copy_of(story: Story, text: str, raw: str) -> EntryRecord:
     return record_of(
         story,
         1,
-        raw=FeedEntry(guid="1", position=0, content=raw),
+        raw=FeedEntry(guid="1", position=0),
+        rule="text",
         article=Article(
-            html=f"<p>{text}</p>", text=text, removed=(Removed(rule="ad", text="Buy"),)
+            html=f"<p>{text}</p>", text=text, removed=(CUT,), came=raw, found=f"{text} Buy"
         ),
     )
 
@@ -268,6 +278,7 @@ async def test_long_stretches_that_are_alike_do_not_hide_the_difference(served: 
     document = await page(served, f"/stories/{story.id}?compare={record.id}")
 
     (shown,) = document.cssselect(".difference")
+    assert "word for word in both: 0 of 1." in document.text_content()
     assert "1,400 letters alike" in shown.text_content()
     assert len(shown.text_content()) < 500
     assert [part.text for part in shown.cssselect("ins")] == ["new"]
@@ -285,17 +296,56 @@ async def test_a_copy_that_is_the_same_is_said_to_be(served: Served) -> None:
     assert document.cssselect(".difference") == []
 
 
-async def test_a_member_shows_what_came_what_was_cut_and_what_is_left(served: Served) -> None:
+async def test_a_member_shows_its_four_steps(served: Served) -> None:
     story = make_story(1, sources=("first", "second"))
     await served.publish(story)
     record = copy_of(story, "Clean.", "<b>raw</b>")
     await keep(served.store, record)
 
-    steps = (await page(served, f"/stories/{story.id}?steps={record.id}")).cssselect(".steps > div")
+    steps = (await page(served, f"/stories/{story.id}?steps={record.id}")).cssselect(".steps > li")
 
+    assert [step.cssselect("h3")[0].text for step in steps] == [
+        "As it came",
+        "Extracted",
+        "Cleaned",
+        "Merged",
+    ]
     assert "<b>raw</b>" in steps[0].text_content()
-    assert "Buy" in steps[1].text_content()
-    assert "Clean." in steps[2].text_content()
+    assert "Clean. Buy" in steps[1].text_content()
+    assert "1 part was cut" in steps[2].text_content()
+    assert "Buy" in steps[2].text_content()
+    assert "fingerprints" in steps[3].text_content()
+
+
+async def test_the_copy_that_is_shown_has_its_steps_too(served: Served) -> None:
+    story = make_story(1)
+    made = prepare(
+        [FeedEntry(guid="1", position=0, content="<p>A <b>body</b>.</p>")],
+        SETTINGS.sources[0],
+        None,
+    )
+    shown = made.entries[0].article
+    await served.publish(story.model_copy(update={"article": shown}))
+    record = kept_form(record_of(story, 0, article=shown), shown)
+    await keep(served.store, record)
+
+    steps = (await page(served, f"/stories/{story.id}?steps={record.id}")).cssselect(".steps > li")
+
+    assert "<p>A <b>body</b>.</p>" in steps[0].text_content()
+    assert "A body." in steps[1].text_content()
+    assert "Nothing was cut." in steps[2].text_content()
+    assert "first copy" in steps[3].text_content()
+
+
+def test_every_rule_by_which_entries_join_has_plain_words() -> None:
+    template = (ROOT / "service/templates/why.html").read_text(encoding="utf-8")
+    worded = set(re.findall(r'^  "([^"]+)":', template, re.MULTILINE))
+    prints = set(re.findall(r'return "([a-z ]+)"', inspect.getsource(core.dedup.prints)))
+
+    assert {row.name for row in TABLE if row.same} <= worded
+    assert {SPLIT, JOINED, PARTED, "founder"} <= worded
+    assert len(prints) > 3
+    assert prints <= worded
 
 
 async def test_a_member_whose_text_is_gone_says_so(served: Served) -> None:
