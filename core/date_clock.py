@@ -67,7 +67,7 @@ def read_clock(text: str, language: str, *, has_day: bool) -> Clock | None:
     zone, after = _zone(after, language)
     if zone is None:
         zone = next((_fixed(h) for word, h in ZONES_IN_WORDS.items() if word in text), None)
-    at = time(hour % 24, minute, min(second, 59))  # a leap second is told as the one before it
+    at = time(hour % 24, minute, min(second, 59))  # datetime has no leap seconds
     return Clock(at, zone, f"{before} {after}", next_day=hour == 24)
 
 
@@ -99,7 +99,7 @@ def _ends(word: str, half: str) -> bool:
 
 
 def _zone(text: str, language: str) -> tuple[tzinfo | None, str]:
-    """The zone that stands right behind a clock, or farther behind under a name."""
+    """The zone right behind a clock, or farther behind under a name."""
     offset = _OFFSET.match(text)
     if offset:
         numbers = [int(number) for number in offset.groups()[1:] if number]
@@ -111,8 +111,15 @@ def _zone(text: str, language: str) -> tuple[tzinfo | None, str]:
         return _fixed(int(bare[1]) + int(bare[2]) / 60), ""
     iana = _IANA.search(text)
     if iana:
-        return ZoneInfo(iana[0]), text[: iana.start()] + text[iana.end() :]
+        return _region(iana[0]), text[: iana.start()] + text[iana.end() :]
     return _named_zone(text, language)
+
+
+def _region(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:  # no such file, or a folder of them
+        raise UnknownZone(name) from error
 
 
 def _named_zone(text: str, language: str) -> tuple[tzinfo | None, str]:

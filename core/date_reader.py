@@ -1,9 +1,10 @@
 """A date and a time out of a short text, in any form that sources write: what is stated, no more.
 
-The parts are found one after the other: clock, zone, month, day and year; a text with two readings
-states nothing. Words come from Unicode CLDR through dateparser (`date_words.json`), zones from the
-IANA database. No library reads the text itself: of 120 forms met in feeds dateparser read two
-thirds, in 3 ms each, python-dateutil half, and both fill what is missing with today's date.
+The parts are found one after the other: day in numbers, clock, zone, month by name; a text with
+two readings states nothing. Words come from Unicode CLDR through dateparser (`date_words.json`),
+zones from the IANA database. No library reads the text itself: of 40 forms met in public reports
+dateparser read 27, in 3 ms each, and python-dateutil 11 (13 wrongly), which fills what is missing
+with today's date.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def _parts(text: str, language: str) -> Stated | None:
 
 
 def _without_comments(text: str) -> str:
-    """Without what stands in brackets, unless that is a zone: `GMT+0800 (China Standard Time)`."""
+    """Without what is in brackets, unless that is a zone: `GMT+0800 (China Standard Time)`."""
 
     def kept(found: re.Match[str]) -> str:
         inside = found[1].strip()
@@ -232,7 +233,7 @@ def _worded_day(words: list[str], language: str) -> tuple[date | None, list[str]
     years = [here for here, number, digits in numbers if digits == 4]
     before = [here for here, _, digits in numbers if here < at and digits < 3]
     after = [here for here, _, digits in numbers if here > at and digits < 3]
-    days = before[-1:] + after  # the day stands beside the month, a short year behind both
+    days = before[-1:] + after  # the day is beside the month, a short year behind both
     if not days or (not years and len(days) < 2):
         return None, words
     used = {days[0], years[0] if years else days[1], *range(at, at + length)}
@@ -243,7 +244,7 @@ def _worded_day(words: list[str], language: str) -> tuple[date | None, list[str]
 
 
 def _month_among(words: list[str], language: str) -> tuple[int, int, int, bool]:
-    """Where the month stands, over how many words, its number, and whether it is Persian."""
+    """Index of the month, its count of words, its number, and whether it is Persian."""
     found = []
     for at in range(len(words)):
         for length in (2, 1):
@@ -258,7 +259,7 @@ def _month_among(words: list[str], language: str) -> tuple[int, int, int, bool]:
 
 
 def _numbers(words: list[str]) -> list[tuple[int, int, int]]:
-    """Where numbers stand, with their values and counts of digits."""
+    """Indexes of numbers, with their values and counts of digits."""
     found = []
     for here, word in enumerate(words):
         number = _NUMBER_PART.fullmatch(word.lower().lstrip("'’"))

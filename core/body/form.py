@@ -1,8 +1,8 @@
-"""What a body is, told from the body: HTML, markdown with or without HTML in it, or plain text.
+"""What form a body has, found in the body: HTML, markdown with or without HTML, or plain text.
 
 Sources put any of them into any element, so the declared type is one witness and the text itself
 the other: a declaration of plain text is believed unless the text plainly is something else
-(RFC 4287 3.1.1.1), one of HTML unless markdown stands outside of its elements.
+(RFC 4287 3.1.1.1), one of HTML unless there is markdown outside of its elements.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LINK = re.compile(
     r"!?\[[^\[\]\n]{0,300}\]\((?:https?://|\.{0,2}/|#)[^\s()<>]{0,2000}(?:\([^\s()<>]{0,200}\))?[^\s()<>]{0,200}"
     r"(?:[ \t]+\"[^\"\n]{0,200}\")?\)"
 )
-# What stands in these is a program, or markup of another kind.
+# What is in these is a program, or markup of another kind.
 _VERBATIM = re.compile(r"<(pre|code|script|style|textarea|svg|math|!--)", re.IGNORECASE)
 _OPENS_WITH = re.compile(
     r"\s*<(?:!doctype|html|body|p|div|section|article|figure|h[1-6]|ul|ol|table|blockquote|img|a|br"
@@ -121,7 +121,7 @@ def _without_verbatim(text: str) -> str:
 
 
 def _between_blocks(text: str) -> str:
-    """What stands outside of block elements, or after an empty line inside of them.
+    """The text outside of block elements, or after an empty line inside of them.
 
     There markdown is read as markdown (CommonMark 4.6); in `<p># 1 [x](y)</p>` it is text.
     """

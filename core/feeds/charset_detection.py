@@ -70,7 +70,7 @@ def detected(data: bytes, *, impossible: Sequence[str] = ()) -> str | None:
 
 
 def chinese(data: bytes, encoding: str) -> float:
-    """Share of frequent Chinese characters in what is not ASCII; too short a text tells nothing."""
+    """Share of frequent Chinese characters in what is not ASCII; 0.1 if too short to judge."""
     high = [char for char in data[:SAMPLE].decode(encoding, "replace") if char > "\x7f"]
     return sum(1 for char in high if char in _FREQUENT) / len(high) if len(high) > 7 else 0.1
 

@@ -53,6 +53,7 @@ _PREFIXES = {
     "rssnamespace.org/feedburner/ext/1.0": "feedburner",
     "wordpress.org/export/1.2/excerpt": "excerpt",
     "webfeeds.org/rss/1.0": "webfeeds",
+    "ogp.me/ns": "og",
     "www.w3.org/1999/xhtml": "xhtml",
     "www.w3.org/1999/02/22-rdf-syntax-ns": "rdf",
 }
@@ -61,7 +62,7 @@ _ENTRY_NAMES = frozenset(("item", "atom:entry", "entry", "atom:item"))
 _CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)")
 _XML = "{http://www.w3.org/XML/1998/namespace}"
-_GROUPS = ("media:group", "media:content")  # what belongs to a file stands inside of these
+_GROUPS = ("media:group", "media:content")  # these hold what belongs to a file
 
 
 class Element:
@@ -90,7 +91,7 @@ class Element:
         if not len(node):
             return (node.text or "").strip()
         if len(node) == 1 and local_name(node[0]) == "div" and not (node.text or "").strip():
-            node = node[0]  # Atom's xhtml stands in a div that is no part of it (RFC 4287 3.1.1.3)
+            node = node[0]  # the div around Atom's xhtml is no part of it (RFC 4287 3.1.1.3)
         copy = etree.Element("div")
         copy.text = node.text
         copy.extend(deepcopy(part) for part in node)

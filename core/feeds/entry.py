@@ -31,20 +31,28 @@ TAGS_KEPT = 50
 
 _PUBLISHED = (
     "pubdate", "atom:published", "atom:issued", "dcterms:issued", "dc:date", "dcterms:created",
-    "atom:created", "dcterms:date", "published", "issued", "date", "prism:publicationdate",
+    "atom:created", "dcterms:date", "dcterms:available", "dc:issued", "dc:created", "published",
+    "issued", "date", "prism:publicationdate", "prism:coverdate", "itunes:pubdate",
 )  # fmt: skip
-_UPDATED = ("atom:updated", "atom:modified", "dcterms:modified", "updated", "modified")
+_UPDATED = (
+    "atom:updated", "atom:modified", "dcterms:modified", "updated", "modified", "lastbuilddate",
+)  # fmt: skip
 # The first of these groups that names anybody: a host is named where no writer is.
 _WRITERS = (
     ("atom:author", "dc:creator"), ("author",), ("itunes:author",), ("googleplay:author",),
-    ("dcterms:creator", "dc:author", "creator"),
+    ("dcterms:creator", "dc:author", "creator"), ("podcast:person",),
+    ("dc:contributor", "atom:contributor"),
 )  # fmt: skip
 _LONGEST_LINK = 5000
 _RELATION = re.compile(
     r"https?://www\.iana\.org/assignments/(?:relation|link-relations)/#?", re.IGNORECASE
 )
 _PAGES = ("", "text/html", "application/xhtml+xml")
+_ANCHOR = re.compile(r"<a\s[^<>]{0,200}?href\s*=\s*[\"']?([^\s\"'<>]+)", re.IGNORECASE)
+_BROKEN_SCHEME = re.compile(r"^(https?)(?:://?/?|//|/(?=[\w.-]+\.\w+/))(?=[^/])", re.IGNORECASE)
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
+_BY = re.compile(r"^[Bb]y\s+(?=[A-Z])")
+_NOBODY = frozenset(("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none"))
 _MAILBOX = re.compile(
     r"\S{1,90}@\S{1,90} \((.{1,90})\)|\"?([^<>@\"]{1,90})\"? ?<\S{1,90}@\S{1,90}>"
 )
@@ -70,9 +78,10 @@ def feed_entry(
     language = _language(raw, stated) or text_in(feed.get("language"), 40)
     base = _absolute(stated.base(), url) or url
     files = files_of(stated, base)
+    pages = [file.url for file in files if not (file.type or "").startswith("image")]
     texts = texts_of(stated, longest=longest, has_film=has_film(stated, files), channel=channel)
     body = texts.body or Text("", "")
-    link = _link(stated, base, language=language, files=[file.url for file in files])
+    link = _link(stated, base, language=language, files=pages)
     title, title_type = _title(stated)
     authors = _authors(stated) or _authors_of_feed(found)
     return FeedEntry(
@@ -135,8 +144,10 @@ def _name(element: Element) -> str | None:
 
 def person(stated: str | None) -> str | None:
     """The name in an author's text, without the mail address beside it."""
-    stated = text_in(stated, AUTHOR_KEPT)
-    mailbox = _MAILBOX.fullmatch(stated or "")
+    stated = _BY.sub("", text_in(stated, AUTHOR_KEPT) or "")
+    if stated.lower() in _NOBODY:
+        return None
+    mailbox = _MAILBOX.fullmatch(stated)
     return (mailbox[1] or mailbox[2]).strip() or stated if mailbox else stated
 
 
@@ -225,7 +236,12 @@ def _is_absolute(address: str) -> bool:
 
 
 def _with_scheme(address: str, base: str) -> str:
-    """`www.a.example/1` and the feed's own host without a scheme are no paths."""
+    """`www.a.example/1` and the feed's own host without a scheme are no paths.
+
+    An address whose scheme lost a sign is repaired, one inside a link of HTML is taken out.
+    """
+    anchor = _ANCHOR.match(address)
+    address = _BROKEN_SCHEME.sub(r"\1://", anchor[1] if anchor else address)
     if "://" in address or address.startswith(("/", "#", "?", ".")) or not _HOST.match(address):
         return address
     feed = urlsplit(base)

@@ -22,8 +22,8 @@ _NO_TEXT = ("image/", "audio/", "video/", "application/pdf", "application/octet"
 class Former(NamedTuple):
     """An entry by the first rules, which never change, however well the rest is read.
 
-    Where an entry states no guid, its link and its text stand for it: better reading of either
-    would publish it a second time.
+    An entry without guid is known by its link or its text: better reading of either would publish
+    it a second time.
     """
 
     named: Named

@@ -1,4 +1,4 @@
-"""The files of an entry: what can be heard and seen, and the picture that stands for the entry.
+"""The files of an entry: what can be heard and seen, and the entry's picture.
 
 A file is known by its stated type, else by its medium, else by its name.
 """
@@ -40,6 +40,7 @@ _LOGO = re.compile(
     r"(?:[_-](?:\d+(?:x\d+)?|small|large|square|rss|feed|white|black|default|og|new))*\.\w+(?:\?|$)",
     re.IGNORECASE,
 )
+_WITH_TEXT = frozenset("atom:link link enclosure media:thumbnail thumb thumbnail".split())
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:\.\d+)?")
 
 
@@ -63,6 +64,7 @@ def files_of(entry: Entry, base: str) -> tuple[Enclosure, ...]:
         if address is None:
             continue
         size = element.get("length") or element.get("fileSize") or element.get("filesize")
+        size = size.replace(",", "")
         file = Enclosure(
             url=address,
             type=kind or None,
@@ -118,12 +120,14 @@ def _file_elements(entry: Entry) -> Iterator[Element]:
     for link in entry.all("atom:link", "link"):
         if link.get("rel") == "enclosure":
             yield link
-    yield from entry.all("media:content")
+    yield from entry.all("media:content", "podcast:alternateenclosure")
 
 
 def _address(element: Element) -> str:
     stated = element.get("url") or element.get("href") or element.get("src")
-    return stated or (element.text if element.name.endswith("link") else "")
+    if not stated and element.name == "podcast:alternateenclosure":
+        return next((source.get("uri", "") for source in element.node), "")
+    return stated or (element.text if element.name in _WITH_TEXT else "")
 
 
 def _type_of(element: Element) -> str:
@@ -168,7 +172,7 @@ def _about_files(entry: Entry, base: str) -> Iterator[Enclosure]:
 
 
 def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
-    """The stated pictures, those first that stand for the entry most surely."""
+    """The stated pictures, those most surely of the entry first."""
     yield [
         _sized(each)
         for each in entry.all("media:content")
@@ -180,7 +184,8 @@ def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
         Picture(_nested_address(e), 0)
         for e in entry.all("webfeeds:featuredimage", "featuredimage", "googleplay:image")
     ]
-    yield [_sized(each) for each in entry.all("media:thumbnail")]
+    yield [_sized(each) for each in entry.all("media:thumbnail", "thumbnail", "thumb")]
+    yield [Picture(_nested_address(e), 0) for e in entry.all("post-thumbnail", "og:image")]
 
 
 def _sized(element: Element) -> Picture:

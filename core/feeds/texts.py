@@ -80,7 +80,7 @@ _TYPES: dict[str, Declared] = {
 
 
 class Text(NamedTuple):
-    """A text of an entry, where it stands and what it is declared to be."""
+    """A text of an entry, the element that holds it and what it is declared to be."""
 
     name: str
     value: str

@@ -169,6 +169,11 @@ def test_text_in_base64_is_read() -> None:
     ("links", "address"),
     [
         ("<link>https://a.example/1</link><link>https://a.example/2</link>", "https://a.example/1"),
+        ("<link>http:/a.example/1</link>", "http://a.example/1"),
+        ("<link>https//a.example/1</link>", "https://a.example/1"),
+        ("<link>&lt;a href='https://a.example/1'>x&lt;/a></link>", "https://a.example/1"),
+        ("<link>\n https://a.example/1 \n</link>", "https://a.example/1"),
+        ("<enclosure url='/1.jpg' type='image/jpeg'/>", None),
         ("<link/><link>https://a.example/2</link>", "https://a.example/2"),
         ("<link>www.a.example/1</link>", "https://www.a.example/1"),
         ("<link>a.example/1?x=2</link>", "https://a.example/1?x=2"),
@@ -233,10 +238,16 @@ def test_an_atom_entry_leads_to_its_alternate(links: str, address: str | None) -
         ("<itunes:author>The Host</itunes:author><author>x@a.example (Ann A)</author>", "Ann A"),
         ("<itunes:author>The Host</itunes:author>", "The Host"),
         ("<author>Ann A</author><author>Bob B</author>", "Ann A, Bob B"),
+        ("<author><name>Ann A</name></author>", "Ann A"),
+        ("<dc:creator>By Ann A</dc:creator>", "Ann A"),
+        ("<dc:creator/><author>x@a.example (Ann A)</author>", "Ann A"),
+        ("<author>(author unknown)</author>", None),
+        ("<podcast:person>Ann A</podcast:person><podcast:person>Bob B</podcast:person>",
+         "Ann A, Bob B"),
         ("<atom:author><atom:name>Ann A</atom:name></atom:author>", "Ann A"),
         ("<media:content url='/1.jpg'><media:credit>Agency</media:credit></media:content>", None),
     ],
-)
+)  # fmt: skip
 def test_all_authors_are_named(people: str, author: str | None) -> None:
     entry = rss(people)
 
@@ -270,6 +281,8 @@ def test_the_authors_of_an_atom_feed_are_those_of_entries_that_name_none() -> No
         ("<image>https://a.example/x.jpg</image>", "/x.jpg"),
         ("<image><url>/x.jpg</url><title>X</title></image>", "/x.jpg"),
         ("<itunes:image href='/i.png'/>", "/i.png"),
+        ("<thumbnail url='/t.jpg'/>", "/t.jpg"),
+        ("<post-thumbnail><url>/p.jpg</url></post-thumbnail>", "/p.jpg"),
         ("<webfeeds:featuredImage url='/f.png'/>", "/f.png"),
         ("<media:content url='https://1.gravatar.com/avatar/1?s=96' medium='image'/>"
          "<media:content url='/1.jpg' medium='image'/>", "/1.jpg"),
@@ -290,7 +303,8 @@ def test_the_largest_picture_of_its_own_stands_for_an_entry(
 
 def test_every_file_is_kept_with_what_is_said_of_it() -> None:
     entry = rss(
-        "<enclosure url='/1.pdf' length='9'/><enclosure url='/1.mp3' type='audio/mpeg' length='5'/>"
+        "<enclosure url='/1.pdf' length='1,009'/>"
+        "<enclosure url='/1.mp3' type='audio/mpeg' length='5'/>"
         "<media:content url='/1.mp3' duration='61'/><media:content url='/1.mp4' fileSize='7'/>"
         "<atom:link rel='enclosure' href='/2.ogg' length='3'/>"
         "<itunes:duration>1:02:03</itunes:duration>"
@@ -299,7 +313,7 @@ def test_every_file_is_kept_with_what_is_said_of_it() -> None:
     )
 
     assert [(f.url.rpartition("/")[2], f.type, f.length, f.duration) for f in entry.enclosures] == [
-        ("1.pdf", "application/pdf", 9, None),
+        ("1.pdf", "application/pdf", 1009, None),
         ("1.mp3", "audio/mpeg", 5, 3723),
         ("2.ogg", "audio/ogg", 3, 3723),
         ("1.mp4", "video/mp4", 7, 3723),
