@@ -11,9 +11,10 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -24,6 +25,7 @@ SIMILAR = 0.5  # of the lines of two files, from which git takes one for the oth
 Files = dict[str, str]
 
 
+@lru_cache(maxsize=100_000)
 def blob(text: str) -> str:
     """The id of a file's content."""
     return hashlib.sha1(b"blob" + text.encode()).hexdigest()  # noqa: S324
@@ -45,6 +47,7 @@ class Repository:
 
     commits: list[Commit] = field(default_factory=list)
     every: dict[str, Commit] = field(default_factory=dict)  # those too that a force push took away
+    made: int = 0
 
     @property
     def files(self) -> Files:
@@ -55,7 +58,8 @@ class Repository:
         """Write and remove files in one commit."""
         before = self.files
         after = {path: text for path, text in before.items() if path not in remove} | (put or {})
-        made = len(self.every)
+        self.made += 1
+        made = self.made
         sha = hashlib.sha1(f"commit {made}".encode()).hexdigest()  # noqa: S324
         commit = Commit(sha, START + timedelta(minutes=made), after, _changes(before, after))
         self.commits.append(commit)
@@ -65,6 +69,12 @@ class Repository:
     def force_push(self, back: int) -> None:
         """Take the newest commits away; they can still be read by their id, as on GitHub."""
         del self.commits[len(self.commits) - back :]
+
+    def pack(self, keep: int) -> None:
+        """Drop the files of all but the newest commits: a long history would fill the memory."""
+        kept = self.commits[-keep:]
+        self.every = {commit.sha: commit for commit in kept}
+        self.commits = [replace(c, files={}) for c in self.commits[:-keep]][-100:] + kept
 
     def forget(self, commit: Commit) -> None:
         """Nothing of a commit can be read any more."""
@@ -154,10 +164,15 @@ class GitHub:
         repository = self.repositories[name]
         if rest == ["commits"]:
             path, most = query.get("path", ""), int(query.get("per_page", 30))
-            return [self._listed(c) for c in repository.commits[::-1] if _touches(c, path)][:most]
+            touching = (c for c in reversed(repository.commits) if _touches(c, path))
+            listed = list(islice(touching, most))
+            # Of the others no tree is read, and writing one takes as long as the folder is large.
+            return [self._listed(c, c.sha if n else self._root(c)) for n, c in enumerate(listed)]
         if rest[0] == "commits":
             commit = repository.every.get(rest[1])
-            return None if commit is None else {**self._listed(commit), "files": commit.changes}
+            if commit is None:
+                return None
+            return {**self._listed(commit, self._root(commit)), "files": commit.changes}
         if rest[:2] == ["git", "trees"]:
             commit = repository.every.get(rest[2])
             tree = rest[2] if commit is None else self._root(commit)
@@ -173,10 +188,10 @@ class GitHub:
             }
         return None
 
-    def _listed(self, commit: Commit) -> dict[str, Any]:
+    def _listed(self, commit: Commit, tree: str) -> dict[str, Any]:
         who = {"name": "ann", "date": commit.date.isoformat().replace("+00:00", "Z")}
-        tree = {"sha": self._root(commit)}
-        return {"sha": commit.sha, "commit": {"author": who, "committer": who, "tree": tree}}
+        inner = {"author": who, "committer": who, "tree": {"sha": tree}}
+        return {"sha": commit.sha, "commit": inner}
 
     def _root(self, commit: Commit) -> str:
         if commit.sha not in self._roots:
@@ -223,24 +238,21 @@ def _touches(commit: Commit, path: str) -> bool:
     )
 
 
-_NOUNS = (
-    "harbour orchard glacier library lighthouse tunnel market vineyard archive bakery quarry canal"
-    " theatre station meadow hospital museum granary reservoir foundry ferry chapel nursery mill"
-).split()
-_VERBS = "repaired sold counted painted opened moved measured closed visited described".split()
-_WHO = "the mayor|two engineers|her neighbour|a retired captain|the council|his sister".split("|")
+_SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi zo mar ken tol bri sha dun".split()
 
 
 def article(seed: str, *, paragraphs: int = 3, frame: str = "", original: bool = True) -> str:
     """A text that no other seed gives, in the form of a mirror's file."""
     chance = random.Random(seed)
 
-    def sentence() -> str:
-        noun, other = chance.choice(_NOUNS), chance.choice(_NOUNS)
-        who, verb = chance.choice(_WHO), chance.choice(_VERBS)
-        return f"In year {chance.randint(1500, 2400)} {who} {verb} the {noun} behind the {other}."
+    def word() -> str:
+        return "".join(chance.choice(_SYLLABLES) for _ in range(chance.randint(1, 4)))
 
-    title = " ".join(chance.choice(_NOUNS).title() for _ in range(4))
+    def sentence() -> str:
+        words = [word() for _ in range(12)]
+        return f"{words[0].title()} {' '.join(words[1:])} {chance.randint(1, 999)}."
+
+    title = " ".join(word().title() for _ in range(4))
     body = "\n\n".join(" ".join(sentence() for _ in range(6)) for _ in range(paragraphs))
     address = f"\n\noriginal: https://paper.example/2026/{blob(seed)[:8]}.html" if original else ""
     return f"### {title} {chance.randint(1, 10**6)}\n\n{frame}\n\n{body}{address}\n"

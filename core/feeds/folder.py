@@ -18,7 +18,8 @@ FIRST_TAKEN = 100  # articles that a first poll takes in; the others are known f
 TAKEN = 2000  # new or changed articles that any poll takes in; the others follow with the next
 MASS_CHANGE = 100  # files of one commit; its date is that of an import, not of articles
 SAME_TEXT = 0.7  # of all pieces that two texts hold, those that both hold
-PIECE = 6  # characters
+OTHER_TEXT = 0.2  # below it nothing but a frame is left of a text
+PIECE = 10  # characters
 LONGEST_COMPARED = 50_000  # characters
 
 _LANGUAGE = r"[._-][a-z]{2}(?:[_-][a-z]{2,4})?"
@@ -121,13 +122,14 @@ def folder_entries(
 ) -> list[FeedEntry]:
     """The articles at `paths` as entries in that order; their bodies are still to be fetched.
 
-    `blobs` are those of all articles, `guids` those of articles whose guid is not their path.
+    `blobs` are those of all articles, `guids` those of articles whose guid is not their path. One
+    that took over the path of another has its page at the commit: the other is named by the path.
     """
     return [
         FeedEntry(
             guid=guids.get(path, path),
             position=position,
-            link=page_url(folder, path),
+            link=page_url(folder, path, commit if path + "#" in guids.get(path, "") else None),
             updated=dates.get(path),
             content_type="markdown",
             base=raw_urls(raw, folder, commit, path)[0],
@@ -182,16 +184,21 @@ def _natural(path: str) -> list[tuple[int, str]]:
     return [(int(p), "") if p.isdecimal() else (-1, p.lower()) for p in _NUMBERS.split(path[:1024])]
 
 
-def is_same_article(before: Article, now: Article) -> bool:
+def is_same_article(before: Article, now: Article, *, in_place: bool = False) -> bool:
     """Whether two texts are versions of one article: one original address, or else most words.
 
     Git calls files renamed from half of their lines on, and mirrors put one frame around all of
-    theirs; two articles in a frame of twenty links share up to two thirds of their lines.
+    theirs; two articles in a frame of twenty links share up to two thirds of their lines. A file
+    that was rewritten `in_place` is the same article unless title and text are others: some
+    mirrors put each day's article into one file.
     """
-    if before.original_url and now.original_url:
-        return canonical_url(before.original_url) == canonical_url(now.original_url)
     one, other = _pieces(before.text), _pieces(now.text)
-    return len(one & other) >= SAME_TEXT * len(one | other) > 0
+    shared = len(one & other) / max(1, len(one | other))
+    one_title = squeeze(before.title or "") == squeeze(now.title or "")
+    if before.original_url and now.original_url:
+        one_address = canonical_url(before.original_url) == canonical_url(now.original_url)
+        return one_address or (in_place and (one_title or shared >= SAME_TEXT))
+    return (in_place and one_title) or shared >= (OTHER_TEXT if in_place else SAME_TEXT)
 
 
 def _pieces(text: str) -> set[str]:

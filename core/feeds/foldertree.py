@@ -154,18 +154,21 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> Difference:
     )
 
 
-def accounted(now: FolderTree, before: FolderTree, put_off: Iterable[str]) -> FolderTree:
-    """What is to be remembered after a poll that `put_off` articles until the next one.
+def accounted(
+    now: FolderTree, before: FolderTree, put_off: Iterable[str], *, moved: Collection[str] = ()
+) -> FolderTree:
+    """What is to be remembered after a poll that `put_off` paths until the next one.
 
-    Those are remembered as they were before, and their folders as not read.
+    Those are remembered as they were before, and their folders as not read. Of the old paths of
+    articles that `moved` nothing is.
     """
     sections = dict(now.sections)
     for path in put_off:
         folder, _, name = path.rpartition("/")
+        files = dict(sections[folder].files) if folder in sections else {}
+        files.pop(name, None)
         old = before.sections.get(folder)
-        files = dict(sections[folder].files)
-        files.pop(name)
-        if old is not None and name in old.files:
+        if old is not None and name in old.files and path not in moved:
             files[name] = old.files[name]
         sections[folder] = Section("", files)
         for above in _folders_above(folder):

@@ -115,10 +115,11 @@ def tree_url(api: str, folder: Folder, tree: str, *, recursive: bool = False) ->
     return url + "?recursive=1" if recursive else url
 
 
-def page_url(folder: Folder, path: str) -> str:
-    """The page that shows a file."""
+def page_url(folder: Folder, path: str, commit: str | None = None) -> str:
+    """The page that shows a file, as it is on the branch or at a commit."""
     place = f"{quote(folder.owner)}/{quote(folder.repository)}"
-    return f"https://github.com/{place}/blob/{folder.branch or 'HEAD'}/{quote(path, safe='/')}"
+    reference = commit or folder.branch or "HEAD"
+    return f"https://github.com/{place}/blob/{reference}/{quote(path, safe='/')}"
 
 
 def raw_urls(raw: str, folder: Folder, commit: str, path: str) -> tuple[str, ...]:

@@ -113,17 +113,21 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
     articles = now.articles()
     found = difference(before.articles(), articles)
     changes = await _changes(poll, found)
-    renamed, reused = await _renamed(poll, trees, found, changes)
-    now.guids = guids_after(before, articles, found.moved | renamed, reused)
-    news = [path for path in found.added if path not in renamed]
+    fates = await _fates(poll, trees, found, changes)
+    now.guids = guids_after(before, articles, found.moved | fates.renamed, fates.others)
+    settled = fates.renamed.keys() | fates.undecided
+    news = [path for path in found.added if path not in settled]
+    news += [path for path in found.changed if path in fates.others]
+    changed = [p for p in found.changed if p not in fates.others and p not in settled]
     dates = dates_of(changes)
-    news = newest_first(news, dates)
-    taken = intake(news, found.changed, [*renamed, *found.moved], first=first)
+    renamed = [*fates.renamed, *found.moved]
+    taken = intake(newest_first(news, dates), changed, renamed, first=first)
     if not first and poll.commits[0].date is not None:  # they came with the commits since then
         dates = dict.fromkeys(taken.news, poll.commits[0].date) | dates
     entries = poll.entries([*taken.news, *taken.revised], now, dates)
     feed = folder_feed(poll.folder, entries, [now.guid(path) for path in taken.revised])
-    whole = not taken.put_off
+    put_off = [*taken.put_off, *fates.undecided]
+    whole = not put_off
     return Polled(
         status=answer.status,
         url=answer.url,
@@ -136,7 +140,7 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
         seconds=answer.elapsed,
         size=len(answer.body),
         kind="github",
-        tree=accounted(now, before, taken.put_off).to_bytes(),
+        tree=accounted(now, before, put_off, moved=found.moved.values()).to_bytes(),
     )
 
 
@@ -194,8 +198,8 @@ async def _changes(poll: FolderPoll, found: Difference) -> list[Change]:
     They are a nicety: one that cannot be read costs these, and none is read when GitHub's
     allowance runs low.
     """
-    renames_possible = bool(found.removed and found.added)
-    if not (renames_possible or (poll.is_first and len(found.added) > FIRST_TAKEN)):
+    several = len(found.added) > FIRST_TAKEN if poll.is_first else len(poll.new_commits) > 1
+    if not (found.added and (found.removed or several)):
         return []
     changes: list[Change] = []
     for commit in poll.new_commits[: min(COMMITS_READ, poll.api.spare())]:
@@ -208,22 +212,38 @@ async def _changes(poll: FolderPoll, found: Difference) -> list[Change]:
     return changes
 
 
-async def _renamed(
-    poll: FolderPoll, trees: Trees, found: Difference, changes: list[Change]
-) -> tuple[dict[str, str], list[str]]:
-    """New path -> old path of renamed articles; and the paths that another article had before."""
+class Fates(NamedTuple):
+    """What files hold that were renamed, that returned or that were rewritten."""
+
+    renamed: dict[str, str]  # new path -> old path of articles that are the same
+    others: frozenset[str]  # paths that hold another article than before
+    undecided: frozenset[str]  # paths, old ones of renamed files too, whose text cannot be had now
+
+
+async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: list[Change]) -> Fates:
+    """Compare the texts of files that may hold another article than before."""
     if poll.is_first:
-        return {}, []
+        return Fates({}, frozenset(), frozenset())
+    before, now = trees.before, trees.now
     maybe = renames(changes, found)
-    entries = {entry.guid: entry for entry in poll.entries(found.added, trees.now)}
-    suspects = [
-        Suspect(path, trees.before.guid(old), entries.pop(path)) for path, old in maybe.items()
-    ]
-    back = await returned(poll.asking, list(entries.values()))
+    left = set(found.moved.values())  # of what stands there now it is known that it is new
+    fresh = [path for path in found.added if path not in left]
+    files = {entry.guid: entry for entry in poll.entries(fresh, now)}
+    suspects = [Suspect(path, before.guid(old), files.pop(path)) for path, old in maybe.items()]
+    back = await returned(poll.asking, list(files.values()))
     suspects += [Suspect(entry.guid, entry.guid, entry) for entry in back]
+    rewritten = zip(found.changed, poll.entries(found.changed, now), strict=True)
+    suspects += [
+        Suspect(path, before.guid(path), entry, in_place=True) for path, entry in rewritten
+    ]
     same = await same_articles(poll.asking, poll.source, suspects)
-    renamed = {path: old for path, old in maybe.items() if same.get(path)}
-    return renamed, [entry.guid for entry in back if not same.get(entry.guid, True)]
+    undecided = {path for path, verdict in same.items() if verdict is None}
+    others = {path for path, verdict in same.items() if verdict is False and path not in maybe}
+    return Fates(
+        renamed={path: old for path, old in maybe.items() if same.get(path)},
+        others=frozenset(others),
+        undecided=frozenset(undecided.union(maybe[p] for p in undecided if p in maybe)),
+    )
 
 
 def _unchanged(asking: Asking, answer: Response) -> Polled:

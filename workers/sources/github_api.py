@@ -112,9 +112,11 @@ class GithubApi:
             raise BadStatus(answer.status, host)
         seconds = min(seconds, self._asking.fetcher.settings.backoff.cap)
         until = datetime.fromtimestamp(self._asking.now + seconds, UTC)
-        limit = answer.headers.get("X-RateLimit-Limit", "")
-        used = f"the allowance of {limit[:9]} requests an hour is used up" if limit else "busy"
-        reason = self._advised(f"{host}: {used}, nothing is fetched before {until:%H:%M} UTC")
+        limit = answer.headers.get("X-RateLimit-Limit", str(ALLOWANCE))
+        left = answer.headers.get("X-RateLimit-Remaining")
+        used = f"the allowance of {limit[:9]} requests an hour is used up"
+        reason = used if left == "0" else "it limits requests"
+        reason = self._advised(f"{host}: {reason}, nothing is fetched before {until:%H:%M} UTC")
         await pause_host(self._asking.store, host, seconds, reason)
         log.warning("github.paused", host=host, seconds=round(seconds), reason=reason)
         raise RateLimited(answer.status, host, retry_after=seconds, message=reason)
@@ -122,7 +124,8 @@ class GithubApi:
     def _advised(self, reason: str) -> str:
         if self._token:
             return reason
-        return f"{reason}; GITHUB_TOKEN in the environment raises it to {ALLOWANCE_WITH_TOKEN:,}"
+        raised = f"raises the allowance to {ALLOWANCE_WITH_TOKEN:,} an hour"
+        return f"{reason}; GITHUB_TOKEN in the environment {raised}"
 
 
 class TreeReader:

@@ -6,7 +6,6 @@ mirror share a frame. So texts are compared before one article is taken for anot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from core.config.settings import Source
@@ -18,12 +17,13 @@ from core.errors import (
     HostBusy,
     RateLimited,
     ResourceLimit,
+    TooLarge,
 )
 from core.feeds.charset import decode
 from core.feeds.folder import is_same_article
 from core.feeds.github import rate_limit
 from core.ids import entry_digest, entry_id, guid_digest
-from core.models import EntryRecord, FeedEntry
+from core.models import Article, EntryRecord, FeedEntry
 from core.pipeline import PreparedEntry, without_page
 from store.connection import Store
 from store.counters import Counts
@@ -39,7 +39,8 @@ from workers.sources.result import Asking
 
 PAUSE = 10.0  # seconds after a 429 of the raw files, which state no time
 PAUSE_CAP = 600.0
-MOST_COMPARED = 20  # articles in one poll; of further ones none is taken for another
+MOST_COMPARED = 50  # articles in one poll; others wait for the next, as each takes a request
+MASS_REWRITE = 500  # articles in one poll; then a folder was moved or given another form
 
 
 async def read_body(kit: Kit, record: EntryRecord, source: Source, counts: Counts) -> PreparedEntry:
@@ -108,27 +109,33 @@ async def fetch_body(
 
 
 class Suspect(NamedTuple):
-    """A new file that may be an article that was taken in before."""
+    """A file that may hold the article that was taken in under `guid`, or another one."""
 
     path: str
-    guid: str  # of that article
-    entry: FeedEntry  # of the new file
+    guid: str
+    entry: FeedEntry  # of the file as it is now
+    in_place: bool = False  # the file was not renamed: then it holds that article as a rule
 
 
 async def same_articles(
     asking: Asking, source: Source, suspects: list[Suspect]
-) -> Mapping[str, bool]:
-    """Path -> whether it holds the article that was taken in, for those whose article is kept."""
-    ids = [entry_id(source.name, suspect.guid) for suspect in suspects]
-    records = await load_entries(asking.store, ids)
+) -> dict[str, bool | None]:
+    """Path -> whether it holds that article; None where its text cannot be had just now.
+
+    Only of articles whose text is kept: nothing can be told of the others.
+    """
+    records = await load_entries(asking.store, [entry_id(source.name, s.guid) for s in suspects])
     known = [
-        (suspect, record)
+        (suspect, record.article)
         for suspect, record in zip(suspects, records, strict=True)
-        if record is not None and record.article is not None
+        if record is not None and record.article is not None and record.article.text
     ]
-    found = {suspect.path: False for suspect, _ in known}
-    for suspect, record in known[:MOST_COMPARED]:
-        found[suspect.path] = await _is_same(asking, source, suspect.entry, record)
+    found: dict[str, bool | None] = {suspect.path: None for suspect, _ in known}
+    if len(known) > MASS_REWRITE:
+        found = {suspect.path: suspect.in_place for suspect, _ in known}
+        known = []
+    for suspect, article in known[:MOST_COMPARED]:
+        found[suspect.path] = await _is_same(asking, source, suspect, article)
     return found
 
 
@@ -143,12 +150,18 @@ async def returned(asking: Asking, entries: list[FeedEntry]) -> list[FeedEntry]:
     ]
 
 
-async def _is_same(asking: Asking, source: Source, entry: FeedEntry, record: EntryRecord) -> bool:
+async def _is_same(
+    asking: Asking, source: Source, suspect: Suspect, article: Article
+) -> bool | None:
     learned = (await asking.reader.remembered()).learned
     try:
-        whole = await fetch_body(asking.store, asking.fetcher, entry, patience=POLL_PATIENCE)
+        whole = await fetch_body(
+            asking.store, asking.fetcher, suspect.entry, patience=POLL_PATIENCE
+        )
         made = await prepare_entries(asking.sandbox, [whole], source, learned, Counts())
-    except (FetchError, DocumentError, ResourceLimit):
-        return False  # then it is news; a copy of a story is found by its text
-    assert record.article is not None  # noqa: S101 - same_articles asked
-    return is_same_article(record.article, made.entries[0].article)
+    except (TooLarge, DocumentError, ResourceLimit):
+        return suspect.in_place
+    except FetchError as fault:
+        gone = isinstance(fault, BadStatus) and fault.status == 404
+        return suspect.in_place if gone else None
+    return is_same_article(article, made.entries[0].article, in_place=suspect.in_place)

@@ -111,3 +111,18 @@ def test_an_original_address_says_more_than_the_text() -> None:
     assert is_same_article(Article(text=text), Article(text=text + "A word was added."))
     assert not is_same_article(Article(text=text), Article(text=text[:40] + "Then it rained. " * 9))
     assert not is_same_article(Article(), Article())
+
+
+def test_a_rewritten_file_is_the_same_article_unless_title_and_text_are_others() -> None:
+    text = "The ferry was repaired by two engineers in the old harbour. "
+    before = Article(title="The ferry", text=text * 5, original_url="https://paper.example/1")
+    other_text = "It rained over the whole valley for a week. " * 9
+
+    def same(**now: str) -> bool:
+        return is_same_article(before, Article(**now), in_place=True)
+
+    assert same(title="The ferry!", text=other_text)
+    assert same(title="The boat", text=text + "And it sails again.")
+    assert not same(title="The rain", text=other_text)
+    assert not same(title="The rain", text=other_text, original_url="https://paper.example/2")
+    assert same(title="Rain", text=other_text, original_url="https://paper.example/1")
