@@ -15,7 +15,7 @@ import orjson
 
 from core.config.settings import Settings
 from core.dates import http_date
-from core.errors import MillraceError
+from core.errors import MillraceError, StoreAway
 from core.urls import without_credentials
 from millrace.process.config import read_config
 from store.connection import opened
@@ -95,7 +95,8 @@ def _store(data: Path, redis: str | None) -> str:
     try:
         found = asyncio.run(_vitals(redis or socket_url(data)))
     except MillraceError as error:
-        fix = "" if redis else "; start `millrace run`, which clears up"
+        gone = redis is None and isinstance(error, StoreAway)
+        fix = "; start `millrace run`, which clears up" if gone else ""
         raise MillraceError(f"{str(error)[:_SAID]}{fix}") from error
     if wrong := [*([found.fault] if found.fault else []), *found.warnings]:
         raise MillraceError("; ".join(wrong))

@@ -1,8 +1,10 @@
 """Writes the data folder that the upgrade test goes on from, with the Millrace of a checkout.
 
-    python -m tests.upgrade.make_folder /path/to/checkout/.venv/bin/millrace
+    python -m tests.upgrade.make_folder /path/to/checkout/.venv/bin/millrace layout-2 1
 
-The one that is kept was made by commit 2441826. It takes about half a minute.
+The arguments after the command are the name of the file and the part of the world: one story in so
+many. `layout-2` was made by commit 2441826, `layout-1` by a1237dd~1, the last that wrote layout 1,
+with a fifth of the stories. It takes about half a minute.
 """
 
 from __future__ import annotations
@@ -20,19 +22,19 @@ import redis
 
 from store.embedded import socket_url
 from tests.origin import Origin
-from tests.upgrade.running import KEPT, Running
+from tests.upgrade.running import FOLDERS, Running
 from tests.upgrade.world import Phase, World
 
 CHANGES = "millrace:changes"
 
 
-async def main(millrace: str) -> None:
+async def main(millrace: str, name: str, part: str) -> None:
     """Let it run through two phases, then pack what it left."""
-    world = World()
-    with tempfile.TemporaryDirectory(prefix="millrace-upgrade-") as name:
+    world = World(part=int(part))
+    with tempfile.TemporaryDirectory(prefix="millrace-upgrade-") as folder:
         async with Origin() as origin:
             origin.otherwise(world.answer)
-            run = Running(Path(name), world, origin, command=[millrace])
+            run = Running(Path(folder), world, origin, command=[millrace])
             await run.start()
             try:
                 await run.until_polled(2)
@@ -43,7 +45,7 @@ async def main(millrace: str) -> None:
                 expected["position"] = _settle(run.data)
             finally:
                 await run.end()
-            _pack(run.data, expected)
+            _pack(run.data, expected, FOLDERS / f"{name}.tar.xz")
 
 
 def _settle(data: Path) -> str:
@@ -57,15 +59,15 @@ def _settle(data: Path) -> str:
     return str(position)
 
 
-def _pack(data: Path, expected: dict[str, Any]) -> None:
-    with tarfile.open(KEPT, "w:xz", preset=9) as kept:
+def _pack(data: Path, expected: dict[str, Any], file: Path) -> None:
+    with tarfile.open(file, "w:xz", preset=9) as kept:
         kept.add(data / "store", "store")
         text = json.dumps(expected, indent=0).encode()
         row = tarfile.TarInfo("expected.json")
         row.size = len(text)
         kept.addfile(row, io.BytesIO(text))
-    print(f"{KEPT}: {KEPT.stat().st_size} bytes, {len(expected['items'])} stories")
+    print(f"{file}: {file.stat().st_size} bytes, {len(expected['items'])} stories")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

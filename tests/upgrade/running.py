@@ -17,7 +17,7 @@ from ruamel.yaml import YAML
 from tests.origin import Origin
 from tests.upgrade.world import World, requests_of
 
-KEPT = Path(__file__).parent / "folder.tar.xz"
+FOLDERS = Path(__file__).parent
 PATIENCE = 60.0  # seconds
 _LOOK = 0.05  # seconds between two looks at another process
 

@@ -1,4 +1,4 @@
-"""A data folder with a thousand stories, written by an earlier commit, and this Millrace on it.
+"""Data folders that earlier commits wrote, one of each layout, and this Millrace on them.
 
 The sources send what they sent before, in documents with other bytes, so that each is read again.
 That is no news: nothing is published a second time, changed or moved. What is new after that
@@ -14,13 +14,13 @@ import tarfile
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import pytest
 
 from tests.origin import Origin
-from tests.upgrade.running import KEPT, PATIENCE, Running
+from tests.upgrade.running import FOLDERS, PATIENCE, Running
 from tests.upgrade.world import NEWS_DATE, Phase, World
 
 _RETRY = 0.1  # seconds until a stream that was refused is asked for again
@@ -73,19 +73,36 @@ class Listener:
         self._came.set()
 
 
-def unpack(folder: Path) -> dict[str, Any]:
-    """Lay the kept folder out as a data folder; returns what its feed held."""
-    with tarfile.open(KEPT) as kept:
+def unpack(name: str, folder: Path) -> dict[str, Any]:
+    """Lay a kept folder out as a data folder; returns what its feed held."""
+    with tarfile.open(FOLDERS / f"{name}.tar.xz") as kept:
         kept.extractall(folder / "data", filter="data")
     text = (folder / "data" / "expected.json").read_text(encoding="utf-8")
     expected: dict[str, Any] = json.loads(text)
     return expected
 
 
+class Kept(NamedTuple):
+    """A folder of an earlier commit: `make_folder.py` says which."""
+
+    name: str
+    part: int
+    stories: int
+
+
+@pytest.fixture(
+    params=[Kept("layout-1", 5, 200), Kept("layout-2", 1, 1000)], ids=lambda kept: kept.name
+)
+def kept(request: pytest.FixtureRequest) -> Kept:
+    """Each of them."""
+    found: Kept = request.param
+    return found
+
+
 @pytest.fixture
-async def world() -> World:
+def world(kept: Kept) -> World:
     """The sources as they stand after the upgrade."""
-    world = World()
+    world = World(part=kept.part)
     world.phase = Phase.REBUILT
     return world
 
@@ -101,9 +118,9 @@ async def running(tmp_path: Path, world: World) -> AsyncIterator[Running]:
 
 
 async def test_an_upgrade_is_silent_and_what_is_new_afterwards_is_not(
-    tmp_path: Path, world: World, running: Running
+    tmp_path: Path, kept: Kept, world: World, running: Running
 ) -> None:
-    expected = unpack(tmp_path)
+    expected = unpack(kept.name, tmp_path)
     await running.start()
     listener = Listener(running, expected["position"])
     await running.until_stories(len(expected["items"]))
@@ -115,7 +132,7 @@ async def test_an_upgrade_is_silent_and_what_is_new_afterwards_is_not(
     newest, *others = (await running.feed())["items"]
     await listener.end()
 
-    assert len(expected["items"]) >= 1000
+    assert len(expected["items"]) >= kept.stories
     assert after["items"] == expected["items"]
     assert events == [("changed", world.reprinted_last().title), ("new", world.news.title)]
     assert others == expected["items"]

@@ -76,12 +76,14 @@ _LINKED = 20  # entries of `morning` that another source links to
 class World:
     """All documents; set `phase` and they change."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, *, part: int = 1) -> None:
+        """`part`: only one story in so many, for a small folder."""
         self.phase = Phase.FIRST
+        self._part = part
         writer = Writer(seed)
-        self._stories = {kind.name: _written(writer, kind) for kind in KINDS}
+        self._stories = {kind.name: _written(writer, kind, kind.count // part) for kind in KINDS}
         self._news = replace(writer.story(), published=NEWS_DATE)
-        self._mirrored = [writer.story(chinese=n % 3 == 0) for n in range(_MIRRORED)]
+        self._mirrored = [writer.story(chinese=n % 3 == 0) for n in range(_MIRRORED // part)]
         self._seeds = [_seed_item(number) for number in range(5)]
         self._to_traditional = OpenCC("s2t")
 
@@ -93,7 +95,8 @@ class World:
     @property
     def stories(self) -> int:
         """How many stories the feed holds in the phases before NEWS."""
-        return sum(kind.count for kind in KINDS) + _MIRRORED + len(self._seeds)
+        written = sum(len(stories) for stories in self._stories.values())
+        return written + len(self._mirrored) + len(self._seeds)
 
     @property
     def news(self) -> Story:
@@ -143,7 +146,7 @@ class World:
         if name == "reprints":
             return self._reprints()
         if name == "links":
-            return self.items("morning")[-_LINKED:]
+            return self.items("morning")[-(_LINKED // self._part) :]
         site, stories = f"http://{name}.example", list(self._stories[name])
         kept = len(stories) * 9 // 10
         if self.phase is Phase.FIRST:
@@ -177,7 +180,11 @@ class World:
 
     def _reprints(self) -> list[Item]:
         """Edited copies in promo lines; those of Chinese articles in Traditional characters."""
-        stories = [s for name, count in _REPRINTED.items() for s in self._stories[name][:count]]
+        stories = [
+            s
+            for name, count in _REPRINTED.items()
+            for s in self._stories[name][: count // self._part]
+        ]
         if self.phase is Phase.NEWS:
             stories.append(self.reprinted_last())
         return [self._reprint(story) for story in reversed(stories)]
@@ -196,7 +203,8 @@ class World:
         items = [_item("http://mirror.example", story) for story in self._mirrored]
         texts = {f"{FOLDER}/{item.story.number}.md": documents.markdown(item) for item in items}
         paths = list(texts)
-        first, later = paths[:72], paths[72:]
+        kept = len(paths) * 9 // 10
+        first, later = paths[:kept], paths[kept:]
         mirror.commit("2025-05-01T00:00:00Z", {"README.md": "# News"})
         mirror.commit("2025-05-02T00:00:00Z", {path: texts[path] for path in first})
         if self.phase > Phase.FIRST:
@@ -211,12 +219,10 @@ class World:
         return mirror
 
 
-def _written(writer: Writer, kind: Kind) -> list[Story]:
+def _written(writer: Writer, kind: Kind, count: int) -> list[Story]:
     if kind.name == "notes":
-        return [writer.note() for _ in range(kind.count)]
-    return [
-        writer.story(chinese=kind.chinese, paragraphs=kind.paragraphs) for _ in range(kind.count)
-    ]
+        return [writer.note() for _ in range(count)]
+    return [writer.story(chinese=kind.chinese, paragraphs=kind.paragraphs) for _ in range(count)]
 
 
 def _item(site: str, story: Story) -> Item:
