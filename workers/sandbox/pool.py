@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from core.errors import Overdue, ResourceLimit
 from workers.sandbox.child import HEAD, OUT_OF_MEMORY, Answer, Call, serve
 
+WARMUP = "workers.sandbox.warmup"  # imported once, before children are forked
 CPU_SECONDS = 5.0  # of one call
 QUICK_SECONDS = 0.5  # of CPU, in which nearly every call is done
 WORTH_TWO_TRIES = 4 * QUICK_SECONDS
@@ -40,7 +41,7 @@ class Sandbox:
     def __init__(self, *, children: int | None = None, memory: int = MEMORY) -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads' stacks count as data
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["workers.sandbox.pool.warmup"])
+        context.set_forkserver_preload([WARMUP])  # without a word if there is no such module
         count = children or 1 + min(4, os.cpu_count() or 1)
         starting = asyncio.Lock()
         self._children = [_Child(context, memory, starting) for _ in range(count)]

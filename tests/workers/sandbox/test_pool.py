@@ -14,7 +14,7 @@ import weakref
 import pytest
 
 from core.errors import DocumentError, NotAFeed, Overdue, ResourceLimit
-from workers.sandbox.pool import Sandbox
+from workers.sandbox.pool import WARMUP, Sandbox
 
 
 def add(left: int, right: int) -> int:
@@ -56,6 +56,18 @@ def fail(kind: str) -> None:
 
 async def test_a_call_gives_its_result(sandbox: Sandbox) -> None:
     assert await sandbox.run(add, 1, 2) == 3
+
+
+def is_warm() -> bool:
+    return WARMUP in sys.modules
+
+
+async def test_a_child_is_warm_from_its_start(sandbox: Sandbox) -> None:
+    """Cold, its first document costs more CPU than a call may take, and the next child is cold."""
+    assert await sandbox.run(is_warm)
+    with contextlib.suppress(ResourceLimit):
+        await sandbox.run(crash)
+    assert await sandbox.run(is_warm)
 
 
 async def test_errors_of_ours_come_back_whole_and_others_by_name(sandbox: Sandbox) -> None:
@@ -186,7 +198,7 @@ async def test_a_call_that_is_cancelled_frees_its_child(sandbox: Sandbox) -> Non
 
 PARENT = """
 import asyncio, os
-from workers.sandbox.pool import Sandbox
+from workers.sandbox.pool import WARMUP, Sandbox
 
 async def main():
     sandbox = Sandbox(children=1)
