@@ -17,7 +17,7 @@ from multidict import MultiDict
 
 from benchmarks import Row
 from core.config.settings import Settings
-from service.aside import Aside
+from service.background import Background
 from service.feeds.answers import Answer, Stamp, answer_at, render
 from service.feeds.query import FeedQuery, choose
 from service.window import Kept, River, kept_story
@@ -74,7 +74,7 @@ async def _searches(kept: int) -> list[Row]:
     river, chance = _filled(kept), random.Random(2)
     spent, gaps = [], [0.0]
     ticking = asyncio.create_task(_tick(gaps))
-    search = partial(choose, river.newest(), settings=Settings(), most=100, aside=Aside())
+    search = partial(choose, river.newest(), settings=Settings(), most=100, background=Background())
     for _ in range(SEARCHES):
         text = "".join(chance.choices(HAN, k=2))
         started = time.perf_counter()

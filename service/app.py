@@ -10,7 +10,7 @@ from aiohttp import web
 
 from core.config.settings import Settings
 from service import stream
-from service.aside import ASIDE, SHARED, Aside, Shared
+from service.background import BACKGROUND, SHARED, Background, SharedDocuments
 from service.comparing import COMPARISONS, Comparisons
 from service.connections import CONNECTIONS, IDLE_SECONDS, Connections, quiet_log
 from service.context import CONTEXT, Context
@@ -52,10 +52,10 @@ def make_app(
     app[CONTEXT] = context
     app[health.CHECK] = health.Check(context)
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
-    app[ASIDE] = Aside()
-    app[SHARED] = Shared()
-    app[COMPARISONS] = Comparisons(app[ASIDE])
-    app[feeds.FEEDS] = feeds.Feeds(context, app[ASIDE])
+    app[BACKGROUND] = Background()
+    app[SHARED] = SharedDocuments()
+    app[COMPARISONS] = Comparisons(app[BACKGROUND])
+    app[feeds.FEEDS] = feeds.Feeds(context, app[BACKGROUND])
     app[CONNECTIONS] = Connections()
     app[front.RIVER_PAGES] = front.RiverPages()
     if fetch_picture is not None:
@@ -183,7 +183,7 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(Publisher(context).follow()),
     ]
     yield
-    app[ASIDE].close()
+    app[BACKGROUND].close()
     await _end(tasks)
 
 

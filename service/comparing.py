@@ -1,7 +1,7 @@
-"""Comparisons of two copies for /stories/ID?compare=, beside everything else.
+"""Comparisons of two copies for /stories/ID?compare=, in the background threads.
 
-Renders and pages share the default threads: readers who asked for eight large comparisons there
-and left kept every feed waiting.
+Renders and pages share the default threads: eight large comparisons there, whose clients had left,
+kept every feed waiting.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from aiohttp import web
 
 from core.errors import MillraceError
 from core.render.differences import Stretch, difference
-from service.aside import Aside
+from service.background import Background
 
 WAITING = 8  # different comparisons; each takes a fifth of a second at most
 
@@ -35,14 +35,14 @@ class _Asked:
 class Comparisons:
     """Compares texts for readers who are still there."""
 
-    def __init__(self, aside: Aside) -> None:
-        self._aside = aside
+    def __init__(self, background: Background) -> None:
+        self._background = background
         self._asked: dict[Key, _Asked] = {}
 
     async def compare(self, request: web.Request, key: Key, old: str, new: str) -> list[Stretch]:
         """How `new` differs from `old`; raises NotCompared.
 
-        Readers who ask for the same `key` at one time share one comparison.
+        Clients that request the same `key` at the same time share one comparison.
         """
         asked = self._asked.get(key)
         if asked is None:
@@ -51,7 +51,7 @@ class Comparisons:
             asked = self._asked[key] = _Asked()
         asked.readers.append(request)
         if asked.result is None:
-            work = self._aside.run(_compared, asked.readers, old, new)
+            work = self._background.run(_compared, asked.readers, old, new)
             asked.result = asyncio.ensure_future(work)
             asked.result.add_done_callback(lambda _: self._asked.pop(key))
         found = await asyncio.shield(asked.result)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import cast
 
@@ -22,7 +22,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from core.errors import MillraceError
 
-MOST = 8192  # connections; an idle one takes 20 kB
+MOST = 8192  # connections; 8,000 that sent nothing took 33 MB
 FOR_HEALTH = 32  # beyond them
 HELD_SHARE = 0.75  # of the places that /stream may take
 HEAD_SECONDS = 20.0  # from its first byte to its last; nginx grants 60, Apache 20
@@ -59,6 +59,10 @@ class Connections:
         self.most = max(1, min(MOST, descriptors - DESCRIPTORS_KEPT))
         self.refused = Counter[str]()  # by reason, for /metrics
         self._open: set[Connection] = set()
+        self._waiting: dict[Connection, None] = {}  # without a whole request, oldest first
+        self._idle: deque[Connection] = deque()  # found at the last look, longest idle first
+        self._looked = -LOOK_SECONDS
+        self._for_health: dict[Connection, None] = {}  # beyond the limit, oldest first
         self._held = 0
 
     def __len__(self) -> int:
@@ -103,26 +107,54 @@ class Connections:
 
     def add(self, connection: Connection) -> None:
         """A new connection; another may be closed for it."""
-        now = asyncio.get_running_loop().time()
-        idle = [each for each in self._open if each.is_idle(now)] if self._is_full() else []
+        victim = self._victim() if len(self._open) >= self.most else None
         self._open.add(connection)
-        if idle:
+        self._waiting[connection] = None
+        if victim is not None:
             self.refused["idle"] += 1
-            oldest = min(idle, key=lambda each: each.worth)
-            oldest.end()
-            self._open.discard(oldest)  # now: many may come before the loop says that it is lost
+            victim.end()
+            self.remove(victim)  # now: many may come before the loop reports that it is lost
         elif len(self._open) > self.most:
             connection.only_health = True
-        if len(self._open) > self.most + FOR_HEALTH:
+            self._for_health[connection] = None
+        if len(self._for_health) > FOR_HEALTH:
+            oldest = next(iter(self._for_health))
             self.refused["full"] += 1
-            connection.end(_BUSY)
+            oldest.end()
+            self.remove(oldest)
 
-    def _is_full(self) -> bool:
-        return len(self._open) >= self.most
+    def _victim(self) -> Connection | None:
+        """The connection that is closed for a new one: the first that sent no whole request, else
+        the one that is idle longest.
+
+        Finding the idle ones takes milliseconds, so it is done every two seconds at most.
+        """
+        if self._waiting:
+            return next(iter(self._waiting))
+        now = asyncio.get_running_loop().time()
+        if not self._idle and now - self._looked > LOOK_SECONDS:
+            self._looked = now
+            idle = [each for each in self._open if each.is_idle(now)]
+            self._idle.extend(sorted(idle, key=lambda each: each.last))
+        while self._idle:
+            found = self._idle.popleft()
+            if found in self._open and found.is_idle(now):
+                return found
+        return None
+
+    def waits(self, connection: Connection) -> None:
+        """A head has begun on it that is not whole yet."""
+        self._waiting.setdefault(connection)
+
+    def asked(self, connection: Connection) -> None:
+        """It was sent a whole request."""
+        self._waiting.pop(connection, None)
 
     def remove(self, connection: Connection) -> None:
         """It is closed."""
         self._open.discard(connection)
+        self._waiting.pop(connection, None)
+        self._for_health.pop(connection, None)
 
 
 class Connection(asyncio.Protocol):
@@ -157,8 +189,9 @@ class Connection(asyncio.Protocol):
         elif self._has_body:
             self._inner.data_received(data)
         elif data.startswith(b"GET ") and data.endswith(_END) and not self._head.size:
-            self._head_since = None  # the usual case: one request, nothing else
-            self._inner.data_received(data)
+            if self._head_since is not None:
+                self._head_ended()
+            self._inner.data_received(data)  # the usual case: one request, nothing else
         elif self._takes(data):
             self._inner.data_received(data)
 
@@ -169,10 +202,15 @@ class Connection(asyncio.Protocol):
         if not self._has_body and self._head.size > HEAD_BYTES:
             return self._refuse("head too large", _TOO_LARGE)
         if self._has_body or (whole and not self._head.size):
-            self._head_since = None
+            self._head_ended()
         elif self._head_since is None or whole:
             self._head_since = self.last
+            self._connections.waits(self)
         return True
+
+    def _head_ended(self) -> None:
+        self._head_since = None
+        self._connections.asked(self)
 
     def _refuse(self, reason: str, answer: bytes) -> bool:
         self._connections.refused[reason] += 1
@@ -190,15 +228,8 @@ class Connection(asyncio.Protocol):
 
     def is_idle(self, now: float) -> bool:
         """Whether it may be closed for another: nothing is under way on it."""
-        if self._head_since is not None:
-            return True
         nothing_to_take = self._transport is None or not self._transport.get_write_buffer_size()
         return not self.held and nothing_to_take and now - self.last > SPARED_SECONDS
-
-    @property
-    def worth(self) -> tuple[bool, float]:
-        """Connections that were never asked anything go first, then those asked longest ago."""
-        return self._head_since is None, self.last
 
     def overdue(self, now: float) -> str | None:
         """Why it must be closed, if it must."""

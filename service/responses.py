@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from core.config.settings import Settings
-from service.aside import TooBusy
+from service.background import TooBusy
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

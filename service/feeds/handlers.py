@@ -16,7 +16,7 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from core.config.settings import Settings
-from service.aside import Aside
+from service.background import Background
 from service.context import Context
 from service.feeds.answers import Answer, Stamp, UnknownName, open_answer, render
 from service.feeds.documents import Document, choose_encoding
@@ -29,7 +29,7 @@ RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 64 * 2**20
 DELTAS_KEPT = 16  # of one document
-LONG = 500  # entries; a longer document is rendered aside
+LONG = 500  # entries; a longer document is rendered in the background threads
 TAGS_KEPT = 4096  # entity tags whose readers can be sent what is new alone
 
 # Names as aiohttp's own: found without folding their case for each request.
@@ -43,9 +43,9 @@ Key = tuple[str | None, ...]
 class Feeds:
     """Every feed address that was asked for lately."""
 
-    def __init__(self, context: Context, aside: Aside) -> None:
+    def __init__(self, context: Context, background: Background) -> None:
         self._context = context
-        self._aside = aside
+        self._background = background
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
         self.renders = 0
@@ -162,7 +162,7 @@ class Feeds:
         query = answer.query
         work = partial(render, answer, stories, stamp, modified, only=only)
         if query.text or (query.limit or stamp.settings.feed.limit) > LONG:
-            return await self._aside.run(work)
+            return await self._background.run(work)
         return await asyncio.to_thread(work)
 
     def _evict(self) -> None:

@@ -17,7 +17,7 @@ from multidict import MultiMapping
 from core.config.settings import Settings
 from core.errors import MillraceError
 from core.render.variants import Variant
-from service.aside import Aside
+from service.background import Background
 from service.context import listed
 from service.window import Kept
 from store.records import packed_json
@@ -104,12 +104,17 @@ def select(
 
 
 async def choose(
-    stories: Sequence[Kept], query: FeedQuery, settings: Settings, *, most: int, aside: Aside
+    stories: Sequence[Kept],
+    query: FeedQuery,
+    settings: Settings,
+    *,
+    most: int,
+    background: Background,
 ) -> Sequence[Kept]:
     """The same, beside the event loop; raises TooBusy."""
     if not query.text:
         return await asyncio.to_thread(select, stories, query, settings, most=most)
-    return await aside.run(select, stories, query, settings, most=most)
+    return await background.run(select, stories, query, settings, most=most)
 
 
 def is_known_tag(tag: str, settings: Settings, stories: Iterable[Kept]) -> bool:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from core.metrics import METRICS
-from service.aside import ASIDE, SHARED
+from service.background import BACKGROUND, SHARED
 from service.connections import CONNECTIONS, Connections
 from service.context import CONTEXT, Context, listed
 from service.feeds.documents import Document
@@ -46,7 +46,7 @@ async def metrics(request: web.Request) -> web.StreamResponse:
             readers=request.app[READERS_OF],
             connections=request.app[CONNECTIONS],
         )
-        return await request.app[ASIDE].run(_document, {**counted, **known})
+        return await request.app[BACKGROUND].run(_document, {**counted, **known})
 
     document = await request.app[SHARED].document("metrics", make)
     return await document.answer(request, "identity", conditional=False)

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from core.config.settings import Settings
 from core.render.items import FeedItem
-from service.aside import ASIDE
+from service.background import BACKGROUND
 from service.context import CONTEXT, listed
 from service.feeds.answers import Answer
 from service.feeds.documents import Document
@@ -157,8 +157,8 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
     stories = context.river.newest()
     size = min(query.limit or CARDS, CARDS)
     start = (query.page - 1) * size
-    aside = request.app[ASIDE]
-    found = await choose(stories, query, settings, most=start + size + 1, aside=aside)
+    background = request.app[BACKGROUND]
+    found = await choose(stories, query, settings, most=start + size + 1, background=background)
     shown, view = found[start : start + size], _view(query)
     document = await page_document(
         request,
@@ -172,7 +172,7 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
         source=await source_row(context, view.source) if view.source else None,
         tags=listed(settings).tags,
         # A page is never blank: before the first story it shows which sources are fetched.
-        sources=await source_rows(context, aside, most=SOURCES) if not stories else [],
+        sources=await source_rows(context, background, most=SOURCES) if not stories else [],
     )
     return document, len(shown)
 
@@ -212,8 +212,8 @@ async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamRespon
     """
     context = request.app[CONTEXT]
     settings, query = context.settings(), answer.query
-    stories, aside = context.river.newest(), request.app[ASIDE]
-    found = await choose(stories, query, settings, most=CARDS, aside=aside)
+    stories, background = context.river.newest(), request.app[BACKGROUND]
+    found = await choose(stories, query, settings, most=CARDS, background=background)
     style = page_style(request, query=query)
     cards = await asyncio.to_thread(_cards, found, style)
     return await page_reply(request, "feed.html", cards=cards, url=answer.url(), view=_view(query))

@@ -14,7 +14,7 @@ from aiohttp import web
 from core.config.settings import Settings, Source
 from core.render.opml import opml_document
 from core.urls import without_credentials
-from service.aside import ASIDE, SHARED, Aside
+from service.background import BACKGROUND, SHARED, Background
 from service.context import CONTEXT, Context
 from service.feeds.documents import Document, choose_encoding
 from service.ops.health import failure, is_failing
@@ -30,19 +30,21 @@ _ROWS_AT_ONCE = 500
 
 async def sources(request: web.Request) -> web.StreamResponse:
     """GET /sources, as JSON or as a page."""
-    context, aside = request.app[CONTEXT], request.app[ASIDE]
+    context, background = request.app[CONTEXT], request.app[BACKGROUND]
     if wants_html(request):
-        return await _page(request, context, aside)
+        return await _page(request, context, background)
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
 
     async def make() -> Document:
-        rows = await source_rows(context, aside)
-        return await aside.run(_json, rows, encoding)
+        rows = await source_rows(context, background)
+        return await background.run(_json, rows, encoding)
 
     return await _shared(request, ("json", encoding), make, encoding)
 
 
-async def _page(request: web.Request, context: Context, aside: Aside) -> web.StreamResponse:
+async def _page(
+    request: web.Request, context: Context, background: Background
+) -> web.StreamResponse:
     """One page of the sources, as people see it."""
     count = len(context.settings().sources)
     pages = max(1, -(-count // PAGE))
@@ -52,7 +54,7 @@ async def _page(request: web.Request, context: Context, aside: Aside) -> web.Str
         return await missing(request, "no-page", stated)
 
     async def make() -> Document:
-        rows = await source_rows(context, aside, start=(number - 1) * PAGE, most=PAGE)
+        rows = await source_rows(context, background, start=(number - 1) * PAGE, most=PAGE)
         return await page_document(
             request, "sources.html", sources=rows, count=count, page=number, pages=pages
         )
@@ -63,13 +65,13 @@ async def _page(request: web.Request, context: Context, aside: Aside) -> web.Str
 
 async def opml(request: web.Request) -> web.StreamResponse:
     """GET /sources.opml."""
-    context, aside = request.app[CONTEXT], request.app[ASIDE]
+    context, background = request.app[CONTEXT], request.app[BACKGROUND]
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
 
     async def make() -> Document:
         settings = context.settings()
         states = await context.known.states([source.name for source in settings.sources])
-        return await aside.run(_opml, settings, states, encoding)
+        return await background.run(_opml, settings, states, encoding)
 
     return await _shared(request, ("opml", encoding), make, encoding)
 
@@ -123,7 +125,7 @@ def _ready(body: bytes, headers: dict[str, str], encoding: str) -> Document:
 
 
 async def source_rows(
-    context: Context, aside: Aside, *, start: int = 0, most: int | None = None
+    context: Context, background: Background, *, start: int = 0, most: int | None = None
 ) -> list[dict[str, Any]]:
     """The sources of feeds.yaml with their state, in the order of the file. Raises TooBusy."""
     listed = context.settings().sources[start:][:most]
@@ -131,7 +133,7 @@ async def source_rows(
     states, due, taken = await asyncio.gather(
         context.known.states(names), context.known.due(names), context.known.taken(names)
     )
-    return await aside.run(_rows, listed, states, due, taken, context.river.newest())
+    return await background.run(_rows, listed, states, due, taken, context.river.newest())
 
 
 def _rows(

@@ -28,16 +28,17 @@ from service.feeds.query import FeedQuery, select
 from service.pages.pictures import proxy_at
 from service.window import Kept
 from store.counters import Counts
+from store.hub import Subscriber, load_subscribers
 from store.outbox import (
     OPERATOR,
     SUBSCRIBERS,
     Delivery,
-    Subscriber,
     add_deliveries,
     give_up,
-    load_subscribers,
+    keep_published,
+    lead,
+    published_until,
 )
-from store.published import keep_published, lead, published_until
 from store.stories import Change
 
 EVERY = 1.0  # seconds; a burst of news is sent as one

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from core.models import Article, FeedEntry
 from service import comparing
-from service.aside import Aside
+from service.background import Background
 from service.comparing import WAITING, Comparisons, NotCompared
 from tests.service.conftest import LIVE, Served, keep, longest_turn, make_story, record_of
 
@@ -33,14 +33,14 @@ def reader(*, left: bool = False) -> web.Request:
 async def test_readers_of_one_comparison_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     monkeypatch.setattr(comparing, "difference", lambda old, new: made.append(old) or [])
-    aside = Aside()
-    comparisons = Comparisons(aside)
+    background = Background()
+    comparisons = Comparisons(background)
 
     key = ("story", 1, "member")
     await asyncio.gather(*(comparisons.compare(reader(), key, "old", "new") for _ in range(9)))
 
     assert made == ["old"]
-    aside.close()
+    background.close()
 
 
 async def test_more_than_a_few_are_refused_and_the_next_ones_are_not(
@@ -48,8 +48,8 @@ async def test_more_than_a_few_are_refused_and_the_next_ones_are_not(
 ) -> None:
     held = threading.Event()
     monkeypatch.setattr(comparing, "difference", lambda old, new: held.wait(10) and [])
-    aside = Aside()
-    comparisons = Comparisons(aside)
+    background = Background()
+    comparisons = Comparisons(background)
 
     tasks = [
         asyncio.create_task(comparisons.compare(reader(), ("story", number, "m"), "a", "b"))
@@ -60,16 +60,16 @@ async def test_more_than_a_few_are_refused_and_the_next_ones_are_not(
     held.set()
     assert await asyncio.gather(*tasks) == [[]] * WAITING
     assert await comparisons.compare(reader(), ("story", 0, "m"), "a", "b") == []
-    aside.close()
+    background.close()
 
 
 async def test_nothing_is_compared_for_readers_who_left() -> None:
-    aside = Aside()
-    comparisons = Comparisons(aside)
+    background = Background()
+    comparisons = Comparisons(background)
 
     with pytest.raises(NotCompared, match="left"):
         await comparisons.compare(reader(left=True), ("story", 1, "m"), "old", "new")
-    aside.close()
+    background.close()
 
 
 async def test_the_largest_bodies_keep_neither_health_nor_feeds_waiting(served: Served) -> None:

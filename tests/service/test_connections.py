@@ -192,6 +192,9 @@ async def test_where_all_places_are_held_health_still_answers(running: Running) 
     assert await running.status(FEED) == 503
     assert await running.status(LIVE) == 200
     assert running.connections.refused["full"] == 1
+    for _ in range(5):
+        await (await running.connect()).ask(LIVE)  # and stays
+    assert await running.status(LIVE) == 200
 
 
 async def test_streams_leave_places_for_other_requests(running: Running) -> None:

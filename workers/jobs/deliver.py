@@ -16,16 +16,13 @@ import structlog
 
 from core.errors import FetchError
 from store.counters import Counts
+from store.hub import Subscriber, Verification, ask_for, drop_subscribers
 from store.outbox import (
     OPERATOR,
     SUBSCRIBERS,
     Delivery,
     Outbox,
-    Subscriber,
-    Verification,
-    ask_for,
     delay_delivery,
-    drop_subscribers,
     end_delivery,
     give_up,
     lease_deliveries,

@@ -1,4 +1,4 @@
-"""Asks callbacks of our hub whether they meant it: anybody may have sent the request in their name.
+"""Asks callbacks of our hub to confirm: anyone may have sent the request in their name.
 
 Few at a time, slowly at each host, with short time limits and without redirects (WebSub, section
 5.3: any other status than 2xx is no confirmation). Nothing here takes a turn that a source or a
@@ -16,7 +16,7 @@ import structlog
 from core.config.settings import FetchSettings
 from core.errors import FetchError, ForbiddenAddress
 from store.counters import Counts
-from store.outbox import (
+from store.hub import (
     Verification,
     drop_subscribers,
     end_verification,

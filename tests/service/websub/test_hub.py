@@ -14,16 +14,10 @@ import pytest
 from core.config.settings import FeedSettings, Webhook
 from core.polling.websub import is_signed, signature
 from service.websub import publisher
+from store import hub as subscribers
 from store import keys
-from store import outbox as subscribers
-from store.outbox import (
-    OPERATOR,
-    SUBSCRIBERS,
-    Delivery,
-    add_deliveries,
-    lease_deliveries,
-    load_subscribers,
-)
+from store.hub import load_subscribers
+from store.outbox import OPERATOR, SUBSCRIBERS, Delivery, add_deliveries, lease_deliveries
 from tests.origin import Answer, Origin, Request
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, remove
 from tests.workers.desk import desk_for, settings_for

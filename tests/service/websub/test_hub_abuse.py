@@ -1,4 +1,4 @@
-"""Strangers at our hub: what they can store is small, and nobody else waits for them."""
+"""Strangers at our hub: what they can store is small, and no one else waits for them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,22 @@ from service.context import CONTEXT
 from service.ops.health import CHECK, health_report
 from service.websub import publisher
 from service.websub.hub import LONGEST_ADDRESS
+from store import hub as subscribers
 from store import keys, outbox
-from store import outbox as subscribers
 from store.connection import Store
-from store.outbox import (
+from store.hub import (
     KEPT_PER_HOST,
-    OPERATOR,
     SILENT_TIMES,
     WAITING_PER_CLIENT,
     WAITING_PER_HOST,
-    Delivery,
     Subscriber,
     Verification,
-    add_deliveries,
     ask_for,
-    given_up,
     keep_subscriber,
-    lease_deliveries,
     lease_verifications,
     load_subscribers,
 )
+from store.outbox import OPERATOR, Delivery, add_deliveries, given_up, lease_deliveries
 from store.records import pack
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
@@ -238,10 +234,10 @@ async def test_a_full_outbox_drops_nothing_silently(
 
     await served.publish(make_story(1), make_story(2), make_story(3))
 
-    async def told() -> bool:
+    async def noticed() -> bool:
         return bool(await given_up(served.store))
 
-    await eventually(told)
+    await eventually(noticed)
     (missed,) = (await given_up(served.store)).values()
     metrics = await (await served.client.get("/metrics")).text()
     assert missed.count >= 1

@@ -1,8 +1,8 @@
-"""Work whose cost strangers choose, and what many of them ask for at once.
+"""Work whose cost a client chooses, and documents that many clients request at the same time.
 
 Searches, comparisons, very long feeds and the list of all sources have threads of their own, so
-that the default ones are always free for the usual feeds and pages. What is asked for by many at
-once is made once.
+that the default threads stay free for ordinary feeds and pages. A document that many clients
+request at the same time is made once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from service.feeds.documents import Document
 THREADS = 2
 WAITING = 32  # pieces of work, those under way included
 BYTES_KEPT = 64 * 2**20  # of shared documents
-SHARE = 0.1  # of the time goes into making one at most: what took 3 s is given out for 30
+SHARE = 0.1  # of the time at most goes into making one: what took 3 s is served for 30
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -34,11 +34,11 @@ class TooBusy(MillraceError):
     """Too much of this kind is waiting; the reader may try again in a moment."""
 
 
-class Aside:
-    """Threads for what strangers may ask for."""
+class Background:
+    """Threads for requests of any cost."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="aside")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="background")
         self._waiting = 0
 
     async def run(
@@ -49,7 +49,7 @@ class Aside:
     ) -> Result:
         """The result of `work`; raises TooBusy."""
         if self._waiting >= WAITING:
-            raise TooBusy("too much is asked for at once; try again in a moment")
+            raise TooBusy("too much is requested at the same time; try again in a moment")
         self._waiting += 1
         try:
             call = partial(work, *arguments, **named)
@@ -71,8 +71,8 @@ class _Kept:
     size: int = 0  # bytes
 
 
-class Shared:
-    """Documents that are the same for all who ask, made once and kept for a moment."""
+class SharedDocuments:
+    """Documents that are the same for all clients, made once and kept for a moment."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
@@ -83,7 +83,7 @@ class Shared:
         if kept is None or (kept.until is not None and kept.until < time.monotonic()):
             kept = self._kept[key] = _Kept(asyncio.ensure_future(self._made(key, make)))
         self._kept.move_to_end(key)
-        # A reader who leaves must not take the others' document along.
+        # A client that leaves must not cancel what others wait for.
         return await asyncio.shield(kept.made)
 
     async def _made(self, key: Hashable, make: Callable[[], Awaitable[Document]]) -> Document:
@@ -91,7 +91,7 @@ class Shared:
         try:
             document = await make()
         except BaseException:
-            del self._kept[key]  # the next reader tries again
+            del self._kept[key]  # the next request tries again
             raise
         now, kept = time.monotonic(), self._kept[key]
         kept.until, kept.size = now + (now - started) / SHARE, document.size
@@ -107,5 +107,5 @@ class Shared:
                 held -= kept.size
 
 
-ASIDE = web.AppKey("aside", Aside)
-SHARED = web.AppKey("shared", Shared)
+BACKGROUND = web.AppKey("background", Background)
+SHARED = web.AppKey("shared", SharedDocuments)

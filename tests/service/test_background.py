@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from core.config.settings import Settings, Source
-from service import aside
-from service.aside import WAITING, Aside, Shared, TooBusy
+from service import background
+from service.background import WAITING, Background, SharedDocuments, TooBusy
 from service.feeds import answers, formats, handlers, query
 from service.feeds.documents import Document
 from service.feeds.query import FeedQuery, select
@@ -23,7 +23,7 @@ def document(size: int = 10) -> Document:
 
 
 async def test_what_many_ask_for_at_once_is_made_once() -> None:
-    shared, made = Shared(), 0
+    shared, made = SharedDocuments(), 0
 
     async def make() -> Document:
         nonlocal made
@@ -38,7 +38,7 @@ async def test_what_many_ask_for_at_once_is_made_once() -> None:
 
 
 async def test_a_reader_who_leaves_takes_nobodys_document_along() -> None:
-    shared, go_on = Shared(), asyncio.Event()
+    shared, go_on = SharedDocuments(), asyncio.Event()
 
     async def make() -> Document:
         await go_on.wait()
@@ -54,7 +54,7 @@ async def test_a_reader_who_leaves_takes_nobodys_document_along() -> None:
 
 
 async def test_what_could_not_be_made_is_tried_again() -> None:
-    shared = Shared()
+    shared = SharedDocuments()
 
     async def fail() -> Document:
         raise TooBusy("busy")
@@ -68,9 +68,9 @@ async def test_what_could_not_be_made_is_tried_again() -> None:
 
 
 async def test_shared_documents_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(aside, "BYTES_KEPT", 250)
-    monkeypatch.setattr(aside, "SHARE", 1e-9)
-    shared, made = Shared(), list[str]()
+    monkeypatch.setattr(background, "BYTES_KEPT", 250)
+    monkeypatch.setattr(background, "SHARE", 1e-9)
+    shared, made = SharedDocuments(), list[str]()
 
     async def ask(key: str, size: int = 100) -> None:
         async def make() -> Document:
@@ -88,7 +88,7 @@ async def test_shared_documents_are_bounded_by_bytes(monkeypatch: pytest.MonkeyP
 
 
 async def test_more_work_than_can_wait_is_refused() -> None:
-    held, threads = threading.Event(), Aside()
+    held, threads = threading.Event(), Background()
     tasks = [asyncio.create_task(threads.run(held.wait, 10)) for _ in range(WAITING)]
     await asyncio.sleep(0)
 
