@@ -97,6 +97,7 @@ async def test_nothing_is_wider_than_the_window(
         "sources": "/sources",
         "about": "/about",
         "feed": "/feed.xml",
+        "source": "/sources/first",
         **{f"story-{s.article.language}": f"/stories/{s.id}" for s in stories},
     }
 
@@ -105,6 +106,9 @@ async def test_nothing_is_wider_than_the_window(
         assert await visitor.overflow() <= 0, path
         await visitor.picture(f"{name}-{width}-{scheme}")
     assert visitor.complaints == []
+    await visitor.go("/no/such/page")  # the console says that it is missing
+    assert await visitor.overflow() <= 0
+    await visitor.picture(f"missing-{width}-{scheme}")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -119,7 +123,7 @@ async def test_a_checker_of_accessibility_finds_no_fault(
     closer = f"/stories/{stories[0].id}?compare={stories[0].members[1].id}"
     closer += f"&steps={stories[0].members[1].id}"
 
-    for path in ("/", "/sources", "/about", "/feed.xml", closer):
+    for path in ("/", "/sources", "/sources/first", "/about", "/feed.xml", "/no/page", closer):
         await visitor.go(path)
         found = await axe.run(visitor.page)
         faults = [
