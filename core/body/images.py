@@ -23,6 +23,8 @@ _PLACEHOLDER = re.compile(
     r"|1x1|grey|gray|dot|trans)(?:[._-][\w-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
     re.IGNORECASE,
 )
+# A bridge put the path of its own proxy before the picture's address: `/res/https://a.example/1`.
+_BRIDGED = re.compile(r"\s*/(?!/)[^?#\s]{0,200}?(https?://\S+)")
 _COUNTER = re.compile(
     r"[/.](?:(?:pixel|beacon|counter|stats?|track(?:er|ing)?|analytics|count|hit|feedburner"
     r"|doubleclick|scorecardresearch|quantserve)(?:[./?]|$)[^#]*?(?:\.gif|\?|/b\b|/p\b|$)|(?<=/)_/stat\?)",
@@ -46,7 +48,8 @@ def picture(element: etree._Element, base: str | None) -> str | None:
     if is_tiny(element.get("width"), element.get("height"), element.get("style")):
         return None
     address = _address(element)
-    found = web_url(address, base) if address else None
+    inner = _BRIDGED.match(address) if address else None
+    found = web_url(inner[1] if inner else address, base) if address else None
     if found is None or _is_placeholder(found):
         return None
     return None if _COUNTER.search(found) and not _PHOTOGRAPH.search(found) else found

@@ -59,6 +59,7 @@ _PREFIXES = {
 }
 _SCHEME = re.compile(r"^https?://")
 _ENTRY_NAMES = frozenset(("item", "atom:entry", "entry", "atom:item"))
+MOST_OF_A_NAME = 100  # elements of one name that an entry may have; a gallery has dozens
 _CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)")
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -111,7 +112,9 @@ class Entry:
         self._has_bases = has_bases
         self._named: dict[str, list[Element]] = defaultdict(list)
         for element in _children(node):
-            self._named[element.name].append(element)
+            named = self._named[element.name]
+            if len(named) < MOST_OF_A_NAME:
+                named.append(element)
 
     def all(self, *names: str) -> list[Element]:
         """The elements of these names, in this order of names."""

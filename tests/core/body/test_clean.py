@@ -323,3 +323,15 @@ def test_what_is_kept_of_the_steps_is_bounded() -> None:
 
     assert (len(article.came), len(article.found)) == (CAME_KEPT, FOUND_KEPT)
     assert len(article.text) > FOUND_KEPT
+
+
+def test_a_picture_behind_the_path_of_a_bridge_has_its_own_address() -> None:
+    body = (
+        "<p><img src='/static/res/https://img.example/1.jpg?x=1'></p>"
+        "<p><img src='https://proxy.example/https://img.example/2.jpg'></p>"
+    )
+
+    assert cleaned(body).images == (
+        "https://img.example/1.jpg?x=1",
+        "https://proxy.example/https://img.example/2.jpg",
+    )
