@@ -27,6 +27,7 @@ LONGEST_SWAP = 120  # characters; a token may be of any length, and comparing th
 ALIKE = 0.75  # of the letters: two spellings of one word
 OTHERWISE = 0.6  # share of a sentence that must be equal around a swap
 STRANGERS = 0.2  # share in common below which nothing more is found out
+SENTENCE_WORDS = 25  # of a lead without full stops; two sentences of an intro have some 30
 OWN = 0.6  # share of a sentence's tokens that are not shared: the sentence is the text's own
 
 
@@ -252,7 +253,10 @@ def _side(text: Reading, found: Bools, covered: Bools, fine: Bools, idf: Idf) ->
     own = np.bincount(text.sentences[~fine], minlength=text.sentence_count())
     total = np.bincount(text.sentences, minlength=text.sentence_count())
     runs = [run for run in _runs(covered) if run[1] - run[0] >= min(RUN, text.size)]
-    lead = int(text.sentences[runs[0][0]]) if runs else text.sentence_count()
+    lead = text.sentence_count()
+    if runs:  # Thai and lists have no full stops: words count, too
+        first = runs[0][0]
+        lead = max(int(text.sentences[first]), int(text.words[:first].sum()) // SENTENCE_WORDS)
     return Side(
         size=text.size,
         share=_mean(covered),
