@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from core.dedup.compare import Kind
 from core.dedup.copy import Copy
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
 from core.dedup.outcome import Claim, founded
 from core.dedup.representative import Contender, elect
+from core.dedup.swaps import Kind
 from core.dedup.table import Pair, row_of
 from core.models import Decision, EntryRecord, Member, Story
 

@@ -8,35 +8,19 @@ figures and dates make another story of the same sentences.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
-from typing import Literal, NamedTuple
 
 import numpy as np
 
 from core.dedup.idf import Idf
 from core.dedup.reading import SHINGLE, Bools, Ints, Reading, Title
+from core.dedup.swaps import Swap, runs_of, swaps_between
 from core.dedup.tokens import U64
 
-Kind = Literal["figure", "name", "typing", "prose"]
-
 RUN = 8  # shared tokens in a row that end a lead: fewer are a phrase that anybody uses
-GAP = 40  # tokens of a difference that is looked into
-EDGE_GAP = 12  # the same at the beginning and the end of a text
-SWAPPED_WORDS = 6  # a longer stretch is rewritten prose
-LONGEST_SWAP = 120  # characters; a token may be of any length, and comparing them is quadratic
-ALIKE = 0.75  # of the letters: two spellings of one word
-OTHERWISE = 0.6  # share of a sentence that must be equal around a swap
 STRANGERS = 0.2  # share in common below which nothing more is found out
+UNTOUCHED = 0.01  # of the shorter text: an editor leaves more traces than two replaced words
 SENTENCE_WORDS = 25  # of a lead without full stops; two sentences of an intro have some 30
 OWN = 0.6  # share of a sentence's tokens that are not shared: the sentence is the text's own
-
-
-class Swap(NamedTuple):
-    """A stretch that one text has where the other has another, in an otherwise equal sentence."""
-
-    kind: Kind
-    one: str
-    other: str
 
 
 @dataclass(frozen=True)
@@ -70,9 +54,17 @@ class Evidence:
     headline_inside: bool  # the shorter's headline is a line of the longer text
 
     @property
+    def telling(self) -> tuple[Swap, ...]:
+        """Swaps of names and figures; of words, too, where nothing else was changed."""
+        untouched = self.left <= UNTOUCHED * self.short.size
+        if untouched and all(s.kind in ("figure", "name", "word") for s in self.swaps):
+            return self.swaps
+        return tuple(s for s in self.swaps if s.kind in ("figure", "name"))
+
+    @property
     def told_apart(self) -> frozenset[tuple[str, str]]:
-        """The different swaps of names and figures, without those that only changed places."""
-        swapped = {(s.one, s.other) for s in self.swaps if s.kind in ("figure", "name")}
+        """The different telling swaps, without those that only changed places."""
+        swapped = {(s.one, s.other) for s in self.telling}
         return frozenset((one, other) for one, other in swapped if (other, one) not in swapped)
 
 
@@ -85,7 +77,7 @@ def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
     agree, same = headlines(short.title, long.title)
     strange = max(_mean(covered[0]), _mean(covered[1])) < STRANGERS and not same
     fine = (covered[0].copy(), covered[1].copy())
-    swaps, swapped = ([], (0, 0)) if strange else _swaps(short, long, at, fine, idf)
+    swaps, swapped = ([], (0, 0)) if strange else swaps_between(short, long, at, fine, idf)
     left = max((~fine[0]).sum() - swapped[0], (~fine[1]).sum() - swapped[1], 0)
     steps = np.diff(at[found])
     return Evidence(
@@ -153,98 +145,8 @@ def cover(found: Bools, size: int) -> Bools:
     return covered
 
 
-def _runs(mask: Bools) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.view(np.int8), [0]))))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
 def _mean(mask: Bools) -> float:
     return float(mask.mean()) if mask.size else 0.0
-
-
-def _swaps(
-    one: Reading, other: Reading, at: Ints, fine: tuple[Bools, Bools], idf: Idf
-) -> tuple[list[Swap], tuple[int, int]]:
-    """The swaps, and how many tokens of each text they take.
-
-    Tokens that turn out equal inside a difference are marked as shared in `fine`.
-    """
-    pending: list[tuple[int, int, int, int]] = []
-    if fine[0].any():
-        for first, last in _runs(~fine[0]):
-            gap = _gap(one, other, at, first, last)
-            if gap is not None:
-                pending += _aligned(one, other, (first, last, *gap), fine)
-    swaps, taken = [], [0, 0]
-    for i, j, k, m in pending:
-        kind = _kind(one, other, (i, j, k, m), idf)
-        low, high = np.searchsorted(one.sentences, (one.sentences[i], one.sentences[i] + 1))
-        around = (high - low) - (j - i)
-        needed = OTHERWISE * around * (0.6 if kind == "figure" else 1)
-        if fine[0][low:high].sum() < needed:
-            continue
-        swaps.append(Swap(kind, _joined(one, i, j), _joined(other, k, m)))
-        taken[0] += j - i
-        taken[1] += m - k
-    return swaps, (taken[0], taken[1])
-
-
-def _gap(one: Reading, other: Reading, at: Ints, i: int, j: int) -> tuple[int, int] | None:
-    """Where `other` differs while `one` has its tokens i to j; None: not worth looking into."""
-    k = int(at[i - SHINGLE]) + SHINGLE if i >= SHINGLE else 0
-    m = int(at[j]) if j + SHINGLE <= one.size else other.size
-    longest = max(j - i, m - k)
-    at_edge = i == 0 or j == one.size
-    return None if k > m or longest > (EDGE_GAP if at_edge else GAP) else (k, m)
-
-
-def _aligned(
-    one: Reading, other: Reading, gap: tuple[int, int, int, int], fine: tuple[Bools, Bools]
-) -> list[tuple[int, int, int, int]]:
-    i, j, k, m = gap
-    a, b = one.hashes[i:j].tolist(), other.hashes[k:m].tolist()
-    swapped = []
-    for tag, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-        if tag == "equal":
-            fine[0][i + i1 : i + i2] = True
-            fine[1][k + j1 : k + j2] = True
-        elif tag == "replace":
-            swapped.append((i + i1, i + i2, k + j1, k + j2))
-    return swapped
-
-
-def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: Idf) -> Kind:
-    """What was swapped: tokens i to j of `one` for tokens k to m of `other`."""
-    i, j, k, m = places
-    a, b = [one.token(n) for n in range(i, j)], [other.token(n) for n in range(k, m)]
-    figures = [[t for t in each if t[0].isdigit()] for each in (a, b)]
-    if figures[0] or figures[1]:
-        rest = [[t for t in each if not t[0].isdigit()] for each in (a, b)]
-        figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are one day
-        counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
-        return "figure" if counted else "prose"
-    first, second = "".join(a), "".join(b)
-    words = max(one.words[i:j].sum(), other.words[k:m].sum())
-    if words > SWAPPED_WORDS or max(len(first), len(second)) > LONGEST_SWAP:
-        return "prose"
-    alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
-    if alike or min(len(first), len(second)) < 2:
-        return "typing"
-    if one.capital[i:j].any() and other.capital[k:m].any():
-        return "name"
-    if first[0].lower() != first[0].upper():
-        return "prose"  # a script with capitals, and no capital
-    return "name" if _may_name(one, i, j, idf) and _may_name(other, k, m, idf) else "prose"
-
-
-def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:
-    """Whether a stretch without capitals holds a word that few entries have."""
-    words = text.units[first : max(first + 1, last - 1)]
-    return bool(idf.is_rare(words).any())
-
-
-def _joined(text: Reading, first: int, last: int) -> str:
-    return text.text[text.starts[first] : text.ends[last - 1]].casefold()
 
 
 def _side(text: Reading, found: Bools, covered: Bools, fine: Bools, idf: Idf) -> Side:
@@ -252,7 +154,7 @@ def _side(text: Reading, found: Bools, covered: Bools, fine: Bools, idf: Idf) ->
     rare = float(weights.sum())
     own = np.bincount(text.sentences[~fine], minlength=text.sentence_count())
     total = np.bincount(text.sentences, minlength=text.sentence_count())
-    runs = [run for run in _runs(covered) if run[1] - run[0] >= min(RUN, text.size)]
+    runs = [run for run in runs_of(covered) if run[1] - run[0] >= min(RUN, text.size)]
     lead = text.sentence_count()
     if runs:  # Thai and lists have no full stops: words count, too
         first = runs[0][0]

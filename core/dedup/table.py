@@ -158,8 +158,7 @@ def _template(pair: Pair) -> bool:
     swaps = len(e.told_apart)
     if not swaps or e.left > LEFT * e.short.size:
         return False
-    times = sum(swap.kind in ("figure", "name") for swap in e.swaps)
-    dense = 100 * times / max(1.0, e.shared)
+    dense = 100 * len(e.telling) / max(1.0, e.shared)
     needed = OWN_SWAPS if pair.same_source else ONE_SWAP if swaps == 1 else TWO_SWAPS
     return dense >= needed or (e.other_numbers and pair.agree)
 

@@ -1,0 +1,125 @@
+"""Which short stretches were swapped between two texts in otherwise equal sentences, and for what.
+
+What was swapped says more than how much: names, places, figures and dates make another story of
+the same sentences, typing and wording do not.
+"""
+
+from __future__ import annotations
+
+from difflib import SequenceMatcher
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from core.dedup.idf import Idf
+from core.dedup.reading import SHINGLE, Bools, Ints, Reading
+
+# A "word" may be a name: of the two stretches only one is rare in the stream.
+Kind = Literal["figure", "name", "word", "typing", "prose"]
+
+GAP = 40  # tokens of a difference that is looked into
+EDGE_GAP = 12  # the same at the beginning and the end of a text
+SWAPPED_WORDS = 6  # a longer stretch is rewritten prose
+LONGEST_SWAP = 120  # characters; a token may be of any length, and comparing them is quadratic
+ALIKE = 0.75  # of the letters: two spellings of one word
+OTHERWISE = 0.6  # share of a sentence that must be equal around a swap
+
+
+class Swap(NamedTuple):
+    """A stretch that one text has where the other has another, in an otherwise equal sentence."""
+
+    kind: Kind
+    one: str
+    other: str
+
+
+def swaps_between(
+    one: Reading, other: Reading, at: Ints, fine: tuple[Bools, Bools], idf: Idf
+) -> tuple[list[Swap], tuple[int, int]]:
+    """The swaps, and how many tokens of each text they take.
+
+    Tokens that turn out equal inside a difference are marked as shared in `fine`.
+    """
+    pending: list[tuple[int, int, int, int]] = []
+    if fine[0].any():
+        for first, last in runs_of(~fine[0]):
+            gap = _gap(one, other, at, first, last)
+            if gap is not None:
+                pending += _aligned(one, other, (first, last, *gap), fine)
+    swaps, taken = [], [0, 0]
+    for i, j, k, m in pending:
+        kind = _kind(one, other, (i, j, k, m), idf)
+        low, high = np.searchsorted(one.sentences, (one.sentences[i], one.sentences[i] + 1))
+        around = (high - low) - (j - i)
+        needed = OTHERWISE * around * (0.6 if kind == "figure" else 1)
+        if fine[0][low:high].sum() < needed:
+            continue
+        swaps.append(Swap(kind, _joined(one, i, j), _joined(other, k, m)))
+        taken[0] += j - i
+        taken[1] += m - k
+    return swaps, (taken[0], taken[1])
+
+
+def _gap(one: Reading, other: Reading, at: Ints, i: int, j: int) -> tuple[int, int] | None:
+    """Where `other` differs while `one` has its tokens i to j; None: not worth looking into."""
+    k = int(at[i - SHINGLE]) + SHINGLE if i >= SHINGLE else 0
+    m = int(at[j]) if j + SHINGLE <= one.size else other.size
+    longest = max(j - i, m - k)
+    at_edge = i == 0 or j == one.size
+    return None if k > m or longest > (EDGE_GAP if at_edge else GAP) else (k, m)
+
+
+def _aligned(
+    one: Reading, other: Reading, gap: tuple[int, int, int, int], fine: tuple[Bools, Bools]
+) -> list[tuple[int, int, int, int]]:
+    i, j, k, m = gap
+    a, b = one.hashes[i:j].tolist(), other.hashes[k:m].tolist()
+    swapped = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if tag == "equal":
+            fine[0][i + i1 : i + i2] = True
+            fine[1][k + j1 : k + j2] = True
+        elif tag == "replace":
+            swapped.append((i + i1, i + i2, k + j1, k + j2))
+    return swapped
+
+
+def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: Idf) -> Kind:
+    """What was swapped: tokens i to j of `one` for tokens k to m of `other`."""
+    i, j, k, m = places
+    a, b = [one.token(n) for n in range(i, j)], [other.token(n) for n in range(k, m)]
+    figures = [[t for t in each if t[0].isdigit()] for each in (a, b)]
+    if figures[0] or figures[1]:
+        rest = [[t for t in each if not t[0].isdigit()] for each in (a, b)]
+        figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are one day
+        counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
+        return "figure" if counted else "prose"
+    first, second = "".join(a), "".join(b)
+    words = max(one.words[i:j].sum(), other.words[k:m].sum())
+    if words > SWAPPED_WORDS or max(len(first), len(second)) > LONGEST_SWAP:
+        return "prose"
+    alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
+    if alike or min(len(first), len(second)) < 2:
+        return "typing"
+    if one.capital[i:j].any() and other.capital[k:m].any():
+        return "name"
+    if first[0].lower() != first[0].upper():
+        return "prose"  # a script with capitals, and no capital
+    rare = _may_name(one, i, j, idf) + _may_name(other, k, m, idf)
+    return "name" if rare == 2 else "word" if rare else "prose"
+
+
+def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:
+    """Whether a stretch without capitals holds a word that few entries have."""
+    words = text.units[first : max(first + 1, last - 1)]
+    return bool(idf.is_rare(words).any())
+
+
+def _joined(text: Reading, first: int, last: int) -> str:
+    return text.text[text.starts[first] : text.ends[last - 1]].casefold()
+
+
+def runs_of(mask: Bools) -> list[tuple[int, int]]:
+    """First and last place, exclusive, of each stretch where `mask` holds."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.view(np.int8), [0]))))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
