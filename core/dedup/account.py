@@ -47,7 +47,7 @@ def comparison(this: Copy, other: Copy) -> dict[str, Any]:
     row, evidence = row_of(pair), pair.evidence
     this_is_short = this.reading.size <= other.reading.size
     sides = (evidence.short, evidence.long) if this_is_short else (evidence.long, evidence.short)
-    at, back = places(this.reading.shingles, other.reading.shingles)
+    at, back = places(this.reading, other.reading)
     shared, own = _sentences(this.reading, cover(at >= 0, this.reading.size))
     _, others = _sentences(other.reading, cover(back, other.reading.size))
     swaps = [

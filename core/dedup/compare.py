@@ -19,6 +19,8 @@ from core.dedup.tokens import U64
 RUN = 8  # shared tokens in a row that end a lead: fewer are a phrase that anybody uses
 STRANGERS = 0.2  # share in common below which nothing more is found out
 UNTOUCHED = 0.01  # of the shorter text: an editor leaves more traces than two replaced words
+MORE = 1.25  # times as long: the longer text may be a page of several stories
+SHORT_HEADLINE = 6  # letters; a line that is as short is no headline
 SENTENCE_WORDS = 25  # of a lead without full stops; two sentences of an intro have some 30
 OWN = 0.6  # share of a sentence's tokens that are not shared: the sentence is the text's own
 
@@ -71,7 +73,7 @@ class Evidence:
 def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
     """Hold two texts against each other, by what `idf` knows to be common."""
     short, long = (one, other) if one.size <= other.size else (other, one)
-    at, back = places(short.shingles, long.shingles)
+    at, back = places(short, long)
     found = at >= 0
     covered = cover(found, short.size), cover(back, long.size)
     agree, same = headlines(short.title, long.title)
@@ -80,6 +82,7 @@ def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
     swaps, swapped = ([], (0, 0)) if strange else swaps_between(short, long, at, fine, idf)
     left = max((~fine[0]).sum() - swapped[0], (~fine[1]).sum() - swapped[1], 0)
     steps = np.diff(at[found])
+    holds_more = not (strange or same) and long.size >= MORE * short.size
     return Evidence(
         short=_side(short, found, covered[0], fine[0], idf),
         long=_side(long, back, covered[1], fine[1], idf),
@@ -87,12 +90,16 @@ def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
         left=int(left),
         shared=min(float(short.words[fine[0]].sum()), float(long.words[fine[1]].sum())),
         order=float((steps > 0).mean()) if len(steps) else 1.0,
-        cohesion=_cohesion(long, fine[1], idf),
+        cohesion=_cohesion(long, fine[1], idf) if holds_more else 1.0,
         agree=agree,
         same_headline=same,
         other_numbers=_other_numbers(short.title, long.title),
-        headline_inside=not same and len(short.title.bare) > 6 and short.title.bare in long.lines,
+        headline_inside=holds_more and _is_line(short.title.bare, long),
     )
+
+
+def _is_line(headline: str, text: Reading) -> bool:
+    return len(headline) > SHORT_HEADLINE and headline in text.lines
 
 
 def headlines(one: Title, other: Title) -> tuple[float, bool]:
@@ -112,25 +119,29 @@ def _other_numbers(one: Title, other: Title) -> bool:
     return any(a and b and a != b for a, b in pairs)
 
 
-def places(one: U64, other: U64) -> tuple[Ints, Bools]:
+def places(one: Reading, other: Reading) -> tuple[Ints, Bools]:
     """Of each shingle of `one` its place in `other`, or -1; and which of `other` stand in `one`.
 
     Of several places the one that goes on from the shingle before is taken.
     """
-    order = np.argsort(other, kind="stable")
-    ordered = other[order]
-    left, right = np.searchsorted(ordered, one, "left"), np.searchsorted(ordered, one, "right")
+    ours, theirs = one.shingles, other.shingles
+    order, ordered = other.by_hash
+    left, right = np.searchsorted(ordered, ours, "left"), np.searchsorted(ordered, ours, "right")
     found = right > left
-    at = np.full(len(one), -1, dtype=np.intp)
+    at = np.full(len(ours), -1, dtype=np.intp)
     at[found] = order[left[found]]
     if (right - left > 1).any():
         for _ in range(3):
             before = np.roll(at, 1)
-            following = np.minimum(before + 1, len(other) - 1)
-            goes_on = found & (before >= 0) & (other[following] == one)
+            following = np.minimum(before + 1, len(theirs) - 1)
+            goes_on = found & (before >= 0) & (theirs[following] == ours)
             goes_on[0] = False
             at[goes_on] = following[goes_on]
-    return at, np.isin(other, one)
+    edges = np.bincount(left[found], minlength=len(theirs) + 1)
+    edges -= np.bincount(right[found], minlength=len(theirs) + 1)
+    back = np.zeros(len(theirs), dtype=np.bool_)
+    back[order] = np.cumsum(edges[:-1]) > 0
+    return at, back
 
 
 def cover(found: Bools, size: int) -> Bools:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from core.dedup.headline import headline
 from core.dedup.simhash import shingles
-from core.dedup.tokens import U64, comparable, mix, simplified, token_spans, units
+from core.dedup.tokens import U64, code_points, comparable, mix, simplified, token_spans, units
 
 SHINGLE = 4  # tokens, as in fingerprints
 LONGEST = 100_000  # characters compared; longer texts are decided by their beginning
@@ -22,7 +22,7 @@ _LINE = (6, 160)  # characters of a line that may be a headline inside a digest
 # Tokens of one character come to so much of a word: measured on parallel texts (a Chinese
 # character about .6 of an English word, a Thai letter about a quarter).
 _HAN_WORD, _LETTER_WORD = 0.6, 0.25
-_LETTERS = ("\u0e00", "\u1800")  # Thai to Khmer: one token a letter
+_LETTERS = (0x0E00, 0x1800)  # Thai to Khmer: one token a letter
 
 Ints = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
@@ -59,17 +59,14 @@ class Reading:
     @cached_property
     def words(self) -> npt.NDArray[np.float64]:
         """How much of a word each token comes to."""
-        starts = zip(self.starts.tolist(), self._single.tolist(), strict=True)
-        return np.array([_word_share(self.text[at]) if single else 1.0 for at, single in starts])
+        share = np.where(self._first < _LETTERS[1], _LETTER_WORD, _HAN_WORD)
+        return np.where(self._single, share, 1.0)
 
     @cached_property
-    def capital(self) -> Bools:
-        """Begins with a capital inside a sentence."""
-        first = np.ones(self.size, dtype=np.bool_)
-        first[1:] = self.sentences[1:] != self.sentences[:-1]
-        upper = np.fromiter((self.text[at].isupper() for at in self.starts), np.bool_, self.size)
-        inside: Bools = upper & ~first
-        return inside
+    def by_hash(self) -> tuple[Ints, U64]:
+        """Places of the shingles in the order of their hashes, and the hashes in that order."""
+        order = np.argsort(self.shingles, kind="stable")
+        return order, self.shingles[order]
 
     @cached_property
     def lines(self) -> frozenset[str]:
@@ -80,11 +77,22 @@ class Reading:
     @cached_property
     def _single(self) -> Bools:
         """Tokens of scripts that write no spaces."""
-        one: Bools = (self.ends - self.starts) == 1
-        high = np.fromiter(
-            (self.text[at] >= _LETTERS[0] for at in self.starts), np.bool_, self.size
+        single: Bools = (self.ends - self.starts == 1) & (self._first >= _LETTERS[0])
+        return single
+
+    @cached_property
+    def _first(self) -> npt.NDArray[np.uint32]:
+        """The first character of each token."""
+        return code_points(self.text)[self.starts]
+
+    def has_capital(self, first: int, last: int) -> bool:
+        """Whether one of these tokens begins with a capital inside a sentence."""
+        return any(
+            self.text[self.starts[n]].isupper()
+            and n > 0
+            and self.sentences[n] == self.sentences[n - 1]
+            for n in range(first, last)
         )
-        return one & high
 
     def token(self, number: int) -> str:
         """The token as it is written, without case."""
@@ -115,7 +123,9 @@ def read(title: str | None, text: str) -> Reading:
     text = comparable(text[:LONGEST])
     hashes, starts, ends = token_spans(text)
     stops = np.fromiter((stop.start() for stop in _STOP.finditer(text)), dtype=np.intp)
-    _, sentences = np.unique(np.searchsorted(stops, starts), return_inverse=True)
+    after = np.searchsorted(stops, starts)  # full stops before each token
+    sentences = np.zeros(len(starts), dtype=np.intp)
+    np.cumsum(after[1:] != after[:-1], out=sentences[1:])
     return Reading(text, hashes, starts, ends, sentences, _title(title or ""))
 
 
@@ -127,7 +137,7 @@ def bare(line: str) -> str:
 def _title(title: str) -> Title:
     text = comparable(title)
     hashes, starts, ends = token_spans(text)
-    single = (ends - starts == 1) & np.array([text[at] >= _LETTERS[0] for at in starts], dtype=bool)
+    single = (ends - starts == 1) & (code_points(text)[starts] >= _LETTERS[0])
     # Short words of spaced scripts are mostly articles and prepositions.
     said = single | (ends - starts > 3)
     words = units(hashes, single)[said if said.any() else slice(None)]
@@ -141,7 +151,3 @@ def _title(title: str) -> Title:
         np.unique(words),
         (parts.series, parts.dates, parts.figures),
     )
-
-
-def _word_share(char: str) -> float:
-    return _LETTER_WORD if char < _LETTERS[1] else _HAN_WORD

@@ -101,7 +101,7 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
     if alike or min(len(first), len(second)) < 2:
         return "typing"
-    if one.capital[i:j].any() and other.capital[k:m].any():
+    if one.has_capital(i, j) and other.has_capital(k, m):
         return "name"
     if first[0].lower() != first[0].upper():
         return "prose"  # a script with capitals, and no capital

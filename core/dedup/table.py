@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.dedup.compare import STRANGERS, Evidence, compare
+from core.dedup.compare import MORE, STRANGERS, Evidence, compare
 from core.dedup.copy import Copy
 from core.dedup.idf import Idf
 from core.dedup.reading import bare
@@ -224,7 +224,7 @@ def _digest(pair: Pair) -> bool:
     e = pair.evidence
     if e.same_headline or pair.same_address:
         return False
-    if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < 1.25 * e.short.size:
+    if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < MORE * e.short.size:
         return False
     small = e.long.size > SMALL_PART * e.short.size
     apart = not pair.agree and (

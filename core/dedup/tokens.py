@@ -78,9 +78,9 @@ def tokenized(text: str) -> Tokens:
     """The tokens of `text`."""
     if len(text) <= _SHORT and text.isascii():
         return _of_ascii(text)
-    points = _points(text)
+    points = code_points(text)
     if not text.isascii() and _needs_unicode()[np.minimum(points, _BMP)].any():
-        points = _points(fold(text))
+        points = code_points(fold(text))
     hashes, starts, folded = _hashed(points)
     first = folded[starts]
     digits = (first >= ord("0")) & (first <= ord("9"))
@@ -102,7 +102,7 @@ def token_spans(text: str) -> tuple[U64, npt.NDArray[np.intp], npt.NDArray[np.in
     For a text in compatibility form whose characters fold one by one (`comparable` makes it so);
     there the hashes are those of `tokens`.
     """
-    hashes, starts, folded = _hashed(_points(text))
+    hashes, starts, folded = _hashed(code_points(text))
     apart = np.flatnonzero(np.append(_kinds_of(folded) == _APART, True))
     ends = apart[np.searchsorted(apart, starts)]
     if starts.size:  # a token of one character ends where the next one starts
@@ -161,7 +161,8 @@ def simplified(text: str) -> str:
     return text.translate(_simplified_characters())
 
 
-def _points(text: str) -> U32:
+def code_points(text: str) -> U32:
+    """One number a character."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
