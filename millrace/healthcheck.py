@@ -1,6 +1,8 @@
-"""For containers: `python -m millrace.healthcheck service|worker` ends with 0 if it is well.
+"""For containers: `python -m millrace.healthcheck service|worker|worker-process`, 0 if it is well.
 
-The service must answer; a worker must have given a sign of life from this host.
+The service must answer; a worker must have given the store a sign of life from this host; the event
+loop of a worker process must turn. Only the last is a reason to start a worker again: a store that
+is away comes back to workers that wait for it.
 """
 
 from __future__ import annotations
@@ -9,13 +11,53 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
+import time
 import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+import structlog
 
 from core.errors import ConfigError, MillraceError
 from millrace.options import DEFAULT_PORT
 from store.address import store_address
 from store.connection import opened
 from store.heartbeat import load_workers
+
+log = structlog.get_logger()
+
+BREATH_SECONDS = 5.0
+BREATHLESS_SECONDS = 30.0  # what a busy loop may be late by, several times over
+
+
+async def breathe() -> None:
+    """Touch a file of this process again and again, for as long as the loop turns."""
+    file = _breaths() / f"worker-{os.getpid()}"
+    try:
+        file.parent.mkdir(mode=0o700, exist_ok=True)
+        while True:
+            file.touch()
+            await asyncio.sleep(BREATH_SECONDS)
+    except OSError as error:
+        log.warning("healthcheck.unwritable", file=str(file), reason=error.strerror)
+    finally:
+        with suppress(OSError):
+            file.unlink(missing_ok=True)
+
+
+def worker_breathes() -> bool:
+    """Whether a worker process of this host touched its file lately, whatever the store does."""
+    now = time.time()
+    with suppress(OSError):
+        return any(
+            now - file.stat().st_mtime < BREATHLESS_SECONDS for file in _breaths().glob("worker-*")
+        )
+    return False
+
+
+def _breaths() -> Path:
+    return Path(tempfile.gettempdir()) / f"millrace-{os.getuid()}"
 
 
 def service_is_well() -> bool:
@@ -55,7 +97,9 @@ def main() -> int:
             return 0 if service_is_well() else 1
         case ["worker"]:
             return _check_worker()
-    print("usage: python -m millrace.healthcheck service|worker", file=sys.stderr)
+        case ["worker-process"]:
+            return 0 if worker_breathes() else 1
+    print("usage: python -m millrace.healthcheck service|worker|worker-process", file=sys.stderr)
     return 2
 
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from millrace.healthcheck import breathe
 from millrace.options import DEFAULT_CONFIG
 from millrace.process import logs
 from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
@@ -45,9 +46,10 @@ async def _followed(config: str) -> AsyncIterator[LiveSettings]:
     gc.collect()
     gc.freeze()  # what is loaded stays
     gc.set_threshold(GARBAGE)
-    following = asyncio.create_task(follow(live))
+    beside = [asyncio.create_task(follow(live)), asyncio.create_task(breathe())]
     try:
         yield live
     finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)

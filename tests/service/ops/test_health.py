@@ -248,3 +248,16 @@ async def test_sources_tell_how_much_of_them_was_cut(served: Served) -> None:
 
     assert (first["junk_share"], second["junk_share"]) == (None, 0.25)
     assert "25.0 %" in page
+
+
+async def test_a_store_that_evicts_is_degraded_with_the_line_that_helps(served: Served) -> None:
+    await start_worker(served.store)
+    await served.store.redis.config_set("maxmemory-policy", "allkeys-lru")
+    try:
+        status, report = await health(served)
+    finally:
+        await served.store.redis.config_set("maxmemory-policy", "noeviction")
+
+    assert (status, report["status"]) == (200, "degraded")
+    assert "CONFIG SET maxmemory-policy noeviction" in report["reasons"][0]
+    assert report["store"] in report["reasons"][0]
