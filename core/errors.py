@@ -4,6 +4,7 @@ MillraceError
 ├── ConfigError            feeds.yaml or a setting is wrong; holds one line per fault
 ├── FetchError             a source or page could not be fetched
 │   ├── Unreachable        no connection: the name does not resolve, refused, timed out
+│   ├── NoResponse         a connection, and then not one byte in time
 │   ├── ForbiddenAddress   the address guard refused the connection
 │   ├── UntrustedHost      its certificate is for another name, or from an unknown issuer
 │   ├── TooLarge           more bytes than the limit, on the wire or decoded
@@ -41,6 +42,10 @@ class FetchError(MillraceError):
 
 class Unreachable(FetchError):
     """No connection was made. It may be our own network, so it is retried when that is back."""
+
+
+class NoResponse(FetchError):
+    """Connected, and no answer began in time: the host, or a network that drops what it took."""
 
 
 class ForbiddenAddress(FetchError):

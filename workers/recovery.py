@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import structlog
 
+from core.config.settings import Source
 from core.feeds.github import is_github
-from store.sources import load_source
+from store.sources import SourceState, load_source
 from store.unreachable import (
     Happened,
     next_probe,
@@ -53,10 +54,12 @@ class Recovery:
         probe = await next_probe(self._kit.store)
         if probe is None:
             return
-        access = await self._access(probe.name)
-        if access is None:
-            await note_reached(self._kit.store, probe.name)
-        elif await self._kit.fetcher.reaches(access):
+        source, state = self._kit.source(probe.name), await load_source(self._kit.store, probe.name)
+        if source is None or state is None:
+            await note_reached(self._kit.store, probe.name)  # feeds.yaml no longer lists it
+        elif not state.unreachable:
+            return  # it connects, and then there is silence: a connection would prove nothing
+        elif await self._kit.fetcher.reaches(self._access(source, state)):
             await self._retry("reached")
         elif not self._lost:
             self._lost = True
@@ -66,16 +69,12 @@ class Recovery:
                 hint="polled again as soon as a host takes connections",
             )
 
-    async def _access(self, name: str) -> Access | None:
-        """Where a poll of this source would connect to; None: feeds.yaml no longer lists it."""
-        source = self._kit.source(name)
-        if source is None:
-            return None
+    def _access(self, source: Source, state: SourceState) -> Access:
+        """Where a poll of this source would connect to."""
         if source.kind == "github" or is_github(source.url):
             return Access(self._kit.fetcher.settings.github.api)
-        state = await load_source(self._kit.store, name)
-        moved = state is not None and state.configured_url == source.url
-        return access_of(source)._replace(url=state.url if state and moved else source.url)
+        moved = state.configured_url == source.url
+        return access_of(source)._replace(url=state.url if moved else source.url)
 
     async def _retry(self, happened: Happened) -> None:
         if made := await retry_unreachable(self._kit.store, happened):
@@ -87,9 +86,9 @@ class Recovery:
             log.info("sources.reachable")
 
 
-async def note_outcome(kit: Kit, name: str, *, unreachable: bool, before: int) -> None:
-    """Keep which sources cannot be reached; `before`: how often this one could not so far."""
-    if unreachable:
+async def note_outcome(kit: Kit, name: str, *, away: bool, before: int) -> None:
+    """Keep which sources may fail for the network; `before`: how often this one failed so far."""
+    if away:
         await note_unreachable(kit.store, name)
     elif before:
         await note_reached(kit.store, name)

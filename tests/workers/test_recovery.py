@@ -217,17 +217,37 @@ async def test_a_name_that_resolves_again_brings_its_source_back(
     assert back.failures == 0
 
 
-async def test_a_host_that_accepts_and_stays_silent_is_not_the_network(
+async def test_a_host_that_accepts_and_stays_silent_is_retried_but_not_probed(
     store: Store, sandbox: Sandbox, origin: Origin
 ) -> None:
-    origin.at("/feed", Answer(FEED, delay=60))
+    origin.at("/silent", Answer(FEED, delay=60))
+    origin.at("/feed", Answer(FEED))
     settings = settings_for(
-        {"url": origin.url("/feed")}, allow_private=[origin.allowance], timeout="200ms"
+        {"url": origin.url("/silent")},
+        {"url": origin.url("/feed")},
+        allow_private=[origin.allowance],
+        timeout="500ms",
+        backoff={"base": "1h", "cap": "24h"},
     )
     async with desk_for(store, sandbox, settings) as desk:
+        recovery = await started(desk)
         state = await desk.poll()
+        await recovery.look()
+        (unprobed,) = await waits(store, ["source"])
+        await desk.poll("source1")
+        await recovery.look()
+        (after_an_answer,) = await waits(store, ["source"])
+        again = await desk.poll()
+        await desk.poll("source1")
+        await recovery.look()
+        (after_another,) = await waits(store, ["source"])
 
     assert (state.failures, state.unreachable) == (1, 0)
+    assert "did not answer within 0.5 s" in (state.last_error or "")
+    assert unprobed > RETRIED_WITHIN
+    assert after_an_answer <= 0.1
+    assert wait_of(again) >= 1.5 * wait_of(state)
+    assert after_another > RETRIED_WITHIN
 
 
 async def test_a_connection_that_is_never_made_is_the_network(

@@ -205,7 +205,7 @@ class Fetcher:
         return answer
 
     async def _ask(self, url: str, journey: Journey) -> Response:
-        started, journey.connected = time.monotonic(), False
+        started, journey.connected, journey.answered = time.monotonic(), False, False
         try:
             async with asyncio.timeout(journey.left):
                 return await self._exchange(url, journey, started)
@@ -236,6 +236,7 @@ class Fetcher:
             allow_redirects=False,
             trace_request_ctx=journey,
         ) as answer:
+            journey.answered = True
             body, whole = await read_body(answer, journey.max_bytes)
             return Response(
                 status=answer.status,

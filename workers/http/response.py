@@ -91,6 +91,7 @@ class Journey:
     body: bytes | None = None  # of a POST
     line: float = FEED_LINE
     connected: bool = False  # whether the request under way has its connection
+    answered: bool = False  # and the head of its answer
 
     @property
     def proxy(self) -> str | None:

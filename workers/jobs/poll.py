@@ -19,6 +19,7 @@ from core.errors import (
     ForbiddenAddress,
     HostBusy,
     MillraceError,
+    NoResponse,
     NotAFeed,
     ResourceLimit,
     StoreError,
@@ -127,7 +128,7 @@ async def _poll(poll: Poll) -> None:
         kit.answered = True
         if poll.state.failures:
             log.info("source.recovered", source=poll.source.name, failures=poll.state.failures)
-        await note_outcome(kit, poll.source.name, unreachable=False, before=poll.state.unreachable)
+        await note_outcome(kit, poll.source.name, away=False, before=poll.state.failures)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
     count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
     if polled.feed is None:
@@ -291,10 +292,8 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
     say("source.failing", source=poll.source.name, reason=state.last_error, next_in=round(wait))
     write = SourceWrite(poll.source.name, state, wait)
     if await leave(poll.kit.store, poll.lease, write):
-        away = isinstance(fault, Unreachable)
-        await note_outcome(
-            poll.kit, poll.source.name, unreachable=away, before=poll.state.unreachable
-        )
+        away = isinstance(fault, Unreachable | NoResponse)
+        await note_outcome(poll.kit, poll.source.name, away=away, before=poll.state.failures)
 
 
 def _count(poll: Poll, outcome: str) -> None:

@@ -271,7 +271,7 @@ async def test_a_large_body_says_that_it_is_too_large(origin: Origin, fetcher: F
 async def test_the_whole_of_a_request_has_one_time_limit(origin: Origin, answer: Answer) -> None:
     started = time.monotonic()
     async with fetcher_for(origin, timeout="500ms") as fetcher:
-        with pytest.raises(FetchError, match="did not answer in full within"):
+        with pytest.raises(FetchError, match="did not answer"):
             await fetcher.get(origin.at("/slow", answer))
 
     assert time.monotonic() - started < 2
