@@ -28,6 +28,9 @@ help: ## List the targets
 	@echo "Installing into .venv; this takes a minute."
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=24.2'
 	@$(BIN)/python -m pip install -qq --editable '.[embedded,fast]'
+# One of three votes on where a page's article is; where it has no wheel the other two decide.
+	@$(BIN)/python -m pip install -qq --only-binary fastwarc,resiliparse --editable '.[pages]' 2>/dev/null \
+		|| echo "resiliparse has no wheel for this machine; pages are read without it."
 	@touch $@
 
 rebuild:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 
+from lxml import etree
+
 from core.text import only_letters, text_of
 
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
@@ -52,7 +54,7 @@ class Block:
     lines: list[Line]
     path: tuple[Container, ...] = ()
     names: str = ""  # class and id of the elements it stands in
-    core: bool = True  # whether it stands in the part of a page that holds the article
+    owner: etree._Element | None = None  # the innermost block element that it stands in
 
     @property
     def is_heading(self) -> bool:

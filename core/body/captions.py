@@ -7,7 +7,9 @@ import re
 from core.body.blocks import Block, Container
 
 _CAPTION = re.compile(
-    r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure)[-_]?)?(?:caption|legend)(?:$|[-_ ])", re.I
+    r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure|thumb|wp)[-_]?)?(?:caption|legend)"
+    r"(?:$|[-_ ])",
+    re.IGNORECASE,
 )
 
 _CREDIT = re.compile(
@@ -44,8 +46,8 @@ def _part_captions(blocks: list[Block]) -> None:
             continue
         picture, words = block.lines
         if not picture.text and not words.images and _CREDIT.search(words.text):
-            blocks[here] = Block("p", [picture], block.path, core=block.core)
-            blocks.insert(here + 1, Block("p", [words], block.path, core=block.core))
+            blocks[here] = Block("p", [picture], block.path, owner=block.owner)
+            blocks.insert(here + 1, Block("p", [words], block.path, owner=block.owner))
 
 
 def _describes(block: Block) -> bool:

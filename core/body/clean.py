@@ -38,7 +38,7 @@ class CleanOptions:
     keep_blocks: tuple[str, ...] = ()  # parts of text that are never cut
     junk_blocks: tuple[str, ...] = ()  # parts of text that always are
     full_text: Literal["auto", "feed", "page"] = "auto"
-    fast: bool = False  # pages: one extractor instead of three opinions
+    fast: bool = False  # pages: trafilatura makes its first pass only
 
 
 DEFAULT = CleanOptions()

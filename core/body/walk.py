@@ -18,7 +18,7 @@ from core.body.embeds import embed_markup
 from core.body.html import inner_text, spaced_text
 from core.body.lines import LineBuilder
 from core.body.tables import is_data_table, table_rows
-from core.body.widgets import Spoken, is_slight, listen, may_be_widget, widget_rule
+from core.body.widgets import IN_LINE, Spoken, is_slight, listen, may_be_widget, widget_rule
 from core.models import Removed
 from core.text import collapse, letters
 from core.urls import web_url
@@ -39,40 +39,46 @@ _GONE = frozenset(
     "script style template svg head link meta title base input select textarea canvas map"
     " dialog nav object param datalist progress meter frameset applet".split()
 )
+_CONTROLS = frozenset(("noscript", "button"))  # of these at least the pictures are read
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
+# Letters in such an element that nobody writes there: it was not closed, and the page is inside.
+_UNCLOSED = {"button": 1000, "dialog": 1000, "object": 1000}
+_FALLBACK = 250  # letters for readers without scripts that are more than a request to enable them
 MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
 
 
 class Walker:
-    """Turns one tree into blocks; `removed` holds the elements that went, `spoken` metadata."""
+    """Turns one tree into blocks; `removed` holds the elements that went, `spoken` metadata.
 
-    def __init__(self, base: str | None, *, picture_base: str | None = None) -> None:
+    With `judging` off nothing goes for its class, its id or because it is hidden, but what is
+    hidden inside a sentence: of a whole page somebody else chooses the blocks.
+    """
+
+    def __init__(
+        self, base: str | None, *, picture_base: str | None = None, judging: bool = True
+    ) -> None:
         self.blocks: list[Block] = []
         self.removed: list[Removed] = []
         self.spoken: Spoken = {}
         self._base = base
         self._picture_base = base or picture_base
+        self._judging = judging
         self._line = LineBuilder()
         self._lines: list[Line] = []
         self._path: list[Container] = []
-        self._stack: list[tuple[str, str, bool]] = []  # tag, names, whether it is in the path
+        self._stack: list[tuple[etree._Element, str, bool]] = []  # names, whether it is in the path
         self._kind = "p"
         self._count = 0
         self._total = 0  # letters of the whole text, as far as they were counted
         self._uncounted: Iterator[str] = iter(())
         self._skipped: etree._Element | None = None
-        self._core = True
 
-    def walk(self, root: etree._Element, *, core: etree._Element | None = None) -> list[Block]:
-        """The blocks of the tree, in order; those outside `core` are marked."""
-        self._core = core is None or core is root
+    def walk(self, root: etree._Element) -> list[Block]:
+        """The blocks of the tree, in order."""
         walker = etree.iterwalk(root, events=("start", "end"))
         self._uncounted = cast("Iterator[str]", root.itertext())
         for event, element in walker:
             tag = element.tag
-            if element is core:
-                self._end_block()
-                self._core = event == "start"
             if event == "end":
                 self._leave(element, tag, is_root=element is root)
             elif isinstance(tag, str) and self._enter(element, tag):
@@ -88,7 +94,7 @@ class Walker:
     def _leave(self, element: etree._Element, tag: str, *, is_root: bool) -> None:
         if self._skipped is element:
             self._skipped = None
-        elif tag in _BLOCKS:
+        elif self._stack and self._stack[-1][0] is element:
             self._end_block()
             _, _, in_path = self._stack.pop()
             if in_path:
@@ -106,7 +112,12 @@ class Walker:
 
     def _enter(self, element: etree._Element, tag: str) -> bool:
         """Whether to go into the element."""
-        if tag in _GONE or (may_be_widget(element, tag) and self._goes(element, tag)):
+        if tag in _GONE or tag in _CONTROLS:
+            if self._judging or not _holds_page(element, tag):
+                return self._keep_pictures(element, tag)
+            return self._open_block(element, tag)
+        judged = self._judging or tag in IN_LINE
+        if judged and may_be_widget(element, tag) and self._goes(element, tag):
             return False
         if tag in _BLOCKS:
             return self._open_block(element, tag)
@@ -130,12 +141,15 @@ class Walker:
             self._preformatted(element)
         elif tag in _EMBEDS:
             self._embed(element)
-        elif tag == "noscript" or tag == "button":
-            for found in element.iter("img"):
-                self._picture(found)
         else:
             self._line.dropped_edge()
             return True
+        return False
+
+    def _keep_pictures(self, element: etree._Element, tag: str) -> bool:
+        if tag in _CONTROLS:
+            for found in element.iter("img"):
+                self._picture(found)
         return False
 
     def _goes(self, element: etree._Element, tag: str) -> bool:
@@ -210,10 +224,10 @@ class Walker:
         if tag == "table" and is_data_table(element):
             rows = table_rows(element, self._base)
             if rows:
-                self._add("table", rows)
+                self._add("table", rows, owner=element)
             return False
         names = f"{element.get('class', '')} {element.get('id', '')}" if element.attrib else ""
-        self._stack.append((tag, names, tag in _CONTAINERS))
+        self._stack.append((element, names, tag in _CONTAINERS))
         if tag in _CONTAINERS:
             self._count += 1
             start = element.get("start", "") if tag == "ol" else ""
@@ -231,8 +245,16 @@ class Walker:
             self._add(self._kind, self._lines, names)
             self._lines = []
 
-    def _add(self, kind: str, lines: list[Line], names: str = "") -> None:
-        self.blocks.append(Block(kind, lines, tuple(self._path), names, self._core))
+    def _add(
+        self,
+        kind: str,
+        lines: list[Line],
+        names: str = "",
+        owner: etree._Element | None = None,
+    ) -> None:
+        if owner is None and self._stack:
+            owner = self._stack[-1][0]
+        self.blocks.append(Block(kind, lines, tuple(self._path), names, owner))
 
     def _preformatted(self, element: etree._Element) -> None:
         self._end_block()
@@ -241,7 +263,7 @@ class Walker:
         text = inner_text(element).strip("\n").rstrip()
         if text.strip():
             line = Line(html=escape(text, quote=False), text=text)
-            self._add("pre", [line])
+            self._add("pre", [line], owner=element)
 
     def _embed(self, element: etree._Element) -> None:
         found = embed_markup(element, self._base)
@@ -251,3 +273,22 @@ class Walker:
         address, markup, label = found
         line = Line(html=markup, text=label, links=(address,), linked=letters(label))
         self._add("embed", [line])
+
+
+def _holds_page(element: etree._Element, tag: str) -> bool:
+    """Whether an element that is usually no text holds much of a page.
+
+    Some forums serve their posts in `noscript`; an unclosed button or dialog swallows the page.
+    """
+    if tag == "nav":
+        return True
+    if tag == "noscript":
+        around = element.getparent()
+        least = _FALLBACK if around is not None and around.tag != "head" else None
+    else:
+        least = _UNCLOSED.get(tag)
+    if least is None:
+        return False
+    size = letters(inner_text(element))
+    linked = sum(letters(inner_text(link)) for link in element.iter("a"))
+    return size >= least and linked <= 0.7 * size

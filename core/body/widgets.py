@@ -13,7 +13,7 @@ from core.text import collapse, letters, wide_share
 
 Spoken = dict[str, str]
 _NEVER = frozenset(("html", "body", "main", "article", "br", "tr", "tbody"))
-_IN_LINE = frozenset(
+IN_LINE = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s small span strong sub"
     " sup time tt u var".split()
 )
@@ -48,7 +48,7 @@ def widget_rule(element: etree._Element, tag: str) -> str | None:
         return "widget"
     if tag in _NEVER or element.get("itemprop") == "articleBody":
         return None
-    if tag in _IN_LINE and _is_in_sentence(element):
+    if tag in IN_LINE and _is_in_sentence(element):
         return "hidden" if _UNSEEN.search(element.get("class") or "") else None
     if tag in _PARAGRAPHS and _is_prose(element):
         return None
@@ -62,7 +62,7 @@ def widget_rule(element: etree._Element, tag: str) -> str | None:
 
 def _is_in_sentence(element: etree._Element) -> bool:
     """Whether words stand beside an inline element, up to the edges of its paragraph."""
-    while element.tag in _IN_LINE:
+    while element.tag in IN_LINE:
         around = element.getparent()
         if around is None:
             return False

@@ -38,8 +38,8 @@ class SourceOptions(Frozen):
     )
     extraction: Literal["careful", "fast"] = Field(
         "careful",
-        description="How the article is found in a page: `careful` asks a second and "
-        "a third extractor where the text that the first finds is in doubt; `fast` never does.",
+        description="How hard trafilatura, one of the extractors that say where a page's article "
+        "is, tries: `careful` lets it try everything, `fast` makes its first pass only.",
     )
     link: Literal["original", "source"] = Field(
         "original",

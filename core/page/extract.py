@@ -34,14 +34,15 @@ from core.body.normalize import text_document
 from core.body.rules import head_spots, is_prose, places
 from core.body.sanitize import sanitize
 from core.body.walk import Walker
+from core.body.widgets import listen
 from core.feeds.charset import Decoded, decode
 from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.page import completeness as trust
-from core.page import extractors as opinions
+from core.page import extractors
+from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head
-from core.page.lead import head_lines, lead_blocks
-from core.page.locate import Standing
-from core.page.select import select
+from core.page.lead import head_lines, lead_blocks, part_of
+from core.page.select import choose
 from core.text import collapse, letters
 from core.urls import web_url
 
@@ -89,70 +90,31 @@ def extract_page(
 
 
 def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
-    """The article's blocks, from the smallest part of the page that holds its text.
-
-    Where the usual extractors find hardly anything, those run that try everything.
-    """
+    """The article's blocks, in the page's own markup."""
     removed = cut_selected(root, options.remove)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
+    walker = Walker(head.base, judging=False)
+    blocks = walker.walk(root)
     if page.count("<") > MOST_TAGS:
-        return _guess(root, "", head, removed)
-    asked = opinions.Opinions(page, root)
-    text, standing = _found(asked, root, fast=options.fast)
-    body = _cut_out(root, text, standing, head, removed)
-    if body is not None and trust.weight(text_of_blocks(body.blocks)) < _LEAST_WEIGHT:
-        text = asked.last()
-        body = _cut_out(root, text, Standing(root, text), head, removed)
-        if body is not None and 2 * letters(text_of_blocks(body.blocks)) < letters(text):
-            body = _guess(root, text, head, removed)
-    return body or Body([], [], removed, {})
-
-
-def _cut_out(
-    root: etree._Element,
-    text: str,
-    standing: Standing,
-    head: PageMetadata,
-    removed: list[Removed],
-) -> Body | None:
-    """The blocks that hold the text, and what belongs to it; None for a front page."""
-    parts = standing.parts()
-    if parts is None:
-        return _guess(root, text, head, removed)
-    part, around = parts
-    walker = Walker(head.base)
-    chosen = select(walker.walk(around, core=part), text)
-    if chosen is None:
-        return None
-    blocks, dropped = chosen
-    gone = removed + walker.removed
-    gone += [Removed(rule="page", text=_words(block)) for block in dropped]
+        kept = [block for block in blocks if any(is_prose(line) for line in block.lines)]
+        return Body(kept, places(kept), removed, {}, is_guess=True)
+    texts = extractors.extracted_texts(page, root, fast=options.fast)
+    worded = [b for b in blocks if b.kind != "embed" and any(line.letters for line in b.lines)]
+    choice = choose(blocks, PageBlocks(worded, root, head.title or ""), page, texts)
+    removed += walker.removed
+    removed += [Removed(rule="page", text=_words(block)) for block in choice.dropped]
+    if choice.is_front_page:
+        return Body([], [], removed, {})
+    longest = max((text or "" for text in texts), key=trust.weight)
+    if trust.weight(text_of_blocks(choice.kept)) < min(_LEAST_WEIGHT, trust.weight(longest)):
+        guessed = [Block("p", [_plain_line(line)]) for line in longest.splitlines() if line.strip()]
+        return Body(guessed, places(guessed), removed, {}, is_guess=True)
+    part = part_of(choice.kept, root)
     lines, spoken = head_lines(part)
-    blocks = _with_lead(lead_blocks(part, head.base), blocks)
-    return Body(blocks, places(blocks), gone, {**spoken, **walker.spoken}, head_lines=lines)
-
-
-def _found(asked: opinions.Opinions, root: etree._Element, *, fast: bool) -> tuple[str, Standing]:
-    """The article's text and where it stands; more than one extractor runs only in doubt."""
-    first = asked.first()
-    standing = Standing(root, first)
-    if fast or standing.is_plain():
-        return first, standing
-    text = asked.middle(first)
-    return text, standing if text == first else Standing(root, text)
-
-
-def _guess(root: etree._Element, text: str, head: PageMetadata, removed: list[Removed]) -> Body:
-    """Where the extractor's text stands nowhere in the page's blocks: its lines as they are.
-
-    Without such a text, the running text of the page, if it has any. Either is a guess.
-    """
-    walker = Walker(head.base)
-    blocks = [Block("p", [_plain_line(line)]) for line in text.splitlines() if line.strip()]
-    if not blocks:
-        blocks = [b for b in walker.walk(root) if any(is_prose(line) for line in b.lines)]
-    return Body(blocks, places(blocks), removed, walker.spoken, is_guess=True)
+    listen(part, spoken)
+    kept = _with_lead(lead_blocks(part, head.base), choice.kept)
+    return Body(kept, places(kept), removed, {**walker.spoken, **spoken}, head_lines=lines)
 
 
 def _plain_line(text: str) -> Line:
@@ -211,8 +173,8 @@ def _is_better(text: str, title: str | None, feed: Article | None) -> bool:
         return True
     if letters(text) <= letters(feed.text):
         return False
-    wanted = opinions.four_grams(feed.text.rstrip("…. []"))
-    return opinions.cover(wanted, opinions.four_grams(text)) >= AGREES
+    wanted = extractors.four_grams(feed.text.rstrip("…. []"))
+    return extractors.cover(wanted, extractors.four_grams(text)) >= AGREES
 
 
 def _article(

@@ -1,34 +1,45 @@
-"""What text of a page is the article: one extractor says it; where that is in doubt, two or three.
+"""What public extractors find on a page: their texts are votes on its blocks, never the output.
 
-Of several the medoid wins, the candidate that agrees most with the others: a mistake is rarely made
-twice. Where the first two agree the third is not asked. The texts only say where the article is;
-its markup is then taken from the page.
+Extractors lose structure: trafilatura captions and the order of lists, readability tables. So
+their texts only say where the article is; its markup is then taken from the page.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import re
+from collections.abc import Callable
 from copy import deepcopy
+from functools import cache
 
+import numpy as np
 from lxml import etree
 from lxml.html import HtmlElement, fromstring
+from numpy.typing import NDArray
 from trafilatura import bare_extraction
 from trafilatura.readability_lxml import Document
 from trafilatura.settings import Extractor
 from trafilatura.utils import load_html
 
+from core.body.blocks import Block
 from core.body.html import spaced_text
-from core.text import letters, squeeze
+from core.text import squeeze
 
-AGREE = 0.9
 _GRAM = 4
 _MOST_LETTERS = 200_000
+# trafilatura's last resort, jusText, looks for each paragraph's neighbours one by one: 5,000 short
+# ones cost it ten seconds. One page in a hundred has more tags than this.
+_MOST_TAGS = 10_000
+_VOTE_GRAM = 5
+_NEARLY = 0.85  # of a block's pieces; extractors lose a footnote mark or a link's label
+_LEAST = 15  # letters; what is shorter may stand anywhere, and must be a line of the text
+_PIECED = 30  # letters; pieces of shorter blocks are found by chance
+_LABEL = 30  # letters; a linked block as short may be a topic whose name occurs in the text
 _LEAVES = ("p", "li", "h2", "h3", "h4", "h5", "pre", "blockquote", "td")
 # Made once: each reads the whole configuration.
 _FAST = Extractor(output_format="python", comments=False, fast=True)
 _THOROUGH = Extractor(output_format="python", comments=False)
-_PRECISE = Extractor(output_format="python", comments=False, precision=True)
 # A page that begins so needs none of the repairs that `load_html` looks through all of it for.
 _SOUND = re.compile(r"\s*<(?:!doctype[^<>/]*>\s*<)?html(?:\s[^<>]*[^/<>]|\s*)>", re.IGNORECASE)
 # Our tree may be ten times as deep as theirs, which their parser cuts off: seconds go into that.
@@ -36,54 +47,50 @@ _TOO_DEEP = etree.XPath(f"boolean({'/*' * 256})")
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
-class Opinions:
-    """The extractors' opinions of one page, asked one after another."""
+def extracted_texts(page: str, root: etree._Element, *, fast: bool) -> list[str | None]:
+    """The texts of trafilatura, readability and resiliparse, their blocks one a line.
 
-    def __init__(self, page: str, root: etree._Element) -> None:
-        ours_will_do = _SOUND.match(page) and not _TOO_DEEP(root)
-        self._tree = root if ours_will_do else load_html(page)
-
-    def first(self) -> str:
-        """What the quickest finds, its blocks one a line; empty where it finds no article."""
-        return "" if self._tree is None else _trafilatura(self._tree, _FAST)
-
-    def middle(self, first: str) -> str:
-        """The middle one of two or three, of which the first is known."""
-        if self._tree is None:
-            return first
-        second = _readability(self._tree)
-        if _agree(first, second):
-            return first
-        return medoid([first, _trafilatura(self._tree, _PRECISE), second])
-
-    def last(self) -> str:
-        """The longer of what trafilatura and readability find when they try everything."""
-        if self._tree is None:
-            return ""
-        return max(_trafilatura(self._tree, _THOROUGH), _readability(self._tree), key=letters)
+    Empty where one finds nothing, None where it is not installed. `fast` skips the passes that
+    trafilatura makes when its first one finds little.
+    """
+    ours_will_do = _SOUND.match(page) and not _TOO_DEEP(root)
+    tree = root if ours_will_do else load_html(page)
+    if tree is None:
+        return ["", "", ""]
+    fast = fast or page.count("<") > _MOST_TAGS
+    first = _trafilatura(tree, _FAST if fast else _THOROUGH)
+    return [first, _readability(tree), _resiliparse(page)]
 
 
-def _agree(one: str, other: str) -> bool:
-    """Whether two texts are nearly one; most are line for line, which is cheap to see."""
-    ours, theirs = _lines(one), _lines(other)
-    common = sum(map(len, ours & theirs))
-    if common and 2 * common >= AGREE * (sum(map(len, ours)) + sum(map(len, theirs))):
-        return True
-    return agreement(four_grams(one), four_grams(other)) >= AGREE
+def votes(blocks: list[Block], letters: list[str], text: str) -> NDArray[np.float32]:
+    """1 for each block that the text holds, 0 for the others; `letters` are those of the blocks."""
+    found = np.zeros(len(blocks), np.float32)
+    whole = squeeze(text)
+    if not whole:
+        return found
+    lines: set[str] = set()
+    for line in text.splitlines():  # trafilatura writes the cells of a table between strokes
+        lines |= {squeeze(line), *(map(squeeze, line.split("|")) if "|" in line else ())}
+    pieces: set[str] = set()
+    for here, (block, own) in enumerate(zip(blocks, letters, strict=True)):
+        if own in lines:
+            found[here] = bool(own)
+        elif len(own) < _LEAST or (
+            len(own) < _LABEL and all(line.is_linked for line in block.lines)
+        ):
+            continue
+        elif own in whole:
+            found[here] = 1
+        elif len(own) >= _PIECED:
+            pieces = pieces or set(_pieces(whole))
+            own_pieces = _pieces(own)
+            held = sum(piece in pieces for piece in own_pieces)
+            found[here] = held >= _NEARLY * len(own_pieces)
+    return found
 
 
-def _lines(text: str) -> set[str]:
-    return {squeeze(line) for line in text[:_MOST_LETTERS].splitlines()}
-
-
-def medoid(candidates: list[str]) -> str:
-    """The candidate that agrees most with the others; the first of equals."""
-    grams = [four_grams(text) for text in candidates]
-    shares = [
-        sum(agreement(own, other) for there, other in enumerate(grams) if there != here)
-        for here, own in enumerate(grams)
-    ]
-    return candidates[shares.index(max(shares))]
+def _pieces(text: str) -> list[str]:
+    return [text[at : at + _VOTE_GRAM] for at in range(len(text) - _VOTE_GRAM + 1)]
 
 
 def four_grams(text: str) -> set[str]:
@@ -129,3 +136,18 @@ def _readability(tree: HtmlElement) -> str:
     if len("".join(texts)) < 0.7 * len(whole):
         texts = [whole]
     return "\n".join(texts)
+
+
+def _resiliparse(page: str) -> str | None:
+    extract = _resiliparse_extract()
+    return None if extract is None else extract(page, main_content=True, list_bullets=False)
+
+
+@cache
+def _resiliparse_extract() -> Callable[..., str] | None:
+    """Its extractor, where its wheels exist: Linux with glibc, in part macOS."""
+    try:
+        module = importlib.import_module("resiliparse.extract.html2text")
+    except ImportError:
+        return None
+    return module.extract_plain_text  # type: ignore[no-any-return]

@@ -1,120 +1,230 @@
-"""Which blocks of the page's part are the article: those of the found text, and what belongs to it.
+"""Which blocks of a page are its article: small trees choose the text, rules what belongs to it.
 
-Pictures, captions, tables, quotes and lists between two paragraphs stay although extractors drop
-them; what stands before the first and after the last paragraph goes.
+Each block is judged by its place, its words, the names around it and what extractors say of it
+(`features.py`). A choice is checked against what was thrown away: a fragment never stands for a
+longer text that an extractor found. Then come the pictures, captions, rulers, players and headings
+of what was chosen.
 """
 
 from __future__ import annotations
 
-from core.body.blocks import Block
-from core.body.rules import is_prose
-from core.text import squeeze
+import re
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
-_MATCH = 0.8
-_GRAM = 6
-_LABEL = 30  # letters; a link as short may be a topic whose name occurs in the text
-_ARTICLE = 800  # letters; excerpts of front pages are shorter
-_TEASERS = 5  # fewer linked headlines with an excerpt below also stand in round-ups
-_STRUCTURE = frozenset(("pre", "table", "embed", "hr"))
+import numpy as np
+from lxml import etree
+
+from core.body import junk
+from core.body.blocks import Block, Line
+from core.page.checks import is_listing, once, start_of_others
+from core.page.extractors import votes
+from core.page.features import PageBlocks, features
+from core.page.kind import kind_of_page
+from core.page.trees import stored_trees
+
+# All figures: halves of a thousand pages with their whole text, `docs/cleaning.md`.
+CHOSEN = 0.45  # probability; .40 to .50 score alike
+_LIKELY = 0.2  # of a block between two chosen ones of the same list or part
+_CODE = 0.1  # of code or a table right behind chosen text
+_FRAGMENT = 0.2  # of an extractor's text: a choice as small is a teaser or a caption
+_LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”
+_SENTENCE = 50  # letters
+_ENDS = (".", "!", "?", "。", "！", "？")
+_IMAGE = re.compile(r"<img [^<>]*>")
+_LISTS = ("ul", "ol", "dl")
+_INNER = frozenset("p h1 h2 h3 h4 h5 h6 li ul ol dl dt dd pre table blockquote".split())
 
 
-def select(blocks: list[Block], text: str) -> tuple[list[Block], list[Block]] | None:
-    """The blocks that stay, and those with words that go; None for a front page.
+@dataclass(slots=True)
+class Choice:
+    """The blocks of the article, in order, and those with words that are none of it."""
 
-    `text` is what the extractors found.
+    kept: list[Block] = field(default_factory=list)
+    dropped: list[Block] = field(default_factory=list)
+    is_front_page: bool = False
+
+
+def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str | None]) -> Choice:
+    """The article among all blocks of a page. `page` holds those with words; `texts` are what the
+    extractors found, None where one is missing; `markup` is the page itself.
     """
-    found = _Finder(text).all_of(blocks)
-    if True not in found:
-        return [], [block for block in blocks if _letters(block)]
-    if _is_listing(blocks, found):
-        return None
-    inner = [here for here, block in enumerate(blocks) if block.core and found[here]]
-    first, last = (inner[0], inner[-1]) if inner else (0, -1)
-    kept, dropped = [], []
-    for here, block in enumerate(blocks):
-        inside = first < here < last
-        if found[here] or (block.core and (_belongs if inside else _is_outer_picture)(block)):
-            kept.append(block)
-        elif _letters(block):
-            dropped.append(block)
-    return kept, dropped
+    if not page.blocks:
+        return Choice()
+    voted = [None if text is None else votes(page.blocks, page.letters, text) for text in texts]
+    kind = kind_of_page(markup, page.root, page.posts)
+    likely = stored_trees().probabilities(features(page, voted, kind))
+    chosen = once(page, likely >= CHOSEN)
+    for vote in voted:
+        if vote is not None and _weight(page, chosen) < _FRAGMENT * _weight(page, vote > 0):
+            chosen = once(page, vote > 0)
+    if is_listing(page.blocks, chosen):
+        return Choice(dropped=page.blocks, is_front_page=True)
+    chosen[start_of_others(page, chosen, kind) :] = False
+    chances = dict(zip(map(id, page.blocks), likely, strict=True))
+    is_kept = {id(block): bool(here) for block, here in zip(page.blocks, chosen, strict=True)}
+    _add_words(blocks, is_kept, chances)
+    _add_wordless(blocks, is_kept)
+    kept = [_without_label(block) for block in blocks if is_kept[id(block)]]
+    dropped = [block for block in page.blocks if not is_kept[id(block)]]
+    return Choice(kept, dropped)
 
 
-def _is_listing(blocks: list[Block], found: list[bool]) -> bool:
-    """Whether the page is a front page: each excerpt stands right under a linked headline.
+def _weight(page: PageBlocks, chosen: np.ndarray) -> float:
+    return float(page.weights[chosen].sum())
 
-    Linked headlines elsewhere are a side bar, and an article has text between them.
+
+def _add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, float]) -> None:
+    """Adds the headings, list items and paragraphs between chosen ones that belong to them."""
+    lists = _lists(blocks, is_kept)
+    worded = [
+        block
+        for block in blocks
+        if id(block) in chances and not block.is_caption and not is_picture(block)
+    ]
+    run: list[Block] = []
+    last: Block | None = None
+    for block in worded:
+        if not is_kept[id(block)]:
+            run.append(block)
+            continue
+        if run and last is not None:
+            if run[-1].is_heading and not _is_linked(run[-1]):
+                is_kept[id(run[-1])] = True
+            if _are_one(last, run, block, chances):
+                links_too = last.is_heading and not junk.is_related(junk.fold(_text(last)))
+                for each in run:
+                    is_kept[id(each)] = links_too or not _is_linked(each) or _is_sentence(each)
+        run, last = [], block
+    for before, block in pairwise(worded):
+        if block.kind in ("pre", "table") and is_kept[id(before)]:
+            is_kept[id(block)] |= chances[id(block)] >= _CODE
+    for block in worded:
+        number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
+        likely = lists.get(number, 0) > 0.5 and chances[id(block)] >= _LIKELY
+        is_kept[id(block)] |= likely and not _is_linked(block)
+
+
+def _are_one(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
+    """Whether a run between two chosen blocks, alone or in their own part, may be text."""
+    parts = {_part(block) for block in (first, *run, last)}
+    if len(run) == 1 and run[0].kind in ("pre", "table"):
+        return len(parts) == 1
+    total = sum(map(_letters, run))
+    chance = sum(_letters(block) * chances[id(block)] for block in run)
+    return (len(parts) == 1 or len(run) == 1) and chance >= _LIKELY * total
+
+
+def _part(block: Block) -> etree._Element | None:
+    """The element around a block, and around the list or table that it stands in."""
+    place = block.owner
+    while place is not None and place.tag in _INNER:
+        place = place.getparent()
+    return place
+
+
+def _lists(blocks: list[Block], is_kept: dict[int, bool]) -> dict[int, float]:
+    """The share of each list's letters that was chosen."""
+    chosen: dict[int, float] = {}
+    whole: dict[int, float] = {}
+    for block in blocks:
+        number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
+        if number and id(block) in is_kept:
+            whole[number] = whole.get(number, 0) + _letters(block)
+            chosen[number] = chosen.get(number, 0) + _letters(block) * is_kept[id(block)]
+    return {number: chosen[number] / size for number, size in whole.items() if size}
+
+
+def _add_wordless(blocks: list[Block], is_kept: dict[int, bool]) -> None:
+    """Adds the pictures, captions, rulers and players of the chosen words."""
+    before, after = _kept_neighbours(blocks, is_kept), _kept_neighbours(blocks[::-1], is_kept)[::-1]
+    for block, one, other in zip(blocks, before, after, strict=True):
+        name = id(block)
+        if block.is_caption:
+            is_kept[name] = one is not None and other is not None
+        elif is_picture(block):
+            is_kept[name] = _keeps_picture(block, one, other)
+        elif name not in is_kept:
+            is_kept[name] = one is not None and (other is not None or block.kind == "embed")
+    _pair_captions(blocks, is_kept)
+    for block in reversed(blocks):
+        if is_kept[id(block)] and not block.is_heading:
+            break
+        is_kept[id(block)] = False
+
+
+def _kept_neighbours(blocks: list[Block], is_kept: dict[int, bool]) -> list[Block | None]:
+    """For each block the nearest block of words before it; None if that was not chosen.
+
+    Labels between text and picture, such as “Advertisement”, part nothing.
     """
-    stretch = longest = prose = 0
-    teasers: set[str] = set()
-    headline = ""
-    for block, is_found in zip(blocks, found, strict=True):
-        if block.is_heading and all(line.is_linked for line in block.lines):
-            headline, stretch = block.lines[0].links[0].partition("#")[0], 0
-        elif is_found and _letters(block):
-            teasers.add(headline)
-            prose += 1
-            headline = ""
-            stretch += _letters(block)
-            longest = max(longest, stretch)
-    return len(teasers - {""}) >= max(_TEASERS, 0.5 * prose) and longest < _ARTICLE
+    found: list[Block | None] = []
+    last: Block | None = None
+    for block in blocks:
+        found.append(last)
+        if id(block) not in is_kept or block.is_caption or is_picture(block):
+            continue
+        if is_kept[id(block)]:
+            last = block
+        elif _letters(block) > _LABEL or _is_linked(block):
+            last = None
+    return found
 
 
-class _Finder:
-    """Tells which blocks the text holds; word for word first, by its pieces where that fails."""
-
-    def __init__(self, text: str) -> None:
-        self._wanted = squeeze(text)
-        self._lines = {squeeze(line) for line in text.splitlines()}
-        self._grams: set[str] = set()
-
-    def all_of(self, blocks: list[Block]) -> list[bool]:
-        return [not block.is_caption and self._holds(block) for block in blocks]
-
-    def _holds(self, block: Block) -> bool:
-        own = squeeze("".join(line.text for line in block.lines))
-        if not own:
-            return False
-        if len(own) < _LABEL and all(line.is_linked for line in block.lines):
-            return own in self._lines
-        if own in self._wanted:
-            return True
-        if len(own) < 2 * _GRAM:
-            return False
-        if not self._grams:
-            self._grams = set(_pieces(self._wanted))
-        pieces = _pieces(own)
-        return sum(piece in self._grams for piece in pieces) >= _MATCH * len(pieces)
+def is_picture(block: Block) -> bool:
+    """Whether the block is a picture, with at most a label beside it."""
+    return any(line.images for line in block.lines) and _letters(block) <= _LABEL
 
 
-def _pieces(text: str) -> list[str]:
-    return [text[here : here + _GRAM] for here in range(len(text) - _GRAM + 1)]
+def _keeps_picture(block: Block, before: Block | None, after: Block | None) -> bool:
+    """Pictures between chosen words stay; at the edges linked ones are teasers."""
+    beside = [each for each in (before, after) if each is not None]
+    if len(beside) == 2 or block.inside("figure") or not any(line.links for line in block.lines):
+        return bool(beside)
+    return bool(block.path) and any(block.path[-1] in each.path for each in beside)
 
 
-def _belongs(block: Block) -> bool:
-    """Whether a block between two paragraphs of the article is a part of it."""
-    if block.is_caption or block.kind in _STRUCTURE or _is_picture(block):
-        return True
-    linked = sum(line.linked for line in block.lines)
-    if linked > 0.5 * _letters(block):
-        return False
-    if block.is_heading or block.inside("li") or block.inside("blockquote") or block.inside("dd"):
-        return True
-    return any(is_prose(line) for line in block.lines)
+def _without_label(block: Block) -> Block:
+    """The block; a picture loses the label beside it, such as “Image” for screen readers."""
+    if not is_picture(block) or block.is_caption or not _letters(block):
+        return block
+    lines = [
+        Line(html="".join(_IMAGE.findall(line.html)), text="", images=line.images)
+        for line in block.lines
+        if line.images
+    ]
+    return replace(block, lines=lines)
 
 
-def _is_picture(block: Block) -> bool:
-    return any(line.images for line in block.lines) and not _letters(block)
+def _pair_captions(blocks: list[Block], is_kept: dict[int, bool]) -> None:
+    """A caption goes and stays with the pictures of its figure."""
+    shown: dict[int, bool] = {}
+    for block in blocks:
+        number = _figure(block)
+        if number and is_picture(block) and not block.is_caption:
+            shown[number] = shown.get(number, False) or is_kept[id(block)]
+    for block in blocks:
+        number = _figure(block)
+        if block.is_caption and number in shown:
+            is_kept[id(block)] = shown[number]
 
 
-def _is_outer_picture(block: Block) -> bool:
-    """A lead picture with its caption; elsewhere linked pictures are teasers."""
-    if block.is_caption:
-        return True
-    return _is_picture(block) and (
-        block.inside("figure") or not any(line.links for line in block.lines)
-    )
+def _figure(block: Block) -> int:
+    return next((number for tag, number, _ in block.path if tag == "figure"), 0)
+
+
+def _text(block: Block) -> str:
+    return " ".join(line.text for line in block.lines)
+
+
+def _is_sentence(block: Block) -> bool:
+    """Whether a block that is all link is a sentence of the story; headlines have no full stop."""
+    return _letters(block) >= _SENTENCE and _text(block).rstrip('"”’»)」』').endswith(_ENDS)
 
 
 def _letters(block: Block) -> int:
     return sum(line.letters for line in block.lines)
+
+
+def _is_linked(block: Block) -> bool:
+    return all(line.is_linked for line in block.lines)

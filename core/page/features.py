@@ -1,0 +1,288 @@
+"""What is known of each block of a page, as numbers that trees decide by.
+
+The order of the columns is part of the model: whoever changes it trains the model again
+(`benchmarks/train_blocks.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from lxml import etree
+from numpy.typing import NDArray
+
+from core.body import junk
+from core.body.blocks import HEADINGS, Block
+from core.page.kind import Kind, is_post
+from core.text import wide_share
+
+Numbers = NDArray[np.floating[Any]]
+_KINDS = {"li": 1, "td": 3, "th": 3, "pre": 4, "table": 5, "blockquote": 6, "figcaption": 7,
+          "dd": 8, "dt": 8, "embed": 9}  # fmt: skip
+_KIND_COUNT = 11
+# Flags of a block: what the elements around it are called.
+_BY_TAG = {"nav": 0, "menu": 0, "footer": 1, "header": 2, "aside": 3, "form": 4, "article": 5,
+           "main": 6, "figcaption": 7, "figure": 7, "table": 8, "ul": 9, "ol": 9, "pre": 10,
+           "blockquote": 11}  # fmt: skip
+_BY_ROLE = {"navigation": 0, "complementary": 3, "main": 6, "article": 5}
+_BY_NAME = (
+    (12, r"\b(?:nav|navbar|navigation|menu|breadcrumbs?|footer|masthead|topbar|toolbar|pagination"
+         r"|pager|skip|toc|table-of-contents|sitenav|header)\b|nav-|-nav|menu|breadcrumb|footer"
+         r"|pagina"),
+    (13, r"sidebar|side-bar|aside|widget|related|recommend|similar|popular|trending"
+         r"|more-(?:from|on|stories)|read-?more|also-like|teaser|promo|sponsor|advert|\bads?\b"
+         r"|banner|newsletter|subscri|sign-?up|cookie|consent|gdpr|popup|modal|overlay|share"
+         r"|sharing|social|follow|outbrain|taboola|recirc|latest|most-read|\btags?\b|tag-?list"
+         r"|categor|author-?(?:bio|box|info)|about-author|byline|meta\b|copyright|disclaimer|login"
+         r"|search"),
+    (14, r"comment|disqus|respond|replies|discussion|kommentar|\breply\b"),
+    (15, r"article|\bpost|entry|content|story|\bbody\b|main|message|text"),
+)  # fmt: skip
+_NAMES = tuple((flag, re.compile(pattern, re.IGNORECASE)) for flag, pattern in _BY_NAME)
+_HIDDEN, _POST, _FLAG_COUNT = 16, 17, 18
+_HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_LONGEST_NAME = 400
+_NAMES_KEPT = 4096  # most elements of a page, and most pages of a site, share them
+_SENTENCE = re.compile(r"[.!?…。！？:;；：][\"'”’»)\]」』]*(?:\s|$|(?=[\u2e80-\u9fff]))")
+_WORD = re.compile(r"\w+")
+_ENDS = frozenset('.!?…。！？"”:：」』')
+_UP = 6  # elements around a block that are weighed
+_MOST_FOLDED = 200  # characters; what fixed rules cut is shorter, or is judged by itself
+_MOST_WORDS = 150  # letters; longer blocks are no copy of the headline
+
+
+class PageBlocks:
+    """The blocks of a page with what their columns are made from."""
+
+    def __init__(self, blocks: list[Block], root: etree._Element, title: str) -> None:
+        self.blocks = blocks
+        self.root = root
+        self.title = title
+        self.letters = ["".join(line.words for line in block.lines).lower() for block in blocks]
+        self.texts = [" ".join(line.text for line in block.lines) for block in blocks]
+        self.weights = np.array(
+            [len(own) * (1 + 1.5 * wide_share(own)) for own in self.letters], np.float32
+        )
+        self.linked = np.array(
+            [sum(line.linked for line in block.lines) for block in blocks], np.float32
+        ) / np.maximum(1, np.array([len(own) for own in self.letters], np.float32))
+        self._flags: dict[etree._Element, frozenset[int]] = {}
+        self.flags = [self._flags_of(block.owner) for block in blocks]
+        self.posts = sum(1 for found in self._flags if is_post(found))
+
+    def _flags_of(self, owner: etree._Element | None) -> frozenset[int]:
+        chain = []
+        while owner is not None and owner not in self._flags:
+            chain.append(owner)
+            owner = owner.getparent()
+        known = self._flags[owner] if owner is not None else frozenset[int]()
+        for element in reversed(chain):
+            own = _own_flags(element)
+            known = known | own if own - known else known
+            self._flags[element] = known
+        return known
+
+
+def _own_flags(element: etree._Element) -> set[int]:
+    tag = str(element.tag)
+    found = {_BY_TAG[tag]} if tag in _BY_TAG else set()
+    if not element.attrib:
+        return found
+    role = element.get("role")
+    if role in _BY_ROLE:
+        found.add(_BY_ROLE[role])
+    if element.get("itemprop") == "articleBody":
+        found.add(5)
+    if tag not in ("body", "html"):
+        names = f"{element.get('id', '')} {element.get('class', '')}"[:_LONGEST_NAME]
+        if names != " ":
+            found |= _flags_of_names(names)
+        if is_post(element):
+            found.add(_POST)
+    if (
+        element.get("hidden") is not None
+        or element.get("aria-hidden") == "true"
+        or _HIDING.search(element.get("style") or "")
+    ):
+        found.add(_HIDDEN)
+    return found
+
+
+@lru_cache(maxsize=_NAMES_KEPT)
+def _flags_of_names(names: str) -> frozenset[int]:
+    return frozenset(flag for flag, pattern in _NAMES if pattern.search(names))
+
+
+def features(page: PageBlocks, voted: list[Numbers | None], kind: Kind) -> Numbers:
+    """One row a block. The vote of an extractor that is not installed is None, and -1 here."""
+    missing = np.full(len(page.blocks), -1, np.float32)
+    votes = np.stack([missing if vote is None else vote for vote in voted], 1)
+    known = votes[:, votes[0] >= 0]
+    mean = known.mean(1)
+    own = _own_columns(page)
+    return np.concatenate(
+        [
+            own,
+            votes,
+            *(_shift(mean, by)[:, None] for by in (1, -1, 2, -2)),
+            *(_shift(own[:, -11:-9], by) for by in (1, -1)),
+            *(
+                _around(page.weights, values, reach)[:, None]
+                for values, reach in ((mean, 3), (mean, 8), (page.linked, 5))
+            ),
+            _columns_of_words(page),
+            _columns_of_elements(page, mean),
+            _columns_of_page(page, votes, known, kind),
+        ],
+        1,
+    ).astype(np.float32)
+
+
+def _own_columns(page: PageBlocks) -> Numbers:
+    count = len(page.blocks)
+    total = max(1.0, float(page.weights.sum()))
+    columns = np.zeros((count, _KIND_COUNT + _FLAG_COUNT + 11), np.float32)
+    title = set(_WORD.findall(page.title.lower()))
+    heading = next((here for here, block in enumerate(page.blocks) if block.kind == "h1"), 0)
+    for here, block in enumerate(page.blocks):
+        row, text = columns[here], page.texts[here]
+        row[_kind_column(block)] = 1
+        for flag in page.flags[here]:
+            row[_KIND_COUNT + flag] = 1
+        weight = float(page.weights[here])
+        same = len(title & set(_WORD.findall(text.lower()))) if weight < _MOST_WORDS else 0
+        row[_KIND_COUNT + _FLAG_COUNT :] = (
+            math.log1p(weight),
+            page.linked[here],
+            here / count,
+            min(5, len(_SENTENCE.findall(text[:2000]))),
+            text[-1:] in _ENDS,
+            here < heading,
+            same / max(1, len(title)),
+            min(len(block.path), 10),
+            min(page.posts, 50),
+            math.log1p(total),
+            weight / total,
+        )
+    return columns
+
+
+def _kind_column(block: Block) -> int:
+    if block.kind in HEADINGS:
+        return 2
+    if block.kind in _KINDS:
+        return _KINDS[block.kind]
+    for name, _, _ in reversed(block.path):
+        if name in _KINDS:
+            return _KINDS[name]
+    if block.owner is not None:
+        if block.owner.tag == "p":
+            return 0
+        return _KINDS.get(str(block.owner.tag), 10)
+    return 10
+
+
+def _shift(values: Numbers, by: int) -> Numbers:
+    """The values of the block so far before it; behind it for a negative distance."""
+    moved = np.zeros_like(values)
+    if 0 < by < len(values):
+        moved[by:] = values[:-by]
+    elif -len(values) < by < 0:
+        moved[:by] = values[-by:]
+    return moved
+
+
+def _around(weights: Numbers, values: Numbers, reach: int) -> Numbers:
+    """The weighted mean of the values within that many blocks."""
+
+    def sums(numbers: Numbers) -> Numbers:
+        running = np.concatenate([[0], np.cumsum(numbers, dtype=np.float64)])
+        at = np.arange(len(numbers))
+        return np.asarray(
+            running[np.minimum(len(numbers), at + reach + 1)] - running[np.maximum(0, at - reach)]
+        )
+
+    return np.asarray(sums(weights * values) / np.maximum(1, sums(weights)))
+
+
+def _columns_of_words(page: PageBlocks) -> Numbers:
+    """Which fixed rule a short block falls under, and what the last such block announced."""
+    rows = []
+    announced, since = "", 0
+    for here, block in enumerate(page.blocks):
+        text = page.texts[here]
+        folded = junk.fold(text) if len(text) <= _MOST_FOLDED else ""
+        rule = junk.line_rule(folded, linked=bool(page.linked[here])) if folded else None
+        related = bool(folded) and junk.is_related(folded)
+        if related or rule == "comments":
+            announced, since = "related" if related else "comments", 0
+        elif block.is_heading and page.linked[here] < 0.5:
+            announced = ""
+        since += 1
+        digits = sum(map(str.isdecimal, page.letters[here][:_MOST_FOLDED]))
+        rows.append(
+            (
+                rule is not None,
+                related,
+                min(since, 50) if announced == "related" else 0,
+                min(since, 50) if announced == "comments" else 0,
+                digits / max(1, min(len(text), _MOST_FOLDED)),
+                sum(len(line.links) for line in block.lines),
+                sum(len(line.images) for line in block.lines),
+                len(block.lines),
+            )
+        )
+    return np.array(rows, np.float32)
+
+
+def _columns_of_elements(page: PageBlocks, mean: Numbers) -> Numbers:
+    """What stands in the elements around a block, and in all elements like its own."""
+    inside: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    alike: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    copies = Counter(page.letters)
+    chains, signs = [], []
+    for here, block in enumerate(page.blocks):
+        owner = page.root if block.owner is None else block.owner
+        chain = [owner, *islice(owner.iterancestors(), _UP - 1)]
+        sign = (block.kind, *((up.tag, up.get("class", "")) for up in chain[:3]))
+        weight, vote, linked = float(page.weights[here]), float(mean[here]), page.linked[here]
+        for up in chain:
+            _add(inside[up], weight, weight * vote, weight * linked)
+        _add(alike[sign], weight, weight * vote, 1)
+        chains.append(chain)
+        signs.append(sign)
+    voted = max(1.0, float((page.weights * mean).sum()))
+    rows = []
+    for here, chain in enumerate(chains):
+        row: list[float] = []
+        for level in (0, 1, 2, 3):
+            weight, vote, linked = inside[chain[min(level, len(chain) - 1)]]
+            row += [vote / max(1, weight), linked / max(1, weight), math.log1p(weight)]
+            row.append(vote / voted)
+        weight, vote, count = alike[signs[here]]
+        row += [vote / max(1, weight), math.log1p(weight), count, copies[page.letters[here]]]
+        rows.append(row)
+    return np.array(rows, np.float32)
+
+
+def _add(sums: list[float], *values: float) -> None:
+    for at, value in enumerate(values):
+        sums[at] += value
+
+
+def _columns_of_page(page: PageBlocks, votes: Numbers, known: Numbers, kind: Kind) -> Numbers:
+    count = len(page.blocks)
+    shares = (page.weights[:, None] * votes).sum(0) / max(1.0, float(page.weights.sum()))
+    constant = np.tile([*shares, kind.forum, kind.manual, kind.article], (count, 1))
+    believed = np.flatnonzero(known.sum(1) >= known.shape[1] / 2)
+    ends = np.zeros((count, 2))
+    if len(believed):
+        at = np.arange(count)
+        ends = np.clip(np.stack([at - believed[0], believed[-1] - at], 1), -20, 20)
+    return np.concatenate([constant, ends], 1)

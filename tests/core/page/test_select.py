@@ -1,0 +1,158 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.body.html import parse_page
+from core.body.walk import Walker
+from core.page import trees
+from core.page.extract import extract_page
+from core.page.features import PageBlocks, features
+from core.page.kind import kind_of_page
+from core.page.trees import Trees
+
+STORY = (
+    "The lamps of the old town went out at nine, and for once people saw the Milky Way.",
+    "A cable had burned through under the river, the grid company said on Tuesday morning.",
+    "The baker on the corner baked by candlelight all night and gave the bread away.",
+    "Nobody was hurt, but two lifts stood still between floors for more than an hour.",
+    "The council will meet on Friday to decide whether the old lanterns come back.",
+    "Engineers had warned of the state of the cable in a report four years ago.",
+)
+PROSE = "".join(f"<p>{sentence} It was the talk of the whole week.</p>" for sentence in STORY)
+
+
+def article(body: str, head: str = "") -> tuple[str, str]:
+    page = (
+        f"<!DOCTYPE html><html lang='en'><head><title>Night over Ost</title>{head}</head><body>"
+        "<header><a href='/'>Ost Courier</a><nav><a href='/n'>News</a></nav></header>"
+        f"{body}<footer><p>© 2026 Ost Courier</p></footer></body></html>"
+    )
+    found = extract_page(page.encode(), url="https://news.example/a.html")
+    assert found is not None
+    return found.article.text, found.article.html
+
+
+def test_answers_that_the_page_opens_stay() -> None:
+    faq = "".join(
+        f"<h3>Question {n}: why so dark?</h3><div style='display:none'><p>{sentence}</p></div>"
+        for n, sentence in enumerate(STORY)
+    )
+
+    text, _ = article(f"<article><h1>Light</h1>{PROSE[:200]}</p><div class='faq'>{faq}</div>")
+
+    assert all(sentence in text for sentence in STORY)
+
+
+def test_comments_under_neutral_names_go() -> None:
+    said = "".join(f"<div class='c'><p><b>user{n}</b></p><p>{STORY[n]} I was there, and it was "
+                   f"exactly so, believe me or not.</p></div>" for n in range(6))  # fmt: skip
+
+    text, _ = article(f"<article><h1>Night</h1>{PROSE}</article><h3>6 comments</h3>{said}")
+
+    assert STORY[5] in text
+    assert "I was there" not in text
+
+
+def test_a_second_article_below_goes() -> None:
+    second = PROSE.replace("cable", "bridge")
+
+    text, _ = article(
+        f"<article><h1>Night over Ost</h1>{PROSE}</article>"
+        f"<article><h1>Bridge closes for the summer</h1>{second}</article>"
+    )
+
+    assert "A cable had burned" in text
+    assert "A bridge had burned" not in text
+
+
+def test_the_posts_of_a_thread_are_its_text() -> None:
+    posts = "".join(
+        f"<div class='post'><a href='/u/{n}'>user{n}</a><div class='message-body'><p>{sentence} "
+        f"What do you think?</p></div></div>"
+        for n, sentence in enumerate(STORY)
+    )
+    kind = '<script type="application/ld+json">{"@type": "DiscussionForumPosting"}</script>'
+
+    text, _ = article(f"<h1>Who saw the stars?</h1><h3>6 comments</h3>{posts}", kind)
+
+    assert all(sentence in text for sentence in STORY)
+
+
+def test_posts_that_only_readers_without_scripts_get_are_read() -> None:
+    text, _ = article(f"<div id='app'></div><noscript><div>{PROSE}</div></noscript>")
+
+    assert all(sentence in text for sentence in STORY)
+
+
+def test_a_linked_paragraph_and_a_list_of_links_stay_in_a_round_up() -> None:
+    links = "".join(f"<li><a href='https://{n}.example/x'>A long read about lamp {n}</a></li>"
+                    for n in range(6))  # fmt: skip
+    linked = f"<p><a href='/x'>{STORY[0]}</a></p>"
+
+    text, html = article(
+        f"<article><h1>Links</h1><p>{STORY[1]} More.</p><h2>Reading</h2><ul>{links}</ul>"
+        f"<p>{STORY[2]} More of it.</p>{linked}<p>{STORY[3]} So it was.</p></article>"
+    )
+
+    assert STORY[0] in text
+    assert html.count("<li>") == 6
+
+
+def test_a_picture_keeps_its_caption_and_loses_the_label_beside_it() -> None:
+    figure = (
+        "<figure><div><span>Image</span><img src='/a.jpg' width='900' height='600'></div>"
+        "<figcaption>The square on Monday night.</figcaption></figure>"
+    )
+    first, second = PROSE[: len(PROSE) // 2], PROSE[len(PROSE) // 2 :]
+
+    _, html = article(f"<article><h1>Night</h1>{PROSE}{figure}{PROSE}</article>")
+
+    assert first
+    assert second
+    assert "<figcaption>The square on Monday night.</figcaption>" in html
+    assert '<img src="https://news.example/a.jpg"' in html
+    assert "Image" not in html
+
+
+def test_a_text_that_the_page_holds_twice_comes_once() -> None:
+    text, _ = article(
+        f"<div class='desktop'><div>{PROSE}</div></div><div class='phone'><div>{PROSE}</div></div>"
+    )
+
+    assert text.count(STORY[0]) == 1
+
+
+def test_a_line_that_comes_again_in_the_article_stays() -> None:
+    refrain = f"<p>{STORY[4]}</p>"
+
+    text, _ = article(f"<article><h1>Song</h1>{PROSE}{refrain}{PROSE[:300]}</p>{refrain}</article>")
+
+    assert text.count(STORY[4]) >= 3
+
+
+def test_the_model_is_small_and_fits_the_columns() -> None:
+    file = Path(trees.__file__).with_name("blocks.json")
+    root = parse_page(f"<html><body><h1>Night</h1>{PROSE}</body></html>")[1]
+    page = PageBlocks(Walker(None, judging=False).walk(root), root, "Night")
+    vote = np.ones(len(page.blocks), np.float32)
+    kind = kind_of_page("", root, page.posts)
+
+    assert file.stat().st_size <= 200_000
+    for voted in ([vote, vote, vote], [vote, vote, None]):
+        likely = trees.stored_trees().probabilities(features(page, voted, kind))
+        assert likely[1:].min() > 0.45
+
+
+def test_trees_of_other_columns_are_refused() -> None:
+    leaf = json.loads('{"columns": 2, "trees": [[[1, 0, 0], [0.5, 0, 0], [1, 0, 0], [2, 0, 0],'
+                      " [0, -2, 2]]]}")  # fmt: skip
+    model = Trees(leaf)
+
+    low, high = model.probabilities(np.array([[9, 0.5], [9, 0.6]]))
+
+    assert low < 0.2
+    assert high > 0.8
+    with pytest.raises(ValueError, match="2 columns, the page 3"):
+        model.probabilities(np.zeros((1, 3)))
