@@ -16,6 +16,11 @@ from opencc import OpenCC
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 _WIDE = re.compile(f"[{WIDE}]+")
 _SAMPLE = 600  # characters that tell a text's script
+_CERTAIN = 12  # sequences of UTF-8 that no text in a Latin language holds by chance
+_SPECIAL = bytes(b for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
+_BYTES = {ord(sign): byte for sign, byte in zip(_SPECIAL.decode("cp1252"), _SPECIAL, strict=True)}
+_HIGH = re.compile("[\x80-\xff" + _SPECIAL.decode("cp1252") + "]+")
+_DOUBLE = re.compile("[\xc3-\xf4][\x80-\xbf" + _SPECIAL.decode("cp1252") + "]{1,3}")
 _NEUTRAL = frozenset("-–—―~·•‧…“”‘’()/:\"'#")
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
 _BROKEN_WIDE = re.compile(f"(?<=[{WIDE}])[ \\t\\xa0]*[\\r\\n]\\s*(?=[{WIDE}])")
@@ -91,6 +96,19 @@ def only_letters(text: str) -> str:
 def squeeze(text: str) -> str:
     """Only letters and digits, lower case: the form in which two texts are compared."""
     return only_letters(text).lower()
+
+
+def repaired(text: str) -> str:
+    """The text, with UTF-8 that someone read as Latin-1 or Windows-1252 put right.
+
+    Only where it is certain: a dozen sequences, and not one that is none.
+    """
+    if text.isascii() or len(_DOUBLE.findall(text, 0, 20_000)) < _CERTAIN:
+        return text
+    try:
+        return _HIGH.sub(lambda run: run[0].translate(_BYTES).encode("latin-1").decode(), text)
+    except UnicodeError:
+        return text
 
 
 def strip_invisible(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
+from urllib.parse import quote, unquote
 
 from core.feeds.seen_items import still_known
 from core.feeds.unchanged import Remembered
@@ -114,9 +115,18 @@ async def load_entry(store: Store, entry_id: str) -> EntryRecord | None:
 
 
 async def entries_by_url(store: Store, url: str) -> list[EntryRecord]:
-    """Every entry taken in under this address, the newest first."""
+    """Every entry taken in under this address, the newest first.
+
+    Also where its path is quoted in full, as we write it, and `url` came out of a browser, which
+    leaves signs such as `,` and `[` in it.
+    """
+    head, slashes, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    quoted = f"{head}{slashes}{host}{slash}{quote(unquote(path), safe='/?#=&%')}"
     with store_errors():
-        ids = [i.decode() for i in await store.redis.zrevrange(url_key(url), 0, -1)]
+        found = await store.redis.zrevrange(url_key(url), 0, -1)
+        found = found or await store.redis.zrevrange(url_key(quoted), 0, -1)
+    ids = [i.decode() for i in found]
     return [record for record in await load_entries(store, ids) if record is not None]
 
 

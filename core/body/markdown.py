@@ -7,6 +7,7 @@ stays a line end where the author plainly meant one.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from html import escape
 
@@ -34,6 +35,10 @@ _REACHES_FAR = ("```", "~~~", "<pre", "]:")
 _LINE_IS_MARKUP = re.compile(r"\s*(?:[#>|<]|[-*+] |\d+[.)] |```|={3,}|-{3,}|$| {4}|\t)")
 _LINE_IS_OBJECT = re.compile(r"\s*!?\[[^\]]*\]\([^)]*\)\s*$|\s*\*[^*]+\*\s*$|\s*https?://\S+\s*$")
 _SENTENCE_END = tuple("。！？；：.!?;:”」』）)…】*")
+_FENCED = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[ \t]*$)", re.MULTILINE | re.DOTALL)
+_STRONG = re.compile(r"(`+)[^`\n]*\1|(?<![\\*])\*\*(?![*\s])([^*\n]{1,500})(?<![\\\s])\*\*(?!\*)")
+_MODULE_LINE = re.compile(r"^(?:import|export)\s[^\n]*\n", re.MULTILINE)
+_COMPONENT = re.compile(r"</?[A-Z][\w.]*(?:\s[^<>]{0,500})?/?>")
 
 
 def render(text: str) -> str:
@@ -43,6 +48,7 @@ def render(text: str) -> str:
     HTML or headings: by CommonMark a block that starts with a block element is HTML up to the next
     empty line. Neighbours that need the parser stay together, for lists go on over empty lines.
     """
+    text = _strong_in_wide_text(text)
     mixed = BLOCK_TAG.search(text) is not None
     if not mixed or any(sign in text for sign in _REACHES_FAR):
         return str(_parser(mixed).render(_keep_line_ends(text)))
@@ -57,6 +63,42 @@ def render(text: str) -> str:
         found.append(known)
         parsed = []
     return "\n".join([*found, *_parsed(parsed)])
+
+
+def without_components(text: str) -> str:
+    """The markdown of an MDX file: without imports, exports and the tags of components."""
+    return _COMPONENT.sub("", _MODULE_LINE.sub("", text))
+
+
+def _strong_in_wide_text(text: str) -> str:
+    """Strong text as HTML where CommonMark sees none: `**甲：**乙` in text without spaces.
+
+    Its marks open and close by the spaces and punctuation beside them, which presumes spaces
+    between words: https://talk.commonmark.org/t/2528
+    """
+    if "**" not in text:
+        return text
+    parts = _FENCED.split(text)
+    parts[::2] = [_STRONG.sub(_strong, part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def _strong(match: re.Match[str]) -> str:
+    inner = match[2]
+    if inner is None:  # code
+        return match[0]
+    before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
+    hidden = (_is_mark(inner[0]) and _is_word(before)) or (_is_mark(inner[-1]) and _is_word(after))
+    wide = any(is_wide(each) for each in (before, after, inner[0], inner[-1]) if each)
+    return f"<strong>{inner}</strong>" if hidden and wide else match[0]
+
+
+def _is_mark(sign: str) -> bool:
+    return unicodedata.category(sign)[0] in "PS"
+
+
+def _is_word(sign: str) -> bool:
+    return bool(sign) and not sign.isspace() and not _is_mark(sign)
 
 
 def _headings(part: str) -> str | None:

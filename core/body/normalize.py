@@ -7,6 +7,7 @@ text. Out: a tree, the front matter, and what the shape was. Nothing is judged o
 from __future__ import annotations
 
 import html
+import json
 import re
 from dataclasses import dataclass, field
 
@@ -15,7 +16,7 @@ from lxml import etree
 from core.body import markdown
 from core.body.form import TAG, Declared, Form, form_of, is_plainly_html
 from core.body.html import parse_markup
-from core.text import strip_invisible, wide_share
+from core.text import repaired, strip_invisible, wide_share
 
 MAX_CHARACTERS = 2 * 2**20
 # Markdown is mostly served as plain text.
@@ -24,6 +25,11 @@ _TEXT_TYPES: dict[str, Declared] = {
 }  # fmt: skip
 _PAGE = re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _FRONT = re.compile(r"\s*(---|\+\+\+)[ \t]*\n(.{0,20000}?)\n\1[ \t]*(?:\n|$)", re.DOTALL)
+_UNOPENED_FRONT = re.compile(
+    r"()((?:title|date|layout|tags|categories|author|permalink):[^\n]*\n"
+    r"(?:(?:[A-Za-z_][\w-]{0,40}:|[ \t]+|- )[^\n]*\n){1,60}?)---[ \t]*(?:\n|$)"
+)
+_LONGEST_FRONT = 20_000  # characters
 _FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*)$", re.MULTILINE)
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
@@ -59,8 +65,9 @@ class Document:
 
 def normalize(raw: str, *, content_type: Declared = "auto") -> Document:
     """The body as one tree, whatever its shape."""
-    text = strip_invisible(raw[:MAX_CHARACTERS]).replace("\r\n", "\n").replace("\r", "\n")
-    front, text = _front_matter(text)
+    text = strip_invisible(repaired(raw[:MAX_CHARACTERS]))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    front, text = _front_matter(text, content_type)
     text, declared = _unescape(text, content_type)
     if front:
         text, declared = _SHORTCODE.sub("", text), "markdown"
@@ -77,12 +84,38 @@ def text_document(text: str, content_type: str | None) -> Document | None:
     return normalize(text, content_type=declared)
 
 
-def _front_matter(text: str) -> tuple[dict[str, str], str]:
+def is_draft(text: str) -> bool:
+    """Whether a markdown file says of itself that it is not to be published (Hugo, Jekyll)."""
+    front, _ = _front_matter(text.removeprefix("\ufeff").replace("\r\n", "\n"), "markdown")
+    return front.get("draft", "").lower() == "true" or front.get("published", "").lower() == "false"
+
+
+def _front_matter(text: str, declared: Declared) -> tuple[dict[str, str], str]:
+    """The fields of YAML or TOML before a text, and the text.
+
+    Where markdown is declared, those of JSON (Hugo) and of YAML that only ends with a mark (Hexo).
+    """
     match = _FRONT.match(text)
+    if declared == "markdown" and match is None:
+        if text.startswith("{"):
+            return _json_front_matter(text)
+        match = _UNOPENED_FRONT.match(text)
     if match is None or not _FIELD.search(match[2]):
         return {}, text
     fields = {name.lower(): value.strip() for name, value in _FIELD.findall(match[2])}
     return {name: _unquote(value) for name, value in fields.items()}, text[match.end() :]
+
+
+def _json_front_matter(text: str) -> tuple[dict[str, str], str]:
+    try:
+        fields, end = json.JSONDecoder().raw_decode(text[:_LONGEST_FRONT])
+    except (ValueError, RecursionError):
+        return {}, text
+    if "title" not in fields and "date" not in fields:
+        return {}, text
+    stated = {name.lower(): value for name, value in fields.items()}
+    words = {name: str(value) for name, value in stated.items() if isinstance(value, str | bool)}
+    return words, text[end:]
 
 
 def _unquote(value: str) -> str:

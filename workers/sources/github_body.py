@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from core.body.markdown import without_components
+from core.body.normalize import is_draft
 from core.config.settings import Source
 from core.dates import iso
 from core.errors import (
@@ -60,8 +62,12 @@ async def read_body(kit: Kit, record: EntryRecord, source: Source, counts: Count
     if article.published is None and raw.updated is not None:
         # Only now: what the text states says when it was written, the commit when it came here.
         article = article.model_copy(update={"published": iso(raw.updated)})
-    is_empty = not (article.text or article.images or article.enclosures)  # front matter alone
-    return made._replace(article=article, filtered="empty" if is_empty else made.filtered)
+    kept_out = made.filtered
+    if not (article.text or article.images or article.enclosures):
+        kept_out = "empty"  # front matter alone
+    if is_draft(whole.content):
+        kept_out = "draft"
+    return made._replace(article=article, filtered=kept_out)
 
 
 async def fetch_body(
@@ -92,6 +98,8 @@ async def fetch_body(
             if not answer.complete:
                 raise FetchError(f"the answer of {host} broke off")
             text = decode(answer.body, content_type=answer.content_type).text
+            if url.lower().endswith(".mdx"):
+                text = without_components(text)
             return entry.model_copy(update={"content": text, "body_urls": (), "updated": None})
         seconds = rate_limit(
             answer.status,

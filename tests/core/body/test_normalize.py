@@ -139,3 +139,25 @@ def test_chapters_of_an_episode_are_a_list() -> None:
         "(00:00) Intro", "(03:10) The cable", "1:17:42 - Bread"
     ]  # fmt: skip
     assert [spaced_text(p) for p in root.iter("p")] == ["Chapters:", "Bye"]
+
+
+def test_strong_text_beside_wide_punctuation_is_strong() -> None:
+    raw = "**甲：**开始了，今天先说**“码头”**这件事。`**甲：**乙`\n\n```\n**丙：**丁\n```\n"
+
+    root = normalize(raw, content_type="markdown").root
+
+    assert [element.text for element in root.iter("strong")] == ["甲：", "“码头”"]
+    assert [element.text for element in root.iter("code")] == ["**甲：**乙", "**丙：**丁\n"]
+
+
+def test_utf_8_that_was_read_as_latin_1_is_put_right() -> None:
+    right = "桥边的茶馆清晨开门，老人数过了渔船，也数过了账本上的数字。"
+
+    for wrong in (right.encode().decode("latin-1"), "水" + right.encode().decode("latin-1")):
+        assert right in text(f"<p>{wrong}</p>")
+
+
+def test_accents_are_no_wrongly_read_utf_8() -> None:
+    french = "Café déjà vu, naïve façade, “élève” Ã la carte, Ångström. " * 10
+
+    assert text(f"<p>{french}</p>").strip() == french.strip()

@@ -8,6 +8,7 @@ import pytest
 from core.models import Decision
 from store import keys
 from store.connection import Store
+from store.entries import entries_by_url
 from store.sources import SourceState
 from tests.github import GitHub, Repository, article
 from tests.origin import Answer, Origin
@@ -462,3 +463,50 @@ async def test_the_date_that_a_file_states_is_its_own_and_a_correction_does_not_
 
 async def dates(desk: Desk) -> dict[str, str | None]:
     return {e.guid: e.article.published for e in await desk.entries() if e.article is not None}
+
+
+async def test_files_of_site_generators_are_read_as_their_authors_meant_them(
+    store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository
+) -> None:
+    def text(seed: str) -> str:
+        return article(seed, original=False).partition("\n\n")[2]
+
+    day = "2026-03-01T00:00:00+00:00"
+    toml, hugo = (
+        f'+++\ntitle = "B"\ndate = {day}\n+++\n',
+        f'{{\n "title": "C", "date": "{day}"\n}}\n',
+    )
+    files = {
+        "bundle/index.md": f"---\ntitle: A\ndate: {day}\n---\n" + text("1"),
+        "toml.markdown": toml + text("2"),
+        "json.md": hugo + text("3"),
+        "hexo.md": f"title: D\ndate: {day}\ntags: x\n---\n\n" + text("4"),
+        "mdx.mdx": f'---\ntitle: E\ndate: {day}\n---\nimport X from "x"\n\n<X a={{1}}/>\n'
+        + text("5"),
+        "draft.md": "---\ntitle: F\ndraft: true\n---\n" + text("6"),
+        "unpublished.md": "---\ntitle: G\npublished: false\n---\n" + text("7"),
+        "_index.md": "---\ntitle: H\n---\nA list",
+        "empty.md": "",
+    }
+    repository.commit({f"pages/{name}": content for name, content in files.items()})
+    async with desk_on(store, sandbox, hub) as desk:
+        await poll_and_read(desk)
+        entries = await desk.entries()
+
+    published = {e.guid: e.article for e in entries if e.story is not None and e.article}
+    assert {a.title for a in published.values()} == set("ABCDE")
+    assert {a.published for a in published.values()} == {day}
+    assert "import" not in published["pages/mdx.mdx"].text
+    assert {e.rule for e in entries if e.story is None} == {"draft"}
+
+
+@pytest.mark.parametrize("name", ["a,b's [1].md", "中文 文章.md"])
+async def test_an_address_from_the_browser_is_found(
+    store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository, name: str
+) -> None:
+    repository.commit({f"pages/{name}": article("a", original=False)})
+    async with desk_on(store, sandbox, hub) as desk:
+        await poll_and_read(desk)
+
+    address = f"https://github.com/{NAME}/blob/main/pages/{name.replace(' ', '%20')}"
+    assert [entry.guid for entry in await entries_by_url(store, address)] == [f"pages/{name}"]
