@@ -206,7 +206,7 @@ async def push(
         commit_something(repository, account)
     if account.chance.random() < 0.2:
         back = account.chance.randint(1, commits + FORGOTTEN - 1)  # also what was polled already
-        repository.force_push(min(back, len(repository.commits) - 1))
+        repository.force_push(min(back, sum(1 for c in repository.commits if c.files) - 1))
         commit_something(repository, account)
     account.expected |= {mark_of(text) for text in repository.files.values()} - account.old
     faults.are_on = account.chance.random() < 0.5
