@@ -23,7 +23,7 @@ help: ## List the targets
 # pip before 24.2 installs a trafilatura that cannot be imported, hence the first line.
 .venv/.installed: pyproject.toml $(if $(UNSOUND),rebuild)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed: say make PYTHON=python3.12"; exit 2; }
+		|| { echo "Python 3.11 or newer is needed: run make PYTHON=python3.12"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing into .venv; this takes a minute."
 	@$(BIN)/python -m pip install --quiet --upgrade 'pip>=24.2'
@@ -74,10 +74,10 @@ SUBJECTS ?=
 bench-smoke: .venv/.tools ## Each benchmark once, small; make bench-smoke SUBJECTS="clean window"
 	$(BIN)/python -m benchmarks --smoke $(SUBJECTS)
 
-docs: .venv/.installed ## Write the schema and the reference pages anew
+docs: .venv/.installed ## Write the schema and the reference pages
 	$(BIN)/python -m millrace.reference
 
-lock: .venv/.installed ## Write requirements.lock (what the image installs) anew
+lock: .venv/.installed ## Write requirements.lock (what the image installs)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 		--extra fast --custom-compile-command "make lock" pyproject.toml -o requirements.lock

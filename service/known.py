@@ -1,7 +1,7 @@
-"""What the store said last of sources and counters, for the time in which it does not answer.
+"""The last answers of the store about sources and counters, for while it does not answer.
 
 A store that hangs must not make /sources and /metrics hang with it: they answer from what is known,
-and millrace_store_up and /health say how things are.
+and millrace_store_up and /health report the outage.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from store.sources import SourceState, Taken, load_sources, load_taken
 
 PATIENCE = 1.0  # seconds for one answer; pages that need two ask for both at once
 NOT_ASKED = 5.0  # seconds after an answer failed to come in which the store is not asked
-KEPT = 2000  # sources; of longer lists only what was asked for last
+KEPT = 2000  # sources; of longer lists only the last answer
 
 Answer = TypeVar("Answer")
 
@@ -64,7 +64,7 @@ class Known:
         except TimeoutError:
             self._silent_until = time.monotonic() + NOT_ASKED
         except StoreError:
-            pass  # /health says it
+            pass  # /health reports it
         return None
 
 

@@ -69,7 +69,7 @@ def _host_fault(hosts: str) -> str | None:
         if not colon or host.endswith("]"):
             continue
         if ":" in name and not name.endswith("]"):
-            return "an IPv6 address stands in brackets, as in redis://[::1]:6379/0"
+            return "write an IPv6 address in brackets, as in redis://[::1]:6379/0"
         if not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
             return "the port is not a number from 1 to 65535"
     return None
@@ -96,7 +96,7 @@ def _option_fault(url: str) -> str | None:
 
 
 def _password(env: Mapping[str, str]) -> str:
-    """REDIS_PASSWORD, or what the file says that REDIS_PASSWORD_FILE names."""
+    """REDIS_PASSWORD, or the content of the file that REDIS_PASSWORD_FILE names."""
     password, file = env.get("REDIS_PASSWORD", ""), env.get("REDIS_PASSWORD_FILE", "")
     if not file:
         return password
@@ -152,15 +152,17 @@ def _sentinel_client(url: str, options: dict[str, Any]) -> aioredis.Redis:
     asked = dict(parse_qsl(parts.query))
     secure = asked.pop("ssl", "false") == "true"
     watching = {name: asked.pop(f"sentinel_{name}", None) for name in ("username", "password")}
-    said: dict[str, Any] = dict(parse_url(f"rediss://{login}@host/{database}?{urlencode(asked)}"))
+    login_options: dict[str, Any] = dict(
+        parse_url(f"rediss://{login}@host/{database}?{urlencode(asked)}")
+    )
     for name in ("host", "connection_class"):
-        del said[name]
-    tls = {name: value for name, value in said.items() if name.startswith("ssl_")}
+        del login_options[name]
+    tls = {name: value for name, value in login_options.items() if name.startswith("ssl_")}
     if tls.get("ssl_cert_reqs") != "none":
         tls = {**_NAMED, **tls}
     shared = {**options, **({**tls, "ssl": True} if secure else {})}
     sentinel = Sentinel(nodes, sentinel_kwargs={**shared, **watching})  # type: ignore[no-untyped-call]
-    master = {name: value for name, value in said.items() if not name.startswith("ssl_")}
+    master = {name: value for name, value in login_options.items() if not name.startswith("ssl_")}
     client: aioredis.Redis = sentinel.master_for(service, **shared, **master)
     return _packing(client)
 

@@ -1,7 +1,7 @@
-"""What the store's refusals and absences mean, in words that say what helps.
+"""What the store's refusals and absences mean, with what helps.
 
 Whatever redis-py raises leaves `store/` as `StoreAway` (it comes back by itself) or `StoreError`
-(somebody has to change something). No text of an address goes into a message: it holds a password.
+(a setting has to change). No text of an address goes into a message: it holds a password.
 """
 
 from __future__ import annotations
@@ -60,33 +60,33 @@ def store_errors():  # type: ignore[no-untyped-def]
             "the store is at its memory limit: raise maxmemory or keep less"
         ) from error
     except (*_AWAY, exceptions.ResponseError) as error:
-        raise _named(error) from error
+        raise _fault_of(error) from error
     except (TypeError, RuntimeError) as error:
         if _is_torn(error):
             raise StoreAway("no answer from the store: the connection was lost") from error
         raise
 
 
-def _named(error: exceptions.RedisError | OSError) -> StoreError:
-    said = str(error)
+def _fault_of(error: exceptions.RedisError | OSError) -> StoreError:
+    message = str(error)
     for words, remedy in _REMEDIES.items():
-        if words in said:
+        if words in message:
             return StoreError(remedy)
-    if _DISTRUST in said:
-        return StoreError(_distrusted(said))
+    if _DISTRUST in message:
+        return StoreError(_distrusted(message))
     if isinstance(error, exceptions.AuthenticationError):
         return StoreError(_LOGIN)
     for words, remedy in _WAITS.items():
-        if words in said:
+        if words in message:
             return StoreAway(remedy)
     if isinstance(error, _AWAY):
-        reason = said.rstrip(".")
+        reason = message.rstrip(".")
         return StoreAway(f"no answer from the store: {reason}; start it, or correct REDIS_URL")
-    return StoreError(f"the store refused: {said}")
+    return StoreError(f"the store refused: {message}")
 
 
-def _distrusted(said: str) -> str:
-    reason = said.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
+def _distrusted(message: str) -> str:
+    reason = message.rpartition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
     return (
         f"the store's certificate is not trusted: {reason}; "
         "name its issuer in REDIS_URL: ?ssl_ca_certs=FILE"
@@ -97,7 +97,7 @@ def _is_torn(error: TypeError | RuntimeError) -> bool:
     """Whether the loop stumbled over a transport that was closed under it.
 
     From Python 3.12 on asyncio's `writelines` calls a method that a lost connection has taken
-    away; uvloop says that the handler is closed.
+    away; uvloop raises that the handler is closed.
     """
     if isinstance(error, RuntimeError):
         return "handler is closed" in str(error)

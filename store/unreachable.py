@@ -39,7 +39,7 @@ async def note_unreachable(store: Store, name: str) -> None:
 
 
 async def note_reached(store: Store, name: str) -> None:
-    """The host of this source answered, whatever it said."""
+    """The host of this source answered, with whatever status."""
     with store_errors():
         await store.redis.zrem(keys.UNREACHABLE, name)
 

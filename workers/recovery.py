@@ -33,7 +33,7 @@ class Recovery:
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
         self._started = False
-        self._lost = False  # whether the log says that the network is away
+        self._lost = False  # whether the log has an outage that is not over
 
     async def look(self) -> None:
         """Retry what can be reached again. Raises StoreError."""

@@ -1,4 +1,4 @@
-"""Watches the store for one process: the log says once when trouble begins and once when it ends.
+"""Watches the store for one process: one line in the log when trouble begins, one when it ends.
 
 Every loop of a worker meets an absent store, many times a second; what they meet is one event.
 """

@@ -40,7 +40,7 @@ _BY_STATUS = {
 
 # Narrow before wide.
 _BY_FAULT: tuple[tuple[type[MillraceError], str | None], ...] = (
-    (RateLimited, None),  # says itself when it goes on and how the limit is raised
+    (RateLimited, None),  # its text has when it goes on and how the limit is raised
     (ForbiddenAddress, None),  # names the line of `fetch.allow_private`
     (
         Unreachable,
@@ -61,7 +61,7 @@ _BY_FAULT: tuple[tuple[type[MillraceError], str | None], ...] = (
 
 
 def remedy(fault: MillraceError, name: str) -> str | None:
-    """What helps the source `name` against `fault`; None where the fault says so itself."""
+    """What helps the source `name` against `fault`; None where the fault itself has it."""
     if isinstance(fault, BadStatus) and not isinstance(fault, RateLimited):
         status = _BY_STATUS.get(fault.status)
         return (status or (_AGAIN if fault.status >= 500 else _ADDRESS)).format(name=name)

@@ -33,10 +33,10 @@ class Outcome(NamedTuple):
 
     def lines(self) -> list[str]:
         """The same for people."""
-        said = f"{self.source}: {self.new} new entr{'y' if self.new == 1 else 'ies'}"
+        line = f"{self.source}: {self.new} new entr{'y' if self.new == 1 else 'ies'}"
         if self.next_poll is None:
-            return [said]
-        return [f"{said}; next poll {self.next_poll:%Y-%m-%d %H:%M:%S} UTC"]
+            return [line]
+        return [f"{line}; next poll {self.next_poll:%Y-%m-%d %H:%M:%S} UTC"]
 
 
 class Failure(NamedTuple):

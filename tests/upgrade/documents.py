@@ -77,7 +77,7 @@ def rss_description(items: Sequence[Item], *, note: str) -> bytes:
 
 
 def rss_excerpts(items: Sequence[Item], *, note: str) -> bytes:
-    """RSS that gives the first words; the article stands on its page."""
+    """RSS that gives the first words; the article is on its page."""
     return _rss(
         (
             f"<guid>{item.link}</guid>{_dated(item)}"

@@ -2,8 +2,8 @@
 
     python -m tests.upgrade.make_folder /path/to/checkout/.venv/bin/millrace layout-2 1
 
-The arguments after the command are the name of the file and the part of the world: one story in so
-many. `layout-2` was made by commit 2441826, `layout-1` by a1237dd~1, the last that wrote layout 1,
+The arguments after the command are the name of the file and the part of the world: 5 for a
+fifth. `layout-2` was made by commit 2441826, `layout-1` by a1237dd~1, the last that wrote layout 1,
 with a fifth of the stories. It takes about half a minute.
 """
 

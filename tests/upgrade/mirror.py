@@ -19,7 +19,7 @@ FOLDER = "pages"
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit: what the API says of it, and all files after it."""
+    """One commit: what the API returns for it, and all files after it."""
 
     document: dict[str, Any]
     files: dict[str, str]  # path -> text
@@ -68,7 +68,7 @@ class Mirror:
         self._commits.insert(0, Commit(document, files))
 
     def answer(self, path: str, query: str) -> Answer:
-        """What the API says of /repos/ann/news/`path`."""
+        """What the API returns for /repos/ann/news/`path`."""
         asked = parse_qs(query)
         if path == "commits":
             return self._listed(int(asked.get("page", ["1"])[0]))

@@ -23,7 +23,7 @@ _LOOK = 0.05  # seconds between two looks at another process
 
 
 class Running:
-    """`millrace run` on a folder; `command` is what stands before `run`."""
+    """`millrace run` on a folder; `command` is what comes before `run`."""
 
     def __init__(self, folder: Path, world: World, origin: Origin, *, command: list[str]) -> None:
         self.data = folder / "data"
@@ -62,7 +62,7 @@ class Running:
         return {"items": [[item.get(name) for name in wanted] for item in items]}
 
     async def until_stories(self, count: int) -> None:
-        """Return once the feed holds so many stories."""
+        """Return once the feed holds `count` stories."""
         deadline, found = time.monotonic() + PATIENCE, -1
         while found < count:
             assert time.monotonic() < deadline, f"{found} of {count}\n{self._last_lines()}"
@@ -73,9 +73,9 @@ class Running:
                 continue
 
     async def until_polled(self, times: int) -> None:
-        """Return once each source was asked for so often from now on, counting whole polls."""
+        """Return once each source was polled `times` times from now on."""
         start, deadline = len(self._origin.requests), time.monotonic() + PATIENCE
-        # One request more: that a source is asked again says that the poll before has ended.
+        # One request more: a source is polled again only when the poll before has ended.
         while late := [n for n in self._world.names if self._polls(n, start) <= times]:
             assert time.monotonic() < deadline, f"{late}\n{self._last_lines()}"
             await asyncio.sleep(_LOOK)
@@ -92,7 +92,7 @@ class Running:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -23,7 +23,7 @@ from tests.origin import Origin
 from tests.upgrade.running import FOLDERS, PATIENCE, Running
 from tests.upgrade.world import NEWS_DATE, Phase, World
 
-_RETRY = 0.1  # seconds until a stream that was refused is asked for again
+_RETRY = 0.1  # seconds until a refused stream is requested again
 
 
 class Listener:
@@ -35,7 +35,7 @@ class Listener:
         self._task = asyncio.create_task(self._listen(run.address, position))
 
     async def until(self, count: int) -> list[tuple[str, str]]:
-        """The events so far, once there are so many."""
+        """The events so far, once there are `count`."""
         async with asyncio.timeout(PATIENCE):
             while len(self.events) < count:
                 self._came.clear()
@@ -83,7 +83,7 @@ def unpack(name: str, folder: Path) -> dict[str, Any]:
 
 
 class Kept(NamedTuple):
-    """A folder of an earlier commit: `make_folder.py` says which."""
+    """A folder of an earlier commit: `make_folder.py` names the commit."""
 
     name: str
     part: int
@@ -101,7 +101,7 @@ def kept(request: pytest.FixtureRequest) -> Kept:
 
 @pytest.fixture
 def world(kept: Kept) -> World:
-    """The sources as they stand after the upgrade."""
+    """The sources as they are after the upgrade."""
     world = World(part=kept.part)
     world.phase = Phase.REBUILT
     return world

@@ -1,7 +1,7 @@
-"""The origin of the upgrade test: sources of every kind, as they stand at each phase.
+"""The origin of the upgrade test: sources of every kind, as they are in each phase.
 
 It answers as an HTTP proxy, so that sources have names of their own and no port is part of what
-the store remembers of them. The API of the mirror alone is asked directly.
+the store remembers of them. The API of the mirror alone is requested directly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.upgrade.stories import SEEDS, Story, Writer
 
 NEWS_DATE = datetime(2025, 6, 20, 8, 30, tzinfo=UTC)  # of the entry that arrives at the end
 POLLED_EVERY = 3.0  # seconds
-_EDITED = 29  # one entry in so many
+_EDITED = 29  # every 29th entry
 _PROMO = "<p>Subscribe to our newsletter for more stories like this.</p>"
 _CORRECTION = "<p>Correction: an earlier version of this article named the wrong day.</p>"
 
@@ -77,7 +77,7 @@ class World:
     """All documents; set `phase` and they change."""
 
     def __init__(self, seed: int = 1, *, part: int = 1) -> None:
-        """`part`: only one story in so many, for a small folder."""
+        """`part`: 5 for a fifth of the stories, for a small folder."""
         self.phase = Phase.FIRST
         self._part = part
         writer = Writer(seed)
@@ -128,7 +128,7 @@ class World:
         }
 
     def answer(self, request: Request) -> Answer:
-        """What the origin says."""
+        """The response of the origin."""
         parts = urlsplit(request.path)
         if parts.path.startswith("/api/repos/ann/news/"):
             return self._mirror().answer(parts.path.split("/", 5)[5], parts.query)
@@ -249,7 +249,7 @@ def _seed_item(number: int) -> Item:
 
 
 def requests_of(requests: Sequence[Request], name: str) -> int:
-    """How often a source itself was asked for, its pages apart."""
+    """How often a source itself was requested, without its pages."""
     if name == "mirror":
         return sum("/api/repos/ann/news/commits?" in request.path for request in requests)
     return sum(request.path == f"http://{name}.example/feed" for request in requests)

@@ -38,7 +38,7 @@ def free_port() -> int:
 
 @pytest.fixture
 async def home(store: Store, sandbox: Sandbox) -> AsyncIterator[tuple[Desk, int]]:
-    """A worker with four sources at a port where nobody listens yet."""
+    """A worker with four sources at a port without a listener."""
     port = free_port()
     settings = settings_for(
         *({"url": f"http://127.0.0.1:{port}/{n}", "every": "1h"} for n in range(4)),

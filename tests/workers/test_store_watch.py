@@ -1,4 +1,4 @@
-"""A store in trouble is one line when it begins and one when it ends, whoever meets it."""
+"""A store in trouble is one line when it begins and one when it ends, however many calls fail."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ async def _sent_once(
 
 
 def _noting_connections() -> aiohttp.TraceConfig:
-    """Notes at the journey of a request (its trace context) when a connection stands."""
+    """Notes at the journey of a request (its trace context) when it has a connection."""
     trace = aiohttp.TraceConfig()
 
     async def note(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:

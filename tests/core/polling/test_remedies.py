@@ -65,12 +65,12 @@ def test_each_failure_names_a_command_or_a_setting_that_exists() -> None:
 
 
 def test_no_kind_of_failure_is_without_a_row() -> None:
-    told = {type(fault) for fault in faults()}
+    covered = {type(fault) for fault in faults()}
     own = {ForbiddenAddress}  # its text names the line of fetch.allow_private
     kinds = below(FetchError) | below(DocumentError) | below(ResourceLimit)
 
     for kind in kinds - NOT_OF_SOURCES - own:
-        assert any(issubclass(kind, each) for each in told), kind
+        assert any(issubclass(kind, each) for each in covered), kind
 
 
 @pytest.mark.parametrize(
