@@ -30,8 +30,8 @@ from store.schedule import Lease
 from workers.ending import end_tasks
 from workers.places import Role
 
-# From a hint to its start a poll of the queue passes, half of this on average: a pushed entry is
-# in the feed after 80 ms. Ten looks a second cost .5 % of a core (benchmarks/polling.py).
+# Half of this passes on average from a hint to its start: a pushed entry is in the feed after .11 s
+# (benchmarks/push.py). At ten looks a second an idle worker takes 1 % of a core (polling.py).
 POLL_DELAY = 0.1
 HEALTH_SECONDS = 15
 _START_TIMEOUT = 10  # seconds; to start work is one call of the store at most
@@ -42,8 +42,8 @@ _HINT_SECONDS = 120  # a hint that old is about a lease that expired
 _ALWAYS_DUE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
-class Crew(Protocol):
-    """What the jobs need of the worker that runs them; it is `ctx["crew"]`."""
+class WorkStarter(Protocol):
+    """What the jobs need of the worker that runs them; it is `ctx["worker"]`."""
 
     async def take(self, role: Role, leases: Sequence[Lease]) -> None:
         """Start the work under these leases."""
@@ -82,32 +82,33 @@ async def enqueue(redis: ArqRedis, role: Role, leases: Sequence[Lease]) -> None:
 
 async def poll(ctx: dict[str, Any], leases: list[list[str]]) -> None:
     """The job that starts polls."""
-    await _crew(ctx).take(Role.POLL, [Lease(*lease) for lease in leases])
+    await _worker(ctx).take(Role.POLL, [Lease(*lease) for lease in leases])
 
 
 async def page(ctx: dict[str, Any], leases: list[list[str]]) -> None:
     """The job that starts fetching and reading pages."""
-    await _crew(ctx).take(Role.PAGE, [Lease(*lease) for lease in leases])
+    await _worker(ctx).take(Role.PAGE, [Lease(*lease) for lease in leases])
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
     """The job that keeps the store small; a tick that is missed or doubled harms nothing."""
-    await _crew(ctx).tidy()
+    await _worker(ctx).tidy()
 
 
-def _crew(ctx: dict[str, Any]) -> Crew:
-    crew: Crew = ctx["crew"]
-    return crew
+def _worker(ctx: dict[str, Any]) -> WorkStarter:
+    worker: WorkStarter = ctx["worker"]
+    return worker
 
 
 FUNCTIONS = [
     func(poll, name=str(Role.POLL), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
     func(page, name=str(Role.PAGE), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
 ]
-CRON_JOBS = [cron(tidy, second={0, 30}, timeout=_TIDY_TIMEOUT, keep_result=0)]
+# At the start too: `millrace once` may end before half a minute is over.
+CRON_JOBS = [cron(tidy, second={0, 30}, run_at_startup=True, timeout=_TIDY_TIMEOUT, keep_result=0)]
 
 
-async def run_queue(settings: type, store: Store, crew: Crew) -> None:
+async def run_queue(settings: type, store: Store, starter: WorkStarter) -> None:
     """Run jobs until cancelled; raises StoreError when the connection is lost.
 
     arq's worker ends then, and a second call starts a fresh one. `settings` is a class such as the
@@ -117,7 +118,7 @@ async def run_queue(settings: type, store: Store, crew: Crew) -> None:
     worker: Worker = create_worker(
         settings,
         redis_pool=arq_redis(store),
-        ctx={"crew": crew},
+        ctx={"worker": starter},
         on_startup=None,
         on_shutdown=None,
         handle_signals=False,

@@ -96,7 +96,7 @@ async def start_worker(ctx: dict[str, Any]) -> None:
     ctx["open"] = open_things = AsyncExitStack()
     settings = await open_things.enter_async_context(wiring.settings_from_environment())
     store = await open_things.enter_async_context(opened(_REDIS_URL))
-    ctx["crew"] = worker = await open_things.enter_async_context(_worker(store, settings))
+    ctx["worker"] = worker = await open_things.enter_async_context(_worker(store, settings))
     open_things.push_async_callback(worker.end)
     worker.start()
 

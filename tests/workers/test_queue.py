@@ -28,17 +28,18 @@ from workers.worker import WorkerSettings
 LEASES = [Lease("one", "1-00000001"), Lease("two", "1-00000002")]
 
 
-class Crew:
+class Taking:
     """Writes down what it is given."""
 
     def __init__(self) -> None:
         self.taken: asyncio.Queue[tuple[Role, list[Lease]]] = asyncio.Queue()
+        self.tidied = asyncio.Event()
 
     async def take(self, role: Role, leases: Sequence[Lease]) -> None:
         self.taken.put_nowait((role, list(leases)))
 
     async def tidy(self) -> None:
-        """Nothing is kept here."""
+        self.tidied.set()
 
     async def next(self) -> tuple[Role, list[Lease]]:
         async with asyncio.timeout(10):
@@ -46,9 +47,9 @@ class Crew:
 
 
 @asynccontextmanager
-async def running(store: Store) -> AsyncIterator[Crew]:
+async def running(store: Store) -> AsyncIterator[Taking]:
     """A worker of the queue alone."""
-    crew = Crew()
+    crew = Taking()
     task = asyncio.create_task(run_queue(WorkerSettings, store, crew))
     try:
         yield crew
@@ -79,7 +80,15 @@ async def test_a_hint_reaches_one_worker_of_all_and_leaves_nothing(store: Store,
     crews = [crew for crew in (one, other) if not crew.taken.empty()]
     assert len(crews) == 1
     assert crews[0].taken.get_nowait() == (role, LEASES)
-    assert [key async for key in store.redis.scan_iter("arq:*")] == []
+    assert [key async for key in store.redis.scan_iter(f"arq:*{role}:*")] == []
+
+
+async def test_what_is_too_old_is_removed_from_the_start_of_a_worker_on(store: Store):
+    for cron_job in WorkerSettings.cron_jobs:
+        cron_job.next_run = None  # as in a process that has just begun
+
+    async with running(store) as worker, asyncio.timeout(10):
+        await worker.tidied.wait()
 
 
 async def test_a_job_is_json(store: Store):
@@ -116,7 +125,7 @@ def test_a_killed_worker_marks_its_jobs_for_at_most_half_a_minute():
 async def test_a_worker_that_lost_the_store_is_followed_by_another(tmp_path: Path):
     store = Store.open(socket_url(tmp_path))
     with server(tmp_path):
-        lost = asyncio.create_task(run_queue(WorkerSettings, store, Crew()))
+        lost = asyncio.create_task(run_queue(WorkerSettings, store, Taking()))
         async with asyncio.timeout(10):
             while not await store.redis.exists(keys.QUEUE + ":health-check"):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
