@@ -30,6 +30,7 @@ from service.websub import hub
 from service.websub.publisher import Publisher
 from service.window import River
 from store.connection import Store
+from store.outbox import OPERATOR, SUBSCRIBERS
 
 DRAIN = 3.0  # seconds between "not ready" and the closed door, for the proxy to notice
 CANCEL_AGAIN = 0.5  # seconds
@@ -180,7 +181,8 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(context.river.follow()),
         asyncio.create_task(context.river.keep_names()),
-        asyncio.create_task(Publisher(context).follow()),
+        asyncio.create_task(Publisher(context, OPERATOR).follow()),
+        asyncio.create_task(Publisher(context, SUBSCRIBERS).follow()),
     ]
     yield
     app[BACKGROUND].close()

@@ -48,8 +48,8 @@ verification:ID   string  VERIFICATION_...  a subscription that its callback has
 hub:waiting:WHO   zset    ten minutes       verifications of a callback host, or of a client
 hub:next:HOST     string  seconds           when the next callback of this host may be asked
 hub:silent:HOST   string  an hour           verifications in a row that a host did not answer
-publisher         string  several seconds   the service process that fills the outbox
-published         string  never             position in `changes` up to which it was filled
+publisher         string  several seconds   the service process that fills it; publisher:hub
+published         string  never             up to which of `changes` it did; published:hub
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 asks:ORIGIN       string  a minute or so    somebody asks a site for its robots.txt just now
 ix:...            several dedup window      postings and fingerprints: store/index.py
@@ -103,6 +103,8 @@ HUB = PREFIX + "hub"
 VERIFICATIONS = PREFIX + "verifications"
 PUBLISHER = PREFIX + "publisher"
 PUBLISHED = PREFIX + "published"
+HUB_PUBLISHER = PREFIX + "publisher:hub"
+HUB_PUBLISHED = PREFIX + "published:hub"
 METRICS = PREFIX + "metrics"
 SECRET = PREFIX + "secret"
 IDF_TABLE = PREFIX + "idf:table"

@@ -30,12 +30,23 @@ class Outbox(NamedTuple):
 
     key: str
     sizes: str
+    publisher: str  # key of the process that fills it
+    published: str  # key of the change up to which it was filled
     deliveries: int
     size: int  # bytes
 
 
-OPERATOR = Outbox(keys.OUTBOX, keys.OUTBOX_SIZES, 50_000, 128 * 2**20)
-SUBSCRIBERS = Outbox(keys.HUB_OUTBOX, keys.HUB_OUTBOX_SIZES, 20_000, 64 * 2**20)
+OPERATOR = Outbox(
+    keys.OUTBOX, keys.OUTBOX_SIZES, keys.PUBLISHER, keys.PUBLISHED, 50_000, 128 * 2**20
+)
+SUBSCRIBERS = Outbox(
+    keys.HUB_OUTBOX,
+    keys.HUB_OUTBOX_SIZES,
+    keys.HUB_PUBLISHER,
+    keys.HUB_PUBLISHED,
+    20_000,
+    64 * 2**20,
+)
 
 
 class Delivery(Frozen):
@@ -162,25 +173,29 @@ async def given_up(store: Store) -> dict[str, GivenUp]:
     return {host: each for host, each in read.items() if now - each.last < GIVEN_UP_SECONDS}
 
 
-async def lead(store: Store, who: str, *, seconds: float) -> bool:
-    """Whether this process fills the outbox now: one at a time, or readers would hear all twice."""
+async def lead(store: Store, outbox: Outbox, who: str, *, seconds: float) -> bool:
+    """Whether this process fills the outbox now: of two, each would send everything."""
     with store_errors():
-        if await store.redis.set(keys.PUBLISHER, who, nx=True, px=int(seconds * 1000)):
+        if await store.redis.set(outbox.publisher, who, nx=True, px=int(seconds * 1000)):
             return True
-        if await store.redis.get(keys.PUBLISHER) != who.encode():
+        if await store.redis.get(outbox.publisher) != who.encode():
             return False
-        await store.redis.pexpire(keys.PUBLISHER, int(seconds * 1000))
+        await store.redis.pexpire(outbox.publisher, int(seconds * 1000))
     return True
 
 
-async def published_until(store: Store) -> str | None:
+async def published_until(store: Store, outbox: Outbox) -> str | None:
     """Up to which change the outbox was filled."""
     with store_errors():
-        found = await store.redis.get(keys.PUBLISHED)
+        found = await store.redis.get(outbox.published)
+        if found is None:  # older versions had one position for both
+            found = await store.redis.get(keys.PUBLISHED)
     return None if found is None else found.decode()
 
 
-async def keep_published(store: Store, position: str) -> None:
+async def keep_published(store: Store, outbox: Outbox, position: str) -> None:
     """The outbox was filled up to this change."""
     with store_errors():
-        await store.redis.set(keys.PUBLISHED, position)
+        before = await store.redis.set(outbox.published, position, get=True)
+        if before is not None and outbox is OPERATOR:
+            await store.redis.set(keys.HUB_PUBLISHED, before, nx=True)  # of an older version

@@ -31,8 +31,8 @@ from store.counters import Counts
 from store.hub import Subscriber, load_subscribers
 from store.outbox import (
     OPERATOR,
-    SUBSCRIBERS,
     Delivery,
+    Outbox,
     add_deliveries,
     give_up,
     keep_published,
@@ -49,10 +49,15 @@ log = structlog.get_logger()
 
 
 class Publisher:
-    """Follows the river's log on behalf of those who want to be told."""
+    """Follows the river's log and fills one outbox.
 
-    def __init__(self, context: Context) -> None:
+    Each has a publisher of its own: what strangers subscribed to takes long to render, and no
+    webhook waits for that.
+    """
+
+    def __init__(self, context: Context, outbox: Outbox) -> None:
         self._context = context
+        self._outbox = outbox
         self._name = secrets.token_hex(8)
 
     async def follow(self) -> None:
@@ -72,16 +77,16 @@ class Publisher:
         context, changes_log = self._context, self._context.river.log
         if context.river.loaded is None:
             return "0"
-        if not await lead(context.store, self._name, seconds=LEAD_SECONDS):
+        if not await lead(context.store, self._outbox, self._name, seconds=LEAD_SECONDS):
             return changes_log.end
-        where = await published_until(context.store)
+        where = await published_until(context.store, self._outbox)
         changes = None if where is None else changes_log.after(position(where), count=AT_ONCE)
         if changes is None:  # the first start, or too long away: old news are no news
-            await keep_published(context.store, changes_log.end)
+            await keep_published(context.store, self._outbox, changes_log.end)
             return changes_log.end
         if changes:
             await self._publish(changes)
-            await keep_published(context.store, changes[-1].id)
+            await keep_published(context.store, self._outbox, changes[-1].id)
         return changes[-1].id if changes else changes_log.end
 
     async def _publish(self, changes: Sequence[Change]) -> None:
@@ -89,19 +94,23 @@ class Publisher:
         last = {change.story: change for change in changes if change.kind != "removed"}
         found = [(context.river.find(story), change) for story, change in last.items()]
         news = [(kept, change) for kept, change in found if kept is not None]
-        base = settings.feed.link  # without one there is no address that others could ask
+        if self._outbox is OPERATOR:
+            await self._publish_to_operator(news)
+        elif settings.service.hub:
+            subscribers = await load_subscribers(context.store)
+            deliveries = await asyncio.to_thread(self._to_subscribers, subscribers, news)
+            await add_deliveries(context.store, self._outbox, deliveries)
+
+    async def _publish_to_operator(self, news: Sequence[tuple[Kept, Change]]) -> None:
+        context, settings = self._context, self._context.settings()
+        base = settings.feed.link  # without one there is no address that others could fetch
         proxy = proxy_at(context, base.rstrip("/") + "/") if base else None
         deliveries = _to_webhooks(settings, news, style_of(settings, proxy=proxy))
         if settings.feed.hub and news:
             deliveries += _pings(settings, news[-1][1].id)
-        refused = (await add_deliveries(context.store, OPERATOR, deliveries)).refused
+        refused = (await add_deliveries(context.store, self._outbox, deliveries)).refused
         if refused:
             await self._say_dropped(refused)
-        # Strangers come last: what they subscribed to takes long to render.
-        if settings.service.hub:
-            subscribers = await load_subscribers(context.store)
-            news_of_feeds = await asyncio.to_thread(self._to_subscribers, subscribers, news)
-            await add_deliveries(context.store, SUBSCRIBERS, news_of_feeds)
 
     async def _say_dropped(self, count: int) -> None:
         """Webhooks that found no room are counted, logged and named in /health."""

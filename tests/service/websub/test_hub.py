@@ -45,7 +45,8 @@ async def publishing(served: Served) -> None:
     """Return once the service has told others of all there is, and will of what comes."""
 
     async def up_to_date() -> bool:
-        return await served.store.redis.get(keys.PUBLISHED) == served.river.log.end.encode()
+        positions = await served.store.redis.mget(keys.PUBLISHED, keys.HUB_PUBLISHED)
+        return positions == [served.river.log.end.encode()] * 2
 
     await eventually(up_to_date)
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 import pytest
 
 from core.config.settings import ServiceSettings, Webhook
+from service import app
 from service.context import CONTEXT
 from service.ops.health import CHECK, health_report
 from service.websub import publisher
@@ -227,7 +228,9 @@ async def test_a_webhook_that_is_given_up_is_named_in_health(
 async def test_a_full_outbox_drops_nothing_silently(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "OPERATOR", OPERATOR._replace(deliveries=1))
+    small = OPERATOR._replace(deliveries=1)
+    monkeypatch.setattr(publisher, "OPERATOR", small)
+    monkeypatch.setattr(app, "OPERATOR", small)
     webhook = Webhook(url="https://hook.example/", secret=SECRET)
     served = await serve(SETTINGS.model_copy(update={"webhooks": (webhook,)}))
     await publishing(served)
@@ -242,6 +245,39 @@ async def test_a_full_outbox_drops_nothing_silently(
     metrics = await (await served.client.get("/metrics")).text()
     assert missed.count >= 1
     assert 'millrace_webhooks_total{outcome="dropped"}' in metrics
+
+
+async def test_what_subscribers_are_sent_keeps_no_webhook_waiting(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of subscriptions, each to another query, take seconds to render."""
+    busy = asyncio.Event()
+
+    async def load_slowly(store: Store) -> list[Subscriber]:
+        await busy.wait()
+        return []
+
+    monkeypatch.setattr(publisher, "load_subscribers", load_slowly)
+    webhook = Webhook(url="https://hook.example/", secret=SECRET)
+    served = await serve(SETTINGS.model_copy(update={"webhooks": (webhook,)}))
+    await publishing(served)
+
+    await served.publish(make_story(1))
+
+    async def waits() -> bool:
+        return bool(await served.store.redis.zcard(keys.OUTBOX) == 1)
+
+    await eventually(waits)
+    busy.set()
+
+
+async def test_an_older_versions_position_counts_for_subscribers_too(store: Store) -> None:
+    await store.redis.set(keys.PUBLISHED, "5-0")
+
+    assert await outbox.published_until(store, outbox.SUBSCRIBERS) == "5-0"
+    await outbox.keep_published(store, OPERATOR, "9-0")
+    assert await outbox.published_until(store, outbox.SUBSCRIBERS) == "5-0"
+    assert await outbox.published_until(store, OPERATOR) == "9-0"
 
 
 async def test_an_outbox_is_bounded_in_bytes_too(store: Store) -> None:
