@@ -65,7 +65,11 @@ class Publisher:
         while True:
             try:
                 where = await self._round()
-                await self._context.river.log.wait_after(where, LEAD_SECONDS / 3)
+                loaded = self._context.river.loaded is not None
+                # The end of the first load may be missed: it is no change.
+                await self._context.river.log.wait_after(
+                    where, LEAD_SECONDS / 3 if loaded else EVERY
+                )
             except StoreError as error:
                 log.debug("publisher.waits", reason=str(error))
             except Exception:  # subscribers would get nothing for the rest of this process
