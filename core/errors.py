@@ -41,7 +41,14 @@ class FetchError(MillraceError):
 
 
 class Unreachable(FetchError):
-    """No connection was made. It may be our own network, so it is retried when that is back."""
+    """No connection was made. It may be our own network, so it is retried when that is back.
+
+    `unresolved`: because the name of the host has no address.
+    """
+
+    def __init__(self, message: str, *, unresolved: bool = False) -> None:
+        super().__init__(message)
+        self.unresolved = unresolved
 
 
 class NoResponse(FetchError):

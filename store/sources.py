@@ -52,6 +52,7 @@ class SourceState(Frozen):
     failures: int = 0  # in a row
     unreachable: int = 0  # of these, how often no connection was made
     refused: bool = False  # by the address guard, last time
+    unresolved: bool = False  # the name of its host had no address, last time
     gone: bool = False  # 410, confirmed
     interval: float | None = None  # seconds between the last two plans
     next_poll: float | None = None

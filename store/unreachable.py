@@ -50,6 +50,13 @@ async def unreachable_count(store: Store) -> int:
         return int(await store.redis.zcard(keys.UNREACHABLE))
 
 
+async def some_unreachable(store: Store, count: int) -> list[str]:
+    """Some of the sources that cannot be reached, others each time."""
+    with store_errors():
+        found = await store.redis.zrandmember(keys.UNREACHABLE, count)
+    return [name.decode() for name in found]
+
+
 async def retry_unreachable(store: Store, happened: Happened) -> int:
     """Make due what failed since this was last done; returns how many sources that were."""
     limits = [

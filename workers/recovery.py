@@ -6,17 +6,22 @@ a connection, or where any source answers, all that failed meanwhile is made due
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import structlog
 
 from core.config.settings import Source
 from core.feeds.github import is_github
-from store.sources import SourceState, load_source
+from store.schedule import pull_in
+from store.sources import SourceState, load_source, load_sources
 from store.unreachable import (
     Happened,
     next_probe,
     note_reached,
     note_unreachable,
     retry_unreachable,
+    some_unreachable,
     unreachable_count,
 )
 from workers.context import Kit
@@ -25,6 +30,8 @@ from workers.http.response import Access, access_of
 log = structlog.get_logger()
 
 LOOK_SECONDS = 2.0  # between two looks at what cannot be reached
+RESOLVE_SECONDS = 30.0  # between two rounds of names that had no address
+RESOLVED_AT_ONCE = 20
 
 
 class Recovery:
@@ -33,6 +40,7 @@ class Recovery:
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
         self._started = False
+        self._resolve_at = 0.0  # by the monotonic clock
         self._lost = False  # whether the log has an outage that is not over
 
     async def look(self) -> None:
@@ -49,6 +57,27 @@ class Recovery:
             self._say_back()
         else:
             await self._probe()
+        if time.monotonic() >= self._resolve_at:
+            self._resolve_at = time.monotonic() + RESOLVE_SECONDS
+            await self._resolve()
+
+    async def _resolve(self) -> None:
+        """Poll sources whose host has an address again, also while all others answer.
+
+        A name server is asked, not the host; once it answers, what fails next is another fault.
+        """
+        names = await some_unreachable(self._kit.store, RESOLVED_AT_ONCE)
+        states = zip(names, await load_sources(self._kit.store, names), strict=True)
+        hosts = [
+            (name, self._access(source, state))
+            for name, state in states
+            if state is not None and state.unresolved and (source := self._kit.source(name))
+        ]
+        found = await asyncio.gather(*(self._kit.fetcher.resolves(host) for _, host in hosts))
+        back = {name: 0.0 for (name, _), resolved in zip(hosts, found, strict=True) if resolved}
+        if back:
+            await pull_in(self._kit.store, back)
+            log.info("sources.resolved", sources=len(back))
 
     async def _probe(self) -> None:
         probe = await next_probe(self._kit.store)

@@ -183,9 +183,8 @@ async def test_a_thousand_sources_come_back_ten_a_second(store: Store) -> None:
     assert due[10] - due[0] >= 0.99
 
 
-async def test_a_name_that_resolves_again_brings_its_source_back(
-    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def controllable_resolver(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """`news.test` is this machine while the one value is true, else it has no address."""
     resolves, real = [False], socket.getaddrinfo
 
     def resolve(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
@@ -194,6 +193,13 @@ async def test_a_name_that_resolves_again_brings_its_source_back(
         return real("127.0.0.1" if host == "news.test" else host, port, *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return resolves
+
+
+async def test_a_name_that_resolves_again_brings_its_source_back(
+    store: Store, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolves = controllable_resolver(monkeypatch)
     async with Origin() as origin:
         origin.at("/feed", Answer(FEED))
         settings = settings_for(
@@ -331,3 +337,40 @@ async def test_a_failing_source_is_one_line_when_it_begins_and_one_when_it_ends(
     assert [entry["event"] for entry in said] == ["source.failing", "source.recovered"]
     assert "`millrace poll source`" in said[0]["reason"]
     assert said[1]["failures"] == 3
+
+
+async def test_a_name_that_resolves_again_is_noticed_while_other_sources_answer(
+    store: Store, sandbox: Sandbox, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolves = controllable_resolver(monkeypatch)
+    origin.at("/feed", Answer(FEED))
+    dead = free_port()
+    settings = settings_for(
+        {"url": f"http://news.test:{origin.port}/feed"},
+        {"url": origin.url("/feed")},
+        {"url": f"http://127.0.0.1:{dead}/"},
+        allow_private=[f"news.test:{origin.port}", origin.allowance, f"127.0.0.1:{dead}"],
+        backoff={"base": "10m", "cap": "24h"},
+    )
+    async with desk_for(store, sandbox, settings) as desk:
+        recovery = await started(desk)
+        for _ in range(2):  # the second failure is not of an outage that ends
+            for name in NAMES[:3]:
+                await desk.poll(name)
+            await recovery.look()
+            await retry_unreachable(store, "answered")
+        for name in NAMES[:3]:
+            await desk.poll(name)
+        monkeypatch.setattr("workers.recovery.RESOLVE_SECONDS", 0.0)
+        resolving = Recovery(desk.kit)
+        await resolving.look()
+        still, *_ = await waits(store, NAMES[:1])
+        resolves[0] = True
+        await resolving.look()
+        now, refusing = await waits(store, [NAMES[0], NAMES[2]])
+        back = await desk.poll()
+
+    assert still > RETRIED_WITHIN
+    assert now <= 0.1
+    assert refusing > RETRIED_WITHIN
+    assert (back.failures, back.unresolved) == (0, False)

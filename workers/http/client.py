@@ -32,6 +32,7 @@ from workers.http.connect import (
     connection_fault,
     open_session,
     proxy_endpoint,
+    resolves,
     timed_out,
 )
 from workers.http.response import (
@@ -183,6 +184,10 @@ class Fetcher:
     async def reaches(self, access: Access) -> bool:
         """Whether the host of a source takes a connection now. Sends it no request."""
         return await can_connect(access.url, access.proxy, self._guard)
+
+    async def resolves(self, access: Access) -> bool:
+        """Whether the name of a source's host has an address now. Sends the host nothing."""
+        return await resolves(access.url, access.proxy)
 
     async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
         """One request, made when its host may be asked."""

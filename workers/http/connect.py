@@ -94,7 +94,20 @@ def connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchErro
     if REFUSED in str(error.os_error):
         _, host, port = origin_of(url)
         return ForbiddenAddress(f"{host} is {REFUSED}: {how_to_let_in(host, port)}")
-    return Unreachable(f"no connection to {shown_host(url)}: {in_words(error.os_error)}")
+    return Unreachable(
+        f"no connection to {shown_host(url)}: {in_words(error.os_error)}",
+        unresolved=isinstance(error, aiohttp.ClientConnectorDNSError),
+    )
+
+
+async def resolves(url: str, proxy: str | None) -> bool:
+    """Whether the name of the host of `url`, or of the proxy to it, has an address."""
+    _, host, port = origin_of(proxy or url)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            return bool(await asyncio.get_running_loop().getaddrinfo(host, port))
+    except (OSError, ValueError):
+        return False
 
 
 def proxy_endpoint(proxy: str | None) -> Endpoint | None:

@@ -110,6 +110,7 @@ def after_fault(
         "failures": failures,
         "unreachable": unreachable,
         "refused": isinstance(fault, ForbiddenAddress),
+        "unresolved": isinstance(fault, Unreachable) and fault.unresolved,
         "gone": gone,
         "next_poll": None if gone else now + wait,
     }
@@ -161,6 +162,7 @@ def _all_is_well(now: float) -> dict[str, object]:
         "failures": 0,
         "unreachable": 0,
         "refused": False,
+        "unresolved": False,
         "gone": False,
         "poison": None,
         "torn_hash": None,
