@@ -15,7 +15,6 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.date_clock import read_clock
 from core.date_words import (
     ENGLISH_MONTHS,
     ERAS,
@@ -23,6 +22,7 @@ from core.date_words import (
     ZONES,
     goes_with_dates,
     month_named,
+    read_clock,
     words_of,
 )
 

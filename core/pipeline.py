@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from core.body.boilerplate import LEAST, Boilerplate
 from core.body.clean import CleanOptions, finish_entry, read_entry
+from core.config.filters import filtered_by
 from core.config.settings import Source
 from core.dedup.fingerprint import Features, features
 from core.feeds.unchanged import plain_news
-from core.filters import filtered_by
 from core.models import Article, FeedEntry, Method, ParsedFeed
 from core.page.extract import extract_page
 from core.page.pagination import following_page, may_continue
@@ -147,9 +147,8 @@ def without_page(made: PreparedEntry) -> PreparedEntry:
 
 
 def _finished(article: Article, source: Source) -> PreparedEntry:
-    return PreparedEntry(
-        article, features(article.title, article.text), filtered_by(article, source)
-    )
+    filtered = filtered_by(article, source.filters, source)
+    return PreparedEntry(article, features(article.title, article.text), filtered)
 
 
 def bare(entry: FeedEntry, source: Source) -> PreparedEntry:

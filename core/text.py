@@ -1,4 +1,4 @@
-"""Characters and white space: what is a letter, where two pieces join, what a plain title is.
+"""Characters and white space: letters, where two pieces join, plain titles, strings in XML.
 
 Chinese and Japanese are written without spaces, so white space that only a formatter or a dropped
 element left between two such characters is no part of the text.
@@ -171,3 +171,27 @@ def converter(configuration: str) -> OpenCC:
     """
     packaged = resources.files("opencc") / "clib" / "share" / "opencc" / f"{configuration}.json"
     return OpenCC(str(packaged))
+
+
+# XML 1.0, section 2.2; one of these in a title and every reader refuses the whole feed.
+# The control characters from 7F to 9F are allowed, but have no meaning.
+_ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_ATTRIBUTE = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
+)
+
+
+def legal(text: str) -> str:
+    """`text` without characters that XML forbids; JSON forbids the lone surrogates among them."""
+    return _ILLEGAL.sub("", text)
+
+
+def escaped(text: str) -> str:
+    """`text` as the content of an element."""
+    return legal(text).translate(_TEXT)
+
+
+def quoted(text: str) -> str:
+    """`text` as an attribute's value, quotes included."""
+    return f'"{legal(text).translate(_ATTRIBUTE)}"'

@@ -130,6 +130,7 @@ def _normal_escape(match: re.Match[str]) -> str:
 
 
 _USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s/@\"'<>]*@", re.IGNORECASE)
+_LOGIN = re.compile(r"(?<=://)[^\s/@?#]+@")
 _QUERY = re.compile(r"(\bhttps?://[^\s?#\"'<>]+\?)[^\s#\"'<>]+", re.IGNORECASE)
 
 
@@ -141,3 +142,8 @@ def without_credentials(text: str) -> str:
 def for_logs(text: str) -> str:
     """The same, without the query of web addresses: `https://host/feed?key=1` ends at `?…`."""
     return _QUERY.sub(r"\1…", without_credentials(text))
+
+
+def without_login(text: str) -> str:
+    """`text` without the `user:password@` of the addresses in it, which stay addresses."""
+    return _LOGIN.sub("", text)

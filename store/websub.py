@@ -5,7 +5,7 @@ A pushed document waits in a list of its source until a poll job has committed i
 
 from __future__ import annotations
 
-from core.polling.websub import Subscription
+from core.polling.politeness import Subscription
 from store import keys
 from store.connection import Store, store_errors
 from store.schedule import ring

@@ -13,6 +13,7 @@ from lxml import cssselect, etree
 
 from core.body import boilerplate
 from core.body import byline as metadata
+from core.body import completeness as trust
 from core.body.blocks import Block, text_of_blocks, to_html
 from core.body.boilerplate import Boilerplate
 from core.body.html import spaced_text
@@ -24,7 +25,6 @@ from core.body.rules import Place, apply_fixed, is_prose, places
 from core.body.sanitize import sanitize
 from core.body.walk import Walker
 from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Removed
-from core.page import completeness as trust
 from core.urls import web_url
 
 _MOST_REMOVED = 200  # lines reported; the rest is counted by none and told to none

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
+from core.config.opml import Subscription
 from core.config.yaml_text import nodes_of
 from core.errors import ConfigError
-from core.feeds.opml import Subscription
 
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/._~%?=&+@;,!()*'-]*")
 

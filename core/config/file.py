@@ -1,11 +1,13 @@
 """The text of feeds.yaml (and of what it includes) to Settings, or to a list of faults.
 
 Files come in through a reader and the environment as a mapping: nothing is opened here. Every
-fault is one line: `feeds.yaml:LINE: sources[3].every: what is wrong`.
+fault is one line: `feeds.yaml:LINE: sources[3].every: what is wrong`. Settings may be changed by
+hand afterwards: `dedup.radius=8`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from core.config.filters import RULE_FORMS
-from core.config.messages import in_words
+from core.config.messages import fields_at, in_words, nearest
 from core.config.settings import Settings, Source, SourceOptions
 from core.config.source import name_from_url
 from core.config.yaml_text import Document, Fault, Path, Plain, read_yaml
@@ -241,3 +243,42 @@ def printed_path(path: Path) -> str:
         else:
             shown += f".{step}" if shown else step
     return shown
+
+
+def with_overrides(settings: Settings, assignments: Sequence[str], *, group: str) -> Settings:
+    """`settings` after each `GROUP.FIELD=VALUE`; raises ConfigError with one line per fault."""
+    document = settings.model_dump(mode="json")
+    faults = []
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        name = path.strip().removeprefix(f"{group}.")
+        if not equals or f"{group}.{name}" != path.strip():
+            faults.append(f"--set {assignment}: must look like {group}.FIELD=VALUE")
+        elif name not in fields_at((group,)):
+            faults.append(f"--set {assignment}: unknown field; {_allowed(group, name)}")
+        else:
+            document[group][name] = _plain(value.strip())
+    if faults:
+        raise ConfigError(faults)
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(
+            [f"--set {'.'.join(map(str, e['loc']))}: {in_words(e)}" for e in error.errors()]
+        ) from error
+
+
+def _allowed(group: str, name: str) -> str:
+    allowed = fields_at((group,))
+    guess = nearest(name, allowed)
+    if guess:
+        return f"did you mean `{group}.{guess}`?"
+    return f"allowed: {', '.join(f'{group}.{field}' for field in allowed)}"
+
+
+def _plain(value: str) -> Any:
+    """Numbers and truth values as such, everything else as text (`30d`)."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

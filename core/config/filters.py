@@ -1,13 +1,17 @@
-"""What `keep` and `drop` in feeds.yaml may say of an entry, for one source or for all."""
+"""`keep` and `drop` in feeds.yaml, for one source or for all: rules, and which entries match."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import re
+from functools import lru_cache
+from typing import Annotated, Any, Protocol
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from core.config.fields import Expression
-from core.models import Frozen
+from core.models import Article, Frozen
+
+_LONGEST = 50_000  # characters of text that rules are tried on
 
 
 class Condition(Frozen):
@@ -50,3 +54,50 @@ class Filters(Frozen):
 
     keep: tuple[Rule, ...] = Field((), description="Only entries that match one stay.")
     drop: tuple[Rule, ...] = Field((), description="Entries that match one are left out.")
+
+
+class Rules(Protocol):
+    """What holds rules: `Filters`, or a source."""
+
+    @property
+    def keep(self) -> tuple[Rule, ...]: ...
+    @property
+    def drop(self) -> tuple[Rule, ...]: ...
+
+
+def filtered_by(article: Article, *holders: Rules | None) -> str | None:
+    """The rule that keeps this article out, as `drop: PATTERN` or `keep`; None: it may pass.
+
+    Each of `holders` (the rules for all sources, and the source itself) has to let it pass.
+    """
+    for rules in filter(None, holders):
+        for rule in rules.drop:
+            if _matches(rule, article):
+                return f"drop: {rule}"
+        if rules.keep and not any(_matches(rule, article) for rule in rules.keep):
+            return "keep"
+    return None
+
+
+def _matches(rule: Rule, article: Article) -> bool:
+    text = article.text[:_LONGEST]
+    if not isinstance(rule, Condition):
+        return bool(_compiled(rule).search(f"{article.title or ''}\n{text}"))
+    if rule.shorter_than is not None and len(article.text) >= rule.shorter_than:
+        return False
+    if rule.category is not None:
+        search = _compiled(rule.category).search
+        if not any(search(category) for category in article.categories):
+            return False
+    stated = (
+        (rule.title, article.title),
+        (rule.text, text),
+        (rule.author, article.author),
+        (rule.language, article.language),
+    )
+    return all(wanted is None or _compiled(wanted).search(value or "") for wanted, value in stated)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)

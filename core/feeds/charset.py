@@ -12,8 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from core.feeds.charset_detection import BAD_SHARE, HEAD, detected
-from core.feeds.charset_lies import LIES
+from core.feeds.charset_detection import BAD_SHARE, HEAD, LIES, detected
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8"),

@@ -13,6 +13,7 @@ from lxml import etree
 
 from core import dates
 from core.body import byline as metadata
+from core.body import completeness as trust
 from core.body.blocks import Block, Line, text_of_blocks, to_html
 from core.body.boilerplate import Boilerplate
 from core.body.clean import (
@@ -37,7 +38,6 @@ from core.body.walk import Walker
 from core.body.widgets import listen
 from core.feeds.charset import Decoded, decode
 from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
-from core.page import completeness as trust
 from core.page import extractors
 from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head

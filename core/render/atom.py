@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from core.render.items import TAGS, FeedHead, FeedItem, rfc3339, rfc3339_fine
-from core.render.safe import cdata, element, escaped, quoted
+from core.render.safe import cdata, element
+from core.text import escaped, quoted
 
 _NAMESPACES = 'xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.yahoo.com/mrss/"'
 

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from core.models import Article, Enclosure, Member, Story
-from core.render.safe import language_tag, legal, media_type, web_address
+from core.render.safe import language_tag, media_type, web_address
+from core.text import legal
 
 
 @dataclass(frozen=True, slots=True)

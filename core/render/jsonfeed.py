@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from core.render.items import Attachment, FeedHead, FeedItem, rfc3339
-from core.render.safe import legal
+from core.text import legal
 
 
 def json_item(item: FeedItem) -> bytes:

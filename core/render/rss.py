@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 
 from core.render.items import TAGS, Attachment, FeedHead, FeedItem, rfc822
-from core.render.safe import cdata, element, escaped, plain, quoted
+from core.render.safe import cdata, element, plain
+from core.text import escaped, quoted
 
 _OPEN = (
     '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"'

@@ -1,4 +1,4 @@
-"""What may appear in a published feed: addresses, languages, media types, strings inside XML."""
+"""What may appear in a published feed: addresses, languages, media types, elements of XML."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from posixpath import splitext
 from urllib.parse import urlsplit
 
 from yarl import URL
+
+from core.text import escaped, legal
+from core.urls import without_login
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
 _PLAIN = re.compile(
@@ -25,7 +28,6 @@ _LANGUAGES = frozenset(
     " te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
 )
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
-_LOGIN = re.compile(r"(?<=://)[^\s/@?#]+@")
 _BY_SUFFIX = {
     ".mp3": "audio/mpeg",
     ".m4a": "audio/mp4",
@@ -59,11 +61,6 @@ def web_address(url: str | None) -> str | None:
     return str(parsed)
 
 
-def without_login(text: str) -> str:
-    """`text` without the `user:password@` of the addresses in it, which stay addresses."""
-    return _LOGIN.sub("", text)
-
-
 def language_tag(language: str | None) -> str | None:
     """`language` if it is the well-formed tag of a language that exists, such as `zh-Hans`."""
     tag = (language or "").strip().replace("_", "-")
@@ -79,36 +76,12 @@ def media_type(url: str, stated: str | None) -> str:
     return _BY_SUFFIX.get(splitext(urlsplit(url).path)[1].lower(), "application/octet-stream")
 
 
-# XML 1.0, section 2.2; one of these in a title and every reader refuses the whole feed.
-# The control characters from 7F to 9F are allowed, but mean nothing to anybody.
-_ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_ATTRIBUTE = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;"}
-)
-
-
-def legal(text: str) -> str:
-    """`text` without characters that XML forbids; JSON forbids the lone surrogates among them."""
-    return _ILLEGAL.sub("", text)
-
-
-def escaped(text: str) -> str:
-    """`text` as the content of an element."""
-    return legal(text).translate(_TEXT)
-
-
 def plain(text: str) -> str:
     """`text` as the content of an element whose readers may take it for markup: RSS does not say.
 
     The RSS profile asks for these two references, which most readers take for text.
     """
     return legal(text).replace("&", "&#x26;").replace("<", "&#x3C;").replace(">", "&gt;")
-
-
-def quoted(text: str) -> str:
-    """`text` as an attribute's value, quotes included."""
-    return f'"{legal(text).translate(_ATTRIBUTE)}"'
 
 
 def cdata(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from core.body.clean import CleanOptions, clean_entry
 from core.config.fields import check_address
+from core.config.opml import Subscription
 from core.config.settings import FetchSettings, Settings
 from core.errors import (
     ConfigError,
@@ -17,7 +18,6 @@ from core.errors import (
     NotAFeed,
     UntrustedHost,
 )
-from core.feeds.opml import Subscription
 from core.feeds.parse import parse_feed
 from core.models import ParsedFeed
 from millrace.commands.opml import add_to_file, named, same_address

@@ -17,11 +17,10 @@ from urllib.parse import urlsplit
 
 from core.config.edits import NewSource, with_sources
 from core.config.file import load_settings
+from core.config.opml import Subscription, opml_document, read_opml
 from core.config.settings import Settings, Source
 from core.config.source import name_from_url
 from core.errors import ConfigError, DocumentError, MillraceError
-from core.feeds.opml import Subscription, read_opml
-from core.render.opml import opml_document
 from millrace.process.config import read_config
 from millrace.process.reach import unanswered
 

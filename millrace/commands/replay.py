@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from core.config.overrides import with_overrides
+from core.config.file import with_overrides
 from core.config.settings import DedupSettings
 from core.dedup.copy import Copy
 from core.dedup.fingerprint import Features, features, fingerprint

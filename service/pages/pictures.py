@@ -16,7 +16,6 @@ from aiohttp import web
 
 from core.config.settings import Settings
 from core.errors import MillraceError
-from core.picturetype import picture_type
 from core.render.variants import PictureProxy, signed_url
 from core.urls import without_credentials
 from service.context import CONTEXT, Context
@@ -28,6 +27,16 @@ PER_CLIENT = 6  # of them for one client, as many as a browser opens connections
 WAITING = 100  # requests of one client that may wait for that
 PATIENCE = 20.0  # seconds, waiting included
 FRESH = 86_400  # seconds a reader may keep a picture
+
+# What a picture begins with, whatever it is called. Only kinds that cannot act: SVG is a document
+# with scripts, and not handed on.
+_BEGINNINGS = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+)
+_AVIF_BRANDS = (b"avif", b"avis")
 
 PICTURE = "/pictures/{signature}/{address}"
 FetchPicture = Callable[[str], Awaitable[bytes]]  # raises MillraceError
@@ -115,3 +124,13 @@ async def _shown(request: web.Request, body: bytes, settings: Settings) -> web.S
     }
     document = Document(body, secured(headers), datetime.now(UTC))
     return await document.answer(request, "identity", conditional=False)
+
+
+def picture_type(body: bytes) -> str | None:
+    """The media type of a picture, by its first bytes; None if it may not be shown."""
+    for beginning, kind in _BEGINNINGS:
+        if body.startswith(beginning):
+            return kind
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return "image/webp"
+    return "image/avif" if body[4:8] == b"ftyp" and body[8:12] in _AVIF_BRANDS else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+from core.config.opml import opml_document
 from core.config.settings import Settings
 from core.render.items import FeedHead
-from core.render.opml import opml_document
 from service.feeds.formats import FORMATS, item_of, piece, style_of
 from service.pages.page import render_page, static_bytes
 from service.window import Kept, River

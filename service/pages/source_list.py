@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from core.config.opml import opml_document
 from core.config.settings import Settings, Source
-from core.render.opml import opml_document
 from core.urls import without_credentials
 from service.background import BACKGROUND, SHARED, Background
 from service.context import CONTEXT, Context

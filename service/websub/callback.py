@@ -8,7 +8,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from core.errors import StoreError
-from core.polling.websub import Subscription, is_signed
+from core.polling.politeness import Subscription, is_signed
 from service.body import BodyRefused, read_body
 from service.context import CONTEXT
 from service.responses import Handler, text_reply

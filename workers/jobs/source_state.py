@@ -13,11 +13,11 @@ from core.errors import (
     MillraceError,
     ResourceLimit,
     Unreachable,
+    with_remedy,
 )
 from core.models import Decision
 from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
 from core.polling.politeness import believed, watch
-from core.polling.remedies import with_remedy
 from store.sources import Poison, SourceState
 from workers.sources.result import Polled
 

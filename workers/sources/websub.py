@@ -14,7 +14,7 @@ from core.config.settings import Source
 from core.errors import DocumentError, FetchError, ResourceLimit
 from core.feeds.parse import parse_feed
 from core.polling.interval import Wishes
-from core.polling.websub import Subscription
+from core.polling.politeness import Subscription
 from store.sources import SourceState
 from store.websub import (
     drop_subscription,

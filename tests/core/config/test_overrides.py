@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.config.overrides import with_overrides
+from core.config.file import with_overrides
 from core.config.settings import Settings
 from core.errors import ConfigError
 

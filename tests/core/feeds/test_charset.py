@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from core.feeds.charset import decode, encoding_of
-from core.feeds.charset_lies import LIES, Lie
+from core.feeds.charset_detection import LIES, Lie
 from core.feeds.parse import parse_feed
 from tests.core.feeds.languages import LANGUAGES, headlines, paragraph
 

@@ -14,7 +14,8 @@ from core.render.atom import atom_document, atom_entry
 from core.render.items import FeedHead, feed_item, published_at, without_body
 from core.render.jsonfeed import json_document, json_item
 from core.render.rss import rss_document, rss_item
-from core.render.safe import language_tag, legal, web_address
+from core.render.safe import language_tag, web_address
+from core.text import legal
 
 SEEN = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 HEAD = FeedHead(

@@ -12,7 +12,7 @@ import feedparser
 import pytest
 
 from core.config.settings import FeedSettings, Webhook
-from core.polling.websub import is_signed, signature
+from core.polling.politeness import is_signed, signature
 from service.websub import publisher
 from store import hub as subscribers
 from store import keys

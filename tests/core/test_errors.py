@@ -23,11 +23,12 @@ from core.errors import (
     TooLarge,
     Unreachable,
     UntrustedHost,
+    remedy,
+    with_remedy,
 )
-from core.polling.remedies import remedy, with_remedy
 from millrace.cli import app
 
-SETTINGS = (Path(__file__).parents[3] / "docs" / "feeds-yaml.md").read_text(encoding="utf-8")
+SETTINGS = (Path(__file__).parents[2] / "docs" / "feeds-yaml.md").read_text(encoding="utf-8")
 NOT_OF_SOURCES = {HostBusy, Disallowed}  # no failures, and of pages only
 
 

@@ -1,19 +1,23 @@
-"""The subscriptions in an OPML file, from any reader: folders become tags, nothing is fetched.
+"""OPML files: the subscriptions in one from any reader, and the sources as one.
 
-The file is a stranger's: entities are not resolved, its size is bounded, and what cannot be a
-feed's address is named instead of passed on.
+A file is a stranger's: entities are not resolved, its size is bounded, nothing is fetched, and
+what cannot be a feed's address is named instead of passed on. Folders become tags.
 """
 
 from __future__ import annotations
 
 import html.entities
 import re
+from collections.abc import Iterable, Mapping
 
 from lxml import etree
 
 from core.config.fields import check_address
+from core.config.settings import Source
 from core.errors import DocumentError
 from core.models import Frozen
+from core.text import escaped, quoted
+from core.urls import without_login
 
 MAX_BYTES = 32 * 2**20
 MAX_TAGS = 8  # folders inside folders
@@ -139,3 +143,30 @@ def _with_tags(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
     if not tag or tag in tags or len(tags) >= MAX_TAGS:
         return tags
     return (*tags, tag)
+
+
+def opml_document(
+    sources: Iterable[Source],
+    *,
+    title: str,
+    titles: Mapping[str, str] | None = None,
+    credentials: bool = False,
+) -> bytes:
+    """All sources as one outline each; `titles` are what the feeds call themselves."""
+    known = titles or {}
+    outlines = (_outline(source, known.get(source.name), credentials) for source in sources)
+    return "".join(
+        (
+            '<?xml version="1.0" encoding="UTF-8"?>\n<opml version="2.0">\n',
+            f"<head><title>{escaped(title)}</title></head>\n<body>\n",
+            *outlines,
+            "</body>\n</opml>\n",
+        )
+    ).encode()
+
+
+def _outline(source: Source, title: str | None, credentials: bool) -> str:
+    url = source.url if credentials else without_login(source.url)
+    tags = f" category={quoted(','.join(source.tags))}" if source.tags else ""
+    shown = quoted(title or source.name)
+    return f'<outline type="rss" text={shown} title={shown} xmlUrl={quoted(url)}{tags}/>\n'

@@ -1,7 +1,7 @@
 import pytest
 
+from core.body.completeness import needs_page
 from core.models import Enclosure, FeedEntry
-from core.page.completeness import needs_page
 
 LONG = "The river gauge at the old bridge reports again. " * 30
 

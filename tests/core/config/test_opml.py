@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from core.config.opml import opml_document, read_opml
 from core.config.settings import Source
 from core.errors import DocumentError
-from core.feeds.opml import read_opml
-from core.render.opml import opml_document
 
 
 def opml(body: str) -> bytes:

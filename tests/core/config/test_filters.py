@@ -2,8 +2,8 @@
 
 import pytest
 
+from core.config import filters
 from core.config.settings import Settings, Source
-from core.filters import filtered_by
 from core.models import Article
 
 ARTICLE = Article(
@@ -13,6 +13,10 @@ ARTICLE = Article(
     language="en-GB",
     categories=("Local", "Weather"),
 )
+
+
+def filtered_by(article: Article, source: Source) -> str | None:
+    return filters.filtered_by(article, source.filters, source)
 
 
 def source(**rules: object) -> Source:
