@@ -67,21 +67,25 @@ def _article_of(block: Block) -> etree._Element | None:
     return next((up for up in block.owner.iterancestors("article")), None)
 
 
-def is_listing(blocks: list[Block], chosen: np.ndarray) -> bool:
-    """Whether the page is a front page: each excerpt stands right under a linked headline.
+def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:
+    """The chosen blocks right under linked headlines, where most are and no longer text stands
+    between them: the excerpts of a front page. Elsewhere none.
 
     Linked headlines elsewhere are a side bar, and an article has text between them.
     """
-    stretch = longest = prose = 0
-    teasers: set[str] = set()
+    stretch = longest = 0
+    headlines: set[str] = set()
+    teasers: list[int] = []
     headline = ""
-    for block, is_chosen in zip(blocks, chosen, strict=True):
+    for here, block in enumerate(page.blocks):
         if block.is_heading and all(line.is_linked for line in block.lines):
             headline, stretch = block.lines[0].links[0].partition("#")[0], 0
-        elif is_chosen:
-            teasers.add(headline)
-            prose += 1
-            headline = ""
+        elif chosen[here]:
+            if headline:
+                teasers.append(here)
+                headlines.add(headline)
+                headline = ""
             stretch += sum(line.letters for line in block.lines)
             longest = max(longest, stretch)
-    return len(teasers - {""}) >= max(_TEASERS, 0.5 * prose) and longest < _ARTICLE
+    is_listing = len(headlines) >= max(_TEASERS, 0.5 * chosen.sum()) and longest < _ARTICLE
+    return teasers if is_listing else []

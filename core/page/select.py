@@ -17,7 +17,7 @@ from lxml import etree
 
 from core.body import junk
 from core.body.blocks import Block, Line
-from core.page.checks import is_listing, once, start_of_others
+from core.page.checks import once, start_of_others, teasers_of_listing
 from core.page.extractors import votes
 from core.page.features import PageBlocks, features
 from core.page.kind import kind_of_page
@@ -28,6 +28,7 @@ CHOSEN = 0.45  # probability; .40 to .50 score alike
 _LIKELY = 0.2  # of a block between two chosen ones of the same list or part
 _CODE = 0.1  # of code or a table right behind chosen text
 _FRAGMENT = 0.2  # of an extractor's text: a choice as small is a teaser or a caption
+_SAYS_ARTICLE = 1  # of `Kind.article`: the page says that it is one, whatever it lists below
 _LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”
 _SENTENCE = 50  # letters
 _ENDS = (".", "!", "?", "。", "！", "？")
@@ -58,8 +59,10 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
     for vote in voted:
         if vote is not None and _weight(page, chosen) < _FRAGMENT * _weight(page, vote > 0):
             chosen = once(page, vote > 0)
-    if is_listing(page.blocks, chosen):
+    teasers = teasers_of_listing(page, chosen)
+    if teasers and kind.article < _SAYS_ARTICLE:
         return Choice(dropped=page.blocks, is_front_page=True)
+    chosen[teasers] = False
     chosen[start_of_others(page, chosen, kind) :] = False
     chances = dict(zip(map(id, page.blocks), likely, strict=True))
     is_kept = {id(block): bool(here) for block, here in zip(page.blocks, chosen, strict=True)}

@@ -156,3 +156,24 @@ def test_trees_of_other_columns_are_refused() -> None:
     assert high > 0.8
     with pytest.raises(ValueError, match="2 columns, the page 3"):
         model.probabilities(np.zeros((1, 3)))
+
+
+def test_an_article_above_linked_excerpts_is_no_front_page() -> None:
+    teasers = "".join(
+        f"<h2><a href='/{n}'>Headline number {n} of today</a></h2><p>{sentence}</p>"
+        for n, sentence in enumerate(STORY)
+    )
+    head = "<meta property='og:type' content='article'>"
+
+    text, _ = article(f"<h1>Night</h1><p>{STORY[0]} {STORY[1]} {STORY[2]}</p>{teasers}", head)
+
+    assert STORY[1] in text
+    assert text.count(STORY[5]) == 0
+
+
+def test_code_behind_the_text_stays() -> None:
+    code = "<pre>lamp --on\nlamp --off</pre>"
+
+    _, html = article(f"<main><h1>Lamps</h1>{PROSE}{code}{PROSE[:150]}</p>{code}</main>")
+
+    assert html.count("<pre>") == 2
