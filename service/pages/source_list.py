@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,8 +36,11 @@ async def sources(request: web.Request) -> web.StreamResponse:
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
 
     async def make() -> Document:
-        rows = await source_rows(context, background)
-        return await background.run(_json, rows, encoding)
+        pieces = [
+            await background.run(_json_rows, rows)
+            async for rows in _rows_in_slices(context, background, context.settings().sources)
+        ]
+        return await background.run(_json, pieces, encoding)
 
     return await _shared(request, ("json", encoding), make, encoding)
 
@@ -70,8 +73,14 @@ async def opml(request: web.Request) -> web.StreamResponse:
 
     async def make() -> Document:
         settings = context.settings()
-        states = await context.known.states([source.name for source in settings.sources])
-        return await background.run(_opml, settings, states, encoding)
+        names = [source.name for source in settings.sources]
+        titles = dict[str, str]()
+        for start in range(0, len(names), _ROWS_AT_ONCE):
+            few = names[start : start + _ROWS_AT_ONCE]
+            states = await context.known.states(few)
+            found = zip(few, states, strict=True)
+            titles |= {name: state.title for name, state in found if state and state.title}
+        return await background.run(_opml, settings, titles, encoding)
 
     return await _shared(request, ("opml", encoding), make, encoding)
 
@@ -88,12 +97,11 @@ async def _shared(
     return await document.answer(request, encoding, conditional=False)
 
 
-def _json(rows: Sequence[dict[str, Any]], encoding: str) -> Document:
-    # In pieces: the JSON of 50,000 sources in one call holds Python's lock for 150 ms.
-    pieces = [
-        orjson.dumps(rows[start : start + _ROWS_AT_ONCE], option=orjson.OPT_INDENT_2)[1:-2]
-        for start in range(0, len(rows), _ROWS_AT_ONCE)
-    ]
+def _json_rows(rows: Sequence[dict[str, Any]]) -> bytes:
+    return orjson.dumps(rows, option=orjson.OPT_INDENT_2)[1:-2]
+
+
+def _json(pieces: Sequence[bytes], encoding: str) -> Document:
     body = b'{"sources": [' + b",".join(pieces) + b"\n]}\n"
     headers = {
         "Content-Type": "application/json; charset=utf-8",
@@ -103,12 +111,7 @@ def _json(rows: Sequence[dict[str, Any]], encoding: str) -> Document:
     return _ready(body, headers, encoding)
 
 
-def _opml(settings: Settings, states: Sequence[SourceState | None], encoding: str) -> Document:
-    titles = {
-        source.name: state.title
-        for source, state in zip(settings.sources, states, strict=True)
-        if state is not None and state.title
-    }
+def _opml(settings: Settings, titles: Mapping[str, str], encoding: str) -> Document:
     body = opml_document(settings.sources, title=settings.feed.title, titles=titles)
     headers = {
         "Content-Type": "text/x-opml; charset=utf-8",
@@ -125,15 +128,31 @@ def _ready(body: bytes, headers: dict[str, str], encoding: str) -> Document:
 
 
 async def source_rows(
-    context: Context, background: Background, *, start: int = 0, most: int | None = None
+    context: Context, background: Background, *, start: int = 0, most: int
 ) -> list[dict[str, Any]]:
-    """The sources of feeds.yaml with their state, in the order of the file. Raises TooBusy."""
-    listed = context.settings().sources[start:][:most]
-    names = [source.name for source in listed]
-    states, due, taken = await asyncio.gather(
-        context.known.states(names), context.known.due(names), context.known.taken(names)
-    )
-    return await background.run(_rows, listed, states, due, taken, context.river.newest())
+    """Sources of feeds.yaml with their state, in the order of the file. Raises TooBusy."""
+    listed = context.settings().sources[start : start + most]
+    return [row async for rows in _rows_in_slices(context, background, listed) for row in rows]
+
+
+async def _rows_in_slices(
+    context: Context, background: Background, listed: Sequence[Source]
+) -> AsyncIterator[list[dict[str, Any]]]:
+    """A few hundred rows at a time.
+
+    The rows of 50,000 sources are a million objects: Python's garbage collector looks through them
+    again and again, and nothing else runs meanwhile.
+    """
+    stories = context.river.newest()
+    days = await background.run(_stories_by_day, stories, datetime.now(UTC))
+    junk = await background.run(_junk_shares, stories)
+    for start in range(0, len(listed), _ROWS_AT_ONCE):
+        few = listed[start : start + _ROWS_AT_ONCE]
+        names = [source.name for source in few]
+        states, due, taken = await asyncio.gather(
+            context.known.states(names), context.known.due(names), context.known.taken(names)
+        )
+        yield await background.run(_rows, few, states, due, taken, days, junk)
 
 
 def _rows(
@@ -141,12 +160,12 @@ def _rows(
     states: Sequence[SourceState | None],
     due: Sequence[float | None],
     taken: Sequence[Taken],
-    stories: Sequence[Kept],
+    days: Mapping[str, Counter[int]],
+    junk: Mapping[str, float],
 ) -> list[dict[str, Any]]:
-    days = _stories_by_day(stories, datetime.now(UTC))
-    junk = _junk_shares(stories)
+    none = Counter[int]()
     return [
-        _row(source, state, next_poll, pages, days[source.name], junk.get(source.name))
+        _row(source, state, next_poll, pages, days.get(source.name, none), junk.get(source.name))
         for source, state, next_poll, pages in zip(listed, states, due, taken, strict=True)
     ]
 
