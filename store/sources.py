@@ -64,6 +64,7 @@ class SourceState(Frozen):
     hub: str | None = None
     self_url: str | None = None
     entries: int = 0  # taken in so far
+    awaited: int = 0  # taken in so far whose page or file was still to be read
     first_published: int = 0  # stories it founded
     reposts: int = 0  # entries that joined another source's story
     day: int = 0  # since 1970, of `day_entries`

@@ -166,6 +166,6 @@ def _outcome(name: str, before: SourceState | None, after: SourceState | None) -
         return Failure(name, "no outcome yet; run `millrace poll` again")
     if after.last_error:
         return Failure(name, after.last_error)
-    new = after.entries - (before.entries if before else 0)
+    new = after.entries + after.awaited - (before.entries + before.awaited if before else 0)
     due = None if after.next_poll is None else datetime.fromtimestamp(after.next_poll, UTC)
     return Outcome(name, new, due)

@@ -170,13 +170,15 @@ async def _take_in(poll: Poll, polled: Polled, remembered: Remembered) -> None:
         now=poll.now, chance=kit.chance(), arrivals=times,
     )  # fmt: skip
 
+    new_aside = [record for record in sorted_out.aside if record.id not in news.known]
+
     def batch_for(outcome: Outcome) -> Batch:
-        counted = room.written_to(with_counts(state, outcome))
+        counted = room.written_to(with_counts(state, outcome, new_aside))
         return Batch(
             SOURCES,
             [poll.lease],
             entries=sorted_out.aside,
-            fresh=frozenset(r.id for r in sorted_out.aside if r.id not in news.known),
+            fresh=frozenset(record.id for record in new_aside),
             waits=[PageWait(record.id, 0.0) for record in sorted_out.aside],
             source=SourceWrite(
                 source.name, counted, wait, news.listed, news.standing,

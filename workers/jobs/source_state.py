@@ -15,7 +15,7 @@ from core.errors import (
     Unreachable,
     with_remedy,
 )
-from core.models import Decision
+from core.models import Decision, EntryRecord
 from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
 from core.polling.politeness import believed, watch
 from store.sources import Poison, SourceState
@@ -141,12 +141,16 @@ def is_set_aside(state: SourceState, body_hash: str, version: str) -> bool:
     )
 
 
-def with_counts(state: SourceState, outcome: Outcome) -> SourceState:
-    """The state with what became of a poll's entries added up."""
+def with_counts(
+    state: SourceState, outcome: Outcome, new_aside: Sequence[EntryRecord] = ()
+) -> SourceState:
+    """The state with what became of a poll's entries added up, and with those that wait."""
+    waiting = sum(record.decision is Decision.PENDING for record in new_aside)
     decisions = [record.decision for record in outcome.entries if record.revised is None]
     return state.model_copy(
         update={
             "entries": state.entries + len(decisions),
+            "awaited": state.awaited + waiting,
             "first_published": state.first_published + decisions.count(Decision.PUBLISHED),
             "reposts": state.reposts + decisions.count(Decision.MERGED),
         }

@@ -373,7 +373,7 @@ async def test_the_seeds_arrive_clean_from_a_folder(
         state = await poll_and_read(desk)
         published = await desk.published()
 
-    assert state.kind == "github"
+    assert (state.kind, state.awaited) == ("github", 3)
     found = {record.title: record.article for record in published}
     for wanted in map(expected, names):
         article = found[wanted["title"]]
