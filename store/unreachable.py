@@ -44,10 +44,11 @@ async def note_reached(store: Store, name: str) -> None:
         await store.redis.zrem(keys.UNREACHABLE, name)
 
 
-async def unreachable_count(store: Store) -> int:
-    """How many sources cannot be reached."""
+async def unreachable_names(store: Store) -> set[str]:
+    """The sources that cannot be reached; of very many as many as are retried at once."""
     with store_errors():
-        return int(await store.redis.zcard(keys.UNREACHABLE))
+        found = await store.redis.zrange(keys.UNREACHABLE, 0, RETRIED - 1)
+    return {name.decode() for name in found}
 
 
 async def some_unreachable(store: Store, count: int) -> list[str]:

@@ -22,7 +22,7 @@ from store.unreachable import (
     note_unreachable,
     retry_unreachable,
     some_unreachable,
-    unreachable_count,
+    unreachable_names,
 )
 from workers.context import Kit
 from workers.http.response import Access, access_of
@@ -32,6 +32,8 @@ log = structlog.get_logger()
 LOOK_SECONDS = 2.0  # between two looks at what cannot be reached
 RESOLVE_SECONDS = 30.0  # between two rounds of names that had no address
 RESOLVED_AT_ONCE = 20
+NAMED = 5  # sources in one line of the log
+_HINT = "polled again as soon as a host takes connections; /sources has the reasons"
 
 
 class Recovery:
@@ -41,20 +43,20 @@ class Recovery:
         self._kit = kit
         self._started = False
         self._resolve_at = 0.0  # by the monotonic clock
-        self._lost = False  # whether the log has an outage that is not over
+        self._report = Report()
 
     async def look(self) -> None:
         """Retry what can be reached again. Raises StoreError."""
         if not self._started:
             await self._retry("started")
             self._started = True
-        if await unreachable_count(self._kit.store) == 0:
-            self._kit.answered = False
-            self._say_back()
-        elif self._kit.answered:
-            self._kit.answered = False
+        names = await unreachable_names(self._kit.store)
+        self._report.look(names)
+        answered, self._kit.answered = self._kit.answered, False
+        if not names:
+            return
+        if answered:
             await self._retry("answered")
-            self._say_back()
         else:
             await self._probe()
         if time.monotonic() >= self._resolve_at:
@@ -90,13 +92,6 @@ class Recovery:
             return  # it connects, and then there is silence: a connection would prove nothing
         elif await self._kit.fetcher.reaches(self._access(source, state)):
             await self._retry("reached")
-        elif not self._lost:
-            self._lost = True
-            log.warning(
-                "sources.unreachable",
-                sources=probe.failing,
-                hint="polled again as soon as a host takes connections",
-            )
 
     def _access(self, source: Source, state: SourceState) -> Access:
         """Where a poll of this source would connect to."""
@@ -109,10 +104,36 @@ class Recovery:
         if made := await retry_unreachable(self._kit.store, happened):
             log.info("sources.retrying", sources=made, because=happened)
 
-    def _say_back(self) -> None:
-        if self._lost:
-            self._lost = False
-            log.info("sources.reachable")
+
+class Report:
+    """Says in the log what cannot be reached and what can again, many sources in one line.
+
+    A network that goes takes them all within seconds, and they come back over two minutes: a line
+    is written when a look finds no more of a kind.
+    """
+
+    def __init__(self) -> None:
+        self._known: set[str] = set()
+        self._lost: set[str] = set()
+        self._back: set[str] = set()
+
+    def look(self, names: set[str]) -> None:
+        """Take note of the sources that cannot be reached now."""
+        lost, back = names - self._known, self._known - names
+        self._known = names
+        if self._lost and not lost:
+            log.warning("sources.unreachable", **_listed(self._lost), hint=_HINT)
+            self._lost = set()
+        if self._back and not back:
+            log.info("sources.reachable", **_listed(self._back))
+            self._back = set()
+        self._lost |= lost
+        self._back |= back
+
+
+def _listed(names: set[str]) -> dict[str, object]:
+    few = ", ".join(sorted(names)[:NAMED])
+    return {"sources": len(names), "names": few + (", …" if len(names) > NAMED else "")}
 
 
 async def note_outcome(kit: Kit, name: str, *, away: bool, before: int) -> None:

@@ -374,3 +374,29 @@ async def test_a_name_that_resolves_again_is_noticed_while_other_sources_answer(
     assert now <= 0.1
     assert refusing > RETRIED_WITHIN
     assert (back.failures, back.unresolved) == (0, False)
+
+
+async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(
+    store: Store, home: tuple[Desk, int]
+) -> None:
+    desk, port = home
+    with capture_logs() as logs:
+        recovery = await started(desk)
+        for name in NAMES:
+            await desk.poll(name)
+            await recovery.look()
+        await recovery.look()
+        async with Origin(port) as origin:
+            await served(origin)
+            for name in NAMES:
+                await desk.poll(name)
+                await recovery.look()
+        await recovery.look()
+
+    said = [entry for entry in logs if entry["log_level"] != "debug"]
+    assert [entry["event"] for entry in said if entry["event"] != "sources.retrying"] == [
+        "sources.unreachable",
+        "sources.reachable",
+    ]
+    assert said[0]["sources"] == 4
+    assert said[0]["names"] == "source, source1, source2, source3"

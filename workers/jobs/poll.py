@@ -55,6 +55,7 @@ from workers.sources.websub import after_push, pushed
 
 log = structlog.get_logger()
 
+_AWAY = (Unreachable, NoResponse)
 TRIM_EVERY = 20  # changed documents
 _PLACED = ("arrived", "place", "order", "backfill")  # what an entry keeps when it changes
 _JOINED = ("rule", "story", "distance", "similarity", "compared_with", "revised")
@@ -126,7 +127,7 @@ async def _poll(poll: Poll) -> None:
     polled = polled or await ask(asking, poll.source, poll.state)
     if polled.push is None:
         kit.answered = True
-        if poll.state.failures:
+        if poll.state.failures > poll.state.unreachable:
             log.info("source.recovered", source=poll.source.name, failures=poll.state.failures)
         await note_outcome(kit, poll.source.name, away=False, before=poll.state.failures)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
@@ -290,11 +291,12 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
     _count(poll, _outcome(fault))
     # The first failure in a row is news; the others are in /health, /sources and the metrics.
     begins = poll.state.failures == 0 or (state.gone and not poll.state.gone)
-    say = log.warning if begins else log.debug
+    # Those that cannot be reached are many at once: workers/recovery.py reports them together.
+    say = log.warning if begins and not isinstance(fault, _AWAY) else log.debug
     say("source.failing", source=poll.source.name, reason=state.last_error, next_in=round(wait))
     write = SourceWrite(poll.source.name, state, wait)
     if await leave(poll.kit.store, poll.lease, write):
-        away = isinstance(fault, Unreachable | NoResponse)
+        away = isinstance(fault, _AWAY)
         await note_outcome(poll.kit, poll.source.name, away=away, before=poll.state.failures)
 
 
