@@ -231,8 +231,8 @@ def test_a_replay_tells_what_other_settings_would_decide(run: Running) -> None:
     before = run.ids()
 
     same = millrace(run.folder, "replay")
-    strict = millrace(run.folder, "replay", "--set", "dedup.radius=0")
-    again = millrace(run.folder, "replay", "--set", "dedup.radius=0")
+    strict = millrace(run.folder, "replay", "--set", "dedup.window=1ms")
+    again = millrace(run.folder, "replay", "--set", "dedup.window=1ms")
     wrong = millrace(run.folder, "replay", "--set", "dedup.radios=0")
 
     assert (same.returncode, same.stdout) == (0, "")

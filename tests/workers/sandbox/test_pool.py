@@ -179,11 +179,10 @@ async def test_slow_calls_leave_a_child_free() -> None:
     await sandbox.start()
 
     slow = [asyncio.create_task(sandbox.run(rest, 60, slow=True)) for _ in range(5)]
-    started = time.monotonic()
     for _ in range(5):
         assert await sandbox.run(add, 1, 2) == 3
 
-    assert time.monotonic() - started < 2
+    assert not any(each.done() for each in slow)  # none of ours waited for one of them
     for each in slow:
         each.cancel()
     await sandbox.close()
