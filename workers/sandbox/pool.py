@@ -144,12 +144,18 @@ class _Child:
 
     async def start(self) -> None:
         ours, theirs = socket.socketpair()
-        with theirs:
-            process = self._context.Process(target=serve, args=(theirs, self._memory), daemon=True)
-            async with self._starting:  # it takes a moment: not on this thread
-                await asyncio.to_thread(process.start)
         ours.setblocking(False)
-        self._answers, self._calls = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER)
+        arguments = (theirs, self._memory)
+        try:
+            with theirs:
+                process = self._context.Process(target=serve, args=arguments, daemon=True)
+                async with self._starting:  # it takes a moment: not on this thread
+                    await asyncio.to_thread(process.start)
+            streams = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER)
+        except BaseException:  # cancelled meanwhile: the child ends when its socket does
+            ours.close()
+            raise
+        self._answers, self._calls = streams
         self._process, self._asked = process, 0
 
     async def ask(self, call: Call, wall: float) -> Answer:
