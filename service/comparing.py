@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aiohttp import web
 
 from core.errors import MillraceError
-from core.render.differences import Stretch, difference
+from core.render.differences import Stretch, difference, shared_sentences
 from service.background import Background
 
 WAITING = 8  # different comparisons; each takes a fifth of a second at most
@@ -24,12 +25,20 @@ class NotCompared(MillraceError):
     """Too many comparisons are waiting, or the reader left before the turn of this one."""
 
 
+class Comparison(NamedTuple):
+    """How a copy differs from what is shown."""
+
+    stretches: list[Stretch]
+    shared: int  # of the copy's sentences, those that are word for word in what is shown
+    sentences: int
+
+
 @dataclass
 class _Asked:
     """One comparison with the readers who wait for it."""
 
     readers: list[web.Request] = field(default_factory=list)
-    result: asyncio.Future[list[Stretch] | None] | None = None
+    result: asyncio.Future[Comparison | None] | None = None
 
 
 class Comparisons:
@@ -39,7 +48,7 @@ class Comparisons:
         self._background = background
         self._asked: dict[Key, _Asked] = {}
 
-    async def compare(self, request: web.Request, key: Key, old: str, new: str) -> list[Stretch]:
+    async def compare(self, request: web.Request, key: Key, old: str, new: str) -> Comparison:
         """How `new` differs from `old`; raises NotCompared.
 
         Clients that request the same `key` at the same time share one comparison.
@@ -60,10 +69,10 @@ class Comparisons:
         return found
 
 
-def _compared(readers: list[web.Request], old: str, new: str) -> list[Stretch] | None:
+def _compared(readers: list[web.Request], old: str, new: str) -> Comparison | None:
     if all(reader.transport is None for reader in readers):
         return None
-    return difference(old, new)
+    return Comparison(difference(old, new), *shared_sentences(new, old))
 
 
 COMPARISONS = web.AppKey("comparisons", Comparisons)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -9,7 +10,7 @@ from aiohttp import web
 from core.errors import StoreError
 from core.ids import PREFIX
 from core.models import CAME_KEPT, EntryRecord, Member, Story
-from core.render.differences import Stretch, explanation, repeated, shared_sentences
+from core.render.differences import Stretch, explanation, repeated
 from core.urls import without_credentials
 from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
@@ -38,7 +39,7 @@ async def story(request: web.Request) -> web.StreamResponse:
         request,
         "story.html",
         story=told,
-        item=item_of(kept, page_style(request)),
+        item=await asyncio.to_thread(item_of, kept, page_style(request)),
         compared=compared,
         acting=context.settings().service.token is not None,
         steps=await _member_record(context, told, request.query.get("steps")),
@@ -64,8 +65,7 @@ async def _compared(request: web.Request, told: Story, member_id: str | None) ->
         return Compared(member, None)
     own, shown = record.article.text, told.article.text
     key = (told.id, told.version, member.id)
-    stretches = await request.app[COMPARISONS].compare(request, key, shown, own)
-    return Compared(member, stretches, *shared_sentences(own, shown))
+    return Compared(member, *await request.app[COMPARISONS].compare(request, key, shown, own))
 
 
 async def _member_record(
