@@ -59,7 +59,7 @@ class FeedEntry(Frozen):
     body_urls: tuple[str, ...] = ()  # where the body is if the document only names it; in order
     version: str | None = None  # changes with a body that is not in the document
     # Its content digest by the rules before the last change of reading: who remembers that one
-    # sees no change (`core/feeds/unchanged.py`). Not stored.
+    # sees no change (`core/feeds/new_entries.py`). Not stored.
     former: bytes | None = Field(default=None, exclude=True, repr=False)
     reading: int = 1  # the rules it was read by: `READING` of `core/feeds/entry.py`
 
@@ -81,8 +81,10 @@ class ParsedFeed(Frozen):
     # Guids of entries that are not new, where the source itself tells them from new ones.
     revised: frozenset[str] | None = None
     # Digests of guid and content of what it holds beside its entries, known and unchanged.
-    standing: tuple[tuple[bytes, bytes], ...] = ()
-    items: bytes = b""  # by which all its items are known the next time: `core/feeds/seen_items.py`
+    unchanged: tuple[tuple[bytes, bytes], ...] = ()
+    items: bytes = (
+        b""  # by which all its items are known the next time: `core/feeds/new_entries.py`
+    )
 
 
 class Method(StrEnum):

@@ -158,6 +158,13 @@ def plain_title(
     return title or None
 
 
+def text_in(value: object, longest: int) -> str | None:
+    """`value` if it is text and says something, cut at `longest` characters."""
+    if not isinstance(value, str):
+        return None
+    return value[:longest].strip() or None
+
+
 def text_of(blocks: list[str]) -> str:
     """The text of an article: its blocks joined by an empty line."""
     return "\n\n".join(block for block in blocks if block)

@@ -33,7 +33,7 @@ class SourceWrite:
     state: SourceState
     next_in: float  # seconds until it is due again
     listed: Sequence[tuple[str, bytes]] | None = None  # guid, digest; None: unchanged document
-    standing: Sequence[tuple[bytes, bytes]] = ()  # the same of known items: digests of both
+    unchanged: Sequence[tuple[bytes, bytes]] = ()  # the same of known items: digests of both
     items: bytes | None = None  # by which its items are known again; None: as they were
     learned: bytes | None = None
     tree: bytes | None = None  # what a folder held: `StoredFolder`
@@ -172,7 +172,7 @@ def _source(write: SourceWrite) -> SourcePlan:
     seen = None
     if write.listed is not None:
         seen = b"".join(guid_digest(guid) + digest for guid, digest in write.listed)
-        seen += b"".join(guid + content for guid, content in write.standing)
+        seen += b"".join(guid + content for guid, content in write.unchanged)
     return SourcePlan(
         key=keys.source(write.name),
         seen_key=keys.seen(write.name),

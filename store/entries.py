@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from urllib.parse import quote, unquote
 
-from core.feeds.seen_items import still_known
-from core.feeds.unchanged import Remembered
+from core.feeds.new_entries import Remembered, still_known
 from core.ids import CONTENT_DIGEST
 from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
 from core.urls import canonical_url

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import lru_cache
+from typing import Any
 from urllib.parse import urljoin
 
 from lxml import etree
@@ -63,6 +64,12 @@ MOST_OF_A_NAME = 100  # elements of one name that an entry may have; a gallery h
 _CDATA = re.compile(rb"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 _AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)")
 _XML = "{http://www.w3.org/XML/1998/namespace}"
+_ATOM = "{http://www.w3.org/2005/Atom}"
+_CONTENT = "{http://purl.org/rss/1.0/modules/content/}"
+_DC = "{http://purl.org/dc/elements/1.1/}"
+_ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
+_MRSS = "{http://search.yahoo.com/mrss/}"
+_NO_TEXT = ("image/", "audio/", "video/", "application/pdf", "application/octet")
 _GROUPS = ("media:group", "media:content")  # these hold what belongs to a file
 
 
@@ -157,6 +164,46 @@ def read_entries(document: bytes) -> list[Entry] | None:
     has_bases = b"xml:base" in document
     nodes = (n for n in root.iter("{*}item", "{*}entry") if _name_of(n) in _ENTRY_NAMES)
     return [Entry(node, has_bases=has_bases) for node in nodes]
+
+
+def loose_entry(raw: Any) -> Entry:
+    """What feedparser says of one entry, under the names of the elements that mean it."""
+    node = etree.Element("item")
+    _add(node, "title", raw.get("title"))
+    for part in raw.get("content", ()):
+        if not (part.get("type") or "").startswith(_NO_TEXT):
+            _add(node, _CONTENT + "encoded", part.get("value"))
+    _add(node, "description", raw.get("summary"))
+    link, guid = raw.get("link"), raw.get("id") or ""
+    if link != guid or guid.lower().startswith(("http://", "https://")):
+        _add(node, "link", link)
+    for each in raw.get("links", ()):
+        _add(node, _ATOM + "link", None, each, ("rel", "type", "href", "hreflang", "length"))
+    for person in raw.get("authors", ()):
+        _add(node, _DC + "creator", person.get("name"))
+    _add(node, "author", raw.get("author"))
+    _add(node, "pubDate", dict.get(raw, "published"))
+    _add(node, _ATOM + "updated", dict.get(raw, "updated"))
+    for each in raw.get("media_content", ()):
+        names = ("url", "type", "medium", "width", "duration", "filesize")
+        _add(node, _MRSS + "content", None, each, names)
+    for each in raw.get("media_thumbnail", ()):
+        _add(node, _MRSS + "thumbnail", None, each, ("url", "width"))
+    _add(node, "image", None, raw.get("image") or {}, ("href",))
+    _add(node, _ITUNES + "duration", raw.get("itunes_duration"))
+    return Entry(node)
+
+
+def _add(
+    node: etree._Element,
+    name: str,
+    text: object,
+    attributes: Any = None,
+    wanted: tuple[str, ...] = (),
+) -> None:
+    stated = {key: attributes[key] for key in wanted if isinstance(attributes.get(key), str)}
+    if stated or (isinstance(text, str) and text):
+        etree.SubElement(node, name, stated).text = text if isinstance(text, str) else None
 
 
 def _tree(document: bytes) -> etree._Element | None:

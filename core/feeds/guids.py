@@ -1,7 +1,8 @@
-"""One guid for each entry of a document, the same at every poll.
+"""One guid for each entry of a document, the same at every poll, and what it is made of.
 
 A stated guid counts, unless the feed gives one to all; then the link, unless that is one for all
-too; then the text. Better two entries of one story than two stories under one guid.
+too; then the text. Better two entries of one story than two stories under one guid. What an entry
+is told apart by is read by the first rules, whatever the rest is read by.
 """
 
 from __future__ import annotations
@@ -9,7 +10,11 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
+
+from core.ids import stated_digest
+from core.text import text_in
+from core.urls import web_url
 
 LONGEST = 1024
 
@@ -21,6 +26,17 @@ class Named(NamedTuple):
     link: str | None
     title: str
     body: str
+
+
+class Former(NamedTuple):
+    """An entry by the first rules, which never change, however well the rest is read.
+
+    An entry without guid is known by its link or its text: better reading of either would publish
+    it a second time.
+    """
+
+    named: Named
+    digest: bytes
 
 
 def stable_guids(entries: Sequence[Named]) -> list[str | None]:
@@ -91,3 +107,50 @@ def _short(value: str | None) -> str | None:
 def _digest(entry: Named) -> str:
     text = f"{entry.title}\0{entry.body}"
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def former_entry(raw: Any, *, url: str, longest: int) -> Former:
+    """What tells an entry apart, and its content digest, as feedparser alone gives them."""
+    content, base = _longest_body(raw, longest)
+    guid, title = text_in(raw.get("id"), 1_000_000), text_in(raw.get("title"), 4000)
+    link = _link(raw, web_url(base, url) or url)
+    summary = text_in(raw.get("summary"), longest) or ""
+    digest = stated_digest(title, link, content, "" if summary == content else summary)
+    return Former(Named(guid or "", link, title or "", content), digest)
+
+
+def _longest_body(raw: Any, longest: int) -> tuple[str, str | None]:
+    """The longest `content`, or else the summary, with the base that is stated for it."""
+    bodies = [(text, part) for part in raw.get("content", ()) if (text := _body(part, longest))]
+    if bodies:
+        content, detail = max(bodies, key=lambda pair: len(pair[0]))
+    else:
+        content = text_in(raw.get("summary"), longest) or ""
+        detail = raw.get("summary_detail") or {}
+    return content, detail.get("base")
+
+
+def _body(part: Any, longest: int) -> str | None:
+    """A content element that holds text; Atom allows pictures and addresses too."""
+    kind = part.get("type") or "text/html"
+    if kind.startswith(("text/", "application/xhtml", "application/xml")) or kind in (
+        "html",
+        "text",
+    ):
+        return text_in(part.get("value"), longest)
+    return None
+
+
+def _link(raw: Any, base: str) -> str | None:
+    stated = [raw.get("feedburner_origlink"), *_own_links(raw)]
+    stated += [link.get("href") for link in raw.get("links", ()) if link.get("rel") == "alternate"]
+    found = (web_url(text_in(address, 5000), base) for address in stated)
+    return next((address for address in found if address), None)
+
+
+def _own_links(raw: Any) -> list[Any]:
+    """`link`, unless it is a guid that is no whole address: `<guid>17</guid>` is no path."""
+    link, guid = raw.get("link"), raw.get("id") or ""
+    listed = any(each.get("href") == link for each in raw.get("links", ()))
+    absolute = guid.lower().startswith(("http://", "https://"))
+    return [link] if link != guid or listed or absolute else []

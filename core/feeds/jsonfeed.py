@@ -12,9 +12,8 @@ from typing import Any
 from core.dates import parse_date, spoken
 from core.errors import NotAFeed
 from core.feeds.entry import AUTHORS_KEPT, READING
-from core.feeds.feedparser_entry import Former
 from core.feeds.files import ENCLOSURES_KEPT, seconds
-from core.feeds.guids import Named
+from core.feeds.guids import Former, Named
 from core.feeds.texts import Text, Texts, choose
 from core.ids import stated_digest
 from core.models import Enclosure, FeedEntry, ParsedFeed

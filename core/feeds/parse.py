@@ -7,6 +7,7 @@ Run this in a killable child: a hostile document can be expensive. The only home
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,22 +16,27 @@ import feedparser.api
 from feedparser.util import FeedParserDict
 
 from core.errors import NotAFeed
-from core.feeds.charset import decode, in_utf8
+from core.feeds.charset import decode
 from core.feeds.discovery import named_feeds
-from core.feeds.elements import read_entries
+from core.feeds.elements import loose_entry, read_entries
 from core.feeds.entry import TAGS_KEPT, feed_entry
-from core.feeds.feedparser_entry import former_entry, loose_entry, text_in
-from core.feeds.guids import Named, plain_guids, stable_guids
-from core.feeds.hints import rhythm_hints
-from core.feeds.item_split import FeedItems, Frame, find_items, plain_frame
+from core.feeds.guids import Named, former_entry, stable_guids
 from core.feeds.jsonfeed import read_json_feed
-from core.feeds.seen_items import Known, KnownItems, known_items
 from core.feeds.xml_text import ENTRIES_KEPT, FeedText, feed_text
-from core.ids import entry_digest, guid_digest
 from core.models import FeedEntry, Frozen, ParsedFeed
-from core.text import plain_title
+from core.text import plain_title, text_in
 from core.urls import web_url
 
+_PERIODS = {
+    "hourly": 3600.0,
+    "daily": 86400.0,
+    "weekly": 7 * 86400.0,
+    "monthly": 30 * 86400.0,
+    "yearly": 365 * 86400.0,
+}
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_CAP = 86400.0
+_HEAD = 65_536  # characters in which a channel states these; items may follow or precede
 _PROLOG = '<?xml version="1.0" encoding="utf-8"?>\n'
 
 
@@ -41,123 +47,73 @@ class FeedLimits(Frozen):
     body: int = 1_000_000  # characters
 
 
-_LIMITS = FeedLimits()
+LIMITS = FeedLimits()
 
 
 def parse_feed(
-    data: bytes,
-    *,
-    url: str,
-    content_type: str | None,
-    limits: FeedLimits = _LIMITS,
-    known: bytes = b"",
+    data: bytes, *, url: str, content_type: str | None, limits: FeedLimits = LIMITS
 ) -> ParsedFeed:
     """The feed in `data`. Raises NotAFeed, with the feeds it names if it is a web page.
 
-    `url` is where the document came from: relative addresses start there. Items that are `known`
-    from an earlier reading are not read again where that changes nothing for the others: they
-    come as `standing`, and the entries are those that a whole reading gives besides.
+    `url` is where the document came from: relative addresses start there.
     """
-    reading = _Reading(url, limits)
-    items = find_items(in_utf8(data, content_type=content_type))
-    feed = None
-    if items is not None and len(items.spans) <= limits.entries:
-        feed = reading.in_part(items, known_items(known))
-    return feed or reading.whole(decode(data, content_type=content_type).text)
+    text = decode(data, content_type=content_type).text
+    document = feed_text(text, entries=limits.entries)
+    if not document.text.strip():
+        raise NotAFeed("the document is empty")
+    if document.text[0] in "{[":
+        read = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
+    elif document.root == "html":
+        raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
+    else:
+        places = range(limits.entries)
+        read = parse_items(document, places, document.text, url=url, limits=limits)
+    return with_guids(*read)
 
 
-class _Reading:
-    """One document, read as far as it must be."""
+def parse_items(
+    document: FeedText, places: Sequence[int], head: str, *, url: str, limits: FeedLimits
+) -> tuple[ParsedFeed, list[Named]]:
+    """The feed in an XML document, and what tells its entries apart. Raises NotAFeed.
 
-    def __init__(self, url: str, limits: FeedLimits) -> None:
-        self._url = url
-        self._limits = limits
-
-    def whole(self, text: str) -> ParsedFeed:
-        """All that the document holds."""
-        url, limits = self._url, self._limits
-        document = feed_text(text, entries=limits.entries)
-        if not document.text.strip():
-            raise NotAFeed("the document is empty")
-        if document.text[0] in "{[":
-            read = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
-        elif document.root == "html":
-            raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
-        else:
-            read = self._parsed(document, range(limits.entries), document.text)
-        return _with_guids(*read)
-
-    def in_part(self, items: FeedItems, known: KnownItems) -> ParsedFeed | None:
-        """The items that are not known, if the document means the same without the others."""
-        first = _plain(items.only([0]))
-        if first is None:
-            return None
-        around = first.frame.around
-        digests = items.digests(around, url=self._url)
-        fresh = [at for at, digest in enumerate(digests) if digest not in known.items]
-        part = first if fresh == [0] else _plain(items.only(fresh))
-        if part is None or part.frame != Frame(len(fresh), around):
-            return None
-        read = self._parsed(part.document, fresh, items.only(()).decode("utf-8", "replace"))
-        named = _plainly_named(*read, digests, fresh, known)
-        return _with_guids(*read) if named is None and len(fresh) == len(digests) else named
-
-    def _parsed(
-        self, document: FeedText, places: Sequence[int], head: str
-    ) -> tuple[ParsedFeed, list[Named]]:
-        data = (_PROLOG + document.text).encode("utf-8", "replace")
-        found = feedparser.parse(
-            io.BytesIO(data),
-            response_headers={"content-type": "application/xml; charset=utf-8"},
-            sanitize_html=False,
-            resolve_relative_uris=False,
+    `places` are the positions of its entries, `head` is a text that holds what its channel states.
+    """
+    data = (_PROLOG + document.text).encode("utf-8", "replace")
+    found = feedparser.parse(
+        io.BytesIO(data),
+        response_headers={"content-type": "application/xml; charset=utf-8"},
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    feed, longest = found.feed, limits.body
+    if not found.version and not found.entries:
+        raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
+    hints = rhythm_hints(head)
+    stated = read_entries(data) or []
+    if len(stated) != len(found.entries):
+        stated = [loose_entry(raw) for raw in found.entries]
+    channel = {feed.get(name, "")[:longest].strip() for name in ("subtitle", "summary")} - {""}
+    former = [former_entry(raw, url=url, longest=longest) for raw in found.entries]
+    entries = tuple(
+        feed_entry(
+            raw, each, at, found, url=url, longest=longest, channel=channel, former=was.digest
         )
-        url, feed, longest = self._url, found.feed, self._limits.body
-        if not found.version and not found.entries:
-            raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
-        hints = rhythm_hints(head)
-        stated = read_entries(data) or []
-        if len(stated) != len(found.entries):
-            stated = [loose_entry(raw) for raw in found.entries]
-        channel = {feed.get(name, "")[:longest].strip() for name in ("subtitle", "summary")} - {""}
-        former = [former_entry(raw, url=url, longest=longest) for raw in found.entries]
-        entries = tuple(
-            feed_entry(
-                raw, each, at, found, url=url, longest=longest, channel=channel, former=was.digest
-            )
-            for at, raw, each, was in zip(places, found.entries, stated, former, strict=False)
-        )
-        parsed = ParsedFeed(
-            title=plain_title(text_in(feed.get("title"), 4000)),
-            link=web_url(text_in(feed.get("link"), 4096), url),
-            language=text_in(feed.get("language"), 40),
-            hub=_related(feed, "hub", url),
-            self_url=_related(feed, "self", url),
-            ttl=hints.ttl,
-            skip_hours=hints.skip_hours,
-            skip_days=hints.skip_days,
-            entries=entries,
-            complete=document.complete,
-            fault=_fault(found, document),
-        )
-        return parsed, [was.named for was in former[: len(entries)]]
-
-
-class _Part(NamedTuple):
-    """A document with some of its items."""
-
-    document: FeedText
-    frame: Frame
-
-
-def _plain(data: bytes) -> _Part | None:
-    """The repaired document, if it is plain then."""
-    try:
-        document = feed_text(data.decode())
-    except UnicodeDecodeError:
-        return None
-    frame = plain_frame(document.text.encode())
-    return _Part(document, frame) if frame else None
+        for at, raw, each, was in zip(places, found.entries, stated, former, strict=False)
+    )
+    parsed = ParsedFeed(
+        title=plain_title(text_in(feed.get("title"), 4000)),
+        link=web_url(text_in(feed.get("link"), 4096), url),
+        language=text_in(feed.get("language"), 40),
+        hub=_related(feed, "hub", url),
+        self_url=_related(feed, "self", url),
+        ttl=hints.ttl,
+        skip_hours=hints.skip_hours,
+        skip_days=hints.skip_days,
+        entries=entries,
+        complete=document.complete,
+        fault=_fault(found, document),
+    )
+    return parsed, [was.named for was in former[: len(entries)]]
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:
@@ -167,46 +123,16 @@ def _related(feed: Any, relation: str, url: str) -> str | None:
     return None
 
 
-def _plainly_named(
-    feed: ParsedFeed,
-    names: Sequence[Named],
-    digests: Sequence[bytes],
-    fresh: Sequence[int],
-    known: KnownItems,
-) -> ParsedFeed | None:
-    """The feed with its guids, if no entry's guid depends on the items that were not read."""
-    entries = feed.entries
-    found = plain_guids(names)
-    if found is None or len(entries) != len(fresh):
-        return None
-    named_by, guids = found
-    standing = {digest: known.items[digest] for digest in digests if digest in known.items}
-    read = [
-        Known(guid_digest(guid), entry_digest(entry))
-        for entry, guid in zip(entries, guids, strict=True)
-    ]
-    items = standing | {digests[at]: item for at, item in zip(fresh, read, strict=True)}
-    alike = not standing or not entries or named_by == known.named_by
-    if not alike or len({item.guid for item in items.values()}) < len(digests):
-        return None
-    return feed.model_copy(
-        update={
-            "entries": tuple(map(_under, entries, guids)),
-            "standing": tuple((item.guid, item.content) for item in standing.values()),
-            "items": KnownItems(named_by if entries else known.named_by, items).to_bytes(),
-        }
-    )
-
-
-def _with_guids(feed: ParsedFeed, names: Sequence[Named]) -> ParsedFeed:
+def with_guids(feed: ParsedFeed, names: Sequence[Named]) -> ParsedFeed:
     """The feed's entries under stable guids, renumbered; copies of one entry come once."""
     guids = stable_guids(names)
-    kept = [_under(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
+    kept = [under(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
     numbered = (e.model_copy(update={"position": at}) for at, e in enumerate(kept))
     return feed.model_copy(update={"entries": tuple(numbered)})
 
 
-def _under(entry: FeedEntry, guid: str) -> FeedEntry:
+def under(entry: FeedEntry, guid: str) -> FeedEntry:
+    """The entry with this guid."""
     return entry if entry.guid == guid else entry.model_copy(update={"guid": guid})
 
 
@@ -216,6 +142,60 @@ def _fault(found: Any, document: FeedText) -> str | None:
     if not found.bozo:
         return None
     return " ".join(str(found.get("bozo_exception", "")).split())[:200] or "not well-formed"
+
+
+class Hints(NamedTuple):
+    """When the next look is worth it, as the feed says."""
+
+    ttl: float | None = None  # seconds
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+
+
+def rhythm_hints(text: str) -> Hints:
+    """The longest of ttl and sy:update*, at most a day, and the closed hours and days."""
+    head = text[:_HEAD] if len(text) <= 2 * _HEAD else text[:_HEAD] + text[-_HEAD:]
+    stated = [seconds for seconds in (_ttl(head), _syndication(head)) if seconds]
+    return Hints(
+        ttl=min(max(stated), _CAP) if stated else None,
+        skip_hours=_skip_hours(head),
+        skip_days=_skip_days(head),
+    )
+
+
+def _ttl(head: str) -> float | None:
+    minutes = _value(head, "ttl")
+    return float(minutes) * 60 if re.fullmatch(r"\d{1,9}", minutes) else None
+
+
+def _syndication(head: str) -> float | None:
+    period = _PERIODS.get(_value(head, "updatePeriod").lower())
+    if period is None:
+        return None
+    frequency = _value(head, "updateFrequency")
+    return period / max(1, int(frequency)) if re.fullmatch(r"\d{1,6}", frequency) else period
+
+
+def _skip_hours(head: str) -> tuple[int, ...]:
+    values = re.findall(r"<hour>\s*(\d{1,2})\s*</hour>", _block(head, "skipHours"), re.IGNORECASE)
+    hours = {int(value) % 24 for value in values}  # 24 stands for midnight in early feeds
+    return tuple(sorted(hours)) if len(hours) < 24 else ()
+
+
+def _skip_days(head: str) -> tuple[int, ...]:
+    values = re.findall(r"<day>\s*(\w{6,9})\s*</day>", _block(head, "skipDays"), re.IGNORECASE)
+    days = {_DAYS.index(value.lower()) for value in values if value.lower() in _DAYS}
+    return tuple(sorted(days)) if len(days) < 7 else ()
+
+
+def _value(head: str, name: str) -> str:
+    found = re.search(rf"<(?:\w{{1,20}}:)?{name}>([^<]{{0,100}})</", head, re.IGNORECASE)
+    return found[1].strip() if found else ""
+
+
+def _block(head: str, name: str) -> str:
+    start = head.lower().find(f"<{name.lower()}")
+    return head[start : start + 2000] if start >= 0 else ""
 
 
 def _bound_feedparser() -> None:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from core.config.settings import Source
-from core.feeds.unchanged import (
+from core.feeds.entry import only_decoded_otherwise
+from core.feeds.new_entries import (
     Listed,
     Remembered,
     listed,
-    only_decoded_otherwise,
     under_another_guid,
 )
 from core.ids import entry_id
@@ -53,7 +53,7 @@ class News(NamedTuple):
     entries: list[FeedEntry]  # new and changed ones, in the document's order
     known: dict[str, EntryRecord]  # by entry id: what is remembered of the changed ones
     listed: list[tuple[str, bytes]]  # every guid of what was read, with its digest
-    standing: Sequence[tuple[bytes, bytes]]  # the same of what was known: digests of both
+    unchanged: Sequence[tuple[bytes, bytes]]  # the same of what was known: digests of both
     held_back: frozenset[str]  # ids of those entries that a person took out before
 
 
@@ -64,7 +64,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     every = listed(feed.entries, remembered.seen)
     known = await _known(store, source, [each.entry for each in every if each.is_changed])
     every, known = await _part_reused_guids(store, source, every, known, remembered.seen)
-    there_already = under_another_guid(every, feed.standing, remembered.seen.values())
+    there_already = under_another_guid(every, feed.unchanged, remembered.seen.values())
     wanted = [
         each.entry
         for each in every
@@ -74,7 +74,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     ]
     held_back = await _held_back(store, source, wanted, remembered)
     named = [(each.entry.guid, each.digest) for each in every]
-    return News(wanted, known, named, feed.standing, held_back)
+    return News(wanted, known, named, feed.unchanged, held_back)
 
 
 def _really_changed(before: EntryRecord | None, now: Listed) -> bool:

@@ -25,7 +25,7 @@ from core.errors import (
     StoreError,
     Unreachable,
 )
-from core.feeds.unchanged import Remembered
+from core.feeds.new_entries import Remembered
 from core.ids import entry_id
 from core.models import Decision, EntryRecord, FeedEntry
 from core.pipeline import Prepared, PreparedEntry
@@ -182,7 +182,7 @@ async def _take_in(poll: Poll, polled: Polled, remembered: Remembered) -> None:
             fresh=frozenset(record.id for record in new_aside),
             waits=[PageWait(record.id, 0.0) for record in sorted_out.aside],
             source=SourceWrite(
-                source.name, counted, wait, news.listed, news.standing,
+                source.name, counted, wait, news.listed, news.unchanged,
                 polled.feed.items if polled.feed and not polled.push else None,
                 prepared.learned if news.entries else None,
                 polled.tree,

@@ -8,8 +8,7 @@ from functools import partial
 
 from core.config.settings import Source
 from core.errors import DocumentError, NotAFeed, Overdue, ResourceLimit
-from core.feeds.parse import parse_feed
-from core.feeds.unchanged import Remembered
+from core.feeds.new_entries import Remembered, read_new_entries
 from core.metrics import STEP_BUCKETS
 from core.models import FeedEntry, ParsedFeed
 from core.pipeline import BATCH, Prepared, PreparedEntry, Read, bare, prepare, read_news
@@ -114,7 +113,7 @@ class Reader:
 
         Raises DocumentError, or ResourceLimit.
         """
-        parse = parse or partial(parse_feed, known=(await self.remembered()).items)
+        parse = parse or partial(read_new_entries, known=(await self.remembered()).items)
         parse = partial(parse, url=url, content_type=content_type)
         if len(data) <= _MOST_AT_ONCE:
             try:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import gc
 
-import core.feeds.parse
 from core.config.settings import Source
+from core.feeds.new_entries import read_new_entries
 from core.models import Article
 from core.pipeline import prepare, prepare_first_page
 from core.polling.politeness import robots_allow
@@ -38,7 +38,7 @@ def rehearse() -> None:
         f"<link>{_LINK}</link><description><![CDATA[{_PARAGRAPH}]]></description></item>"
         f"</channel></rss>"
     )
-    parsed = core.feeds.parse.parse_feed(feed.encode(), url=_SOURCE.url, content_type=None)
+    parsed = read_new_entries(feed.encode(), url=_SOURCE.url, content_type=None)
     prepare(parsed.entries, _SOURCE, None)
     robots_allow(b"User-agent: *\nDisallow: /x\n", url=_LINK, agent="Millrace")
     article = Article(title="The mill", link=_LINK)

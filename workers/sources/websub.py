@@ -12,7 +12,7 @@ import structlog
 
 from core.config.settings import Source
 from core.errors import DocumentError, FetchError, ResourceLimit
-from core.feeds.parse import parse_feed
+from core.feeds.new_entries import read_new_entries
 from core.polling.interval import Wishes
 from core.polling.politeness import Subscription
 from store.sources import SourceState
@@ -64,7 +64,7 @@ async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -
     content_type, body = waiting
     try:
         feed, prepared = await asking.reader.read(
-            body, url=state.url, content_type=content_type, parse=parse_feed
+            body, url=state.url, content_type=content_type, parse=read_new_entries
         )
     except (DocumentError, ResourceLimit) as fault:
         log.warning("push.refused", source=source.name, reason=str(fault))

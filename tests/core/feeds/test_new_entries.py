@@ -1,5 +1,7 @@
 """What is read of a document in part is what a whole reading gives, and nothing is lost."""
 
+from __future__ import annotations
+
 import os
 from pathlib import Path
 from random import Random
@@ -10,10 +12,11 @@ from hypothesis import strategies as st
 
 import core.feeds.parse
 from core.errors import NotAFeed
-from core.feeds.item_split import plain_frame
+from core.feeds.entry import only_decoded_otherwise
+from core.feeds.new_entries import KnownItems, listed, plain_document, read_new_entries
 from core.feeds.parse import parse_feed
-from core.feeds.seen_items import KnownItems, known_items
-from core.models import ParsedFeed
+from core.ids import content_digest, entry_digest, guid_digest
+from core.models import FeedEntry, ParsedFeed
 
 URL = "https://news.example/feed"
 NAMESPACES = " ".join(
@@ -27,6 +30,7 @@ NAMESPACES = " ".join(
     }.items()
 )
 NEWS = "記者今天在新聞發布會上說的是一個大家都關心的問題"
+TEXT = "The road over the pass was closed on Sunday after forty centimetres of snow fell."
 RSS_PARTS = (
     "<title>A &amp;amp; B</title>",
     "<title>{n}</title>",
@@ -124,32 +128,32 @@ def test_any_part_of_other_peoples_documents_reads_as_it_does_in_the_whole():
 def assert_parts_read_as_the_whole(document, whole, chance):
     if whole is None:
         return
-    cut = parse_feed(document, url=URL, content_type=None)
+    cut = read_new_entries(document, url=URL, content_type=None)
     assert _as_read(cut) == _as_read(whole)
-    all_known = known_items(cut.items)
+    all_known = KnownItems.from_bytes(cut.items)
     places = range(len(all_known.items))
     for known in (set(places), *({at} for at in places), {at for at in places if _toss(chance)}):
         kept = [item for at, item in enumerate(all_known.items.items()) if at in known]
         told = KnownItems(all_known.named_by, dict(kept)).to_bytes()
 
-        part = parse_feed(document, url=URL, content_type=None, known=told)
+        part = read_new_entries(document, url=URL, content_type=None, known=told)
 
         left = [entry for at, entry in enumerate(whole.entries) if at not in known]
         assert _as_read(part) == _as_read(whole.model_copy(update={"entries": tuple(left)}))
-        assert set(part.standing) == {tuple(item) for _, item in kept}
-        assert known_items(part.items) == known_items(cut.items)
+        assert set(part.unchanged) == {item for _, item in kept}
+        assert KnownItems.from_bytes(part.items) == KnownItems.from_bytes(cut.items)
 
 
 def test_a_plain_document_is_cut_and_only_what_is_new_is_read(monkeypatch):
     before = _rss(*(_item(n) for n in range(1, 50)))
     after = _rss(*(_item(n) for n in range(50)))
-    known = parse_feed(before, url=URL, content_type=None).items
+    known = read_new_entries(before, url=URL, content_type=None).items
     read = _documents_read(monkeypatch)
 
-    feed = parse_feed(after, url=URL, content_type=None, known=known)
+    feed = read_new_entries(after, url=URL, content_type=None, known=known)
 
     assert [entry.guid for entry in feed.entries] == ["g-0"]
-    assert len(feed.standing) == 49
+    assert len(feed.unchanged) == 49
     assert read[0].count(b"<item>") == 1
 
 
@@ -163,9 +167,9 @@ def test_a_plain_document_is_cut_and_only_what_is_new_is_read(monkeypatch):
 )
 def test_what_an_item_stands_in_and_what_it_says_make_it_known(changed):
     document = _rss(*(_item(n) for n in range(5)))
-    known = parse_feed(document, url=URL, content_type=None).items
+    known = read_new_entries(document, url=URL, content_type=None).items
 
-    feed = parse_feed(document.replace(*changed), url=URL, content_type=None, known=known)
+    feed = read_new_entries(document.replace(*changed), url=URL, content_type=None, known=known)
 
     assert "g-3" in [entry.guid for entry in feed.entries]
 
@@ -175,9 +179,9 @@ def test_known_items_are_told_apart_in_any_encoding(encoding):
     head = f"<?xml version='1.0' encoding='{encoding}'?>"
     texts = [(head + _rss(*(_item(n) for n in range(at, 20))).decode()) for at in (1, 0)]
     before, after = (text.replace("text", NEWS).encode(encoding) for text in texts)
-    known = parse_feed(before, url=URL, content_type=None).items
+    known = read_new_entries(before, url=URL, content_type=None).items
 
-    feed = parse_feed(after, url=URL, content_type=None, known=known)
+    feed = read_new_entries(after, url=URL, content_type=None, known=known)
 
     assert [entry.guid for entry in feed.entries] == ["g-0"]
     assert NEWS in feed.entries[0].content
@@ -186,9 +190,9 @@ def test_known_items_are_told_apart_in_any_encoding(encoding):
 def test_bytes_that_break_the_encoding_have_the_whole_document_read():
     plain = _rss(*(_item(n) for n in range(20)))
     document = plain.replace(b"text 3", NEWS.encode("gb18030"))
-    known = parse_feed(_rss(*(_item(n) for n in range(3))), url=URL, content_type=None).items
+    known = read_new_entries(_rss(*(_item(n) for n in range(3))), url=URL, content_type=None).items
 
-    feed = parse_feed(document, url=URL, content_type=None, known=known)
+    feed = read_new_entries(document, url=URL, content_type=None, known=known)
 
     assert len(feed.entries) == 20
     assert NEWS in feed.entries[3].content
@@ -197,10 +201,10 @@ def test_bytes_that_break_the_encoding_have_the_whole_document_read():
 def test_entities_that_an_item_quotes_are_not_declared_for_the_others():
     quoting = _item(1).replace("the text", "<![CDATA[<!ENTITY x 'y'>]]>")
     naming = _item(0).replace("the text", "&eacute;t&eacute;")
-    known = parse_feed(_rss(quoting), url=URL, content_type=None).items
+    known = read_new_entries(_rss(quoting), url=URL, content_type=None).items
 
     whole = parse_feed(_rss(naming, quoting), url=URL, content_type=None)
-    part = parse_feed(_rss(naming, quoting), url=URL, content_type=None, known=known)
+    part = read_new_entries(_rss(naming, quoting), url=URL, content_type=None, known=known)
 
     assert part.entries == whole.entries[:1]
     assert "été" in part.entries[0].content
@@ -208,18 +212,18 @@ def test_entities_that_an_item_quotes_are_not_declared_for_the_others():
 
 def test_an_item_from_another_address_is_another_item():
     document = _rss(*(_item(n) for n in range(5)))
-    known = parse_feed(document, url=URL, content_type=None).items
+    known = read_new_entries(document, url=URL, content_type=None).items
 
-    feed = parse_feed(document, url="https://moved.example/", content_type=None, known=known)
+    feed = read_new_entries(document, url="https://moved.example/", content_type=None, known=known)
 
     assert len(feed.entries) == 5
 
 
 def test_a_new_item_under_a_known_guid_has_the_whole_document_read():
-    known = parse_feed(_rss(_item(1), _item(2)), url=URL, content_type=None).items
+    known = read_new_entries(_rss(_item(1), _item(2)), url=URL, content_type=None).items
     twin = _item(1).replace("the text", "another text")
 
-    feed = parse_feed(_rss(twin, _item(1), _item(2)), url=URL, content_type=None, known=known)
+    feed = read_new_entries(_rss(twin, _item(1), _item(2)), url=URL, content_type=None, known=known)
 
     assert len(feed.entries) == 3
     assert feed.items == b""
@@ -242,31 +246,67 @@ def test_a_new_item_under_a_known_guid_has_the_whole_document_read():
     ],
 )
 def test_what_could_reach_beyond_its_item_keeps_the_document_whole(item):
-    assert plain_frame(_rss(item)) is None
+    assert plain_document(_rss(item)) is None
 
 
 def test_rdf_is_read_whole():
     rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-    assert plain_frame(f"<r:RDF xmlns:r='{rdf}'><item/></r:RDF>".encode()) is None
+    assert plain_document(f"<r:RDF xmlns:r='{rdf}'><item/></r:RDF>".encode()) is None
 
 
 def test_what_is_no_memory_knows_nothing():
-    assert known_items(b"").items == {}
-    assert known_items(b"g" + b"x" * 39).items == {}
+    assert KnownItems.from_bytes(b"").items == {}
+    assert KnownItems.from_bytes(b"g" + b"x" * 39).items == {}
+
+
+def test_an_entry_whose_caption_was_its_body_has_not_changed() -> None:
+    entry = _entry(
+        f"<guid>1</guid><title>T</title><link>https://a.example/1</link><description>{TEXT}"
+        "</description><media:content url='/1.jpg'><media:description>A bridge</media:description>"
+        "</media:content>"
+    )
+    before = content_digest("T", "https://a.example/1", "A bridge", TEXT, None)
+
+    assert entry.content == TEXT
+    assert not listed([entry], {guid_digest("1"): before})[0].is_changed
+    assert listed([entry], {guid_digest("1"): content_digest("other")})[0].is_changed
+
+
+def test_an_entry_without_guid_keeps_the_name_that_its_former_link_gave() -> None:
+    entry = _entry(
+        "<title>T</title><link>https://a.example/1</link><link>https://a.example/2</link>"
+    )
+
+    assert (entry.guid, entry.link) == ("https://a.example/2", "https://a.example/1")
+
+
+def test_an_entry_that_was_decoded_wrongly_has_not_changed() -> None:
+    title = "Regeringen antar ny vattenlag på tisdag"
+    now = _entry(
+        f"<guid>1</guid><title>{title}</title><description>{TEXT} Åäö.</description>", "latin-1"
+    )
+    wrong = title.encode("latin-1").decode("cp1251")
+    body = f"{TEXT} Åäö.".encode("latin-1").decode("cp1251")
+    before = FeedEntry(guid="1", position=0, title=wrong, content=body)
+    edited = before.model_copy(update={"content": body.replace("Sunday", "Monday")})
+
+    assert now.title == title
+    assert only_decoded_otherwise(before, now, entry_digest(before))
+    assert not only_decoded_otherwise(edited, now, entry_digest(edited))
+    assert not only_decoded_otherwise(before, now, b"seen later")
+    assert not only_decoded_otherwise(now, now, entry_digest(now))
 
 
 def _uncut(document: bytes) -> ParsedFeed | None:
     """The document as feedparser reads it whole."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(core.feeds.parse, "plain_frame", lambda data: None)
-        try:
-            return parse_feed(document, url=URL, content_type=None)
-        except (NotAFeed, TypeError, KeyError):  # the latter are feedparser's own at wild markup
-            return None
+    try:
+        return parse_feed(document, url=URL, content_type=None)
+    except (NotAFeed, TypeError, KeyError):  # the latter are feedparser's own at wild markup
+        return None
 
 
 def _as_read(feed: ParsedFeed) -> ParsedFeed:
-    return feed.model_copy(update={"standing": (), "items": b""})
+    return feed.model_copy(update={"unchanged": (), "items": b""})
 
 
 def _toss(chance) -> bool:
@@ -306,3 +346,12 @@ def _item(n: int) -> str:
         f"<item><guid>g-{n}</guid><title>Title {n}</title><link>/a/{n}</link>"
         f"<description>&lt;p&gt;the text {n}&lt;/p&gt;</description></item>"
     )
+
+
+def _entry(item: str, declared: str = "utf-8") -> FeedEntry:
+    document = (
+        f'<?xml version="1.0" encoding="{declared}"?><rss xmlns:media="http://search.yahoo.com/mrss/">'
+        f"<channel><title>N</title><item>{item}</item><item><title>Other</title></item></channel></rss>"
+    )
+    data = document.encode(declared)
+    return parse_feed(data, url="https://a.example/feed", content_type=None).entries[0]
