@@ -23,7 +23,7 @@ HOMES = {
     "feedparser": {"core/feeds/parse.py"},
     "trafilatura": {"core/page/extractors.py"},
     "readability": {"core/page/extract.py"},
-    "nh3": {"core/body/sanitize.py"},
+    "nh3": {"core/body/html.py"},
     "redis": {"store"},
     "arq": {"workers/queue.py"},
     "aiohttp": {"workers", "service"},

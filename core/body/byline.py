@@ -1,6 +1,7 @@
 """Title, author, date and first publisher: what the entry states, then what its text states.
 
 Lines that only state these things, before the text begins, are cut: their content is kept as data.
+Where the words allow two readings: None.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from html import unescape
 
 from core import dates
-from core.body import authors, junk
+from core.body import junk
 from core.body.blocks import Line
 from core.body.rules import Place, is_prose
 from core.models import FeedEntry
-from core.text import plain_title, squeeze, wide_share
+from core.text import collapse, is_wide, plain_title, squeeze, wide_share
 from core.urls import canonical_url, web_url
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'）)」】》，。；、]+")
@@ -56,13 +57,16 @@ def read(
     found = Metadata()
     head = _head(spots)
     found.title = _title(entry, front, head)
-    repeats = _repeating(head, found.title)
+    wanted = squeeze(found.title or "")
+    repeats = [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
     found.original_url = _original(entry, front, head, spots, repeats)
     for line in repeats:
         line.cut("title")
     found.author = _author(entry, front, head, spots, spoken)
     found.published = _published(entry, front, head, spots, spoken, found.original_url)
-    _cut_stated(head)
+    for spot in head:
+        if spot.line.rule is None and not spot.line.images and _states(spot):
+            spot.line.cut("stated")
     return found
 
 
@@ -77,10 +81,7 @@ def named_original(front: dict[str, str], raw: str) -> str | None:
 
 def _head(spots: list[Place]) -> list[Place]:
     """The lines before the text begins."""
-    for here, spot in enumerate(spots):
-        if spot.is_text:
-            return spots[:here]
-    return spots[:12]
+    return spots[: next((here for here, spot in enumerate(spots) if spot.is_text), 12)]
 
 
 def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | None:
@@ -118,9 +119,7 @@ def _first_line(head: list[Place]) -> list[Place]:
 
 
 def _is_junk(spot: Place) -> bool:
-    if spot.word_rule is not None:
-        return True
-    return spot.line.is_linked and len(spot.line.links) > 1
+    return spot.word_rule is not None or (spot.line.is_linked and len(spot.line.links) > 1)
 
 
 def _states(spot: Place) -> bool:
@@ -128,20 +127,8 @@ def _states(spot: Place) -> bool:
     return (
         dates.is_date_line(text)
         or _SOURCE_LINE.match(spot.folded) is not None
-        or authors.labelled(text) is not None
+        or labelled(text) is not None
     )
-
-
-def _repeating(head: list[Place], title: str | None) -> list[Line]:
-    """The lines that say nothing but the headline."""
-    wanted = squeeze(title or "")
-    return [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
-
-
-def _cut_stated(head: list[Place]) -> None:
-    for spot in head:
-        if spot.line.rule is None and not spot.line.images and _states(spot):
-            spot.line.cut("stated")
 
 
 def _author(
@@ -151,19 +138,19 @@ def _author(
     spots: list[Place],
     spoken: dict[str, str],
 ) -> str | None:
-    named = authors.stated_author(entry.author) or authors.stated_author(spoken.get("author"))
+    named = stated_author(entry.author) or stated_author(spoken.get("author"))
     if named:
         return named
     for spot in (*head, *spots[-8:]):
-        label = authors.labelled(spot.line.text) if spot.line.letters <= 60 else None
+        label = labelled(spot.line.text) if spot.line.letters <= 60 else None
         if label:
-            return authors.stated_author(label)
+            return stated_author(label)
     closing = [spot for spot in spots[-25:] if len(spot.line.text) <= 40]
     for spot in (*spots[len(head) : len(head) + 3], *closing):
-        name = authors.reporter(spot.line.text)
+        name = reporter(spot.line.text)
         if name:
             return name
-    return authors.stated_author(front.get("author"))
+    return stated_author(front.get("author"))
 
 
 def _published(
@@ -220,11 +207,13 @@ def _original(
     candidates += [line.links[0] for line in repeats if len(line.links) == 1]
     for spot in (*head, *spots[-25:]):
         if _names_origin(spot):
-            candidates += _addresses(spot.line)
+            candidates += [*_ADDRESS.findall(spot.line.text), *spot.line.links]
     for candidate in candidates:
         address = web_url(unescape(candidate))
-        if address and _is_article(address) and canonical_url(address) != own:
-            return address
+        if address and canonical_url(address) != own and not _PICTURE.search(address):
+            path = address.partition("//")[2].partition("/")[2]
+            if len(path.strip("/")) > 1:  # a publisher's front page is no article
+                return address
     return None
 
 
@@ -235,11 +224,75 @@ def _names_origin(spot: Place) -> bool:
     return any(map(folded.__contains__, _ORIGINAL_WORDS)) and _ORIGINAL.match(folded) is not None
 
 
-def _addresses(line: Line) -> list[str]:
-    return [*_ADDRESS.findall(line.text), *line.links]
+_REPORTER = re.compile(
+    r"(?:记者|記者|通讯员|通訊員|特约记者|特派员)[\s:：]*([\u4e00-\u9fff·‧、\s]{2,24}?)"
+    r"[\s]*(?:报导|报道|報導|報道|编译报|編譯報|采访报|採訪報|综合报|綜合報|编译(?=[）)】])|編譯(?=[）)】]))"
+)
+_HOW = re.compile(
+    r"(?:综合|綜合|简讯|簡訊|翻译|翻譯|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
+)
+_LABEL = re.compile(
+    r"^(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)\s*[:：|｜/／]\s*(.{2,40})$"
+    r"|^文\s*[/／|｜:：]\s*(.{2,20})$"
+    r"|^(?:[Ww]ritten [Bb]y|[Pp]osted [Bb]y|(?:[Aa]uthor|[Aa]uteur|[Aa]utore?)s?(?=\s?[:：]))"
+    r"\s*[:：]?\s*(.{3,60})$"
+)
+_NEXT_LABEL = re.compile(
+    r"\s{2,}|\s(?=\S{2,4}[:：])|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|编辑|編輯)[:：]"
+)
+_BY = re.compile(r"^(?:By|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
+_POSTED = re.compile(r"^(?:[Pp]osted|[Pp]ublished|[Ww]ritten)\b.{0,50}?\bby\s+(.{3,40})$")
+_NAME = re.compile(
+    r"[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*(?:\s+(?:de|da|di|del|della|van|von|der|den|la|le|bin|al|el|and|und|et|y|e|&"
+    r"|[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*),?){1,7}"
+)
+_MAIL = re.compile(r"\s*<?\(?[\w.+-]+@[\w.-]+\)?>?\s*")
+_MAIL_AND_NAME = re.compile(r"^[\w.+-]+@[\w.-]+\s*\((.+)\)$")
+_PLACES = frozenset(
+    "纽约 華盛頓 华盛顿 台北 臺北 香港 北京 上海 广州 深圳 东京 東京 首尔 伦敦 巴黎 柏林 悉尼"
+    " 墨尔本 多伦多 温哥华 洛杉矶 旧金山 芝加哥 休斯顿 波士顿 渥太华 蒙特利尔 新加坡 曼谷 日内瓦"
+    " 布鲁塞尔 维也纳 莫斯科 罗马 马德里 台湾 臺灣 高雄 台中 台南 澳门 亚特兰大 费城 西雅图"
+    " 卡尔加里 奥克兰 布里斯班 珀斯 法兰克福 斯德哥尔摩 联合国 吉隆坡 马来西亚 印尼 日本 韩国"
+    " 英国 德国 法国 加拿大 澳洲 美国".split()
+)
 
 
-def _is_article(address: str) -> bool:
-    """A publisher's front page is no article."""
-    rest = address.partition("//")[2].partition("/")[2]
-    return len(rest.strip("/")) > 1 and not _PICTURE.search(address)
+def stated_author(author: str | None) -> str | None:
+    """An author field as a name: without addresses, one line; None if nothing is left."""
+    if not author:
+        return None
+    author = (plain_title(author[:400]) or "").strip()
+    inside = _MAIL_AND_NAME.match(author)
+    name = collapse(inside[1] if inside else _MAIL.sub(" ", author)).strip(" ,;<>")
+    if name.count("(") != name.count(")") or (name[:1], name[-1:]) == ("(", ")"):
+        name = name.strip(" ()")
+    return name[:200] if name and name.lower() not in ("admin", "administrator", "null") else None
+
+
+def reporter(text: str) -> str | None:
+    """The reporter an agency's opening names, as in （记者李言综合报导）."""
+    match = _REPORTER.search(text[:160])
+    if match is None:
+        return None
+    name = _HOW.sub("", match[1].strip())
+    for _ in range(3):
+        place = next((p for p in _PLACES if name.endswith(p) and len(name) > len(p) + 1), "")
+        name = _HOW.sub("", name.removesuffix(place))
+    parts = [part for part in re.split(r"[、\s]+", name) if part]
+    if not parts or any(not 2 <= len(part) <= 4 for part in parts):
+        return None
+    return "、".join(parts)
+
+
+def labelled(line: str) -> str | None:
+    """The name in a line such as 作者：… or “By …”."""
+    line = line.strip("*_ \u3000（）()【】")
+    match = _LABEL.match(line)
+    if match:
+        value = next(group for group in match.groups() if group)
+        return re.split(r"[（()）]", _NEXT_LABEL.split(value)[0])[0].strip(" ）)】*_") or None
+    match = _BY.match(line) or _POSTED.match(line)
+    if match is None or any(is_wide(char) for char in line):
+        return None
+    name = re.split(r"\s[|•·–—-]\s|,\s(?=[a-z])|\d", match[1])[0].strip(" ,.")
+    return name if _NAME.fullmatch(name) else None

@@ -11,20 +11,17 @@ from typing import Literal, cast
 
 from lxml import cssselect, etree
 
-from core.body import boilerplate
-from core.body import byline as metadata
-from core.body import completeness as trust
+from core.body import boilerplate, byline, completeness
 from core.body.blocks import Block, text_of_blocks, to_html
 from core.body.boilerplate import Boilerplate
-from core.body.html import spaced_text
-from core.body.images import is_thumbnail
+from core.body.html import sanitize, spaced_text
 from core.body.junk import is_truncated
-from core.body.language import detect
+from core.body.media import is_thumbnail
 from core.body.normalize import Document, normalize
 from core.body.rules import Place, apply_fixed, is_prose, places
-from core.body.sanitize import sanitize
 from core.body.walk import Walker
 from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Removed
+from core.text import language_of
 from core.urls import web_url
 
 _MOST_REMOVED = 200  # lines reported; the rest is counted by none and told to none
@@ -71,7 +68,7 @@ class Reading:
 
     entry: FeedEntry
     body: Body
-    stated: metadata.Metadata
+    stated: byline.Metadata
     found: str  # its text before anything was cut
 
     @property
@@ -96,9 +93,9 @@ def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
     raw = entry.content or entry.summary
     document = normalize(raw, content_type=entry.content_type)
     base = entry.base or entry.link
-    first_page = None if base else metadata.named_original(document.front, raw)
+    first_page = None if base else byline.named_original(document.front, raw)
     body = read_body(document, base=base, options=options, picture_base=first_page)
-    stated = metadata.read(entry, document.front, body.spots, body.spoken)
+    stated = byline.read(entry, document.front, body.spots, body.spoken)
     found = text_of_blocks(body.blocks)
     _cut_fixed(body, markdown=document.shape == "markdown", options=options)
     return Reading(entry, body, stated, found)
@@ -205,7 +202,7 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
     text = text_of_blocks(body.blocks)
     pictures = pictures_of(body.blocks)
     truncated = is_truncated(text) or any(item.rule == "read-more" for item in body.removed)
-    wanted = trust.needs_page(
+    wanted = completeness.needs_page(
         entry,
         text=text,
         paragraphs=count_paragraphs(body.blocks),
@@ -220,7 +217,7 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
         original_url=stated.original_url,
         link=web_url(entry.link),
         lead_image=_lead_image(entry, pictures),
-        language=detect(text or stated.title or "", entry.language),
+        language=language_of(text or stated.title or "", entry.language),
         html=sanitize(to_html(body.blocks)),
         text=text,
         images=pictures,

@@ -1,7 +1,7 @@
-"""The fixed rules: few, general, all in `junk.json`. A rule looks at one line and its neighbours.
+"""What is no part of an article: by the words of a line, or by the markup of an element.
 
-Whole lines only: a phrase inside a paragraph never takes the paragraph with it, because every rule
-has a length beyond which a line is prose.
+Words are few, general, all in `junk.json`. Whole lines only: a phrase inside a paragraph never
+takes the paragraph with it, because every rule has a length beyond which a line is prose.
 """
 
 from __future__ import annotations
@@ -11,8 +11,14 @@ import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+
+from lxml import etree
+
+from core.body.html import inner_text
+from core.text import collapse, letters, wide_share
 
 _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
 _FOLD = dict(zip(_RULES["fold"]["from"], _RULES["fold"]["to"], strict=True))
@@ -21,8 +27,6 @@ _FRONT_EDGE = re.compile(r"[^\w:#$€£¥（(©“]*")
 _BACK_EDGE = re.compile(r"[^\w)）\]」』”】.…。！!？?:：*>»/→]*")
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
 LONGEST = max(rule["max"] for rule in _RULES["lines"])
-
-
 _LINES_KEPT = 512  # a source's entries share lines, and mirrors most of their lines
 
 
@@ -190,3 +194,104 @@ def widget_kind(names: str) -> str | None:
     """
     kinds = {_name_kind(name) for name in names.lower().split()[:20] if len(name) < 60}
     return "widget" if "widget" in kinds else "bar" if "bar" in kinds else None
+
+
+Spoken = dict[str, str]
+_NEVER = frozenset(("html", "body", "main", "article", "br", "tr", "tbody"))
+IN_LINE = frozenset(
+    "a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s small span strong sub"
+    " sup time tt u var".split()
+)
+# Paragraphs: what a class says of them weighs less than that they hold sentences.
+_PARAGRAPHS = frozenset("p li dd dt blockquote h1 h2 h3 h4 h5 h6 td th".split())
+_NEIGHBOURS = 8  # on either side are looked at; somebody may put thousands into one paragraph
+_PROSE = 80  # letters; shorter sentences are also calls to subscribe
+_UNSEEN = re.compile(
+    r"(?:^|[-_ ])(?:sr-only|screen-reader-text|visually-?hidden)(?:$|[-_ ])", re.IGNORECASE
+)
+_NAMED_BY_ID = frozenset(("div", "aside", "ul", "ol", "table", "form", "footer", "header"))
+_GUARDED = frozenset(("aside", "footer", "form"))
+_TELLING = frozenset(("style", "hidden", "class", "id"))  # attributes
+_SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}[。！？]|[^\W\d_]{3,}[.!?](?:\s|$)")
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_AUTHOR = re.compile(
+    r"(?:^|[-_ ])(?:author(?:-?name)?|byline(?:-?name)?)(?:$|[-_ ])", re.IGNORECASE
+)
+
+
+def may_be_widget(element: etree._Element, tag: str) -> bool:
+    """Whether `widget_rule` can find anything: most elements have no attributes that tell."""
+    return tag in _GUARDED or "-" in tag or not _TELLING.isdisjoint(element.keys())
+
+
+def widget_rule(element: etree._Element, tag: str) -> str | None:
+    """`hidden`, `widget` or `bar` where the element's markup says that it is no article text."""
+    style = element.get("style")
+    if (style and _HIDDEN.search(style)) or element.get("hidden") is not None:
+        return "hidden"
+    if tag in _GUARDED:
+        return "widget"
+    if tag in _NEVER or element.get("itemprop") == "articleBody":
+        return None
+    if tag in IN_LINE and _is_in_sentence(element):
+        return "hidden" if _UNSEEN.search(element.get("class") or "") else None
+    if tag in _PARAGRAPHS and _is_prose(element):
+        return None
+    # The id of a heading or a section is made from its words: “Related work” is no widget.
+    named = element.get("id") if tag in _NAMED_BY_ID else None
+    names = " ".join(filter(None, (element.get("class"), named)))
+    if "-" in tag:
+        names += " " + tag
+    return widget_kind(names) if names else None
+
+
+def _is_in_sentence(element: etree._Element) -> bool:
+    """Whether words stand beside an inline element, up to the edges of its paragraph."""
+    while element.tag in IN_LINE:
+        around = element.getparent()
+        if around is None:
+            return False
+        before = list(islice(element.itersiblings(preceding=True), _NEIGHBOURS))
+        after = list(islice(element.itersiblings(), _NEIGHBOURS))
+        pieces = [element.tail, *(each.tail for each in before + after)]
+        if len(before) < _NEIGHBOURS:
+            pieces.append(around.text)
+        if any(piece and letters(piece) for piece in pieces):
+            return True
+        element = around
+    return False
+
+
+def _is_prose(element: etree._Element) -> bool:
+    """Whether a paragraph holds a sentence of some length that is no link."""
+    text = inner_text(element)
+    size = letters(text) * (1 + 1.6 * wide_share(text))
+    if size < _PROSE or not _SENTENCE.search(text):
+        return False
+    return sum(letters(inner_text(link)) for link in element.iter("a")) < 0.4 * size
+
+
+def is_slight(element: etree._Element, text: str, *, kind: str) -> bool:
+    """Whether what a widget holds may go: little text, or mostly links; no sentences in a bar."""
+    size = letters(text)
+    linked = sum(letters(inner_text(link)) for link in element.iter("a"))
+    if linked >= 0.4 * size:
+        return True
+    if kind == "bar" and size >= 20 and linked < 0.2 * size and _SENTENCE.search(text):
+        return False
+    return size <= 300
+
+
+def listen(element: etree._Element, spoken: Spoken) -> None:
+    """Notes the author and the date that a by-line element states."""
+    for found in element.iter("a", "time", "span", "p", "div", "address"):
+        names = f"{found.get('class', '')} {found.get('itemprop', '')}"
+        if found.tag == "time":
+            if found.get("datetime") and "updated" not in names:
+                spoken.setdefault("published", found.get("datetime", ""))
+        elif "author" in (found.get("rel") or "").split() or (
+            "author" in names and len(found) == 0 and _AUTHOR.search(names)
+        ):
+            name = collapse(inner_text(found)).strip()
+            if 1 < len(name) <= 60:
+                spoken.setdefault("author", name)

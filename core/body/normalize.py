@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from lxml import etree
 
 from core.body import markdown
-from core.body.form import TAG, Declared, Form, form_of, is_plainly_html
 from core.body.html import parse_markup
+from core.body.markdown import TAG, Declared, Form, form_of, is_plainly_html
 from core.text import repaired, strip_invisible, wide_share
 
 MAX_CHARACTERS = 2 * 2**20

@@ -6,10 +6,9 @@ from html import escape
 
 from lxml import etree
 
-from core.body import images
-from core.body.blocks import Line, image_html
+from core.body import media
+from core.body.blocks import Line, LineBuilder, image_html
 from core.body.html import inner_text
-from core.body.lines import LineBuilder
 from core.text import letters
 from core.urls import web_url
 
@@ -103,7 +102,7 @@ def _open(builder: LineBuilder, element: etree._Element, tag: str, base: str | N
     elif tag in _INLINE:
         builder.open(tag, f"<{tag}>")
     elif tag == "img":
-        address = images.picture(element, base)
+        address = media.picture(element, base)
         if address:
             alt = (element.get("alt") or "")[:300]
             markup = image_html(address, alt, element.get("width"), element.get("height"))

@@ -11,14 +11,12 @@ from typing import cast
 
 from lxml import etree
 
-from core.body import images
-from core.body.blocks import HEADINGS, Block, Container, Line, image_html
-from core.body.captions import pair_captions
-from core.body.embeds import embed_markup
+from core.body import media
+from core.body.blocks import HEADINGS, Block, Container, Line, LineBuilder, image_html
 from core.body.html import inner_text, spaced_text
-from core.body.lines import LineBuilder
+from core.body.junk import IN_LINE, Spoken, is_slight, listen, may_be_widget, widget_rule
+from core.body.media import embed_markup, pair_captions
 from core.body.tables import is_data_table, table_rows
-from core.body.widgets import IN_LINE, Spoken, is_slight, listen, may_be_widget, widget_rule
 from core.models import Removed
 from core.text import collapse, letters
 from core.urls import web_url
@@ -201,11 +199,11 @@ class Walker:
             self._end_block()
 
     def _picture(self, element: etree._Element) -> None:
-        address = images.picture(element, self._picture_base)
+        address = media.picture(element, self._picture_base)
         if address is None or self._is_shown(address):
             return
         alt = collapse(element.get("alt") or element.get("title") or "").strip()[:300]
-        if images.is_code(address, alt):
+        if media.is_code(address, alt):
             self.removed.append(Removed(rule="qr-code", text=address[:500]))
             return
         markup = image_html(address, alt, element.get("width"), element.get("height"))
@@ -217,7 +215,7 @@ class Walker:
         recent += self._line.pictures
         if not recent and self.blocks:
             recent = [image for line in self.blocks[-1].lines for image in line.images]
-        return any(images.same_picture(address, other) for other in recent[-2:])
+        return any(media.same_picture(address, other) for other in recent[-2:])
 
     def _open_block(self, element: etree._Element, tag: str) -> bool:
         self._end_block()

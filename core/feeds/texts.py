@@ -11,7 +11,7 @@ from base64 import b64decode
 from collections.abc import Collection, Mapping
 from typing import Literal, NamedTuple
 
-from core.body.form import Declared
+from core.body.markdown import Declared
 from core.feeds.elements import Element, Entry
 from core.text import letters
 

@@ -8,7 +8,7 @@ from lxml import etree
 from core.body import junk
 from core.body.blocks import Block
 from core.page.features import PageBlocks
-from core.page.kind import Kind
+from core.page.head import Kind
 
 _ONCE = 50  # weighed letters; shorter blocks may rightly come twice
 _STORY = 300  # weighed letters before a heading that begins comments or a second article

@@ -12,8 +12,7 @@ from html import escape
 from lxml import etree
 
 from core import dates
-from core.body import byline as metadata
-from core.body import completeness as trust
+from core.body import byline
 from core.body.blocks import Block, Line, text_of_blocks, to_html
 from core.body.boilerplate import Boilerplate
 from core.body.clean import (
@@ -27,15 +26,13 @@ from core.body.clean import (
     pictures_of,
     read_body,
 )
-from core.body.html import parse_page
-from core.body.images import picture_key
-from core.body.junk import is_wall
-from core.body.language import detect
+from core.body.completeness import weight
+from core.body.html import parse_page, sanitize
+from core.body.junk import is_wall, listen
+from core.body.media import picture_key
 from core.body.normalize import text_document
 from core.body.rules import head_spots, is_prose, places
-from core.body.sanitize import sanitize
 from core.body.walk import Walker
-from core.body.widgets import listen
 from core.feeds.charset import Decoded, decode
 from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.page import extractors
@@ -43,7 +40,7 @@ from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head
 from core.page.lead import head_lines, lead_blocks, part_of
 from core.page.select import choose
-from core.text import collapse, letters
+from core.text import collapse, language_of, letters
 from core.urls import web_url
 
 MOST_CHARACTERS = 2 * 2**20  # extractors need a minute for documents of this size and bad will
@@ -106,8 +103,8 @@ def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOpt
     removed += [Removed(rule="page", text=_words(block)) for block in choice.dropped]
     if choice.is_front_page:
         return Body([], [], removed, {})
-    longest = max((text or "" for text in texts), key=trust.weight)
-    if trust.weight(text_of_blocks(choice.kept)) < min(_LEAST_WEIGHT, trust.weight(longest)):
+    longest = max((text or "" for text in texts), key=weight)
+    if weight(text_of_blocks(choice.kept)) < min(_LEAST_WEIGHT, weight(longest)):
         guessed = [Block("p", [_plain_line(line)]) for line in longest.splitlines() if line.strip()]
         return Body(guessed, places(guessed), removed, {}, is_guess=True)
     part = part_of(choice.kept, root)
@@ -145,7 +142,7 @@ def _append(body: Body, more: bytes, head: PageMetadata, options: CleanOptions) 
     body.removed += added.removed
 
 
-def _stated(head: PageMetadata, body: Body, url: str | None) -> metadata.Metadata:
+def _stated(head: PageMetadata, body: Body, url: str | None) -> byline.Metadata:
     """What the page states, by its head first, then by its text."""
     entry = FeedEntry(guid="", position=0, title=head.title, link=url, author=head.author)
     front = {"canonical": head.canonical} if is_elsewhere(head.canonical, url) else {}
@@ -155,7 +152,7 @@ def _stated(head: PageMetadata, body: Body, url: str | None) -> metadata.Metadat
     # A line that the body holds too is read there, where it is known to be a caption or a heading.
     held = {spot.line.text for spot in body.spots}
     above = list(dict.fromkeys(line for line in body.head_lines if line not in held))
-    return metadata.read(entry, stated, head_spots(above) + body.spots, body.spoken)
+    return byline.read(entry, stated, head_spots(above) + body.spots, body.spoken)
 
 
 def _is_readable(decoded: Decoded) -> bool:
@@ -166,8 +163,8 @@ def _is_readable(decoded: Decoded) -> bool:
 
 def _is_better(text: str, title: str | None, feed: Article | None) -> bool:
     """Whether the page's text is the article, and more of it than the feed holds."""
-    weight = trust.weight(text)
-    if weight < _LEAST_WEIGHT or (weight < _WALL_WEIGHT and is_wall(title, text)):
+    size = weight(text)
+    if size < _LEAST_WEIGHT or (size < _WALL_WEIGHT and is_wall(title, text)):
         return False
     if feed is None or letters(feed.text) < 40:
         return True
@@ -181,13 +178,14 @@ def _article(
     body: Body,
     text: str,
     head: PageMetadata,
-    stated: metadata.Metadata,
+    stated: byline.Metadata,
     url: str | None,
     feed: Article | None,
 ) -> Article:
     """The page's body under what the feed states; the page fills what the feed leaves open."""
     pictures = pictures_of(body.blocks)
     base = feed or Article(link=web_url(url))
+    stated_language = (head.language or "")[:2].lower() or None
     return base.model_copy(
         update={
             "title": base.title or stated.title,
@@ -195,7 +193,7 @@ def _article(
             "published": _more_exact(base.published, stated.published),
             "original_url": base.original_url or stated.original_url,
             "lead_image": (pictures[0] if pictures else None) or base.lead_image or head.image,
-            "language": detect(text, base.language or (head.language or "")[:2].lower() or None),
+            "language": language_of(text, base.language or stated_language),
             "html": sanitize(to_html(body.blocks)),
             "text": text,
             "images": pictures,

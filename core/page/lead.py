@@ -12,8 +12,8 @@ from lxml import etree
 
 from core.body.blocks import Block
 from core.body.html import spaced_text
+from core.body.junk import Spoken, listen
 from core.body.walk import Walker
-from core.body.widgets import Spoken, listen
 from core.text import collapse
 
 _MOST_LEVELS = 6

@@ -20,7 +20,7 @@ from core.body.blocks import Block, Line
 from core.page.checks import once, start_of_others, teasers_of_listing
 from core.page.extractors import votes
 from core.page.features import PageBlocks, features
-from core.page.kind import kind_of_page
+from core.page.head import kind_of_page
 from core.page.trees import stored_trees
 
 # All figures: halves of a thousand pages with their whole text, `docs/cleaning.md`.

@@ -1,6 +1,6 @@
 import pytest
 
-from core.body.sanitize import sanitize
+from core.body.html import sanitize
 
 PAYLOADS = [
     "<script>alert(1)</script>",

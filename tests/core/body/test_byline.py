@@ -1,6 +1,6 @@
 import pytest
 
-from core.body.authors import labelled, reporter, stated_author
+from core.body.byline import labelled, reporter, stated_author
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,19 @@
-"""Which address a picture really has, and which pictures are none.
+"""Pictures, their captions, and players: which addresses they have, and which are none.
 
-Lazy loading hides the address in another attribute; spacers, counters and icons are no pictures.
+Lazy loading hides a picture's address in another attribute; spacers, counters and icons are no
+pictures. Players become links: nothing foreign runs in a reader.
 """
 
 from __future__ import annotations
 
 import re
+from html import escape
 
 from lxml import etree
 
-from core.urls import web_url
+from core.body.blocks import Block, Container
+from core.text import collapse
+from core.urls import host_of, web_url
 
 _LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazyload", "data-actualsrc")
 # These also hold other things, so they count only where `src` holds no picture.
@@ -128,3 +132,103 @@ def _largest(element: etree._Element) -> str | None:
         if best:
             break
     return best
+
+
+# What a player's frame shows is published at an address of its own; readers want that one.
+_PLAYERS = (
+    (re.compile(r"//(?:www\.)?youtube(?:-nocookie)?\.com/embed/([\w-]{6,20})"),
+     "https://www.youtube.com/watch?v={}"),
+    (re.compile(r"//player\.vimeo\.com/video/(\d+)"), "https://vimeo.com/{}"),
+    (re.compile(r"//(?:www\.)?dailymotion\.com/embed/video/(\w+)"),
+     "https://www.dailymotion.com/video/{}"),
+    (re.compile(r"//player\.bilibili\.com/player\.html\?\S*?bvid=(\w+)"),
+     "https://www.bilibili.com/video/{}"),
+)  # fmt: skip
+_WIDGET = re.compile(
+    r"(?:^|[./_-])(?:ads?|adserver|adservice|doubleclick|googlesyndication|googletagmanager|taboola"
+    r"|outbrain|captcha|recaptcha|consent|analytics)(?:[./_-]|$)"
+    r"|/plugins/(?:like|share|page|follow|comments)|/widgets?/(?:like|follow|share|tweet_button)"
+    r"|subscribe|newsletter|/share\b|like-?box",
+    re.IGNORECASE,
+)
+
+
+def embed_markup(element: etree._Element, base: str | None) -> tuple[str, str, str] | None:
+    """Address, markup and label of the link that stands for a player; None if it shows nothing."""
+    if is_tiny(element.get("width"), element.get("height"), element.get("style")):
+        return None
+    source = element.get("data-src") or element.get("data-lazy-src") or element.get("src")
+    if not source or source.startswith(("about:", "data:", "javascript:")):
+        found = next(iter(element.iter("source")), None)
+        source = found.get("src") if found is not None else None
+    address = web_url(source, base)
+    if address is None or _WIDGET.search(address):
+        return None
+    address = _published(address)
+    label = collapse(element.get("title") or "").strip()[:120] or host_of(address)
+    return address, f'<a href="{escape(address)}">▶ {escape(label)}</a>', label
+
+
+def _published(address: str) -> str:
+    for player, page in _PLAYERS:
+        match = player.search(address)
+        if match:
+            return page.format(match[1])
+    return address
+
+
+_CAPTION = re.compile(
+    r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure|thumb|wp)[-_]?)?(?:caption|legend)"
+    r"(?:$|[-_ ])",
+    re.IGNORECASE,
+)
+
+_CREDIT = re.compile(
+    r"^(?:图为|圖為|图说|圖說|资料图)"
+    r"|^(?:图像来源|圖像來源|图像加注文字|圖像加註文字|Image (?:source|caption))[,，]"
+    r"|(?:摄|攝|供图|供圖|截图|截圖|图源.{0,20}|图片来源.{0,30}|圖片來源.{0,30}|资料图片?|資料圖片?"
+    r"|示意图|示意圖)[)）\]】。.]?$"
+    r"|[（(][^（()）]{0,60}(?:Getty|AFP|Reuters|AP|EPA|Shutterstock|Photo|Foto|Image|Flickr|图片|圖片"
+    r"|法新社|路透社?|美联社|美聯社|新华社|中央社)[^（()）]{0,40}[)）]\s*$"
+    r"|(?:Photo|Foto|Image|Picture|Bild|Credit|Quelle|Crédit photo)s?\s*[:：/]\s*[^.:]{2,50}$"
+    r"|^(?:Photo|Image|Picture|Foto|Bild|Credit|图|圖|图片)\s*(?:credit|by|courtesy)?\s*[:：/／]",
+)
+_LONGEST_CREDITED = 160
+
+
+def pair_captions(blocks: list[Block]) -> None:
+    """A caption by its class or credit, right after a picture, makes a figure of the two."""
+    _part_captions(blocks)
+    for here in range(1, len(blocks)):
+        block, before = blocks[here], blocks[here - 1]
+        if not block.kind == before.kind == "p" or before.path != block.path:
+            continue
+        if _is_picture(before) and _describes(block):
+            figure: Container = ("figure", -here, "")
+            before.path = (*before.path, figure)
+            block.path = (*block.path, figure, ("figcaption", -here, ""))
+
+
+def _part_captions(blocks: list[Block]) -> None:
+    """A picture and its caption in one paragraph are two blocks."""
+    for here in range(len(blocks) - 1, -1, -1):
+        block = blocks[here]
+        if block.kind != "p" or len(block.lines) != 2 or not block.lines[0].images:
+            continue
+        picture, words = block.lines
+        if not picture.text and not words.images and _CREDIT.search(words.text):
+            blocks[here] = Block("p", [picture], block.path, owner=block.owner)
+            blocks.insert(here + 1, Block("p", [words], block.path, owner=block.owner))
+
+
+def _describes(block: Block) -> bool:
+    """Whether a block is a caption by its class, or a short line with a picture credit."""
+    if block.names and _CAPTION.search(block.names):
+        return True
+    if len(block.lines) != 1 or len(block.lines[0].text) > _LONGEST_CREDITED:
+        return False
+    return _CREDIT.search(block.lines[0].text) is not None
+
+
+def _is_picture(block: Block) -> bool:
+    return all(bool(line.images) and not line.text for line in block.lines)
