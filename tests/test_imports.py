@@ -18,6 +18,18 @@ MAY_IMPORT = {
     "millrace": {"millrace", "service", "workers", "store", "core"},
 }
 
+# Inside core, too: each may import what comes before it. `core` is the files beside the folders.
+CORE_LAYERS = (
+    {"core"},
+    {"core.config"},
+    {"core.body"},
+    {"core.feeds"},
+    {"core.page"},
+    {"core.dedup"},
+    {"core.polling", "core.render"},
+    {"core.pipeline"},
+)
+
 # Library → where alone it may be imported: a package or a file.
 HOMES = {
     "feedparser": {"core/feeds/parse.py"},
@@ -86,7 +98,20 @@ def _fault(where: str, package: str, allowed: set[str], name: str) -> str | None
         return f"{top} belongs in {' or '.join(sorted(HOMES[top]))}"
     if package == "core" and (top in IMPURE or name in IMPURE):
         return f"core is pure and must not import {name}"
+    own = _core_part(where.removesuffix(".py").replace("/", "."))
+    if package == top == "core" and _layer(name) >= _layer(own) and _core_part(name) != own:
+        return f"{own} must not import {_core_part(name)}"
     return None
+
+
+def _core_part(name: str) -> str:
+    """`core.feeds` of `core.feeds.parse`; `core` of the files beside the folders."""
+    part = ".".join(name.split(".")[:2])
+    return part if any(part in layer for layer in CORE_LAYERS) else "core"
+
+
+def _layer(name: str) -> int:
+    return next(at for at, layer in enumerate(CORE_LAYERS) if _core_part(name) in layer)
 
 
 def extended(root: Path) -> list[str]:
@@ -132,10 +157,13 @@ def test_imports_keep_the_house_rule() -> None:
         ("store/a.py", "import millrace", "store must not import millrace"),
         ("service/a.py", "import redis", "redis belongs in store"),
         ("core/a.py", "import feedparser", "feedparser belongs in core/feeds/parse.py"),
+        ("core/a.py", "import core.config.file", "core must not import core.config"),
+        ("core/body/a.py", "import core.page.extract", "core.body must not import core.page"),
+        ("core/render/a.py", "import core.polling.x", "core.render must not import core.polling"),
     ],
 )
 def test_a_broken_rule_is_found(tmp_path: Path, path: str, text: str, fault: str) -> None:
-    (tmp_path / path).parent.mkdir()
+    (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_text(text)
 
     assert [line.partition(": ")[2] for line in faults(tmp_path)] == [fault]
