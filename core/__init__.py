@@ -1,4 +1,4 @@
-"""Decides: the road of one entry as pure functions. No socket, store, clock or event loop."""
+"""Decides: the steps of one entry, as pure functions. No socket, store, clock or event loop."""
 
 import sys
 

@@ -36,7 +36,7 @@ class Stated(NamedTuple):
     clock: time | None = None
     zone: tzinfo | None = None
     language: str = ""  # that the form itself shows: 年 is Chinese or Japanese
-    rest: tuple[str, ...] = ()  # words that say nothing about the date
+    rest: tuple[str, ...] = ()  # words that are no part of the date
 
 
 _DAY_FIRST_ENGLISH = frozenset(

@@ -136,7 +136,7 @@ class Clock(NamedTuple):
     at: time
     zone: tzinfo | None
     rest: str
-    next_day: bool  # it says 24:00
+    next_day: bool  # it is 24:00
 
 
 class UnknownZone(ValueError):
@@ -174,7 +174,7 @@ def _dotted_clock(text: str, language: str, *, has_day: bool) -> re.Match[str] |
 
 
 def _half(before: str, after: str, language: str) -> tuple[int | None, str, str]:
-    """Whether the words beside a clock say that it is after noon; None if they say neither."""
+    """The hour below which twelve are added, and what is left before and after the clock."""
     words = words_of(language.partition("-")[0])
     halves = HALVES | (words.halves if words else {})
     for found, text in ((_WORD.match(after), after), (_LAST_WORD.search(before), before)):

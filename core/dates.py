@@ -109,12 +109,12 @@ def _moment(stated: Stated | None, language: str) -> datetime | None:
 def spoken(text: str | None, declared: str | None) -> str:
     """The language whose zone a source's clocks have: that of its text, where a script shows it.
 
-    Many feeds in Chinese say that they are in English, as their software does.
+    Many feeds in Chinese are declared as English, the default of their software.
     """
     found = _SCRIPTS.search(text) if text and not text.isascii() else None
     if found is None:
         return declared or ""
-    if found.lastgroup == "zh":  # Japanese titles of Chinese characters alone say what they are
+    if found.lastgroup == "zh":  # Japanese titles in Chinese characters alone are declared so
         kana = _KANA.search(text or "")
         return "ja" if kana else (declared if declared and declared[:2] in ("ja", "ko") else "zh")
     return found.lastgroup or ""
@@ -176,7 +176,7 @@ def dateline(text: str, address: str | None) -> str | None:
 
 
 def in_address(address: str) -> str | None:
-    """The day that stands in an article's own address."""
+    """The day in an article's own address."""
     match = _IN_ADDRESS.search(address)
     numbers = [group for group in match.groups() if group] if match else []
     return _day(*numbers) if numbers else None

@@ -8,7 +8,7 @@ MillraceError
 │   ├── ForbiddenAddress   the address guard refused the connection
 │   ├── UntrustedHost      its certificate is for another name, or from an unknown issuer
 │   ├── TooLarge           more bytes than the limit, on the wire or decoded
-│   ├── Disallowed         robots.txt asks not to fetch this page
+│   ├── Disallowed         robots.txt disallows this page
 │   ├── HostBusy           the host's turn is too far off; put the request off
 │   └── BadStatus          an answer that is neither 2xx nor 304
 │       └── RateLimited    the host allows no more requests for now
@@ -25,7 +25,7 @@ from __future__ import annotations
 
 
 class MillraceError(Exception):
-    """Base of all; its text says what, where and what to do."""
+    """Base of all; its text states what failed, where, and what to do."""
 
 
 class ConfigError(MillraceError):
@@ -60,7 +60,7 @@ class ForbiddenAddress(FetchError):
 
 
 class UntrustedHost(FetchError):
-    """The host's certificate does not prove that it is who it says."""
+    """The host's certificate is not valid for its name, or from an unknown issuer."""
 
 
 class TooLarge(FetchError):
@@ -68,11 +68,11 @@ class TooLarge(FetchError):
 
 
 class Disallowed(FetchError):
-    """robots.txt asks not to fetch this page."""
+    """robots.txt disallows this page."""
 
 
 class HostBusy(FetchError):
-    """The host's turn is too far off: ask again after `wait` seconds. No failure of the source."""
+    """The host's turn is too far off: retry after `wait` seconds. Not a failure of the source."""
 
     def __init__(self, message: str, *, wait: float) -> None:
         super().__init__(message)
@@ -92,7 +92,7 @@ class BadStatus(FetchError):
     ) -> None:
         super().__init__(message or f"{host} answered {status}")
         self.status = status
-        self.retry_after = retry_after  # seconds, where the answer says so
+        self.retry_after = retry_after  # seconds, where the answer states it
 
 
 class RateLimited(BadStatus):

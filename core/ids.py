@@ -27,7 +27,7 @@ def guid_digest(guid: str) -> bytes:
 
 
 def content_digest(*parts: str | None) -> bytes:
-    """The short form of what an entry says; another one means that its source changed it."""
+    """The short form of an entry's content; a different one means that its source changed it."""
     joined = "\0".join(part or "" for part in parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=CONTENT_DIGEST).digest()
 

@@ -83,7 +83,8 @@ METRICS: dict[str, Metric] = {
     "millrace_store_memory_bytes": Metric("gauge", "Memory the store uses."),
     "millrace_store_memory_limit_bytes": Metric("gauge", "Memory limit of the store; 0: none."),
     "millrace_store_disk_free_bytes": Metric(
-        "gauge", "Free bytes where the store's data lies; absent for a store on another machine."
+        "gauge",
+        "Free bytes on the disk of the store's data; absent for a remote store.",
     ),
     "millrace_store_disk_size_bytes": Metric("gauge", "Size of that disk."),
     "millrace_workers": Metric("gauge", "Workers that are alive."),

@@ -1,8 +1,8 @@
-"""The types of one entry's road, in the order in which they arise.
+"""The types of one entry, in the order in which they arise.
 
-`FeedEntry` is what a source said; `Article` is what Millrace makes of it; `Member` is an article
+`FeedEntry` is what a source stated; `Article` is what Millrace makes of it; `Member` is an article
 with its place in a `Story`. All are frozen: a step takes values and returns new ones.
-Times are aware and UTC unless a name says otherwise.
+Times are aware and UTC unless a comment states otherwise.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
-    """A value that is checked once, where it crosses an edge, and never changed afterwards."""
+    """A value that is validated once, where it crosses an edge, and never changed afterwards."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,8 +27,7 @@ class Enclosure(Frozen):
     type: str | None = None
     length: int | None = None  # bytes
     duration: int | None = None  # seconds
-    # What it is to the entry: a file of its own, or the text of one (`podcast:transcript`), or its
-    # parts (`podcast:chapters`).
+    # A file, or the text of one (`podcast:transcript`), or its parts (`podcast:chapters`).
     role: Literal["file", "transcript", "chapters"] = "file"
     language: str | None = None  # of a transcript
 
@@ -36,7 +35,7 @@ class Enclosure(Frozen):
 class FeedEntry(Frozen):
     """One entry as its source stated it: nothing cleaned, nothing guessed."""
 
-    # Entries that wait for their page lie in the store, some with fields of earlier versions.
+    # Entries that wait for their page are stored, some with fields of earlier versions.
     model_config = ConfigDict(extra="ignore")
 
     guid: str  # unique within its source; made from link, title or text where none is stated
@@ -65,7 +64,7 @@ class FeedEntry(Frozen):
 
 
 class ParsedFeed(Frozen):
-    """A feed document after parsing, with what it says about its own rhythm."""
+    """A feed document after parsing, with what it states about its own rhythm."""
 
     title: str | None = None
     link: str | None = None
@@ -134,7 +133,7 @@ class Article(Frozen):
 
 
 class Decision(StrEnum):
-    """What became of an entry, as `millrace explain` says it."""
+    """What became of an entry, as `millrace explain` prints it."""
 
     PUBLISHED = "published"  # it founded a story
     MERGED = "merged"  # it is a repost inside a story
@@ -185,7 +184,7 @@ class EntryRecord(Frozen):
     url: str | None  # its own link, cleaned
     title: str | None
     arrived: datetime
-    place: datetime  # where it stands in the feed if it founds a story
+    place: datetime  # its place in the feed if it founds a story
     order: int
     decision: Decision
     rule: str  # what decided: "founder", a merge rule, or the filter that kept it out
@@ -196,5 +195,5 @@ class EntryRecord(Frozen):
     revised: datetime | None = None  # when its source last changed it
     attempts: int = 0  # page fetches so far
     backfill: bool = False  # of its source's first poll: its own date is its place in the feed
-    raw: FeedEntry | None = None  # what the source said
+    raw: FeedEntry | None = None  # what the source stated
     article: Article | None = None  # what was made of it

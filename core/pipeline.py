@@ -1,6 +1,6 @@
-"""The road of one entry through `core`, as a killable child process walks it.
+"""The steps of one entry through `core`, as a killable child process runs them.
 
-Everything that reads strangers' text happens here in one call for a whole batch, so that a
+Everything that reads untrusted text happens here in one call for a whole batch, so that a
 hostile document can be stopped at its limit and costs one trip to the child.
 """
 
@@ -40,7 +40,7 @@ class Prepared(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A document, and what is new in it after cleaning, if that could be told from it alone."""
+    """A document, and what is new in it after cleaning, if the document alone decides that."""
 
     feed: ParsedFeed
     prepared: Prepared | None
@@ -54,7 +54,7 @@ class PreparedPage(NamedTuple):
 
 
 def clean_options(source: Source) -> CleanOptions:
-    """What a source's line in feeds.yaml says about cleaning."""
+    """The options of cleaning in a source's line of feeds.yaml."""
     return CleanOptions(
         remove=source.remove,
         keep_blocks=source.keep_blocks,
@@ -108,7 +108,7 @@ def prepare_page(
     learned: bytes | None = None,
     further: Sequence[bytes] = (),
 ) -> PreparedPage:
-    """The better of an entry's page, its further pages with it, and what its feed said."""
+    """The better of an entry's page, its further pages with it, and the body of its feed."""
     from_page = extract_page(
         page,
         url=url,
@@ -142,7 +142,7 @@ def _known(learned: bytes | None) -> Boilerplate:
 
 
 def without_page(made: PreparedEntry) -> PreparedEntry:
-    """The same entry, now that its page was asked and nothing more is to be had."""
+    """The same entry, after the fetch of its page gave no better body."""
     return made._replace(article=made.article.model_copy(update={"needs_page": False}))
 
 

@@ -159,7 +159,7 @@ def plain_title(
 
 
 def text_in(value: object, longest: int) -> str | None:
-    """`value` if it is text and says something, cut at `longest` characters."""
+    """`value` if it is text and not blank, cut at `longest` characters."""
     if not isinstance(value, str):
         return None
     return value[:longest].strip() or None
@@ -173,7 +173,7 @@ def text_of(blocks: list[str]) -> str:
 def converter(configuration: str) -> OpenCC:
     """The converter of Chinese characters by a packaged configuration, such as `t2s`.
 
-    `OpenCC("t2s")` prefers a file `t2s.json` of the working directory, which anybody may have put
+    `OpenCC("t2s")` prefers a file `t2s.json` of the working directory, which any user may have put
     there; an absolute path leaves no choice.
     """
     packaged = resources.files("opencc") / "clib" / "share" / "opencc" / f"{configuration}.json"

@@ -15,7 +15,7 @@ _TRACKING = re.compile(
     r"|isappinstalled|_openstat|ysclid|rb_clickid|wickedid|mkwid|ito|cvid|_ga|_gl)",
     re.IGNORECASE,
 )
-# Parameters that are tracking only with a value that says "came from a feed or a share button".
+# Parameters that are tracking only with a value that means "from a feed or a share button".
 _TRACKING_PAIR = re.compile(
     r"(?:source|src|ref|from|partner|emc|cmp|campaign|medium|via|rss|feed|origin|referrer)="
     r"(?:rss|feed|atom|feedburner|newsletter|email|share|social|twitter|facebook|timeline"
@@ -41,7 +41,7 @@ def clean_url(url: str) -> str:
 
 
 def web_url(address: str | None, base: str | None = None) -> str | None:
-    """`address` as a clean http or https address, resolved against `base`; None if it is none."""
+    """`address` as a clean http(s) address, resolved against `base`; None for anything else."""
     if not address:
         return None
     address = address.strip()

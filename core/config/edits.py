@@ -19,7 +19,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/._~%?=&+@;,!()*'-]*")
 
 
 class NewSource(Subscription):
-    """A subscription that gets a name of its own in the file."""
+    """A subscription with its name in the file."""
 
     name: str = ""
 
@@ -61,7 +61,7 @@ def _into_flow(text: str, value: SequenceNode, additions: Sequence[NewSource]) -
 
 
 def _last_line(node: Node) -> int:
-    """The last line that a value stands on, without the comments below it."""
+    """The last line of a value, without the comments below it."""
     while isinstance(node, CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -117,7 +117,7 @@ def _quoted(tag: str) -> str:
 def _in_quotes(value: str) -> str:
     """`value` so that it is read back as it is.
 
-    The additions are strangers' words: `${NAME}` in them must not become the environment's NAME,
+    The additions are untrusted text: `${NAME}` in them must not become the environment's NAME,
     with which an imported address would send the operator's secrets to its host.
     """
     return json.dumps(value, ensure_ascii=False).replace("${", "\\u0024{")

@@ -60,18 +60,18 @@ def format_size(size: int) -> str:
 
 
 def check_address(value: str) -> str:
-    """A web address that can be asked: http or https with a host."""
+    """A web address that can be fetched: http or https with a host."""
     value = value.strip()
     try:
         parts = urlsplit(value)
         port_is_wrong = parts.port == 0
     except ValueError as error:
-        raise ValueError(f"{value!r} is no address: {error}") from error
+        raise ValueError(f"{value!r} is not an address: {error}") from error
     if parts.scheme.lower() not in ("http", "https"):
-        raise ValueError(f"{value!r} is no web address: it must begin with https:// or http://")
+        raise ValueError(f"{value!r} is not a web address: it must begin with https:// or http://")
     odd = re.search(r"[\s<>\"]", value) or not value.isprintable()
     if not parts.hostname or port_is_wrong or odd:
-        raise ValueError(f"{value!r} is no web address: it must look like https://host/path")
+        raise ValueError(f"{value!r} is not a web address: it must look like https://host/path")
     return value
 
 
@@ -80,7 +80,7 @@ def check_expression(value: str) -> str:
     try:
         re.compile(value)
     except re.error as error:
-        raise ValueError(f"{value!r} is no regular expression: {error}") from error
+        raise ValueError(f"{value!r} is not a regular expression: {error}") from error
     return value
 
 
@@ -89,14 +89,14 @@ def check_selector(value: str) -> str:
     try:
         GenericTranslator().css_to_xpath(value)
     except SelectorError as error:
-        raise ValueError(f"{value!r} is no CSS selector: {error}") from error
+        raise ValueError(f"{value!r} is not a CSS selector: {error}") from error
     return value
 
 
 def check_tag(value: str) -> str:
     """A tag, which becomes one step of an address."""
     if not value.strip() or re.search(r"[/?#\\\s\x00-\x1f]", value) or value in (".", ".."):
-        raise ValueError(f"{value!r} is no tag: a word without spaces and without / ? #")
+        raise ValueError(f"{value!r} is not a tag: a word without spaces and without / ? #")
     return value
 
 
@@ -153,7 +153,7 @@ Address = Annotated[
     AfterValidator(check_address),
     WithJsonSchema({"type": "string", "pattern": r"^([Hh][Tt][Tt][Pp][Ss]?://.+|.*\$\{.*)"}),
 ]
-Patterns = Annotated[  # one may stand without its list
+Patterns = Annotated[  # a single one needs no list
     tuple[str, ...],
     BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),

@@ -47,7 +47,7 @@ def load_settings(
 
 
 class _Part:
-    """One file: how it is called and what it holds."""
+    """One file: its path and its content."""
 
     def __init__(self, path: str, document: Document) -> None:
         self.path = path
@@ -92,14 +92,14 @@ def _included(main: _Part, env: Mapping[str, str], read: IncludeReader | None) -
 
 
 def include_patterns(value: Plain) -> list[str]:
-    """What `include` names; what is no text there the model's own check refuses."""
+    """What `include` names; what is not text is left to the model's validation."""
     stated = value.get("include") if isinstance(value, dict) else None
     patterns = stated if isinstance(stated, list) else [stated]
     return [each for each in patterns if isinstance(each, str)]
 
 
 def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
-    """Each file is checked as it stands, so that a fault is named where it was written."""
+    """Each file is validated on its own, so that a fault is named where it was written."""
     value = part.document.value
     if not isinstance(value, dict):
         return None, []
@@ -107,7 +107,7 @@ def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
     if not main:
         odd = [name for name in value if name not in _INCLUDED]
         if odd:
-            what = "only `sources` and `defaults` may stand in an included file"
+            what = "only `sources` and `defaults` are allowed in an included file"
             return None, [part.fault((name,), what) for name in odd]
     try:
         return Settings.model_validate(value), []
@@ -167,7 +167,7 @@ def _joined(
 
 
 def _stated_twice(parts: list[_Part]) -> list[Fault]:
-    """Names that stand twice, told also where other faults keep the sources from being read."""
+    """Names that are used twice, for files in which other faults were found."""
     first: dict[str, str] = {}
     faults = []
     for part in parts:
@@ -202,7 +202,7 @@ class _Names:
         other = self._taken[name][1]
         if source.name:
             return name, f"the name {name!r} is taken by {other}; names are unique"
-        return name, f"the same address as {other}; remove one, or give it a name of its own"
+        return name, f"the same address as {other}; remove one, or give it another name"
 
 
 def _group(part: _Part, name: str | None = None) -> Any:
@@ -213,7 +213,7 @@ def _group(part: _Part, name: str | None = None) -> Any:
 
 
 def _defaults(tags: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """What a source's tags say for it; the first of its tags wins."""
+    """The defaults of a source's tags; the first of its tags wins."""
     found: dict[str, Any] = {}
     for tag in tags:
         for option, value in (defaults.get(tag) or {}).items():

@@ -59,7 +59,7 @@ def nearest(word: str, allowed: list[str]) -> str | None:
 
 
 def fields_at(path: Path) -> list[str]:
-    """Names of the fields that may stand under `path` in feeds.yaml."""
+    """Names of the fields that are allowed under `path` in feeds.yaml."""
     model = _model_at(path)
     return list(model.model_fields) if model is not None else []
 
@@ -89,7 +89,7 @@ def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: An
 
 
 def _unlike(location: Path, given: Any) -> str:
-    """Text of the wrong form: what it must look like, and where that can be guessed, which."""
+    """Text of the wrong form: what it must look like, with a guess for names."""
     field = _field_at(location)
     examples = field.examples if field is not None and field.examples else []
     guess = re.sub(r"[^a-z0-9]+", "-", str(given).lower()).strip("-")
@@ -128,7 +128,7 @@ def _wrong_type(kind: str, given: Any) -> str:
 
 
 class _Secret:
-    """Stands for a value that must not be shown."""
+    """In place of a value that must not be shown."""
 
 
 def _is_secret(location: Path) -> bool:

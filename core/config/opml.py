@@ -1,6 +1,6 @@
 """OPML files: the subscriptions in one from any reader, and the sources as one.
 
-A file is a stranger's: entities are not resolved, its size is bounded, nothing is fetched, and
+A file is untrusted: entities are not resolved, its size is bounded, nothing is fetched, and
 what cannot be a feed's address is named instead of passed on. Folders become tags.
 """
 
@@ -44,25 +44,25 @@ class Subscriptions(Frozen):
 
 
 def read_opml(data: bytes) -> Subscriptions:
-    """The subscriptions in `data`; raises DocumentError when it is no OPML."""
+    """The subscriptions in `data`; raises DocumentError when it is not OPML."""
     if len(data) > MAX_BYTES:
         raise DocumentError(f"the OPML file is over {MAX_BYTES // 2**20} MiB")
     if not data.strip():
-        raise DocumentError("no OPML: the file is empty")
+        raise DocumentError("not OPML: the file is empty")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=True
     )
     try:
         root = etree.fromstring(_repaired(data), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise DocumentError(f"no OPML: {error}") from error
+        raise DocumentError(f"not OPML: {error}") from error
     if root is None or not isinstance(root.tag, str) or root.tag.lower() != "opml":
-        raise DocumentError("no OPML: the file must begin with <opml>")
+        raise DocumentError("not OPML: the file must begin with <opml>")
     taken = _collect(root)
     fatal = [each for each in parser.error_log if each.level == etree.ErrorLevels.FATAL]
     if not fatal:
         return taken
-    broken = f"the XML is broken in line {fatal[0].line}; what stands there may be missing"
+    broken = f"the XML is broken in line {fatal[0].line}; what follows may be missing"
     return taken.model_copy(update={"unusable": (*taken.unusable, broken)})
 
 
@@ -93,7 +93,7 @@ def _collect(root: etree._Element) -> Subscriptions:
             attributes = {str(key).lower(): str(value).strip() for key, value in element.items()}
             address = _address(attributes)
             if address:
-                _take(attributes, address, tags, found, unusable)
+                _add_subscription(attributes, address, tags, found, unusable)
             elif _is_feed(attributes):
                 title = attributes.get("text") or attributes.get("title") or "an outline"
                 unusable.append(f"{title}: it has no address (xmlUrl)")
@@ -105,7 +105,7 @@ def _collect(root: etree._Element) -> Subscriptions:
 
 
 def _address(attributes: dict[str, str]) -> str:
-    """Readers write `xmlUrl`; some write `url` with a type that says it is a feed."""
+    """Readers write `xmlUrl`; some write `url` with the type of a feed."""
     if attributes.get("xmlurl"):
         return attributes["xmlurl"]
     return attributes.get("url", "") if _is_feed(attributes) else ""
@@ -115,7 +115,7 @@ def _is_feed(attributes: dict[str, str]) -> bool:
     return attributes.get("type", "").lower() in _FEED_TYPES
 
 
-def _take(
+def _add_subscription(
     attributes: dict[str, str],
     address: str,
     folders: tuple[str, ...],
@@ -137,7 +137,7 @@ def _take(
 
 
 def _with_tags(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """`name` as one more tag: a word that can stand in an address."""
+    """`name` as one more tag: a word that is valid in an address."""
     shown = "".join(sign if sign.isprintable() else " " for sign in name)
     tag = re.sub(r"[\s/?#&\\,${}-]+", "-", shown.strip()).strip("-.").lower()
     if not tag or tag in tags or len(tags) >= MAX_TAGS:

@@ -1,6 +1,6 @@
-"""What feeds.yaml may say: the models, with every field documented where it stands.
+"""The models of feeds.yaml, with every field documented at its definition.
 
-They are the single truth: feeds.schema.json, docs/feeds-yaml.md and the error messages are made
+They are the single source: feeds.schema.json, docs/feeds-yaml.md and the error messages are made
 from them. `core/config/file.py` reads the file, `core/config/fields.py` has the kinds of value.
 """
 
@@ -209,7 +209,7 @@ class Settings(Frozen):
 
     @model_validator(mode="after")
     def _share_filters(self) -> Self:
-        """Every source carries the rules that its entries are held against."""
+        """Every source carries all rules that its entries are matched with."""
         if self.filters != Filters():
             shared = {"filters": self.filters}
             sources = tuple(

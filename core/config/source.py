@@ -17,7 +17,7 @@ from core.models import Frozen
 
 
 class SourceOptions(Frozen):
-    """What can be said of a source, or of all sources with a tag."""
+    """Options of a source, or of all sources with a tag."""
 
     kind: Literal["auto", "feed", "github", "page"] = Field(
         "auto",
@@ -131,7 +131,7 @@ class Source(SourceOptions):
         try:
             parts = urlsplit(raw["url"].strip())
         except ValueError:
-            return raw  # the field's own check says what is wrong
+            return raw  # the field's own validation reports it
         userinfo, at, host = parts.netloc.rpartition("@")
         if not at:
             return raw

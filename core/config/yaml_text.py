@@ -1,7 +1,7 @@
-"""YAML text to plain values, with the line of each: nothing is constructed that the text names.
+"""YAML text to plain values, with the line of each: no object that the text names is constructed.
 
 Only mappings, lists, text, numbers, truth values and null come out. Size, depth and what aliases
-multiply are bounded. `${NAME}` may stand anywhere in a value, also in `{token: ${NAME}}`, which
+multiply are bounded. `${NAME}` may be anywhere in a value, also in `{token: ${NAME}}`, which
 YAML alone would refuse.
 """
 
@@ -42,7 +42,7 @@ class Fault:
 
 @dataclass
 class Document:
-    """The value of a YAML text and where its parts stand."""
+    """The value of a YAML text and the lines of its parts."""
 
     value: Plain = None
     lines: dict[Path, int] = field(default_factory=dict)  # of values, and of keys for mappings
@@ -98,7 +98,7 @@ class _Plainer:
         self._repeated += id(node) in self._seen
         self._seen.add(id(node))
         if self._repeated > MAX_REPEATED:
-            raise ValueError("too many values: aliases multiply what they stand for")
+            raise ValueError("too many values: aliases multiply what they refer to")
         if len(path) > MAX_DEPTH:
             raise ValueError("nested too deeply, or an alias that contains itself")
         self._document.lines.setdefault(path, _line(node))

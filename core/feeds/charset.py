@@ -1,4 +1,4 @@
-"""Bytes to text: byte-order mark, then HTTP header, then prolog or meta, then what the bytes say.
+"""Bytes to text: byte-order mark, then HTTP header, then prolog or meta, then the bytes themselves.
 
 A declared encoding is believed where the bytes decode under it (WHATWG Encoding Standard: labels
 and what they mean). It loses only to a byte-order mark, to bytes that are impossible in it, and to
@@ -84,7 +84,7 @@ def decode(data: bytes, *, content_type: str | None = None) -> Decoded:
 
 
 def in_utf8(data: bytes, *, content_type: str | None = None) -> bytes:
-    """The document in UTF-8; what is said to be UTF-8 is taken at its word."""
+    """The document in UTF-8; what is declared as UTF-8 is returned unchecked."""
     if data.startswith(codecs.BOM_UTF8):
         return data[len(codecs.BOM_UTF8) :]
     declared = _declared(data, content_type)
@@ -129,7 +129,7 @@ def _seven_bit(data: bytes, declared: Sequence[str]) -> Decoded:
 
 
 def _declared(data: bytes, content_type: str | None) -> list[str]:
-    """The encodings the document is said to have, most trusted first."""
+    """The declared encodings of the document, most trusted first."""
     head = data[:HEAD]
     header = _HEADER.search(content_type) if content_type else None
     names = [header[1]] if header else []

@@ -27,8 +27,8 @@ _FREQUENT = frozenset(
 )
 
 
-# What documents of a language are in that do not say so (WHATWG, "determining the character
-# encoding", step 9), and what else they were in.
+# The usual encodings of a language, for documents that declare none (WHATWG, "determining the
+# character encoding", step 9), and older ones.
 _USUAL = {
     "ar": "cp1256", "bg": "cp1251", "cs": "cp1250", "el": "cp1253", "et": "cp1257",
     "fa": "cp1256", "he": "cp1255", "hr": "cp1250", "hu": "cp1250", "ja": "cp932 euc_jp",
@@ -36,7 +36,7 @@ _USUAL = {
     "ru": "cp1251 koi8_r", "sk": "cp1250", "sl": "cp1250", "sr": "cp1251", "th": "cp874",
     "tr": "cp1254", "uk": "cp1251 koi8_u", "vi": "cp1258", "zh": "gb18030 big5hkscs",
 }  # fmt: skip
-# Not English: many templates say so whatever language is written.
+# Not English: many templates declare it whatever language is written.
 _WESTERN = frozenset("ca da de es eu fi fo fr gl is it nb nl nn no pt sv".split())
 _TRIED = (
     "gb18030", "big5hkscs", "cp932", "euc_jp", "cp949", "cp1251", "koi8_r", "cp1252", "cp1253",
@@ -63,7 +63,7 @@ def detected(data: bytes, *, impossible: Sequence[str] = ()) -> str | None:
     """What the language it states is usually in; else by charset-normalizer, over few candidates.
 
     Of 652 texts in 32 languages, charset-normalizer took 299 for another encoding, mostly Western
-    text for Central European: where it says Latin, Windows-1252 is taken, as browsers do.
+    text for Central European: where its answer is Latin, Windows-1252 is taken, as browsers do.
     """
     sample = _TAG.sub(b" ", data[:SAMPLE])
     found = _LANGUAGE.search(data[:HEAD])
@@ -95,7 +95,7 @@ def _by_likeness(sample: bytes, names: Sequence[str]) -> list[str]:
 
 
 def _likeness(sample: bytes, name: str) -> float:
-    """How much the text looks like one of the encodings of a language: only to choose of two."""
+    """A score to choose between two encodings of one language; not comparable across languages."""
     if name in ("gb18030", "big5hkscs"):
         return chinese(sample, name)
     high = [char for char in sample.decode(name, "replace") if char > "\x7f"]
@@ -118,7 +118,7 @@ class Lie(NamedTuple):
     meant: Callable[[bytes, str, Sequence[str]], str | None]  # of bytes, encoding, other labels
 
 
-def _utf8_all_the_same(data: bytes, declared: str, _: Sequence[str]) -> str | None:
+def _utf8_under_another_label(data: bytes, declared: str, _: Sequence[str]) -> str | None:
     """Text in another encoding is hardly ever valid as UTF-8; short Chinese text may be."""
     if declared == "utf-8":
         return None
@@ -171,7 +171,7 @@ LIES = (
         "UTF-8 under another label",
         "iso-8859-1",
         "<p>Où ? À côté.</p>".encode(),
-        _utf8_all_the_same,
+        _utf8_under_another_label,
     ),
     Lie(
         "letters of Windows under the label of ISO 8859",

@@ -167,7 +167,7 @@ def read_entries(document: bytes) -> list[Entry] | None:
 
 
 def loose_entry(raw: Any) -> Entry:
-    """What feedparser says of one entry, under the names of the elements that mean it."""
+    """What feedparser found in one entry, under the names of the elements that mean it."""
     node = etree.Element("item")
     _add(node, "title", raw.get("title"))
     for part in raw.get("content", ()):

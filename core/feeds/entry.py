@@ -1,6 +1,6 @@
 """One entry of a feed as one of ours: texts, link, authors, dates and files, all bounded.
 
-Elements say what they mean by their own names (`elements.py`). What feedparser says is taken where
+The name of an element decides what it means (`elements.py`). feedparser's values are taken where
 it reads more dialects: guids, categories and languages.
 """
 
@@ -38,7 +38,7 @@ _PUBLISHED = (
 _UPDATED = (
     "atom:updated", "atom:modified", "dcterms:modified", "updated", "modified", "lastbuilddate",
 )  # fmt: skip
-# The first of these groups that names anybody: a host is named where no writer is.
+# The first of these groups that has a name counts: a host is named where no writer is.
 _WRITERS = (
     ("atom:author", "dc:creator"), ("author",), ("itunes:author",), ("googleplay:author",),
     ("dcterms:creator", "dc:author", "creator"), ("podcast:person",),
@@ -53,7 +53,7 @@ _ANCHOR = re.compile(r"<a\s[^<>]{0,200}?href\s*=\s*[\"']?([^\s\"'<>]+)", re.IGNO
 _BROKEN_SCHEME = re.compile(r"^(https?)(?:://?/?|//|/(?=[\w.-]+\.\w+/))(?=[^/])", re.IGNORECASE)
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
 _BY = re.compile(r"^[Bb]y\s+(?=[A-Z])")
-_NOBODY = frozenset(("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none"))
+_NOT_A_NAME = frozenset(("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none"))
 _MAILBOX = re.compile(
     r"\S{1,90}@\S{1,90} \((.{1,90})\)|\"?([^<>@\"]{1,90})\"? ?<\S{1,90}@\S{1,90}>"
 )
@@ -72,7 +72,7 @@ def feed_entry(
 ) -> FeedEntry:
     """An entry of the document `found` that came from `url`; no body is over `longest` characters.
 
-    `raw` is what feedparser says of it, `stated` its elements. `channel` are the texts of the
+    `raw` is feedparser's entry, `stated` its elements. `channel` are the texts of the
     channel, which some feeds repeat in each entry.
     """
     feed = found.feed
@@ -146,7 +146,7 @@ def _name(element: Element) -> str | None:
 def person(stated: str | None) -> str | None:
     """The name in an author's text, without the mail address beside it."""
     stated = _BY.sub("", text_in(stated, AUTHOR_KEPT) or "")
-    if stated.lower() in _NOBODY:
+    if stated.lower() in _NOT_A_NAME:
         return None
     mailbox = _MAILBOX.fullmatch(stated)
     return (mailbox[1] or mailbox[2]).strip() or stated if mailbox else stated
@@ -175,8 +175,8 @@ def _date(stated: Entry, names: tuple[str, ...], language: str) -> datetime | No
 
 def _language(raw: Any, stated: Entry) -> str | None:
     details = [*raw.get("content", ()), raw.get("summary_detail"), raw.get("title_detail")]
-    said = stated.text("dc:language", "language")
-    return said[:40] or next((d["language"] for d in details if d and d.get("language")), None)
+    own = stated.text("dc:language", "language")
+    return own[:40] or next((d["language"] for d in details if d and d.get("language")), None)
 
 
 def _categories(raw: Any) -> tuple[str, ...]:
@@ -255,7 +255,7 @@ def _with_scheme(address: str, base: str) -> str:
 def only_decoded_otherwise(before: FeedEntry | None, now: FeedEntry, seen: bytes | None) -> bool:
     """Whether an entry changed only because its document was decoded wrongly before.
 
-    What is ASCII is then the same, and each other character stands for one other.
+    The ASCII characters are then the same, and each other character was replaced by one other.
     """
     if before is None or before.reading >= now.reading or entry_digest(before) != seen:
         return False

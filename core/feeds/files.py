@@ -131,7 +131,7 @@ def _address(element: Element) -> str:
 
 
 def _type_of(element: Element) -> str:
-    """The stated type, or what medium and name show; `image` alone is no type but says enough."""
+    """The stated type, or one by medium and name; may be `image` alone, which is enough here."""
     stated = element.get("type").lower()
     if stated and stated not in ("application/octet-stream", "binary/octet-stream"):
         return stated
@@ -149,7 +149,7 @@ def _is_film(element: Element, kind: str) -> bool:
 
 
 def _completed(first: Enclosure, second: Enclosure) -> Enclosure:
-    """One file that two elements name, with what either says of it."""
+    """One file that two elements name, with the attributes of both."""
     missing = {
         name: value
         for name in ("type", "length", "duration")

@@ -25,7 +25,7 @@ from core.urls import canonical_url, host_of, web_url
 ENTRIES_KEPT = 200
 LEAST = 3  # links that make a list
 PLAIN_LEAST = 8  # links that make a list beyond doubt
-TITLE_LEAST = 15  # letters of a headline; half of it in Chinese
+TITLE_LEAST = 15  # letters of a headline; half as many in Chinese
 _CLIMB = 5  # elements from a link up to the item that holds its date
 _SHAPE = 4  # elements of the path that links of one list share
 
@@ -124,7 +124,7 @@ def _headlines(links: Iterable[Any]) -> list[Any]:
 
 
 def _weight(link: Any) -> float:
-    """Length of a title in letters; a Chinese character says as much as two."""
+    """Length of a title in letters; a Chinese character counts as two."""
     text = _title(link) or ""
     return letters(text) * (1 + wide_share(text))
 
@@ -151,7 +151,7 @@ def _in_menu(link: Any) -> bool:
 
 
 def _title(link: Any) -> str | None:
-    """The heading inside a link, else its text, else what it says of itself."""
+    """The heading inside a link, else its text, else its `title` or `aria-label`."""
     heading = next((h for h in link.iter("h1", "h2", "h3", "h4", "h5", "h6")), None)
     element = link if heading is None else heading
     text = "".join(element.itertext())[:1000]

@@ -145,7 +145,7 @@ def _fault(found: Any, document: FeedText) -> str | None:
 
 
 class Hints(NamedTuple):
-    """When the next look is worth it, as the feed says."""
+    """When the next poll is useful, as the feed states it."""
 
     ttl: float | None = None  # seconds
     skip_hours: tuple[int, ...] = ()
@@ -223,7 +223,7 @@ _NAMES = frozenset(
 
 
 def _quick_get(self: Any, key: str, default: Any = None) -> Any:
-    """Most keys stand for themselves, and most are missing."""
+    """Most keys have no alias, and most are missing."""
     found = _under_other_names if key in _NAMES else dict.get
     return found(self, key, default)
 

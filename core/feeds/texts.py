@@ -1,4 +1,4 @@
-"""Which of an entry's texts is its body: by what its elements mean, then by how much they say.
+"""Which of an entry's texts is its body: by what its elements mean, then by their length.
 
 One entry may hold its article, a teaser, a tagline and the captions of its pictures. The fullest
 text that is the entry's own is the body; text of a file or of the channel never is.
@@ -69,7 +69,7 @@ _OF_FILES = {name: _ORDER[name] for name, row in MEANINGS.items() if row.meaning
 
 _TAGS = re.compile(r"<[^<>]{0,2000}>|&(?:nbsp|#160|#xa0|amp);|\\u00a0", re.IGNORECASE)
 _MEASURED = 4000  # characters: enough to tell an article from a stub, whatever its size
-# An article's element is shorter than a description that adds a line of its own, and still it.
+# An article's element may be a little shorter than a description that repeats it and adds a line.
 _ALMOST = 0.9
 _OCTETS = "application/octet-stream"
 _TYPES: dict[str, Declared] = {
@@ -89,7 +89,7 @@ class Text(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """The body, and another text that says the entry in short."""
+    """The body, and another text as its summary."""
 
     body: Text | None
     summary: str
@@ -144,7 +144,7 @@ def _value(element: Element) -> str:
 
 
 def _declared(element: Element) -> Declared | None:
-    """What an element says that its text is; None for what is no text: pictures, addresses."""
+    """What an element's text is declared to be; None for what is not text: pictures, addresses."""
     prefix = element.name.partition(":")[0]
     stated = element.get("type").lower()
     if prefix == "media":
@@ -159,7 +159,7 @@ def _declared(element: Element) -> Declared | None:
 
 
 def _fullest(texts: list[Text]) -> Text | None:
-    """The text that says most; an article's own element unless another says clearly more."""
+    """The longest text; an article's own element unless another is clearly longer."""
     if len(texts) < 2:
         return texts[0] if texts else None
     sizes = [_size(text.value) for text in texts]

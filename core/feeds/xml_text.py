@@ -69,7 +69,7 @@ def _without_forbidden(text: str) -> str:
 
 
 def _head(text: str) -> str:
-    """What stands before the first entry: what an entry quotes is not declared by it."""
+    """The text before the first entry: what an entry quotes is not a declaration."""
     first = _ENTRY.search(text)
     return text[: first.start()] if first else text
 

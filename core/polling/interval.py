@@ -1,4 +1,4 @@
-"""When a source is polled again: its own rhythm, its wishes, and patience when it fails.
+"""When a source is polled again: its own rhythm, what it asks for, and backoff when it fails.
 
 Pure: the moment, what is known and one random number in [0, 1) come in; seconds come out.
 """
@@ -25,7 +25,7 @@ FAILURE_SPREAD = 0.2  # below 2 / 1.5 - 1, so that gaps grow by half at least
 
 
 class Wishes(Frozen):
-    """What a source's last answer said about when to come again."""
+    """What a source's last answer stated about the next poll."""
 
     fresh: float = 0.0  # seconds: Cache-Control, Expires, ttl or sy:update*, the longest
     skip_hours: tuple[int, ...] = ()
@@ -66,7 +66,7 @@ def after_failure(
 ) -> float:
     """Seconds until a source is tried again after `failures` failures in a row.
 
-    A stated Retry-After is obeyed as it stands, above the floor of all intervals.
+    A stated Retry-After is obeyed, above the floor of all intervals.
     """
     if retry_after is not None:
         return max(retry_after, fetch.min_interval) * (1 + 0.1 * chance)
@@ -107,7 +107,7 @@ def _until_expected(now: float, arrivals: Sequence[float], *, limit: float) -> f
 
 
 def _hour_weights(arrivals: Collection[float]) -> list[float]:
-    """How busy each hour of the day is, 1 on average; few arrivals say little about hours."""
+    """How busy each hour of the day is, 1 on average; few arrivals change little."""
     counts = [1.0] * 24  # one arrival of prior belief in each hour
     for at in arrivals:
         hour = datetime.fromtimestamp(at, UTC).hour

@@ -33,9 +33,9 @@ _METHODS = frozenset(("sha1", "sha256", "sha384", "sha512"))
 
 
 class Subscription(Frozen):
-    """What a hub was asked for on behalf of one source. Times are seconds of the store's clock."""
+    """What was requested of a hub for one source. Times are seconds of the store's clock."""
 
-    id: str  # unguessable: who knows it may speak for the hub
+    id: str  # unguessable: requests that carry it are the hub's
     source: str
     topic: str
     hub: str
@@ -70,7 +70,7 @@ def signature(body: bytes, *, secret: str) -> str:
 
 
 def freshness(headers: Mapping[str, str], *, now: float) -> float:
-    """Seconds for which an answer asks to be left alone: 0 if it does not say, at most a day.
+    """Seconds for which an answer stays fresh: 0 if it does not state it, at most a day.
 
     `headers` answers to names in any case, as aiohttp's do.
     """

@@ -182,7 +182,7 @@ def without_body(item: FeedItem) -> FeedItem:
 
 
 def published_at(article: Article, first_seen: datetime) -> datetime:
-    """When the article says it was published, never after it was first seen.
+    """When the article was published by its own statement, never after it was first seen.
 
     Readers pin what claims to come from the future to their top. A day without an hour becomes
     its noon in UTC, which is the same day nearly everywhere.

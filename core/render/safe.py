@@ -77,7 +77,7 @@ def media_type(url: str, stated: str | None) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` as the content of an element whose readers may take it for markup: RSS does not say.
+    """`text` as the content of an element whose readers may take it for markup: RSS is unclear.
 
     The RSS profile asks for these two references, which most readers take for text.
     """

@@ -28,7 +28,7 @@ class PictureProxy(NamedTuple):
     key: bytes
 
     def address(self, url: str) -> str:
-        """The signed address that stands for `url`."""
+        """The signed address of `url` behind this proxy."""
         return f"{self.base}pictures/{signature(url, key=self.key)}/{_encoded(url.encode())}"
 
 
@@ -52,7 +52,7 @@ def signature(url: str, *, key: bytes) -> str:
 
 
 def signed_url(signed: str, encoded: str, *, key: bytes) -> str | None:
-    """The address that `encoded` stands for, if `signed` is its signature."""
+    """The address in `encoded`, if `signed` is its signature."""
     try:
         padded = encoded.encode("ascii") + b"=" * (-len(encoded) % 4)
         url = base64.b64decode(padded, altchars=b"-_", validate=True).decode()

@@ -79,7 +79,7 @@ def test_check_tells_every_fault_in_a_line_with_the_path_as_given(tmp_path: Path
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr.splitlines() == [
         "./x.yaml:3: sources[0].evry: unknown field; did you mean `every`?",
-        "./x.yaml:4: sources[1].url: 'ftp://example.org' is no web address: "
+        "./x.yaml:4: sources[1].url: 'ftp://example.org' is not a web address: "
         "it must begin with https:// or http://",
     ]
 
@@ -149,7 +149,7 @@ def test_shells_complete_commands(tmp_path: Path) -> None:
         (["once"], "--out"),
         (["opml"], "Missing command"),
         (["explain"], "(see millrace explain --help)"),
-        (["add", "ftp://example.org"], "is no web address"),
+        (["add", "ftp://example.org"], "is not a web address"),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(tmp_path: Path, arguments: list[str], says: str) -> None:

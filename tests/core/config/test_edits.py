@@ -1,4 +1,4 @@
-"""Sources are added to the text of feeds.yaml; everything that stood there still stands there."""
+"""Sources are added to the text of feeds.yaml; everything else stays as it was."""
 
 from __future__ import annotations
 

@@ -137,12 +137,12 @@ webhooks: []
         ),
         (
             SOURCE + '    drop: ["("]\n',
-            "feeds.yaml:3: sources[0].drop[0]: '(' is no regular expression: missing ),"
+            "feeds.yaml:3: sources[0].drop[0]: '(' is not a regular expression: missing ),"
             " unterminated subpattern at position 0",
         ),
         (
             SOURCE + '    remove: ["div[["]\n',
-            "feeds.yaml:3: sources[0].remove[0]: 'div[[' is no CSS selector:"
+            "feeds.yaml:3: sources[0].remove[0]: 'div[[' is not a CSS selector:"
             " Expected ident or '*', got <DELIM '[' at 4>",
         ),
         (
@@ -151,7 +151,7 @@ webhooks: []
         ),
         (
             "sources:\n  - url: example.org\n",
-            "feeds.yaml:2: sources[0].url: 'example.org' is no web address:"
+            "feeds.yaml:2: sources[0].url: 'example.org' is not a web address:"
             " it must begin with https:// or http://",
         ),
         (
@@ -326,7 +326,7 @@ def test_included_files_bring_sources_and_their_own_faults() -> None:
     with pytest.raises(ConfigError) as refused:
         load_settings(text, path="feeds.yaml", env={}, read=read)
     assert refused.value.faults == [
-        "feeds.d/a.yaml:4: fetch: only `sources` and `defaults` may stand in an included file"
+        "feeds.d/a.yaml:4: fetch: only `sources` and `defaults` are allowed in an included file"
     ]
 
 

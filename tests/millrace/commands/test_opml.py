@@ -94,7 +94,7 @@ def test_a_broken_list_is_not_touched(tmp_path: Path) -> None:
 def test_a_file_that_is_no_opml_is_refused_with_its_name(tmp_path: Path) -> None:
     (tmp_path / "in.opml").write_text("<html/>")
 
-    with pytest.raises(MillraceError, match=r"in\.opml: no OPML"):
+    with pytest.raises(MillraceError, match=r"in\.opml: not OPML"):
         import_opml(str(tmp_path / "in.opml"), config=str(tmp_path / "f.yaml"), ask=False)
 
 
