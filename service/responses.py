@@ -69,7 +69,7 @@ def guarded(handler: Handler) -> Handler:
             raise
         except TooBusy as busy:
             return text_reply(f"{busy}\n", status=503, headers={"Retry-After": "2"})
-        except Exception:  # one request that went wrong: it is logged, and its reader is told
+        except Exception:  # one request that went wrong: it is logged, and its reader gets an error
             if request.writer.output_size > 0:
                 raise  # half an answer is sent: the connection ends
             name = request_id(request)

@@ -26,7 +26,7 @@ STALLED = 30.0  # seconds that a reader may take none of what waits for it, then
 SLICE = 16 * 1024
 SEND_BUFFER = 128 * 1024  # bytes in the kernel for one reader; Linux would grow it to 4 MB
 AT_ONCE = 16  # changes looked up at once
-# Slices written in one pass of the event loop, 60 µs each: what else is asked of the service
+# Slices written in one pass of the event loop, 60 µs each: what else the service has to do
 # waits for one pass. Without it a pass was 1,000 slices with 1,000 readers.
 SLICES_A_PASS = 64
 AHEAD = 5.0  # seconds: another service on the same store may have been a little faster

@@ -1,21 +1,22 @@
-"""Carries out a person's choices about stories, and remembers them for all later decisions."""
+"""Carries out and remembers a person's choices: stories forgotten, split and joined."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from core.dedup import curation
 from core.dedup.curation import ChoiceRefused
 from core.dedup.fingerprint import Fingerprint, fingerprint_of
 from core.dedup.outcome import Claim
-from core.models import EntryRecord, Story
+from core.ids import PREFIX, entry_id
+from core.models import Decision, EntryRecord, FeedEntry, Story
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store, store_errors
-from store.entries import load_entries
-from store.forget import remove_stories
-from store.idf import SharedIdf
+from store.entries import entries_by_url, load_entries, load_entry, url_key
+from store.index import SharedIdf
 from store.stories import load_stories
 
 
@@ -82,3 +83,107 @@ async def _fingerprint(store: Store, record: EntryRecord) -> Fingerprint:
 
 async def _now(store: Store) -> datetime:
     return datetime.fromtimestamp(await store.now(), UTC)
+
+
+async def forgotten_among(
+    store: Store, source: str, entries: Sequence[FeedEntry]
+) -> frozenset[str]:
+    """The ids of those `entries` that a person took out before."""
+    if not entries:
+        return frozenset()
+    marks = [(entry_id(source, e.guid), entry_id(source, e.guid)) for e in entries]
+    marks += [(url_key(e.link), entry_id(source, e.guid)) for e in entries if e.link]
+    with store_errors():
+        scores = await store.redis.zmscore(keys.FORGOTTEN, [mark for mark, _ in marks])
+    return frozenset(
+        owner for (_, owner), score in zip(marks, scores, strict=True) if score is not None
+    )
+
+
+async def keep_out(store: Store, *, ids: Sequence[str], urls: Sequence[str]) -> None:
+    """Remember that these entries and addresses are not wanted."""
+    now = await store.now()
+    marks: dict[str, float] = dict.fromkeys([*ids, *(url_key(url) for url in urls)], now)
+    pipe = store.redis.pipeline()
+    pipe.zadd(keys.FORGOTTEN, marks)
+    pipe.zremrangebyrank(keys.FORGOTTEN, 0, -keys.FORGOTTEN_KEPT - 1)
+    with store_errors():
+        await pipe.execute()
+
+
+_AT_ONCE = 100  # stories unpacked between two looks at everything else
+
+
+async def remove_stories(store: Store, ids: Sequence[str]) -> int:
+    """Remove these stories; returns how many were in the river."""
+    if not ids:
+        return 0
+    answer = await store.call(
+        store.script("remove_stories"),
+        [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
+        [keys.story(""), keys.CHANGES_KEPT, *ids],
+    )
+    return int(answer)
+
+
+async def drop_orphans(store: Store, sources: Collection[str]) -> int:
+    """Remove stories that none of these sources has; returns how many went."""
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
+    removed = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        stories = await load_stories(store, ids[start : start + _AT_ONCE])
+        orphans = [s.id for s in stories if not any(m.source in sources for m in s.members)]
+        removed += await remove_stories(store, orphans)
+    return removed
+
+
+_RULE = "forgotten"
+
+
+class Forgotten(NamedTuple):
+    """What was taken out, and how many entries are kept out from now on."""
+
+    stories: int
+    entries: int
+
+
+async def forget(store: Store, asked: str) -> Forgotten:
+    """Forget the stories of an address or id; an address under which nothing is is kept out too."""
+    found = await _records(store, asked)
+    named = {record.story for record in found if record.story}
+    # A story may remain longer than the record of the entry that founded it and gave it its id.
+    named |= {asked} if asked.startswith(PREFIX) else set()
+    stories = await load_stories(store, sorted(named))
+    ids = {record.id for record in found} | {m.id for story in stories for m in story.members}
+    records = [record for record in await load_entries(store, sorted(ids)) if record]
+    # Kept out before it is taken out: a poll in between must not bring it back.
+    await keep_out(store, ids=sorted(ids), urls=_addresses(asked, records, stories))
+    await _mark(store, records)
+    removed = await remove_stories(store, [story.id for story in stories])
+    return Forgotten(removed, len(ids))
+
+
+async def _records(store: Store, asked: str) -> list[EntryRecord]:
+    if asked.startswith(PREFIX):
+        record = await load_entry(store, asked)
+        return [record] if record else []
+    return await entries_by_url(store, asked)
+
+
+def _addresses(asked: str, records: Sequence[EntryRecord], stories: Sequence[Story]) -> list[str]:
+    stated = [record.url for record in records]
+    stated += [member.url for story in stories for member in story.members]
+    if not asked.startswith(PREFIX):
+        stated.append(asked)
+    return sorted({url for url in stated if url})
+
+
+async def _mark(store: Store, records: Sequence[EntryRecord]) -> None:
+    """So that `explain` can say why they are gone."""
+    marked = [
+        record.model_copy(update={"decision": Decision.FILTERED, "rule": _RULE})
+        for record in records
+    ]
+    if marked:
+        await commit(store, Batch(entries=marked))

@@ -29,7 +29,7 @@ class _Turn(NamedTuple):
 
 
 async def pause_host(store: Store, host: str, seconds: float, reason: str) -> None:
-    """Nothing more is fetched from a host that limits requests, for so many seconds."""
+    """Nothing more is fetched from a host that limits requests, for `seconds`."""
     with store_errors():
         await store.redis.set(keys.host(host, "paused"), reason, px=max(1, int(seconds * 1000)))
 

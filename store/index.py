@@ -1,22 +1,79 @@
-"""The duplicate index in the store: who might an entry repeat, and filing what is new.
-
-Looking up is separate from filing so that the decision can be made in `core/dedup/decide.py`.
-Filing refuses when a founder appeared that the decision had not weighed; then it is made again,
-so that find-or-claim is one step as far as anybody can see.
-"""
+"""The duplicate index in the store: candidates, filing what is new, and how frequent text is."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from core.config.settings import DedupSettings
 from core.dedup.fingerprint import Fingerprint, StoredFingerprint
+from core.dedup.idf import Idf
 from core.dedup.prints import Candidate
 from core.ids import PREFIX as URN
-from store.connection import Store
-from store.plan import ClaimPlan, packed
-from store.scripts import KEY
+from store import keys
+from store.connection import Store, store_errors
+from store.plan import KEY, ClaimPlan, packed
+
+_PUSHES_PER_TABLE = 200
+_AT_ONCE = 200  # deltas read in one call
+
+
+class SharedIdf:
+    """The table of this process. `await open()` it once; it is warm until then."""
+
+    def __init__(self, store: Store) -> None:
+        self.idf = Idf.warm()
+        self._store = store
+        self._name = secrets.token_bytes(8)
+        self._position = b"0"
+        self._pushes = 0
+
+    async def open(self) -> None:
+        """Start from what workers before us learned."""
+        with store_errors():
+            saved = await self._store.redis.get(keys.IDF_TABLE)
+        if saved is not None:
+            position, _, table = saved.partition(b"\n")
+            self.idf, self._position = Idf.from_bytes(table), position
+        await self.pull()
+
+    async def pull(self) -> None:
+        """Learn what the others learned meanwhile."""
+        while True:
+            with store_errors():
+                answer = await self._store.redis.xread(
+                    {keys.IDF_DELTAS: self._position}, count=_AT_ONCE
+                )
+            if not answer:
+                return
+            for position, fields in answer[0][1]:
+                self._position = position
+                if fields[b"by"] != self._name:
+                    self.idf.merge(fields[b"slots"])
+
+    async def push(self) -> None:
+        """Tell the others what was learned here since the last time."""
+        delta = self.idf.take_delta()
+        if not delta:
+            return
+        with store_errors():
+            await self._store.redis.xadd(
+                keys.IDF_DELTAS,
+                {b"by": self._name, b"slots": delta},
+                maxlen=keys.IDF_DELTAS_KEPT,
+                approximate=True,
+            )
+        self._pushes += 1
+        if self._pushes % _PUSHES_PER_TABLE == 0:
+            await self._save()
+
+    async def _save(self) -> None:
+        await self.pull()
+        table = self._position + b"\n" + self.idf.to_bytes()
+        with store_errors():
+            await self._store.redis.set(keys.IDF_TABLE, table, ex=keys.IDF_DAYS * 86400)
+
 
 _BUCKETS = 1 << 13  # hash fields in a slice: few enough to cost nothing, many enough to be short
 

@@ -41,7 +41,7 @@ delivery:ID       string  DELIVERY_SECONDS  one delivery; empty once it is done
 failing:HOST      string  a day             failures in a row of a target of deliveries
 resting:HOST      string  ten minutes       such a target is sent nothing just now
 given_up          hash    a day             host -> deliveries to it that were given up, and why
-hub               hash    lease or 410      who listens to our feeds: store/hub.py
+hub               hash    lease or 410      who listens to our feeds: store/websub.py
 hub:kept:WHO      zset    lease             subscriptions of a callback host, or of a client
 verifications     zset    ten minutes       verification id -> when its callback is requested (ms)
 verification:ID   string  VERIFICATION_...  a subscription that its callback has to confirm
@@ -55,7 +55,7 @@ asks:ORIGIN       string  a minute or so    somebody asks a site for its robots.
 ix:...            several dedup window      postings and fingerprints: store/index.py
 secret            string  never             signs what the service hands out: store/layout.py
 idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
-idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/idf.py
+idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/index.py
 """
 
 from __future__ import annotations

@@ -1,17 +1,80 @@
-"""What the commit script and the index scripts are told, as typed models, and how it is sent.
-
-A plan is one argument in MessagePack, which Redis' Lua reads as tables with binary strings in them
-(`cmsgpack.unpack`); JSON cannot hold those. Of the format (https://msgpack.org) the six kinds of
-value are written that a plan has.
-"""
+"""The scripts of the store and their arguments, as typed models, and how they are sent."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
+from importlib import resources
 from struct import Struct
 from typing import Any
+
+from core.ids import CONTENT_DIGEST, GUID_DIGEST
+from store import keys
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The fields of a binary text, one after the other, with their bytes."""
+
+    name: str
+    fields: dict[str, int]
+
+    def __getitem__(self, field: str) -> int:
+        return self.fields[field]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole."""
+        return sum(self.fields.values())
+
+    def split(self, text: bytes) -> dict[str, bytes]:
+        """The fields of a text."""
+        return {field: text[first : last + 1] for field, first, last in self._places()}
+
+    def constants(self) -> Iterator[tuple[str, int]]:
+        """As Lua knows it."""
+        yield f"{self.name}_BYTES", self.size
+        for field, first, last in self._places():
+            yield f"{self.name}_{field.upper()}", first
+            yield f"{self.name}_{field.upper()}_LAST", last
+
+    def _places(self) -> Iterator[tuple[str, int, int]]:
+        first = 0
+        for field, size in self.fields.items():
+            yield field, first, first + size - 1
+            first += size
+
+
+# Of the duplicate index (index.lua). A key is where an entry is looked up; a posting is filed in
+# the bucket of its key and names a record of the slice; a record is what is kept of a founder: its
+# moment is a share of the slice's length, its print `PRINT_BYTES` of core/dedup/fingerprint.py (a
+# test compares; that module is heavy).
+KEY = Layout("KEY", {"kind": 1, "bucket": 2, "suffix": 2})
+POSTING = Layout("POSTING", {"suffix": KEY["suffix"], "record": 3})
+RECORD = Layout("RECORD", {"story": 16, "moment": 2, "print": 42})
+
+# Of `seen:NAME` (commit.lua, trim_seen.lua). What a poll listed comes as one text of LISTED; it is
+# kept under the guid as SEEN. `dropped`: seconds since 1970 at which the source stopped listing the
+# guid, all ones while it lists it.
+LISTED = Layout("LISTED", {"guid": GUID_DIGEST, "content": CONTENT_DIGEST})
+SEEN = Layout("SEEN", {"content": CONTENT_DIGEST, "dropped": 4})
+
+LAYOUTS = (KEY, POSTING, RECORD, LISTED, SEEN)
+
+
+@cache
+def script(*names: str) -> str:
+    """The script made of the files `store/lua/NAME.lua`, in this order, behind the prelude."""
+    folder = resources.files("store") / "lua"
+    parts = [(folder / f"{name}.lua").read_text(encoding="utf-8") for name in ("prelude", *names)]
+    return "\n".join([_constants(), *parts])
+
+
+def _constants() -> str:
+    numbers = [pair for layout in LAYOUTS for pair in layout.constants()]
+    lines = [f"local {name} = {value}" for name, value in numbers]
+    return "\n".join([f"local PREFIX = '{keys.PREFIX}'", *lines])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +125,7 @@ class SourcePlan:
     seen_key: str
     learned_key: str
     state: bytes
-    seen: bytes | None = None  # what it listed: layout LISTED of store/scripts.py
+    seen: bytes | None = None  # what it listed: layout LISTED of store/plan.py
     items: bytes | None = None
     tree: bytes | None = None
     learned: bytes | None = None
@@ -73,7 +136,7 @@ class ClaimPlan:
     """An entry that was decided upon: checked against what was filed meanwhile; a founder filed."""
 
     id: str
-    keys: bytes  # layout KEY of store/scripts.py
+    keys: bytes  # layout KEY of store/plan.py
     weighed: Sequence[bytes] | None = None  # the 16 bytes of each founder; None: not checked
     story: bytes | None = None  # 16 bytes; None: a repost, which is not filed
     print: bytes | None = None

@@ -1,14 +1,174 @@
-"""Subscriptions at hubs, when each is to be tended to, and what the hubs have sent.
-
-A pushed document waits in a list of its source until a poll job has committed its entries.
-"""
+"""WebSub in the store: who subscribed to our feeds, and our subscriptions at other hubs."""
 
 from __future__ import annotations
 
+import hashlib
+from typing import Literal
+from urllib.parse import urlsplit
+
+from core.models import Frozen
 from core.polling.politeness import Subscription
 from store import keys
 from store.connection import Store, store_errors
+from store.records import UNREADABLE, pack, unpack
 from store.schedule import ring
+
+SUBSCRIBERS_KEPT = 5_000  # of 2.5 kB at most
+KEPT_PER_HOST = 200  # a reading service has one callback host for all who read there
+KEPT_PER_CLIENT = 200
+WAITING_KEPT = 500
+WAITING_PER_HOST = 20
+WAITING_PER_CLIENT = 10
+WAITING_SECONDS = keys.VERIFICATION_SECONDS
+HOST_GAP = 5.0  # seconds between two verifications at one callback host
+SILENT_TIMES = 5  # verifications without an answer, after which a host is left alone
+SILENT_SECONDS = 3600
+
+Refusal = Literal["full", "host", "client", "silent"]
+
+
+class Subscriber(Frozen):
+    """One callback for one of our feeds. Times are seconds of the store's clock."""
+
+    topic: str
+    base: str  # the service's address as the subscriber sees it: the topic begins with it
+    callback: str
+    secret: str | None = None
+    lease: float  # seconds, as granted
+    until: float = 0.0  # 0: not confirmed yet
+    client: str = ""  # the address that asked
+
+    @property
+    def id(self) -> str:
+        """The same for every request about this callback and feed."""
+        named = f"{self.topic}\0{self.callback}".encode("utf-8", "surrogatepass")
+        return hashlib.sha256(named).hexdigest()[:32]
+
+    @property
+    def host(self) -> str:
+        """The callback's host and port."""
+        return urlsplit(self.callback).netloc.rpartition("@")[2].lower()
+
+
+class Verification(Frozen):
+    """A request for a subscription, or for its end, that the callback has to confirm."""
+
+    mode: Literal["subscribe", "unsubscribe"]
+    subscriber: Subscriber
+
+    @property
+    def id(self) -> str:
+        """The same for every such request about this callback and feed."""
+        return f"{self.mode}-{self.subscriber.id}"
+
+
+async def ask_for(store: Store, verification: Verification) -> Refusal | None:
+    """Have a callback verified; the same request once more changes what is requested.
+
+    Returns why not: too much waits in all, at this host or for this client, or the host is silent.
+    """
+    asked, host = verification.subscriber, verification.subscriber.host
+    refused = await store.call(
+        store.script("verification"),
+        [
+            keys.VERIFICATIONS,
+            keys.verification(verification.id),
+            keys.hub_waiting("host", host),
+            keys.hub_waiting("client", asked.client),
+            keys.hub_next(host),
+            keys.hub_silent(host),
+        ],
+        [
+            verification.id,
+            pack(verification),
+            *(WAITING_KEPT, WAITING_PER_HOST, WAITING_PER_CLIENT, SILENT_TIMES),
+            WAITING_SECONDS * 1000,
+            int(HOST_GAP * 1000),
+        ],
+    )
+    return refused.decode() or None
+
+
+async def lease_verifications(store: Store, *, limit: int, seconds: float) -> list[Verification]:
+    """What is due, leased to this caller for `seconds`."""
+    lease = int(seconds * 1000)
+    due = await store.call(store.script("due"), [keys.VERIFICATIONS], [limit, lease])
+    ids = [each.decode() for each in due]
+    if not ids:
+        return []
+    with store_errors():
+        found = await store.redis.mget([keys.verification(each) for each in ids])
+    leased = []
+    for verification_id, raw in zip(ids, found, strict=True):
+        try:
+            leased.append(unpack(Verification, raw or b""))
+        except UNREADABLE:  # expired, or done by another
+            with store_errors():
+                await store.redis.zrem(keys.VERIFICATIONS, verification_id)
+    return leased
+
+
+async def end_verification(store: Store, verification: Verification, *, answered: bool) -> None:
+    """It was confirmed, refused, or not answered."""
+    asked, host = verification.subscriber, verification.subscriber.host
+    with store_errors():
+        pipe = store.redis.pipeline()
+        pipe.zrem(keys.VERIFICATIONS, verification.id)
+        pipe.delete(keys.verification(verification.id))
+        pipe.zrem(keys.hub_waiting("host", host), verification.id)
+        pipe.zrem(keys.hub_waiting("client", asked.client), verification.id)
+        if answered:
+            pipe.delete(keys.hub_silent(host))
+        else:
+            pipe.incr(keys.hub_silent(host))
+            pipe.expire(keys.hub_silent(host), SILENT_SECONDS)
+        await pipe.execute()
+
+
+async def keep_subscriber(store: Store, subscriber: Subscriber) -> bool:
+    """Write a confirmed subscription; False when there are too many."""
+    until = await store.now() + subscriber.lease
+    confirmed = subscriber.model_copy(update={"until": until})
+    kept = await store.call(
+        store.script("subscriber"),
+        [
+            keys.HUB,
+            keys.hub_kept("host", subscriber.host),
+            keys.hub_kept("client", subscriber.client),
+        ],
+        [
+            confirmed.id,
+            confirmed.model_dump_json(),
+            int(until * 1000),
+            *(SUBSCRIBERS_KEPT, KEPT_PER_HOST, KEPT_PER_CLIENT),
+        ],
+    )
+    return bool(kept)
+
+
+async def drop_subscribers(store: Store, *ids: str) -> None:
+    """Forget subscriptions."""
+    if not ids:
+        return
+    with store_errors():
+        found = await store.redis.hmget(keys.HUB, list(ids))  # type: ignore[misc]
+        pipe = store.redis.pipeline()
+        pipe.hdel(keys.HUB, *ids)
+        for subscriber in (Subscriber.model_validate_json(raw) for raw in found if raw):
+            pipe.zrem(keys.hub_kept("host", subscriber.host), subscriber.id)
+            pipe.zrem(keys.hub_kept("client", subscriber.client), subscriber.id)
+        await pipe.execute()
+
+
+async def load_subscribers(store: Store) -> list[Subscriber]:
+    """All whose lease runs; those whose lease ended are forgotten."""
+    now = await store.now()
+    with store_errors():
+        found = await store.redis.hvals(keys.HUB)  # type: ignore[misc]
+    loaded = [Subscriber.model_validate_json(raw) for raw in found]
+    await drop_subscribers(store, *(each.id for each in loaded if each.until <= now))
+    return [each for each in loaded if each.until > now]
+
 
 PUSHES_KEPT = 20  # documents of one source; the next poll makes good what is dropped
 PUSH_SECONDS = 3600

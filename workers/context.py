@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
@@ -29,15 +30,35 @@ from core.urls import canonical_url, host_of
 from store.commit import Batch
 from store.connection import Store, Together
 from store.counters import Counts
-from store.idf import SharedIdf
+from store.index import SharedIdf
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
-from workers.jobs.company import Company
-from workers.jobs.lessons import Lessons
+from workers.jobs.page_batch import Company, Lessons
 from workers.jobs.sequencer import Order
-from workers.moments import moment
 from workers.sandbox.pool import Sandbox
 from workers.settle import Knowledge, settle
+
+_A_DAY_ALONE = len("2026-01-01")
+_YEAR = 366 * 86400.0
+
+
+def moment(published: str | None) -> datetime | None:
+    """The moment that an article's `published` stands for; a day alone is its beginning, UTC."""
+    if not published:
+        return None
+    try:
+        parsed = datetime.fromisoformat(published)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:
+    """Moments that may teach a rhythm: days alone, dates to come and very old ones may not."""
+    stated = [moment(text) for text in published if text and len(text) > _A_DAY_ALONE]
+    times = [time.timestamp() for time in stated if time is not None]
+    return [time for time in times if now - _YEAR < time <= now]
+
 
 log = structlog.get_logger()
 

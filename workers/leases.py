@@ -1,12 +1,33 @@
-"""Holds a lease while work goes on, by renewing it."""
+"""Holds a lease while work goes on, by renewing it; and ends tasks for certain."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from typing import Any
 
 from core.errors import StoreError
 from store.connection import Store
 from store.schedule import Lease, Queue, renew
+
+_SAY_AGAIN = 0.5  # seconds
+_TIMES = 10
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel `tasks` and wait until they have ended.
+
+    Before Python 3.12 `asyncio.wait_for` swallows a cancellation that arrives together with the
+    result it waited for (python/cpython#86296). One that ignores ten of them is left behind.
+    """
+    left = set(tasks)
+    for _ in range(_TIMES):
+        if not left:
+            break
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_SAY_AGAIN)
+
 
 LEASE_SECONDS = 9.0  # a killed worker's source is due again after it, and within 10 s of a crash
 _RENEW_SECONDS = LEASE_SECONDS / 3

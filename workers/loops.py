@@ -21,11 +21,11 @@ from store.heartbeat import WorkerBeat, beat, leave
 from store.layout import ensure_layout
 from store.schedule import Lease, release, rung
 from workers.context import Kit
-from workers.ending import end_tasks
 from workers.jobs.deliver import deliver_operators, deliver_subscribers
 from workers.jobs.page import read_page
 from workers.jobs.poll import refresh
 from workers.jobs.verify import callback_settings, verify_due
+from workers.leases import end_tasks
 from workers.places import LIMITS, SCHEDULES, Places, Role
 from workers.recovery import LOOK_SECONDS, Recovery
 from workers.scheduler import Sweeper

@@ -16,7 +16,7 @@ import structlog
 
 from core.errors import StoreError
 from store.schedule import PAGES, SOURCES, Lease, Queue
-from workers.ending import end_tasks
+from workers.leases import end_tasks
 
 log = structlog.get_logger()
 

@@ -27,7 +27,7 @@ from store.address import connection_options, sentinel_nodes
 from store.connection import Store, store_errors
 from store.keys import QUEUE
 from store.schedule import Lease
-from workers.ending import end_tasks
+from workers.leases import end_tasks
 from workers.places import Role
 
 # Half of this passes on average from a hint to its start: a pushed entry is in the feed after .11 s
@@ -53,7 +53,7 @@ class WorkStarter(Protocol):
 
 
 def dumps(value: dict[str, Any]) -> bytes:
-    """A job as JSON: whoever can write into the store must not run code here, as pickle would."""
+    """A job as JSON: writing into the store must not mean running code here, as with pickle."""
     return json.dumps(value, default=str).encode()  # arq also writes down exceptions
 
 

@@ -66,7 +66,7 @@ class Recovery:
     async def _resolve(self) -> None:
         """Poll sources whose host has an address again, also while all others answer.
 
-        A name server is asked, not the host; once it answers, what fails next is another fault.
+        This asks a name server, not the host; once it answers, what fails next is another fault.
         """
         names = await some_unreachable(self._kit.store, RESOLVED_AT_ONCE)
         states = zip(names, await load_sources(self._kit.store, names), strict=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from core.config.settings import Settings
 from store.connection import Store
-from store.forget import drop_orphans
+from store.curation import drop_orphans
 from store.retention import trim
 from store.schedule import add_sources, drop_sources, lease_all_due, poll_in_order, pull_in
 from store.sources import changed_lines, forget_lines, load_sources

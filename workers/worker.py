@@ -16,7 +16,7 @@ from core.config.settings import Settings
 from store.address import store_address
 from store.connection import Store, opened
 from store.hosts import HostTurns
-from store.idf import SharedIdf
+from store.index import SharedIdf
 from store.keys import QUEUE
 from workers.context import Kit
 from workers.http.client import Fetcher

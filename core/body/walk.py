@@ -39,7 +39,7 @@ _GONE = frozenset(
 )
 _CONTROLS = frozenset(("noscript", "button"))  # of these at least the pictures are read
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
-# Letters in such an element that nobody writes there: it was not closed, and the page is inside.
+# With more letters than this in it, such an element was not closed, and the page is inside.
 _UNCLOSED = {"button": 1000, "dialog": 1000, "object": 1000}
 _FALLBACK = 250  # letters for readers without scripts that are more than a request to enable them
 MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called

@@ -100,7 +100,7 @@ class Idf:
         return rare
 
     def learn_words(self, words: U64) -> None:
-        """Count the words of one unique entry, each once; no other worker is told."""
+        """Count the words of one unique entry, each once; other workers do not learn it."""
         slots = (words & _WORD_SLOT).astype(np.uint32)
         counts = self._words[slots]
         self._words[slots] = counts + (counts < np.iinfo(np.uint16).max)

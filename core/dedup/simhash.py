@@ -68,7 +68,7 @@ def distance(one: int, other: int) -> int:
 
 
 def cosine(bits: float) -> float:
-    """The cosine between two weighted shingle sets whose simhashes differ in so many bits.
+    """The cosine between two weighted shingle sets whose simhashes differ in that many bits.
 
     Each bit is a random plane through the space of shingles; it parts two vectors with the
     probability angle / pi (Charikar 2002, section 3).

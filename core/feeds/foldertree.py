@@ -134,7 +134,7 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> Difference:
     """Compare the articles of two trees, path -> blob.
 
     A content that left one path and stands under another has moved, also where the first path
-    holds a new article now: some mirrors number their files anew with each push.
+    holds a new article now: some mirrors renumber their files with each push.
     """
     arrived = [path for path, blob in now.items() if before.get(path) != blob]
     gone: dict[str, list[str]] = defaultdict(list)

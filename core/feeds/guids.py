@@ -2,7 +2,7 @@
 
 A stated guid counts, unless the feed gives one to all; then the link, unless that is one for all
 too; then the text. Better two entries of one story than two stories under one guid. What an entry
-is told apart by is read by the first rules, whatever the rest is read by.
+is distinguished by is read by the first rules, whatever the rest is read by.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LONGEST = 1024
 
 
 class Named(NamedTuple):
-    """What an entry can be told apart by."""
+    """What distinguishes an entry."""
 
     stated: str | None
     link: str | None

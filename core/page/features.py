@@ -1,6 +1,6 @@
 """What is known of each block of a page, as numbers that trees decide by.
 
-The order of the columns is part of the model: whoever changes it trains the model again
+The order of the columns is part of the model: a change of it needs a new training of the model
 (`benchmarks/train_blocks.py`).
 """
 

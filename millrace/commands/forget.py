@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from millrace.process.data_folder import running_store
-from store.forget import forget
+from store.curation import forget
 
 
 def forget_entry(asked: str, *, data: Path, redis: str | None) -> str:

@@ -19,8 +19,7 @@ from service.context import CONTEXT, Context
 from service.pages.pictures import PICTURE
 from service.responses import json_reply, secured, wants_html
 from service.websub.callback import PATH as CALLBACK
-from store.curation import join, split
-from store.forget import forget
+from store.curation import forget, join, split
 from store.schedule import poll_now
 from store.sources import lift_gone
 

@@ -17,7 +17,7 @@ from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
 from service.feeds.answers import answer_of
 from service.responses import client_of, public_base, text_reply
-from store.hub import Refusal, Subscriber, Verification, ask_for
+from store.websub import Refusal, Subscriber, Verification, ask_for
 
 SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0
 LONGEST_SECRET = 200  # bytes, by the specification

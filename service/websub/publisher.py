@@ -28,7 +28,6 @@ from service.feeds.query import FeedQuery, select
 from service.pages.pictures import proxy_at
 from service.window import Kept
 from store.counters import Counts
-from store.hub import Subscriber, load_subscribers
 from store.outbox import (
     OPERATOR,
     Delivery,
@@ -40,6 +39,7 @@ from store.outbox import (
     published_until,
 )
 from store.stories import Change
+from store.websub import Subscriber, load_subscribers
 
 EVERY = 1.0  # seconds; a burst of news is sent as one
 LEAD_SECONDS = 15.0

@@ -8,8 +8,7 @@ import pytest
 
 from core.errors import ConfigError, StoreError
 from store.address import connect, store_address
-from store.connection import Store
-from store.faults import store_errors
+from store.connection import Store, store_errors
 
 SECRETS = ("aB+c", "d#e", "d%23e", "hunter2")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from core.dedup.idf import COMMON
-from store import idf as store_idf
+from store import index as store_idf
 from store.connection import Store
-from store.idf import SharedIdf
+from store.index import SharedIdf
 
 PROMO = np.array([11, 12, 13], dtype=np.uint64)
 

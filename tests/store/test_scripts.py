@@ -12,8 +12,21 @@ from core.dedup.fingerprint import PRINT_BYTES
 from store import keys
 from store.commit import Batch, SourceWrite, commit
 from store.connection import Store
-from store.plan import ClaimPlan, EntryPlan, Fence, Plan, SourcePlan, StoryPlan, packed
-from store.scripts import LAYOUTS, LISTED, RECORD, SEEN, Layout, script
+from store.plan import (
+    LAYOUTS,
+    LISTED,
+    RECORD,
+    SEEN,
+    ClaimPlan,
+    EntryPlan,
+    Fence,
+    Layout,
+    Plan,
+    SourcePlan,
+    StoryPlan,
+    packed,
+    script,
+)
 from store.sources import SourceState
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from store import keys
 from store.connection import Store
 from store.entries import load_entries
 from store.hosts import HostTurns
-from store.idf import SharedIdf
+from store.index import SharedIdf
 from store.schedule import PAGES, SOURCES, add_sources, poll_now
 from store.sources import SourceState, load_source
 from store.stories import load_stories

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from workers.ending import end_tasks
+from workers.leases import end_tasks
 
 
 async def test_a_task_that_loses_its_first_cancellation_ends_all_the_same() -> None:

@@ -1,6 +1,6 @@
 """robots.txt, asked before a page is fetched (RFC 9309); feeds are published to be fetched.
 
-Kept in the store for a day, so that a site is asked for it once, whatever the number of its pages.
+Kept in the store for a day, so that one request serves all pages of a site.
 """
 
 from __future__ import annotations

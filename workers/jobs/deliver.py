@@ -16,7 +16,6 @@ import structlog
 
 from core.errors import FetchError
 from store.counters import Counts
-from store.hub import Subscriber, Verification, ask_for, drop_subscribers
 from store.outbox import (
     OPERATOR,
     SUBSCRIBERS,
@@ -30,6 +29,7 @@ from store.outbox import (
     rested,
     resting,
 )
+from store.websub import Subscriber, Verification, ask_for, drop_subscribers
 from workers.context import Kit
 from workers.http.client import Fetcher
 

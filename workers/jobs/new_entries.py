@@ -16,8 +16,8 @@ from core.feeds.new_entries import (
 from core.ids import entry_id
 from core.models import EntryRecord, FeedEntry, ParsedFeed
 from store.connection import Store
+from store.curation import forgotten_among
 from store.entries import load_entries
-from store.forget import forgotten_among
 from store.sources import SourceState
 
 _DAY = 86400

@@ -35,13 +35,12 @@ from store.counters import Counts
 from store.records import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import load_learned, load_source
-from workers.context import Kit, Paper, count_fetch
+from workers.context import Kit, Paper, count_fetch, moment
 from workers.http.client import PAGE_TYPES, PATIENCE
 from workers.http.response import PAGE_LINE, Response, access_of
 from workers.jobs.page_commits import ReadPage, finish_page
 from workers.jobs.sequencer import Turn
 from workers.leases import held
-from workers.moments import moment
 from workers.sandbox.documents import prepare_entries
 from workers.settle import LeaseLost
 from workers.sources.github_body import read_body

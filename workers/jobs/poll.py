@@ -34,7 +34,7 @@ from store.counters import Counts
 from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
 from store.sources import SourceState, read_source
-from workers.context import Kit, Paper, count_entries, count_fetch, count_merging
+from workers.context import Kit, Paper, count_entries, count_fetch, count_merging, moment, rhythm
 from workers.jobs.new_entries import DailyRoom, News, find_news
 from workers.jobs.sequencer import Turn
 from workers.jobs.source_state import (
@@ -45,7 +45,6 @@ from workers.jobs.source_state import (
     with_counts,
 )
 from workers.leases import held
-from workers.moments import moment, rhythm
 from workers.recovery import note_outcome
 from workers.sandbox.documents import Reader, prepare_entries
 from workers.settle import LeaseLost

@@ -16,7 +16,7 @@ import structlog
 from core.config.settings import FetchSettings
 from core.errors import FetchError, ForbiddenAddress
 from store.counters import Counts
-from store.hub import (
+from store.websub import (
     Verification,
     drop_subscribers,
     end_verification,

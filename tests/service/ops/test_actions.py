@@ -8,7 +8,7 @@ import pytest
 
 from core.config.settings import ServiceSettings
 from core.models import FeedEntry, Story
-from store.forget import forgotten_among
+from store.curation import forgotten_among
 from store.schedule import add_sources, due_times
 from tests.service.conftest import SETTINGS, Serve, Served, keep, make_story, record_of
 

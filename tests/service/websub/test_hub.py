@@ -14,10 +14,10 @@ import pytest
 from core.config.settings import FeedSettings, Webhook
 from core.polling.politeness import is_signed, signature
 from service.websub import publisher
-from store import hub as subscribers
 from store import keys
-from store.hub import load_subscribers
+from store import websub as subscribers
 from store.outbox import OPERATOR, SUBSCRIBERS, Delivery, add_deliveries, lease_deliveries
+from store.websub import load_subscribers
 from tests.origin import Answer, Origin, Request
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, remove
 from tests.workers.desk import desk_for, settings_for

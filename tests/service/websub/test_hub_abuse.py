@@ -15,10 +15,12 @@ from service.context import CONTEXT
 from service.ops.health import CHECK, health_report
 from service.websub import publisher
 from service.websub.hub import LONGEST_ADDRESS
-from store import hub as subscribers
 from store import keys, outbox
+from store import websub as subscribers
 from store.connection import Store
-from store.hub import (
+from store.outbox import OPERATOR, Delivery, add_deliveries, given_up, lease_deliveries
+from store.records import pack
+from store.websub import (
     KEPT_PER_HOST,
     SILENT_TIMES,
     WAITING_PER_CLIENT,
@@ -30,8 +32,6 @@ from store.hub import (
     lease_verifications,
     load_subscribers,
 )
-from store.outbox import OPERATOR, Delivery, add_deliveries, given_up, lease_deliveries
-from store.records import pack
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.websub.test_hub import eventually, publishing

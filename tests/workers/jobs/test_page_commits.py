@@ -14,8 +14,8 @@ from store.sources import Taken, count_taken, load_learned, load_taken
 from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
-from workers.jobs.company import MOMENT, Company
 from workers.jobs.page import read_page
+from workers.jobs.page_batch import MOMENT, Company
 from workers.sandbox.pool import Sandbox
 
 COUNT = 6

@@ -1,14 +1,13 @@
-"""What pages teach of their source's boilerplate, between the store and the children.
-
-Pages of many sources come one by one; the lessons of a second are written together. They are
-statistics: of two workers that write at once, one lesson is lost and nothing else.
-"""
+"""What pages read at about the same moment share: one commit, and what they teach."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 
 import structlog
 
@@ -16,6 +15,58 @@ from core.body.boilerplate import Boilerplate
 from core.errors import StoreError
 from store.connection import Store
 from store.sources import keep_learned, load_learned
+
+MOMENT = 0.2  # seconds
+MOST = 20  # that go together
+
+
+class Company:
+    """Pages that are being read, and those that are read and wait."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._numbers = count()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """A page is in a child's hands: it is worth waiting for."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._go()
+
+    async def gather(self) -> int:
+        """Return when no other page is under way, when enough wait, or after a moment.
+
+        Returned is its number in the order in which pages came.
+        """
+        number = next(self._numbers)
+        if not self._under_way:
+            return number
+        loop = asyncio.get_running_loop()
+        mine = loop.create_future()
+        self._waiting.append(mine)
+        if len(self._waiting) >= MOST:
+            self._go()
+        elif self._timer is None:
+            self._timer = loop.call_later(MOMENT, self._go)
+        await mine
+        return number
+
+    def _go(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for each in self._waiting:
+            if not each.done():
+                each.set_result(None)
+        self._waiting.clear()
+
 
 TELL_SECONDS = 1.0
 _FRESH_SECONDS = 30.0  # for which what was read from the store is good enough
