@@ -18,7 +18,7 @@ SENTENCES = 40  # of each kind that are listed
 CHARACTERS = 400  # of each
 # A stranger may ask for an explanation: five comparisons of this length take some 50 ms.
 COMPARED = 5
-COMPARED_CHARACTERS = 20_000
+COMPARED_CHARACTERS = 20_000  # of each text, as `COMPARED`
 
 
 def comparisons(

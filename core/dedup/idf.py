@@ -22,14 +22,13 @@ U16 = npt.NDArray[np.uint16]
 F32 = npt.NDArray[np.float32]
 
 VERSION = 1  # of the hashes; fingerprints of another version are not compared by distance
-SLOTS = 1 << 22
+SLOTS = 1 << 22  # counters of one byte: a table of 4 MB in each worker
 COMMON = 5  # unique entries; a shingle in that many identifies none of them
 LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance rarely makes a 5
 SHARED_FROM = 3  # counters below this are noise to other workers
 
-WORD_SLOTS = (
-    1 << 18
-)  # words, and pairs of neighbouring Chinese characters, have a table of their own
+# Words, and pairs of neighbouring Chinese characters, have their own table of 256 kB.
+WORD_SLOTS = 1 << 18
 COMMON_SHARE = 0.01  # of the unique entries: a word that more of them hold names nothing
 COMMON_WORD = 2  # entries; the same of a table that has learned little
 

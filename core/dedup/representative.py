@@ -23,7 +23,7 @@ from core.dedup.tokens import tokens
 
 HOLDS = 0.85  # share of the published shingles; room for edited sentences, not for a new lead
 ADDS = 0.05  # share of new text that makes a copy fuller, and at least ADDS_TOKENS
-ADDS_TOKENS = 30
+ADDS_TOKENS = 30  # two sentences: fewer are a credit line or a note of the paper
 LONGEST = 2.5  # a page this many times as long holds other stories too
 TEASES = 0.65  # share of a teaser that the beginning of its article holds
 BEGINNING = 3  # times as long as the teaser, and ADDS_TOKENS more

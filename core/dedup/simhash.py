@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from core.dedup.tokens import U64, mix
 
-BITS = 128
+BITS = 128  # twice the 64 of Manku et al. (WWW 2007), so that 32 may differ between edited copies
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]

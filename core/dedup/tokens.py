@@ -21,7 +21,7 @@ from core.text import converter
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 
-_BMP = 0x10000
+_BMP = 0x10000  # code points that one table covers
 _APART, _WORD, _SINGLE = 0, 1, 2
 # Scripts written without spaces between words: each of their characters is a token.
 _SINGLES = (
@@ -45,12 +45,12 @@ _FOLDING_LONGER = str.maketrans({"ß": "ss", "ẞ": "SS", "İ": "I", "ŉ": "n"})
 
 _SHORT = 2000  # characters; numpy is faster at more
 _ASCII_WORD = re.compile("[0-9a-z]+")
-_WORDS_KEPT = 1 << 13
+_WORDS_KEPT = 1 << 13  # hashes of frequent words that are kept
 NO_TOKENS: U64 = np.zeros(0, dtype=np.uint64)
-_LONGEST_WORD = 64
+_LONGEST_WORD = 64  # characters; the rest of a longer one does not count
 _POWERS = np.cumprod(np.full(_LONGEST_WORD, 0x9E3779B97F4A7C15, dtype=np.uint64))
 _POWER_LIST: list[int] = _POWERS.tolist()
-_U64 = (1 << 64) - 1
+_U64 = (1 << 64) - 1  # hashes are numbers of 64 bits
 _PAIR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
 _FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
