@@ -16,7 +16,7 @@ from core.date_reader import Stated, read
 from core.date_words import goes_with_dates
 
 OLDEST = 1990  # before the first feeds; below it are zeros that a program mistook for a date
-NEWEST = 2199
+NEWEST = 2199  # above are Buddhist years (from 2400) and "never" (9999)
 # Languages whose countries share one zone, in hours from UTC; of all others a clock is UTC's.
 _ZONE_OF_LANGUAGE = {"zh": 8, "ja": 9, "ko": 9, "th": 7, "vi": 7}
 

@@ -7,7 +7,7 @@ import hashlib
 from core.models import FeedEntry
 
 PREFIX = "urn:millrace:"
-GUID_DIGEST = 16  # bytes
+GUID_DIGEST = 16  # bytes: no two guids share one by chance
 CONTENT_DIGEST = 8  # bytes that tell one version of an entry from the next
 WHOLE = 200  # characters of a body that no two entries of a source share by chance
 

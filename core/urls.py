@@ -26,7 +26,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\u200b\ufeff]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_MAX_LENGTH = 4096
+_MAX_LENGTH = 4096  # characters; what is longer is data, not the address of a page
 
 
 def clean_url(url: str) -> str:

@@ -85,7 +85,8 @@ def _block(additions: Sequence[NewSource], *, indent: int) -> str:
     pad = " " * indent
     written = []
     for each in additions:
-        comment = f"  # {_comment(each.title)}" if each.title and each.title != each.name else ""
+        title = "".join(sign for sign in each.title if sign.isprintable())[:80]
+        comment = f"  # {title}" if each.title and each.title != each.name else ""
         written.append(f"{pad}- url: {_scalar(each.url)}{comment}\n")
         if each.name:
             written.append(f"{pad}  name: {_scalar(each.name)}\n")
@@ -129,7 +130,3 @@ def _looks_like_a_number(value: str) -> bool:
         "false",
         "null",
     )
-
-
-def _comment(title: str) -> str:
-    return "".join(sign for sign in title if sign.isprintable())[:80]

@@ -43,7 +43,9 @@ def load_settings(
             return settings
     else:
         faults += _stated_twice(parts)
-    raise ConfigError([_printed(fault) for fault in _in_order(faults, parts)])
+    rank = {part.path: position for position, part in enumerate(parts)}
+    faults.sort(key=lambda fault: (rank.get(fault.file, 0), fault.line))
+    raise ConfigError([_printed(fault) for fault in faults])
 
 
 class _Part:
@@ -220,11 +222,6 @@ def _defaults(tags: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any
             if option in SourceOptions.model_fields:
                 found.setdefault(option, value)
     return found
-
-
-def _in_order(faults: list[Fault], parts: list[_Part]) -> list[Fault]:
-    rank = {part.path: position for position, part in enumerate(parts)}
-    return sorted(faults, key=lambda fault: (rank.get(fault.file, 0), fault.line))
 
 
 def _printed(fault: Fault) -> str:

@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from core.config.fields import Expression
 from core.models import Article, Frozen
 
-_LONGEST = 50_000  # characters of text that rules are tried on
+_LONGEST = 50_000  # characters of text that rules are tried on: an expression may be quadratic
 
 
 class Condition(Frozen):

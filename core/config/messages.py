@@ -27,7 +27,8 @@ _BOUNDS = {
 def in_words(error: ErrorDetails) -> str:
     """One line for people."""
     kind = error["type"]
-    given = _Secret() if _is_secret(error["loc"]) else error["input"]
+    field = _field_at(error["loc"])
+    given = error["input"] if field is None or field.repr else _Secret()
     context: dict[str, Any] = error.get("ctx", {})
     if error["loc"] == ("sources",) and given is None:
         return "is empty; add a source, or write `sources: []`"
@@ -129,11 +130,6 @@ def _wrong_type(kind: str, given: Any) -> str:
 
 class _Secret:
     """In place of a value that must not be shown."""
-
-
-def _is_secret(location: Path) -> bool:
-    field = _field_at(location)
-    return field is not None and not field.repr
 
 
 def _shown(value: Any) -> str:

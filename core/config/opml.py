@@ -19,7 +19,7 @@ from core.models import Frozen
 from core.text import escaped, quoted
 from core.urls import without_login
 
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 32 * 2**20  # as of feeds.yaml, to which its feeds are added
 MAX_TAGS = 8  # folders inside folders
 
 _AMPERSAND = re.compile(

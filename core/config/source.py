@@ -145,7 +145,7 @@ class Source(SourceOptions):
         return json.dumps([self.url, self.auth, sorted(self.headers.items()), self.proxy])
 
 
-LONGEST = 64
+LONGEST = 64  # characters of a made name; a stated one may have 80
 
 
 def name_from_url(url: str, *, taken: Container[str] = ()) -> str:

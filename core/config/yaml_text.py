@@ -19,9 +19,9 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
 Path: TypeAlias = tuple[str | int, ...]
 
-MAX_CHARS = 32 * 2**20
-MAX_REPEATED = 50_000  # values that aliases may add
-MAX_DEPTH = 40
+MAX_CHARS = 32 * 2**20  # a source with name and tags takes about 100: room for 300,000
+MAX_REPEATED = 50_000  # values that aliases may add, against "billion laughs"
+MAX_DEPTH = 40  # the models nest five deep; Python's stack ends at a thousand calls
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)((?::-[^{}\n]*)?)\}")
 # While YAML reads the text, braces of references are two private characters, so that columns stay.

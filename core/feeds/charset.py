@@ -138,13 +138,10 @@ def _declared(data: bytes, content_type: str | None) -> list[str]:
         names.append(prolog[1].decode("ascii"))
     if not _FEED_ROOT.search(head):  # a feed may quote a page's meta element
         names += [match[1].decode("ascii") for match in [_META.search(head)] if match]
-    meant = [_readable_label(encoding_of(name)) for name in names]
-    return [name for name in dict.fromkeys(meant) if name]
-
-
-def _readable_label(name: str | None) -> str | None:
-    """A label that could be read from the bytes cannot be one of 16-bit units: UTF-8 is meant."""
-    return "utf-8" if name and name.startswith(("utf-16", "utf-32")) else name
+    meant = dict.fromkeys(filter(None, map(encoding_of, names)))
+    # What could be read as ASCII is not in 16-bit units: UTF-8 is meant (WHATWG, HTML 13.2.3.2).
+    utf8 = ("utf-8" if name.startswith(("utf-16", "utf-32")) else name for name in meant)
+    return list(dict.fromkeys(utf8))
 
 
 def _as_declared(data: bytes, name: str, others: Sequence[str]) -> Decoded | None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from charset_normalizer import from_bytes
 
 HEAD = 4096  # bytes in which a document names its language and its encoding
-SAMPLE = 65_536
+SAMPLE = 65_536  # bytes that are looked at to tell encodings apart
 BAD_SHARE = 500  # characters a bad byte: rarer is damage, more is another encoding
 # Running text has .25 and more, a text read under the wrong one of the two .03 and less.
 LIKELY_CHINESE, UNLIKELY_CHINESE = 0.16, 0.04
@@ -72,9 +72,10 @@ def detected(data: bytes, *, impossible: Sequence[str] = ()) -> str | None:
     # Kana are nearly half of any Japanese text, and of no other that is read as one.
     guesses = ((usual, 0.0), ("euc_jp cp932", 0.25), ("gb18030 big5hkscs", LIKELY_CHINESE))
     for names, least in guesses:
-        likely = [name for name in _by_likeness(sample, names.split()) if name not in impossible]
-        if likely and _likeness(sample, likely[0]) >= least:
-            return likely[0]
+        possible = (n for n in names.split() if n not in impossible and _decodes(sample, n))
+        likely = max(possible, key=lambda name: _likeness(sample, name), default=None)
+        if likely and _likeness(sample, likely) >= least:
+            return likely
     matches = from_bytes(sample, cp_isolation=[name for name in _TRIED if name not in impossible])
     best = matches.best()
     if best is None:
@@ -86,12 +87,6 @@ def chinese(data: bytes, encoding: str) -> float:
     """Share of frequent Chinese characters in what is not ASCII; 0.1 if too short to judge."""
     high = [char for char in data[:SAMPLE].decode(encoding, "replace") if char > "\x7f"]
     return sum(1 for char in high if char in _FREQUENT) / len(high) if len(high) > 7 else 0.1
-
-
-def _by_likeness(sample: bytes, names: Sequence[str]) -> list[str]:
-    """The encodings that the sample decodes under, most likely first."""
-    possible = [name for name in names if _decodes(sample, name)]
-    return sorted(possible, key=lambda name: -_likeness(sample, name))
 
 
 def _likeness(sample: bytes, name: str) -> float:

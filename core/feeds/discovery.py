@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from core.urls import web_url
 
-ALTERNATES_KEPT = 10
+ALTERNATES_KEPT = 10  # WordPress names two: of articles and of comments
 _HEAD = 524_288  # characters; some pages put megabytes of script before their links
 
 _FEED_TYPES = frozenset(
@@ -36,7 +36,8 @@ _YOUTUBE_ID = re.compile(r"""(?:channelId|externalId|channel_id)["'=:\s]{1,4}(UC
 def named_feeds(page: str, *, url: str) -> tuple[str, ...]:
     """The feeds a web page names, the most likely first."""
     head = page[:_HEAD]
-    base = _base(head, url)
+    stated = _BASE.search(head)
+    base = (web_url(_attributes(stated[1]).get("href"), url) if stated else None) or url
     found: list[tuple[int, str]] = []
     for tag in _LINK.finditer(head):
         attributes = _attributes(tag[1])
@@ -99,11 +100,6 @@ def _attributes(tag: str) -> dict[str, str]:
         found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "").strip()
         for found in _ATTRIBUTE.finditer(tag)
     }
-
-
-def _base(head: str, url: str) -> str:
-    tag = _BASE.search(head)
-    return (web_url(_attributes(tag[1]).get("href"), url) if tag else None) or url
 
 
 def _youtube_channel(head: str, url: str) -> list[str]:

@@ -25,7 +25,8 @@ from core.urls import web_url
 # Raised when entries come out otherwise than before from the same document. That is no change of
 # its source: `former` is its digest by the rules before, with which `new_entries.py` compares.
 READING = 2
-AUTHOR_KEPT = 200
+# Bounds of one entry, as a hostile feed may state millions of any of these.
+AUTHOR_KEPT = 200  # characters
 AUTHORS_KEPT = 20
 TAGS_KEPT = 50
 DATES_TRIED = 4  # what cannot be read costs 0.1 ms each
@@ -44,7 +45,7 @@ _WRITERS = (
     ("dcterms:creator", "dc:author", "creator"), ("podcast:person",),
     ("dc:contributor", "atom:contributor"),
 )  # fmt: skip
-_LONGEST_LINK = 5000
+_LONGEST_LINK = 5000  # characters; `web_url` takes 4,096 of what is left without white space
 _RELATION = re.compile(
     r"https?://www\.iana\.org/assignments/(?:relation|link-relations)/#?", re.IGNORECASE
 )

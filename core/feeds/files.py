@@ -13,7 +13,7 @@ from core.feeds.elements import Element, Entry
 from core.models import Enclosure
 from core.urls import web_url
 
-ENCLOSURES_KEPT = 20
+ENCLOSURES_KEPT = 20  # of one entry, as a hostile feed may state millions
 _LONGEST = 4096  # characters of an address
 # Types by the endings of file names: those of audio, video, pictures and documents in feeds.
 _TYPES = {

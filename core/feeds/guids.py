@@ -16,7 +16,7 @@ from core.ids import stated_digest
 from core.text import text_in
 from core.urls import web_url
 
-LONGEST = 1024
+LONGEST = 1024  # characters; of a longer guid, such as a whole text, the digest is kept
 
 
 class Named(NamedTuple):
@@ -80,15 +80,11 @@ def _kept_apart(
             if firsts.setdefault(_digest(entries[at]), at) != at:
                 result[at] = None
         if len(firsts) > 1:
-            for at, name in zip(firsts.values(), _names(firsts, links), strict=True):
+            found = {link for at in firsts.values() if (link := links[at]) is not None}
+            for digest, at in firsts.items():  # by their links, or else by their texts
+                name = links[at] if len(found) == len(firsts) else digest
                 result[at] = f"{guid}#{name}"
     return result
-
-
-def _names(firsts: dict[str, int], links: Sequence[str | None]) -> list[str]:
-    """What tells the entries of one guid apart: their links, or else their texts."""
-    found = [link for at in firsts.values() if (link := links[at]) is not None]
-    return found if len(set(found)) == len(firsts) else list(firsts)
 
 
 def _unless_one_for_all(values: list[str | None]) -> list[str | None]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.dates import parse_date, spoken
 from core.errors import NotAFeed
-from core.feeds.entry import AUTHORS_KEPT, READING
+from core.feeds.entry import AUTHORS_KEPT, READING, TAGS_KEPT
 from core.feeds.files import ENCLOSURES_KEPT, seconds
 from core.feeds.guids import Former, Named
 from core.feeds.texts import Text, Texts, choose
@@ -19,7 +19,6 @@ from core.ids import stated_digest
 from core.models import Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
-CATEGORIES_KEPT = 50
 _LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*+[\]}])')
 
 
@@ -141,7 +140,7 @@ def _authors(holder: dict[str, Any]) -> tuple[str, ...]:
 
 def _tags(value: object) -> tuple[str, ...]:
     tags = value if isinstance(value, list) else []
-    return tuple(tag for raw in tags[:CATEGORIES_KEPT] if (tag := _text(raw, 200)))
+    return tuple(tag for raw in tags[:TAGS_KEPT] if (tag := _text(raw, 200)))
 
 
 def _attachments(value: object, url: str) -> tuple[Enclosure, ...]:

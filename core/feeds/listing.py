@@ -22,7 +22,7 @@ from core.models import FeedEntry, ParsedFeed
 from core.text import letters, plain_title, wide_share
 from core.urls import canonical_url, host_of, web_url
 
-ENTRIES_KEPT = 200
+ENTRIES_KEPT = 200  # links; what is beyond is an archive
 LEAST = 3  # links that make a list
 PLAIN_LEAST = 8  # links that make a list beyond doubt
 TITLE_LEAST = 15  # letters of a headline; half as many in Chinese
@@ -77,16 +77,13 @@ def read_listing(
 
 
 def _page(text: str) -> Any:
+    parser = lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        page = lxml.html.document_fromstring(text.encode("utf-8"), parser=_parser())
+        page = lxml.html.document_fromstring(text.encode("utf-8"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise NotAFeed("the page is empty or broken") from error
     etree.strip_elements(page, "script", "style", "noscript", "template", with_tail=False)
     return page
-
-
-def _parser() -> lxml.html.HTMLParser:
-    return lxml.html.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
 
 
 def _selected(page: Any, selector: str) -> list[Any]:

@@ -35,7 +35,7 @@ _PERIODS = {
     "yearly": 365 * 86400.0,
 }
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_CAP = 86400.0
+_CAP = 86400.0  # seconds: no feed may keep itself from being polled for longer than a day
 _HEAD = 65_536  # characters in which a channel states these; items may follow or precede
 _PROLOG = '<?xml version="1.0" encoding="utf-8"?>\n'
 

@@ -11,7 +11,7 @@ from html.entities import html5
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-ENTRIES_KEPT = 2000
+ENTRIES_KEPT = 2000  # of one document; each takes 0.3 ms or more
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32)))

@@ -10,10 +10,8 @@ from datetime import UTC, datetime
 
 from core.config.settings import FetchSettings
 from core.models import Frozen
-from core.polling.politeness import after_skips
+from core.polling.politeness import DAY, HOUR, after_skips
 
-HOUR = 3600.0
-DAY = 86400.0
 RHYTHM_WINDOW = 28 * DAY  # whole weeks, so that weekends weigh alike
 ARRIVALS_KEPT = 64  # newest arrivals that the rhythm is learned from
 PATIENCE = 0.5  # entries expected to wait at the source when it is polled

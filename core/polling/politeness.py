@@ -79,7 +79,8 @@ def freshness(headers: Mapping[str, str], *, now: float) -> float:
         return 0.0
     stated = _MAX_AGE.search(control)
     if stated is not None:
-        return _within_a_day(int(stated[1]) - _age(headers))
+        age = _SECONDS.fullmatch(headers.get("Age", "").strip())
+        return _within_a_day(int(stated[1]) - (int(age[1]) if age else 0))
     expires = http_date(headers.get("Expires"))
     if expires is None:
         return 0.0
@@ -115,11 +116,6 @@ def after_skips(when: float, hours: Collection[int], days: Collection[int]) -> f
             return moment
         moment = (moment // HOUR + 1) * HOUR
     return when
-
-
-def _age(headers: Mapping[str, str]) -> int:
-    stated = _SECONDS.fullmatch(headers.get("Age", "").strip())
-    return int(stated[1]) if stated else 0
 
 
 def _within_a_day(seconds: float) -> float:

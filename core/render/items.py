@@ -127,7 +127,8 @@ def feed_item(
     names the paper in the text. `sources`: title, if set, and address of each in feeds.yaml."""
     article = story.article
     paper = _paper(story, sources)
-    copies = tuple(_copy(member, story, sources) for member in _representative_first(story))
+    members = sorted(story.members, key=lambda member: member.id != story.representative)
+    copies = tuple(_copy(member, story, sources) for member in members)
     own = web_address(article.link) or copies[0].url
     original = web_address(article.original_url)
     url = own if copies[0].name in link_to_source else original or own
@@ -204,10 +205,6 @@ def _whole(moment: datetime) -> datetime:
     """Without an offset of seconds, which RFC 3339 cannot write."""
     offset = moment.utcoffset() or timedelta()
     return moment.astimezone(UTC) if offset % timedelta(minutes=1) else moment
-
-
-def _representative_first(story: Story) -> list[Member]:
-    return sorted(story.members, key=lambda member: member.id != story.representative)
 
 
 def _copy(member: Member, story: Story, sources: Mapping[str, tuple[str | None, str]]) -> Copy:
