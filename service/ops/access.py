@@ -18,8 +18,9 @@ from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
 from service.pages.pictures import PICTURE
 from service.responses import json_reply, secured, wants_html
-from service.websub.callback import PATH as CALLBACK
-from store.curation import forget, join, split
+from service.websub.callback import CALLBACK
+from store.curation import join, split
+from store.forget import forget
 from store.schedule import poll_now
 from store.sources import lift_gone
 

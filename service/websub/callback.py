@@ -15,10 +15,10 @@ from service.responses import Handler, text_reply
 from store.websub import add_push, keep_subscription, load_subscription, wake
 
 RENEW_AT = 0.7  # of a lease
-SHORTEST_LEASE = 60.0  # seconds; less is taken as this
-LONGEST_LEASE = 30 * 86400.0
+_LEAST_LEASE = 60.0  # seconds; less is taken as this
+_MOST_LEASE = 30 * 86400.0
 DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
-PATH = "/websub/{id}"
+CALLBACK = "/websub/{id}"
 
 
 def _while_the_store_answers(handler: Handler) -> Handler:
@@ -74,8 +74,8 @@ async def receive(request: web.Request) -> web.Response:
 
 async def _activate(request: web.Request, found: Subscription, stated: str) -> None:
     store = request.app[CONTEXT].store
-    lease = float(stated[:12]) if stated.isascii() and stated.isdigit() else LONGEST_LEASE
-    lease = min(max(lease, SHORTEST_LEASE), LONGEST_LEASE)
+    lease = float(stated[:12]) if stated.isascii() and stated.isdigit() else _MOST_LEASE
+    lease = min(max(lease, _LEAST_LEASE), _MOST_LEASE)
     active = found.model_copy(
         update={"state": "active", "until": await store.now() + lease, "tries": 0}
     )
