@@ -17,7 +17,7 @@ from multidict import MultiDict
 
 from benchmarks import Row
 from core.config.settings import Settings
-from service.background import Background
+from service.documents import Background
 from service.feeds.answers import Answer, Stamp, answer_at, render
 from service.feeds.query import FeedQuery, choose
 from service.window import Kept, River, kept_story

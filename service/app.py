@@ -9,14 +9,12 @@ from collections.abc import AsyncIterator, Callable, Collection
 from aiohttp import web
 
 from core.config.settings import Settings
-from service import stream
-from service.background import BACKGROUND, SHARED, Background, SharedDocuments
-from service.comparing import COMPARISONS, Comparisons
 from service.connections import CONNECTIONS, IDLE_SECONDS, Connections, quiet_log
-from service.context import CONTEXT, Context
-from service.events import Events
+from service.context import CONTEXT, Context, Known
+from service.documents import BACKGROUND, SHARED, Background, SharedDocuments
 from service.feeds import handlers as feeds
-from service.known import Known
+from service.feeds import stream
+from service.feeds.stream import Events
 from service.ops import access as actions
 from service.ops import health, metrics
 from service.pages import page as pages
@@ -24,9 +22,10 @@ from service.pages import river_page as front
 from service.pages import source_list as sources
 from service.pages import story as storypages
 from service.pages.pictures import PICTURE, FetchPicture, Pictures
+from service.pages.story import COMPARISONS, Comparisons
 from service.responses import Handler, guarded, last, text_reply, wants_html
-from service.websub import callback as websub
 from service.websub import hub
+from service.websub import hub as websub
 from service.websub.publisher import Publisher
 from service.window import River
 from store.connection import Store

@@ -1,17 +1,27 @@
-"""What the handlers of one running service share."""
+"""What the handlers of one running service share, and the last answers of the store about sources.
+
+A store that hangs must not make /sources and /metrics hang with it: they answer from what is known,
+and millrace_store_up and /health report the outage.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from aiohttp import web
 
 from core.config.settings import Settings
-from service.known import Known
+from core.errors import StoreError
 from service.window import River
 from store.connection import Store
+from store.counters import read_counters
+from store.schedule import due_times
+from store.sources import SourceState, Taken, load_sources, load_taken
 
 
 @dataclass
@@ -71,3 +81,72 @@ def listed(settings: Settings) -> Listed:
             ),
         )
     return known[1]
+
+
+PATIENCE = 1.0  # seconds for one answer; pages that need two ask for both at once
+NOT_ASKED = 5.0  # seconds after an answer failed to come in which the store is not asked
+KEPT = 2000  # sources; of longer lists only the last answer
+
+Answer = TypeVar("Answer")
+
+
+class Known:
+    """The store behind the pages that have to answer without it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._silent_until = 0.0
+        self._counters: dict[str, float] = {}
+        self._states = _Newest[SourceState]()
+        self._due = _Newest[float]()
+        self._taken = _Newest[Taken]()
+
+    async def counters(self) -> dict[str, float]:
+        """What the workers counted."""
+        found = await self._ask(lambda: read_counters(self._store))
+        self._counters = self._counters if found is None else found
+        return self._counters
+
+    async def states(self, names: Sequence[str]) -> list[SourceState | None]:
+        """The states of these sources; None: not polled yet, or not known."""
+        return self._states.of(names, await self._ask(lambda: load_sources(self._store, names)))
+
+    async def due(self, names: Sequence[str]) -> list[float | None]:
+        """When each is due, in seconds of the store's clock."""
+        return self._due.of(names, await self._ask(lambda: due_times(self._store, names)))
+
+    async def taken(self, names: Sequence[str]) -> list[Taken]:
+        """Entries of each that were settled after the poll which brought them."""
+        found = await self._ask(lambda: load_taken(self._store, names))
+        return [each or Taken() for each in self._taken.of(names, found)]
+
+    async def _ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """The answer, or None where there is none in time."""
+        if time.monotonic() < self._silent_until:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await question()
+        except TimeoutError:
+            self._silent_until = time.monotonic() + NOT_ASKED
+        except StoreError:
+            pass  # /health reports it
+        return None
+
+
+class _Newest(Generic[Answer]):
+    """The newest answer for each source."""
+
+    def __init__(self) -> None:
+        self._answers: dict[str, Answer | None] = {}
+
+    def of(
+        self, names: Sequence[str], found: Sequence[Answer | None] | None
+    ) -> list[Answer | None]:
+        """What was found, which is remembered; where nothing was found, what is remembered."""
+        if found is None:
+            return [self._answers.get(name) for name in names]
+        if len(self._answers) > KEPT:
+            self._answers.clear()
+        self._answers.update(zip(names[:KEPT], found, strict=False))
+        return list(found)

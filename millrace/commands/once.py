@@ -15,7 +15,7 @@ from core.errors import MillraceError
 from millrace.process.config import read_config
 from millrace.process.data_folder import locked, private_store
 from millrace.process.lifetime import stop_event
-from millrace.process.progress import progress_bar
+from millrace.process.logs import progress_bar
 from service.pages.site import write_site
 from store.connection import Store, opened
 from store.layout import ensure_layout

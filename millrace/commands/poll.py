@@ -13,7 +13,7 @@ from core.config.settings import Settings, Source
 from core.errors import ConfigError, MillraceError
 from millrace.process.config import read_config
 from millrace.process.data_folder import running_store
-from millrace.process.progress import progress_bar
+from millrace.process.logs import progress_bar
 from store.connection import Store
 from store.heartbeat import load_workers
 from store.schedule import due_times, poll_in_order, poll_now

@@ -27,7 +27,7 @@ from core.urls import canonical_url, host_of
 from millrace.commands.offline import Offline
 from millrace.process.config import read_config
 from millrace.process.data_folder import running_store, throwaway_store
-from millrace.process.progress import progress_bar
+from millrace.process.logs import progress_bar
 from store.connection import opened
 from store.entries import kept_entries
 

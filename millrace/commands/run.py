@@ -15,12 +15,16 @@ from pathlib import Path
 import structlog
 
 from millrace.process import logs
-from millrace.process.config import save_snapshot
+from millrace.process.config import LAST_GOOD_VARIABLE, LiveSettings, follow, save_snapshot
 from millrace.process.data_folder import LAST_GOOD, locked
-from millrace.process.lifetime import raise_descriptors, stop_event
-from millrace.process.listen import LISTEN, listening_socket, shown_address
+from millrace.process.lifetime import (
+    LISTEN,
+    listening_socket,
+    raise_descriptors,
+    shown_address,
+    stop_event,
+)
 from millrace.process.supervise import Program, supervise
-from millrace.process.watch import LAST_GOOD_VARIABLE, LiveSettings, follow
 from store.embedded import await_answer, end_orphan, server_command, socket_url
 
 log = structlog.get_logger()

@@ -1,4 +1,7 @@
-"""`millrace serve`: the service alone, until SIGTERM."""
+"""`millrace serve`: the service alone, until SIGTERM.
+
+Pictures for it are fetched through the guarded session of the workers.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,23 @@ import asyncio
 import ctypes
 import gc
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
-from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
-from millrace.process.listen import is_inherited, listening_socket
-from millrace.process.picture_fetch import picture_fetcher
-from millrace.process.watch import LiveSettings, follow, live_settings
+from core.config.settings import FetchSettings, Settings
+from core.errors import BadStatus
+from millrace.process.config import LiveSettings, follow, live_settings
+from millrace.process.lifetime import (
+    LONGEST_END,
+    is_inherited,
+    listening_socket,
+    run_loop,
+    stop_event,
+)
 from service.app import DRAIN, run_service
 from store.connection import opened
+from workers.http.client import Fetcher
 
 # Of glibc's mallopt(3): numbers of the options, and what they are set to.
 _ARENAS, _MMAP_FROM = (-8, 2), (-3, 256 * 1024)
@@ -58,3 +71,33 @@ def _return_memory() -> None:
     if set_option is not None:
         for option in (_ARENAS, _MMAP_FROM):
             set_option(*option)
+
+
+_TIMEOUT = 10.0  # seconds; somebody is looking at the page
+_TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=0.1"
+
+
+@asynccontextmanager
+async def picture_fetcher(
+    settings: Callable[[], Settings],
+) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
+    """A callable from an address to the bytes found there; it raises MillraceError."""
+    async with Fetcher(_hurried(settings().fetch)) as fetcher:
+
+        async def fetched(url: str) -> bytes:
+            fetcher.adopt(_hurried(settings().fetch))
+            # Sites that refuse to be linked to look for a page of their own here.
+            origin = urlsplit(url)._replace(path="/", query="", fragment="").geturl()
+            limit = fetcher.settings.max_bytes.picture
+            answer = await fetcher.get(
+                url, max_bytes=limit, accept=_TYPES, headers={"Referer": origin}
+            )
+            if answer.status != 200:
+                raise BadStatus(answer.status, urlsplit(answer.url).hostname or "its site")
+            return answer.body
+
+        yield fetched
+
+
+def _hurried(fetch: FetchSettings) -> FetchSettings:
+    return fetch.model_copy(update={"timeout": min(fetch.timeout, _TIMEOUT)})

@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from millrace.healthcheck import breathe
 from millrace.options import DEFAULT_CONFIG
 from millrace.process import logs
+from millrace.process.config import LiveSettings, follow, live_settings
 from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
-from millrace.process.watch import LiveSettings, follow, live_settings
 from workers.worker import run_worker
 
 # New objects after which Python looks for circles among them. Polls and pages leave hardly any, and

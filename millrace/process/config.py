@@ -1,16 +1,25 @@
-"""feeds.yaml on disk: finds it and what it includes, and reads both into settings.
+"""feeds.yaml on disk: read with what it includes, and in effect soon after it is saved.
 
 A `Snapshot` is all that was read, so that the last good one can be kept beside the store and a
-process that starts while the file is broken has something to start with.
+process that starts while the file is broken has something to start with. A good edit takes effect
+within seconds, a bad one never. Editors replace files, Kubernetes swaps a symlink, tools write in
+pieces, network folders report nothing: so a notification is only a reason to look, there is a look
+every second in any case, and what was read counts once it has been the same twice.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import glob
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import structlog
+from watchfiles import awatch
 
 from core.config.file import include_patterns, load_settings
 from core.config.settings import Settings
@@ -99,3 +108,132 @@ def _matches(path: str, pattern: str) -> list[tuple[str, bytes]]:
     folder = os.path.dirname(path)
     found = sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
     return [(each, _read(each)) for each in found if os.path.isfile(each)]
+
+
+log = structlog.get_logger()
+
+LAST_GOOD_VARIABLE = "MILLRACE_LAST_GOOD"  # set by a supervisor for its children
+LOOK_SECONDS = 1.0
+SETTLE_SECONDS = 0.5  # between the two looks that must agree
+
+
+class LiveSettings:
+    """The settings in force, and what is wrong with the file as it now stands."""
+
+    def __init__(self, path: str, *, last_good: Path | None = None) -> None:
+        self.path = path
+        self._told = last_good is not None  # a supervisor watches too, and says it once for all
+        self.faults: list[str] = []
+        self.snapshot, self._settings = self._first(last_good)
+        self.refused: Snapshot | None = None
+
+    def __call__(self) -> Settings:
+        return self._settings
+
+    def _first(self, last_good: Path | None) -> tuple[Snapshot, Settings]:
+        """The file, or the kept good one when a restart meets a broken file."""
+        try:
+            snapshot = read_snapshot(self.path)
+            return snapshot, snapshot.settings()
+        except ConfigError as error:
+            if last_good is None or not last_good.exists():
+                raise
+            kept = saved_snapshot(last_good)
+            self.faults = error.faults
+            return kept, kept.settings()
+
+    def look(self) -> Snapshot | ConfigError:
+        """What the file holds now."""
+        try:
+            return read_snapshot(self.path)
+        except ConfigError as error:
+            return error
+
+    def take(self, found: Snapshot | ConfigError) -> bool:
+        """Put what was found into force if it is good; True if the settings changed."""
+        if isinstance(found, ConfigError):
+            self._refuse(found.faults)
+            return False
+        if found == self.snapshot:
+            self._mended()
+            return False
+        if found == self.refused:
+            return False  # still the same bad file: not read again every second
+        try:
+            settings = found.settings()
+        except ConfigError as error:
+            self.refused = found
+            self._refuse(error.faults)
+            return False
+        self.snapshot = found
+        changed = settings != self._settings
+        self._settings = settings
+        self._mended()
+        self._say("info", "config.loaded", path=self.path, sources=len(settings.sources))
+        return changed
+
+    def _say(self, level: str, event: str, **fields: object) -> None:
+        getattr(log, "debug" if self._told else level)(event, **fields)
+
+    def _refuse(self, faults: list[str]) -> None:
+        if faults != self.faults:
+            for fault in faults:
+                self._say("error", "config.refused", fault=fault, kept="the last good settings")
+        self.faults = faults
+
+    def _mended(self) -> None:
+        if self.faults:
+            self._say("info", "config.fixed", path=self.path)
+        self.faults = []
+        self.refused = None
+
+
+def live_settings(config: str) -> LiveSettings:
+    """The settings of one process; raises ConfigError when it has none to start with."""
+    kept = os.environ.get(LAST_GOOD_VARIABLE)
+    return LiveSettings(config, last_good=Path(kept) if kept else None)
+
+
+async def follow(
+    live: LiveSettings, *, changed: Callable[[Settings], None] = lambda _: None
+) -> None:
+    """Keep `live` at what the file says, until cancelled."""
+    nudge = asyncio.Event()
+    watcher = asyncio.create_task(_nudge_on_change(live.path, nudge))
+    try:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(nudge.wait(), LOOK_SECONDS)
+            nudge.clear()
+            # In a thread: reading some thousand sources takes a second.
+            if await asyncio.to_thread(live.take, await _settled(live)):
+                changed(live())
+    finally:
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)
+
+
+async def _settled(live: LiveSettings) -> Snapshot | ConfigError:
+    """What two looks in a row agree on: a half-written file is not a decision."""
+    found = await asyncio.to_thread(live.look)
+    while not (_same(found, live.snapshot) or found == live.refused):
+        await asyncio.sleep(SETTLE_SECONDS)  # the writer's time, not ours
+        again = await asyncio.to_thread(live.look)
+        if _same(found, again):
+            break
+        found = again
+    return found
+
+
+def _same(one: Snapshot | ConfigError, other: Snapshot | ConfigError) -> bool:
+    if isinstance(one, ConfigError) and isinstance(other, ConfigError):
+        return one.faults == other.faults
+    return one == other
+
+
+async def _nudge_on_change(path: str, nudge: asyncio.Event) -> None:
+    """Look at once when the folder of the file changes; without it the regular look is enough."""
+    folder = str(Path(path).parent)
+    with contextlib.suppress(OSError, RuntimeError):  # no watches left, or no folder
+        async for _ in awatch(folder, step=100, debounce=300, recursive=False):
+            nudge.set()

@@ -1,6 +1,7 @@
-"""Logs: one event a line, as text for people or JSON for machines, without secrets.
+"""Standard error: logs, one event a line, as text for people or JSON for machines, without secrets;
+and a progress bar on a terminal.
 
-Titles and addresses of strangers end up here, so control characters are escaped: no outsider
+Titles and addresses of strangers end up in logs, so control characters are escaped: no outsider
 writes a line of ours.
 """
 
@@ -11,11 +12,14 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Literal, TextIO, cast
 
 import structlog
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from structlog.typing import Processor
 
 from core.errors import ConfigError
@@ -127,3 +131,22 @@ def _places(trace: TracebackType | None) -> str:
 
 def _short(path: str) -> str:
     return "/".join(path.split("/")[-2:])
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Tasks of the bar say what is done and how much of it; it is gone when the work is."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+    )
+    with Progress(
+        *columns,
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as progress:
+        yield progress

@@ -17,7 +17,7 @@ from core.config.settings import Settings
 from core.errors import MillraceError
 from core.render.items import FeedHead
 from core.render.variants import convert
-from service.feeds.documents import Document
+from service.documents import Document
 from service.feeds.formats import FORMATS, Format, piece, style_of
 from service.feeds.query import FeedQuery, is_known_source, is_known_tag, parse_query, select
 from service.pages.pictures import proxy_of

@@ -16,10 +16,9 @@ from aiohttp import hdrs, web
 from multidict import istr
 
 from core.config.settings import Settings
-from service.background import Background
 from service.context import Context
+from service.documents import Background, Document, choose_encoding
 from service.feeds.answers import Answer, Stamp, UnknownName, open_answer, render
-from service.feeds.documents import Document, choose_encoding
 from service.feeds.query import BadQuery
 from service.pages.river_page import feed_as_page
 from service.responses import text_reply

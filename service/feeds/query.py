@@ -17,8 +17,8 @@ from multidict import MultiMapping
 from core.config.settings import Settings
 from core.errors import MillraceError
 from core.render.variants import Variant
-from service.background import Background
 from service.context import listed
+from service.documents import Background
 from service.window import Kept
 from store.records import packed_json
 

@@ -14,11 +14,10 @@ from core.dedup.curation import ChoiceRefused
 from core.errors import StoreError
 from core.ids import PREFIX
 from core.urls import web_url, without_credentials
-from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
 from service.pages.pictures import PICTURE
-from service.responses import json_reply, secured, wants_html
-from service.websub.callback import CALLBACK
+from service.responses import BodyRefused, json_reply, read_form, secured, wants_html
+from service.websub.hub import CALLBACK
 from store.curation import join, split
 from store.forget import forget
 from store.schedule import poll_now

@@ -10,14 +10,13 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from core.metrics import METRICS
-from service.background import BACKGROUND, SHARED
 from service.connections import CONNECTIONS, Connections
 from service.context import CONTEXT, Context, listed
-from service.feeds.documents import Document
+from service.documents import BACKGROUND, SHARED, Document
 from service.feeds.handlers import FEEDS
+from service.feeds.stream import READERS_OF, Readers
 from service.ops.health import CHECK, Findings, is_failing
 from service.responses import secured
-from service.stream import READERS_OF, Readers
 from store.counters import field_name
 from store.sources import SourceState
 

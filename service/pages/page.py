@@ -15,7 +15,7 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from service.context import CONTEXT
-from service.feeds.documents import Document, choose_encoding
+from service.documents import Document, choose_encoding
 from service.feeds.formats import Style, style_of
 from service.feeds.query import FeedQuery
 from service.pages.pictures import proxy_at

@@ -19,7 +19,7 @@ from core.errors import MillraceError
 from core.render.variants import PictureProxy, signed_url
 from core.urls import without_credentials
 from service.context import CONTEXT, Context
-from service.feeds.documents import Document
+from service.documents import Document
 from service.responses import secured, text_reply
 
 AT_ONCE = 16  # pictures being fetched

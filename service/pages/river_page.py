@@ -16,10 +16,9 @@ from aiohttp import web
 
 from core.config.settings import Settings
 from core.render.items import FeedItem
-from service.background import BACKGROUND
 from service.context import CONTEXT, listed
+from service.documents import BACKGROUND, Document
 from service.feeds.answers import Answer
-from service.feeds.documents import Document
 from service.feeds.formats import Style, item_of
 from service.feeds.query import (
     BadQuery,

@@ -14,9 +14,8 @@ from aiohttp import web
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
 from core.urls import without_credentials
-from service.background import BACKGROUND, SHARED, Background
 from service.context import CONTEXT, Context
-from service.feeds.documents import Document, choose_encoding
+from service.documents import BACKGROUND, SHARED, Background, Document, choose_encoding
 from service.ops.health import failure, is_failing
 from service.pages.page import encoding_of, missing, page_document
 from service.responses import public_base, secured, wants_html

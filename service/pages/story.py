@@ -1,19 +1,24 @@
-"""/stories/ID and /explain: where a story came from, what was cut, why it was merged."""
+"""/stories/ID and /explain: what became of an entry and why, and two copies compared.
+
+Comparisons run in the background threads: renders and pages share the default ones, where eight
+large comparisons, whose clients had left, kept every feed waiting.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from core.errors import StoreError
+from core.errors import MillraceError, StoreError
 from core.ids import PREFIX
 from core.models import CAME_KEPT, EntryRecord, Member, Story
-from core.render.differences import Stretch, explanation, repeated
+from core.render.differences import Stretch, difference, explanation, repeated, shared_sentences
 from core.urls import without_credentials
-from service.comparing import COMPARISONS, NotCompared
 from service.context import CONTEXT, Context
+from service.documents import Background
 from service.feeds.formats import item_of
 from service.pages.page import missing, page_reply, page_style, starting
 from service.responses import json_reply, text_reply, wants_html
@@ -120,3 +125,65 @@ def story_fields(told: Story) -> dict[str, Any]:
         "html": article.html,
         "text": article.text,
     }
+
+
+WAITING = 8  # different comparisons; each takes a fifth of a second at most
+
+Key = tuple[str, int, str]  # story, its version, the member beside it
+
+
+class NotCompared(MillraceError):
+    """Too many comparisons are waiting, or the reader left before the turn of this one."""
+
+
+class Comparison(NamedTuple):
+    """How a copy differs from what is shown."""
+
+    stretches: list[Stretch]
+    shared: int  # of the copy's sentences, those that are word for word in what is shown
+    sentences: int
+
+
+@dataclass
+class _Asked:
+    """One comparison with the readers who wait for it."""
+
+    readers: list[web.Request] = field(default_factory=list)
+    result: asyncio.Future[Comparison | None] | None = None
+
+
+class Comparisons:
+    """Compares texts for readers who are still there."""
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self._asked: dict[Key, _Asked] = {}
+
+    async def compare(self, request: web.Request, key: Key, old: str, new: str) -> Comparison:
+        """How `new` differs from `old`; raises NotCompared.
+
+        Clients that request the same `key` at the same time share one comparison.
+        """
+        asked = self._asked.get(key)
+        if asked is None:
+            if len(self._asked) >= WAITING:
+                raise NotCompared("too many comparisons at once; try again in a moment")
+            asked = self._asked[key] = _Asked()
+        asked.readers.append(request)
+        if asked.result is None:
+            work = self._background.run(_compared_comparing, asked.readers, old, new)
+            asked.result = asyncio.ensure_future(work)
+            asked.result.add_done_callback(lambda _: self._asked.pop(key))
+        found = await asyncio.shield(asked.result)
+        if found is None:
+            raise NotCompared("the reader left")
+        return found
+
+
+def _compared_comparing(readers: list[web.Request], old: str, new: str) -> Comparison | None:
+    if all(reader.transport is None for reader in readers):
+        return None
+    return Comparison(difference(old, new), *shared_sentences(new, old))
+
+
+COMPARISONS = web.AppKey("comparisons", Comparisons)

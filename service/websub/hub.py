@@ -1,7 +1,8 @@
-"""/hub: our own WebSub hub, for the feeds of this service alone.
+"""WebSub at this service: /hub, our own hub for the feeds of this service alone, and /websub/ID,
+the callback of the hubs of our sources.
 
-Requests are only written down here, and few of each client. Workers ask the callback whether it
-meant it, and send what is new, through a guarded session: the callback is a stranger's address.
+Requests to our hub are only stored here, and few of each client. Workers verify the callback and
+send what is new, through a guarded session: the callback is a stranger's address.
 """
 
 from __future__ import annotations
@@ -12,12 +13,21 @@ from typing import Literal
 from aiohttp import web
 
 from core.errors import MillraceError, StoreError
+from core.polling.politeness import Subscription, is_signed
 from core.urls import web_url
-from service.body import BodyRefused, read_form
 from service.context import CONTEXT, Context
 from service.feeds.answers import answer_of
-from service.responses import client_of, public_base, text_reply
-from store.websub import Refusal, Subscriber, Verification, ask_for
+from service.responses import (
+    BodyRefused,
+    Handler,
+    client_of,
+    public_base,
+    read_body,
+    read_form,
+    text_reply,
+)
+from store.hub import Refusal, Subscriber, Verification, ask_for
+from store.websub import add_push, keep_subscription, load_subscription, wake
 
 SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0
 LONGEST_SECRET = 200  # bytes, by the specification
@@ -98,3 +108,71 @@ def _lease(form: Mapping[str, str]) -> float:
     stated = form.get("hub.lease_seconds") or ""
     wanted = float(stated[:12]) if stated.isascii() and stated.isdigit() else USUAL_LEASE
     return min(max(wanted, SHORTEST_LEASE), LONGEST_LEASE)
+
+
+RENEW_AT = 0.7  # of a lease
+_LEAST_LEASE = 60.0  # seconds; less is taken as this
+_MOST_LEASE = 30 * 86400.0
+DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
+CALLBACK = "/websub/{id}"
+
+
+def _while_the_store_answers(handler: Handler) -> Handler:
+    """A hub that hears 503 comes again."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except StoreError:
+            return text_reply("come again\n", status=503, headers={"Retry-After": "30"})
+
+    return answer
+
+
+@_while_the_store_answers
+async def confirm(request: web.Request) -> web.Response:
+    """GET: the hub asks whether we want this, or says that it will not."""
+    context = request.app[CONTEXT]
+    found = await load_subscription(context.store, request.match_info["id"][:100])
+    query = request.query
+    if found is None or query.get("hub.topic") != found.topic:
+        return text_reply("unknown\n", status=404)
+    if query.get("hub.mode") == "denied":
+        denied = found.model_copy(update={"state": "denied", "until": None})
+        await keep_subscription(context.store, denied, tend_after=DENIED_SECONDS)
+        return text_reply("noted\n")
+    challenge = query.get("hub.challenge", "")
+    if query.get("hub.mode") != "subscribe" or not challenge:
+        return text_reply("not asked for\n", status=404)
+    await _activate(request, found, query.get("hub.lease_seconds", ""))
+    return text_reply(challenge[:2000])
+
+
+@_while_the_store_answers
+async def receive(request: web.Request) -> web.Response:
+    """POST: new content. An answer never says whether its signature was right."""
+    context = request.app[CONTEXT]
+    found = await load_subscription(context.store, request.match_info["id"][:100])
+    if found is None:
+        return text_reply("unknown\n", status=404)
+    limit = context.settings().fetch.max_bytes.feed
+    try:
+        body = await read_body(request, limit=limit)
+    except BodyRefused as error:
+        return text_reply(f"{error}\n", status=error.status)
+    if is_signed(request.headers.get("X-Hub-Signature"), body, secret=found.secret):
+        if body.strip():
+            content_type = request.headers.get("Content-Type", "")[:200]
+            await add_push(context.store, found.source, body=body, content_type=content_type)
+        await wake(context.store, found.source)
+    return text_reply("accepted\n", status=202)
+
+
+async def _activate(request: web.Request, found: Subscription, stated: str) -> None:
+    store = request.app[CONTEXT].store
+    lease = float(stated[:12]) if stated.isascii() and stated.isdigit() else _MOST_LEASE
+    lease = min(max(lease, _LEAST_LEASE), _MOST_LEASE)
+    active = found.model_copy(
+        update={"state": "active", "until": await store.now() + lease, "tries": 0}
+    )
+    await keep_subscription(store, active, tend_after=lease * RENEW_AT)

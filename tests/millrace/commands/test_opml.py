@@ -10,9 +10,8 @@ import pytest
 
 from core.config.settings import Settings
 from core.errors import ConfigError, MillraceError
-from millrace.commands.opml import export_opml, import_opml
+from millrace.commands.opml import export_opml, import_opml, unanswered
 from millrace.process.config import read_config
-from millrace.process.reach import unanswered
 from tests.origin import Answer, Origin
 
 SUBSCRIPTIONS = """<opml version="2.0"><body>

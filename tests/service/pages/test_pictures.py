@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from core.config.settings import FeedSettings, FetchSettings, MaxBytes, ServiceSettings, Settings
 from core.render.variants import PictureProxy
-from millrace.process.picture_fetch import picture_fetcher
+from millrace.commands.serve import picture_fetcher
 from service.app import make_app
 from service.context import CONTEXT
 from service.pages import pictures

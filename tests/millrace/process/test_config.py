@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from millrace.process.config import save_snapshot
-from millrace.process.watch import LiveSettings, follow
+from millrace.process.config import LiveSettings, follow, save_snapshot
 from tests.until import until
 
 SECONDS = 5.0  # what is promised

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from core.config.settings import ServiceSettings
-from service import body
-from service.body import FORM_BYTES, FORM_FIELDS
+from service import responses as body
+from service.responses import FORM_BYTES, FORM_FIELDS
 from tests.service.conftest import LIVE, SETTINGS, Serve, Served
 
 

@@ -10,10 +10,9 @@ from typing import Any
 import pytest
 
 from core.config.settings import Settings, Source
-from service import background
-from service.background import WAITING, Background, SharedDocuments, TooBusy
+from service import documents as background
+from service.documents import WAITING, Background, Document, SharedDocuments, TooBusy
 from service.feeds import answers, formats, handlers, query
-from service.feeds.documents import Document
 from service.feeds.query import FeedQuery, select
 from tests.service.conftest import LIVE, SETTINGS, Serve, Served, longest_turn, make_story
 

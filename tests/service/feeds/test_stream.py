@@ -14,9 +14,9 @@ import pytest
 from aiohttp import ClientResponse
 
 from core.models import Article, Story
-from service import stream
 from service.changelog import ChangeLog, position
 from service.context import CONTEXT
+from service.feeds import stream
 from store import keys
 from store.connection import Store
 from store.embedded import socket_url

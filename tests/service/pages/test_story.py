@@ -11,9 +11,9 @@ import pytest
 from aiohttp import web
 
 from core.models import Article, FeedEntry
-from service import comparing
-from service.background import Background
-from service.comparing import WAITING, Comparisons, NotCompared
+from service.documents import Background
+from service.pages import story as comparing
+from service.pages.story import WAITING, Comparisons, NotCompared
 from tests.service.conftest import LIVE, Served, keep, longest_turn, make_story, record_of
 
 CHANCE = random.Random(5)
