@@ -23,6 +23,12 @@ from store.counters import read_counters
 from store.schedule import due_times
 from store.sources import SourceState, Taken, load_sources, load_taken
 
+PATIENCE = 1.0  # seconds for one answer; pages that need two ask for both at once
+NOT_ASKED = 5.0  # seconds after an answer failed to come in which the store is not asked
+STATES_KEPT = 2000  # sources; of longer lists only the last answer
+
+Answer = TypeVar("Answer")
+
 
 @dataclass
 class Context:
@@ -83,13 +89,6 @@ def listed(settings: Settings) -> Listed:
     return known[1]
 
 
-PATIENCE = 1.0  # seconds for one answer; pages that need two ask for both at once
-NOT_ASKED = 5.0  # seconds after an answer failed to come in which the store is not asked
-KEPT = 2000  # sources; of longer lists only the last answer
-
-Answer = TypeVar("Answer")
-
-
 class Known:
     """The store behind the pages that have to answer without it."""
 
@@ -146,7 +145,7 @@ class _Newest(Generic[Answer]):
         """What was found, which is remembered; where nothing was found, what is remembered."""
         if found is None:
             return [self._answers.get(name) for name in names]
-        if len(self._answers) > KEPT:
+        if len(self._answers) > STATES_KEPT:
             self._answers.clear()
-        self._answers.update(zip(names[:KEPT], found, strict=False))
+        self._answers.update(zip(names[:STATES_KEPT], found, strict=False))
         return list(found)

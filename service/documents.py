@@ -28,10 +28,19 @@ from core.dates import http_date
 from core.errors import MillraceError
 from core.render.items import rfc822
 
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
 # Bytes handed to a connection at once; the next ones wait until its reader has taken them. A slow
 # reader then holds back a slice and not a copy of the document.
 SLICE = 256 * 1024
 SMALLEST_COMPRESSED = 256  # bytes; below, the header costs more than compression saves
+
+
+THREADS = 2
+WAITING = 32  # pieces of work, those under way included
+BYTES_KEPT = 64 * 2**20  # of shared documents
+SHARE = 0.1  # of the time at most goes into making one: what took 3 s is served for 30
 
 
 def gzip(body: bytes) -> bytes:
@@ -46,6 +55,9 @@ ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
     "gzip": gzip,
 }
 _SUFFIX = {"identity": "", "zstd": "-zs", "br": "-br", "gzip": "-gz"}
+
+
+_ON_304 = ("Cache-Control", "Vary", "Warning", "Access-Control-Allow-Origin")
 
 
 @dataclass(slots=True)
@@ -147,9 +159,6 @@ async def _sent(
     return response
 
 
-_ON_304 = ("Cache-Control", "Vary", "Warning", "Access-Control-Allow-Origin")
-
-
 @lru_cache(1024)
 def choose_encoding(accepted: str) -> str:
     """The best encoding that an Accept-Encoding header allows."""
@@ -170,15 +179,6 @@ def _weight(parameters: str) -> float:
         return float(value)
     except ValueError:
         return 0.0
-
-
-THREADS = 2
-WAITING = 32  # pieces of work, those under way included
-BYTES_KEPT = 64 * 2**20  # of shared documents
-SHARE = 0.1  # of the time at most goes into making one: what took 3 s is served for 30
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
 class TooBusy(MillraceError):

@@ -1,5 +1,9 @@
 """HTTP as all handlers use it: small answers, the headers of every answer, bodies and forms read
 with a limit on bytes and on time, and who requests under which address.
+
+A form is UTF-8 by definition (WHATWG URL, section 5.1); the charset that its sender declares is not
+looked at. Python has codecs whose time grows with the square of the text: 400 kB declared as
+`punycode` stopped the service for a minute.
 """
 
 from __future__ import annotations
@@ -24,6 +28,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = structlog.get_logger()
 
+_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
+_HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
+
 # We republish strangers' markup: even if one of them got through, no script of theirs would run.
 SECURE = {
     "X-Content-Type-Options": "nosniff",
@@ -39,7 +48,10 @@ PAGE_POLICY = (
 )
 
 
-_REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_BYTES = 16_384  # the longest allowed topic, callback and secret, percent-encoded, are 13 kB
+FORM_FIELDS = 50
+BODY_SECONDS = 30.0  # from the head to the last byte; nginx grants 60 between two reads
 
 
 def secured(headers: dict[str, str]) -> dict[str, str]:
@@ -131,10 +143,6 @@ def wants_html(request: web.Request) -> bool:
     return html < json
 
 
-_HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
-
-
 def public_base(request: web.Request, settings: Settings) -> str:
     """The service's address with a slash at its end: `feed.link`, else what the request says.
 
@@ -188,12 +196,6 @@ def _ip(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | Non
 
 def _first(header: str | None) -> str:
     return (header or "").split(",")[0].strip()
-
-
-FORM_TYPE = "application/x-www-form-urlencoded"
-FORM_BYTES = 16_384  # the longest allowed topic, callback and secret, percent-encoded, are 13 kB
-FORM_FIELDS = 50
-BODY_SECONDS = 30.0  # from the head to the last byte; nginx grants 60 between two reads
 
 
 class BodyRefused(MillraceError):

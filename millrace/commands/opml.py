@@ -30,6 +30,9 @@ from workers.http.response import access_of
 _EMPTY = Settings()
 
 
+_AT_ONCE = 8
+
+
 class Imported(NamedTuple):
     """What came of an import."""
 
@@ -158,9 +161,6 @@ def _replace(path: Path, text: str) -> None:
         os.replace(file.name, path)
     except OSError as error:
         raise MillraceError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-_AT_ONCE = 8
 
 
 async def unanswered(sources: Sequence[Source], fetch: FetchSettings) -> list[str]:

@@ -31,6 +31,10 @@ from workers.http.client import Fetcher
 _ARENAS, _MMAP_FROM = (-8, 2), (-3, 256 * 1024)
 
 
+_TIMEOUT = 10.0  # seconds; somebody is looking at the page
+_TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=0.1"
+
+
 def serve_alone(*, config: str, host: str, port: int, redis: str) -> None:
     """Serve until SIGTERM; raises ConfigError or MillraceError when it cannot start."""
     live = live_settings(config)
@@ -71,10 +75,6 @@ def _return_memory() -> None:
     if set_option is not None:
         for option in (_ARENAS, _MMAP_FROM):
             set_option(*option)
-
-
-_TIMEOUT = 10.0  # seconds; somebody is looking at the page
-_TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=0.1"
 
 
 @asynccontextmanager

@@ -26,6 +26,12 @@ from core.config.settings import Settings
 from core.config.yaml_text import read_yaml
 from core.errors import ConfigError
 
+log = structlog.get_logger()
+
+LAST_GOOD_VARIABLE = "MILLRACE_LAST_GOOD"  # set by a supervisor for its children
+LOOK_SECONDS = 1.0
+SETTLE_SECONDS = 0.5  # between the two looks that must agree
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -108,13 +114,6 @@ def _matches(path: str, pattern: str) -> list[tuple[str, bytes]]:
     folder = os.path.dirname(path)
     found = sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
     return [(each, _read(each)) for each in found if os.path.isfile(each)]
-
-
-log = structlog.get_logger()
-
-LAST_GOOD_VARIABLE = "MILLRACE_LAST_GOOD"  # set by a supervisor for its children
-LOOK_SECONDS = 1.0
-SETTLE_SECONDS = 0.5  # between the two looks that must agree
 
 
 class LiveSettings:

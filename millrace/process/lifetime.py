@@ -33,6 +33,10 @@ LONGEST_END = 9.5  # seconds from SIGTERM to the end of a process that no superv
 DESCRIPTORS = 65_536  # more are of no use; macOS and containers say "infinity"
 
 
+LISTEN = "MILLRACE_LISTEN"  # file descriptor of an inherited socket
+_BACKLOG = 1024
+
+
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
     """`asyncio.run` on the fastest loop there is, with all descriptors that are allowed."""
     raise_descriptors()
@@ -113,10 +117,6 @@ def _watch(descriptor: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(_LAST_RESORT)  # a deadline, on a thread that does not keep the process alive
     os._exit(1)
-
-
-LISTEN = "MILLRACE_LISTEN"  # file descriptor of an inherited socket
-_BACKLOG = 1024
 
 
 def is_inherited() -> bool:

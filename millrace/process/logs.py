@@ -15,15 +15,16 @@ import traceback
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 import structlog
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from structlog.typing import Processor
 
 from core.errors import ConfigError
 from core.urls import for_logs
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
@@ -136,6 +137,10 @@ def _short(path: str) -> str:
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
     """Tasks of the bar say what is done and how much of it; it is gone when the work is."""
+    # Services and workers log too, and draw no bar: these imports take 0.1 s.
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description}"),

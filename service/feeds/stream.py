@@ -39,7 +39,12 @@ AT_ONCE = 16  # changes looked up at once
 # waits for one pass. Without it a pass was 1,000 slices with 1,000 readers.
 SLICES_A_PASS = 64
 AHEAD = 5.0  # seconds: another service on the same store may have been a little faster
+# Of rendered events. Readers that keep up ask for the same few; one event is 1 to 200 kB.
+BYTES_KEPT = 16 * 2**20
+
 OPENING = b"retry: 2000\n"
+
+Key = tuple[str, bool, str]  # position, whether without the body, address of the service
 
 _HEADERS = secured(
     {
@@ -205,12 +210,6 @@ class _Reader:
             await self._readers.pace.turn()  # a write does not wait while its reader keeps up
             async with asyncio.timeout(self._readers.stalled):
                 await self._response.write(view[start : start + SLICE])
-
-
-# Of rendered events. Readers that keep up ask for the same few; one event is 1 to 200 kB.
-BYTES_KEPT = 16 * 2**20
-
-Key = tuple[str, bool, str]  # position, whether without the body, address of the service
 
 
 class Events:

@@ -24,6 +24,10 @@ from service.pages.page import missing, page_reply, page_style, starting
 from service.responses import json_reply, text_reply, wants_html
 from store.entries import entries_by_url, load_entries, load_entry
 
+WAITING = 8  # different comparisons; each takes a fifth of a second at most
+
+Key = tuple[str, int, str]  # story, its version, the member beside it
+
 
 async def story(request: web.Request) -> web.StreamResponse:
     """GET /stories/ID, as JSON or as a page."""
@@ -33,21 +37,21 @@ async def story(request: web.Request) -> web.StreamResponse:
     kept = context.river.find(request.match_info["id"])
     if kept is None:
         return await missing(request, "no-story")
-    told = kept.story
+    shown = kept.story
     if not wants_html(request):
-        return json_reply(story_fields(told))
+        return json_reply(story_fields(shown))
     try:
-        compared = await _compared(request, told, request.query.get("compare"))
+        compared = await _compared(request, shown, request.query.get("compare"))
     except NotCompared as error:
         return text_reply(f"{error}\n", status=503, headers={"Retry-After": "2"})
     return await page_reply(
         request,
         "story.html",
-        story=told,
+        story=shown,
         item=await asyncio.to_thread(item_of, kept, page_style(request)),
         compared=compared,
         acting=context.settings().service.token is not None,
-        steps=await _member_record(context, told, request.query.get("steps")),
+        steps=await _member_record(context, shown, request.query.get("steps")),
         kept=CAME_KEPT,
     )
 
@@ -127,11 +131,6 @@ def story_fields(told: Story) -> dict[str, Any]:
     }
 
 
-WAITING = 8  # different comparisons; each takes a fifth of a second at most
-
-Key = tuple[str, int, str]  # story, its version, the member beside it
-
-
 class NotCompared(MillraceError):
     """Too many comparisons are waiting, or the reader left before the turn of this one."""
 
@@ -145,7 +144,7 @@ class Comparison(NamedTuple):
 
 
 @dataclass
-class _Asked:
+class _Waiting:
     """One comparison with the readers who wait for it."""
 
     readers: list[web.Request] = field(default_factory=list)
@@ -157,30 +156,30 @@ class Comparisons:
 
     def __init__(self, background: Background) -> None:
         self._background = background
-        self._asked: dict[Key, _Asked] = {}
+        self._waiting: dict[Key, _Waiting] = {}
 
     async def compare(self, request: web.Request, key: Key, old: str, new: str) -> Comparison:
         """How `new` differs from `old`; raises NotCompared.
 
         Clients that request the same `key` at the same time share one comparison.
         """
-        asked = self._asked.get(key)
-        if asked is None:
-            if len(self._asked) >= WAITING:
+        waiting = self._waiting.get(key)
+        if waiting is None:
+            if len(self._waiting) >= WAITING:
                 raise NotCompared("too many comparisons at once; try again in a moment")
-            asked = self._asked[key] = _Asked()
-        asked.readers.append(request)
-        if asked.result is None:
-            work = self._background.run(_compared_comparing, asked.readers, old, new)
-            asked.result = asyncio.ensure_future(work)
-            asked.result.add_done_callback(lambda _: self._asked.pop(key))
-        found = await asyncio.shield(asked.result)
+            waiting = self._waiting[key] = _Waiting()
+        waiting.readers.append(request)
+        if waiting.result is None:
+            work = self._background.run(_compare_texts, waiting.readers, old, new)
+            waiting.result = asyncio.ensure_future(work)
+            waiting.result.add_done_callback(lambda _: self._waiting.pop(key))
+        found = await asyncio.shield(waiting.result)
         if found is None:
             raise NotCompared("the reader left")
         return found
 
 
-def _compared_comparing(readers: list[web.Request], old: str, new: str) -> Comparison | None:
+def _compare_texts(readers: list[web.Request], old: str, new: str) -> Comparison | None:
     if all(reader.transport is None for reader in readers):
         return None
     return Comparison(difference(old, new), *shared_sentences(new, old))

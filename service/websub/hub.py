@@ -33,6 +33,12 @@ SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0
 LONGEST_SECRET = 200  # bytes, by the specification
 LONGEST_ADDRESS = 1000  # bytes of a topic or callback; what is stored of a stranger is small
 
+RENEW_AT = 0.7  # of a lease
+_LEAST_LEASE = 60.0  # seconds; less is taken as this
+_MOST_LEASE = 30 * 86400.0
+DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
+CALLBACK = "/websub/{id}"
+
 _MODES: Mapping[str, Literal["subscribe", "unsubscribe"]] = {
     "subscribe": "subscribe",
     "unsubscribe": "unsubscribe",
@@ -108,13 +114,6 @@ def _lease(form: Mapping[str, str]) -> float:
     stated = form.get("hub.lease_seconds") or ""
     wanted = float(stated[:12]) if stated.isascii() and stated.isdigit() else USUAL_LEASE
     return min(max(wanted, SHORTEST_LEASE), LONGEST_LEASE)
-
-
-RENEW_AT = 0.7  # of a lease
-_LEAST_LEASE = 60.0  # seconds; less is taken as this
-_MOST_LEASE = 30 * 86400.0
-DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
-CALLBACK = "/websub/{id}"
 
 
 def _while_the_store_answers(handler: Handler) -> Handler:
