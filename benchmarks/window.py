@@ -18,8 +18,9 @@ from multidict import MultiDict
 from benchmarks import Row
 from core.config.settings import Settings
 from service.documents import Background
-from service.feeds.answers import Answer, Stamp, answer_at, render
+from service.feeds.handlers import answer_at
 from service.feeds.query import FeedQuery, choose
+from service.feeds.render import Answer, Stamp, render
 from service.window import Kept, River, kept_story
 from store.connection import Store
 from store.records import pack

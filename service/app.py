@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from core.config.settings import Settings
-from service.connections import CONNECTIONS, IDLE_SECONDS, Connections, quiet_log
+from service.connections import CONNECTIONS, IDLE_SECONDS, Connections
 from service.context import CONTEXT, Context, Known
 from service.documents import BACKGROUND, SHARED, Background, SharedDocuments
 from service.feeds import handlers as feeds
@@ -55,7 +58,7 @@ def make_app(
     app[BACKGROUND] = Background()
     app[SHARED] = SharedDocuments()
     app[COMPARISONS] = Comparisons(app[BACKGROUND])
-    app[feeds.FEEDS] = feeds.Feeds(context, app[BACKGROUND])
+    app[feeds.FEEDS] = feeds.Feeds(context, app[BACKGROUND], front.feed_as_page)
     app[CONNECTIONS] = Connections()
     app[front.RIVER_PAGES] = front.RiverPages()
     if fetch_picture is not None:
@@ -90,7 +93,7 @@ async def run_service(
     runner = web.AppRunner(
         app,
         access_log=None,
-        logger=quiet_log(connections.refused),
+        logger=_quiet_log(connections.refused),
         shutdown_timeout=FINISH,
         keepalive_timeout=IDLE_SECONDS,
         auto_decompress=False,  # packed bodies are refused: 15 kB become as many megabytes
@@ -112,6 +115,29 @@ async def run_service(
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await runner.cleanup()
+
+
+def _quiet_log(refused: Counter[str]) -> logging.Logger:
+    """The logger of aiohttp: malformed requests are counted in `refused` instead."""
+    logger = logging.getLogger("aiohttp.server")
+    logger.setLevel(logging.DEBUG)  # it logs what is not HTTP at this level
+    logger.filters = [_Counting(refused)]
+    return logger
+
+
+class _Counting(logging.Filter):
+    """Counts requests that are not HTTP; aiohttp would log a traceback of each."""
+
+    def __init__(self, refused: Counter[str]) -> None:
+        super().__init__()
+        self._refused = refused
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        fault = record.exc_info[1] if record.exc_info else None
+        if isinstance(fault, HttpProcessingError):
+            self._refused["malformed"] += 1
+            return False
+        return record.levelno >= logging.INFO
 
 
 def _url(server: asyncio.Server) -> str:

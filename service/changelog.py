@@ -23,7 +23,7 @@ class ChangeLog:
     """The newest changes and a bell that rings when one is added.
 
     `epoch` grows when stories went without a change that names them (the store was wiped, or set
-    back): what readers have been sent until then no longer tells what is in the feed.
+    back): what readers have been sent until then is not what is in the feed.
     """
 
     def __init__(self, keep: int = CHANGES_KEPT) -> None:

@@ -11,14 +11,12 @@ for the new one. A few places beyond the limit answer nothing but /health.
 from __future__ import annotations
 
 import asyncio
-import logging
 import resource
 from collections import Counter, deque
 from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from core.errors import MillraceError
 
@@ -36,7 +34,7 @@ DESCRIPTORS_KEPT = 128  # for the store, files and pictures
 _HEALTH = b"GET /health"
 _END = b"\r\n\r\n"
 _TAIL = len(_END) - 1
-_METHOD = 5  # bytes that tell GET and HEAD from all others
+_METHOD = 5  # bytes that distinguish GET and HEAD from all others
 _BUSY = (
     b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n"
     b"Retry-After: 5\r\nConnection: close\r\n\r\ntoo busy\n"
@@ -142,12 +140,12 @@ class Connections:
                 return found
         return None
 
-    def waits(self, connection: Connection) -> None:
+    def begun(self, connection: Connection) -> None:
         """A head has begun on it that is not whole yet."""
         self._waiting.setdefault(connection)
 
-    def asked(self, connection: Connection) -> None:
-        """It was sent a whole request."""
+    def completed(self, connection: Connection) -> None:
+        """A whole request came on it."""
         self._waiting.pop(connection, None)
 
     def remove(self, connection: Connection) -> None:
@@ -192,12 +190,12 @@ class Connection(asyncio.Protocol):
             if self._head_since is not None:
                 self._head_ended()
             self._inner.data_received(data)  # the usual case: one request, nothing else
-        elif self._takes(data):
+        elif self._add_to_head(data):
             self._inner.data_received(data)
 
-    def _takes(self, data: bytes) -> bool:
+    def _add_to_head(self, data: bytes) -> bool:
         """Whether these bytes of a head may be handed on; counts them."""
-        whole, has_body = self._head.take(data)
+        whole, has_body = self._head.add(data)
         self._has_body = whole and has_body
         if not self._has_body and self._head.size > HEAD_BYTES:
             return self._refuse("head too large", _TOO_LARGE)
@@ -205,12 +203,12 @@ class Connection(asyncio.Protocol):
             self._head_ended()
         elif self._head_since is None or whole:
             self._head_since = self.last
-            self._connections.waits(self)
+            self._connections.begun(self)
         return True
 
     def _head_ended(self) -> None:
         self._head_since = None
-        self._connections.asked(self)
+        self._connections.completed(self)
 
     def _refuse(self, reason: str, answer: bytes) -> bool:
         self._connections.refused[reason] += 1
@@ -243,7 +241,7 @@ class Connection(asyncio.Protocol):
         return None
 
     def end(self, answer: bytes = b"") -> None:
-        """Close it, with a last word where there is one."""
+        """Close it, after sending `answer` where there is one."""
         if self._transport is None or self._transport.is_closing():
             return
         if not answer:
@@ -261,11 +259,11 @@ class _Head:
         self._beginning = b""
         self._tail = b""  # its last bytes: the end of a head may come in two pieces
 
-    def take(self, data: bytes) -> tuple[bool, bool]:
+    def add(self, data: bytes) -> tuple[bool, bool]:
         """Add bytes; whether a head ended in them, and whether a body follows it.
 
         Only requests other than GET and HEAD have a body here. Each is the last of its connection
-        (service/app.py), so that what follows need not be told apart from a head.
+        (service/app.py), so that what follows need not be distinguished from a head.
         """
         if not self.size:
             self._beginning = b""
@@ -283,29 +281,6 @@ class _Head:
         if rest:
             self._beginning = rest[:_METHOD]
         return True, has_body
-
-
-class _Counting(logging.Filter):
-    """Counts requests that are no HTTP; aiohttp would log a trace of each."""
-
-    def __init__(self, refused: Counter[str]) -> None:
-        super().__init__()
-        self._refused = refused
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        fault = record.exc_info[1] if record.exc_info else None
-        if isinstance(fault, HttpProcessingError):
-            self._refused["malformed"] += 1
-            return False
-        return record.levelno >= logging.INFO
-
-
-def quiet_log(refused: Counter[str]) -> logging.Logger:
-    """What aiohttp is to log with: malformed requests are counted in `refused` instead."""
-    logger = logging.getLogger("aiohttp.server")
-    logger.setLevel(logging.DEBUG)  # it logs what is no HTTP at all at this level
-    logger.filters = [_Counting(refused)]
-    return logger
 
 
 CONNECTIONS = web.AppKey("connections", Connections)

@@ -11,12 +11,13 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 
 from core.config.settings import Settings
 from core.errors import StoreError
+from core.urls import without_credentials
 from service.window import River
 from store.connection import Store
 from store.counters import read_counters
@@ -102,24 +103,24 @@ class Known:
 
     async def counters(self) -> dict[str, float]:
         """What the workers counted."""
-        found = await self._ask(lambda: read_counters(self._store))
+        found = await self._answer(lambda: read_counters(self._store))
         self._counters = self._counters if found is None else found
         return self._counters
 
     async def states(self, names: Sequence[str]) -> list[SourceState | None]:
         """The states of these sources; None: not polled yet, or not known."""
-        return self._states.of(names, await self._ask(lambda: load_sources(self._store, names)))
+        return self._states.of(names, await self._answer(lambda: load_sources(self._store, names)))
 
     async def due(self, names: Sequence[str]) -> list[float | None]:
         """When each is due, in seconds of the store's clock."""
-        return self._due.of(names, await self._ask(lambda: due_times(self._store, names)))
+        return self._due.of(names, await self._answer(lambda: due_times(self._store, names)))
 
     async def taken(self, names: Sequence[str]) -> list[Taken]:
         """Entries of each that were settled after the poll which brought them."""
-        found = await self._ask(lambda: load_taken(self._store, names))
+        found = await self._answer(lambda: load_taken(self._store, names))
         return [each or Taken() for each in self._taken.of(names, found)]
 
-    async def _ask(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    async def _answer(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
         """The answer, or None where there is none in time."""
         if time.monotonic() < self._silent_until:
             return None
@@ -149,3 +150,33 @@ class _Newest(Generic[Answer]):
             self._answers.clear()
         self._answers.update(zip(names[:STATES_KEPT], found, strict=False))
         return list(found)
+
+
+def is_failing(state: SourceState) -> bool:
+    """Whether a source's last poll brought nothing, for whatever reason."""
+    return state.failures > 0 or state.gone or state.poison is not None
+
+
+def failure(name: str, state: SourceState) -> dict[str, Any]:
+    """A failing source, in words."""
+    reason = state.last_error
+    if state.gone:
+        reason = f"gone (410): polled again with another url, or by `millrace poll {name}`"
+    elif state.poison is not None:
+        reason = f"set aside after {state.poison.tries} tries: {reason or 'ran into its limits'}"
+    return {
+        "name": name,
+        "error": without_credentials(reason or "unknown"),
+        "failures": state.failures,
+        "last_success": written(state.last_success),
+        "next_poll": written(state.next_poll),
+    }
+
+
+def written(moment: datetime | float | None) -> str | None:
+    """A time, or seconds since 1970, as answers state it: `2026-01-31T08:00:00Z`."""
+    if moment is None:
+        return None
+    if not isinstance(moment, datetime):
+        moment = datetime.fromtimestamp(moment, UTC)
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
 """Documents: made once, kept in every encoding that was requested, shared by all who request them.
 
 Compressing per request costs 180 times what sending the kept bytes does. Work whose cost a client
-chooses (searches, comparisons, very long feeds, the list of all sources) has threads of its own, so
+chooses (searches, comparisons, very long feeds, the list of all sources) has its own threads, so
 that the default threads stay free for ordinary feeds and pages.
 """
 

@@ -86,19 +86,21 @@ def guarded(handler: Handler) -> Handler:
             raise
         except TooBusy as busy:
             return text_reply(f"{busy}\n", status=503, headers={"Retry-After": "2"})
-        except Exception:  # one request that went wrong: it is logged, and its reader gets an error
+        except (
+            Exception
+        ):  # one failed request: it is logged, and its reader gets the log's name of it
             if request.writer.output_size > 0:
                 raise  # half an answer is sent: the connection ends
             name = request_id(request)
             log.exception("request.failed", request=name, path=request.path[:200])
-            said = f"something went wrong here; the log has it as request {name}\n"
-            return text_reply(said, status=500, headers={"X-Request-ID": name})
+            reply = f"internal error; see request {name} in the log\n"
+            return text_reply(reply, status=500, headers={"X-Request-ID": name})
 
     return answer
 
 
 def request_id(request: web.Request) -> str:
-    """What a proxy in front calls this request, else a name of our own: for the log."""
+    """The id that a proxy in front gave this request, else a random one: for the log."""
     given = request.headers.get("X-Request-ID", "")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
@@ -144,9 +146,9 @@ def wants_html(request: web.Request) -> bool:
 
 
 def public_base(request: web.Request, settings: Settings) -> str:
-    """The service's address with a slash at its end: `feed.link`, else what the request says.
+    """The service's address with a slash at its end: `feed.link`, else what the request names.
 
-    Forwarded headers are believed for links only, and only where they are well-formed.
+    Forwarded headers are trusted for links only, and only where they are well-formed.
     """
     if settings.feed.link:
         return settings.feed.link.rstrip("/") + "/"
@@ -169,7 +171,7 @@ def way_up(path: str) -> str:
 
 
 def client_of(request: web.Request) -> str:
-    """Whom a request comes from, for limits alone: an IPv4 address, or a network of IPv6 (/64),
+    """The client of a request, for limits only: an IPv4 address, or a network of IPv6 (/64),
     of which one customer has all addresses.
 
     Behind a proxy on this machine or network it is the last address of `X-Forwarded-For`, which
@@ -223,7 +225,7 @@ async def read_body(request: web.Request, *, limit: int) -> bytes:
         reason = f"the body took longer than {BODY_SECONDS:.0f} s"
         raise BodyRefused(reason, status=408) from error
     except web.RequestPayloadError as error:
-        raise BodyRefused("the body is not what its head says", status=400) from error
+        raise BodyRefused("the body does not match its head", status=400) from error
     return bytes(body)
 
 

@@ -119,19 +119,19 @@ class River:
             except StoreError as error:
                 self._miss(str(error))
             except Exception as error:  # feeds must go on, whatever one round met
-                log.exception("river.stumbled")
+                log.exception("river.failed")
                 self._miss(repr(error))
             await asyncio.sleep(RETRY)
 
     async def keep_names(self) -> None:
-        """Tell a store that is new or was wiped in which story each entry stood."""
+        """Write into a new or wiped store in which story each entry was."""
         while True:
             try:
                 await self._tell_names()
             except StoreError as error:
                 log.debug("names.wait", reason=str(error))
             except Exception:  # only ids after a wipe hang on it, and the next round may succeed
-                log.exception("names.stumbled")
+                log.exception("names.failed")
             await asyncio.sleep(RETRY)
 
     async def _tell_names(self) -> None:

@@ -42,7 +42,7 @@ class Snapshot:
     included: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
 
     def settings(self) -> Settings:
-        """What the files say; raises ConfigError."""
+        """The settings in the files; raises ConfigError."""
         return load_settings(
             self.data,
             path=self.path,
@@ -97,7 +97,7 @@ def _read(path: str) -> bytes:
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise ConfigError(
-            [f"{path}:1: there is no such file; create it, or say --config"]
+            [f"{path}:1: there is no such file; create it, or choose another with --config"]
         ) from None
     except OSError as error:
         raise ConfigError([f"{path}:1: cannot be read: {error.strerror}"]) from error
@@ -117,11 +117,11 @@ def _matches(path: str, pattern: str) -> list[tuple[str, bytes]]:
 
 
 class LiveSettings:
-    """The settings in force, and what is wrong with the file as it now stands."""
+    """The settings in force, and what is wrong with the file as it is now."""
 
     def __init__(self, path: str, *, last_good: Path | None = None) -> None:
         self.path = path
-        self._told = last_good is not None  # a supervisor watches too, and says it once for all
+        self._quiet = last_good is not None  # a supervisor watches too, and logs it once for all
         self.faults: list[str] = []
         self.snapshot, self._settings = self._first(last_good)
         self.refused: Snapshot | None = None
@@ -154,7 +154,7 @@ class LiveSettings:
             self._refuse(found.faults)
             return False
         if found == self.snapshot:
-            self._mended()
+            self._accept()
             return False
         if found == self.refused:
             return False  # still the same bad file: not read again every second
@@ -167,22 +167,22 @@ class LiveSettings:
         self.snapshot = found
         changed = settings != self._settings
         self._settings = settings
-        self._mended()
-        self._say("info", "config.loaded", path=self.path, sources=len(settings.sources))
+        self._accept()
+        self._log("info", "config.loaded", path=self.path, sources=len(settings.sources))
         return changed
 
-    def _say(self, level: str, event: str, **fields: object) -> None:
-        getattr(log, "debug" if self._told else level)(event, **fields)
+    def _log(self, level: str, event: str, **fields: object) -> None:
+        getattr(log, "debug" if self._quiet else level)(event, **fields)
 
     def _refuse(self, faults: list[str]) -> None:
         if faults != self.faults:
             for fault in faults:
-                self._say("error", "config.refused", fault=fault, kept="the last good settings")
+                self._log("error", "config.refused", fault=fault, kept="the last good settings")
         self.faults = faults
 
-    def _mended(self) -> None:
+    def _accept(self) -> None:
         if self.faults:
-            self._say("info", "config.fixed", path=self.path)
+            self._log("info", "config.fixed", path=self.path)
         self.faults = []
         self.refused = None
 
@@ -196,7 +196,7 @@ def live_settings(config: str) -> LiveSettings:
 async def follow(
     live: LiveSettings, *, changed: Callable[[Settings], None] = lambda _: None
 ) -> None:
-    """Keep `live` at what the file says, until cancelled."""
+    """Keep `live` at what the file holds, until cancelled."""
     nudge = asyncio.Event()
     watcher = asyncio.create_task(_nudge_on_change(live.path, nudge))
     try:

@@ -32,7 +32,7 @@ LAST_GOOD = "feeds.last-good.json"
 def locked(data: Path, *, redis: str | None = None) -> Iterator[None]:
     """Hold the data folder; raises MillraceError when another run has it.
 
-    `redis` is the store of this run where it is not the folder's own, for who looks for it here.
+    `redis`: the store of this run where it is not the folder's own; commands find it here.
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def _lock(file: int, data: Path) -> None:
     except BlockingIOError:
         owner = os.pread(file, 20, 0).decode("ascii", "replace").partition("\n")[0] or "?"
         raise MillraceError(
-            f"{data}: process {owner} runs here already; end it, or choose another with --data"
+            f"{data}: already in use by process {owner}; end it, or use another with --data"
         ) from None
 
 

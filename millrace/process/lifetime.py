@@ -30,7 +30,7 @@ log = structlog.get_logger()
 LIFELINE = "MILLRACE_LIFELINE"  # file descriptor of the pipe's reading end
 _LAST_RESORT = 12.0  # seconds from the supervisor's end to ours, whatever hangs
 LONGEST_END = 9.5  # seconds from SIGTERM to the end of a process that no supervisor cuts off
-DESCRIPTORS = 65_536  # more are of no use; macOS and containers say "infinity"
+DESCRIPTORS = 65_536  # more are of no use; macOS and containers have "infinity"
 
 
 LISTEN = "MILLRACE_LISTEN"  # file descriptor of an inherited socket
@@ -56,7 +56,7 @@ def raise_descriptors() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        with contextlib.suppress(OSError, ValueError):  # macOS allows fewer than it says
+        with contextlib.suppress(OSError, ValueError):  # macOS allows fewer than its limit
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
@@ -76,7 +76,7 @@ class Lifeline:
         )
 
     def close(self) -> None:
-        """Let everyone go."""
+        """Close both ends: reapers then end their program."""
         os.close(self._writer)
         os.close(self.reader)
 

@@ -1,27 +1,29 @@
 """The merged feed in three formats: rendered at most once a second, kept ready in each encoding.
 
-A poll answers from memory: it never asks the store, and never a source.
+A poll answers from memory: it reads neither the store nor a source.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from urllib.parse import parse_qsl, unquote
 
 from aiohttp import hdrs, web
-from multidict import istr
+from multidict import MultiDict, MultiMapping, istr
 
 from core.config.settings import Settings
+from core.errors import MillraceError
 from service.context import Context
 from service.documents import Background, Document, choose_encoding
-from service.feeds.answers import Answer, Stamp, UnknownName, open_answer, render
-from service.feeds.query import BadQuery
-from service.pages.river_page import feed_as_page
-from service.responses import text_reply
+from service.feeds.query import BadQuery, is_known_source, is_known_tag, parse_query
+from service.feeds.render import FORMATS, Answer, Stamp, render
+from service.responses import public_base, text_reply
 from service.window import Kept
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
@@ -36,15 +38,27 @@ _PURPOSE = istr("Sec-Fetch-Dest")
 _MANIPULATIONS = istr("A-IM")
 _PREFIX = istr("X-Forwarded-Prefix")
 
+_PLACE = re.compile(r"(?:(?P<by>tags|sources)/(?P<name>[^/]+)/)?feed\.(?P<form>xml|atom|json)")
+
 Key = tuple[str | None, ...]
 
 
-class Feeds:
-    """Every feed address that was asked for lately."""
+class UnknownName(MillraceError):
+    """There is no such feed; the message names the part of its address that is unknown."""
 
-    def __init__(self, context: Context, background: Background) -> None:
+
+class Feeds:
+    """Every feed address that was requested lately."""
+
+    def __init__(
+        self,
+        context: Context,
+        background: Background,
+        as_page: Callable[[web.Request, Answer], Awaitable[web.StreamResponse]],
+    ) -> None:
         self._context = context
         self._background = background
+        self._as_page = as_page  # what a browser is shown at the address of a feed
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
         self.renders = 0
@@ -63,7 +77,7 @@ class Feeds:
             return text_reply(f"{error}\n", status=404)
         headers = request.headers
         if headers.get(_PURPOSE) == "document" and answer.form.styled:
-            return await feed_as_page(request, answer)
+            return await self._as_page(request, answer)
         encoding = choose_encoding(headers.get(hdrs.ACCEPT_ENCODING, ""))
         document = answer.document
         if document is None or encoding not in document.kept or not self._fresh(answer, settings):
@@ -190,3 +204,47 @@ def _key(request: web.Request, settings: Settings) -> Key:
         headers.get(hdrs.X_FORWARDED_PROTO),
         headers.get(_PREFIX),
     )
+
+
+def open_answer(request: web.Request, settings: Settings, stories: Sequence[Kept]) -> Answer:
+    """The answer for a request; raises BadQuery, or UnknownName."""
+    path = request.rel_url.raw_path.lstrip("/")
+    return answer_at(
+        path, request.query, base=public_base(request, settings), settings=settings, stories=stories
+    )
+
+
+def answer_at(
+    path: str,
+    parameters: MultiMapping[str],
+    *,
+    base: str,
+    settings: Settings,
+    stories: Sequence[Kept],
+) -> Answer:
+    """The answer for an address of a feed; raises BadQuery, or UnknownName."""
+    place = _PLACE.fullmatch(path)
+    if place is None:
+        raise UnknownName("no feed has this address")
+    name = unquote(place["name"]) if place["name"] else None
+    source, tag = (name, None) if place["by"] == "sources" else (None, name)
+    if source is not None and not is_known_source(source, settings, stories):
+        raise UnknownName(f"no source named {source}")
+    if tag is not None and not is_known_tag(tag, settings, stories):
+        raise UnknownName(f"no source has the tag {tag}")
+    return Answer(
+        form=FORMATS[place["form"]],
+        query=parse_query(parameters, source=source, tag=tag),
+        base=base,
+        path=path,
+        parameters=tuple(parameters.items()),
+    )
+
+
+def answer_of(topic: str, base: str, settings: Settings, stories: Sequence[Kept]) -> Answer:
+    """The answer for the whole address of one of our feeds, as hubs speak of it."""
+    if not topic.startswith(base):
+        raise UnknownName("this hub knows only the feeds of this service")
+    path, _, query = topic.removeprefix(base).partition("?")
+    pairs = MultiDict(parse_qsl(query, keep_blank_values=True))
+    return answer_at(path, pairs, base=base, settings=settings, stories=stories)

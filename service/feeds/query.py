@@ -27,7 +27,7 @@ _SPACED_OFFSET = re.compile(r" (\d\d:?\d\d)$")  # a `+` that was not written as 
 
 
 class BadQuery(MillraceError):
-    """The query cannot be understood; the text says which part."""
+    """The query cannot be understood; the message names the part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _moment(stated: str | None) -> datetime | None:
 
 
 _OVERHEAD = 300  # bytes of one text, beside itself
-FOLDED_BYTES = 64 * 2**20  # kept of folded texts, once somebody searches; most are 5 kB
+FOLDED_BYTES = 64 * 2**20  # kept of folded texts, once there is a search; most are 5 kB
 
 
 def select(

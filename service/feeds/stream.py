@@ -21,9 +21,8 @@ from core.render.jsonfeed import item_fields
 from service.changelog import Position, position
 from service.connections import CONNECTIONS, TooManyHeld
 from service.context import CONTEXT, Context
-from service.feeds.formats import Style, item_of, style_of
 from service.feeds.query import FeedQuery
-from service.pages.pictures import proxy_of
+from service.feeds.render import Style, item_of, proxy_of, style_of
 from service.responses import public_base, secured, text_reply
 from service.window import Kept, River
 from store.stories import Change
@@ -35,8 +34,8 @@ STALLED = 30.0  # seconds that a reader may take none of what waits for it, then
 SLICE = 16 * 1024
 SEND_BUFFER = 128 * 1024  # bytes in the kernel for one reader; Linux would grow it to 4 MB
 AT_ONCE = 16  # changes looked up at once
-# Slices written in one pass of the event loop, 60 µs each: what else the service has to do
-# waits for one pass. Without it a pass was 1,000 slices with 1,000 readers.
+# Slices written in one pass of the event loop, 60 µs each: any other request waits
+# for one pass. Without it a pass was 1,000 slices with 1,000 readers.
 SLICES_A_PASS = 64
 AHEAD = 5.0  # seconds: another service on the same store may have been a little faster
 # Of rendered events. Readers that keep up ask for the same few; one event is 1 to 200 kB.
@@ -227,11 +226,11 @@ class Events:
     async def event(
         self, change: Change, settings: Settings, *, base: str, summary: bool = False
     ) -> bytes | None:
-        """`change` as an event; None where there is nothing to tell.
+        """`change` as an event; None where there is nothing to send.
 
         `base`: the address under which the reader sees this service. A story is shown as it is
         now. One that a change names and that is not in the window is not called removed: only a
-        change that says so means that the store no longer has it.
+        change of the kind "removed" means that the store no longer has it.
         """
         kept = self._river.find(change.story)
         if change.kind == "removed" and kept is None:

@@ -28,7 +28,7 @@ OPEN = frozenset(
     {
         "/health/live",  # a probe has no token
         "/health/ready",
-        "/static/{name}",  # the same for everybody
+        "/static/{name}",  # the same for all
         "/feed.xsl",
         PICTURE,  # its addresses are signed
         CALLBACK,  # a hub has no token; the address is a secret
@@ -43,7 +43,7 @@ OPEN = frozenset(
 
 @web.middleware
 async def private_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """With `service.private`, ask every reader for the token, except for what is `OPEN`.
+    """With `service.private`, every reader needs the token, except for what is `OPEN`.
 
     Feed readers know basic authentication: any name, the token as password.
     """
@@ -102,7 +102,7 @@ def _same(token: str, given: str) -> bool:
 
 
 async def poll(request: web.Request) -> web.Response:
-    """POST /sources/NAME/poll: ask this source now."""
+    """POST /sources/NAME/poll: make this source due now."""
     refused, _ = await _form(request)
     if refused is not None:
         return refused
@@ -112,14 +112,14 @@ async def poll(request: web.Request) -> web.Response:
         await lift_gone(store, name)
         scheduled = await poll_now(store, name)
     except StoreError as error:
-        return _away(error)
+        return _store_away(error)
     if not scheduled:
         return json_reply({"error": f"no source named {name} is polled"}, status=404)
     return json_reply({"source": name, "poll": "due now"}, status=202)
 
 
 async def split_story(request: web.Request) -> web.Response:
-    """POST /stories/ID/split: `entry` becomes a story of its own."""
+    """POST /stories/ID/split: `entry` becomes a separate story."""
     return await _choose(request, "entry")
 
 
@@ -135,11 +135,11 @@ async def forget_story(request: web.Request) -> web.Response:
         return refused
     asked = (form.get("url") or request.query.get("url") or "").strip()
     if not (asked.startswith(PREFIX) or web_url(asked, None)):
-        return json_reply({"error": "say which story: url=ADDRESS or url=ID"}, status=400)
+        return json_reply({"error": "name the story: url=ADDRESS or url=ID"}, status=400)
     try:
         done = await forget(request.app[CONTEXT].store, asked)
     except StoreError as error:
-        return _away(error)
+        return _store_away(error)
     if wants_html(request):
         raise web.HTTPSeeOther("./")
     return json_reply({"url": asked, "stories": done.stories, "entries": done.entries})
@@ -156,7 +156,7 @@ async def _choose(request: web.Request, field: str) -> web.Response:
     except ChoiceRefused as error:
         return json_reply({"error": str(error)}, status=409)
     except StoreError as error:
-        return _away(error)
+        return _store_away(error)
     if wants_html(request):
         raise web.HTTPSeeOther(f"../{story}")
     return json_reply({"story": shown})
@@ -180,5 +180,5 @@ async def _form(request: web.Request) -> tuple[web.Response | None, Mapping[str,
     return (None if reason is None else json_reply({"error": reason}, status=403)), form
 
 
-def _away(error: StoreError) -> web.Response:
+def _store_away(error: StoreError) -> web.Response:
     return json_reply({"error": without_credentials(str(error))}, status=503)

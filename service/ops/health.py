@@ -1,4 +1,4 @@
-"""/health says what was checked and what answered; /health/live and /ready are for machines."""
+"""/health reports what was checked and what answered; /health/live and /ready are for machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import structlog
@@ -15,7 +14,7 @@ from aiohttp import web
 from core.config.settings import Settings
 from core.errors import StoreAway, StoreError
 from core.urls import without_credentials
-from service.context import CONTEXT, Context
+from service.context import CONTEXT, Context, failure, is_failing, written
 from service.responses import json_reply, text_reply
 from store.connection import Store
 from store.heartbeat import Vitals, load_workers, vitals
@@ -80,12 +79,12 @@ class Census:
 
 PATIENCE = 2.0  # seconds for the store to answer
 KEPT = 1.0  # seconds that one answer is used again: orchestrators ask often
-OVERDUE = 120.0  # seconds a source may wait before that is worth a word
+OVERDUE = 120.0  # seconds a source may wait before that /health reports it
 
 
 @dataclass(slots=True)
 class Findings:
-    """What the store said."""
+    """What the store answered."""
 
     fault: str | None = None
     vitals: Vitals | None = None
@@ -99,7 +98,7 @@ class Findings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the store's settings will cost one day."""
+        """Settings of the store that may lose or refuse data later."""
         return self.vitals.warnings if self.vitals else ()
 
 
@@ -139,7 +138,7 @@ def health_report(findings: Findings, context: Context) -> dict[str, Any]:
         "sources": {"ok": findings.ok, "failing": findings.failing},
         "config": config or "ok",
         "stories": len(context.river),
-        "stale_since": _written(context.river.away_since),
+        "stale_since": written(context.river.away_since),
     }
 
 
@@ -167,7 +166,7 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
 
 
 class Check:
-    """Asks the store, at most once a second."""
+    """Examines the store at most once a second."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -176,7 +175,7 @@ class Check:
         self._lock = asyncio.Lock()
 
     async def findings(self) -> Findings:
-        """What the store says now, or said less than a second ago."""
+        """What the store answers now, or answered less than a second ago."""
         async with self._lock:
             settings, last = self._context.settings(), self._last
             if last and last[1] is settings and time.monotonic() - last[0] < KEPT:
@@ -190,10 +189,10 @@ CHECK = web.AppKey("check", Check)
 
 
 async def examine(store: Store, settings: Settings, census: Census | None = None) -> Findings:
-    """Ask the store for all that health speaks of."""
+    """Fetch from the store all that /health reports."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _ask(store, settings, census or Census(is_failing))
+            return await _fetch_findings(store, settings, census or Census(is_failing))
     except TimeoutError:
         return Findings(fault=f"away: no answer within {PATIENCE:g} s", **_no_sources(settings))
     except StoreAway as error:
@@ -202,15 +201,15 @@ async def examine(store: Store, settings: Settings, census: Census | None = None
         return Findings(fault=without_credentials(str(error)), **_no_sources(settings))
 
 
-async def _ask(store: Store, settings: Settings, census: Census) -> Findings:
+async def _fetch_findings(store: Store, settings: Settings, census: Census) -> Findings:
     await ensure_layout(store)
     counted = await census.counted(store, settings)
-    said = await vitals(store)
+    server = await vitals(store)
     workers = await load_workers(store)
     faults = [worker.fault for worker in workers]
     return Findings(
-        fault=said.fault,
-        vitals=said,
+        fault=server.fault,
+        vitals=server,
         workers=len(workers),
         refused=sum(fault is not None for fault in faults),
         hindered=faults[0] if all(faults) and faults else None,
@@ -223,32 +222,3 @@ async def _ask(store: Store, settings: Settings, census: Census) -> Findings:
 
 def _no_sources(settings: Settings) -> dict[str, Any]:
     return {"ok": 0, "failing": []}
-
-
-def is_failing(state: SourceState) -> bool:
-    """Whether a source's last poll brought nothing, for whatever reason."""
-    return state.failures > 0 or state.gone or state.poison is not None
-
-
-def failure(name: str, state: SourceState) -> dict[str, Any]:
-    """A failing source, in words."""
-    reason = state.last_error
-    if state.gone:
-        reason = f"gone (410): polled again with another url, or by `millrace poll {name}`"
-    elif state.poison is not None:
-        reason = f"set aside after {state.poison.tries} tries: {reason or 'ran into its limits'}"
-    return {
-        "name": name,
-        "error": without_credentials(reason or "unknown"),
-        "failures": state.failures,
-        "last_success": _written(_moment(state.last_success)),
-        "next_poll": _written(_moment(state.next_poll)),
-    }
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
-
-
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from core.metrics import METRICS
 from service.connections import CONNECTIONS, Connections
-from service.context import CONTEXT, Context, listed
+from service.context import CONTEXT, Context, is_failing, listed
 from service.documents import BACKGROUND, SHARED, Document
 from service.feeds.handlers import FEEDS
 from service.feeds.stream import READERS_OF, Readers
-from service.ops.health import CHECK, Findings, is_failing
+from service.ops.health import CHECK, Findings
 from service.responses import secured
 from store.counters import field_name
 from store.sources import SourceState
@@ -124,7 +124,7 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else repr(float(value))
 
 
-SOURCES_NAMED = 1000  # sources with series of their own; the totals hold all of them
+SOURCES_NAMED = 1000  # sources with their own series; the totals hold all of them
 
 
 def gauges(

@@ -16,9 +16,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from service.context import CONTEXT
 from service.documents import Document, choose_encoding
-from service.feeds.formats import Style, style_of
 from service.feeds.query import FeedQuery
-from service.pages.pictures import proxy_at
+from service.feeds.render import Style, proxy_at, style_of
 from service.responses import (
     PAGE_POLICY,
     public_base,
@@ -142,7 +141,7 @@ def _page(template: str, encoding: str, **values: Any) -> Document:
 def page_style(
     request: web.Request, root: str | None = None, *, query: FeedQuery | None = None
 ) -> Style:
-    """How stories look on a page; `root`: the way from where it stands to the service's root."""
+    """How stories look on a page; `root`: the relative path from the page to the service's root."""
     context = request.app[CONTEXT]
     proxy = proxy_at(context, root or way_up(request.rel_url.raw_path))
     return style_of(context.settings(), query, proxy=proxy)
@@ -176,7 +175,7 @@ def _static(name: str) -> Document:
         "Vary": "Accept-Encoding",
     }
     if name == "feed.xsl":
-        # What the stylesheet makes of a feed is a page of its own.
+        # What the stylesheet makes of a feed is a page too.
         headers["Content-Security-Policy"] = PAGE_POLICY
     return Document(static_bytes(name), secured(headers), datetime.now(UTC))
 

@@ -16,9 +16,9 @@ from aiohttp import web
 
 from core.config.settings import Settings
 from core.errors import MillraceError
-from core.render.variants import PictureProxy, signed_url
+from core.render.variants import signed_url
 from core.urls import without_credentials
-from service.context import CONTEXT, Context
+from service.context import CONTEXT
 from service.documents import Document
 from service.responses import secured, text_reply
 
@@ -98,17 +98,6 @@ class Pictures:
         except MillraceError as error:
             return text_reply(f"no picture: {without_credentials(str(error))}\n", status=502)
         return await _shown(request, body, context.settings())
-
-
-def proxy_of(settings: Settings, key: bytes | None, base: str) -> PictureProxy | None:
-    """The proxy for documents of the service at `base`, where it is on."""
-    on = settings.service.pictures == "proxy" and key is not None
-    return PictureProxy(base, key) if on and key else None
-
-
-def proxy_at(context: Context, base: str) -> PictureProxy | None:
-    """The same, with the present settings and key."""
-    return proxy_of(context.settings(), context.river.secret, base)
 
 
 async def _shown(request: web.Request, body: bytes, settings: Settings) -> web.StreamResponse:

@@ -18,8 +18,6 @@ from core.config.settings import Settings
 from core.render.items import FeedItem
 from service.context import CONTEXT, listed
 from service.documents import BACKGROUND, Document
-from service.feeds.answers import Answer
-from service.feeds.formats import Style, item_of
 from service.feeds.query import (
     BadQuery,
     FeedQuery,
@@ -28,6 +26,7 @@ from service.feeds.query import (
     is_known_tag,
     parse_query,
 )
+from service.feeds.render import Answer, Style, item_of
 from service.pages.page import (
     View,
     answered,

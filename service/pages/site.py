@@ -8,7 +8,7 @@ from pathlib import Path
 from core.config.opml import opml_document
 from core.config.settings import Settings
 from core.render.items import FeedHead
-from service.feeds.formats import FORMATS, item_of, piece, style_of
+from service.feeds.render import FORMATS, item_of, piece, style_of
 from service.pages.page import render_page, static_bytes
 from service.window import Kept, River
 from store.connection import Store

@@ -14,9 +14,8 @@ from aiohttp import web
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
 from core.urls import without_credentials
-from service.context import CONTEXT, Context
+from service.context import CONTEXT, Context, failure, is_failing, written
 from service.documents import BACKGROUND, SHARED, Background, Document, choose_encoding
-from service.ops.health import failure, is_failing
 from service.pages.page import encoding_of, missing, page_document
 from service.responses import public_base, secured, wants_html
 from service.window import Kept
@@ -190,31 +189,31 @@ def _row(
     days: Counter[int],
     junk: float | None,
 ) -> dict[str, Any]:
-    said = state or SourceState(url=source.url, configured_url=source.url)
-    entries = said.entries + taken.entries
-    founded = said.first_published + taken.founders
-    failing = is_failing(said)
+    known = state or SourceState(url=source.url, configured_url=source.url)
+    entries = known.entries + taken.entries
+    founded = known.first_published + taken.founders
+    failing = is_failing(known)
     return {
         "name": source.name,
         "url": without_credentials(source.url),
         # Where it is fetched now: a page led to its feed, or it moved for good.
-        "resolved_url": without_credentials(said.url),
-        "title": said.title,
+        "resolved_url": without_credentials(known.url),
+        "title": known.title,
         "tags": list(source.tags),
-        "kind": said.kind,
+        "kind": known.kind,
         "priority": source.priority,
         "state": _state(source, state),
-        "last_error": failure(source.name, said)["error"] if failing else None,
-        "last_status": said.last_status,
-        "failures": said.failures,
-        "last_poll": _written(said.last_poll),
-        "last_success": _written(said.last_success),
-        "next_poll": _written(next_poll) if source.enabled and not said.gone else None,
-        "interval": said.interval,
+        "last_error": failure(source.name, known)["error"] if failing else None,
+        "last_status": known.last_status,
+        "failures": known.failures,
+        "last_poll": written(known.last_poll),
+        "last_success": written(known.last_success),
+        "next_poll": written(next_poll) if source.enabled and not known.gone else None,
+        "interval": known.interval,
         "counts": {
             "entries": entries,
             "first_published": founded,
-            "reposts": said.reposts + taken.reposts,
+            "reposts": known.reposts + taken.reposts,
             "kept": days.total(),
         },
         # Of its entries, the share that no other source had before it; None before there is any.
@@ -250,10 +249,3 @@ def _state(source: Source, state: SourceState | None) -> str:
     if state is None or (state.last_poll is None and not is_failing(state)):
         return "waiting"
     return "failing" if is_failing(state) else "ok"
-
-
-def _written(seconds: float | None) -> str | None:
-    if seconds is None:
-        return None
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -19,7 +19,7 @@ from core.render.differences import Stretch, difference, explanation, repeated, 
 from core.urls import without_credentials
 from service.context import CONTEXT, Context
 from service.documents import Background
-from service.feeds.formats import item_of
+from service.feeds.render import item_of
 from service.pages.page import missing, page_reply, page_style, starting
 from service.responses import json_reply, text_reply, wants_html
 from store.entries import entries_by_url, load_entries, load_entry
@@ -65,27 +65,27 @@ class Compared(NamedTuple):
     sentences: int = 0
 
 
-async def _compared(request: web.Request, told: Story, member_id: str | None) -> Compared | None:
-    member = next((member for member in told.members if member.id == member_id), None)
+async def _compared(request: web.Request, story: Story, member_id: str | None) -> Compared | None:
+    member = next((member for member in story.members if member.id == member_id), None)
     if member is None:
         return None
-    record = await _member_record(request.app[CONTEXT], told, member_id)
+    record = await _member_record(request.app[CONTEXT], story, member_id)
     if record is None or record.article is None:
         return Compared(member, None)
-    own, shown = record.article.text, told.article.text
-    key = (told.id, told.version, member.id)
+    own, shown = record.article.text, story.article.text
+    key = (story.id, story.version, member.id)
     return Compared(member, *await request.app[COMPARISONS].compare(request, key, shown, own))
 
 
 async def _member_record(
-    context: Context, told: Story, member_id: str | None
+    context: Context, story: Story, member_id: str | None
 ) -> EntryRecord | None:
-    if member_id is None or all(member.id != member_id for member in told.members):
+    if member_id is None or all(member.id != member_id for member in story.members):
         return None
     try:
         return await load_entry(context.store, member_id)
     except StoreError:
-        return None  # the rest of the page stands without it
+        return None  # the rest of the page is complete without it
 
 
 async def explain(request: web.Request) -> web.StreamResponse:
@@ -110,21 +110,21 @@ async def _records(context: Context, asked: str) -> list[EntryRecord]:
     return await entries_by_url(context.store, asked)
 
 
-def story_fields(told: Story) -> dict[str, Any]:
+def story_fields(story: Story) -> dict[str, Any]:
     """A story as JSON: its members with the reasons, its body, and what was cut from it."""
-    article = told.article
+    article = story.article
     return {
-        "id": told.id,
+        "id": story.id,
         "title": article.title,
-        "first_seen": told.first_seen,
-        "updated": told.updated,
-        "representative": told.representative,
+        "first_seen": story.first_seen,
+        "updated": story.updated,
+        "representative": story.representative,
         "original_url": article.original_url,
         "link": article.link,
         "lead_image": article.lead_image,
         "language": article.language,
         "method": article.method.value,
-        "members": [member.model_dump(mode="json") for member in told.members],
+        "members": [member.model_dump(mode="json") for member in story.members],
         "removed": [part.model_dump() for part in article.removed],
         "html": article.html,
         "text": article.text,

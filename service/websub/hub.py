@@ -16,7 +16,7 @@ from core.errors import MillraceError, StoreError
 from core.polling.politeness import Subscription, is_signed
 from core.urls import web_url
 from service.context import CONTEXT, Context
-from service.feeds.answers import answer_of
+from service.feeds.handlers import answer_of
 from service.responses import (
     BodyRefused,
     Handler,
@@ -44,19 +44,19 @@ _MODES: Mapping[str, Literal["subscribe", "unsubscribe"]] = {
     "unsubscribe": "unsubscribe",
 }
 _REASONS: Mapping[Refusal, str] = {
-    "full": "too many callbacks wait to be asked: try again in some minutes",
-    "host": "too many callbacks of this host wait to be asked: try again in some minutes",
-    "client": "too many of your callbacks wait to be asked: try again in some minutes",
+    "full": "too many callbacks wait to be verified: try again in some minutes",
+    "host": "too many callbacks of this host wait to be verified: try again in some minutes",
+    "client": "too many of your callbacks wait to be verified: try again in some minutes",
     "silent": "callbacks of this host did not answer: try again in an hour",
 }
 
 
 class Refused(MillraceError):
-    """The request cannot be granted; the text says why."""
+    """The request cannot be granted; the message gives the reason."""
 
 
 async def hub(request: web.Request) -> web.Response:
-    """POST /hub: subscribe or unsubscribe; `publish` needs no request, we know our news."""
+    """POST /hub: subscribe or unsubscribe; `publish` is accepted and ignored: we know our news."""
     context = request.app[CONTEXT]
     settings = context.settings()
     if not settings.service.hub:
@@ -75,7 +75,7 @@ async def hub(request: web.Request) -> web.Response:
         return text_reply(f"{error}\n", status=400)
     if reason is not None:
         return text_reply(f"{_REASONS[reason]}\n", status=429, headers={"Retry-After": "600"})
-    return text_reply("your callback will be asked\n", status=202)
+    return text_reply("your callback will be verified\n", status=202)
 
 
 async def about_hub(request: web.Request) -> web.Response:
@@ -117,20 +117,20 @@ def _lease(form: Mapping[str, str]) -> float:
 
 
 def _while_the_store_answers(handler: Handler) -> Handler:
-    """A hub that hears 503 comes again."""
+    """A hub repeats what was answered with 503."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except StoreError:
-            return text_reply("come again\n", status=503, headers={"Retry-After": "30"})
+            return text_reply("try again later\n", status=503, headers={"Retry-After": "30"})
 
     return answer
 
 
 @_while_the_store_answers
 async def confirm(request: web.Request) -> web.Response:
-    """GET: the hub asks whether we want this, or says that it will not."""
+    """GET: the hub verifies our subscription, or denies it."""
     context = request.app[CONTEXT]
     found = await load_subscription(context.store, request.match_info["id"][:100])
     query = request.query
@@ -149,7 +149,7 @@ async def confirm(request: web.Request) -> web.Response:
 
 @_while_the_store_answers
 async def receive(request: web.Request) -> web.Response:
-    """POST: new content. An answer never says whether its signature was right."""
+    """POST: new content. The answer does not reveal whether its signature was right."""
     context = request.app[CONTEXT]
     found = await load_subscription(context.store, request.match_info["id"][:100])
     if found is None:

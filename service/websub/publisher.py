@@ -22,10 +22,9 @@ from core.polling.politeness import signature
 from core.render.jsonfeed import item_fields
 from service.changelog import position
 from service.context import Context
-from service.feeds.answers import Answer, Stamp, answer_of, render
-from service.feeds.formats import FORMATS, Style, item_of, style_of
+from service.feeds.handlers import answer_of
 from service.feeds.query import FeedQuery, select
-from service.pages.pictures import proxy_at
+from service.feeds.render import FORMATS, Answer, Stamp, Style, item_of, proxy_at, render, style_of
 from service.window import Kept
 from store.counters import Counts
 from store.outbox import (
@@ -51,8 +50,8 @@ log = structlog.get_logger()
 class Publisher:
     """Follows the river's log and fills one outbox.
 
-    Each has a publisher of its own: what strangers subscribed to takes long to render, and no
-    webhook waits for that.
+    There is one publisher for each outbox: what strangers subscribed to takes long to render, and
+    no webhook waits for that.
     """
 
     def __init__(self, context: Context, outbox: Outbox) -> None:
@@ -73,7 +72,7 @@ class Publisher:
             except StoreError as error:
                 log.debug("publisher.waits", reason=str(error))
             except Exception:  # subscribers would get nothing for the rest of this process
-                log.exception("publisher.stumbled")
+                log.exception("publisher.failed")
             await asyncio.sleep(EVERY)
 
     async def _round(self) -> str:
@@ -85,7 +84,7 @@ class Publisher:
             return changes_log.end
         where = await published_until(context.store, self._outbox)
         changes = None if where is None else changes_log.after(position(where), count=AT_ONCE)
-        if changes is None:  # the first start, or too long away: old news are no news
+        if changes is None:  # the first start, or too long away: what happened before is not sent
             await keep_published(context.store, self._outbox, changes_log.end)
             return changes_log.end
         if changes:
@@ -114,9 +113,9 @@ class Publisher:
             deliveries += _pings(settings, news[-1][1].id)
         refused = (await add_deliveries(context.store, self._outbox, deliveries)).refused
         if refused:
-            await self._say_dropped(refused)
+            await self._report_dropped(refused)
 
-    async def _say_dropped(self, count: int) -> None:
+    async def _report_dropped(self, count: int) -> None:
         """Webhooks that found no room are counted, logged and named in /health."""
         store, reason = self._context.store, "the outbox is full: a target takes nothing in"
         counts = Counts()
@@ -208,7 +207,7 @@ def _to_webhook(webhook: Webhook, fields: dict[str, object], change: Change) -> 
 
 
 def _pings(settings: Settings, until: str) -> list[Delivery]:
-    """Tell an outside hub that our feeds have changed; it fetches them itself."""
+    """Notify an outside hub that our feeds have changed; it fetches them itself."""
     if settings.feed.link is None or settings.feed.hub is None:
         return []  # without a public address there is nothing it could fetch
     base = settings.feed.link.rstrip("/") + "/"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from core.config.settings import Settings, Source
-from service import documents as background
+from service import documents
 from service.documents import WAITING, Background, Document, SharedDocuments, TooBusy
-from service.feeds import answers, formats, handlers, query
+from service.feeds import handlers, query, render
 from service.feeds.query import FeedQuery, select
 from tests.service.conftest import LIVE, SETTINGS, Serve, Served, longest_turn, make_story
 
@@ -67,8 +67,8 @@ async def test_what_could_not_be_made_is_tried_again() -> None:
 
 
 async def test_shared_documents_are_bounded_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(background, "BYTES_KEPT", 250)
-    monkeypatch.setattr(background, "SHARE", 1e-9)
+    monkeypatch.setattr(documents, "BYTES_KEPT", 250)
+    monkeypatch.setattr(documents, "SHARE", 1e-9)
     shared, made = SharedDocuments(), list[str]()
 
     async def ask(key: str, size: int = 100) -> None:
@@ -148,7 +148,7 @@ async def test_giant_entries_lose_their_bodies_before_others_do(served: Served) 
     with_body = {item["title"] for item in items if "Body of story" in str(item)}
     assert len(items) == 40
     assert with_body == {f"Story {number}" for number in range(20)}
-    assert len(await answer.read()) < 3 * answers.LETTERS_AT_LEAST
+    assert len(await answer.read()) < 3 * render.LETTERS_AT_LEAST
 
 
 async def test_rendered_pieces_and_searched_texts_are_bounded_by_letters(
@@ -157,20 +157,20 @@ async def test_rendered_pieces_and_searched_texts_are_bounded_by_letters(
     folded = query._Folded()
     monkeypatch.setattr(query, "_folded", folded)
     monkeypatch.setattr(query, "FOLDED_BYTES", 300_000)
-    monkeypatch.setattr(formats, "LETTERS_KEPT", 300_000)
+    monkeypatch.setattr(render, "LETTERS_KEPT", 300_000)
     await served.publish(*(giant(number, letters=50_000) for number in range(20)))
 
     assert len(select(served.river.newest(), FeedQuery(text="19 zap"), SETTINGS)) == 1
     await served.client.get("/feed.json?limit=20")
 
     assert folded._size <= 300_000
-    assert formats._letters <= 350_000
+    assert render._letters <= 350_000
 
 
 async def test_an_ordinary_feed_keeps_all_bodies(served: Served) -> None:
     await served.publish(*(giant(number, letters=20_000) for number in range(100)))
 
-    assert answers.without_bodies(served.river.newest()) == frozenset()
+    assert render.without_bodies(served.river.newest()) == frozenset()
 
 
 async def test_very_many_queries_keep_a_bounded_memory(

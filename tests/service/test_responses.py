@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from core.config.settings import ServiceSettings
-from service import responses as body
+from service import responses
 from service.responses import FORM_BYTES, FORM_FIELDS
 from tests.service.conftest import LIVE, SETTINGS, Serve, Served
 
@@ -37,7 +37,7 @@ async def test_the_charset_of_a_form_chooses_no_codec(
 
 
 async def test_an_action_without_permission_is_refused_unread(acting: Served) -> None:
-    headers = {"Content-Type": body.FORM_TYPE, "Authorization": "Bearer wrong"}
+    headers = {"Content-Type": responses.FORM_TYPE, "Authorization": "Bearer wrong"}
 
     answer = await acting.client.post("/forget", data=b"x" * (FORM_BYTES + 1), headers=headers)
 
@@ -46,13 +46,13 @@ async def test_an_action_without_permission_is_refused_unread(acting: Served) ->
 
 async def test_a_form_has_a_bounded_number_of_fields(acting: Served) -> None:
     form = "&".join(f"f{number}=1" for number in range(FORM_FIELDS + 1))
-    headers = {"Content-Type": body.FORM_TYPE}
+    headers = {"Content-Type": responses.FORM_TYPE}
 
     assert (await acting.client.post("/hub", data=form, headers=headers)).status == 400
 
 
 async def test_a_packed_body_is_not_unpacked(served: Served) -> None:
-    headers = {"Content-Type": body.FORM_TYPE, "Content-Encoding": "gzip"}
+    headers = {"Content-Type": responses.FORM_TYPE, "Content-Encoding": "gzip"}
 
     answer = await served.client.post("/hub", data=gzip.compress(b"x" * 10**7), headers=headers)
 
@@ -62,12 +62,12 @@ async def test_a_packed_body_is_not_unpacked(served: Served) -> None:
 async def test_a_form_that_does_not_end_is_given_up(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(body, "BODY_SECONDS", 0.1)
+    monkeypatch.setattr(responses, "BODY_SECONDS", 0.1)
     where = urlsplit(str(served.client.make_url("/")))
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
 
     writer.write(
-        f"POST /hub HTTP/1.1\r\nHost: a\r\nContent-Type: {body.FORM_TYPE}\r\n"
+        f"POST /hub HTTP/1.1\r\nHost: a\r\nContent-Type: {responses.FORM_TYPE}\r\n"
         "Content-Length: 100\r\n\r\nhub.mode".encode()
     )
     status = await asyncio.wait_for(reader.readline(), 5)
@@ -81,7 +81,7 @@ async def test_a_form_in_broken_chunks_is_refused(served: Served) -> None:
     reader, writer = await asyncio.open_connection(where.hostname, where.port)
 
     writer.write(
-        f"POST /hub HTTP/1.1\r\nHost: a\r\nContent-Type: {body.FORM_TYPE}\r\n"
+        f"POST /hub HTTP/1.1\r\nHost: a\r\nContent-Type: {responses.FORM_TYPE}\r\n"
         "Transfer-Encoding: chunked\r\n\r\n".encode()
     )
     await asyncio.sleep(0)

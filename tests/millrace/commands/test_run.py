@@ -148,7 +148,7 @@ def test_a_second_run_on_its_data_folder_is_told_apart(run: Running) -> None:
     second = millrace(run.folder, "run", "--port", "0")
 
     assert second.returncode == 1
-    assert f"data: process {run.process.pid} runs here already" in second.stderr
+    assert f"data: already in use by process {run.process.pid}" in second.stderr
 
 
 def test_commands_reach_it_through_its_data_folder(run: Running, stage: Stage) -> None:

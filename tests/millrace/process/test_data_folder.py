@@ -17,7 +17,7 @@ def test_the_folder_is_made_and_held(tmp_path: Path) -> None:
 
     with (
         locked(data),
-        pytest.raises(MillraceError, match=f"process {os.getpid()} runs here already"),
+        pytest.raises(MillraceError, match=f"already in use by process {os.getpid()}"),
         locked(data),
     ):
         pass

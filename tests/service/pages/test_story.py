@@ -12,7 +12,7 @@ from aiohttp import web
 
 from core.models import Article, FeedEntry
 from service.documents import Background
-from service.pages import story as comparing
+from service.pages import story
 from service.pages.story import WAITING, Comparisons, NotCompared
 from tests.service.conftest import LIVE, Served, keep, longest_turn, make_story, record_of
 
@@ -32,7 +32,7 @@ def reader(*, left: bool = False) -> web.Request:
 
 async def test_readers_of_one_comparison_share_it(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
-    monkeypatch.setattr(comparing, "difference", lambda old, new: made.append(old) or [])
+    monkeypatch.setattr(story, "difference", lambda old, new: made.append(old) or [])
     background = Background()
     comparisons = Comparisons(background)
 
@@ -47,7 +47,7 @@ async def test_more_than_a_few_are_refused_and_the_next_ones_are_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     held = threading.Event()
-    monkeypatch.setattr(comparing, "difference", lambda old, new: held.wait(10) and [])
+    monkeypatch.setattr(story, "difference", lambda old, new: held.wait(10) and [])
     background = Background()
     comparisons = Comparisons(background)
 

@@ -1,42 +1,62 @@
-"""One address of a feed: what it selects, and the document made of it."""
+"""Renders one address of a feed: its head, its page of stories, each as the format writes it.
+
+Rendered items are kept between two renders, so that a change to one story renders that story alone.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from urllib.parse import parse_qsl, unquote, urlencode
-
-from aiohttp import web
-from multidict import MultiDict, MultiMapping
+from typing import Any, Literal
+from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 from core.config.settings import Settings
-from core.errors import MillraceError
-from core.render.items import FeedHead
-from core.render.variants import convert
+from core.render.atom import atom_document, atom_entry
+from core.render.items import FeedHead, FeedItem, feed_item, without_body
+from core.render.jsonfeed import json_document, json_item
+from core.render.rss import rss_document, rss_item
+from core.render.variants import PictureProxy, Variant, convert, in_variant, through
+from service.context import NO_PAPERS, Context, Papers, listed
 from service.documents import Document
-from service.feeds.formats import FORMATS, Format, piece, style_of
-from service.feeds.query import FeedQuery, is_known_source, is_known_tag, parse_query, select
-from service.pages.pictures import proxy_of
-from service.responses import feed_headers, public_base, way_up
+from service.feeds.query import FeedQuery, select
+from service.responses import feed_headers, way_up
 from service.window import Kept
 
-Links = tuple[tuple[str, str], ...]
-
+STORIES_KEPT = 2048  # whose rendered items are kept, about 8 kB each
+LETTERS_KEPT = 8 * 2**20  # of their bodies, over all formats
+STYLES_KEPT = 8  # of one story; most are requested in the three formats alone
 # Letters of bodies in one document. 5,000 stories of 3,000 letters still come whole, and so do 100
 # long reads of 40,000; one feed of giant entries made documents of 78 MB, by `limit` of gigabytes.
 LETTERS_SHOWN = 16 * 2**20
 LETTERS_EACH = 40_000
 LETTERS_AT_LEAST = 2 * 2**20
 
-_PLACE = re.compile(r"(?:(?P<by>tags|sources)/(?P<name>[^/]+)/)?feed\.(?P<form>xml|atom|json)")
+Links = tuple[tuple[str, str], ...]
 
 
-class UnknownName(MillraceError):
-    """There is no such feed; the text says which part of its address is unknown."""
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one format writes an item and a document."""
+
+    name: str  # as in the path: /feed.NAME
+    type: str
+    item: Callable[[FeedItem], Any]
+    document: Callable[[FeedHead, Iterable[Any]], bytes]
+    styled: bool  # browsers show it through XSL
+
+
+FORMATS = {
+    form.name: form
+    for form in (
+        Format("xml", "application/rss+xml", rss_item, rss_document, True),
+        Format("atom", "application/atom+xml", atom_entry, atom_document, True),
+        Format("json", "application/feed+json", json_item, json_document, False),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,50 +96,6 @@ class Answer:
             parameters = tuple(pair for pair in parameters if pair[0] != "page")
             parameters += (("page", str(page)),) if page > 1 else ()
         return self.base + self.path + ("?" + urlencode(parameters) if parameters else "")
-
-
-def open_answer(request: web.Request, settings: Settings, stories: Sequence[Kept]) -> Answer:
-    """The answer for a request; raises BadQuery, or UnknownName."""
-    path = request.rel_url.raw_path.lstrip("/")
-    return answer_at(
-        path, request.query, base=public_base(request, settings), settings=settings, stories=stories
-    )
-
-
-def answer_at(
-    path: str,
-    parameters: MultiMapping[str],
-    *,
-    base: str,
-    settings: Settings,
-    stories: Sequence[Kept],
-) -> Answer:
-    """The answer for an address of a feed; raises BadQuery, or UnknownName."""
-    place = _PLACE.fullmatch(path)
-    if place is None:
-        raise UnknownName("no feed has this address")
-    name = unquote(place["name"]) if place["name"] else None
-    source, tag = (name, None) if place["by"] == "sources" else (None, name)
-    if source is not None and not is_known_source(source, settings, stories):
-        raise UnknownName(f"no source named {source}")
-    if tag is not None and not is_known_tag(tag, settings, stories):
-        raise UnknownName(f"no source has the tag {tag}")
-    return Answer(
-        form=FORMATS[place["form"]],
-        query=parse_query(parameters, source=source, tag=tag),
-        base=base,
-        path=path,
-        parameters=tuple(parameters.items()),
-    )
-
-
-def answer_of(topic: str, base: str, settings: Settings, stories: Sequence[Kept]) -> Answer:
-    """The answer for the whole address of one of our feeds, as hubs speak of it."""
-    if not topic.startswith(base):
-        raise UnknownName("this hub knows only the feeds of this service")
-    path, _, query = topic.removeprefix(base).partition("?")
-    pairs = MultiDict(parse_qsl(query, keep_blank_values=True))
-    return answer_at(path, pairs, base=base, settings=settings, stories=stories)
 
 
 def render(
@@ -207,8 +183,88 @@ def _hubs(settings: Settings, base: str) -> tuple[str, ...]:
 
 
 def _feed_id(query: FeedQuery) -> str:
-    """The same on every machine; narrowed feeds have ids of their own."""
+    """The same on every machine; narrowed feeds have their own ids."""
     parts = [*sorted(query.tags), "\0", *sorted(query.sources), "\0", query.text or ""]
     if parts == ["\0", "\0", ""]:
         return "urn:millrace:feed"
     return "urn:millrace:feed:" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """What decides, beside the story, how an item looks."""
+
+    summary: bool = False
+    variant: Variant | None = None
+    footer: bool = False
+    link_to_source: frozenset[str] = frozenset()
+    show_source: Literal["none", "title", "footer"] = "none"
+    sources: Papers = NO_PAPERS
+    proxy: PictureProxy | None = None
+
+
+def style_of(
+    settings: Settings, query: FeedQuery | None = None, *, proxy: PictureProxy | None = None
+) -> Style:
+    """The style that settings and query ask for."""
+    query = query or FeedQuery()
+    return Style(
+        summary=query.summary,
+        variant=query.variant,
+        footer=settings.feed.show_reposts == "footer",
+        link_to_source=listed(settings).by_source_link,
+        show_source=settings.feed.show_source,
+        sources=listed(settings).papers,
+        proxy=proxy,
+    )
+
+
+def proxy_of(settings: Settings, key: bytes | None, base: str) -> PictureProxy | None:
+    """The proxy for documents of the service at `base`, where it is on."""
+    on = settings.service.pictures == "proxy" and key is not None
+    return PictureProxy(base, key) if on and key else None
+
+
+def proxy_at(context: Context, base: str) -> PictureProxy | None:
+    """The same, with the present settings and key."""
+    return proxy_of(context.settings(), context.river.secret, base)
+
+
+def item_of(kept: Kept, style: Style) -> FeedItem:
+    """A kept story as the item that every format shows."""
+    item = feed_item(
+        kept.story,
+        link_to_source=style.link_to_source,
+        footer=style.footer,
+        show_source=style.show_source,
+        sources=style.sources.by_name,
+    )
+    item = without_body(item) if style.summary else item
+    item = through(item, style.proxy) if style.proxy else item
+    return in_variant(item, style.variant) if style.variant else item
+
+
+def items_of(found: Sequence[Kept], style: Style) -> list[FeedItem]:
+    """The same for many: call it beside the loop, for one body may have a million letters."""
+    return [item_of(kept, style) for kept in found]
+
+
+# They go with the version of the story that they are of.
+_pieces: WeakKeyDictionary[Kept, dict[tuple[str, Style], Any]] = WeakKeyDictionary()
+_letters = 0  # of the bodies in them; what went with its story is still counted
+
+
+def piece(kept: Kept, form: str, style: Style) -> Any:
+    """One rendered item; a change to one story renders that story alone."""
+    global _letters
+    if len(_pieces) > STORIES_KEPT or _letters > LETTERS_KEPT:
+        _pieces.clear()
+        _letters = 0
+    pieces = _pieces.setdefault(kept, {})
+    if len(pieces) > STYLES_KEPT:
+        pieces.clear()
+    made = pieces.get((form, style))
+    if made is None:
+        made = pieces[form, style] = FORMATS[form].item(item_of(kept, style))
+        _letters += 0 if style.summary else kept.letters
+    return made
