@@ -18,8 +18,7 @@ from service.context import CONTEXT, Context
 from service.pages.pictures import PICTURE
 from service.responses import BodyRefused, json_reply, read_form, secured, wants_html
 from service.websub.hub import CALLBACK
-from store.curation import join, split
-from store.forget import forget
+from store.curation import forget, join, split
 from store.schedule import poll_now
 from store.sources import lift_gone
 

@@ -26,8 +26,16 @@ from service.responses import (
     read_form,
     text_reply,
 )
-from store.hub import Refusal, Subscriber, Verification, ask_for
-from store.websub import add_push, keep_subscription, load_subscription, wake
+from store.websub import (
+    Refusal,
+    Subscriber,
+    Verification,
+    add_push,
+    ask_for,
+    keep_subscription,
+    load_subscription,
+    wake,
+)
 
 SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0
 LONGEST_SECRET = 200  # bytes, by the specification
