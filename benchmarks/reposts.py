@@ -209,7 +209,7 @@ def _made_up(number: int) -> Fingerprint:
     """A founder like no other: random keys and a random simhash, one address, one headline."""
     drawn = mix(np.arange(number * 20 + 1, number * 20 + 21, dtype=np.uint64)).tolist()
     simhash = drawn[0] << 64 | drawn[1]
-    minhashes = tuple(sorted(drawn[2:18]))
+    minhashes = tuple(sorted(drawn[2:16]))
     return Fingerprint(_DRAFT._replace(simhash=simhash), minhashes, drawn[18], (drawn[19],))
 
 

@@ -29,6 +29,9 @@ REWORDED = 0.45  # of both, in one order: rewritten sentence by sentence
 WIRE = 0.7  # of both under an intro of its own: a wire copy
 SUPPORT = 0.15  # of a headline's words that stand in the common part
 SMALL_PART = 3.0  # times as long under another headline: a page of several stories, if anything
+# Of 150 articles followed by another one under its headline 10 joined (94 without this), of 150
+# cut copies under a new headline 116 (127).
+HALF_MORE, ABOUT = 1.5, 0.2
 COHESION = 0.02  # of the longer text's other words that its common part has, too
 STILL = 0.5  # of the shorter text; revisions are trusted further than strangers
 BARE = 4.0  # sum of weights; less is standing text
@@ -226,10 +229,11 @@ def _digest(pair: Pair) -> bool:
         return False
     if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < MORE * e.short.size:
         return False
-    small = e.long.size > SMALL_PART * e.short.size
-    apart = not pair.agree and (
-        small or (e.long.lead >= LEAD > e.short.lead) or e.cohesion < COHESION
-    )
+    # The headline of the longer text tells of what is added: whoever strings another's article
+    # and his own together must not hide it.
+    elsewhere = e.long.size >= HALF_MORE * e.short.size and e.long.support < ABOUT
+    small = e.long.size > SMALL_PART * e.short.size or e.cohesion < COHESION
+    apart = not pair.agree and (small or elsewhere or e.long.lead >= LEAD > e.short.lead)
     return apart or e.headline_inside
 
 

@@ -153,6 +153,12 @@ def test_one_item_of_a_digest_is_another_story():
     assert row(copy(HEADLINE, *REPORT[:4]), digest) == "digest"
 
 
+def test_an_article_with_another_after_it_under_that_one_s_headline_hides_it_not():
+    page = copy("Baker wins a prize with rye bread", *REPORT[:6], *paragraphs(12, 3))
+
+    assert row(copy(HEADLINE, *REPORT[:6]), page) == "digest"
+
+
 def test_one_address_in_one_source_is_one_entry_whatever_its_headline():
     one = copy(HEADLINE, *REPORT, source="paper", link="https://paper.example/1")
     again = copy(OTHER, *REPORT[:6], source="paper", link="https://paper.example/1")
