@@ -27,8 +27,8 @@ from core.models import Article
 from core.urls import canonical_url
 
 SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
-FILED = 5  # minhash keys of a founder that lead to it
-LOOKED_UP = 14  # minhash keys under which an entry looks: those of a part of it are among them
+FILED = 6  # minhash keys of a founder that lead to it
+LOOKED_UP = 10  # minhash keys under which an entry looks: those of a part of it are among them
 HEADLINE_BITS = 80  # ten bytes of the stored form: a sketch of the headline's words
 FIGURE_BITS = 32  # four bytes: of the figures in a text
 FIGURES_KEPT = 10  # of the figures in a text: more would fill the bits

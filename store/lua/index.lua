@@ -11,7 +11,7 @@ local SLICE_FULL = 262144
 local SLICES_IN_WINDOW = 4
 local CHUNK = 34 -- records of 60 bytes: just below an allocation of 2,048
 -- Founders filed under one key in a slice; more and the key names no article.
-local FILED = {a = 5, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
+local FILED = {a = 6, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
 local FILED_AT_ONCE = 200 -- a call takes some thousand arguments
 local MOST_UNDER = {a = 32, h = 8, u = 8}
 

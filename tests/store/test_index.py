@@ -66,7 +66,7 @@ async def test_a_founder_is_found_by_a_copy_and_by_nothing_else(store: Store):
 
     assert [candidate.story for candidate in found["copy"]] == [founder]
     assert found["copy"][0].print.simhash == printed(1).print.simhash
-    assert found["copy"][0].minhashes == 5
+    assert found["copy"][0].minhashes == 6
     assert found["other"] == []
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from core.dedup import idf
-from core.dedup.idf import COMMON, Idf
+from core.dedup.idf import COMMON, Idf, zstd
 
+EVERY = np.arange(idf.SLOTS, dtype=np.uint64)
 HASHES = np.array([3, 1 << 40, 99], dtype=np.uint64)
 
 
@@ -64,3 +65,27 @@ def test_only_what_repeats_is_told_to_other_workers():
 
     assert (other.counts(HASHES) >= COMMON - 2).all()
     assert table.take_delta() == b""
+
+
+def test_a_table_saved_before_words_were_counted_is_read():
+    learned = Idf()
+    learned.learn(np.arange(100, dtype=np.uint64))
+    old = zstd.compress((7).to_bytes(8, "little") + learned.counts(EVERY).tobytes())
+
+    read = Idf.from_bytes(old)
+
+    assert read.counts(np.arange(101, dtype=np.uint64)).tolist() == [1] * 100 + [0]
+    assert read.is_rare(np.arange(3, dtype=np.uint64)).all()
+
+
+def test_words_are_rare_until_several_entries_hold_them():
+    table = Idf()
+    word = np.array([42], dtype=np.uint64)
+    for _ in range(idf.COMMON_WORD):
+        table.learn_words(word)
+    assert table.is_rare(word).all()
+
+    table.learn_words(word)
+
+    assert not table.is_rare(word).any()
+    assert Idf.from_bytes(table.to_bytes()).word_weights(word) == table.word_weights(word) < 1
