@@ -165,7 +165,7 @@ def train(pages: list[Example]) -> Any:
 
 
 def stored(model: Any) -> dict[str, Any]:
-    """The trees as `core/page/trees.py` reads them."""
+    """The trees as `core/page/select.py` reads them."""
     trees = [_lists(tree["tree_structure"]) for tree in model.dump_model()["tree_info"]]
     return {"columns": model.num_feature(), "trees": trees}
 

@@ -1,40 +1,42 @@
-"""Which blocks of a page are its article: small trees choose the text, rules what belongs to it.
+"""Which blocks of a page are its article: small trees choose the text, checks correct the choice.
 
 Each block is judged by its place, its words, the names around it and what extractors say of it
 (`features.py`). A choice is checked against what was thrown away: a fragment never stands for a
-longer text that an extractor found. Then come the pictures, captions, rulers, players and headings
-of what was chosen.
+longer text that an extractor found. Copies, what follows an article and front pages go. What
+belongs to the chosen text (`structure.py`) is added last.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from lxml import etree
+from numpy.typing import NDArray
 
 from core.body import junk
-from core.body.blocks import Block, Line
-from core.page.checks import once, start_of_others, teasers_of_listing
+from core.body.blocks import Block
 from core.page.extractors import votes
 from core.page.features import PageBlocks, features
-from core.page.head import kind_of_page
-from core.page.trees import stored_trees
+from core.page.head import Kind, kind_of_page
+from core.page.structure import add_wordless, add_words, without_label
 
 # All figures: halves of a thousand pages with their whole text, `docs/cleaning.md`.
 CHOSEN = 0.45  # probability; .40 to .50 score alike
-_LIKELY = 0.2  # of a block between two chosen ones of the same list or part
-_CODE = 0.1  # of code or a table right behind chosen text
 _FRAGMENT = 0.2  # of an extractor's text: a choice as small is a teaser or a caption
 _SAYS_ARTICLE = 1  # of `Kind.article`: the page says that it is one, whatever it lists below
-_LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”
-_SENTENCE = 50  # letters
-_ENDS = (".", "!", "?", "。", "！", "？")
-_IMAGE = re.compile(r"<img [^<>]*>")
-_LISTS = ("ul", "ol", "dl")
-_INNER = frozenset("p h1 h2 h3 h4 h5 h6 li ul ol dl dt dd pre table blockquote".split())
+_ONCE = 50  # weighed letters; shorter blocks may rightly come twice
+_STORY = 300  # weighed letters before a heading that begins comments or a second article
+_SECOND = 0.3  # of the chosen text at least stands before a second article
+_COMMENTED = 0.1  # of the chosen text at least stands before comments
+_THREAD = 3  # of `Kind.forum`: the page says that it is a thread
+_TEASERS = 5  # fewer linked headlines with an excerpt below also stand in round-ups
+_ARTICLE = 800  # letters without a linked headline between them; excerpts are shorter
+_FILE = Path(__file__).with_name("blocks.json")
 
 
 @dataclass(slots=True)
@@ -66,9 +68,9 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
     chosen[start_of_others(page, chosen, kind) :] = False
     chances = dict(zip(map(id, page.blocks), likely, strict=True))
     is_kept = {id(block): bool(here) for block, here in zip(page.blocks, chosen, strict=True)}
-    _add_words(blocks, is_kept, chances)
-    _add_wordless(blocks, is_kept)
-    kept = [_without_label(block) for block in blocks if is_kept[id(block)]]
+    add_words(blocks, is_kept, chances)
+    add_wordless(blocks, is_kept)
+    kept = [without_label(block) for block in blocks if is_kept[id(block)]]
     dropped = [block for block in page.blocks if not is_kept[id(block)]]
     return Choice(kept, dropped)
 
@@ -77,157 +79,117 @@ def _weight(page: PageBlocks, chosen: np.ndarray) -> float:
     return float(page.weights[chosen].sum())
 
 
-def _add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, float]) -> None:
-    """Adds the headings, list items and paragraphs between chosen ones that belong to them."""
-    lists = _lists(blocks, is_kept)
-    worded = [
-        block
-        for block in blocks
-        if id(block) in chances and not block.is_caption and not is_picture(block)
-    ]
-    run: list[Block] = []
-    last: Block | None = None
-    for block in worded:
-        if not is_kept[id(block)]:
-            run.append(block)
-            continue
-        if run and last is not None:
-            if run[-1].is_heading and not _is_linked(run[-1]):
-                is_kept[id(run[-1])] = True
-            if _are_one(last, run, block, chances):
-                links_too = last.is_heading and not junk.is_related(junk.fold(_text(last)))
-                for each in run:
-                    is_kept[id(each)] = links_too or not _is_linked(each) or _is_sentence(each)
-        run, last = [], block
-    for before, block in pairwise(worded):
-        if block.kind in ("pre", "table") and is_kept[id(before)]:
-            is_kept[id(block)] |= chances[id(block)] >= _CODE
-    for block in worded:
-        number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
-        likely = lists.get(number, 0) > 0.5 and chances[id(block)] >= _LIKELY
-        is_kept[id(block)] |= likely and not _is_linked(block)
-
-
-def _are_one(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
-    """Whether a run between two chosen blocks, alone or in their own part, may be text."""
-    parts = {_part(block) for block in (first, *run, last)}
-    if len(run) == 1 and run[0].kind in ("pre", "table"):
-        return len(parts) == 1
-    total = sum(map(_letters, run))
-    chance = sum(_letters(block) * chances[id(block)] for block in run)
-    return (len(parts) == 1 or len(run) == 1) and chance >= _LIKELY * total
-
-
-def _part(block: Block) -> etree._Element | None:
-    """The element around a block, and around the list or table that it stands in."""
-    place = block.owner
-    while place is not None and place.tag in _INNER:
-        place = place.getparent()
-    return place
-
-
-def _lists(blocks: list[Block], is_kept: dict[int, bool]) -> dict[int, float]:
-    """The share of each list's letters that was chosen."""
-    chosen: dict[int, float] = {}
-    whole: dict[int, float] = {}
-    for block in blocks:
-        number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
-        if number and id(block) in is_kept:
-            whole[number] = whole.get(number, 0) + _letters(block)
-            chosen[number] = chosen.get(number, 0) + _letters(block) * is_kept[id(block)]
-    return {number: chosen[number] / size for number, size in whole.items() if size}
-
-
-def _add_wordless(blocks: list[Block], is_kept: dict[int, bool]) -> None:
-    """Adds the pictures, captions, rulers and players of the chosen words."""
-    before, after = _kept_neighbours(blocks, is_kept), _kept_neighbours(blocks[::-1], is_kept)[::-1]
-    for block, one, other in zip(blocks, before, after, strict=True):
-        name = id(block)
-        if block.is_caption:
-            is_kept[name] = one is not None and other is not None
-        elif is_picture(block):
-            is_kept[name] = _keeps_picture(block, one, other)
-        elif name not in is_kept:
-            is_kept[name] = one is not None and (other is not None or block.kind == "embed")
-    _pair_captions(blocks, is_kept)
-    for block in reversed(blocks):
-        if is_kept[id(block)] and not block.is_heading:
-            break
-        is_kept[id(block)] = False
-
-
-def _kept_neighbours(blocks: list[Block], is_kept: dict[int, bool]) -> list[Block | None]:
-    """For each block the nearest block of words before it; None if that was not chosen.
-
-    Labels between text and picture, such as “Advertisement”, part nothing.
+def once(page: PageBlocks, chosen: np.ndarray) -> np.ndarray:
+    """Without the second copy of a text, such as one for phones: two and more blocks in a row that
+    stood in another place before. A line that comes again by itself stays.
     """
-    found: list[Block | None] = []
-    last: Block | None = None
-    for block in blocks:
-        found.append(last)
-        if id(block) not in is_kept or block.is_caption or is_picture(block):
+    places: dict[str, etree._Element | None] = {}
+    once = chosen.copy()
+    copies: list[int] = []
+    for here in np.flatnonzero(chosen):
+        if page.weights[here] < _ONCE:
             continue
-        if is_kept[id(block)]:
-            last = block
-        elif _letters(block) > _LABEL or _is_linked(block):
-            last = None
-    return found
+        owner = page.blocks[here].owner
+        place = None if owner is None else owner.getparent()
+        if places.setdefault(page.letters[here], place) is place:
+            copies = []
+            continue
+        copies.append(int(here))
+        if len(copies) > 1:
+            once[copies] = False
+    return once
 
 
-def is_picture(block: Block) -> bool:
-    """Whether the block is a picture, with at most a label beside it."""
-    return any(line.images for line in block.lines) and _letters(block) <= _LABEL
+def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
+    """Where comments or a second article begin below the first one; in a thread nowhere.
+
+    The extractors swallow both where the names around them say nothing.
+    """
+    before, first, whole = 0.0, None, float(page.weights[chosen].sum())
+    for here, block in enumerate(page.blocks):
+        if before >= _STORY and kind.forum < _THREAD and block.is_heading:
+            article = _article_of(block)
+            is_second = block.kind == "h1" and article is not None and article is not first
+            if is_second and before >= _SECOND * whole:
+                return here
+            rule = junk.line_rule(junk.fold(page.texts[here]))
+            if rule == "comments" and before >= _COMMENTED * whole:
+                return here
+        if chosen[here]:
+            before += float(page.weights[here])
+            first = first if first is not None else _article_of(block)
+    return len(page.blocks)
 
 
-def _keeps_picture(block: Block, before: Block | None, after: Block | None) -> bool:
-    """Pictures between chosen words stay; at the edges linked ones are teasers."""
-    beside = [each for each in (before, after) if each is not None]
-    if len(beside) == 2 or block.inside("figure") or not any(line.links for line in block.lines):
-        return bool(beside)
-    return bool(block.path) and any(block.path[-1] in each.path for each in beside)
+def _article_of(block: Block) -> etree._Element | None:
+    if block.owner is None:
+        return None
+    return next((up for up in block.owner.iterancestors("article")), None)
 
 
-def _without_label(block: Block) -> Block:
-    """The block; a picture loses the label beside it, such as “Image” for screen readers."""
-    if not is_picture(block) or block.is_caption or not _letters(block):
-        return block
-    lines = [
-        Line(html="".join(_IMAGE.findall(line.html)), text="", images=line.images)
-        for line in block.lines
-        if line.images
-    ]
-    return replace(block, lines=lines)
+def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:
+    """The chosen blocks right under linked headlines, where most are and no longer text stands
+    between them: the excerpts of a front page. Elsewhere none.
+
+    Linked headlines elsewhere are a side bar, and an article has text between them.
+    """
+    stretch = longest = 0
+    headlines: set[str] = set()
+    teasers: list[int] = []
+    headline = ""
+    for here, block in enumerate(page.blocks):
+        if block.is_heading and all(line.is_linked for line in block.lines):
+            headline, stretch = block.lines[0].links[0].partition("#")[0], 0
+        elif chosen[here]:
+            if headline:
+                teasers.append(here)
+                headlines.add(headline)
+                headline = ""
+            stretch += sum(line.letters for line in block.lines)
+            longest = max(longest, stretch)
+    is_listing = len(headlines) >= max(_TEASERS, 0.5 * chosen.sum()) and longest < _ARTICLE
+    return teasers if is_listing else []
 
 
-def _pair_captions(blocks: list[Block], is_kept: dict[int, bool]) -> None:
-    """A caption goes and stays with the pictures of its figure."""
-    shown: dict[int, bool] = {}
-    for block in blocks:
-        number = _figure(block)
-        if number and is_picture(block) and not block.is_caption:
-            shown[number] = shown.get(number, False) or is_kept[id(block)]
-    for block in blocks:
-        number = _figure(block)
-        if block.is_caption and number in shown:
-            is_kept[id(block)] = shown[number]
+class Trees:
+    """Trees over columns of numbers; missing values do not occur.
+
+    Each tree is five lists over its nodes: column, threshold, node for values up to the threshold,
+    node for greater ones, and the leaf's value. A leaf has
+    0 for both nodes.
+    """
+
+    def __init__(self, stored: dict[str, Any]) -> None:
+        self.columns = int(stored["columns"])
+        self._trees = [
+            (
+                np.array(column, np.intp),
+                np.array(threshold, np.float32),
+                np.array(left, np.intp),
+                np.array(right, np.intp),
+                np.array(value, np.float32),
+            )
+            for column, threshold, left, right, value in stored["trees"]
+        ]
+
+    def probabilities(self, rows: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """The probability that each row is text of the article."""
+        if rows.shape[1] != self.columns:
+            raise ValueError(f"the model has {self.columns} columns, the page {rows.shape[1]}")
+        total = np.zeros(len(rows))
+        every = np.arange(len(rows))
+        for column, threshold, left, right, value in self._trees:
+            at = np.zeros(len(rows), np.intp)
+            inner = left[at] > 0
+            while inner.any():
+                below = rows[every, column[at]] <= threshold[at]
+                at = np.where(inner, np.where(below, left[at], right[at]), at)
+                inner = left[at] > 0
+            total += value[at]
+        return np.asarray(1 / (1 + np.exp(-total)))
 
 
-def _figure(block: Block) -> int:
-    return next((number for tag, number, _ in block.path if tag == "figure"), 0)
-
-
-def _text(block: Block) -> str:
-    return " ".join(line.text for line in block.lines)
-
-
-def _is_sentence(block: Block) -> bool:
-    """Whether a block that is all link is a sentence of the story; headlines have no full stop."""
-    return _letters(block) >= _SENTENCE and _text(block).rstrip('"”’»)」』').endswith(_ENDS)
-
-
-def _letters(block: Block) -> int:
-    return sum(line.letters for line in block.lines)
-
-
-def _is_linked(block: Block) -> bool:
-    return all(line.is_linked for line in block.lines)
+@cache
+def stored_trees() -> Trees:
+    """The trees that come with Millrace."""
+    return Trees(json.loads(_FILE.read_text(encoding="utf-8")))

@@ -6,11 +6,11 @@ import pytest
 
 from core.body.html import parse_page
 from core.body.walk import Walker
-from core.page import trees
+from core.page import select
 from core.page.extract import extract_page
 from core.page.features import PageBlocks, features
 from core.page.head import kind_of_page
-from core.page.trees import Trees
+from core.page.select import Trees
 
 STORY = (
     "The lamps of the old town went out at nine, and for once people saw the Milky Way.",
@@ -133,7 +133,7 @@ def test_a_line_that_comes_again_in_the_article_stays() -> None:
 
 
 def test_the_model_is_small_and_fits_the_columns() -> None:
-    file = Path(trees.__file__).with_name("blocks.json")
+    file = Path(select.__file__).with_name("blocks.json")
     root = parse_page(f"<html><body><h1>Night</h1>{PROSE}</body></html>")[1]
     page = PageBlocks(Walker(None, judging=False).walk(root), root, "Night")
     vote = np.ones(len(page.blocks), np.float32)
@@ -141,7 +141,7 @@ def test_the_model_is_small_and_fits_the_columns() -> None:
 
     assert file.stat().st_size <= 200_000
     for voted in ([vote, vote, vote], [vote, vote, None]):
-        likely = trees.stored_trees().probabilities(features(page, voted, kind))
+        likely = select.stored_trees().probabilities(features(page, voted, kind))
         assert likely[1:].min() > 0.45
 
 

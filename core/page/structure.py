@@ -1,0 +1,181 @@
+"""What belongs to the chosen text of a page: headings, list items, code, pictures, captions.
+
+The text itself was chosen block by block (`select.py`). Blocks without words have no probability:
+they stay where both neighbours do.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+
+from lxml import etree
+
+from core.body import junk
+from core.body.blocks import Block, Line
+
+_LIKELY = 0.2  # of a block between two chosen ones of the same list or part
+_CODE = 0.1  # of code or a table right behind chosen text
+_LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”
+_SENTENCE = 50  # letters
+_ENDS = (".", "!", "?", "。", "！", "？")
+_IMAGE = re.compile(r"<img [^<>]*>")
+_LISTS = ("ul", "ol", "dl")
+_INNER = frozenset("p h1 h2 h3 h4 h5 h6 li ul ol dl dt dd pre table blockquote".split())
+
+
+def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, float]) -> None:
+    """Adds the headings, list items and paragraphs between chosen ones that belong to them."""
+    lists = _lists(blocks, is_kept)
+    worded = [
+        block
+        for block in blocks
+        if id(block) in chances and not block.is_caption and not is_picture(block)
+    ]
+    run: list[Block] = []
+    last: Block | None = None
+    for block in worded:
+        if not is_kept[id(block)]:
+            run.append(block)
+            continue
+        if run and last is not None:
+            if run[-1].is_heading and not _is_linked(run[-1]):
+                is_kept[id(run[-1])] = True
+            if _are_one(last, run, block, chances):
+                links_too = last.is_heading and not junk.is_related(junk.fold(_text(last)))
+                for each in run:
+                    is_kept[id(each)] = links_too or not _is_linked(each) or _is_sentence(each)
+        run, last = [], block
+    for before, block in pairwise(worded):
+        if block.kind in ("pre", "table") and is_kept[id(before)]:
+            is_kept[id(block)] |= chances[id(block)] >= _CODE
+    for block in worded:
+        number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
+        likely = lists.get(number, 0) > 0.5 and chances[id(block)] >= _LIKELY
+        is_kept[id(block)] |= likely and not _is_linked(block)
+
+
+def _are_one(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
+    """Whether a run between two chosen blocks, alone or in their own part, may be text."""
+    parts = {_part(block) for block in (first, *run, last)}
+    if len(run) == 1 and run[0].kind in ("pre", "table"):
+        return len(parts) == 1
+    total = sum(map(_letters, run))
+    chance = sum(_letters(block) * chances[id(block)] for block in run)
+    return (len(parts) == 1 or len(run) == 1) and chance >= _LIKELY * total
+
+
+def _part(block: Block) -> etree._Element | None:
+    """The element around a block, and around the list or table that it stands in."""
+    place = block.owner
+    while place is not None and place.tag in _INNER:
+        place = place.getparent()
+    return place
+
+
+def _lists(blocks: list[Block], is_kept: dict[int, bool]) -> dict[int, float]:
+    """The share of each list's letters that was chosen."""
+    chosen: dict[int, float] = {}
+    whole: dict[int, float] = {}
+    for block in blocks:
+        number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
+        if number and id(block) in is_kept:
+            whole[number] = whole.get(number, 0) + _letters(block)
+            chosen[number] = chosen.get(number, 0) + _letters(block) * is_kept[id(block)]
+    return {number: chosen[number] / size for number, size in whole.items() if size}
+
+
+def add_wordless(blocks: list[Block], is_kept: dict[int, bool]) -> None:
+    """Adds the pictures, captions, rulers and players of the chosen words."""
+    before, after = _kept_neighbours(blocks, is_kept), _kept_neighbours(blocks[::-1], is_kept)[::-1]
+    for block, one, other in zip(blocks, before, after, strict=True):
+        name = id(block)
+        if block.is_caption:
+            is_kept[name] = one is not None and other is not None
+        elif is_picture(block):
+            is_kept[name] = _keeps_picture(block, one, other)
+        elif name not in is_kept:
+            is_kept[name] = one is not None and (other is not None or block.kind == "embed")
+    _pair_captions(blocks, is_kept)
+    for block in reversed(blocks):
+        if is_kept[id(block)] and not block.is_heading:
+            break
+        is_kept[id(block)] = False
+
+
+def _kept_neighbours(blocks: list[Block], is_kept: dict[int, bool]) -> list[Block | None]:
+    """For each block the nearest block of words before it; None if that was not chosen.
+
+    Labels between text and picture, such as “Advertisement”, part nothing.
+    """
+    found: list[Block | None] = []
+    last: Block | None = None
+    for block in blocks:
+        found.append(last)
+        if id(block) not in is_kept or block.is_caption or is_picture(block):
+            continue
+        if is_kept[id(block)]:
+            last = block
+        elif _letters(block) > _LABEL or _is_linked(block):
+            last = None
+    return found
+
+
+def is_picture(block: Block) -> bool:
+    """Whether the block is a picture, with at most a label beside it."""
+    return any(line.images for line in block.lines) and _letters(block) <= _LABEL
+
+
+def _keeps_picture(block: Block, before: Block | None, after: Block | None) -> bool:
+    """Pictures between chosen words stay; at the edges linked ones are teasers."""
+    beside = [each for each in (before, after) if each is not None]
+    if len(beside) == 2 or block.inside("figure") or not any(line.links for line in block.lines):
+        return bool(beside)
+    return bool(block.path) and any(block.path[-1] in each.path for each in beside)
+
+
+def without_label(block: Block) -> Block:
+    """The block; a picture loses the label beside it, such as “Image” for screen readers."""
+    if not is_picture(block) or block.is_caption or not _letters(block):
+        return block
+    lines = [
+        Line(html="".join(_IMAGE.findall(line.html)), text="", images=line.images)
+        for line in block.lines
+        if line.images
+    ]
+    return replace(block, lines=lines)
+
+
+def _pair_captions(blocks: list[Block], is_kept: dict[int, bool]) -> None:
+    """A caption goes and stays with the pictures of its figure."""
+    shown: dict[int, bool] = {}
+    for block in blocks:
+        number = _figure(block)
+        if number and is_picture(block) and not block.is_caption:
+            shown[number] = shown.get(number, False) or is_kept[id(block)]
+    for block in blocks:
+        number = _figure(block)
+        if block.is_caption and number in shown:
+            is_kept[id(block)] = shown[number]
+
+
+def _figure(block: Block) -> int:
+    return next((number for tag, number, _ in block.path if tag == "figure"), 0)
+
+
+def _text(block: Block) -> str:
+    return " ".join(line.text for line in block.lines)
+
+
+def _is_sentence(block: Block) -> bool:
+    """Whether a block that is all link is a sentence of the story; headlines have no full stop."""
+    return _letters(block) >= _SENTENCE and _text(block).rstrip('"”’»)」』').endswith(_ENDS)
+
+
+def _letters(block: Block) -> int:
+    return sum(line.letters for line in block.lines)
+
+
+def _is_linked(block: Block) -> bool:
+    return all(line.is_linked for line in block.lines)
