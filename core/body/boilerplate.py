@@ -98,7 +98,7 @@ def signature(line: Line) -> int | None:
         return None
     words = line.words.lower()
     if "http" in line.text or "www." in line.text:
-        words = squeeze(_ADDRESS.sub(lambda match: host_of(_full(match[0])), line.text))
+        words = squeeze(_ADDRESS.sub(_host_of_match, line.text))
     text = _DIGITS.sub("0", words)
     return _mark(text) if len(text) >= 2 else None
 
@@ -191,8 +191,8 @@ def _host_mark(link: str) -> int:
     return _mark("host:" + host_of(link))
 
 
-def _full(address: str) -> str:
-    return address if "//" in address else "//" + address
+def _host_of_match(match: re.Match[str]) -> str:
+    return host_of(match[0] if "//" in match[0] else "//" + match[0])
 
 
 def _mark(text: str) -> int:

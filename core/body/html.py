@@ -108,13 +108,11 @@ def _check(tag: str, attribute: str, value: str) -> str | None:
     if tag == "a" and attribute == "href":  # an address without a site leads nowhere in a feed
         return value if value[:8].lower().startswith(("http://", "https://", "mailto:")) else None
     if tag == "img" and attribute == "src":
-        return _closed(value) if value[:8].lower().startswith(("http://", "https://")) else None
+        if not value[:8].lower().startswith(("http://", "https://")):
+            return None
+        # An address that ends like an attribute's name breaks readers that search for `src=`.
+        return value[:-1] + "%3D" if value.lower().endswith("src=") else value
     return value
-
-
-def _closed(address: str) -> str:
-    """No address ends like the name of an attribute: readers that search for them stumble."""
-    return address[:-1] + "%3D" if address.lower().endswith("src=") else address
 
 
 _CLEANER = nh3.Cleaner(

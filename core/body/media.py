@@ -100,13 +100,9 @@ def picture_key(address: str) -> str:
 def _address(element: etree._Element) -> str | None:
     found = _first_of(element, _LAZY)
     source = element.get("src")
-    if found is None and source and not _shows_nothing(source.lstrip()):
-        found = source
+    if found is None and source and source.lstrip()[:5].lower() != "data:":
+        found = None if _is_placeholder(source.lstrip()) else source
     return found or _largest(element) or _first_of(element, _SPARE)
-
-
-def _shows_nothing(source: str) -> bool:
-    return source[:5].lower() == "data:" or _is_placeholder(source)
 
 
 def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
@@ -203,7 +199,8 @@ def pair_captions(blocks: list[Block]) -> None:
         block, before = blocks[here], blocks[here - 1]
         if not block.kind == before.kind == "p" or before.path != block.path:
             continue
-        if _is_picture(before) and _describes(block):
+        is_picture = all(line.images and not line.text for line in before.lines)
+        if is_picture and _describes(block):
             figure: Container = ("figure", -here, "")
             before.path = (*before.path, figure)
             block.path = (*block.path, figure, ("figcaption", -here, ""))
@@ -228,7 +225,3 @@ def _describes(block: Block) -> bool:
     if len(block.lines) != 1 or len(block.lines[0].text) > _LONGEST_CREDITED:
         return False
     return _CREDIT.search(block.lines[0].text) is not None
-
-
-def _is_picture(block: Block) -> bool:
-    return all(bool(line.images) and not line.text for line in block.lines)

@@ -208,10 +208,18 @@ def _chapters(lines: list[str]) -> int:
 
 
 def _broken_lines(lines: list[str]) -> str:
-    if sum(1 for line in lines if _is_paragraph(line)) >= max(2, 0.3 * len(lines)):
+    # A line of the length of a paragraph that ends as one.
+    whole = [
+        line
+        for line in lines
+        if len(line) * (1 + wide_share(line)) >= 100 and line.endswith(_SENTENCE_END)
+    ]
+    if len(whole) >= max(2, 0.3 * len(lines)):
         return "</p><p>".join(map(_linked, lines))
     longest = max(len(line) for line in lines)
-    wrapped = len(lines) > 2 and longest <= 100 and _even(lines[:-1], longest)
+    # Lines of one length were wrapped by a program, not ended by the author.
+    even = sum(len(line) >= 0.75 * longest for line in lines[:-1]) >= 0.8 * (len(lines) - 1)
+    wrapped = len(lines) > 2 and longest <= 100 and even
     return ("\n" if wrapped else "<br>").join(map(_linked, lines))
 
 
@@ -223,13 +231,3 @@ def _linked(line: str) -> str:
 
 def _link(found: re.Match[str]) -> str:
     return f'<a href="{found[0].replace(chr(34), "%22")}">{found[0]}</a>'
-
-
-def _is_paragraph(line: str) -> bool:
-    """A line of the length of a paragraph that ends as one."""
-    return len(line) * (1 + wide_share(line)) >= 100 and line.endswith(_SENTENCE_END)
-
-
-def _even(lines: list[str], longest: int) -> bool:
-    """Lines of one length were wrapped by a program, not ended by the author."""
-    return sum(1 for line in lines if len(line) >= 0.75 * longest) >= 0.8 * len(lines)

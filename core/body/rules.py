@@ -239,15 +239,13 @@ def _cut_behind_markers(spots: list[Place]) -> None:
         if spot.line.rule in _MARKERS:
             marker = spot.line.rule
         elif spot.line.rule is None:
+            line = spot.line
+            has_no_words = line.is_linked or not line.letters or _is_address(line)
             # Pictures go only behind a text: in an item without one they are the item.
-            if marker and _has_no_words(spot.line) and (last >= 0 or not spot.line.images):
+            if marker and has_no_words and (last >= 0 or not line.images):
                 spot.line.cut(marker)
             else:
                 marker = None
-
-
-def _has_no_words(line: Line) -> bool:
-    return line.is_linked or not line.letters or _is_address(line)
 
 
 def _is_address(line: Line) -> bool:

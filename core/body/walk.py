@@ -112,7 +112,9 @@ class Walker:
         """Whether to go into the element."""
         if tag in _GONE or tag in _CONTROLS:
             if self._judging or not _holds_page(element, tag):
-                return self._keep_pictures(element, tag)
+                for found in element.iter("img") if tag in _CONTROLS else ():
+                    self._picture(found)
+                return False
             return self._open_block(element, tag)
         judged = self._judging or tag in IN_LINE
         if judged and may_be_widget(element, tag) and self._goes(element, tag):
@@ -142,12 +144,6 @@ class Walker:
         else:
             self._line.dropped_edge()
             return True
-        return False
-
-    def _keep_pictures(self, element: etree._Element, tag: str) -> bool:
-        if tag in _CONTROLS:
-            for found in element.iter("img"):
-                self._picture(found)
         return False
 
     def _goes(self, element: etree._Element, tag: str) -> bool:

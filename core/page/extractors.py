@@ -59,7 +59,12 @@ def extracted_texts(page: str, root: etree._Element, *, fast: bool) -> list[str 
         return ["", "", ""]
     fast = fast or page.count("<") > _MOST_TAGS
     first = _trafilatura(tree, _FAST if fast else _THOROUGH)
-    return [first, _readability(tree), _resiliparse(page)]
+    third = _resiliparse_extract()
+    return [
+        first,
+        _readability(tree),
+        None if third is None else third(page, main_content=True, list_bullets=False),
+    ]
 
 
 def votes(blocks: list[Block], letters: list[str], text: str) -> NDArray[np.float32]:
@@ -99,13 +104,6 @@ def four_grams(text: str) -> set[str]:
     return {letters[here : here + _GRAM] for here in range(len(letters) - _GRAM + 1)}
 
 
-def agreement(one: set[str], other: set[str]) -> float:
-    """How much two texts share, 0 to 1."""
-    if not one or not other:
-        return 0.0
-    return 2 * len(one & other) / (len(one) + len(other))
-
-
 def cover(part: set[str], whole: set[str]) -> float:
     """The share of `part` that `whole` holds."""
     return len(part & whole) / len(part) if part else 1.0
@@ -114,7 +112,7 @@ def cover(part: set[str], whole: set[str]) -> float:
 def _trafilatura(tree: HtmlElement, options: Extractor) -> str:
     try:
         found = bare_extraction(tree, options=options)
-    # It works on any tree strangers can make; whatever it trips over is one opinion less.
+    # It reads any tree that strangers can make: whatever it fails at is one vote less.
     except Exception:  # noqa: BLE001
         return ""
     return str(getattr(found, "text", None) or "")
@@ -124,7 +122,7 @@ def _readability(tree: HtmlElement) -> str:
     """Readability's choice, by the port inside trafilatura: a third of the time of the package."""
     try:
         root = fromstring(Document(deepcopy(tree)).summary())
-    except Exception:  # noqa: BLE001 - as with trafilatura: one opinion less
+    except Exception:  # noqa: BLE001 - as with trafilatura: one vote less
         return ""
     leaves = [
         leaf
@@ -136,11 +134,6 @@ def _readability(tree: HtmlElement) -> str:
     if len("".join(texts)) < 0.7 * len(whole):
         texts = [whole]
     return "\n".join(texts)
-
-
-def _resiliparse(page: str) -> str | None:
-    extract = _resiliparse_extract()
-    return None if extract is None else extract(page, main_content=True, list_bullets=False)
 
 
 @cache

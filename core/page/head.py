@@ -97,24 +97,16 @@ def _objects(data: Any) -> Iterator[dict[str, Any]]:
 
 
 def _title(root: etree._Element, metas: dict[str, str], linked: dict[str, Any]) -> str | None:
-    heading = _only_heading(root)
+    headings = [text for text in map(spaced_text, root.iter("h1")) if text]
+    heading = plain_title(headings[0]) if len(headings) == 1 else None
+    named = next(map(spaced_text, root.iter("title")), None)
     site = metas.get("og:site_name")
     headline = linked.get("headline")
-    for stated in (_first(metas, "og:title", "twitter:title"), headline, _head_title(root)):
+    for stated in (_first(metas, "og:title", "twitter:title"), headline, named):
         title = plain_title(stated) if isinstance(stated, str) else None
         if title:
             return _without_site(title, site, heading)
     return heading
-
-
-def _head_title(root: etree._Element) -> str | None:
-    found = next(root.iter("title"), None)
-    return spaced_text(found) if found is not None else None
-
-
-def _only_heading(root: etree._Element) -> str | None:
-    headings = [text for text in map(spaced_text, root.iter("h1")) if text]
-    return plain_title(headings[0]) if len(headings) == 1 else None
 
 
 def _without_site(title: str, site: str | None, heading: str | None) -> str:
