@@ -22,7 +22,7 @@ from urllib.parse import parse_qs
 import aiohttp
 
 from benchmarks import Row
-from core.polling.politeness import signature
+from core.polling import signature
 from tests.origin import Answer, Origin
 
 HAN = [chr(point) for point in range(0x4E00, 0x5200)]

@@ -1,10 +1,21 @@
-"""Ids and digests that are the same on every machine and after every wipe of the store."""
+"""What identifies an entry: its public id, its guid within a document, and its digests.
+
+All are the same on every machine, at every poll and after every wipe of the store. A stated guid
+counts, unless the feed gives one to all; then the link, unless that is one for all too; then the
+text. Better two entries of one story than two stories under one guid. What an entry is told apart
+by is read by the first rules, whatever the rest is read by.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 from core.models import FeedEntry
+from core.text import text_in
+from core.urls import web_url
 
 PREFIX = "urn:millrace:"
 GUID_DIGEST = 16  # bytes: no two guids share one by chance
@@ -49,3 +60,139 @@ def stated_digest(
     if link and len(content or summary) >= WHOLE:
         link = link.partition("?")[0]
     return content_digest(title, link, content, summary, version)
+
+
+LONGEST_GUID = 1024  # characters; of a longer guid, such as a whole text, the digest is kept
+
+
+class Named(NamedTuple):
+    """What distinguishes an entry."""
+
+    stated: str | None
+    link: str | None
+    title: str
+    body: str
+
+
+class Former(NamedTuple):
+    """An entry by the first rules, which never change, however well the rest is read.
+
+    An entry without guid is known by its link or its text: better reading of either would publish
+    it a second time.
+    """
+
+    named: Named
+    digest: bytes
+
+
+def stable_guids(entries: Sequence[Named]) -> list[str | None]:
+    """A guid for each entry; None for one that only repeats an earlier entry of the document."""
+    stated = _unless_one_for_all([_short(entry.stated) for entry in entries])
+    links = _unless_one_for_all([_short(entry.link) for entry in entries])
+    guids = [
+        guid or link or _digest(entry)
+        for guid, link, entry in zip(stated, links, entries, strict=True)
+    ]
+    return _kept_apart(guids, links, entries)
+
+
+def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list[str]] | None:
+    """What tells all of them apart alone: the guids they state, or, if none does, their links.
+
+    Then `stable_guids` gives just these, whatever other entries of that kind there are besides, as
+    long as all differ. None where it takes more.
+    """
+    stated = [_short(entry.stated) for entry in entries]
+    links = [] if any(stated) else [_short(entry.link) for entry in entries]
+    names = [name for name in links or stated if name is not None]
+    if len(set(names)) < len(entries):
+        return None
+    return "link" if links else "guid", names
+
+
+def _kept_apart(
+    guids: Sequence[str], links: Sequence[str | None], entries: Sequence[Named]
+) -> list[str | None]:
+    """Entries that share a guid get their link or text added to it; true copies go."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    for at, guid in enumerate(guids):
+        groups[guid].append(at)
+    result: list[str | None] = list(guids)
+    for guid, members in groups.items():
+        if len(members) == 1:
+            continue
+        firsts: dict[str, int] = {}
+        for at in members:
+            if firsts.setdefault(_digest(entries[at]), at) != at:
+                result[at] = None
+        if len(firsts) > 1:
+            found = {link for at in firsts.values() if (link := links[at]) is not None}
+            for digest, at in firsts.items():  # by their links, or else by their texts
+                name = links[at] if len(found) == len(firsts) else digest
+                result[at] = f"{guid}#{name}"
+    return result
+
+
+def _unless_one_for_all(values: list[str | None]) -> list[str | None]:
+    if len(values) > 1 and len(set(values)) == 1:
+        return [None] * len(values)
+    return values
+
+
+def _short(value: str | None) -> str | None:
+    value = (value or "").strip()
+    if len(value) > LONGEST_GUID:
+        return "sha256:" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+    return value or None
+
+
+def _digest(entry: Named) -> str:
+    text = f"{entry.title}\0{entry.body}"
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def former_entry(raw: Any, *, url: str, longest: int) -> Former:
+    """What tells an entry apart, and its content digest, as feedparser alone gives them."""
+    content, base = _longest_body(raw, longest)
+    guid, title = text_in(raw.get("id"), 1_000_000), text_in(raw.get("title"), 4000)
+    link = _link(raw, web_url(base, url) or url)
+    summary = text_in(raw.get("summary"), longest) or ""
+    digest = stated_digest(title, link, content, "" if summary == content else summary)
+    return Former(Named(guid or "", link, title or "", content), digest)
+
+
+def _longest_body(raw: Any, longest: int) -> tuple[str, str | None]:
+    """The longest `content`, or else the summary, with the base that is stated for it."""
+    bodies = [(text, part) for part in raw.get("content", ()) if (text := _body(part, longest))]
+    if bodies:
+        content, detail = max(bodies, key=lambda pair: len(pair[0]))
+    else:
+        content = text_in(raw.get("summary"), longest) or ""
+        detail = raw.get("summary_detail") or {}
+    return content, detail.get("base")
+
+
+def _body(part: Any, longest: int) -> str | None:
+    """A content element that holds text; Atom allows pictures and addresses too."""
+    kind = part.get("type") or "text/html"
+    if kind.startswith(("text/", "application/xhtml", "application/xml")) or kind in (
+        "html",
+        "text",
+    ):
+        return text_in(part.get("value"), longest)
+    return None
+
+
+def _link(raw: Any, base: str) -> str | None:
+    stated = [raw.get("feedburner_origlink"), *_own_links(raw)]
+    stated += [link.get("href") for link in raw.get("links", ()) if link.get("rel") == "alternate"]
+    found = (web_url(text_in(address, 5000), base) for address in stated)
+    return next((address for address in found if address), None)
+
+
+def _own_links(raw: Any) -> list[Any]:
+    """`link`, unless it is a guid that is no whole address: `<guid>17</guid>` is no path."""
+    link, guid = raw.get("link"), raw.get("id") or ""
+    listed = any(each.get("href") == link for each in raw.get("links", ()))
+    absolute = guid.lower().startswith(("http://", "https://"))
+    return [link] if link != guid or listed or absolute else []

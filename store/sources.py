@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pydantic import ConfigDict, Field
 
 from core.models import Frozen
-from core.polling.politeness import RedirectWatch
+from core.polling import RedirectWatch
 from store import keys
 from store.connection import Store, store_errors
 from store.records import pack_bytes, unpack_bytes

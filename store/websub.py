@@ -7,7 +7,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from core.models import Frozen
-from core.polling.politeness import Subscription
+from core.polling import Subscription
 from store import keys
 from store.connection import Store, store_errors
 from store.records import UNREADABLE, pack, unpack

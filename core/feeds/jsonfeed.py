@@ -13,9 +13,8 @@ from core.dates import parse_date, spoken
 from core.errors import NotAFeed
 from core.feeds.entry import AUTHORS_KEPT, READING, TAGS_KEPT
 from core.feeds.files import ENCLOSURES_KEPT, seconds
-from core.feeds.guids import Former, Named
 from core.feeds.texts import Text, Texts, choose
-from core.ids import stated_digest
+from core.ids import Former, Named, stated_digest
 from core.models import Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 

@@ -20,10 +20,9 @@ from xml.parsers import expat
 import xxhash
 
 from core.feeds.charset import in_utf8
-from core.feeds.guids import Named, plain_guids
 from core.feeds.parse import LIMITS, parse_feed, parse_items, under, with_guids
 from core.feeds.xml_text import FeedText, feed_text
-from core.ids import CONTENT_DIGEST, GUID_DIGEST, entry_digest, guid_digest
+from core.ids import CONTENT_DIGEST, GUID_DIGEST, Named, entry_digest, guid_digest, plain_guids
 from core.models import FeedEntry, ParsedFeed
 
 _ITEM = 16  # bytes of the digest of an item

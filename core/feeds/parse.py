@@ -20,9 +20,9 @@ from core.feeds.charset import decode
 from core.feeds.discovery import named_feeds
 from core.feeds.elements import loose_entry, read_entries
 from core.feeds.entry import TAGS_KEPT, feed_entry
-from core.feeds.guids import Named, former_entry, stable_guids
 from core.feeds.jsonfeed import read_json_feed
 from core.feeds.xml_text import ENTRIES_KEPT, FeedText, feed_text
+from core.ids import Named, former_entry, stable_guids
 from core.models import FeedEntry, Frozen, ParsedFeed
 from core.text import plain_title, text_in
 from core.urls import web_url

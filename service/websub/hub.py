@@ -13,7 +13,7 @@ from typing import Literal
 from aiohttp import web
 
 from core.errors import MillraceError, StoreError
-from core.polling.politeness import Subscription, is_signed
+from core.polling import Subscription, is_signed
 from core.urls import web_url
 from service.context import CONTEXT, Context
 from service.feeds.handlers import answer_of

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.polling.politeness import Subscription
+from core.polling import Subscription
 from store.websub import keep_subscription, pushes_waiting
 from tests.service.conftest import Serve, Served, make_story
 

@@ -25,7 +25,7 @@ from core.errors import (
     Unreachable,
     UntrustedHost,
 )
-from core.polling.politeness import retry_after
+from core.polling import retry_after
 from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, is_public_name, proxied
 from workers.http.connect import (
     can_connect,

@@ -18,7 +18,7 @@ from core.errors import (
     TooLarge,
     Unreachable,
 )
-from core.polling.politeness import robots_allow
+from core.polling import robots_allow
 from store.connection import Store
 from store.hosts import asking_robots, keep_robots, load_robots
 from store.keys import ROBOTS_SECONDS

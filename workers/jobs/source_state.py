@@ -16,8 +16,7 @@ from core.errors import (
     with_remedy,
 )
 from core.models import Decision, EntryRecord
-from core.polling.interval import ARRIVALS_KEPT, after_failure, next_interval
-from core.polling.politeness import believed, watch
+from core.polling import ARRIVALS_KEPT, after_failure, believed, next_interval, watch
 from store.sources import Poison, SourceState
 from workers.sources.result import Polled
 

@@ -12,7 +12,7 @@ from core.config.settings import Source
 from core.feeds.new_entries import read_new_entries
 from core.models import Article
 from core.pipeline import prepare, prepare_first_page
-from core.polling.politeness import robots_allow
+from core.polling import robots_allow
 
 _PARAGRAPH = (
     "<p>The mill by the river was built in 1874 and has ground corn for the village ever since, "

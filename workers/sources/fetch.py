@@ -16,8 +16,7 @@ from core.feeds.github import is_github
 from core.feeds.listing import read_listing
 from core.models import ParsedFeed
 from core.pipeline import Read
-from core.polling.interval import Wishes
-from core.polling.politeness import freshness, linked, retry_after
+from core.polling import Wishes, freshness, linked, retry_after
 from store.sources import SourceState
 from workers.http.client import FEED_TYPES, PAGE_TYPES
 from workers.http.response import Response, access_of

@@ -35,8 +35,7 @@ from core.feeds.foldertree import (
 )
 from core.feeds.github import Change, Commit, Folder, folder_of, read_commits
 from core.models import FeedEntry
-from core.polling.interval import Wishes
-from core.polling.politeness import freshness
+from core.polling import Wishes, freshness
 from store.sources import SourceState, keep_reading, load_folder
 from workers.http.response import Response
 from workers.sources.github_api import GithubApi, TreeReader

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.models import ParsedFeed
 from core.pipeline import Prepared
-from core.polling.interval import Wishes
+from core.polling import Wishes
 from store.connection import Store
 from workers.http.client import Fetcher
 from workers.sandbox.documents import Reader

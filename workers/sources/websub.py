@@ -13,8 +13,7 @@ import structlog
 from core.config.settings import Source
 from core.errors import DocumentError, FetchError, ResourceLimit
 from core.feeds.new_entries import read_new_entries
-from core.polling.interval import Wishes
-from core.polling.politeness import Subscription
+from core.polling import Subscription, Wishes
 from store.sources import SourceState
 from store.websub import (
     drop_subscription,

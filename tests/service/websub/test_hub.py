@@ -12,7 +12,7 @@ import feedparser
 import pytest
 
 from core.config.settings import FeedSettings, Webhook
-from core.polling.politeness import is_signed, signature
+from core.polling import is_signed, signature
 from service.websub import publisher
 from store import keys
 from store import websub as subscribers

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from core.feeds.guids import Named, stable_guids
+from core.ids import Named, stable_guids
 
 
 def entry(guid: str | None = None, link: str | None = None, text: str = "x") -> Named:

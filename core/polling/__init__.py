@@ -1,1 +1,0 @@
-"""When and how politely a source is polled: pure decisions."""
