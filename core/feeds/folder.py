@@ -18,7 +18,7 @@ FIRST_TAKEN = 100  # articles that a first poll takes in; the others are known f
 TAKEN = 2000  # new or changed articles that any poll takes in; the others follow with the next
 MASS_CHANGE = 100  # files of one commit; its date is that of an import, not of articles
 SAME_TEXT = 0.7  # of all pieces that two texts hold, those that both hold
-OTHER_TEXT = 0.2  # below it nothing but a frame is left of a text
+OTHER_TEXT = 0.2  # below it two texts share no more than a frame
 PIECE = 10  # characters
 LONGEST_COMPARED = 50_000  # characters
 
@@ -46,7 +46,7 @@ Day = tuple[int, int, int]
 
 
 def may_hold_articles(folder: str) -> bool:
-    """Whether a folder of this name is looked into."""
+    """Whether a folder of this name may hold articles."""
     return not folder.startswith(".") and folder.lower() not in _NO_SECTION
 
 

@@ -1,7 +1,7 @@
-"""What a folder held: the files then and now, and the difference that a poll has to account for.
+"""The files of a folder at the last poll and now, and their difference.
 
-New is what the tree of the last poll did not hold, whatever the commits say: there may be more of
-them than GitHub lists, and a force push takes them away.
+New is what the tree of the last poll did not hold, whatever the commits are: there may be more of
+them than GitHub lists, and a force push removes them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from core.feeds.folder import is_index, may_be_article, may_hold_articles
 from core.feeds.github import BLOB_DIGITS, Change, Folder, Listing
 from core.ids import guid_digest
 
-FILES_KEPT = 200_000  # 4 MB to be remembered; more needs sources of its own for sub-folders
+FILES_KEPT = 200_000  # 4 MB to be remembered; a larger folder needs one source for each sub-folder
 RULES = 1  # of what is an article; grows with them, so that a new rule makes no old file news
 
 
@@ -86,7 +86,7 @@ class FolderTree:
 
 
 def folder_tree(stored: bytes) -> FolderTree:
-    """What `to_bytes` wrote; without sections where other rules said what an article is."""
+    """What `to_bytes` wrote; without sections where other rules decided what an article is."""
     document = json.loads(stored)
     sections = {
         path: Section(tree, dict(zip(_names(names), _blobs(blobs), strict=True)))
@@ -110,7 +110,7 @@ def sections_of(path: str, tree: str, listing: Listing) -> dict[str, Section]:
             continue
         section = sections.setdefault(_join(path, folder), Section("", {}))
         section.files[base] = file.blob
-    return {where: each for where, each in sections.items() if _is_looked_into(path, where)}
+    return {where: each for where, each in sections.items() if _is_listed(path, where)}
 
 
 def check_size(sections: Mapping[str, Section]) -> None:
@@ -133,7 +133,7 @@ class Difference(NamedTuple):
 def difference(before: Mapping[str, str], now: Mapping[str, str]) -> Difference:
     """Compare the articles of two trees, path -> blob.
 
-    A content that left one path and stands under another has moved, also where the first path
+    A content that left one path and is now at another has moved, also where the first path
     holds a new article now: some mirrors renumber their files with each push.
     """
     arrived = [path for path, blob in now.items() if before.get(path) != blob]
@@ -186,7 +186,7 @@ def guids_after(
     """Path -> guid of the articles whose guid is not their path, after some were `moved`.
 
     An article keeps its guid through renames. One that takes over the path of another, as those
-    at the `reused` paths do, gets a guid of its own.
+    at the `reused` paths do, gets another guid.
     """
     left = set(moved.values())  # those that are there still hold another article now
     kept = articles.keys() - left
@@ -242,7 +242,7 @@ def _moved(
             yield path, old
 
 
-def _is_looked_into(root: str, path: str) -> bool:
+def _is_listed(root: str, path: str) -> bool:
     below = path[len(root) :].strip("/")
     return not below or all(may_hold_articles(step) for step in below.split("/"))
 

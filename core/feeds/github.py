@@ -51,7 +51,7 @@ class File(NamedTuple):
     """A file of a tree."""
 
     blob: str  # id of its content, cut to BLOB_DIGITS
-    size: int | None = None  # bytes, where the API says so
+    size: int | None = None  # bytes, where the API states it
 
 
 class Listing(NamedTuple):
@@ -62,7 +62,7 @@ class Listing(NamedTuple):
     is_whole: bool
 
     def below(self, name: str) -> Listing:
-        """What a recursive listing says of one of its folders."""
+        """One folder of a recursive listing, as a listing."""
         inside = name + "/"
         cut = len(inside)
         return Listing(
