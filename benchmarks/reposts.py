@@ -30,8 +30,8 @@ from core.dedup.outcome import Arrival, Claim
 from core.dedup.tokens import mix
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord
-from millrace.commands.dedup import Line, LineIds, Read, Stream, prepared
-from millrace.commands.offline import ScratchShelf
+from millrace.commands.dedup import Line, Read, Stream, prepared
+from millrace.commands.offline import LineIds, ScratchShelf
 from millrace.process.data_folder import throwaway_store
 from store.commit import Batch
 from store.connection import Store, opened

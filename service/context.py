@@ -48,23 +48,23 @@ CONTEXT = web.AppKey("context", Context)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Papers:
+class SourceTitles:
     """Title, if set, and address of each source; compared as one object, for it is long."""
 
     by_name: Mapping[str, tuple[str | None, str]]
 
 
-NO_PAPERS = Papers({})
+NO_TITLES = SourceTitles({})
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What requests ask of the list of sources: with 100,000 of them too long to go through."""
+    """What requests need of the list of sources: with 100,000 of them it is too long to search."""
 
     names: frozenset[str]
     tags: tuple[str, ...]  # sorted
     by_source_link: frozenset[str]  # names of the sources with `link: source`
-    papers: Papers
+    titles: SourceTitles
     disabled: int
 
 
@@ -83,7 +83,7 @@ def listed(settings: Settings) -> Listed:
                 names=frozenset(source.name for source in sources),
                 tags=tuple(sorted({tag for source in sources for tag in source.tags})),
                 by_source_link=frozenset(s.name for s in sources if s.link == "source"),
-                papers=Papers({s.name: (s.title, s.url) for s in sources}),
+                titles=SourceTitles({s.name: (s.title, s.url) for s in sources}),
                 disabled=sum(not source.enabled for source in sources),
             ),
         )

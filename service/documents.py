@@ -37,8 +37,8 @@ SLICE = 256 * 1024
 SMALLEST_COMPRESSED = 256  # bytes; below, the header costs more than compression saves
 
 
-THREADS = 2
-WAITING = 32  # pieces of work, those under way included
+THREADS = 2  # more would only share the interpreter lock with the event loop
+WAITING = 32  # pieces of work; with comparisons, a fifth of a second each, the last waits 3 s
 BYTES_KEPT = 64 * 2**20  # of shared documents
 SHARE = 0.1  # of the time at most goes into making one: what took 3 s is served for 30
 

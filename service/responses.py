@@ -50,7 +50,7 @@ PAGE_POLICY = (
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_BYTES = 16_384  # the longest allowed topic, callback and secret, percent-encoded, are 13 kB
-FORM_FIELDS = 50
+FORM_FIELDS = 50  # WebSub has five, our actions two
 BODY_SECONDS = 30.0  # from the head to the last byte; nginx grants 60 between two reads
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
 import time
-from array import array
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -33,7 +31,7 @@ from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord, FeedEntry
 from core.urls import canonical_url
 from millrace.commands.dedup_score import Truth, read_truth, report
-from millrace.commands.offline import Offline, ScratchShelf, id_of
+from millrace.commands.offline import LineIds, Offline, ScratchShelf, id_of
 from millrace.process.data_folder import throwaway_store
 from millrace.process.lifetime import run_loop
 from store.connection import Store, opened
@@ -139,33 +137,6 @@ class Progress:
         pace = self._entries / max(time.monotonic() - self._started, 0.001)
         text = f"dedup: {self._entries:,} entries, {self._stories:,} stories, {pace:,.0f} a second"
         print(text, end=end, file=sys.stderr, flush=True)
-
-
-class LineIds:
-    """The ids that the file gives its lines, on disk: a repost must name its story's first."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
-        self._ends = array("Q")
-
-    def __enter__(self) -> LineIds:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-    def add(self, line_id: Any) -> int:
-        """Remember the id of the next line; returns the line's number."""
-        self._file.seek(0, 2)
-        self._file.write(orjson.dumps(line_id))
-        self._ends.append(self._file.tell())
-        return len(self._ends) - 1
-
-    def __getitem__(self, number: int) -> Any:
-        """The id that the file gives line `number`."""
-        start = self._ends[number - 1] if number else 0
-        self._file.seek(start)
-        return orjson.loads(self._file.read(self._ends[number] - start))
 
 
 class Stream:

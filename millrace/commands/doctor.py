@@ -41,22 +41,22 @@ def examine(*, config: str, data: Path, redis: str | None) -> Iterator[Finding]:
     """One finding after the other."""
     yield _python()
     settings: list[Settings] = []
-    yield _told("configuration", lambda: _configuration(config, settings))
-    yield _told("data folder", lambda: _data(data))
-    yield _told("disk", lambda: _disk(data))
-    yield _told("store", lambda: _store(data, redis))
+    yield _examined("configuration", lambda: _configuration(config, settings))
+    yield _examined("data folder", lambda: _data(data))
+    yield _examined("disk", lambda: _disk(data))
+    yield _examined("store", lambda: _store(data, redis))
     if settings:
         yield from asyncio.run(_network(settings[0]))
 
 
-def told(finding: Finding, *, json: bool) -> str:
+def line_of(finding: Finding, *, json: bool) -> str:
     """A finding as one line."""
     if json:
         return orjson.dumps(finding._asdict()).decode()
     return f"{'ok   ' if finding.well else 'fault'}  {finding.what}: {finding.said}"
 
 
-def _told(what: str, look: Callable[[], str]) -> Finding:
+def _examined(what: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, True, look())
     except (MillraceError, OSError) as error:

@@ -10,7 +10,9 @@ import tempfile
 from array import array
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+import orjson
 
 from core.config.settings import DedupSettings
 from core.dedup.fingerprint import Features, taught, words_of
@@ -190,3 +192,30 @@ class ScratchShelf:
         for each in (self._places, self._sizes, self._story, self._distance, self._rule):
             each.extend([0] * (size - len(each)))
         self._similarity.extend([0.0] * (size - len(self._similarity)))
+
+
+class LineIds:
+    """The ids that the file gives its lines, on disk: a repost must name its story's first."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
+        self._ends = array("Q")
+
+    def __enter__(self) -> LineIds:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def add(self, line_id: Any) -> int:
+        """Remember the id of the next line; returns the line's number."""
+        self._file.seek(0, 2)
+        self._file.write(orjson.dumps(line_id))
+        self._ends.append(self._file.tell())
+        return len(self._ends) - 1
+
+    def __getitem__(self, number: int) -> Any:
+        """The id that the file gives line `number`."""
+        start = self._ends[number - 1] if number else 0
+        self._file.seek(start)
+        return orjson.loads(self._file.read(self._ends[number] - start))

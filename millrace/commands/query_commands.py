@@ -1,4 +1,7 @@
-"""The commands that ask a running Millrace or change its list; as thin as `commands.py`."""
+"""Options of the commands that read a running Millrace or change its list of sources.
+
+Each calls its module, as in `work_commands.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ opml = typer.Typer(help="Sources to and from other feed readers.")
 
 
 class Report(Protocol):
-    """A named tuple that can also be told to people."""
+    """A named tuple that can also be printed for people."""
 
     def lines(self) -> list[str]: ...
 
@@ -37,7 +40,7 @@ def explain(
     data: Data = DEFAULT_DATA,
     redis: Redis = None,
 ) -> None:
-    """Say where an entry came from and why it was merged or not.
+    """Show where an entry came from and why it was merged or not.
 
     Example: millrace explain https://example.org/article
     """

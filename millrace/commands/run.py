@@ -1,6 +1,6 @@
 """`millrace run`: the store, workers and the service under one roof.
 
-They are processes of their own, so that one can die alone; the supervisor starts
+Each is a separate process, so that one can die alone; the supervisor starts
 it again, and all end when it ends.
 """
 
@@ -126,7 +126,7 @@ async def _follow(live: LiveSettings, last_good: Path) -> None:
 
 
 def _greet(live: LiveSettings, address: str) -> None:
-    """Say where it is: a block for somebody at a terminal, else one event of the log."""
+    """Print where it is: a block on a terminal, else one event of the log."""
     count, end = len(live().sources), f"kill {os.getpid()}"
     if not sys.stdout.isatty() or logs.form_from_environment() == "json":
         log.info(

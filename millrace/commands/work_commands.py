@@ -122,7 +122,7 @@ def check(
     ] = False,
     json: Json = False,
 ) -> int:
-    """Say what is wrong in feeds.yaml, one line a fault.
+    """Report what is wrong in feeds.yaml, one line a fault.
 
     Example: millrace check feeds.yaml
     """
@@ -146,7 +146,7 @@ def extract(
         Literal["auto", "page", "entry", "feed"], typer.Option(help="What the files are.")
     ] = "auto",
     config: Annotated[
-        str | None, typer.Option(metavar="F", help="Where the options of --source stand.")
+        str | None, typer.Option(metavar="F", help="The file with the options of --source.")
     ] = None,
     source: Annotated[
         str | None, typer.Option(metavar="NAME", help="Clean as for this source of --config.")
@@ -194,16 +194,16 @@ def doctor(
     redis: Redis = None,
     json: Json = False,
 ) -> int:
-    """Check the machine, and say how to fix what is wrong.
+    """Check the machine, and print how to fix what is wrong.
 
     Example: millrace doctor
     """
-    from millrace.commands.doctor import examine, told
+    from millrace.commands.doctor import examine, line_of
 
     well = True
     for finding in examine(config=config, data=data, redis=redis):
         well = well and finding.well
-        print(told(finding, json=json), flush=True)
+        print(line_of(finding, json=json), flush=True)
     return 0 if well else 1
 
 
@@ -242,4 +242,4 @@ def restore(
 def _needed(redis: str | None) -> str:
     if redis:
         return redis
-    raise ConfigError(["no store: say --redis URL or set REDIS_URL (or start all: millrace run)"])
+    raise ConfigError(["no store: give --redis URL or set REDIS_URL (or start all: millrace run)"])

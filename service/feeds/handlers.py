@@ -27,11 +27,11 @@ from service.responses import public_base, text_reply
 from service.window import Kept
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
-ANSWERS_KEPT = 256  # addresses, queries included
+ANSWERS_KEPT = 256  # addresses, queries included; with 256 kB each they are BYTES_KEPT
 BYTES_KEPT = 64 * 2**20
 DELTAS_KEPT = 16  # of one document
 LONG = 500  # entries; a longer document is rendered in the background threads
-TAGS_KEPT = 4096  # entity tags whose readers can be sent what is new alone
+TAGS_KEPT = 4096  # entity tags whose readers get only what is new: an hour at RENDER_EVERY
 
 # Names as aiohttp's own: found without folding their case for each request.
 _PURPOSE = istr("Sec-Fetch-Dest")

@@ -22,7 +22,7 @@ from service.documents import Background
 from service.window import Kept
 from store.records import packed_json
 
-LONGEST_QUERY = 200  # characters of `q`
+LONGEST_QUERY = 200  # characters of `q`: a whole headline
 _SPACED_OFFSET = re.compile(r" (\d\d:?\d\d)$")  # a `+` that was not written as %2B
 
 

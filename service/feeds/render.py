@@ -20,7 +20,7 @@ from core.render.items import FeedHead, FeedItem, feed_item, without_body
 from core.render.jsonfeed import json_document, json_item
 from core.render.rss import rss_document, rss_item
 from core.render.variants import PictureProxy, Variant, convert, in_variant, through
-from service.context import NO_PAPERS, Context, Papers, listed
+from service.context import NO_TITLES, Context, SourceTitles, listed
 from service.documents import Document
 from service.feeds.query import FeedQuery, select
 from service.responses import feed_headers, way_up
@@ -199,7 +199,7 @@ class Style:
     footer: bool = False
     link_to_source: frozenset[str] = frozenset()
     show_source: Literal["none", "title", "footer"] = "none"
-    sources: Papers = NO_PAPERS
+    sources: SourceTitles = NO_TITLES
     proxy: PictureProxy | None = None
 
 
@@ -214,7 +214,7 @@ def style_of(
         footer=settings.feed.show_reposts == "footer",
         link_to_source=listed(settings).by_source_link,
         show_source=settings.feed.show_source,
-        sources=listed(settings).papers,
+        sources=listed(settings).titles,
         proxy=proxy,
     )
 

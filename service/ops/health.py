@@ -25,7 +25,7 @@ from store.sources import SourceState, load_sources
 
 FEW = 2000  # sources whose states are read at once
 EVERY = 30.0  # seconds between two counts of more
-MOST_NAMED = 1000
+MOST_NAMED = 1000  # failing sources in one answer
 
 log = structlog.get_logger()
 

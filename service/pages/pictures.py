@@ -24,8 +24,8 @@ from service.responses import secured, text_reply
 
 AT_ONCE = 16  # pictures being fetched
 PER_CLIENT = 6  # of them for one client, as many as a browser opens connections
-WAITING = 100  # requests of one client that may wait for that
-PATIENCE = 20.0  # seconds, waiting included
+WAITING = 100  # requests of one client that may wait; a page has 50 cards
+PATIENCE = 20.0  # seconds, waiting included; a fetch alone ends after 10
 FRESH = 86_400  # seconds a reader may keep a picture
 
 # What a picture begins with, whatever it is called. Only kinds that cannot act: SVG is a document
@@ -43,7 +43,7 @@ FetchPicture = Callable[[str], Awaitable[bytes]]  # raises MillraceError
 
 
 class TooMany(Exception):
-    """This client has more requests waiting than anybody needs."""
+    """This client has more requests waiting than a page needs."""
 
 
 class Places:
@@ -55,7 +55,7 @@ class Places:
         self._asking: Counter[str] = Counter()
 
     @asynccontextmanager
-    async def take(self, client: str) -> AsyncIterator[None]:
+    async def hold(self, client: str) -> AsyncIterator[None]:
         """Wait for a place; raises TooMany."""
         if self._asking[client] >= WAITING:
             raise TooMany
@@ -89,7 +89,7 @@ class Pictures:
         if url is None:
             return text_reply("not an address that was signed here\n", status=403)
         try:
-            async with asyncio.timeout(PATIENCE), self._places.take(request.remote or ""):
+            async with asyncio.timeout(PATIENCE), self._places.hold(request.remote or ""):
                 body = await self._fetch(url)
         except TooMany:
             return text_reply("too many at once\n", status=429, headers={"Retry-After": "5"})

@@ -38,7 +38,7 @@ from store.websub import (
 )
 
 SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0
-LONGEST_SECRET = 200  # bytes, by the specification
+LONGEST_SECRET = 200  # bytes (WebSub, section 5.1: "MUST be less than 200 bytes")
 LONGEST_ADDRESS = 1000  # bytes of a topic or callback; what is stored of a stranger is small
 
 RENEW_AT = 0.7  # of a lease
@@ -72,7 +72,7 @@ async def hub(request: web.Request) -> web.Response:
     try:
         form = await read_form(request)
         if form.get("hub.mode") == "publish":
-            return text_reply("thank you, news are sent as they come\n", status=202)
+            return text_reply("accepted: new entries are sent as they come\n", status=202)
         verification = _verification(form, request, context)
         reason = await ask_for(context.store, verification)
     except StoreError:

@@ -41,8 +41,8 @@ from store.stories import Change
 from store.websub import Subscriber, load_subscribers
 
 EVERY = 1.0  # seconds; a burst of news is sent as one
-LEAD_SECONDS = 15.0
-AT_ONCE = 500
+LEAD_SECONDS = 15.0  # after which another process takes over from one that died
+AT_ONCE = 500  # changes of one round
 
 log = structlog.get_logger()
 

@@ -1,4 +1,6 @@
-"""`millrace once`: the same sources give the same feed, however fast each of them answers."""
+"""`millrace once`: the same sources give the same feed, however fast each of them answers, and its
+files are the feeds of the service.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import feedparser
+
+from core.config.settings import FeedSettings
+from millrace.commands.once import write_site
+from store.connection import Store
 from tests.core import stories
 from tests.origin import Answer, Origin
+from tests.service.conftest import SETTINGS, make_story, put
 
 NAMES = ("first", "second", "third")
 SLOW = 0.5  # seconds before an answer: the copies behind it are there long before
@@ -79,3 +87,29 @@ async def test_a_second_round_without_news_writes_the_same_bytes(
     after = {path.name: path.read_bytes() for path in (tmp_path / "public").glob("*.*")}
 
     assert before == after
+
+
+async def test_all_files_hold_the_same_stories(store: Store, tmp_path: Path) -> None:
+    await put(store, *(make_story(n, sources=("first", "second")) for n in range(3)))
+    settings = SETTINGS.model_copy(update={"feed": FeedSettings(link="https://news.example.org/a")})
+
+    count = await write_site(store, settings, tmp_path / "out")
+
+    out = tmp_path / "out"
+    ids = [item["id"] for item in json.loads((out / "feed.json").read_bytes())["items"]]
+    assert count == len(ids) == 3
+    for name in ("feed.xml", "feed.atom"):
+        assert [entry.id for entry in feedparser.parse((out / name).read_bytes()).entries] == ids
+    page = (out / "index.html").read_text()
+    assert page.count('class="card"') == 3
+    assert "secret" not in (out / "sources.opml").read_text()
+    assert json.loads((out / "feed.json").read_bytes())["feed_url"] == (
+        "https://news.example.org/a/feed.json"
+    )
+
+
+async def test_an_empty_store_gives_valid_empty_feeds(store: Store, tmp_path: Path) -> None:
+    await write_site(store, SETTINGS, tmp_path)
+
+    assert json.loads((tmp_path / "feed.json").read_bytes())["items"] == []
+    assert "No story yet" in (tmp_path / "index.html").read_text()

@@ -8,10 +8,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from core.config.settings import ServiceSettings
+import pytest
+
+from core.config.settings import ServiceSettings, Settings, Source
 from core.metrics import METRICS
 from core.models import Removed
 from service.context import CONTEXT
+from service.ops.health import Census
 from store import keys
 from store.connection import Store
 from store.embedded import socket_url
@@ -19,6 +22,7 @@ from store.heartbeat import WorkerBeat, beat
 from store.sources import SourceState, Taken, count_taken
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.test_window import start_store
+from tests.until import until
 
 DAY = timedelta(days=1)
 
@@ -261,3 +265,24 @@ async def test_a_store_that_evicts_is_degraded_with_the_line_that_helps(served: 
     assert (status, report["status"]) == (200, "degraded")
     assert "CONFIG SET maxmemory-policy noeviction" in report["reasons"][0]
     assert report["store"] in report["reasons"][0]
+
+
+async def test_many_sources_are_counted_beside_the_answer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("service.ops.health.FEW", 2)
+    sources = tuple(Source(url=f"https://example.org/{n}", name=f"s{n}") for n in range(5))
+    settings = Settings(sources=sources)
+    for source in sources:
+        failures = 1 if source.name == "s3" else 0
+        state = SourceState(url=source.url, configured_url=source.url, failures=failures)
+        await store.redis.hset(keys.source(source.name), "state", state.model_dump_json())
+    counting = Census(lambda state: state.failures > 0)
+
+    first = await counting.counted(store, settings)
+    await until(lambda: counting._last.ok > 0)
+    second = await counting.counted(store, settings)
+
+    assert first.ok == 0
+    assert second.ok == 4
+    assert [name for name, _ in second.failing] == ["s3"]
