@@ -145,7 +145,9 @@ def _default(field: FieldInfo) -> str:
 def commands_text() -> str:
     """The reference page of the command line."""
     parts = [
-        "# Commands\n\n<!-- Made by `make docs` from millrace/commands/*_commands.py; edit the texts there. -->\n\n"
+        "# Commands\n\n"
+        "<!-- Made by `make docs` from millrace/commands/*_commands.py; edit the texts there. -->\n"
+        "\n"
         "Options count before environment variables, those before feeds.yaml, that before the\n"
         "defaults. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. Errors are lines\n"
         "on standard error. `MILLRACE_LOG=json` writes logs for machines; `--install-completion`\n"
