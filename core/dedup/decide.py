@@ -23,7 +23,7 @@ from core.dedup.table import Pair, row_of
 NEW = Verdict(None, "founder")
 # Candidates whose texts are compared, the likeliest first. On the corpora an entry has .3 on
 # average; a comparison costs one to two milliseconds.
-COMPARED = 12
+COMPARED = 8
 # Bits from which two texts are strangers unless headline or address say otherwise: of true pairs
 # on the corpora that only shared minhash keys led to, none lay farther apart than 51.
 FAR = 54

@@ -14,7 +14,9 @@ from core.dedup.simhash import shingles
 from core.dedup.tokens import U64, code_points, comparable, mix, simplified, token_spans, units
 
 SHINGLE = 4  # tokens, as in fingerprints
-LONGEST = 100_000  # characters compared; longer texts are decided by their beginning
+# Characters that are compared: of longer texts the beginning decides. A comparison of two so long
+# takes some 30 ms, and a hostile source may bring thousands.
+LONGEST = 40_000
 
 _STOP = re.compile(r"[。！？!?；;؟।\n]|\.(?=\s|$)|…")
 _NOT_WORD = re.compile(r"\W+")

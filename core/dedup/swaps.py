@@ -17,6 +17,7 @@ from core.dedup.reading import SHINGLE, Bools, Ints, Reading
 # A "word" may be a name: of the two stretches only one is rare in the stream.
 Kind = Literal["figure", "name", "word", "typing", "prose"]
 
+MOST_GAPS = 300  # that are looked into; texts with more were rewritten, and each costs 40 µs
 GAP = 40  # tokens of a difference that is looked into
 EDGE_GAP = 12  # the same at the beginning and the end of a text
 SWAPPED_WORDS = 6  # a longer stretch is rewritten prose
@@ -42,7 +43,7 @@ def swaps_between(
     """
     pending: list[tuple[int, int, int, int]] = []
     if fine[0].any():
-        for first, last in runs_of(~fine[0]):
+        for first, last in runs_of(~fine[0])[:MOST_GAPS]:
             gap = _gap(one, other, at, first, last)
             if gap is not None:
                 pending += _aligned(one, other, (first, last, *gap), fine)
