@@ -117,7 +117,7 @@ class Progress:
     """What is done so far, on standard error."""
 
     def __init__(self) -> None:
-        self._started = self._said = time.monotonic()
+        self._started = self._printed = time.monotonic()
         self._entries = self._stories = 0
         self._end = "\r" if sys.stderr.isatty() else "\n"
 
@@ -125,15 +125,15 @@ class Progress:
         """One more line is decided; `founded`: by a story of its own."""
         self._entries += 1
         self._stories += founded
-        if time.monotonic() - self._said > _PROGRESS_SECONDS * (1 if self._end == "\r" else 10):
-            self._said = time.monotonic()
-            self._say(self._end)
+        if time.monotonic() - self._printed > _PROGRESS_SECONDS * (1 if self._end == "\r" else 10):
+            self._printed = time.monotonic()
+            self._print(self._end)
 
     def end(self) -> None:
-        """The last word."""
-        self._say("\n")
+        """Print the final count."""
+        self._print("\n")
 
-    def _say(self, end: str) -> None:
+    def _print(self, end: str) -> None:
         pace = self._entries / max(time.monotonic() - self._started, 0.001)
         text = f"dedup: {self._entries:,} entries, {self._stories:,} stories, {pace:,.0f} a second"
         print(text, end=end, file=sys.stderr, flush=True)

@@ -141,14 +141,14 @@ class LiveSettings:
             self.faults = error.faults
             return kept, kept.settings()
 
-    def look(self) -> Snapshot | ConfigError:
+    def read(self) -> Snapshot | ConfigError:
         """What the file holds now."""
         try:
             return read_snapshot(self.path)
         except ConfigError as error:
             return error
 
-    def take(self, found: Snapshot | ConfigError) -> bool:
+    def apply(self, found: Snapshot | ConfigError) -> bool:
         """Put what was found into force if it is good; True if the settings changed."""
         if isinstance(found, ConfigError):
             self._refuse(found.faults)
@@ -205,7 +205,7 @@ async def follow(
                 await asyncio.wait_for(nudge.wait(), LOOK_SECONDS)
             nudge.clear()
             # In a thread: reading some thousand sources takes a second.
-            if await asyncio.to_thread(live.take, await _settled(live)):
+            if await asyncio.to_thread(live.apply, await _settled(live)):
                 changed(live())
     finally:
         watcher.cancel()
@@ -214,10 +214,10 @@ async def follow(
 
 async def _settled(live: LiveSettings) -> Snapshot | ConfigError:
     """What two looks in a row agree on: a half-written file is not a decision."""
-    found = await asyncio.to_thread(live.look)
+    found = await asyncio.to_thread(live.read)
     while not (_same(found, live.snapshot) or found == live.refused):
         await asyncio.sleep(SETTLE_SECONDS)  # the writer's time, not ours
-        again = await asyncio.to_thread(live.look)
+        again = await asyncio.to_thread(live.read)
         if _same(found, again):
             break
         found = again

@@ -1,6 +1,6 @@
 """Keeps programs running: each is started again when it dies, and all end together.
 
-Every child leads a session of its own, so that Ctrl-C reaches only the supervisor, which ends its
+Every child leads its own session, so that Ctrl-C reaches only the supervisor, which ends its
 children in order; what a killed child left behind is swept away with its group.
 """
 
@@ -56,7 +56,7 @@ class Keeper:
         self._process: asyncio.subprocess.Process | None = None
         self._reaper: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
-        self._said: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._last_lines: deque[str] = deque(maxlen=_LINES_KEPT)
         self._ending = asyncio.Event()
         self._ready = False
 
@@ -74,7 +74,7 @@ class Keeper:
             ready.cancel()
 
     async def end(self) -> None:
-        """End the program: asked first, then by force."""
+        """End the program: SIGTERM first, SIGKILL after its grace."""
         self._ending.set()
         if self._task is None:
             return
@@ -101,9 +101,9 @@ class Keeper:
             if self._ending.is_set():
                 return
             if not self._ready and starts >= STARTS_BEFORE_READY:
-                said = f": {' | '.join(self._said)}" if self._said else ""
+                reason = f": {' | '.join(self._last_lines)}" if self._last_lines else ""
                 raise MillraceError(
-                    f"{self.program.name} does not start (it ended with {code}){said}"
+                    f"{self.program.name} does not start (it ended with {code}){reason}"
                 )
             lived = time.monotonic() - started
             pause = SHORTEST_PAUSE if lived > LONG_LIFE else min(pause * 2, LONGEST_PAUSE)
@@ -112,7 +112,7 @@ class Keeper:
                 child=self.program.name,
                 code=code,
                 again_in=round(pause, 1),
-                **({"said": " | ".join(self._said)} if self._said else {}),
+                **({"said": " | ".join(self._last_lines)} if self._last_lines else {}),
             )
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause)
@@ -127,7 +127,7 @@ class Keeper:
             start_new_session=True,
         )
         if self._ending.is_set():
-            self._ask_to_end()  # we were told while it was being started
+            self._ask_to_end()  # `end` came while it was being started
         pid = self._process.pid
         log.info("child.started", child=self.program.name, pid=pid)
         if not self.program.ours:
@@ -139,11 +139,11 @@ class Keeper:
         return code
 
     async def _listen(self, process: asyncio.subprocess.Process) -> None:
-        """Keep the last of what a program that is not ours says: it counts when it dies."""
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        self._said.clear()
+        """Keep the last lines of a program that is not ours: they are reported when it dies."""
+        assert process.stdout is not None  # noqa: S101 - a pipe, see above
+        self._last_lines.clear()
         while piece := await process.stdout.read(8192):
-            self._said.extend(piece.decode("utf-8", "replace").splitlines())
+            self._last_lines.extend(piece.decode("utf-8", "replace").splitlines())
 
     async def _dismiss_reaper(self) -> None:
         reaper, self._reaper = self._reaper, None

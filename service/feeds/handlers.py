@@ -70,7 +70,7 @@ class Feeds:
         if context.river.loaded is None:
             return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
         try:
-            answer = self._find(request, settings)
+            answer = self._find_answer(request, settings)
         except BadQuery as error:
             return text_reply(f"{error}\n", status=400)
         except UnknownName as error:
@@ -90,9 +90,9 @@ class Feeds:
                 return await delta.answer_new(request, encoding, whole=document)
         return await document.answer(request, encoding)
 
-    def _find(self, request: web.Request, settings: Settings) -> Answer:
+    def _find_answer(self, request: web.Request, settings: Settings) -> Answer:
         """The answer for this address; raises BadQuery or UnknownName."""
-        key = _key(request, settings)
+        key = _answer_key(request, settings)
         answer = self._answers.get(key)
         if answer is None:
             answer = open_answer(request, settings, self._context.river.newest())
@@ -130,7 +130,7 @@ class Feeds:
             return before.modified if before and before.body == body else datetime.now(UTC)
 
         self.renders += 1
-        document = await self._run(answer, river.newest(), stamp, modified)
+        document = await self._make_document(answer, river.newest(), stamp, modified)
         answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
         self._generations[document.digest] = stamp.generation
         if len(self._generations) > TAGS_KEPT:
@@ -145,15 +145,17 @@ class Feeds:
             digest = tag.strip().removeprefix("W/").strip('"').partition("-")[0]
             after = self._generations.get(digest)
             if after is not None and answer.stamp is not None:
-                return await self._news(answer, answer.stamp, document, after)
+                return await self._delta_after(answer, answer.stamp, document, after)
         return None
 
-    async def _news(self, answer: Answer, stamp: Stamp, document: Document, after: int) -> Document:
+    async def _delta_after(
+        self, answer: Answer, stamp: Stamp, document: Document, after: int
+    ) -> Document:
         if after not in document.deltas:
             stories = self._context.river.newest()
             if len(document.deltas) >= DELTAS_KEPT:
                 document.deltas.clear()
-            document.deltas[after] = await self._run(
+            document.deltas[after] = await self._make_document(
                 answer,
                 stories,
                 stamp,
@@ -163,7 +165,7 @@ class Feeds:
             self._evict()
         return document.deltas[after]
 
-    async def _run(
+    async def _make_document(
         self,
         answer: Answer,
         stories: Sequence[Kept],
@@ -193,7 +195,7 @@ def _wants_delta(request: web.Request) -> bool:
     return "feed" in request.headers.get(_MANIPULATIONS, "")
 
 
-def _key(request: web.Request, settings: Settings) -> Key:
+def _answer_key(request: web.Request, settings: Settings) -> Key:
     headers = request.headers
     if settings.feed.link:
         return (request.raw_path, settings.feed.link)
