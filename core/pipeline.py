@@ -1,7 +1,23 @@
-"""The steps of one entry through `core`, as a killable child process runs them.
+"""The steps of one entry through `core`, in order.
 
-Everything that reads untrusted text happens here in one call for a whole batch, so that a
-hostile document can be stopped at its limit and costs one trip to the child.
+ 1. parse        bytes to entries, those already seen left out   core/feeds/new_entries.py
+ 2. normalize    a body in any form to one tree                  core/body/normalize.py
+ 3. blocks       the tree to blocks of lines, without widgets    core/body/walk.py
+ 4. metadata     title, author, date, first publisher            core/body/byline.py
+ 5. fixed rules  cut the lines that are junk in every source     core/body/rules.py
+ 6. learned      cut the lines that repeat in this source        core/body/boilerplate.py
+ 7. complete?    whether the article's page has to be read       core/body/completeness.py
+ 8. sanitize     markup that cannot act                          core/body/html.py
+ 9. filter       the source's rules that keep an entry out       core/config/filters.py
+10. features     what fingerprints are made from                 core/dedup/fingerprint.py
+
+Steps 2 to 8 are called by core/body/clean.py. An entry without an article in its feed comes again
+with its page: core/page/extract.py chooses the blocks, which then pass steps 4 to 6 and 8 to 10.
+Whether an entry is a repost is decided by core/dedup/merge.py, from values that the store holds
+(workers/settle.py calls it); core/render/items.py makes the item that is published.
+
+Everything that reads untrusted text happens here, in one call for a whole batch: a child process
+runs it, so that a hostile document can be killed at its limit, and costs one trip to the child.
 """
 
 from __future__ import annotations
@@ -21,11 +37,13 @@ from core.page.extract import extract_page
 from core.page.pagination import following_page, may_continue
 from core.urls import web_url
 
+_boilerplate_of = lru_cache(maxsize=16)(Boilerplate.from_bytes)  # a source's pages come together
+_LONGEST_BARE_TITLE = 300  # characters: the title was not read either, so it may be of any length
 BATCH = 20  # entries a call: one trip to the child for many, and a limit that one cannot use up
 
 
 class PreparedEntry(NamedTuple):
-    """An entry after cleaning, ready to be weighed."""
+    """An entry after cleaning, ready for the search for reposts."""
 
     article: Article
     features: Features
@@ -51,17 +69,6 @@ class PreparedPage(NamedTuple):
 
     entry: PreparedEntry
     signatures: tuple[int, ...]  # what the page teaches of its source's boilerplate
-
-
-def clean_options(source: Source) -> CleanOptions:
-    """The options of cleaning in a source's line of feeds.yaml."""
-    return CleanOptions(
-        remove=source.remove,
-        keep_blocks=source.keep_blocks,
-        junk_blocks=source.junk_blocks,
-        full_text=source.full_text,
-        fast=source.extraction == "fast",
-    )
 
 
 def read_news(
@@ -115,7 +122,7 @@ def prepare_page(
         content_type=content_type,
         feed=from_feed,
         options=clean_options(source),
-        learned=_known(learned),
+        learned=_boilerplate_of(learned),
         further=further,
     )
     if from_page is None:
@@ -136,26 +143,15 @@ def prepare_first_page(
     return following or prepare_page(page, url, content_type, from_feed, source, learned)
 
 
-@lru_cache(maxsize=16)  # a source's pages often come together
-def _known(learned: bytes | None) -> Boilerplate:
-    return Boilerplate.from_bytes(learned)
-
-
 def without_page(made: PreparedEntry) -> PreparedEntry:
     """The same entry, after the fetch of its page gave no better body."""
     return made._replace(article=made.article.model_copy(update={"needs_page": False}))
 
 
-def _finished(article: Article, source: Source) -> PreparedEntry:
-    filtered = filtered_by(article, source.filters, source)
-    return PreparedEntry(article, features(article.title, article.text), filtered)
-
-
 def bare(entry: FeedEntry, source: Source) -> PreparedEntry:
     """An entry whose body could not be read within the limits: its title and its link are news."""
-    title = _short_title(entry.title)
     article = Article(
-        title=title,
+        title=" ".join(entry.title[:_LONGEST_BARE_TITLE].split()) if entry.title else None,
         link=web_url(entry.link),
         published=entry.published.isoformat() if entry.published else None,
         method=Method.SUMMARY,
@@ -163,7 +159,17 @@ def bare(entry: FeedEntry, source: Source) -> PreparedEntry:
     return _finished(article, source)
 
 
-def _short_title(title: str | None) -> str | None:
-    if not title:
-        return None
-    return " ".join(title[:300].split())
+def _finished(article: Article, source: Source) -> PreparedEntry:
+    filtered = filtered_by(article, source.filters, source)
+    return PreparedEntry(article, features(article.title, article.text), filtered)
+
+
+def clean_options(source: Source) -> CleanOptions:
+    """The options of cleaning in a source's line of feeds.yaml."""
+    return CleanOptions(
+        remove=source.remove,
+        keep_blocks=source.keep_blocks,
+        junk_blocks=source.junk_blocks,
+        full_text=source.full_text,
+        fast=source.extraction == "fast",
+    )
