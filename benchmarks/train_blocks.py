@@ -1,4 +1,4 @@
-"""Trains the trees that choose a page's blocks, and says what they are worth.
+"""Trains the trees that choose a page's blocks, and scores them on pages they have not seen.
 
 usage: python -m benchmarks.train_blocks PAGES [--out core/page/blocks.json]
 PAGES holds `typed` (whole texts), `snippets` (texts that must and must not be there) and `articles`

@@ -140,8 +140,8 @@ _SPACE = " \t\r\n\f\v\xa0"
 _EMPTY = re.compile(
     r"<(a|b|strong|i|em|u|s|del|ins|sub|sup|small|mark|code|q|abbr|kbd)(?: [^<>]*)?> ?</\1>"
 )
-# Inline elements inside each other: every line opens them all again, so that a page of thousands of
-# unclosed `<b>` would grow with the square. Real pages in the corpus stay under six.
+# Inline elements inside each other; every line opens them all again, so that thousands of unclosed
+# `<b>` would cost the square of their number. The deepest of 177 public pages has four.
 _DEEPEST = 12
 _RULERS = "|·•—-–_*=~+#>│ \u3000"
 

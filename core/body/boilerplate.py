@@ -26,11 +26,11 @@ LONGEST = 600  # letters; longer paragraphs are never boilerplate
 SHARE = 0.30  # of the items, and at least three of them
 SHARE_LINKED = 0.06  # for lines that are nothing but links: rotating promotions
 SHARE_INSIDE = 0.60  # for short lines without links between two paragraphs of text
-LEAST = 3
+LEAST = 3  # items: a line that comes twice may be a follow-up that quotes the item before it
 MOST_CUT = 0.40  # of an item's letters that are no links
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
 _DIGITS = re.compile(r"\d\d*")  # r"\d+" is tried at every letter, and takes twice as long
-_VERSION = 1
+_VERSION = 1  # of the stored state; another one starts empty
 _MARK = 4  # bytes
 
 

@@ -24,12 +24,12 @@ from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Remov
 from core.text import language_of
 from core.urls import web_url
 
-_MOST_REMOVED = 200  # lines reported; the rest is counted by none and told to none
+_MOST_REMOVED = 200  # lines reported of an entry; the record of a page with thousands stays small
 
 
 @dataclass(frozen=True, slots=True)
 class CleanOptions:
-    """What a source's line in feeds.yaml says about cleaning."""
+    """The options of cleaning in a source's line of feeds.yaml."""
 
     remove: tuple[str, ...] = ()  # CSS selectors
     keep_blocks: tuple[str, ...] = ()  # parts of text that are never cut

@@ -139,7 +139,7 @@ def _rules_for(length: int) -> _Rules:
         for word in words
     ]
     return _Rules(
-        # The empty group behind each beginning tells which one it was.
+        # The number of the empty group that took part is that of the beginning.
         starts=re.compile("|".join(f"(?:{start})()" for start, _ in starts)),
         names=[name for _, name in starts],
         held=held,
@@ -189,7 +189,7 @@ def _name_kind(name: str) -> str | None:
 
 
 def widget_kind(names: str) -> str | None:
-    """What a class or id among `names` says: `widget` (newsletter box, advertisement, comments),
+    """What a class or id among `names` means: `widget` (newsletter box, advertisement, comments),
     `bar` (share buttons, related links, tags), or nothing.
     """
     kinds = {_name_kind(name) for name in names.lower().split()[:20] if len(name) < 60}
@@ -202,9 +202,9 @@ IN_LINE = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s small span strong sub"
     " sup time tt u var".split()
 )
-# Paragraphs: what a class says of them weighs less than that they hold sentences.
+# Paragraphs: that they hold sentences counts for more than their class.
 _PARAGRAPHS = frozenset("p li dd dt blockquote h1 h2 h3 h4 h5 h6 td th".split())
-_NEIGHBOURS = 8  # on either side are looked at; somebody may put thousands into one paragraph
+_NEIGHBOURS = 8  # on either side; a hostile paragraph may hold thousands
 _PROSE = 80  # letters; shorter sentences are also calls to subscribe
 _UNSEEN = re.compile(
     r"(?:^|[-_ ])(?:sr-only|screen-reader-text|visually-?hidden)(?:$|[-_ ])", re.IGNORECASE
@@ -220,12 +220,12 @@ _AUTHOR = re.compile(
 
 
 def may_be_widget(element: etree._Element, tag: str) -> bool:
-    """Whether `widget_rule` can find anything: most elements have no attributes that tell."""
+    """Whether `widget_rule` can find anything: most elements lack such attributes."""
     return tag in _GUARDED or "-" in tag or not _TELLING.isdisjoint(element.keys())
 
 
 def widget_rule(element: etree._Element, tag: str) -> str | None:
-    """`hidden`, `widget` or `bar` where the element's markup says that it is no article text."""
+    """`hidden`, `widget` or `bar` where the element's markup marks it as no article text."""
     style = element.get("style")
     if (style and _HIDDEN.search(style)) or element.get("hidden") is not None:
         return "hidden"

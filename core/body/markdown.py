@@ -21,7 +21,7 @@ Declared = Literal["html", "text", "markdown", "auto"]
 Form = Literal["html", "text", "markdown"]
 
 LONGEST_MARKDOWN = 400_000  # longer texts are taken as they are: markdown-it takes seconds for them
-_SAMPLE = 60_000
+_SAMPLE = 60_000  # characters; the form shows in the first page of a body, and signs cost time
 BLOCK_TAG = re.compile(r"<(?:p|div|table|ul|ol|section|article|h[1-6]|blockquote)\b", re.I)
 TAG = re.compile(r"<(?:/[a-zA-Z]|[a-zA-Z][\w:-]*(?:\s[^<>]*)?/?>)")
 # Signs of markdown: weak ones count together, a strong one alone where nothing is declared.

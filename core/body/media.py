@@ -130,7 +130,7 @@ def _largest(element: etree._Element) -> str | None:
     return best
 
 
-# What a player's frame shows is published at an address of its own; readers want that one.
+# What a player's frame shows also has a page; readers want the address of that one.
 _PLAYERS = (
     (re.compile(r"//(?:www\.)?youtube(?:-nocookie)?\.com/embed/([\w-]{6,20})"),
      "https://www.youtube.com/watch?v={}"),
@@ -189,7 +189,7 @@ _CREDIT = re.compile(
     r"|(?:Photo|Foto|Image|Picture|Bild|Credit|Quelle|Crédit photo)s?\s*[:：/]\s*[^.:]{2,50}$"
     r"|^(?:Photo|Image|Picture|Foto|Bild|Credit|图|圖|图片)\s*(?:credit|by|courtesy)?\s*[:：/／]",
 )
-_LONGEST_CREDITED = 160
+_LONGEST_CREDITED = 160  # characters; half of 46 captions of public pages have under 51
 
 
 def pair_captions(blocks: list[Block]) -> None:

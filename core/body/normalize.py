@@ -18,7 +18,7 @@ from core.body.html import parse_markup
 from core.body.markdown import TAG, Declared, Form, form_of, is_plainly_html
 from core.text import repaired, strip_invisible, wide_share
 
-MAX_CHARACTERS = 2 * 2**20
+MAX_CHARACTERS = 2 * 2**20  # of a body; the largest of 177 public pages has 800,000 in all
 # Markdown is mostly served as plain text.
 _TEXT_TYPES: dict[str, Declared] = {
     "text/markdown": "markdown", "text/x-markdown": "markdown", "text/plain": "auto",
@@ -85,7 +85,7 @@ def text_document(text: str, content_type: str | None) -> Document | None:
 
 
 def is_draft(text: str) -> bool:
-    """Whether a markdown file says of itself that it is not to be published (Hugo, Jekyll)."""
+    """Whether a markdown file's front matter marks it as a draft (Hugo, Jekyll)."""
     front, _ = _front_matter(text.removeprefix("\ufeff").replace("\r\n", "\n"), "markdown")
     return front.get("draft", "").lower() == "true" or front.get("published", "").lower() == "false"
 

@@ -15,7 +15,8 @@ from core.body.blocks import Block, Line
 from core.text import letters, wide_share
 from core.urls import host_of
 
-MOST_AT_ENDS = 2500  # lines
+# Lines at either end. No page of 177 public ones has 5,000 elements: articles are judged whole.
+MOST_AT_ENDS = 2500
 _NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 _REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
 _LISTED = re.compile(r"[,、，;；]")  # a list inside a sentence, not a bar

@@ -49,7 +49,7 @@ class Walker:
     """Turns one tree into blocks; `removed` holds the elements that went, `spoken` metadata.
 
     With `judging` off nothing goes for its class, its id or because it is hidden, but what is
-    hidden inside a sentence: of a whole page somebody else chooses the blocks.
+    hidden inside a sentence: the blocks of a whole page are chosen later.
     """
 
     def __init__(
@@ -272,7 +272,7 @@ class Walker:
 def _holds_page(element: etree._Element, tag: str) -> bool:
     """Whether an element that is usually no text holds much of a page.
 
-    Some forums serve their posts in `noscript`; an unclosed button or dialog swallows the page.
+    Some forums serve their posts in `noscript`; an unclosed button or dialog holds what follows it.
     """
     if tag == "nav":
         return True

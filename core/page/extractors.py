@@ -1,7 +1,7 @@
 """What public extractors find on a page: their texts are votes on its blocks, never the output.
 
 Extractors lose structure: trafilatura captions and the order of lists, readability tables. So
-their texts only say where the article is; its markup is then taken from the page.
+their texts only show where the article is; its markup is then taken from the page.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from core.body.blocks import Block
 from core.body.html import spaced_text
 from core.text import squeeze
 
-_GRAM = 4
-_MOST_LETTERS = 200_000
+_GRAM = 4  # letters: shorter pieces stand in any text, longer ones break at each edited word
+_MOST_LETTERS = 200_000  # compared; five times the longest text of 777 public articles
 # trafilatura's last resort, jusText, looks for each paragraph's neighbours one by one: 5,000 short
 # ones cost it ten seconds. One page in a hundred has more tags than this.
 _MOST_TAGS = 10_000
-_VOTE_GRAM = 5
+_VOTE_GRAM = 5  # letters: a block is compared with a whole page, where four occur by chance
 _NEARLY = 0.85  # of a block's pieces; extractors lose a footnote mark or a link's label
 _LEAST = 15  # letters; what is shorter may stand anywhere, and must be a line of the text
 _PIECED = 30  # letters; pieces of shorter blocks are found by chance

@@ -22,7 +22,7 @@ from core.urls import canonical_url, web_url
 
 _ARTICLE_TYPES = re.compile(r"Article|BlogPosting|Report|NewsStory|LiveBlog", re.IGNORECASE)
 _SEPARATOR = re.compile(r"\s+[-–—|·»:_]+\s+|\s*[|_｜]\s*|(?<=[\u4e00-\u9fff])\s*[-–—]+\s*")
-_MOST_JSON = 200_000
+_MOST_JSON = 200_000  # characters; the longest JSON-LD of 177 public pages has 41,000
 
 
 @dataclass(slots=True)
@@ -110,7 +110,7 @@ def _title(root: etree._Element, metas: dict[str, str], linked: dict[str, Any]) 
 
 
 def _without_site(title: str, site: str | None, heading: str | None) -> str:
-    """“Headline - Site” is the headline where the page says so elsewhere."""
+    """“Headline - Site” is the headline where the page repeats it elsewhere."""
     if heading and len(heading) >= 8 and title.startswith(heading):
         return heading
     parts = _SEPARATOR.split(title)
@@ -198,7 +198,7 @@ _MANUAL_PROGRAMS = (
     " antora"
 ).split()
 _TYPES = re.compile(r"\"@type\"\s*:\s*(?:\"(\w+)\"|\[([^\]]{0,200})\])")
-_MOST_LOOKED = 400_000  # characters of the page
+_MOST_LOOKED = 400_000  # characters; half of all pages have 122,000, one in a hundred 674,000
 # Class names that programs give to the body of a post; the last two are schema.org's and Reddit's.
 _POST_NAMES = frozenset(
     "message-body bbWrapper postcontent js-post__content-text cPost_contentWrap post_body cooked"

@@ -16,9 +16,9 @@ from core.body.junk import Spoken, listen
 from core.body.walk import Walker
 from core.text import collapse
 
-_MOST_LEVELS = 6
-_MOST_LINES = 40
-_LONGEST_LINE = 90
+_MOST_LEVELS = 6  # elements up from the text; further up are the site's header and menus
+_MOST_LINES = 40  # in front of the text that may name author or date; menus have hundreds
+_LONGEST_LINE = 90  # characters; “By …”, a date and a source together are shorter
 _SMALLEST = 150  # pixels; smaller pictures in front of a text are portraits and icons
 _ARTICLE = ("article", "main")
 _SHARE = 0.9  # of the letters: a standfirst or a last part may stand outside

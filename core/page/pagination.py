@@ -11,7 +11,7 @@ from core.body.html import parse_page, spaced_text
 from core.feeds.charset import decode
 from core.urls import canonical_url, web_url
 
-MOST_PAGES = 8
+MOST_PAGES = 8  # of an article, each one request to its host; a loop of “next” ends here
 _NEXT = re.compile(
     r"^(?:下一页|下一頁|下页|下頁|后一页|next(?: page)?|page suivante|suivant|nächste(?: seite)?"
     r"|weiter|siguiente|página siguiente|pagina successiva|próxima|volgende)\s*[>»›→]*$",
@@ -50,13 +50,13 @@ def following_page(page: bytes, url: str, content_type: str | None) -> str | Non
 def next_page(root: etree._Element, url: str) -> str | None:
     """The address of the article's next page, if the page names one that is plainly its own."""
     for element in root.iter("link", "a"):
-        found = web_url(element.get("href"), url) if _says_next(element) else None
+        found = web_url(element.get("href"), url) if _is_next_link(element) else None
         if found and _continues(found, url):
             return found
     return None
 
 
-def _says_next(element: etree._Element) -> bool:
+def _is_next_link(element: etree._Element) -> bool:
     if "next" in (element.get("rel") or "").lower().split():
         return True
     return element.tag == "a" and _NEXT.match(spaced_text(element)[:40]) is not None

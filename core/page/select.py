@@ -1,6 +1,6 @@
 """Which blocks of a page are its article: small trees choose the text, checks correct the choice.
 
-Each block is judged by its place, its words, the names around it and what extractors say of it
+Each block is judged by its place, its words, the names around it and the votes of extractors
 (`features.py`). A choice is checked against what was thrown away: a fragment never stands for a
 longer text that an extractor found. Copies, what follows an article and front pages go. What
 belongs to the chosen text (`structure.py`) is added last.
@@ -28,12 +28,12 @@ from core.page.structure import add_wordless, add_words, without_label
 # All figures: halves of a thousand pages with their whole text, `docs/cleaning.md`.
 CHOSEN = 0.45  # probability; .40 to .50 score alike
 _FRAGMENT = 0.2  # of an extractor's text: a choice as small is a teaser or a caption
-_SAYS_ARTICLE = 1  # of `Kind.article`: the page says that it is one, whatever it lists below
+_SAYS_ARTICLE = 1  # of `Kind.article`: the page is marked as one, whatever it lists below
 _ONCE = 50  # weighed letters; shorter blocks may rightly come twice
 _STORY = 300  # weighed letters before a heading that begins comments or a second article
 _SECOND = 0.3  # of the chosen text at least stands before a second article
 _COMMENTED = 0.1  # of the chosen text at least stands before comments
-_THREAD = 3  # of `Kind.forum`: the page says that it is a thread
+_THREAD = 3  # of `Kind.forum`: the page is marked as a thread
 _TEASERS = 5  # fewer linked headlines with an excerpt below also stand in round-ups
 _ARTICLE = 800  # letters without a linked headline between them; excerpts are shorter
 _FILE = Path(__file__).with_name("blocks.json")
@@ -103,7 +103,7 @@ def once(page: PageBlocks, chosen: np.ndarray) -> np.ndarray:
 def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
     """Where comments or a second article begin below the first one; in a thread nowhere.
 
-    The extractors swallow both where the names around them say nothing.
+    Extractors include both where the names around them give no sign.
     """
     before, first, whole = 0.0, None, float(page.weights[chosen].sum())
     for here, block in enumerate(page.blocks):
