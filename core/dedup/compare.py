@@ -1,6 +1,6 @@
 """What two texts have in common, where, and what differs: the evidence for a decision.
 
-Both are cut into runs of four tokens. What stands in both is shared; a short stretch that differs
+Both are cut into runs of four tokens. What both contain is shared; a short stretch that differs
 between two shared ones is a *swap*, and what was swapped says more than how much: names, places,
 figures and dates make another story of the same sentences.
 """
@@ -16,7 +16,7 @@ from core.dedup.reading import SHINGLE, Bools, Ints, Reading, Title
 from core.dedup.swaps import Swap, runs_of, swaps_between
 from core.dedup.tokens import U64
 
-RUN = 8  # shared tokens in a row that end a lead: fewer are a phrase that anybody uses
+RUN = 8  # shared tokens in a row that end a lead: fewer are a common phrase
 STRANGERS = 0.2  # share in common below which nothing more is found out
 UNTOUCHED = 0.01  # of the shorter text: an editor leaves more traces than two replaced words
 MORE = 1.25  # times as long: the longer text may be a page of several stories

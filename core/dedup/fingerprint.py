@@ -44,7 +44,7 @@ class Features(NamedTuple):
     """All that `fingerprint` and `Idf.learn` need of a text. Small: bytes and numbers."""
 
     shingles: bytes  # uint64 each, every shingle once
-    times: bytes  # uint8 each: how often it stands in the text
+    times: bytes  # uint8 each: how often it occurs in the text
     figures: bytes  # uint64 each: numbers of the text with what they count
     tokens: int
     headline: Headline

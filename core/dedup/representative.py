@@ -2,7 +2,7 @@
 
 Among full texts the priority of the source decides. Of sources with equal priority a fuller copy
 is shown only if it comes from the same source, or from the site that owns the address of what is
-shown: else anybody could take a story over by adding words. An entry without prose of its own (a
+shown: else a stranger could take a story over by adding words. An entry without prose of its own (a
 link post, a teaser that the article begins with) gives way to the article of that site whatever
 the priorities.
 """

@@ -18,7 +18,7 @@ from core.dedup.reading import bare
 LITTLE = 8  # tokens; less is no text
 AGREE = 0.6  # of the headlines' word pairs
 LEAD = 3  # own sentences before the common part: a report of its own, not an intro [3–4]
-CUT = 0.80  # of the shorter text, by rarity, that stands in the longer [.78–.83]
+CUT = 0.80  # of the shorter text, by rarity, that the longer contains [.78–.83]
 TEASER = 0.65  # the same under one headline
 LONG, LONG_SHARED = 700, 0.75  # sum of weights and share: no frame of a programme is so long
 FULL = 300  # sum of weights from which a text speaks for itself
@@ -70,7 +70,7 @@ class Pair:
 
     @property
     def is_unsupported(self) -> bool:
-        """Other headlines, and hardly a word of either stands in the common part."""
+        """Other headlines, and hardly a word of either is in the common part."""
         e = self.evidence
         return not self.agree and max(e.short.support, e.long.support) < SUPPORT
 
@@ -167,7 +167,7 @@ def _template(pair: Pair) -> bool:
 
 
 def _named_in_headline(pair: Pair) -> bool:
-    """What one short text has in the place of the other's stands in the headlines, too."""
+    """What one short text has where the other differs is in the headlines, too."""
     if pair.evidence.short.rare >= SHORT:
         return False
     titles = {pair.entry.reading.title.bare, pair.held.reading.title.bare}
@@ -229,8 +229,8 @@ def _digest(pair: Pair) -> bool:
         return False
     if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < MORE * e.short.size:
         return False
-    # The headline of the longer text tells of what is added: whoever strings another's article
-    # and his own together must not hide it.
+    # The headline of the longer text is about what was added: a page that joins an article of
+    # another site to its own must not hide that article.
     elsewhere = e.long.size >= HALF_MORE * e.short.size and e.long.support < ABOUT
     small = e.long.size > SMALL_PART * e.short.size or e.cohesion < COHESION
     apart = not pair.agree and (small or elsewhere or e.long.lead >= LEAD > e.short.lead)
@@ -294,5 +294,5 @@ def row_of(pair: Pair) -> Row | None:
 
 
 def agrees(pair: Pair) -> bool:
-    """Whether a later text still tells the same: half of the shorter one stands in the other."""
+    """Whether a later text still tells the same: the other contains half of the shorter one."""
     return max(pair.evidence.short.share, pair.evidence.short.weight) >= STILL
