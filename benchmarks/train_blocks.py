@@ -5,7 +5,7 @@ PAGES holds `typed` (whole texts), `snippets` (texts that must and must not be t
 (whole markup). Pages are parted in halves by the MD5 of the file's name: trees are trained on one
 half and scored on the other, both ways, with and without the extractor that may be missing, and
 beside the extractors themselves. Then all pages train what is written. Needs LightGBM
-and resiliparse (`pip install lightgbm resiliparse`).
+and resiliparse (`pip install -e '.[pages,train]'`).
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _labels(page: PageBlocks, truth: dict[str, Any]) -> tuple[Array, Array]:
 
 def train(pages: list[Example]) -> Any:
     """LightGBM's trees over the blocks of the pages."""
-    import lightgbm  # type: ignore[import-not-found]  # not among our requirements
+    import lightgbm  # type: ignore[import-not-found]
 
     rows, labels, weights = [], [], []
     for scale in (1.0, MISSING):

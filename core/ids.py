@@ -2,7 +2,7 @@
 
 All are the same on every machine, at every poll and after every wipe of the store. A stated guid
 counts, unless the feed gives one to all; then the link, unless that is one for all too; then the
-text. Better two entries of one story than two stories under one guid. What an entry is told apart
+text. Better two entries of one story than two stories under one guid. What an entry is known
 by is read by the first rules, whatever the rest is read by.
 """
 
