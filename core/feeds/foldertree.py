@@ -159,10 +159,10 @@ def accounted(
 ) -> FolderTree:
     """What is to be remembered after a poll that `put_off` paths until the next one.
 
-    Those are remembered as they were before, and their folders as not read. Of the old paths of
-    articles that `moved` nothing is.
+    Those are remembered as they were before, with their guids, and their folders as not read. Of
+    the old paths of articles that `moved` nothing is.
     """
-    sections = dict(now.sections)
+    sections, guids = dict(now.sections), dict(now.guids)
     for path in put_off:
         folder, _, name = path.rpartition("/")
         files = dict(sections[folder].files) if folder in sections else {}
@@ -170,11 +170,13 @@ def accounted(
         old = before.sections.get(folder)
         if old is not None and name in old.files and path not in moved:
             files[name] = old.files[name]
+            if path in before.guids:
+                guids[path] = before.guids[path]
         sections[folder] = Section("", files)
         for above in _folders_above(folder):
             if above in sections:
                 sections[above] = sections[above]._replace(tree="")
-    return FolderTree(now.folder, sections, now.guids)
+    return FolderTree(now.folder, sections, guids)
 
 
 def guids_after(
@@ -186,14 +188,16 @@ def guids_after(
     """Path -> guid of the articles whose guid is not their path, after some were `moved`.
 
     An article keeps its guid through renames. One that takes over the path of another, as those
-    at the `reused` paths do, gets another guid.
+    at the `reused` paths do, gets another guid; also where the other had come there by a rename,
+    as the path may be the guid of a third article that was removed since.
     """
-    left = set(moved.values())  # those that are there still hold another article now
+    left = set(moved.values())
     kept = articles.keys() - left
     guids = {path: guid for path, guid in before.guids.items() if path in kept}
     guids |= {path: before.guid(old) for path, old in moved.items()}
     taken = {guid: path for path, guid in guids.items()}
     others = {path for path in articles if path not in guids and taken.get(path, path) != path}
+    others |= (articles.keys() & left) - moved.keys()
     guids |= {path: f"{path}#{articles[path]}" for path in others.union(reused)}
     return {path: guid for path, guid in guids.items() if guid != path}
 

@@ -157,6 +157,26 @@ async def test_files_that_are_numbered_anew_stay_their_articles(
     assert len(after) == 3
 
 
+async def test_a_path_that_was_the_first_of_a_removed_article_goes_to_others(
+    store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository
+) -> None:
+    removed, second, third = (article(each) for each in "123")
+    repository.commit({"pages/x.md": removed, "pages/b.md": second})
+    async with desk_on(store, sandbox, hub) as desk:
+        await poll_and_read(desk)
+        before = {story.id: story.article.title for story in await desk.stories()}
+        repository.commit({"pages/moved.md": removed}, remove=("pages/x.md",))
+        await poll_and_read(desk)
+        repository.commit({"pages/x.md": second}, remove=("pages/moved.md", "pages/b.md"))
+        await poll_and_read(desk)
+        repository.commit({"pages/x.md": third, "pages/c.md": second})
+        await poll_and_read(desk)
+        after = {story.id: story.article.title for story in await desk.stories()}
+
+    assert {story: after[story] for story in before} == before
+    assert len(after) == 3
+
+
 async def test_an_article_that_returns_is_no_news_and_another_in_its_place_is(
     store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository
 ) -> None:
