@@ -102,7 +102,7 @@ def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None)
         articles.append(finish_entry(reading, options=options, learned=known))
         if not first:
             known.learn(reading.signatures)
-    finished = tuple(_finished(article, source) for article in reversed(articles))
+    finished = tuple(_with_features(article, source) for article in reversed(articles))
     return Prepared(finished, known.to_bytes())
 
 
@@ -126,8 +126,8 @@ def prepare_page(
         further=further,
     )
     if from_page is None:
-        return PreparedPage(without_page(_finished(from_feed, source)), ())
-    return PreparedPage(_finished(from_page.article, source), from_page.signatures)
+        return PreparedPage(without_page(_with_features(from_feed, source)), ())
+    return PreparedPage(_with_features(from_page.article, source), from_page.signatures)
 
 
 def prepare_first_page(
@@ -156,10 +156,10 @@ def bare(entry: FeedEntry, source: Source) -> PreparedEntry:
         published=entry.published.isoformat() if entry.published else None,
         method=Method.SUMMARY,
     )
-    return _finished(article, source)
+    return _with_features(article, source)
 
 
-def _finished(article: Article, source: Source) -> PreparedEntry:
+def _with_features(article: Article, source: Source) -> PreparedEntry:
     filtered = filtered_by(article, source.filters, source)
     return PreparedEntry(article, features(article.title, article.text), filtered)
 

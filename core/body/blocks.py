@@ -95,16 +95,20 @@ def to_html(blocks: list[Block]) -> str:
     out: list[str] = []
     open_path: tuple[Container, ...] = ()
     for block in blocks:
-        entered = _move(out, open_path, block.path) if block.path != open_path else False
+        entered = (
+            _change_containers(out, open_path, block.path) if block.path != open_path else False
+        )
         open_path = block.path
         # List items, captions and the like hold their first paragraph without a `p` around it.
         takes_text = block.kind == "p" and entered and block.path[-1][0] not in ("blockquote", "ul")
         out.append(_markup(block, bare=takes_text))
-    _move(out, open_path, ())
+    _change_containers(out, open_path, ())
     return "".join(out)
 
 
-def _move(out: list[str], here: tuple[Container, ...], there: tuple[Container, ...]) -> bool:
+def _change_containers(
+    out: list[str], here: tuple[Container, ...], there: tuple[Container, ...]
+) -> bool:
     """Closes and opens containers on the way; whether one was opened."""
     common = 0
     while common < min(len(here), len(there)) and here[common] == there[common]:
@@ -256,7 +260,7 @@ class LineBuilder:
         closing = [f"</{name}>" for name, start in reversed(self._open) if start]
         text = "".join(self._text).strip(" \u3000")
         line = Line(
-            html=_tidy("".join(self._html + closing)),
+            html=_without_empty_elements("".join(self._html + closing)),
             text=text,
             linked=self._linked,
             links=tuple(self._links),
@@ -266,7 +270,7 @@ class LineBuilder:
         return line if line.images or line.letters or text.strip(_RULERS) else None
 
 
-def _tidy(markup: str) -> str:
+def _without_empty_elements(markup: str) -> str:
     """Inline elements that came out empty are taken away, with the space at the line's ends."""
     for _ in range(3 if "<" in markup else 0):
         shorter = _EMPTY.sub("", markup)

@@ -39,7 +39,7 @@ class Boilerplate:
 
     def __init__(self, items: Iterable[bytes] = ()) -> None:
         self._items: deque[bytes] = deque(items, maxlen=WINDOW)  # the marks of each, as stored
-        self._counts = Counter(chain.from_iterable(map(_marks, self._items)))
+        self._counts = Counter(chain.from_iterable(map(_hashes_of, self._items)))
 
     def __len__(self) -> int:
         return len(self._items)
@@ -50,7 +50,7 @@ class Boilerplate:
         if not item:
             return
         if len(self._items) == WINDOW:
-            for mark in _marks(self._items[0]):
+            for mark in _hashes_of(self._items[0]):
                 self._counts[mark] -= 1
                 if not self._counts[mark]:
                     del self._counts[mark]
@@ -86,21 +86,21 @@ class Boilerplate:
         return cls(items)
 
 
-def _marks(item: bytes) -> memoryview:
+def _hashes_of(item: bytes) -> memoryview:
     return memoryview(item).cast("I")
 
 
 def signature(line: Line) -> int | None:
     """What makes a line recognisable in the next item; None for what is too long or too short."""
     if line.images and not line.letters:
-        return _mark("img:" + line.images[0].partition("?")[0])
+        return _hash("img:" + line.images[0].partition("?")[0])
     if line.letters > LONGEST:
         return None
     words = line.words.lower()
     if "http" in line.text or "www." in line.text:
         words = squeeze(_ADDRESS.sub(_host_of_match, line.text))
     text = _DIGITS.sub("0", words)
-    return _mark(text) if len(text) >= 2 else None
+    return _hash(text) if len(text) >= 2 else None
 
 
 def signatures(spots: list[Place]) -> tuple[int, ...]:
@@ -117,7 +117,7 @@ def apply_learned(spots: list[Place], learned: Boilerplate) -> None:
     """Cuts the lines that repeat in the source; undone where that would cost too much text."""
     if len(learned) < LEAST:
         return
-    inside = _inside(spots)
+    inside = _between_prose(spots)
     cut = [spot for spot in spots if spot.line.rule is None and _repeats(spot, learned, inside)]
     for spot in cut:
         spot.line.cut("learned")
@@ -137,7 +137,7 @@ def _repeats(spot: Place, learned: Boilerplate, inside: set[int]) -> bool:
     return learned.repeats(mark, SHARE)
 
 
-def _inside(spots: list[Place]) -> set[int]:
+def _between_prose(spots: list[Place]) -> set[int]:
     """Lines with text before and behind them."""
     prose = [here for here, spot in enumerate(spots) if is_prose(spot.line) and not spot.line.rule]
     if not prose:
@@ -188,12 +188,12 @@ def _restore_excess(spots: list[Place], cut: list[Place]) -> None:
 
 
 def _host_mark(link: str) -> int:
-    return _mark("host:" + host_of(link))
+    return _hash("host:" + host_of(link))
 
 
 def _host_of_match(match: re.Match[str]) -> str:
     return host_of(match[0] if "//" in match[0] else "//" + match[0])
 
 
-def _mark(text: str) -> int:
+def _hash(text: str) -> int:
     return xxhash.xxh32_intdigest(text.encode("utf-8", "replace"))

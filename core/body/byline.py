@@ -50,22 +50,23 @@ class Metadata:
     original_url: str | None = None
 
 
-def read(
-    entry: FeedEntry, front: dict[str, str], spots: list[Place], spoken: dict[str, str]
+def read_metadata(
+    entry: FeedEntry, front: dict[str, str], spots: list[Place], from_markup: dict[str, str]
 ) -> Metadata:
     """The metadata of an entry; the lines that only repeat it are cut."""
     found = Metadata()
-    head = _head(spots)
+    # The lines before the text begins, or a dozen where there is none.
+    head = spots[: next((here for here, spot in enumerate(spots) if spot.is_text), 12)]
     found.title = _title(entry, front, head)
     wanted = squeeze(found.title or "")
     repeats = [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
     found.original_url = _original(entry, front, head, spots, repeats)
     for line in repeats:
         line.cut("title")
-    found.author = _author(entry, front, head, spots, spoken)
-    found.published = _published(entry, front, head, spots, spoken, found.original_url)
+    found.author = _author(entry, front, head, spots, from_markup)
+    found.published = _published(entry, front, head, spots, from_markup, found.original_url)
     for spot in head:
-        if spot.line.rule is None and not spot.line.images and _states(spot):
+        if spot.line.rule is None and not spot.line.images and _only_states(spot):
             spot.line.cut("stated")
     return found
 
@@ -77,11 +78,6 @@ def named_original(front: dict[str, str], raw: str) -> str | None:
             return web_url(front[name])
     match = _NAMED.search(raw)
     return web_url(unescape(match[1])) if match else None
-
-
-def _head(spots: list[Place]) -> list[Place]:
-    """The lines before the text begins."""
-    return spots[: next((here for here, spot in enumerate(spots) if spot.is_text), 12)]
 
 
 def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | None:
@@ -114,7 +110,7 @@ def _first_line(head: list[Place]) -> list[Place]:
     if not lines or lines[0].line.letters > _MAX_TITLE or lines[0].block.inside("li"):
         return []
     linked = lines[0].line.is_linked and len(lines[0].line.links) == 1
-    followed = any(_states(spot) for spot in lines[1:4])
+    followed = any(_only_states(spot) for spot in lines[1:4])
     return lines[:1] if linked or followed else []
 
 
@@ -122,7 +118,7 @@ def _is_junk(spot: Place) -> bool:
     return spot.word_rule is not None or (spot.line.is_linked and len(spot.line.links) > 1)
 
 
-def _states(spot: Place) -> bool:
+def _only_states(spot: Place) -> bool:
     text = spot.line.text
     return (
         dates.is_date_line(text)
@@ -136,9 +132,9 @@ def _author(
     front: dict[str, str],
     head: list[Place],
     spots: list[Place],
-    spoken: dict[str, str],
+    from_markup: dict[str, str],
 ) -> str | None:
-    named = stated_author(entry.author) or stated_author(spoken.get("author"))
+    named = stated_author(entry.author) or stated_author(from_markup.get("author"))
     if named:
         return named
     for spot in (*head, *spots[-8:]):
@@ -158,40 +154,40 @@ def _published(
     front: dict[str, str],
     head: list[Place],
     spots: list[Place],
-    spoken: dict[str, str],
+    from_markup: dict[str, str],
     original: str | None,
 ) -> str | None:
     moment = entry.published or entry.updated
     if moment is not None:
         return dates.iso(moment)
     for field in ("date", "published", "pubdate", "created", "time"):
-        found = _stated(front[field], spots) if field in front else None
+        found = _stated_date(front[field], spots) if field in front else None
         if found:
             return found
     return (
-        _in_text(head, spots, original)
-        or (_stated(spoken["published"], spots) if "published" in spoken else None)
+        _date_in_text(head, spots, original)
+        or (_stated_date(from_markup["published"], spots) if "published" in from_markup else None)
         or next(filter(None, map(dates.in_address, filter(None, (original, entry.link)))), None)
     )
 
 
-def _stated(text: str, spots: list[Place]) -> str | None:
+def _stated_date(text: str, spots: list[Place]) -> str | None:
     """The date that a short text states; the clock in a Chinese article is China's."""
     beginning = "".join(spot.line.text for spot in spots[:20])
     return dates.stated(text, chinese=wide_share(beginning) > 0.3)
 
 
-def _in_text(head: list[Place], spots: list[Place], original: str | None) -> str | None:
+def _date_in_text(head: list[Place], spots: list[Place], original: str | None) -> str | None:
     for spot in spots[: len(head) + 3]:
         found = dates.dateline(spot.line.text, original)
         if found:
             return found
     for spot in (*head, *spots[-10:]):
         if dates.is_date_line(spot.line.text):
-            return _stated(spot.line.text, spots)
+            return _stated_date(spot.line.text, spots)
     for spot in head:
         if dates.in_header(spot.line.text):
-            return _stated(spot.line.text, spots)
+            return _stated_date(spot.line.text, spots)
     return None
 
 

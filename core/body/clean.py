@@ -56,7 +56,7 @@ class Body:
     blocks: list[Block]
     spots: list[Place]
     removed: list[Removed]
-    spoken: dict[str, str]
+    from_markup: dict[str, str]
     signatures: tuple[int, ...] = ()
     head_lines: list[str] = field(default_factory=list)  # of a page, in front of the text
     is_guess: bool = False  # of a page: its text, found without knowing where it stands
@@ -95,7 +95,7 @@ def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
     base = entry.base or entry.link
     first_page = None if base else byline.named_original(document.front, raw)
     body = read_body(document, base=base, options=options, picture_base=first_page)
-    stated = byline.read(entry, document.front, body.spots, body.spoken)
+    stated = byline.read_metadata(entry, document.front, body.spots, body.from_markup)
     found = text_of_blocks(body.blocks)
     _cut_fixed(body, markdown=document.shape == "markdown", options=options)
     return Reading(entry, body, stated, found)
@@ -124,7 +124,7 @@ def read_body(
     walker = Walker(base, picture_base=picture_base)
     walker.removed += cut_selected(document.root, options.remove)
     blocks = walker.walk(document.root)
-    return Body(blocks, places(blocks), walker.removed, walker.spoken)
+    return Body(blocks, places(blocks), walker.removed, walker.from_markup)
 
 
 def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Removed]:
@@ -135,11 +135,11 @@ def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Remov
         for element in cast("list[etree._Element]", found):
             text = spaced_text(element)
             removed.append(Removed(rule=f"remove: {selector}", text=text[:500]))
-            _drop(element)
+            _drop_element(element)
     return removed
 
 
-def _drop(element: etree._Element) -> None:
+def _drop_element(element: etree._Element) -> None:
     parent = element.getparent()
     if parent is None:
         return
@@ -178,10 +178,10 @@ def _cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | No
         for line in (spot.line for spot in body.spots)
         if line.rule
     ]
-    body.blocks[:] = _settled(body.blocks)
+    body.blocks[:] = _without_cut_lines(body.blocks)
 
 
-def _settled(blocks: list[Block]) -> list[Block]:
+def _without_cut_lines(blocks: list[Block]) -> list[Block]:
     """Blocks with the lines that no rule cut; rulers only between two of them."""
     kept: list[Block] = []
     for block in blocks:

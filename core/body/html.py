@@ -32,7 +32,7 @@ _WRAPPER = re.compile(
 
 def parse_markup(markup: str) -> etree._Element:
     """The tree of a piece of HTML; never fails, an empty tree for nothing."""
-    return _parse(f"<html><body>{_slim(markup)}</body></html>", "body", _PLAIN)[1]
+    return _parse(f"<html><body>{_shorten_long_tags(markup)}</body></html>", "body", _PLAIN)[1]
 
 
 def parse_page(page: str) -> tuple[str, etree._Element]:
@@ -40,7 +40,7 @@ def parse_page(page: str) -> tuple[str, etree._Element]:
 
     Its elements are those of `lxml.html`, so that extractors need no tree of their own.
     """
-    return _parse(_slim(strip_invisible(page)), "html", _FOR_EXTRACTORS)
+    return _parse(_shorten_long_tags(strip_invisible(page)), "html", _FOR_EXTRACTORS)
 
 
 def _parse(
@@ -66,12 +66,12 @@ def _tree(source: str, elements: ElementDefaultClassLookup) -> tuple[etree._Elem
     return root, deep
 
 
-def _slim(markup: str) -> str:
+def _shorten_long_tags(markup: str) -> str:
     """Tags of endless length keep only the attributes that are read."""
-    return _LONG_TAG.sub(_slim_tag, markup)
+    return _LONG_TAG.sub(_shortened_tag, markup)
 
 
-def _slim_tag(match: re.Match[str]) -> str:
+def _shortened_tag(match: re.Match[str]) -> str:
     kept = dict(reversed(_KEPT_ATTRIBUTE.findall(match[2][:200_000])))
     return f"<{match[1]}" + "".join(f" {name}={value}" for name, value in kept.items()) + ">"
 
@@ -102,7 +102,7 @@ _ATTRIBUTES = {
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
 
-def _check(tag: str, attribute: str, value: str) -> str | None:
+def _checked_attribute(tag: str, attribute: str, value: str) -> str | None:
     if attribute in _NUMERIC:
         return value if value.isascii() and value.isdigit() and len(value) < 6 else None
     if tag == "a" and attribute == "href":  # an address without a site leads nowhere in a feed
@@ -119,7 +119,7 @@ _CLEANER = nh3.Cleaner(
     tags=set(TAGS),
     attributes=_ATTRIBUTES,
     url_schemes={"http", "https", "mailto"},
-    attribute_filter=_check,
+    attribute_filter=_checked_attribute,
     link_rel="noopener noreferrer",
     clean_content_tags={"script", "style", "template", "noscript", "iframe", "svg", "math"},
     strip_comments=True,

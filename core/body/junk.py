@@ -196,7 +196,7 @@ def widget_kind(names: str) -> str | None:
     return "widget" if "widget" in kinds else "bar" if "bar" in kinds else None
 
 
-Spoken = dict[str, str]
+FromMarkup = dict[str, str]  # `author` and `published`, as by-line elements state them
 _NEVER = frozenset(("html", "body", "main", "article", "br", "tr", "tbody"))
 IN_LINE = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s small span strong sub"
@@ -282,16 +282,16 @@ def is_slight(element: etree._Element, text: str, *, kind: str) -> bool:
     return size <= 300
 
 
-def listen(element: etree._Element, spoken: Spoken) -> None:
+def note_author_and_date(element: etree._Element, from_markup: FromMarkup) -> None:
     """Notes the author and the date that a by-line element states."""
     for found in element.iter("a", "time", "span", "p", "div", "address"):
         names = f"{found.get('class', '')} {found.get('itemprop', '')}"
         if found.tag == "time":
             if found.get("datetime") and "updated" not in names:
-                spoken.setdefault("published", found.get("datetime", ""))
+                from_markup.setdefault("published", found.get("datetime", ""))
         elif "author" in (found.get("rel") or "").split() or (
             "author" in names and len(found) == 0 and _AUTHOR.search(names)
         ):
             name = collapse(inner_text(found)).strip()
             if 1 < len(name) <= 60:
-                spoken.setdefault("author", name)
+                from_markup.setdefault("author", name)

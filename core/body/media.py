@@ -1,4 +1,4 @@
-"""Pictures, their captions, and players: which addresses they have, and which are none.
+"""Pictures, their captions, and players: which addresses they have, and which show nothing.
 
 Lazy loading hides a picture's address in another attribute; spacers, counters and icons are no
 pictures. Players become links: nothing foreign runs in a reader.
@@ -51,7 +51,7 @@ def picture(element: etree._Element, base: str | None) -> str | None:
     """The address of an `img`, or None if it shows nothing that belongs to an article."""
     if is_tiny(element.get("width"), element.get("height"), element.get("style")):
         return None
-    address = _address(element)
+    address = _picture_address(element)
     inner = _BRIDGED.match(address) if address else None
     found = web_url(inner[1] if inner else address, base) if address else None
     if found is None or _is_placeholder(found):
@@ -97,7 +97,7 @@ def picture_key(address: str) -> str:
     return re.sub(r"-\d{2,4}x\d{2,4}(?=\.\w{3,4}$)", "", path).partition("//")[2]
 
 
-def _address(element: etree._Element) -> str | None:
+def _picture_address(element: etree._Element) -> str | None:
     found = _first_of(element, _LAZY)
     source = element.get("src")
     if found is None and source and source.lstrip()[:5].lower() != "data:":
@@ -160,12 +160,12 @@ def embed_markup(element: etree._Element, base: str | None) -> tuple[str, str, s
     address = web_url(source, base)
     if address is None or _WIDGET.search(address):
         return None
-    address = _published(address)
+    address = _player_page(address)
     label = collapse(element.get("title") or "").strip()[:120] or host_of(address)
     return address, f'<a href="{escape(address)}">▶ {escape(label)}</a>', label
 
 
-def _published(address: str) -> str:
+def _player_page(address: str) -> str:
     for player, page in _PLAYERS:
         match = player.search(address)
         if match:

@@ -130,7 +130,7 @@ def _unescape(text: str, declared: Declared) -> tuple[str, Declared]:
     A declaration spoke of the text before that.
     """
     if text.count("\\u003c") + text.count("\\u003C") >= 3 and not TAG.search(text):
-        text = _SURROGATES.sub(_pair, _JSON_ESCAPE.sub(_json_char, text))
+        text = _SURROGATES.sub(_surrogate_pair, _JSON_ESCAPE.sub(_json_char, text))
         text, declared = strip_invisible(text), "auto"
     for _ in range(2):
         if TAG.search(text) or not _ESCAPED_TAG.search(text):
@@ -147,7 +147,7 @@ def _json_char(match: re.Match[str]) -> str:
     return _JSON_CHARS.get(match[2], match[2])
 
 
-def _pair(match: re.Match[str]) -> str:
+def _surrogate_pair(match: re.Match[str]) -> str:
     return match[0].encode("utf-16", "surrogatepass").decode("utf-16")
 
 

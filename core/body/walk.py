@@ -14,7 +14,14 @@ from lxml import etree
 from core.body import media
 from core.body.blocks import HEADINGS, Block, Container, Line, LineBuilder, image_html
 from core.body.html import inner_text, spaced_text
-from core.body.junk import IN_LINE, Spoken, is_slight, listen, may_be_widget, widget_rule
+from core.body.junk import (
+    IN_LINE,
+    FromMarkup,
+    is_slight,
+    may_be_widget,
+    note_author_and_date,
+    widget_rule,
+)
 from core.body.media import embed_markup, pair_captions
 from core.body.tables import is_data_table, table_rows
 from core.models import Removed
@@ -46,7 +53,7 @@ MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is
 
 
 class Walker:
-    """Turns one tree into blocks; `removed` holds the elements that went, `spoken` metadata.
+    """Turns one tree into blocks; `removed` holds the elements that went, `from_markup` metadata.
 
     With `judging` off nothing goes for its class, its id or because it is hidden, but what is
     hidden inside a sentence: the blocks of a whole page are chosen later.
@@ -57,7 +64,7 @@ class Walker:
     ) -> None:
         self.blocks: list[Block] = []
         self.removed: list[Removed] = []
-        self.spoken: Spoken = {}
+        self.from_markup: FromMarkup = {}
         self._base = base
         self._picture_base = base or picture_base
         self._judging = judging
@@ -78,8 +85,8 @@ class Walker:
         for event, element in walker:
             tag = element.tag
             if event == "end":
-                self._leave(element, tag, is_root=element is root)
-            elif isinstance(tag, str) and self._enter(element, tag):
+                self._leave_element(element, tag, is_root=element is root)
+            elif isinstance(tag, str) and self._enter_element(element, tag):
                 if text := element.text:
                     self._line.text(text)
             else:
@@ -89,7 +96,7 @@ class Walker:
         pair_captions(self.blocks)
         return self.blocks
 
-    def _leave(self, element: etree._Element, tag: str, *, is_root: bool) -> None:
+    def _leave_element(self, element: etree._Element, tag: str, *, is_root: bool) -> None:
         if self._skipped is element:
             self._skipped = None
         elif self._stack and self._stack[-1][0] is element:
@@ -108,7 +115,7 @@ class Walker:
         if not is_root and (tail := element.tail):
             self._line.text(tail)
 
-    def _enter(self, element: etree._Element, tag: str) -> bool:
+    def _enter_element(self, element: etree._Element, tag: str) -> bool:
         """Whether to go into the element."""
         if tag in _GONE or tag in _CONTROLS:
             if self._judging or not _holds_page(element, tag):
@@ -117,7 +124,7 @@ class Walker:
                 return False
             return self._open_block(element, tag)
         judged = self._judging or tag in IN_LINE
-        if judged and may_be_widget(element, tag) and self._goes(element, tag):
+        if judged and may_be_widget(element, tag) and self._is_dropped(element, tag):
             return False
         if tag in _BLOCKS:
             return self._open_block(element, tag)
@@ -136,7 +143,7 @@ class Walker:
     def _enter_other(self, element: etree._Element, tag: str) -> bool:
         if tag == "hr":
             self._end_block()
-            self._add("hr", [])
+            self._add_block("hr", [])
         elif tag == "pre" or tag == "listing":
             self._preformatted(element)
         elif tag in _EMBEDS:
@@ -146,14 +153,14 @@ class Walker:
             return True
         return False
 
-    def _goes(self, element: etree._Element, tag: str) -> bool:
+    def _is_dropped(self, element: etree._Element, tag: str) -> bool:
         """Hidden elements and widgets go, unless they hold a large part of the text."""
         rule = widget_rule(element, tag)
         if rule is None:
             return False
         if tag == "footer" and any(name == "blockquote" for name, _, _ in self._path):
             return False
-        listen(element, self.spoken)
+        note_author_and_date(element, self.from_markup)
         text = spaced_text(element)
         if rule != "hidden" and not is_slight(element, text, kind=rule):
             return False
@@ -218,7 +225,7 @@ class Walker:
         if tag == "table" and is_data_table(element):
             rows = table_rows(element, self._base)
             if rows:
-                self._add("table", rows, owner=element)
+                self._add_block("table", rows, owner=element)
             return False
         names = f"{element.get('class', '')} {element.get('id', '')}" if element.attrib else ""
         self._stack.append((element, names, tag in _CONTAINERS))
@@ -236,10 +243,10 @@ class Walker:
             self._lines.append(line)
         if self._lines:
             names = self._stack[-1][1] if self._stack else ""
-            self._add(self._kind, self._lines, names)
+            self._add_block(self._kind, self._lines, names)
             self._lines = []
 
-    def _add(
+    def _add_block(
         self,
         kind: str,
         lines: list[Line],
@@ -257,7 +264,7 @@ class Walker:
         text = inner_text(element).strip("\n").rstrip()
         if text.strip():
             line = Line(html=escape(text, quote=False), text=text)
-            self._add("pre", [line], owner=element)
+            self._add_block("pre", [line], owner=element)
 
     def _embed(self, element: etree._Element) -> None:
         found = embed_markup(element, self._base)
@@ -266,7 +273,7 @@ class Walker:
         self._end_block()
         address, markup, label = found
         line = Line(html=markup, text=label, links=(address,), linked=letters(label))
-        self._add("embed", [line])
+        self._add_block("embed", [line])
 
 
 def _holds_page(element: etree._Element, tag: str) -> bool:

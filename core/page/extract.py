@@ -28,7 +28,7 @@ from core.body.clean import (
 )
 from core.body.completeness import weight
 from core.body.html import parse_page, sanitize
-from core.body.junk import is_wall, listen
+from core.body.junk import is_wall, note_author_and_date
 from core.body.media import picture_key
 from core.body.normalize import text_document
 from core.body.rules import head_spots, is_prose, places
@@ -76,10 +76,10 @@ def extract_page(
     if document is not None:
         body = read_body(document, base=url, options=options)
     else:
-        body = _body(page, root, head, options)
+        body = _page_body(page, root, head, options)
     for more in further:
-        _append(body, more, head, options)
-    stated = _stated(head, body, url)
+        _append_page(body, more, head, options)
+    stated = _stated_metadata(head, body, url)
     found = text_of_blocks(body.blocks)
     cut_junk(body, markdown=document is not None, options=options, learned=learned)
     text = text_of_blocks(body.blocks)
@@ -90,7 +90,7 @@ def extract_page(
     return Cleaned(article, body.signatures)
 
 
-def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
+def _page_body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
     """The article's blocks, in the page's own markup."""
     removed = cut_selected(root, options.remove)
     if removed:
@@ -104,7 +104,7 @@ def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOpt
     worded = [b for b in blocks if b.kind != "embed" and any(line.letters for line in b.lines)]
     choice = choose(blocks, PageBlocks(worded, root, head.title or ""), page, texts)
     removed += walker.removed
-    removed += [Removed(rule="page", text=_words(block)) for block in choice.dropped]
+    removed += [Removed(rule="page", text=_words_of(block)) for block in choice.dropped]
     if choice.is_front_page:
         return Body([], [], removed, {})
     longest = max((text or "" for text in texts), key=weight)
@@ -112,10 +112,12 @@ def _body(page: str, root: etree._Element, head: PageMetadata, options: CleanOpt
         guessed = [Block("p", [_plain_line(line)]) for line in longest.splitlines() if line.strip()]
         return Body(guessed, places(guessed), removed, {}, is_guess=True)
     part = part_of(choice.kept, root)
-    lines, spoken = head_lines(part)
-    listen(part, spoken)
+    lines, from_markup = head_lines(part)
+    note_author_and_date(part, from_markup)
     kept = _with_lead(lead_blocks(part, head.base), choice.kept)
-    return Body(kept, places(kept), removed, {**walker.spoken, **spoken}, head_lines=lines)
+    return Body(
+        kept, places(kept), removed, {**walker.from_markup, **from_markup}, head_lines=lines
+    )
 
 
 def _plain_line(text: str) -> Line:
@@ -131,22 +133,22 @@ def _with_lead(lead: list[Block], blocks: list[Block]) -> list[Block]:
     return lead + blocks
 
 
-def _words(block: Block) -> str:
+def _words_of(block: Block) -> str:
     return " ".join(line.text for line in block.lines)[:500]
 
 
-def _append(body: Body, more: bytes, head: PageMetadata, options: CleanOptions) -> None:
+def _append_page(body: Body, more: bytes, head: PageMetadata, options: CleanOptions) -> None:
     """Adds the next page's blocks, without those that the pages share."""
     page, root = parse_page(decode(more).text[:MOST_CHARACTERS])
-    added = _body(page, root, head, options)
-    known = {_words(block) for block in body.blocks}
-    fresh = [block for block in added.blocks if _words(block) not in known]
+    added = _page_body(page, root, head, options)
+    known = {_words_of(block) for block in body.blocks}
+    fresh = [block for block in added.blocks if _words_of(block) not in known]
     body.blocks += fresh
     body.spots += places(fresh)
     body.removed += added.removed
 
 
-def _stated(head: PageMetadata, body: Body, url: str | None) -> byline.Metadata:
+def _stated_metadata(head: PageMetadata, body: Body, url: str | None) -> byline.Metadata:
     """What the page states, by its head first, then by its text."""
     entry = FeedEntry(guid="", position=0, title=head.title, link=url, author=head.author)
     front = {"canonical": head.canonical} if is_elsewhere(head.canonical, url) else {}
@@ -156,7 +158,7 @@ def _stated(head: PageMetadata, body: Body, url: str | None) -> byline.Metadata:
     # A line that the body holds too is read there, where it is known to be a caption or a heading.
     held = {spot.line.text for spot in body.spots}
     above = list(dict.fromkeys(line for line in body.head_lines if line not in held))
-    return byline.read(entry, stated, head_spots(above) + body.spots, body.spoken)
+    return byline.read_metadata(entry, stated, head_spots(above) + body.spots, body.from_markup)
 
 
 def _is_readable(decoded: Decoded) -> bool:

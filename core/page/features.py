@@ -130,10 +130,10 @@ def features(page: PageBlocks, voted: list[Numbers | None], kind: Kind) -> Numbe
         [
             own,
             votes,
-            *(_shift(mean, by)[:, None] for by in (1, -1, 2, -2)),
-            *(_shift(own[:, -11:-9], by) for by in (1, -1)),
+            *(_shifted(mean, by)[:, None] for by in (1, -1, 2, -2)),
+            *(_shifted(own[:, -11:-9], by) for by in (1, -1)),
             *(
-                _around(page.weights, values, reach)[:, None]
+                _mean_around(page.weights, values, reach)[:, None]
                 for values, reach in ((mean, 3), (mean, 8), (page.linked, 5))
             ),
             _columns_of_words(page),
@@ -188,7 +188,7 @@ def _kind_column(block: Block) -> int:
     return 10
 
 
-def _shift(values: Numbers, by: int) -> Numbers:
+def _shifted(values: Numbers, by: int) -> Numbers:
     """The values of the block so far before it; behind it for a negative distance."""
     moved = np.zeros_like(values)
     if 0 < by < len(values):
@@ -198,7 +198,7 @@ def _shift(values: Numbers, by: int) -> Numbers:
     return moved
 
 
-def _around(weights: Numbers, values: Numbers, reach: int) -> Numbers:
+def _mean_around(weights: Numbers, values: Numbers, reach: int) -> Numbers:
     """The weighted mean of the values within that many blocks."""
 
     def sums(numbers: Numbers) -> Numbers:
@@ -253,8 +253,8 @@ def _columns_of_elements(page: PageBlocks, mean: Numbers) -> Numbers:
         sign = (block.kind, *((up.tag, up.get("class", "")) for up in chain[:3]))
         weight, vote, linked = float(page.weights[here]), float(mean[here]), page.linked[here]
         for up in chain:
-            _add(inside[up], weight, weight * vote, weight * linked)
-        _add(alike[sign], weight, weight * vote, 1)
+            _accumulate(inside[up], weight, weight * vote, weight * linked)
+        _accumulate(alike[sign], weight, weight * vote, 1)
         chains.append(chain)
         signs.append(sign)
     voted = max(1.0, float((page.weights * mean).sum()))
@@ -271,7 +271,7 @@ def _columns_of_elements(page: PageBlocks, mean: Numbers) -> Numbers:
     return np.array(rows, np.float32)
 
 
-def _add(sums: list[float], *values: float) -> None:
+def _accumulate(sums: list[float], *values: float) -> None:
     for at, value in enumerate(values):
         sums[at] += value
 

@@ -12,7 +12,7 @@ from lxml import etree
 
 from core.body.blocks import Block
 from core.body.html import spaced_text
-from core.body.junk import Spoken, listen
+from core.body.junk import FromMarkup, note_author_and_date
 from core.body.walk import Walker
 from core.text import collapse
 
@@ -45,7 +45,7 @@ def part_of(blocks: list[Block], root: etree._Element) -> etree._Element:
 
 def lead_blocks(part: etree._Element, base: str | None) -> list[Block]:
     """The picture, with its caption, that stands between the headline and the text."""
-    for element in _before(part):
+    for element in _elements_before(part):
         if next(element.iter("img", "amp-img"), None) is None:
             continue
         if element.tag != "figure" and next(element.iter("a"), None) is not None:
@@ -56,20 +56,20 @@ def lead_blocks(part: etree._Element, base: str | None) -> list[Block]:
     return []
 
 
-def head_lines(part: etree._Element) -> tuple[list[str], Spoken]:
+def head_lines(part: etree._Element) -> tuple[list[str], FromMarkup]:
     """Short texts in front of the article, and what their markup states, for the metadata."""
-    spoken: Spoken = {}
+    from_markup: FromMarkup = {}
     lines: list[str] = []
-    for element in reversed(_before(part)):
-        listen(element, spoken)
+    for element in reversed(_elements_before(part)):
+        note_author_and_date(element, from_markup)
         texts = [collapse(str(text)).strip() for text in element.itertext()]
         if len(texts) > 1:
             texts.append(spaced_text(element))
         lines += [text for text in texts if 1 < len(text) <= _LONGEST_LINE]
-    return lines[-_MOST_LINES:], spoken
+    return lines[-_MOST_LINES:], from_markup
 
 
-def _before(part: etree._Element) -> list[etree._Element]:
+def _elements_before(part: etree._Element) -> list[etree._Element]:
     """Elements in front of the text, nearest first, up to the article's start or its headline."""
     found: list[etree._Element] = []
     element = part
@@ -91,11 +91,11 @@ def _is_lead(block: Block) -> bool:
     if block.is_caption:
         return True
     return any(
-        line.images and not line.letters and not _is_small(line.html) for line in block.lines
+        line.images and not line.letters and not _has_small_size(line.html) for line in block.lines
     )
 
 
-def _is_small(markup: str) -> bool:
+def _has_small_size(markup: str) -> bool:
     for name in (' width="', ' height="'):
         at = markup.find(name)
         if at >= 0:

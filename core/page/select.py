@@ -29,13 +29,13 @@ from core.page.structure import add_wordless, add_words, without_label
 CHOSEN = 0.45  # probability; .40 to .50 score alike
 _FRAGMENT = 0.2  # of an extractor's text: a choice as small is a teaser or a caption
 _SAYS_ARTICLE = 1  # of `Kind.article`: the page is marked as one, whatever it lists below
-_ONCE = 50  # weighed letters; shorter blocks may rightly come twice
-_STORY = 300  # weighed letters before a heading that begins comments or a second article
-_SECOND = 0.3  # of the chosen text at least stands before a second article
-_COMMENTED = 0.1  # of the chosen text at least stands before comments
+_LEAST_COPIED = 50  # weighed letters; shorter blocks may rightly come twice
+_LEAST_BEFORE = 300  # weighed letters before a heading that begins comments or a second article
+_BEFORE_SECOND = 0.3  # of the chosen text at least stands before a second article
+_BEFORE_COMMENTS = 0.1  # of the chosen text at least stands before comments
 _THREAD = 3  # of `Kind.forum`: the page is marked as a thread
-_TEASERS = 5  # fewer linked headlines with an excerpt below also stand in round-ups
-_ARTICLE = 800  # letters without a linked headline between them; excerpts are shorter
+_LEAST_TEASERS = 5  # fewer linked headlines with an excerpt below also stand in round-ups
+_LONGEST_EXCERPT = 800  # letters without a linked headline between them; excerpts are shorter
 _FILE = Path(__file__).with_name("blocks.json")
 
 
@@ -57,10 +57,10 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
     voted = [None if text is None else votes(page.blocks, page.letters, text) for text in texts]
     kind = kind_of_page(markup, page.root, page.posts)
     likely = stored_trees().probabilities(features(page, voted, kind))
-    chosen = once(page, likely >= CHOSEN)
+    chosen = without_copies(page, likely >= CHOSEN)
     for vote in voted:
         if vote is not None and _weight(page, chosen) < _FRAGMENT * _weight(page, vote > 0):
-            chosen = once(page, vote > 0)
+            chosen = without_copies(page, vote > 0)
     teasers = teasers_of_listing(page, chosen)
     if teasers and kind.article < _SAYS_ARTICLE:
         return Choice(dropped=page.blocks, is_front_page=True)
@@ -79,15 +79,15 @@ def _weight(page: PageBlocks, chosen: np.ndarray) -> float:
     return float(page.weights[chosen].sum())
 
 
-def once(page: PageBlocks, chosen: np.ndarray) -> np.ndarray:
+def without_copies(page: PageBlocks, chosen: np.ndarray) -> np.ndarray:
     """Without the second copy of a text, such as one for phones: two and more blocks in a row that
     stood in another place before. A line that comes again by itself stays.
     """
     places: dict[str, etree._Element | None] = {}
-    once = chosen.copy()
+    kept = chosen.copy()
     copies: list[int] = []
     for here in np.flatnonzero(chosen):
-        if page.weights[here] < _ONCE:
+        if page.weights[here] < _LEAST_COPIED:
             continue
         owner = page.blocks[here].owner
         place = None if owner is None else owner.getparent()
@@ -96,8 +96,8 @@ def once(page: PageBlocks, chosen: np.ndarray) -> np.ndarray:
             continue
         copies.append(int(here))
         if len(copies) > 1:
-            once[copies] = False
-    return once
+            kept[copies] = False
+    return kept
 
 
 def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
@@ -107,13 +107,13 @@ def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
     """
     before, first, whole = 0.0, None, float(page.weights[chosen].sum())
     for here, block in enumerate(page.blocks):
-        if before >= _STORY and kind.forum < _THREAD and block.is_heading:
+        if before >= _LEAST_BEFORE and kind.forum < _THREAD and block.is_heading:
             article = _article_of(block)
             is_second = block.kind == "h1" and article is not None and article is not first
-            if is_second and before >= _SECOND * whole:
+            if is_second and before >= _BEFORE_SECOND * whole:
                 return here
             rule = junk.line_rule(junk.fold(page.texts[here]))
-            if rule == "comments" and before >= _COMMENTED * whole:
+            if rule == "comments" and before >= _BEFORE_COMMENTS * whole:
                 return here
         if chosen[here]:
             before += float(page.weights[here])
@@ -147,7 +147,9 @@ def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:
                 headline = ""
             stretch += sum(line.letters for line in block.lines)
             longest = max(longest, stretch)
-    is_listing = len(headlines) >= max(_TEASERS, 0.5 * chosen.sum()) and longest < _ARTICLE
+    is_listing = (
+        len(headlines) >= max(_LEAST_TEASERS, 0.5 * chosen.sum()) and longest < _LONGEST_EXCERPT
+    )
     return teasers if is_listing else []
 
 

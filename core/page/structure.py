@@ -27,7 +27,7 @@ _INNER = frozenset("p h1 h2 h3 h4 h5 h6 li ul ol dl dt dd pre table blockquote".
 
 def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, float]) -> None:
     """Adds the headings, list items and paragraphs between chosen ones that belong to them."""
-    lists = _lists(blocks, is_kept)
+    lists = _chosen_share_of_lists(blocks, is_kept)
     worded = [
         block
         for block in blocks
@@ -42,8 +42,8 @@ def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, 
         if run and last is not None:
             if run[-1].is_heading and not _is_linked(run[-1]):
                 is_kept[id(run[-1])] = True
-            if _are_one(last, run, block, chances):
-                links_too = last.is_heading and not junk.is_related(junk.fold(_text(last)))
+            if _is_one_run(last, run, block, chances):
+                links_too = last.is_heading and not junk.is_related(junk.fold(_text_of(last)))
                 for each in run:
                     is_kept[id(each)] = links_too or not _is_linked(each) or _is_sentence(each)
         run, last = [], block
@@ -56,9 +56,9 @@ def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, 
         is_kept[id(block)] |= likely and not _is_linked(block)
 
 
-def _are_one(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
+def _is_one_run(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
     """Whether a run between two chosen blocks, alone or in their own part, may be text."""
-    parts = {_part(block) for block in (first, *run, last)}
+    parts = {_part_around(block) for block in (first, *run, last)}
     if len(run) == 1 and run[0].kind in ("pre", "table"):
         return len(parts) == 1
     total = sum(map(_letters, run))
@@ -66,7 +66,7 @@ def _are_one(first: Block, run: list[Block], last: Block, chances: dict[int, flo
     return (len(parts) == 1 or len(run) == 1) and chance >= _LIKELY * total
 
 
-def _part(block: Block) -> etree._Element | None:
+def _part_around(block: Block) -> etree._Element | None:
     """The element around a block, and around the list or table that it stands in."""
     place = block.owner
     while place is not None and place.tag in _INNER:
@@ -74,7 +74,7 @@ def _part(block: Block) -> etree._Element | None:
     return place
 
 
-def _lists(blocks: list[Block], is_kept: dict[int, bool]) -> dict[int, float]:
+def _chosen_share_of_lists(blocks: list[Block], is_kept: dict[int, bool]) -> dict[int, float]:
     """The share of each list's letters that was chosen."""
     chosen: dict[int, float] = {}
     whole: dict[int, float] = {}
@@ -151,26 +151,26 @@ def _pair_captions(blocks: list[Block], is_kept: dict[int, bool]) -> None:
     """A caption goes and stays with the pictures of its figure."""
     shown: dict[int, bool] = {}
     for block in blocks:
-        number = _figure(block)
+        number = _figure_number(block)
         if number and is_picture(block) and not block.is_caption:
             shown[number] = shown.get(number, False) or is_kept[id(block)]
     for block in blocks:
-        number = _figure(block)
+        number = _figure_number(block)
         if block.is_caption and number in shown:
             is_kept[id(block)] = shown[number]
 
 
-def _figure(block: Block) -> int:
+def _figure_number(block: Block) -> int:
     return next((number for tag, number, _ in block.path if tag == "figure"), 0)
 
 
-def _text(block: Block) -> str:
+def _text_of(block: Block) -> str:
     return " ".join(line.text for line in block.lines)
 
 
 def _is_sentence(block: Block) -> bool:
     """Whether a block that is all link is a sentence of the story; headlines have no full stop."""
-    return _letters(block) >= _SENTENCE and _text(block).rstrip('"”’»)」』').endswith(_ENDS)
+    return _letters(block) >= _SENTENCE and _text_of(block).rstrip('"”’»)」』').endswith(_ENDS)
 
 
 def _letters(block: Block) -> int:
