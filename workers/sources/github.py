@@ -225,12 +225,13 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
         return Fates({}, frozenset(), frozenset())
     before, now = trees.before, trees.now
     maybe = renames(changes, found)
-    left = set(found.moved.values())  # of what stands there now it is known that it is new
-    fresh = [path for path in found.added if path not in left]
-    files = {entry.guid: entry for entry in poll.entries(fresh, now)}
-    suspects = [Suspect(path, before.guid(old), files.pop(path)) for path, old in maybe.items()]
-    back = await returned(poll.asking, list(files.values()))
-    suspects += [Suspect(entry.guid, entry.guid, entry) for entry in back]
+    left = set(found.moved.values())  # none of these holds its old article
+    files = dict(zip(found.added, poll.entries(found.added, now), strict=True))
+    suspects = [Suspect(path, before.guid(old), files[path]) for path, old in maybe.items()]
+    back = await returned(poll.asking, [files[path] for path in files if path not in left])
+    suspects += [
+        Suspect(entry.guid, entry.guid, entry) for entry in back if entry.guid not in maybe
+    ]
     rewritten = zip(found.changed, poll.entries(found.changed, now), strict=True)
     suspects += [
         Suspect(path, before.guid(path), entry, in_place=True) for path, entry in rewritten
@@ -238,6 +239,8 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
     same = await same_articles(poll.asking, poll.source, suspects)
     undecided = {path for path, verdict in same.items() if verdict is None}
     others = {path for path, verdict in same.items() if verdict is False and path not in maybe}
+    # Not what git takes it for, and its path belonged to an article that was removed.
+    others |= {e.guid for e in back if e.guid in maybe and same.get(e.guid, False) is False}
     return Fates(
         renamed={path: old for path, old in maybe.items() if same.get(path)},
         others=frozenset(others),

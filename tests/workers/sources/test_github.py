@@ -177,6 +177,32 @@ async def test_a_path_that_was_the_first_of_a_removed_article_goes_to_others(
     assert len(after) == 3
 
 
+async def test_a_rename_to_the_path_of_an_article_that_moved_or_was_removed_takes_no_story(
+    store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository
+) -> None:
+    frame = "\n".join(f"[Section {n}](https://github.com/some/list-{n})" for n in range(40))
+    old, moving, renamed, other = (article(each, frame=frame) for each in "1234")
+    corrected = renamed + "\n\nA correction was added later by the editors.\n"
+    names = ("old", "moving", "renamed", "dropped")
+    texts = (old, moving, renamed, article("5", frame=frame))
+    repository.commit({f"pages/{name}.md": t for name, t in zip(names, texts, strict=True)})
+    async with desk_on(store, sandbox, hub) as desk:
+        await poll_and_read(desk)
+        before = {story.id: story.article.title for story in await desk.stories()}
+        repository.commit(remove=("pages/old.md",))
+        await poll_and_read(desk)
+        repository.commit({"pages/moved.md": moving}, remove=("pages/moving.md",))
+        repository.commit({"pages/moving.md": corrected}, remove=("pages/renamed.md",))
+        repository.commit({"pages/old.md": other}, remove=("pages/dropped.md",))
+        await poll_and_read(desk)
+        after = {story.id: story.article.title for story in await desk.stories()}
+
+    renames = [c for c in repository.commits[-1].changes if c["status"] == "renamed"]
+    assert [change["filename"] for change in renames] == ["pages/old.md"]
+    assert {story: after[story] for story in before} == before
+    assert len(after) == 5
+
+
 async def test_an_article_that_returns_is_no_news_and_another_in_its_place_is(
     store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository
 ) -> None:
