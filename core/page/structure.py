@@ -15,10 +15,13 @@ from lxml import etree
 from core.body import junk
 from core.body.blocks import Block, Line
 
-_LIKELY = 0.2  # of a block between two chosen ones of the same list or part
-_CODE = 0.1  # of code or a table right behind chosen text
-_LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”
-_SENTENCE = 50  # letters
+# What a number moves was measured as word F1 on 246 public pages with the number changed.
+# Probability of a block between two chosen ones of the same list or part. With 0 threads lose
+# .0036; with .4 articles lose .0006, and without the rule .0010.
+_LIKELY = 0.2
+_CODE = 0.1  # probability of code or a table behind chosen text; with 0 manuals lose .0028
+_LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”; 0 to 60 move .0002
+_SENTENCE = 50  # letters; shorter linked lines with a full stop are headlines and calls
 _ENDS = (".", "!", "?", "。", "！", "？")
 _IMAGE = re.compile(r"<img [^<>]*>")
 _LISTS = ("ul", "ol", "dl")
