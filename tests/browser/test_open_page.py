@@ -138,6 +138,7 @@ async def test_what_is_new_since_the_last_visit_is_kept_in_the_browser(
     await visitor.go("/")
     assert await unseen(visitor) == []
 
+    await visitor.go("/sources")  # an open river would note that the stories were seen
     await served.publish(make_story(3), make_story(4))
     await visitor.page.evaluate(
         """() => { for (const key of Object.keys(localStorage)) {
