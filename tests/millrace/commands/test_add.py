@@ -122,5 +122,5 @@ async def test_a_page_without_a_feed_is_told_with_what_to_do(origin: Origin, con
 
 
 async def test_an_address_that_is_none_is_wrong_usage(config: str) -> None:
-    with pytest.raises(ConfigError, match="no web address"):
+    with pytest.raises(ConfigError, match="not a web address"):
         await add("ftp://example.org/", config)
