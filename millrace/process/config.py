@@ -201,8 +201,10 @@ async def follow(
     watcher = asyncio.create_task(_nudge_on_change(live.path, nudge))
     try:
         while True:
+            # Before Python 3.12 `wait_for` swallows a cancellation that comes with the result.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(nudge.wait(), LOOK_SECONDS)
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await nudge.wait()
             nudge.clear()
             # In a thread: reading some thousand sources takes a second.
             if await asyncio.to_thread(live.apply, await _settled(live)):
