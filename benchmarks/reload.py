@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,8 @@ from tests.stage import IDS, Stage, staged
 
 GOAL_SECONDS = 5.0
 _LOOK_SECONDS = 0.02
+
+_ADDRESS = re.compile(r"subscribe=(\S+)/feed\.xml")  # in the log event of a start
 
 
 def run(smoke: bool) -> Iterator[Row]:
@@ -96,13 +99,14 @@ def _running(place: Path) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "millrace", "run", "--port", "0"],
             cwd=place,
-            stdout=out,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=out,
         )
     try:
-        _until(lambda: "subscribe" in output.read_text(), 60)
-        line = next(each for each in output.read_text().splitlines() if "subscribe" in each)
-        yield line.split()[1].removesuffix("/feed.xml")
+        _until(lambda: _ADDRESS.search(output.read_text()) is not None, 60)
+        found = _ADDRESS.search(output.read_text())
+        assert found is not None
+        yield found[1]
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
