@@ -51,7 +51,7 @@ def _arguments() -> argparse.Namespace:
 
 def _subjects() -> Iterator[str]:
     for module in pkgutil.iter_modules(benchmarks.__path__):
-        if not module.name.startswith("_"):
+        if not (module.name.startswith("_") or module.ispkg):
             yield module.name
 
 

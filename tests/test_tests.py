@@ -51,7 +51,7 @@ UNNAMED = {
 }
 # What another dependency brings and shows in its own interface, and what a rare tool asks for.
 BROUGHT = {
-    "lightgbm": "benchmarks/train_blocks.py makes its trees again; it says how to install it",
+    "lightgbm": "benchmarks/training/blocks.py makes its trees again; it says how to install it",
     "multidict": "aiohttp's headers",
     "pydantic_core": "pydantic's errors",
     "dateparser": "trafilatura's reader of dates; its words are compared with ours in a test",
@@ -174,3 +174,9 @@ def test_what_is_imported_is_a_dependency() -> None:
     strangers = imported(*PACKAGES, "tests", "benchmarks") - own - modules - {*BROUGHT}
 
     assert strangers == set()
+
+
+def test_every_benchmark_can_be_run_by_its_name() -> None:
+    """`make bench` runs each module of `benchmarks` by its `run`; other programs lie deeper."""
+    for path in sorted(Path("benchmarks").glob("[a-z]*.py")):
+        assert "run" in functions_of(ast.parse(path.read_text(encoding="utf-8"))), path

@@ -1,7 +1,7 @@
 """What is known of each block of a page, as numbers that trees decide by.
 
 The order of the columns is part of the model: a change of it needs a new training of the model
-(`benchmarks/train_blocks.py`).
+(`benchmarks/training/blocks.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Trains the trees that choose a page's blocks, and scores them on pages they have not seen.
 
-usage: python -m benchmarks.train_blocks PAGES [--out core/page/blocks.json]
+usage: python -m benchmarks.training.blocks PAGES [--out core/page/blocks.json]
 PAGES holds `typed` (whole texts), `snippets` (texts that must and must not be there) and `articles`
 (whole markup). Pages are parted in halves by the MD5 of the file's name: trees are trained on one
 half and scored on the other, both ways, with and without the extractor that may be missing, and

@@ -1,0 +1,1 @@
+"""Programs that write the learned parts of the product from the corpus; each is run by hand."""
