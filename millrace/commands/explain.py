@@ -9,10 +9,8 @@ from typing import Any
 import orjson
 
 from core.errors import MillraceError
-from core.ids import PREFIX
-from core.render.differences import explanation, repeated
 from millrace.process.data_folder import running_store
-from store.entries import entries_by_url, load_entries, load_entry
+from service.pages.story import explained
 
 
 def explain_entry(asked: str, *, data: Path, redis: str | None) -> str:
@@ -25,11 +23,4 @@ def explain_entry(asked: str, *, data: Path, redis: str | None) -> str:
 
 async def _explain(asked: str, data: Path, redis: str | None) -> dict[str, Any]:
     async with running_store(data=data, redis=redis) as store:
-        if asked.startswith(PREFIX):
-            record = await load_entry(store, asked)
-            records = [record] if record else []
-        else:
-            records = await entries_by_url(store, asked)
-        wanted = repeated(records)
-        others = dict(zip(wanted, await load_entries(store, wanted), strict=True))
-        return explanation(asked, records, others)
+        return await explained(store, asked)

@@ -51,7 +51,9 @@ async def _run(
     stop = stop_event()
     if redis is None and await end_orphan(data):
         log.warning("store.orphan_ended", data=str(data))
-    following = asyncio.create_task(_follow(live, data / LAST_GOOD))
+    # The last good settings are kept for children that start while the file is broken.
+    keep = follow(live, changed=lambda _: save_snapshot(live.snapshot, data / LAST_GOOD))
+    following = asyncio.create_task(keep)
     try:
         await supervise(
             _stages(live.path, listener, data, redis, workers),
@@ -108,21 +110,13 @@ def _millrace(*arguments: str) -> list[str]:
 
 async def _await_service(listener: socket.socket) -> None:
     """The socket takes connections from the start; an answer comes once the service is there."""
-    reader, writer = await asyncio.open_connection(*_own_address(listener))
+    host, port = listener.getsockname()[:2]
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
+    reader, writer = await asyncio.open_connection(here, port)
     writer.write(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     await reader.readline()
     writer.close()
     await writer.wait_closed()
-
-
-def _own_address(listener: socket.socket) -> tuple[str, int]:
-    host, port = listener.getsockname()[:2]
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104 - compared
-
-
-async def _follow(live: LiveSettings, last_good: Path) -> None:
-    """Keep the last good settings for children that start while the file is broken."""
-    await follow(live, changed=lambda _: save_snapshot(live.snapshot, last_good))
 
 
 def _greet(live: LiveSettings, address: str) -> None:

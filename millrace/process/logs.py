@@ -59,11 +59,14 @@ def configure(form: Format, *, stream: TextIO | None = None) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+    writer: Processor = _as_text
+    if form == "json":
+        writer = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     output = logging.StreamHandler(stream or sys.stderr)
     output.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _writer(form)],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, writer],
         )
     )
     logging.basicConfig(handlers=[output], level=logging.INFO, force=True)
@@ -76,12 +79,6 @@ def set_level(level: Level) -> None:
     """Log from this level on, in the processes that this one starts too."""
     logging.getLogger().setLevel(level.upper())
     os.environ[LEVEL_VARIABLE] = level
-
-
-def _writer(form: Format) -> Processor:
-    if form == "json":
-        return structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
-    return _as_text
 
 
 def _as_text(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
@@ -127,11 +124,8 @@ def _exception_in_one_line(
 
 def _places(trace: TracebackType | None) -> str:
     frames = traceback.extract_tb(trace)[-_FRAMES_SHOWN:]
-    return " > ".join(f"{_short(f.filename)}:{f.lineno} {f.name}" for f in frames)
-
-
-def _short(path: str) -> str:
-    return "/".join(path.split("/")[-2:])
+    paths = ["/".join(frame.filename.split("/")[-2:]) for frame in frames]
+    return " > ".join(f"{p}:{f.lineno} {f.name}" for p, f in zip(paths, frames, strict=True))
 
 
 @contextmanager

@@ -163,7 +163,7 @@ async def supervise(
     lifeline = Lifeline()
     keepers = [[Keeper(program, lifeline) for program in stage] for stage in stages]
     stopping = asyncio.create_task(stop.wait())
-    starting = asyncio.create_task(_start_all(keepers))
+    starting = asyncio.create_task(_start_in_order(keepers))
     try:
         await asyncio.wait([stopping, starting], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -179,7 +179,7 @@ async def supervise(
         lifeline.close()
 
 
-async def _start_all(keepers: Sequence[Sequence[Keeper]]) -> None:
+async def _start_in_order(keepers: Sequence[Sequence[Keeper]]) -> None:
     for stage in keepers:
         await asyncio.gather(*(keeper.start() for keeper in stage))
 

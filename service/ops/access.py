@@ -51,7 +51,8 @@ async def private_reading(request: web.Request, handler: Handler) -> web.StreamR
     if not service.private or (resource is not None and resource.canonical in OPEN):
         return await handler(request)
     token = service.token
-    if token is not None and any(_same(token, given) for given in _credentials(request)):
+    given = (_bearer(request), _basic(request))
+    if token is not None and any(_same(token, each) for each in given if each):
         return await handler(request)
     return web.Response(
         status=401,
@@ -75,10 +76,6 @@ def action_refusal(request: web.Request, context: Context, form_token: str | Non
 def form_may_help(request: web.Request, context: Context) -> bool:
     """Whether an action that the headers do not allow could be allowed by a token in its form."""
     return context.settings().service.token is not None and _bearer(request) is None
-
-
-def _credentials(request: web.Request) -> list[str]:
-    return [given for given in (_bearer(request), _basic(request)) if given]
 
 
 def _bearer(request: web.Request) -> str | None:

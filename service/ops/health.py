@@ -36,7 +36,8 @@ class Counted(NamedTuple):
     """How many sources are well, and those that are not."""
 
     ok: int = 0
-    failing: tuple[tuple[str, SourceState], ...] = ()
+    failing: int = 0
+    named: tuple[tuple[str, SourceState], ...] = ()  # the first MOST_NAMED of those that fail
 
 
 class Census:
@@ -66,15 +67,20 @@ class Census:
             log.debug("census.put_off", reason=str(error))
 
     async def _count(self, store: Store, names: list[str]) -> Counted:
-        ok, failing = 0, []
+        ok, failing = 0, 0
+        named = list[tuple[str, SourceState]]()
         for start in range(0, len(names), FEW):
             chunk = names[start : start + FEW]
             for name, state in zip(chunk, await load_sources(store, chunk), strict=True):
-                if state is not None and self._is_failing(state):
-                    failing.append((name, state))
-                elif state is not None:
+                if state is None:
+                    continue
+                if not self._is_failing(state):
                     ok += 1
-        return Counted(ok, tuple(failing[:MOST_NAMED]))
+                    continue
+                failing += 1
+                if len(named) < MOST_NAMED:
+                    named.append((name, state))
+        return Counted(ok, failing, tuple(named))
 
 
 PATIENCE = 2.0  # seconds for the store to answer
@@ -93,7 +99,8 @@ class Findings:
     hindered: str | None = None  # why no worker can work
     queue_age: float | None = None
     ok: int = 0
-    failing: list[dict[str, Any]] = field(default_factory=list)
+    failing: int = 0
+    named: list[dict[str, Any]] = field(default_factory=list)  # of the failing ones, in words
     given_up: dict[str, GivenUp] = field(default_factory=dict)  # webhooks, by their host
 
     @property
@@ -135,7 +142,7 @@ def health_report(findings: Findings, context: Context) -> dict[str, Any]:
         "store": findings.fault or "; ".join(findings.warnings) or "ok",
         "workers": findings.workers,
         "queue_age": findings.queue_age,
-        "sources": {"ok": findings.ok, "failing": findings.failing},
+        "sources": {"ok": findings.ok, "failing": findings.named},
         "config": config or "ok",
         "stories": len(context.river),
         "stale_since": written(context.river.away_since),
@@ -154,8 +161,8 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
     if (findings.queue_age or 0) > OVERDUE:
         degraded.append(f"queue: a source has been waiting for {findings.queue_age:.0f} s")
     if findings.failing:
-        names = ", ".join(failing["name"] for failing in findings.failing[:10])
-        degraded.append(f"sources: {len(findings.failing)} failing: {names}")
+        names = ", ".join(failing["name"] for failing in findings.named[:10])
+        degraded.append(f"sources: {findings.failing} failing: {names}")
     degraded += [
         f"webhooks: {host} was not sent {missed.count} since yesterday: {missed.reason}"
         for host, missed in findings.given_up.items()
@@ -194,11 +201,11 @@ async def examine(store: Store, settings: Settings, census: Census | None = None
         async with asyncio.timeout(PATIENCE):
             return await _fetch_findings(store, settings, census or Census(is_failing))
     except TimeoutError:
-        return Findings(fault=f"away: no answer within {PATIENCE:g} s", **_no_sources(settings))
+        return Findings(fault=f"away: no answer within {PATIENCE:g} s")
     except StoreAway as error:
-        return Findings(fault=f"away: {without_credentials(str(error))}", **_no_sources(settings))
+        return Findings(fault=f"away: {without_credentials(str(error))}")
     except StoreError as error:
-        return Findings(fault=without_credentials(str(error)), **_no_sources(settings))
+        return Findings(fault=without_credentials(str(error)))
 
 
 async def _fetch_findings(store: Store, settings: Settings, census: Census) -> Findings:
@@ -215,10 +222,7 @@ async def _fetch_findings(store: Store, settings: Settings, census: Census) -> F
         hindered=faults[0] if all(faults) and faults else None,
         queue_age=round(await queue_age(store), 1),
         ok=counted.ok,
-        failing=[failure(name, state) for name, state in counted.failing],
+        failing=counted.failing,
+        named=[failure(name, state) for name, state in counted.named],
         given_up=await given_up(store),
     )
-
-
-def _no_sources(settings: Settings) -> dict[str, Any]:
-    return {"ok": 0, "failing": []}

@@ -45,15 +45,12 @@ async def metrics(request: web.Request) -> web.StreamResponse:
             readers=request.app[READERS_OF],
             connections=request.app[CONNECTIONS],
         )
-        return await request.app[BACKGROUND].run(_document, {**counted, **known})
+        text = await request.app[BACKGROUND].run(exposition, {**counted, **known})
+        headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
+        return Document(text.encode(), secured(headers), datetime.now(UTC))
 
     document = await request.app[SHARED].document("metrics", make)
     return await document.answer(request, "identity", conditional=False)
-
-
-def _document(values: Mapping[str, float]) -> Document:
-    headers = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"}
-    return Document(exposition(values).encode(), secured(headers), datetime.now(UTC))
 
 
 def exposition(values: Mapping[str, float]) -> str:
@@ -150,7 +147,7 @@ def gauges(
         "millrace_connections": len(connections),
         "millrace_config_fault": float(context.config_fault() is not None),
         field_name("millrace_sources", {"state": "ok"}): findings.ok,
-        field_name("millrace_sources", {"state": "failing"}): len(findings.failing),
+        field_name("millrace_sources", {"state": "failing"}): findings.failing,
         field_name("millrace_sources", {"state": "disabled"}): listed(settings).disabled,
     }
     for reason, count in connections.refused.items():

@@ -22,6 +22,7 @@ from service.documents import Background
 from service.feeds.render import item_of
 from service.pages.page import missing, page_reply, page_style, starting
 from service.responses import json_reply, text_reply, wants_html
+from store.connection import Store
 from store.entries import entries_by_url, load_entries, load_entry
 
 WAITING = 8  # different comparisons; each takes a fifth of a second at most
@@ -95,19 +96,22 @@ async def explain(request: web.Request) -> web.StreamResponse:
     if not asked:
         return json_reply({"error": "ask with ?url=ADDRESS or ?url=ID"}, status=400)
     try:
-        records = await _records(context, asked)
-        wanted = repeated(records)
-        others = dict(zip(wanted, await load_entries(context.store, wanted), strict=True))
+        found = await explained(context.store, asked)
     except StoreError as error:
         return json_reply({"error": without_credentials(str(error))}, status=503)
-    return json_reply(explanation(asked, records, others), status=200 if records else 404)
+    return json_reply(found, status=200 if found["entries"] else 404)
 
 
-async def _records(context: Context, asked: str) -> list[EntryRecord]:
+async def explained(store: Store, asked: str) -> dict[str, Any]:
+    """The decisions about the entries at an address, or about the entry with an id."""
     if asked.startswith(PREFIX):
-        record = await load_entry(context.store, asked)
-        return [] if record is None else [record]
-    return await entries_by_url(context.store, asked)
+        record = await load_entry(store, asked)
+        records = [record] if record else []
+    else:
+        records = await entries_by_url(store, asked)
+    wanted = repeated(records)
+    others = dict(zip(wanted, await load_entries(store, wanted), strict=True))
+    return explanation(asked, records, others)
 
 
 def story_fields(story: Story) -> dict[str, Any]:
