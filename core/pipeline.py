@@ -8,7 +8,7 @@
  6. learned      cut the lines that repeat in this source        core/body/boilerplate.py
  7. complete?    whether the article's page has to be read       core/body/completeness.py
  8. sanitize     markup that cannot act                          core/body/html.py
- 9. filter       the source's rules that keep an entry out       core/config/filters.py
+ 9. filter       the source's rules that keep an entry out       core/config/source.py
 10. features     what fingerprints are made from                 core/dedup/fingerprint.py
 
 Steps 2 to 8 are called by core/body/clean.py. An entry without an article in its feed comes again
@@ -28,8 +28,8 @@ from typing import NamedTuple
 
 from core.body.boilerplate import LEAST, Boilerplate
 from core.body.clean import CleanOptions, finish_entry, read_entry
-from core.config.filters import filtered_by
 from core.config.settings import Source
+from core.config.source import filtered_by
 from core.dedup.fingerprint import Features, features
 from core.feeds.new_entries import plain_news
 from core.models import Article, FeedEntry, Method, ParsedFeed

@@ -14,10 +14,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.config.filters import RULE_FORMS
 from core.config.messages import fields_at, in_words, nearest
 from core.config.settings import Settings, Source, SourceOptions
-from core.config.source import name_from_url
+from core.config.source import RULE_FORMS, name_from_url
 from core.config.yaml_text import Document, Fault, Path, Plain, read_yaml
 from core.errors import ConfigError
 

@@ -12,8 +12,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from core.config.fields import format_duration
-from core.config.filters import RULE_FORMS, Condition
 from core.config.settings import Settings
+from core.config.source import RULE_FORMS, Condition
 from core.config.yaml_text import Path
 
 _BOUNDS = {

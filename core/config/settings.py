@@ -11,8 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from core.config.fields import Address, Allowance, Duration, Patterns, Size, Tag
-from core.config.filters import Filters
-from core.config.source import Source, SourceOptions
+from core.config.source import Filters, Source, SourceOptions
 from core.models import Frozen
 
 __all__ = ["Settings", "Source", "SourceOptions"]

@@ -7,10 +7,10 @@ it reads more dialects: guids, categories and languages.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import chain
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from core.dates import parse_date, spoken
@@ -60,32 +60,43 @@ _MAILBOX = re.compile(
 )
 
 
-def feed_entry(
-    raw: Any,
-    stated: Entry,
-    position: int,
-    found: Any,
-    *,
-    url: str,
-    longest: int,
-    channel: Collection[str],
-    former: bytes,
-) -> FeedEntry:
-    """An entry of the document `found` that came from `url`; no body is over `longest` characters.
+class Channel(NamedTuple):
+    """What the entries of one document take from it."""
 
-    `raw` is feedparser's entry, `stated` its elements. `channel` are the texts of the
-    channel, which some feeds repeat in each entry.
-    """
+    url: str  # where the document came from
+    longest: int  # characters of a body
+    texts: frozenset[str]  # of the channel, which some feeds repeat in each entry
+    language: str | None
+    authors: tuple[str, ...]  # of entries that name none
+
+
+def channel_of(found: Any, *, url: str, longest: int) -> Channel:
+    """The channel of the document that feedparser `found`."""
     feed = found.feed
-    language = _language(raw, stated) or text_in(feed.get("language"), 40)
+    texts = {feed.get(name, "")[:longest].strip() for name in ("subtitle", "summary")} - {""}
+    authors: tuple[str, ...] = ()
+    if found.version.startswith("atom"):  # RFC 4287 4.2.1
+        authors = _once(text_in(each.get("name"), AUTHOR_KEPT) for each in feed.get("authors", ()))
+    language = text_in(feed.get("language"), 40)
+    return Channel(url, longest, frozenset(texts), language, authors)
+
+
+def feed_entry(
+    raw: Any, stated: Entry, position: int, channel: Channel, *, former: bytes
+) -> FeedEntry:
+    """An entry of a document: `raw` is what feedparser found, `stated` are its elements."""
+    url = channel.url
+    language = _language(raw, stated) or channel.language
     base = _absolute(stated.base(), url) or url
     files = files_of(stated, base)
     pages = [file.url for file in files if not (file.type or "").startswith("image")]
-    texts = texts_of(stated, longest=longest, has_film=has_film(stated, files), channel=channel)
+    film = has_film(stated, files)
+    texts = texts_of(stated, longest=channel.longest, has_film=film, channel=channel.texts)
     body = texts.body or Text("", "")
     link = _link(stated, base, language=language, files=pages)
     title, title_type = _title(stated)
-    authors = _authors(stated) or _authors_of_feed(found)
+    authors = _authors(stated) or channel.authors
+    said = spoken(title, language)
     return FeedEntry(
         guid=text_in(raw.get("id"), 1_000_000) or "",
         position=position,
@@ -94,8 +105,8 @@ def feed_entry(
         link=link,
         author=", ".join(authors) or None,
         authors=authors if len(authors) > 1 else (),
-        published=_date(stated, _PUBLISHED, spoken(title, language)),
-        updated=_date(stated, _UPDATED, spoken(title, language)),
+        published=_date(stated, _PUBLISHED, said),
+        updated=_date(stated, _UPDATED, said),
         content=body.value,
         summary=texts.summary,
         content_type=body.declared,
@@ -157,13 +168,6 @@ def _once(names: Iterable[str | None]) -> tuple[str, ...]:
     """Each name once, whatever its letters' case."""
     once = {name.casefold(): name for name in reversed([name for name in names if name])}
     return tuple(reversed(once.values()))
-
-
-def _authors_of_feed(found: Any) -> tuple[str, ...]:
-    """Atom's authors of the feed are those of entries that name none (RFC 4287 4.2.1)."""
-    if not found.version.startswith("atom"):
-        return ()
-    return _once(text_in(each.get("name"), AUTHOR_KEPT) for each in found.feed.get("authors", ()))
 
 
 def _date(stated: Entry, names: tuple[str, ...], language: str) -> datetime | None:

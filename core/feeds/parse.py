@@ -19,7 +19,7 @@ from core.errors import NotAFeed
 from core.feeds.charset import decode
 from core.feeds.discovery import named_feeds
 from core.feeds.elements import loose_entry, read_entries
-from core.feeds.entry import TAGS_KEPT, feed_entry
+from core.feeds.entry import TAGS_KEPT, channel_of, feed_entry
 from core.feeds.jsonfeed import read_json_feed
 from core.feeds.xml_text import ENTRIES_KEPT, FeedText, feed_text
 from core.ids import Named, former_entry, stable_guids
@@ -85,19 +85,16 @@ def parse_items(
         sanitize_html=False,
         resolve_relative_uris=False,
     )
-    feed, longest = found.feed, limits.body
+    feed = found.feed
     if not found.version and not found.entries:
         raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
-    hints = rhythm_hints(head)
     stated = read_entries(data) or []
     if len(stated) != len(found.entries):
         stated = [loose_entry(raw) for raw in found.entries]
-    channel = {feed.get(name, "")[:longest].strip() for name in ("subtitle", "summary")} - {""}
-    former = [former_entry(raw, url=url, longest=longest) for raw in found.entries]
+    channel = channel_of(found, url=url, longest=limits.body)
+    former = [former_entry(raw, url=url, longest=limits.body) for raw in found.entries]
     entries = tuple(
-        feed_entry(
-            raw, each, at, found, url=url, longest=longest, channel=channel, former=was.digest
-        )
+        feed_entry(raw, each, at, channel, former=was.digest)
         for at, raw, each, was in zip(places, found.entries, stated, former, strict=False)
     )
     parsed = ParsedFeed(
@@ -106,9 +103,7 @@ def parse_items(
         language=text_in(feed.get("language"), 40),
         hub=_related(feed, "hub", url),
         self_url=_related(feed, "self", url),
-        ttl=hints.ttl,
-        skip_hours=hints.skip_hours,
-        skip_days=hints.skip_days,
+        **rhythm_hints(head)._asdict(),
         entries=entries,
         complete=document.complete,
         fault=_fault(found, document),

@@ -131,22 +131,16 @@ def feed_item(
     copies = tuple(_copy(member, story, sources) for member in members)
     own = web_address(article.link) or copies[0].url
     original = web_address(article.original_url)
-    url = own if copies[0].name in link_to_source else original or own
-    html = legal(article.html)
     title = _line(article.title or "") or _shortened(article.text, 80) or "(untitled)"
-    if show_source == "title":
-        title = f"{paper.title}: {title}"
-    elif show_source == "footer":
-        html += f"<p>{escape(paper.title)}</p>"
-    authors = article.authors or ((article.author,) if article.author else ())
+    named = f"<p>{escape(paper.title)}</p>" if show_source == "footer" else ""
     return FeedItem(
         id=story.id,
-        url=url,
-        title=title,
-        authors=tuple(name for name in map(_line, authors) if name),
+        url=own if copies[0].name in link_to_source else original or own,
+        title=f"{paper.title}: {title}" if show_source == "title" else title,
+        authors=_authors(article),
         published=published_at(article, story.first_seen),
         updated=max(story.updated, story.first_seen),
-        html=html + _footer(copies) if footer else html,
+        html=legal(article.html) + named + (_footer(copies) if footer else ""),
         summary=_shortened(article.text, SUMMARY_LENGTH),
         image=web_address(article.lead_image),
         language=language_tag(article.language),
@@ -158,6 +152,11 @@ def feed_item(
         method=article.method.value,
         source=paper,
     )
+
+
+def _authors(article: Article) -> tuple[str, ...]:
+    authors = article.authors or ((article.author,) if article.author else ())
+    return tuple(name for name in map(_line, authors) if name)
 
 
 def _paper(story: Story, sources: Mapping[str, tuple[str | None, str]]) -> Paper:

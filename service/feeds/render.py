@@ -15,10 +15,15 @@ from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from core.config.settings import Settings
-from core.render.atom import atom_document, atom_entry
+from core.render.formats import (
+    atom_document,
+    atom_entry,
+    json_document,
+    json_item,
+    rss_document,
+    rss_item,
+)
 from core.render.items import FeedHead, FeedItem, feed_item, without_body
-from core.render.jsonfeed import json_document, json_item
-from core.render.rss import rss_document, rss_item
 from core.render.variants import PictureProxy, Variant, convert, in_variant, through
 from service.context import NO_TITLES, Context, SourceTitles, listed
 from service.documents import Document

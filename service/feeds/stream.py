@@ -17,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from core.config.settings import Settings
-from core.render.jsonfeed import item_fields
+from core.render.formats import item_fields
 from service.changelog import Position, position
 from service.connections import CONNECTIONS, TooManyHeld
 from service.context import CONTEXT, Context

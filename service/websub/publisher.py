@@ -19,7 +19,7 @@ import structlog
 from core.config.settings import Settings, Webhook
 from core.errors import MillraceError, StoreError
 from core.polling import signature
-from core.render.jsonfeed import item_fields
+from core.render.formats import item_fields
 from service.changelog import position
 from service.context import Context
 from service.feeds.handlers import answer_of

@@ -24,10 +24,8 @@ from core.errors import ConfigError, NotAFeed
 from core.feeds.parse import parse_feed
 from core.models import Decision, FeedEntry, Member, Story
 from core.pipeline import prepare
-from core.render.atom import atom_entry
+from core.render.formats import atom_entry, json_item, rss_item
 from core.render.items import feed_item
-from core.render.jsonfeed import json_item
-from core.render.rss import rss_item
 
 EXAMPLES = 40 * int(os.environ.get("MILLRACE_FUZZ", "1"))
 SEEN = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)

@@ -34,7 +34,7 @@ from store.hosts import host_pause, pause_host
 from store.sources import keep_learned, load_learned
 from workers.context import Kit, count_fetch
 from workers.http.client import PATIENCE, Fetcher
-from workers.http.response import PAGE_LINE, shown_host
+from workers.http.response import PAGE_LINE, Response, shown_host
 from workers.sandbox.documents import prepare_entries
 from workers.sources.github_api import PATIENCE as POLL_PATIENCE
 from workers.sources.result import Asking
@@ -101,19 +101,20 @@ async def fetch_body(
             if url.lower().endswith(".mdx"):
                 text = without_components(text)
             return entry.model_copy(update={"content": text, "body_urls": (), "updated": None})
-        seconds = rate_limit(
-            answer.status,
-            answer.headers,
-            now=await store.now(),
-            otherwise=min(PAUSE * 2.0 ** min(attempts, 32), PAUSE_CAP),
-        )
-        if seconds is not None:
-            reason = f"{host} answered {answer.status}: nothing is fetched for {seconds:.0f} s"
-            await pause_host(store, host, seconds, reason)
-            raise RateLimited(answer.status, host, retry_after=seconds, message=reason)
-        if answer.status != 404:  # the file may stand on the branch alone
+        await _pause_where_limited(store, host, answer, attempts)
+        if answer.status != 404:  # the file may be on the branch alone
             raise BadStatus(answer.status, host)
     raise BadStatus(404, shown_host(entry.body_urls[0]))
+
+
+async def _pause_where_limited(store: Store, host: str, answer: Response, attempts: int) -> None:
+    """Raise RateLimited after an answer about a limit, and fetch nothing of its host for a time."""
+    pause = min(PAUSE * 2.0 ** min(attempts, 32), PAUSE_CAP)
+    seconds = rate_limit(answer.status, answer.headers, now=await store.now(), otherwise=pause)
+    if seconds is not None:
+        reason = f"{host} answered {answer.status}: nothing is fetched for {seconds:.0f} s"
+        await pause_host(store, host, seconds, reason)
+        raise RateLimited(answer.status, host, retry_after=seconds, message=reason)
 
 
 class Suspect(NamedTuple):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.config import filters
+from core.config import source as filters
 from core.config.settings import Settings, Source
 from core.models import Article
 

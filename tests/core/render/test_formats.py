@@ -10,10 +10,15 @@ import pytest
 from lxml import etree, html
 
 from core.models import Article, Decision, Enclosure, Member, Story
-from core.render.atom import atom_document, atom_entry
+from core.render.formats import (
+    atom_document,
+    atom_entry,
+    json_document,
+    json_item,
+    rss_document,
+    rss_item,
+)
 from core.render.items import FeedHead, feed_item, published_at, without_body
-from core.render.jsonfeed import json_document, json_item
-from core.render.rss import rss_document, rss_item
 from core.render.safe import language_tag, web_address
 from core.text import legal
 
