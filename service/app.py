@@ -16,7 +16,8 @@ from service.connections import CONNECTIONS, IDLE_SECONDS, Connections
 from service.context import CONTEXT, Context, Known
 from service.documents import BACKGROUND, SHARED, Background, SharedDocuments
 from service.feeds import handlers as feeds
-from service.feeds import stream
+from service.feeds import hub, stream
+from service.feeds.publisher import Publisher
 from service.feeds.stream import Events
 from service.ops import access as actions
 from service.ops import health, metrics
@@ -27,9 +28,6 @@ from service.pages import story as storypages
 from service.pages.pictures import PICTURE, FetchPicture, Pictures
 from service.pages.story import COMPARISONS, Comparisons
 from service.responses import Handler, guarded, last, text_reply, wants_html
-from service.websub import hub
-from service.websub import hub as websub
-from service.websub.publisher import Publisher
 from service.window import River
 from store.connection import Store
 from store.outbox import OPERATOR, SUBSCRIBERS
@@ -89,19 +87,11 @@ async def run_service(
     `listener` is a socket that already listens, in place of `host` and `port`.
     """
     app = make_app(store, settings, config_fault=config_fault, fetch_picture=fetch_picture)
-    connections = app[CONNECTIONS]
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        logger=_quiet_log(connections.refused),
-        shutdown_timeout=FINISH,
-        keepalive_timeout=IDLE_SECONDS,
-        auto_decompress=False,  # packed bodies are refused: 15 kB become as many megabytes
-    )
+    runner = _runner(app)
     await runner.setup()
     assert runner.server is not None  # noqa: S101 - set up just now
-    watching = asyncio.create_task(connections.watch())
-    factory = connections.factory(runner.server)
+    watching = asyncio.create_task(app[CONNECTIONS].watch())
+    factory = app[CONNECTIONS].factory(runner.server)
     where = {"host": host, "port": port} if listener is None else {"sock": listener}
     try:
         server = await asyncio.get_running_loop().create_server(factory, **where, backlog=1024)
@@ -117,12 +107,19 @@ async def run_service(
         await runner.cleanup()
 
 
-def _quiet_log(refused: Counter[str]) -> logging.Logger:
-    """The logger of aiohttp: malformed requests are counted in `refused` instead."""
+def _runner(app: web.Application) -> web.AppRunner:
+    """aiohttp's server, which logs no request; malformed ones are counted."""
     logger = logging.getLogger("aiohttp.server")
     logger.setLevel(logging.DEBUG)  # it logs what is not HTTP at this level
-    logger.filters = [_Counting(refused)]
-    return logger
+    logger.filters = [_Counting(app[CONNECTIONS].refused)]
+    return web.AppRunner(
+        app,
+        access_log=None,
+        logger=logger,
+        shutdown_timeout=FINISH,
+        keepalive_timeout=IDLE_SECONDS,
+        auto_decompress=False,  # packed bodies are refused: 15 kB become as many megabytes
+    )
 
 
 class _Counting(logging.Filter):
@@ -176,8 +173,8 @@ def _route(app: web.Application) -> None:
             _post("/forget", actions.forget_story),
             _get("/hub", hub.about_hub),
             _post("/hub", hub.hub),
-            _get(websub.CALLBACK, websub.confirm),
-            _post(websub.CALLBACK, websub.receive),
+            _get(hub.CALLBACK, hub.confirm),
+            _post(hub.CALLBACK, hub.receive),
             _get("/stream", stream.stream),
             _get("/health", health.health),
             _get("/health/live", health.live),

@@ -179,17 +179,16 @@ class River:
             changes = await changes_after(self._store, self.log.end, wait=WAIT)
             if changes:
                 await self._apply(changes)
-            elif len(self._stories) != await self._expected():
+            elif len(self._stories) != min(
+                await river_size(self._store), self._settings().retention.entries
+            ):
                 return  # the store was wiped, or set back to an earlier state
-
-    async def _expected(self) -> int:
-        return min(await river_size(self._store), self._settings().retention.entries)
 
     async def _apply(self, changes: list[Change]) -> None:
         last = {change.story: change.kind for change in changes}
         await self._load([story for story, kind in last.items() if kind != "removed"])
         self._forget(story for story, kind in last.items() if kind == "removed")
-        self._cut()
+        self._forget([rank[2] for rank in self._ranks[self._settings().retention.entries :]])
         self.log.extend(changes)
 
     async def _reconcile(self, *, versions: bool = False) -> None:
@@ -199,16 +198,13 @@ class River:
         ids = await river_ids(self._store, self._settings().retention.entries)
         lost = set(self._stories).difference(ids)
         await add_names(self._store, self._names(lost))  # they may come again: it was set back
-        if lost and not await self._removed(lost):
-            self.log.lose()
+        if lost:  # do changes that are still to come name all of them?
+            coming = await changes_after(self._store, self.log.end, wait=0, count=CHANGES_KEPT)
+            if not lost <= {change.story for change in coming if change.kind == "removed"}:
+                self.log.lose()
         self._forget(lost)
         unknown = [story for story in ids if story not in self._stories]
         await self._load(await self._stale(ids) if versions else unknown)
-
-    async def _removed(self, lost: set[str]) -> bool:
-        """Whether changes that are still to come name all of `lost`."""
-        coming = await changes_after(self._store, self.log.end, wait=0, count=CHANGES_KEPT)
-        return lost <= {change.story for change in coming if change.kind == "removed"}
 
     async def _stale(self, ids: list[str]) -> list[str]:
         """Those of `ids` that are unknown or known in another version."""
@@ -259,10 +255,6 @@ class River:
                 place = bisect_left(self._ranks, kept.rank)
                 del self._ranks[place], self._ordered[place]
                 self.generation += 1
-
-    def _cut(self) -> None:
-        beyond = self._ranks[self._settings().retention.entries :]
-        self._forget([rank[2] for rank in beyond])
 
 
 def kept_story(story: Story, packed: bytes, generation: int) -> Kept:

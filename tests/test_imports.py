@@ -18,17 +18,38 @@ MAY_IMPORT = {
     "millrace": {"millrace", "service", "workers", "store", "core"},
 }
 
-# Inside core, too: each may import what comes before it. `core` is the files beside the folders.
-CORE_LAYERS = (
-    {"core"},
-    {"core.config"},
-    {"core.body"},
-    {"core.feeds"},
-    {"core.page"},
-    {"core.dedup"},
-    {"core.polling", "core.render"},
-    {"core.pipeline"},
-)
+# Inside a package, too: each may import what comes before it. The name of a package alone is the
+# files beside its folders, but for those that are named.
+LAYERS = {
+    "core": (
+        {"core"},
+        {"core.config"},
+        {"core.body"},
+        {"core.feeds"},
+        {"core.page"},
+        {"core.dedup"},
+        {"core.polling", "core.render"},
+        {"core.pipeline"},
+    ),
+    "workers": (
+        {"workers.sandbox"},
+        {"workers.http"},
+        {"workers.jobs.page_batch", "workers.jobs.sequencer"},  # of a worker, between its jobs
+        {"workers"},
+        {"workers.sources"},
+        {"workers.jobs"},
+        {"workers.scheduler"},
+        {"workers.loops"},
+        {"workers.worker"},
+    ),
+    "service": (
+        {"service"},
+        {"service.feeds"},
+        {"service.pages"},
+        {"service.ops"},
+        {"service.app"},
+    ),
+}
 
 # Library → where alone it may be imported: a package or a file.
 HOMES = {
@@ -98,20 +119,24 @@ def _fault(where: str, package: str, allowed: set[str], name: str) -> str | None
         return f"{top} belongs in {' or '.join(sorted(HOMES[top]))}"
     if package == "core" and (top in IMPURE or name in IMPURE):
         return f"core is pure and must not import {name}"
-    own = _core_part(where.removesuffix(".py").replace("/", "."))
-    if package == top == "core" and _layer(name) >= _layer(own) and _core_part(name) != own:
-        return f"{own} must not import {_core_part(name)}"
+    if package == top and package in LAYERS:
+        own, part = _part(where.removesuffix(".py").replace("/", ".")), _part(name)
+        if _layer(part) >= _layer(own) and part != own:
+            return f"{own} must not import {part}"
     return None
 
 
-def _core_part(name: str) -> str:
+def _part(name: str) -> str:
     """`core.feeds` of `core.feeds.parse`; `core` of the files beside the folders."""
-    part = ".".join(name.split(".")[:2])
-    return part if any(part in layer for layer in CORE_LAYERS) else "core"
+    named = set[str]().union(*LAYERS[name.partition(".")[0]])
+    pieces = name.split(".")
+    ways = (".".join(pieces[:count]) for count in range(len(pieces), 0, -1))
+    return next(way for way in ways if way in named)
 
 
-def _layer(name: str) -> int:
-    return next(at for at, layer in enumerate(CORE_LAYERS) if _core_part(name) in layer)
+def _layer(part: str) -> int:
+    layers = LAYERS[part.partition(".")[0]]
+    return next(at for at, layer in enumerate(layers) if part in layer)
 
 
 def extended(root: Path) -> list[str]:
@@ -160,6 +185,14 @@ def test_imports_keep_the_house_rule() -> None:
         ("core/a.py", "import core.config.file", "core must not import core.config"),
         ("core/body/a.py", "import core.page.extract", "core.body must not import core.page"),
         ("core/render/a.py", "import core.polling", "core.render must not import core.polling"),
+        ("service/a.py", "import service.feeds.a", "service must not import service.feeds"),
+        ("service/feeds/a.py", "import service.ops.a", "service.feeds must not import service.ops"),
+        ("workers/http/a.py", "import workers.context", "workers.http must not import workers"),
+        (
+            "workers/sources/a.py",
+            "from workers.jobs.poll import x",
+            "workers.sources must not import workers.jobs",
+        ),
     ],
 )
 def test_a_broken_rule_is_found(tmp_path: Path, path: str, text: str, fault: str) -> None:

@@ -1,1 +1,1 @@
-"""The merged feed: queries, formats, and documents kept ready to send."""
+"""The merged feed: queries, formats, documents kept ready, and what is sent to subscribers."""

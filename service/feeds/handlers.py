@@ -84,7 +84,8 @@ class Feeds:
             async with answer.lock:
                 document = await self._renew(answer, settings, encoding)
         tag = headers.get(hdrs.IF_NONE_MATCH)
-        if tag is not None and _wants_delta(request) and not document.known_to(tag, None):
+        wants_delta = "feed" in headers.get(_MANIPULATIONS, "")
+        if tag is not None and wants_delta and not document.known_to(tag, None):
             delta = await self._delta(answer, document, tag)
             if delta is not None:
                 return await delta.answer_new(request, encoding, whole=document)
@@ -189,10 +190,6 @@ class Feeds:
 
 
 FEEDS = web.AppKey("feeds", Feeds)
-
-
-def _wants_delta(request: web.Request) -> bool:
-    return "feed" in request.headers.get(_MANIPULATIONS, "")
 
 
 def _answer_key(request: web.Request, settings: Settings) -> Key:

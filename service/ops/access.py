@@ -15,9 +15,9 @@ from core.errors import StoreError
 from core.ids import PREFIX
 from core.urls import web_url, without_credentials
 from service.context import CONTEXT, Context
+from service.feeds.hub import CALLBACK
 from service.pages.pictures import PICTURE
 from service.responses import BodyRefused, json_reply, read_form, secured, wants_html
-from service.websub.hub import CALLBACK
 from store.curation import forget, join, split
 from store.schedule import poll_now
 from store.sources import lift_gone

@@ -192,7 +192,6 @@ def _row(
     known = state or SourceState(url=source.url, configured_url=source.url)
     entries = known.entries + taken.entries
     founded = known.first_published + taken.founders
-    failing = is_failing(known)
     return {
         "name": source.name,
         "url": without_credentials(source.url),
@@ -203,7 +202,7 @@ def _row(
         "kind": known.kind,
         "priority": source.priority,
         "state": _state(source, state),
-        "last_error": failure(source.name, known)["error"] if failing else None,
+        "last_error": failure(source.name, known)["error"] if is_failing(known) else None,
         "last_status": known.last_status,
         "failures": known.failures,
         "last_poll": written(known.last_poll),

@@ -154,15 +154,7 @@ class Fetcher:
         )
         here, permanent, only_permanent, elapsed = url, None, True, 0.0
         for _ in range(redirects + 1):
-            self._check(here, access)
-            if allowed is not None and not await allowed(here):
-                raise Disallowed(f"robots.txt of {shown_host(here)} does not allow this page")
-            try:
-                answer = await self._in_turn(here, journey, patience)
-            except Unreachable as fault:
-                if here == url:
-                    raise
-                raise FetchError(str(fault)) from fault  # the redirect came: the network is there
+            answer = await self._hop(here, journey, allowed, patience, first=here == url)
             target = redirect_target(answer)
             if target is None or redirects == 0:
                 return answer.after(permanent, elapsed) if elapsed else answer
@@ -188,6 +180,26 @@ class Fetcher:
     async def resolves(self, access: Access) -> bool:
         """Whether the name of a source's host has an address now. Sends the host nothing."""
         return await resolves(access.url, access.proxy)
+
+    async def _hop(
+        self,
+        url: str,
+        journey: Journey,
+        allowed: Callable[[str], Awaitable[bool]] | None,
+        patience: float,
+        *,
+        first: bool,
+    ) -> Response:
+        """One request of a chain of redirects; each goes to a stranger like the first."""
+        self._check(url, journey.access)
+        if allowed is not None and not await allowed(url):
+            raise Disallowed(f"robots.txt of {shown_host(url)} does not allow this page")
+        try:
+            return await self._in_turn(url, journey, patience)
+        except Unreachable as fault:
+            if first:
+                raise
+            raise FetchError(str(fault)) from fault  # the redirect came: the network is there
 
     async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
         """One request, made when its host may be asked."""

@@ -11,19 +11,17 @@ from core.errors import (
     BrokeOff,
     ForbiddenAddress,
     MillraceError,
-    ResourceLimit,
     Unreachable,
     with_remedy,
 )
 from core.models import Decision, EntryRecord
 from core.polling import ARRIVALS_KEPT, after_failure, believed, next_interval, watch
 from store.sources import Poison, SourceState
-from workers.sources.result import Polled
+from workers.sources.result import Poisoned, Polled
 
 GONE = 410
 GONE_CONFIRMED = 2  # answers; then the source is left alone until it has another address
 GONE_SECONDS = 365 * 86400.0
-POISON_TRIES = 3
 LOST_FAILURES = (
     3  # in a row at a place that a redirect led to; then the address in feeds.yaml is fetched again
 )
@@ -120,24 +118,6 @@ def after_fault(
     if isinstance(fault, Poisoned):
         changes["poison"] = _poison(state, fault.body_hash, version)
     return state.model_copy(update=changes), wait
-
-
-class Poisoned(ResourceLimit):
-    """A document that ran into its limits, with the hash by which it is known again."""
-
-    def __init__(self, message: str, *, body_hash: str) -> None:
-        super().__init__(message)
-        self.body_hash = body_hash
-
-
-def is_set_aside(state: SourceState, body_hash: str, version: str) -> bool:
-    """Whether this very document was tried often enough by this very version."""
-    poison = state.poison
-    return (
-        poison is not None
-        and (poison.body_hash, poison.version) == (body_hash, version)
-        and poison.tries >= POISON_TRIES
-    )
 
 
 def with_counts(

@@ -11,16 +11,16 @@ import asyncio
 import multiprocessing
 import os
 import pickle
+import resource
 import signal
 import socket
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from core.errors import Overdue, ResourceLimit
-from workers.sandbox.child import HEAD, OUT_OF_MEMORY, Answer, Call, serve
+from core.errors import DocumentError, MillraceError, Overdue, ResourceLimit
 
 WARMUP = "workers.sandbox.warmup"  # imported once, before children are forked
 CPU_SECONDS = 5.0  # of one call
@@ -31,8 +31,24 @@ MEMORY = 512 * 2**20  # bytes of data in one child
 CALLS = 2000  # after which a child is replaced, so that what leaked ends
 _BUFFER = 2**20  # bytes of an answer that are taken before they are read
 _REAP_SECONDS = 2.0
+OUT_OF_MEMORY = 71  # exit code
+HEAD = 8  # bytes in front of an answer that state its length
 
 R = TypeVar("R")
+
+
+class Call(NamedTuple):
+    """What a child is to do."""
+
+    function: Callable[[], Any]
+    cpu_seconds: float
+
+
+class Answer(NamedTuple):
+    """What came of it: a value, or the error that was raised."""
+
+    value: Any
+    error: MillraceError | None
 
 
 class Sandbox:
@@ -202,3 +218,50 @@ class _Child:
             self._process.kill()
             self._calls.close()
             self._process = None
+
+
+def serve(connection: socket.socket, memory: int) -> None:
+    """A child's work: answer one call after another until the caller is gone.
+
+    A call comes as a pickle, an answer goes back as its length and a pickle.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the worker ends its children
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    try:
+        with connection, connection.makefile("rb") as calls:
+            while calls.peek(1):
+                answer = pickle.dumps(_answer(pickle.load(calls)))  # noqa: S301 - our worker's
+                connection.sendall(len(answer).to_bytes(HEAD, "big") + answer)
+    except ConnectionError:
+        return  # the worker went away
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)  # what is held is best given back whole
+
+
+def _answer(call: Call) -> Answer:
+    """The call under its CPU limit, with errors that survive the way back."""
+    # Its signal is not handled, so it ends the child at once, whatever library is at work. A limit
+    # on the CPU as such counts in whole seconds.
+    signal.setitimer(signal.ITIMER_PROF, call.cpu_seconds)
+    try:
+        return Answer(call.function(), None)
+    except MillraceError as error:
+        return Answer(None, error)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001  libraries raise anything; some cannot be pickled
+        told = f"{type(error).__name__} in {_where(error)}: {error}"[:300]
+        return Answer(None, DocumentError(told))
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _where(error: BaseException) -> str:
+    """File and line that raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "?"
+    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"

@@ -20,9 +20,8 @@ from core.polling import Wishes, freshness, linked, retry_after
 from store.sources import SourceState
 from workers.http.client import FEED_TYPES, PAGE_TYPES
 from workers.http.response import Response, access_of
-from workers.jobs.source_state import Poisoned, is_set_aside
 from workers.sources.github import poll_folder
-from workers.sources.result import Asking, Polled
+from workers.sources.result import Asking, Poisoned, Polled, is_set_aside
 
 ALTERNATES_TRIED = 3  # of the feeds that a page names
 

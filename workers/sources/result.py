@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.errors import ResourceLimit
 from core.models import ParsedFeed
 from core.pipeline import Prepared
 from core.polling import Wishes
 from store.connection import Store
+from store.sources import SourceState
 from workers.http.client import Fetcher
 from workers.sandbox.documents import Reader
 from workers.sandbox.pool import Sandbox
 
 NO_WISHES = Wishes()
+POISON_TRIES = 3  # by one version; then the document is set aside until it changes
 
 
 @dataclass(frozen=True)
@@ -48,3 +51,21 @@ class Polled:
     tree: bytes | None = None  # of a folder: what it held, to be remembered
     hub: str | None = None
     self_url: str | None = None
+
+
+class Poisoned(ResourceLimit):
+    """A document that ran into its limits, with the hash by which it is known again."""
+
+    def __init__(self, message: str, *, body_hash: str) -> None:
+        super().__init__(message)
+        self.body_hash = body_hash
+
+
+def is_set_aside(state: SourceState, body_hash: str, version: str) -> bool:
+    """Whether this very document was tried often enough by this very version."""
+    poison = state.poison
+    return (
+        poison is not None
+        and (poison.body_hash, poison.version) == (body_hash, version)
+        and poison.tries >= POISON_TRIES
+    )

@@ -13,7 +13,7 @@ import pytest
 
 from core.config.settings import FeedSettings, Webhook
 from core.polling import is_signed, signature
-from service.websub import publisher
+from service.feeds import publisher
 from store import keys
 from store import websub as subscribers
 from store.outbox import OPERATOR, SUBSCRIBERS, Delivery, add_deliveries, lease_deliveries

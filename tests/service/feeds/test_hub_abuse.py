@@ -12,9 +12,9 @@ import pytest
 from core.config.settings import ServiceSettings, Webhook
 from service import app
 from service.context import CONTEXT
+from service.feeds import publisher
+from service.feeds.hub import LONGEST_ADDRESS
 from service.ops.health import CHECK, health_report
-from service.websub import publisher
-from service.websub.hub import LONGEST_ADDRESS
 from store import keys, outbox
 from store import websub as subscribers
 from store.connection import Store
@@ -34,7 +34,7 @@ from store.websub import (
 )
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
-from tests.service.websub.test_hub import eventually, publishing
+from tests.service.feeds.test_hub import eventually, publishing
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.jobs.deliver import MOST_TRIES, deliver_operators
 from workers.jobs.verify import verify_due

@@ -1,1 +1,0 @@
-"""WebSub, both ways: our hub and its publisher, and the callback of other hubs."""
