@@ -23,7 +23,7 @@ from aiohttp import web
 from millrace.process.data_folder import throwaway_store
 from store import keys
 from store.connection import Store, opened
-from store.heartbeat import load_workers
+from store.monitoring import load_workers
 from store.schedule import poll_now
 
 _TICKS = os.sysconf("SC_CLK_TCK")

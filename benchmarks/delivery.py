@@ -21,12 +21,12 @@ from core.config.settings import DedupSettings, RetentionSettings, Settings
 from millrace.process.data_folder import throwaway_store
 from store import keys
 from store.connection import Store, opened
-from store.heartbeat import load_workers
+from store.entries import river_size, tell_names
+from store.monitoring import load_workers
 from store.schedule import add_sources
-from store.stories import river_size, tell_names
 from tests.origin import Answer, Origin, Request
 from tests.workers.desk import Desk, desk_for, settings_for
-from workers.places import Places, Role
+from workers.leases import Places, Role
 from workers.sandbox.pool import Sandbox
 from workers.scheduler import Sweeper
 

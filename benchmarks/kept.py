@@ -15,7 +15,7 @@ from benchmarks import Row, Skipped, corpus
 from millrace.process.data_folder import throwaway_store
 from store import keys
 from store.connection import Store, opened
-from store.stories import river_size, tell_names
+from store.entries import river_size, tell_names
 from tests.origin import Answer, Origin
 from tests.workers.desk import desk_for, settings_for
 from workers.sandbox.pool import Sandbox

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from benchmarks import Row
 from millrace.process.data_folder import throwaway_store
 from store.connection import Store, opened
-from store.heartbeat import load_workers
+from store.monitoring import load_workers
 from store.schedule import poll_in_order
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\n"

@@ -23,7 +23,7 @@ from core.errors import ConfigError, MillraceError
 from millrace.options import DEFAULT_PORT
 from store.address import store_address
 from store.connection import opened
-from store.heartbeat import load_workers
+from store.monitoring import load_workers
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from contextlib import suppress
 
+from store.entries import Change
 from store.keys import CHANGES_KEPT
-from store.stories import Change
 
 _POSITION = re.compile(r"\d{1,20}(-\d{1,20})?")
 Position = tuple[int, int]

@@ -20,7 +20,7 @@ from core.errors import StoreError
 from core.urls import without_credentials
 from service.window import River
 from store.connection import Store
-from store.counters import read_counters
+from store.monitoring import read_counters
 from store.schedule import due_times
 from store.sources import SourceState, Taken, load_sources, load_taken
 

@@ -20,10 +20,7 @@ from core.errors import StoreError
 from core.models import Story
 from service.changelog import ChangeLog
 from store.connection import Store
-from store.keys import CHANGES_KEPT
-from store.layout import ensure_layout, shared_secret
-from store.records import UNREADABLE, unpack
-from store.stories import (
+from store.entries import (
     Change,
     add_names,
     changes_after,
@@ -35,6 +32,9 @@ from store.stories import (
     story_versions,
     tell_names,
 )
+from store.keys import CHANGES_KEPT
+from store.migration import ensure_layout, shared_secret
+from store.plan import UNREADABLE, unpack
 
 RETRY = 0.5  # seconds between two attempts to reach the store again
 WAIT = 5.0  # seconds that one read waits for a change

@@ -17,8 +17,7 @@ from store import keys
 from store.connection import Store
 from store.entries import Held, kept_form, url_keys
 from store.index import claim_plans
-from store.plan import EntryPlan, Fence, Plan, SourcePlan, StoryPlan, packed
-from store.records import pack, pack_bytes
+from store.plan import EntryPlan, Fence, Plan, SourcePlan, StoryPlan, pack, pack_bytes, packed
 from store.schedule import Lease, Queue
 from store.sources import SourceState, dump_source
 

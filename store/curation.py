@@ -1,8 +1,8 @@
-"""Carries out and remembers a person's choices: stories forgotten, split and joined."""
+"""Takes stories out: by retention, and as a person chose (forgotten, split and joined)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -11,13 +11,21 @@ from core.dedup.curation import ChoiceRefused
 from core.dedup.fingerprint import Fingerprint, fingerprint_of
 from core.dedup.outcome import Claim
 from core.ids import PREFIX, entry_id
-from core.models import Decision, EntryRecord, FeedEntry, Story
+from core.models import Article, Decision, EntryRecord, FeedEntry, Story
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store, store_errors
-from store.entries import entries_by_url, load_entries, load_entry, url_key
+from store.entries import (
+    entries_by_url,
+    load_bare,
+    load_entries,
+    load_entry,
+    load_stories,
+    url_key,
+    url_keys,
+)
 from store.index import SharedIdf
-from store.stories import load_stories
+from store.plan import pack, unpack
 
 
 async def split(store: Store, story_id: str, entry_id: str) -> str:
@@ -187,3 +195,60 @@ async def _mark(store: Store, records: Sequence[EntryRecord]) -> None:
     ]
     if marked:
         await commit(store, Batch(entries=marked))
+
+
+_TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
+
+_CHANGES_PER_STORY = 4  # of those kept; enough for any follower of the stream
+_FEWEST_CHANGES = 1000
+
+
+async def trim(store: Store, *, entries: int, days: float, window: float = 30 * 86_400.0) -> int:
+    """Remove stories beyond `entries`, and those that arrived more than `days` days ago.
+
+    Returns how many went. Their fingerprints stay for the dedup window: a repost of a story that
+    is no longer shown must not come back as news. Their entries stay as long, without the bodies.
+    """
+    removed, most = 0, max(_FEWEST_CHANGES, _CHANGES_PER_STORY * entries)
+    with store_errors():
+        await store.redis.xtrim(keys.CHANGES, maxlen=min(most, keys.CHANGES_KEPT))
+    while True:
+        went = await store.call(
+            store.script("trim"),
+            [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
+            [entries, int(days * 86_400_000), keys.story(""), _TRIM_AT_ONCE, keys.CHANGES_KEPT],
+        )
+        stories = [unpack(Story, document) for document in went if document]
+        await _drop_bodies(store, stories, window)
+        removed += len(went)
+        if len(went) < _TRIM_AT_ONCE:
+            return removed
+
+
+async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) -> None:
+    ids = [member.id for story in stories for member in story.members]
+    shown = {story.representative: story.article for story in stories}
+    found = await load_bare(store, ids)
+    kept = [_with_article(record, shown) for record in found if record is not None]
+    if kept:
+        script = store.script("drop_bodies")
+        pairs = [(pack(_bare(record)), " ".join(url_keys(record))) for record in kept]
+        arguments = [part for pair in pairs for part in pair]
+        await store.call(
+            script, [keys.entry(r.id) for r in kept], [max(1, int(window)), *arguments]
+        )
+
+
+def _with_article(record: EntryRecord, shown: Mapping[str, Article]) -> EntryRecord:
+    """Its article names addresses of the entry, which end with it."""
+    return record.model_copy(update={"article": record.article or shown.get(record.id)})
+
+
+def _bare(record: EntryRecord) -> EntryRecord:
+    return record.model_copy(update={"raw": None, "article": None})
+
+
+async def trim_seen(store: Store, source: str, *, window: float) -> int:
+    """Forget guids that `source` stopped listing more than `window` seconds ago."""
+    answer = await store.call(store.script("trim_seen"), [keys.seen(source)], [int(window)])
+    return int(answer)

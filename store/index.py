@@ -95,7 +95,7 @@ class Found(NamedTuple):
     """What a decision upon entries starts from."""
 
     candidates: dict[str, list[Candidate]]  # founders that share a key with an entry, oldest first
-    names: dict[str, str]  # stories in which entries stood before a wipe: store/stories.py
+    names: dict[str, str]  # stories in which entries stood before a wipe: store/entries.py
     now: float  # the store's clock
     mark: str  # where the index stood: whatever is filed after that was not found
 

@@ -9,7 +9,7 @@ source:NAME       hash    source's removal  `state`, lease `token`, `listed` gui
 lines             hash    source's removal  source -> digest of what its line says of requests
 unreachable       zset    the next answer   source -> when it could not be reached first (ms)
 network           hash    never             when sources were last retried, answered, started
-probed            string  a minute or so    a host was tried just now: store/unreachable.py
+probed            string  a minute or so    a host was tried just now: store/hosts.py
 seen:NAME         hash    trimmed by polls  guid digest -> what was last seen under it
 learned:NAME      string  source's removal  boilerplate learned from its last items
 pending           zset    page read         entry id -> when its page is due (ms)
@@ -19,7 +19,7 @@ story:ID          hash    retention         `v` version, `doc` the compressed st
 river             zset    retention         story id -> place in the feed
 changes           stream  CHANGES_KEPT      new and changed stories; the service follows it
 forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
-names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/stories.py
+names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/entries.py
 choices           hash    CHOICES_KEPT      entry or story -> story where a person put it
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
@@ -53,7 +53,7 @@ published         string  never             up to which of `changes` it did; pub
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
 asks:ORIGIN       string  a minute or so    somebody asks a site for its robots.txt just now
 ix:...            several dedup window      postings and fingerprints: store/index.py
-secret            string  never             signs what the service hands out: store/layout.py
+secret            string  never             signs what the service hands out: store/migration.py
 idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
 idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/index.py
 """

@@ -16,7 +16,7 @@ from pydantic import Field
 from core.models import Frozen
 from store import keys
 from store.connection import Store, store_errors
-from store.records import UNREADABLE, pack, unpack
+from store.plan import UNREADABLE, pack, unpack
 
 GIVEN_UP_SECONDS = 86_400  # that /health names a target that missed deliveries
 GIVEN_UP_HOSTS = 100
@@ -169,7 +169,10 @@ async def given_up(store: Store) -> dict[str, GivenUp]:
     with store_errors():
         found = await store.redis.hgetall(keys.GIVEN_UP)  # type: ignore[misc]
     now = await store.now()
-    read = {host.decode(): GivenUp.model_validate_json(raw) for host, raw in found.items()}
+    read = {
+        host.decode(): GivenUp.model_validate_json(raw, extra="ignore")
+        for host, raw in found.items()
+    }
     return {host: each for host, each in read.items() if now - each.last < GIVEN_UP_SECONDS}
 
 

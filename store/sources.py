@@ -13,7 +13,7 @@ from core.models import Frozen
 from core.polling import RedirectWatch
 from store import keys
 from store.connection import Store, store_errors
-from store.records import pack_bytes, unpack_bytes
+from store.plan import pack_bytes, unpack_bytes
 
 _SALT = "*"  # field of the salt among the digests; no source can have this name
 _DIGEST = 16  # bytes
@@ -139,7 +139,7 @@ async def lift_gone(store: Store, name: str) -> None:
 
 def read_source(stored: bytes | None) -> SourceState | None:
     """The state that lies in the store."""
-    return None if stored is None else SourceState.model_validate_json(stored)
+    return None if stored is None else SourceState.model_validate_json(stored, extra="ignore")
 
 
 def dump_source(state: SourceState) -> bytes:

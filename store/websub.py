@@ -10,7 +10,7 @@ from core.models import Frozen
 from core.polling import Subscription
 from store import keys
 from store.connection import Store, store_errors
-from store.records import UNREADABLE, pack, unpack
+from store.plan import UNREADABLE, pack, unpack
 from store.schedule import ring
 
 SUBSCRIBERS_KEPT = 5_000  # of 2.5 kB at most
@@ -154,7 +154,9 @@ async def drop_subscribers(store: Store, *ids: str) -> None:
         found = await store.redis.hmget(keys.HUB, list(ids))  # type: ignore[misc]
         pipe = store.redis.pipeline()
         pipe.hdel(keys.HUB, *ids)
-        for subscriber in (Subscriber.model_validate_json(raw) for raw in found if raw):
+        for subscriber in (
+            Subscriber.model_validate_json(raw, extra="ignore") for raw in found if raw
+        ):
             pipe.zrem(keys.hub_kept("host", subscriber.host), subscriber.id)
             pipe.zrem(keys.hub_kept("client", subscriber.client), subscriber.id)
         await pipe.execute()
@@ -165,7 +167,7 @@ async def load_subscribers(store: Store) -> list[Subscriber]:
     now = await store.now()
     with store_errors():
         found = await store.redis.hvals(keys.HUB)  # type: ignore[misc]
-    loaded = [Subscriber.model_validate_json(raw) for raw in found]
+    loaded = [Subscriber.model_validate_json(raw, extra="ignore") for raw in found]
     await drop_subscribers(store, *(each.id for each in loaded if each.until <= now))
     return [each for each in loaded if each.until > now]
 
@@ -178,7 +180,7 @@ async def load_subscription(store: Store, subscription_id: str) -> Subscription 
     """The subscription behind a callback."""
     with store_errors():
         raw = await store.redis.get(keys.subscription(subscription_id))
-    return None if raw is None else Subscription.model_validate_json(raw)
+    return None if raw is None else Subscription.model_validate_json(raw, extra="ignore")
 
 
 async def subscription_of(store: Store, source: str) -> Subscription | None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
@@ -28,15 +28,15 @@ from core.models import Decision, EntryRecord
 from core.pipeline import PreparedEntry
 from core.urls import canonical_url, host_of
 from store.commit import Batch
-from store.connection import Store, Together
-from store.counters import Counts
+from store.connection import Store
 from store.index import SharedIdf
+from store.monitoring import Counts
+from store.schedule import Lease
+from store.sources import SourceState
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
-from workers.jobs.page_batch import Company, Lessons
-from workers.jobs.sequencer import Order
 from workers.sandbox.pool import Sandbox
-from workers.settle import Knowledge, settle
+from workers.settle import Knowledge, Order, Turn, settle
 
 _A_DAY_ALONE = len("2026-01-01")
 _YEAR = 366 * 86400.0
@@ -87,18 +87,12 @@ class Kit:
     shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
-    company: Company = field(default_factory=Company)
-    lessons: Lessons = field(init=False)
-    finishing: Together[Any, bool] | None = None  # of pages: workers/jobs/page_commits.py
     order: Order = field(default_factory=Order)
     answered: bool = False  # whether a source answered since workers/recovery.py last looked
     _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
     _untold: Counts = field(default_factory=Counts)
     _telling: asyncio.Task[None] | None = None
     _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
-
-    def __post_init__(self) -> None:
-        self.lessons = Lessons(self.store)
 
     def source(self, name: str) -> Source | None:
         """The source of that name, if feeds.yaml still lists it as enabled."""
@@ -178,6 +172,19 @@ class Kit:
             if record.decision is Decision.PUBLISHED and record.id in read:
                 self.shared_idf.idf.learn(taught(read[record.id]))
                 self.shared_idf.idf.learn_words(words_of(read[record.id]))
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One poll under way."""
+
+    kit: Kit
+    lease: Lease
+    source: Source
+    state: SourceState
+    now: float  # the store's clock
+    counts: Counts
+    turn: Turn
 
 
 def count_fetch(counts: Counts, kind: str, *, seconds: float, size: int) -> None:

@@ -17,20 +17,23 @@ import structlog
 
 from core.config.settings import FetchSettings
 from core.errors import StoreAway, StoreError
-from store.heartbeat import WorkerBeat, beat, leave
-from store.layout import ensure_layout
+from store.migration import ensure_layout
+from store.monitoring import WorkerBeat, beat, leave
 from store.schedule import Lease, release, rung
 from workers.context import Kit
-from workers.jobs.deliver import deliver_operators, deliver_subscribers
+from workers.jobs.deliver import (
+    callback_settings,
+    deliver_operators,
+    deliver_subscribers,
+    verify_due,
+)
 from workers.jobs.page import read_page
+from workers.jobs.page_commits import PageCommits
 from workers.jobs.poll import refresh
-from workers.jobs.verify import callback_settings, verify_due
-from workers.leases import end_tasks
-from workers.places import LIMITS, SCHEDULES, Places, Role
-from workers.recovery import LOOK_SECONDS, Recovery
+from workers.leases import LIMITS, SCHEDULES, Places, Role, end_tasks
+from workers.recovery import LOOK_SECONDS, Recovery, StoreWatch
 from workers.scheduler import Sweeper
 from workers.sources.websub import tend_subscriptions
-from workers.store_watch import StoreWatch
 
 log = structlog.get_logger()
 
@@ -54,7 +57,8 @@ class WorkerProcess:
         self._id = worker_id
         self._kit = kit
         self._store = kit.store
-        jobs = {Role.POLL: partial(refresh, kit), Role.PAGE: partial(read_page, kit)}
+        pages = partial(read_page, kit, PageCommits(kit))
+        jobs = {Role.POLL: partial(refresh, kit), Role.PAGE: pages}
         self._places = Places(LIMITS, jobs)
         self._sweeper = Sweeper(kit.store, kit.settings, self._places, order=kit.order)
         self._taking: list[asyncio.Task[None]] = []  # the loops that bring new work

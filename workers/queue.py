@@ -27,8 +27,7 @@ from store.address import connection_options, sentinel_nodes
 from store.connection import Store, store_errors
 from store.keys import QUEUE
 from store.schedule import Lease
-from workers.leases import end_tasks
-from workers.places import Role
+from workers.leases import Role, end_tasks
 
 # Half of this passes on average from a hint to its start: a pushed entry is in the feed after .11 s
 # (benchmarks/push.py). At ten looks a second an idle worker takes 1 % of a core (polling.py).

@@ -1,7 +1,9 @@
-"""Tries sources again when the network is back, so that an outage ends when it is over.
+"""What one worker does when the network or the store was away.
 
-While nothing can be reached one host is tried every few seconds, without a request. Where it takes
-a connection, or where any source answers, all that failed meanwhile is made due.
+While no source can be reached one host is tried every few seconds, without a request. Where it
+takes a connection, or where any source answers, all that failed meanwhile is made due. Of the store
+one line is logged when trouble begins and one when it ends: every loop of a worker meets an absent
+store many times a second, and what they meet is one event.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ import time
 import structlog
 
 from core.config.settings import Source
+from core.errors import StoreError
 from core.feeds.github import is_github
-from store.schedule import pull_in
-from store.sources import SourceState, load_source, load_sources
-from store.unreachable import (
+from store.connection import Store
+from store.hosts import (
     Happened,
     next_probe,
     note_reached,
@@ -24,6 +26,9 @@ from store.unreachable import (
     some_unreachable,
     unreachable_names,
 )
+from store.monitoring import vitals
+from store.schedule import pull_in
+from store.sources import SourceState, load_source, load_sources
 from workers.context import Kit
 from workers.http.response import Access, access_of
 
@@ -142,3 +147,51 @@ async def note_outcome(kit: Kit, name: str, *, away: bool, before: int) -> None:
         await note_unreachable(kit.store, name)
     elif before:
         await note_reached(kit.store, name)
+
+
+STORE_LOOK_SECONDS = 15.0
+LOOK_SECONDS_IN_TROUBLE = 1.0
+QUIET_SECONDS = 2.0  # without a failure in any loop before the trouble counts as over
+
+
+class StoreWatch:
+    """What one process knows of its store's trouble."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._began: float | None = None  # since when there is trouble
+        self._failed = 0.0  # when a call failed last
+        self._warnings: frozenset[str] = frozenset()
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look."""
+        return STORE_LOOK_SECONDS if self._began is None else LOOK_SECONDS_IN_TROUBLE
+
+    def failed(self, reason: str) -> None:
+        """A call to the store failed."""
+        self._failed = time.monotonic()
+        if self._began is None:
+            self._began = self._failed
+            log.warning("store.away", reason=reason)
+
+    async def look(self) -> None:
+        """Look at the store itself."""
+        try:
+            found = await vitals(self._store)
+        except StoreError as error:
+            self.failed(str(error))
+            return
+        if found.fault is not None:
+            self.failed(f"the store: {found.fault}")
+        elif self._began is not None and time.monotonic() - self._failed > QUIET_SECONDS:
+            log.info("store.back", after=f"{time.monotonic() - self._began:.0f}s")
+            self._began = None
+        self._report(frozenset(found.warnings))
+
+    def _report(self, warnings: frozenset[str]) -> None:
+        for warning in sorted(warnings - self._warnings):
+            log.warning("store.unfit", reason=warning)
+        for warning in sorted(self._warnings - warnings):
+            log.info("store.fit", was=warning)
+        self._warnings = warnings

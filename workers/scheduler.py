@@ -8,15 +8,13 @@ from collections.abc import Callable
 
 from core.config.settings import Settings
 from store.connection import Store
-from store.curation import drop_orphans
-from store.retention import trim
+from store.curation import drop_orphans, trim
+from store.entries import names_told, tell_names
 from store.schedule import add_sources, drop_sources, lease_all_due, poll_in_order, pull_in
 from store.sources import changed_lines, forget_lines, load_sources
-from store.stories import names_told, tell_names
-from workers.jobs.sequencer import Order
-from workers.leases import LEASE_SECONDS
-from workers.places import SCHEDULES, Places, Role
+from workers.leases import LEASE_SECONDS, SCHEDULES, Places, Role
 from workers.queue import arq_redis, enqueue
+from workers.settle import Order
 
 REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
 # Few, so that workers share what is due instead of one taking it all.

@@ -21,8 +21,7 @@ from store.keys import QUEUE
 from workers.context import Kit
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
-from workers.jobs.sequencer import Order
-from workers.jobs.verify import callback_settings
+from workers.jobs.deliver import callback_settings
 from workers.loops import WorkerProcess
 from workers.queue import (
     CRON_JOBS,
@@ -35,6 +34,7 @@ from workers.queue import (
     run_queue,
 )
 from workers.sandbox.pool import Sandbox
+from workers.settle import Order
 
 # For arq's own command, with its own default.
 _REDIS_URL = store_address(os.environ.get("REDIS_URL") or "redis://localhost:6379/0", os.environ)

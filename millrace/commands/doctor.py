@@ -20,7 +20,7 @@ from core.urls import without_credentials
 from millrace.process.config import read_config
 from store.connection import opened
 from store.embedded import server_binary, socket_path, socket_url
-from store.heartbeat import Vitals, vitals
+from store.monitoring import Vitals, vitals
 from workers.http.client import Fetcher
 from workers.http.response import access_of
 

@@ -13,7 +13,7 @@ from core.errors import MillraceError
 from millrace.process.data_folder import locked, private_store
 from store.connection import Store, opened
 from store.embedded import answers, socket_path, socket_url
-from store.transfer import export_state, restore_state
+from store.migration import export_state, restore_state
 
 _STATE = "millrace-state.gz"
 _OWNER_ALONE = 0o600  # it holds credentials of subscriptions and, of a private service, all texts

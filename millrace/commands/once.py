@@ -25,10 +25,10 @@ from service.feeds.render import FORMATS, item_of, piece, style_of
 from service.pages.page import render_page, static_bytes
 from service.window import Kept, River
 from store.connection import Store, opened
-from store.layout import ensure_layout
+from store.migration import ensure_layout
 from store.schedule import PAGES, add_sources, due_within, poll_in_order
 from store.sources import SourceState, load_sources
-from workers.jobs.sequencer import Order
+from workers.settle import Order
 from workers.worker import run_worker
 
 FALLBACK_HOME = "https://feed.invalid/"  # RSS wants an absolute address; `feed.link` gives one

@@ -15,7 +15,7 @@ from millrace.process.config import read_config
 from millrace.process.data_folder import running_store
 from millrace.process.logs import progress_bar
 from store.connection import Store
-from store.heartbeat import load_workers
+from store.monitoring import load_workers
 from store.schedule import due_times, poll_in_order, poll_now
 from store.sources import SourceState, lift_gone, load_sources
 

@@ -26,7 +26,8 @@ from service.feeds.handlers import answer_of
 from service.feeds.query import FeedQuery, select
 from service.feeds.render import FORMATS, Answer, Stamp, Style, item_of, proxy_at, render, style_of
 from service.window import Kept
-from store.counters import Counts
+from store.entries import Change
+from store.monitoring import Counts
 from store.outbox import (
     OPERATOR,
     Delivery,
@@ -37,7 +38,6 @@ from store.outbox import (
     lead,
     published_until,
 )
-from store.stories import Change
 from store.websub import Subscriber, load_subscribers
 
 EVERY = 1.0  # seconds; a burst of news is sent as one

@@ -20,7 +20,7 @@ from core.render.variants import Variant
 from service.context import listed
 from service.documents import Background
 from service.window import Kept
-from store.records import packed_json
+from store.plan import packed_json
 
 LONGEST_QUERY = 200  # characters of `q`: a whole headline
 _SPACED_OFFSET = re.compile(r" (\d\d:?\d\d)$")  # a `+` that was not written as %2B

@@ -25,7 +25,7 @@ from service.feeds.query import FeedQuery
 from service.feeds.render import Style, item_of, proxy_of, style_of
 from service.responses import public_base, secured, text_reply
 from service.window import Kept, River
-from store.stories import Change
+from store.entries import Change
 
 HEARTBEAT = 15.0  # seconds; proxies cut what is silent for longer
 STALLED = 30.0  # seconds that a reader may take none of what waits for it, then it is dropped

@@ -17,8 +17,8 @@ from core.urls import without_credentials
 from service.context import CONTEXT, Context, failure, is_failing, written
 from service.responses import json_reply, text_reply
 from store.connection import Store
-from store.heartbeat import Vitals, load_workers, vitals
-from store.layout import ensure_layout
+from store.migration import ensure_layout
+from store.monitoring import Vitals, load_workers, vitals
 from store.outbox import GivenUp, given_up
 from store.schedule import queue_age
 from store.sources import SourceState, load_sources

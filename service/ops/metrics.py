@@ -17,7 +17,7 @@ from service.feeds.handlers import FEEDS
 from service.feeds.stream import READERS_OF, Readers
 from service.ops.health import CHECK, Findings
 from service.responses import secured
-from store.counters import field_name
+from store.monitoring import field_name
 from store.sources import SourceState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

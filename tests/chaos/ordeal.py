@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from store.connection import Store
-from store.stories import load_stories, river_ids
+from store.entries import load_stories, river_ids
 from tests.chaos.account import Account, account
 from tests.chaos.actor import Actor
 from tests.chaos.reader import Reader

@@ -20,7 +20,7 @@ from service.context import CONTEXT
 from service.window import River
 from store import keys
 from store.connection import Store
-from store.records import pack
+from store.plan import pack
 
 MORNING = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 

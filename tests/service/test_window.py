@@ -9,7 +9,7 @@ from core.config.settings import RetentionSettings
 from store import keys
 from store.connection import Store
 from store.embedded import server_command, socket_url
-from store.stories import tell_names
+from store.entries import tell_names
 from tests.conftest import await_store
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put
 

@@ -14,7 +14,7 @@ import redis
 from core.errors import StoreError
 from store.connection import Store, opened
 from store.embedded import server_binary
-from store.layout import ensure_layout
+from store.migration import ensure_layout
 from tests.certificate import self_signed
 from tests.conftest import await_store
 from tests.test_end_to_end import free_port

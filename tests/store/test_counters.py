@@ -1,7 +1,7 @@
 """Counters of many workers meet in the store."""
 
 from store.connection import Store
-from store.counters import Counts, read_counters
+from store.monitoring import Counts, read_counters
 
 
 async def test_counts_of_two_workers_add_up(store: Store):

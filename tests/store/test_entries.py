@@ -1,5 +1,6 @@
 """An article lies in the store once, and every entry is read with its own wherever that lies."""
 
+import json
 from datetime import UTC, datetime
 
 from core import zstd
@@ -9,7 +10,9 @@ from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
 from store.entries import load_bare, load_entries, load_entry
-from store.records import pack, unpack
+from store.monitoring import WorkerBeat, beat, load_workers
+from store.plan import pack, unpack
+from store.sources import SourceState, load_source
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -103,3 +106,20 @@ def test_what_all_records_say_takes_no_room():
 
     assert unpack(EntryRecord, pack(founder)) == founder
     assert len(pack(founder)) < 0.6 * len(plain)
+
+
+async def test_what_a_newer_version_wrote_is_read_without_its_new_fields(store: Store) -> None:
+    mine = record("e", "Text")
+    newer = json.loads(mine.model_dump_json())
+    newer |= {"added": 1}
+    newer["article"]["added"] = {"also": "nested"}
+    await store.redis.hset(keys.entry("e"), "doc", zstd.compress(json.dumps(newer).encode()))
+    source = SourceState(url="https://a/", configured_url="https://a/").model_dump_json()
+    await store.redis.hset(keys.source("a"), "state", json.dumps({**json.loads(source), "n": 1}))
+    beat_of_newer = WorkerBeat(id="w", host="h", pid=1, started=1, last=await store.now())
+    await beat(store, beat_of_newer)
+    await store.redis.set(keys.worker("w"), json.dumps({**beat_of_newer.model_dump(), "n": 1}))
+
+    assert await load_entry(store, "e") == mine
+    assert await load_source(store, "a") == SourceState.model_validate_json(source)
+    assert await load_workers(store) == [beat_of_newer]

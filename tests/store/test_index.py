@@ -15,8 +15,8 @@ from core.ids import entry_id
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
+from store.entries import tell_names
 from store.index import claim, look_up
-from store.stories import tell_names
 
 SETTINGS = DedupSettings()
 IDF = Idf()

@@ -8,8 +8,8 @@ from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
+from store.curation import trim, trim_seen
 from store.entries import load_entries
-from store.retention import trim, trim_seen
 
 DAY_MS = 86_400_000
 

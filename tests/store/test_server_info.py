@@ -7,7 +7,7 @@ import time
 import pytest
 
 from store.connection import Store
-from store.heartbeat import vitals
+from store.monitoring import vitals
 
 
 async def test_a_store_with_room_has_no_fault(store: Store) -> None:

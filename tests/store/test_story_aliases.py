@@ -2,7 +2,7 @@
 
 from store import keys
 from store.connection import Store
-from store.stories import names_told, tell_names
+from store.entries import names_told, tell_names
 
 
 async def test_a_new_store_was_told_nothing(store: Store):

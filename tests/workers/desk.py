@@ -11,19 +11,19 @@ from core.config.settings import Settings
 from core.models import Decision, EntryRecord, Story
 from store import keys
 from store.connection import Store
-from store.entries import load_entries
+from store.entries import load_entries, load_stories
 from store.hosts import HostTurns
 from store.index import SharedIdf
 from store.schedule import PAGES, SOURCES, add_sources, poll_now
 from store.sources import SourceState, load_source
-from store.stories import load_stories
 from tests.leases import lease_due
 from workers.context import Kit
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
+from workers.jobs.deliver import callback_settings
 from workers.jobs.page import read_page
+from workers.jobs.page_commits import PageCommits
 from workers.jobs.poll import refresh
-from workers.jobs.verify import callback_settings
 from workers.sandbox.pool import Sandbox
 
 QUICK: dict[str, Any] = {
@@ -39,6 +39,7 @@ class Desk:
 
     def __init__(self, kit: Kit, settings: Settings) -> None:
         self.kit = kit
+        self.commits = PageCommits(kit)
         self.settings = settings
 
     async def poll(self, name: str = "source") -> SourceState:
@@ -63,7 +64,7 @@ class Desk:
         """Read all pages that are pending and due."""
         while leases := await lease_due(self.kit.store, PAGES, limit=50, seconds=20):
             for lease in leases:
-                await read_page(self.kit, lease)
+                await read_page(self.kit, self.commits, lease)
 
     async def entries(self) -> list[EntryRecord]:
         """Every entry that was taken in."""

@@ -25,7 +25,7 @@ FEED = (
 )
 # `Retry-After` may name a date, and only our own clock can tell how far off that is; a host whose
 # clock is far from the store's is reported, which takes a look at both.
-ALLOWED = {"workers/http/client.py": 1, "store/heartbeat.py": 1}
+ALLOWED = {"workers/http/client.py": 1, "store/monitoring.py": 1}
 
 
 @pytest.mark.parametrize("hours", [1, -1])

@@ -20,8 +20,7 @@ from store.connection import Store
 from store.embedded import server_command, socket_url
 from store.schedule import Lease
 from tests.conftest import await_store
-from workers.leases import end_tasks
-from workers.places import Role
+from workers.leases import Role, end_tasks
 from workers.queue import arq_redis, enqueue, redis_settings, run_queue
 from workers.worker import WorkerSettings
 

@@ -12,14 +12,14 @@ from structlog.testing import capture_logs
 
 from store import keys
 from store.connection import Store
-from store.schedule import add_sources, due_times
-from store.unreachable import (
+from store.hosts import (
     RETRIED,
     RETRIED_WITHIN,
     START_COUNTS_AFTER,
     note_unreachable,
     retry_unreachable,
 )
+from store.schedule import add_sources, due_times
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from tests.workers.test_politeness import FEED, wait_of

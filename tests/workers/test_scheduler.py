@@ -7,11 +7,11 @@ import pytest
 from core.config.settings import Settings
 from store import keys
 from store.connection import Store
+from store.entries import tell_names
 from store.schedule import due_times
 from store.sources import SourceState, dump_source
-from store.stories import tell_names
 from tests.workers.desk import settings_for
-from workers.places import Places, Role
+from workers.leases import Places, Role
 from workers.scheduler import PER_SWEEP, Sweeper
 
 BACKOFF = {"base": "1s", "cap": "10s"}

@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from store.connection import Store
-from workers import store_watch
-from workers.store_watch import StoreWatch
+from workers import recovery as store_watch
+from workers.recovery import StoreWatch
 
 
 async def test_a_replica_is_one_line_when_it_begins_and_one_when_it_ends(

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from store import keys
 from store.connection import Store
-from store.heartbeat import load_workers
+from store.entries import tell_names
+from store.monitoring import load_workers
 from store.schedule import PAGES
 from store.sources import load_source
-from store.stories import tell_names
 from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import desk_for, settings_for
-from workers.places import Role
+from workers.leases import Role
 from workers.sandbox.pool import Sandbox
 from workers.worker import WorkerProcess
 

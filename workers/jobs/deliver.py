@@ -1,21 +1,25 @@
-"""Sends what the outboxes hold: webhooks, pings to other hubs, news to subscribers of our own hub.
+"""Sends webhooks, pings and hub content until they arrive, and confirms subscriptions.
 
-Everything goes through a guarded session of its own, so that no source's turn at its host is
-taken. What fails is tried again, ever later, and its target is left alone meanwhile; what is given
-up is counted, logged and named in /health.
+Everything goes through guarded sessions of its own, so that no source's turn at its host is taken.
+What fails is tried again, ever later, and its target is left alone meanwhile; what is given up is
+counted, logged and named in /health. Callbacks of our hub have to confirm, because anyone may have
+subscribed in their name: few at a time, slowly at each host, with short time limits and without
+redirects (WebSub, section 5.3: any other status than 2xx is no confirmation).
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import structlog
 
-from core.errors import FetchError
-from store.counters import Counts
+from core.config.settings import FetchSettings
+from core.errors import FetchError, ForbiddenAddress
+from store.monitoring import Counts
 from store.outbox import (
     OPERATOR,
     SUBSCRIBERS,
@@ -29,7 +33,15 @@ from store.outbox import (
     rested,
     resting,
 )
-from store.websub import Subscriber, Verification, ask_for, drop_subscribers
+from store.websub import (
+    Subscriber,
+    Verification,
+    ask_for,
+    drop_subscribers,
+    end_verification,
+    keep_subscriber,
+    lease_verifications,
+)
 from workers.context import Kit
 from workers.http.client import Fetcher
 
@@ -139,7 +151,7 @@ class _Target:
     async def _verify(self, delivery: Delivery) -> None:
         """What an older version left in this outbox goes to where it belongs now."""
         mode = "subscribe" if delivery.headers.get("mode") == "subscribe" else "unsubscribe"
-        asked = Subscriber.model_validate_json(delivery.body)
+        asked = Subscriber.model_validate_json(delivery.body, extra="ignore")
         await ask_for(self._kit.store, Verification(mode=mode, subscriber=asked))
         await end_delivery(self._kit.store, self._outbox, delivery.id)
 
@@ -152,3 +164,61 @@ async def _give_up(kit: Kit, host: str, reason: str, *, kind: str) -> None:
 
 def _host(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2].lower()
+
+
+VERIFIED_AT_ONCE = 10
+VERIFY_LEASE_SECONDS = 60.0
+CALLBACK_SECONDS = 10.0  # for one request to a stranger's callback
+_MOST_BYTES = 4096  # of the answer, which is the challenge
+
+
+def callback_settings(fetch: FetchSettings) -> FetchSettings:
+    """How strangers' callbacks are requested: as sources, but they have less time."""
+    return fetch.model_copy(update={"timeout": min(fetch.timeout, CALLBACK_SECONDS)})
+
+
+async def verify_due(kit: Kit) -> int:
+    """Ask the callbacks that are due; how many that were."""
+    due = await lease_verifications(kit.store, limit=VERIFIED_AT_ONCE, seconds=VERIFY_LEASE_SECONDS)
+    counts = Counts()
+    await asyncio.gather(*(_verify(kit, verification, counts) for verification in due))
+    await counts.write(kit.store)
+    return len(due)
+
+
+async def _verify(kit: Kit, verification: Verification, counts: Counts) -> None:
+    outcome = "refused"
+    try:
+        if await _is_confirmed(kit, verification):
+            outcome = await _carry_out(kit, verification)
+    except ForbiddenAddress as fault:
+        log.info("hub.refused", host=verification.subscriber.host, reason=str(fault))
+    except FetchError as fault:
+        log.info("hub.unanswered", host=verification.subscriber.host, reason=str(fault))
+        outcome = "unanswered"
+    counts.add("millrace_hub_deliveries_total", outcome=outcome)
+    await end_verification(kit.store, verification, answered=outcome != "unanswered")
+
+
+async def _is_confirmed(kit: Kit, verification: Verification) -> bool:
+    asked = verification.subscriber
+    challenge = secrets.token_urlsafe(24)
+    query = {
+        "hub.mode": verification.mode,
+        "hub.topic": asked.topic,
+        "hub.challenge": challenge,
+    }
+    if verification.mode == "subscribe":
+        query["hub.lease_seconds"] = f"{asked.lease:.0f}"
+    joint = "&" if "?" in asked.callback else "?"
+    url = asked.callback + joint + urlencode(query)
+    answer = await kit.callbacks.get(url, max_bytes=_MOST_BYTES, redirects=0)
+    return 200 <= answer.status < 300 and answer.body.strip() == challenge.encode()
+
+
+async def _carry_out(kit: Kit, verification: Verification) -> str:
+    asked = verification.subscriber
+    if verification.mode == "unsubscribe":
+        await drop_subscribers(kit.store, asked.id)
+        return "unsubscribed"
+    return "subscribed" if await keep_subscriber(kit.store, asked) else "full"

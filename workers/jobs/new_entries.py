@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from core.config.settings import Source
+from core.dedup.fingerprint import Features
+from core.dedup.outcome import Arrival
 from core.feeds.entry import only_decoded_otherwise
 from core.feeds.new_entries import (
     Listed,
@@ -14,11 +18,15 @@ from core.feeds.new_entries import (
     under_another_guid,
 )
 from core.ids import entry_id
-from core.models import EntryRecord, FeedEntry, ParsedFeed
+from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
+from core.pipeline import Prepared, PreparedEntry
+from store.commit import Batch, PageWait, SourceWrite
 from store.connection import Store
 from store.curation import forgotten_among
 from store.entries import load_entries
+from store.schedule import SOURCES
 from store.sources import SourceState
+from workers.context import Paper, Poll, moment
 
 _DAY = 86400
 
@@ -152,3 +160,95 @@ def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
     if before.raw is None or not entry.link or not before.raw.link:
         return False
     return before.raw.link != entry.link and before.raw.title != entry.title
+
+
+_PLACED = ("arrived", "place", "order", "backfill")  # what an entry keeps when it changes
+_JOINED = ("rule", "story", "distance", "similarity", "compared_with", "revised")
+
+
+@dataclass(frozen=True)
+class SortedOut:
+    """News by what is to be done with them."""
+
+    arrivals: list[Arrival]  # to be weighed now
+    aside: list[EntryRecord]  # filtered, or waiting for their page
+    new_aside: list[EntryRecord]  # of these, those that were not known before
+    features: dict[str, Features]
+
+    def batch(self, poll: Poll, write: SourceWrite) -> Batch:
+        """What is written with the decision upon the arrivals."""
+        return Batch(
+            SOURCES,
+            [poll.lease],
+            entries=self.aside,
+            fresh=frozenset(record.id for record in self.new_aside),
+            waits=[PageWait(record.id, 0.0) for record in self.aside],
+            source=write,
+            keep_seconds=poll.kit.keep_seconds(),
+        )
+
+
+def sort_out(
+    poll: Poll, news: News, prepared: Prepared, room: DailyRoom, paper: Paper
+) -> SortedOut:
+    """Which of the news are decided upon now; the others are filtered or wait for their page."""
+    arrivals, aside, read = [], [], {}
+    for entry, made in zip(news.entries, prepared.entries, strict=True):
+        known = news.known.get(entry_id(poll.source.name, entry.guid))
+        record = _record(poll, entry, made, known)
+        if record.id in news.held_back:
+            aside.append(_filtered(record, "forgotten"))
+        elif known is None and made.filtered is None and not room.take():
+            aside.append(_filtered(record, "max_per_day"))
+        elif entry.body_urls:  # nothing of it is here yet that a filter could judge
+            aside.append(record)
+        elif made.filtered is not None:
+            aside.append(_filtered(record, made.filtered))
+        elif made.article.needs_page and made.article.link:
+            aside.append(record)
+        else:
+            read[record.id] = made.features
+            arrivals.append(poll.kit.arrival(record, made, poll.source, known, paper))
+    new_aside = [record for record in aside if record.id not in news.known]
+    return SortedOut(arrivals, aside, new_aside, read)
+
+
+def _record(
+    poll: Poll, entry: FeedEntry, made: PreparedEntry, known: EntryRecord | None
+) -> EntryRecord:
+    """The entry as it came now; one that is known keeps its place and its story."""
+    record = _new_record(poll, entry, made)
+    if known is None:
+        return record
+    kept = [*_PLACED, *(_JOINED if known.story else ())]
+    update = {name: getattr(known, name) for name in kept}
+    if entry.body_urls and known.article is not None:
+        # A file without a date of its own keeps the one under which it came.
+        came = moment(known.article.published)
+        update["raw"] = entry.model_copy(update={"updated": came})
+    return record.model_copy(update=update)
+
+
+def _new_record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
+    now = datetime.fromtimestamp(poll.kit.order.moment(poll.now), UTC)
+    published = moment(made.article.published)
+    first = not poll.state.first_poll_done
+    return EntryRecord(
+        id=entry_id(poll.source.name, entry.guid),
+        source=poll.source.name,
+        guid=entry.guid,
+        url=made.article.link,
+        title=made.article.title,
+        arrived=now,
+        place=min(published, now) if first and published else now,
+        order=entry.position,
+        decision=Decision.PENDING,
+        rule="page",
+        raw=entry,
+        article=made.article,
+        backfill=first,
+    )
+
+
+def _filtered(record: EntryRecord, rule: str) -> EntryRecord:
+    return record.model_copy(update={"decision": Decision.FILTERED, "rule": rule, "raw": None})

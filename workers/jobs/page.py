@@ -31,18 +31,17 @@ from core.models import Decision, EntryRecord, Method
 from core.page.pagination import MOST_PAGES, following_page
 from core.pipeline import PreparedEntry, prepare_first_page, prepare_page, without_page
 from store.commit import Batch, PageWait, commit
-from store.counters import Counts
-from store.records import unpack
+from store.monitoring import Counts
+from store.plan import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import load_learned, load_source
 from workers.context import Kit, Paper, count_fetch, moment
 from workers.http.client import PAGE_TYPES, PATIENCE
 from workers.http.response import PAGE_LINE, Response, access_of
-from workers.jobs.page_commits import ReadPage, finish_page
-from workers.jobs.sequencer import Turn
+from workers.jobs.page_commits import PageCommits, ReadPage
 from workers.leases import held
 from workers.sandbox.documents import prepare_entries
-from workers.settle import LeaseLost
+from workers.settle import LeaseLost, Turn
 from workers.sources.github_body import read_body
 
 log = structlog.get_logger()
@@ -72,6 +71,7 @@ class Reading:
     """One pending entry under way."""
 
     kit: Kit
+    commits: PageCommits
     lease: Lease
     source: Source | None  # None: taken off feeds.yaml meanwhile
     record: EntryRecord
@@ -79,22 +79,24 @@ class Reading:
     turn: Turn
 
 
-async def read_page(kit: Kit, lease: Lease) -> None:
+async def read_page(kit: Kit, commits: PageCommits, lease: Lease) -> None:
     """Complete the pending entry of a lease; does nothing when the lease is not ours."""
     turn = kit.order.pages.take(lease.name, after=kit.order.polls)
     try:
         if (begun := await begin(kit.store, PAGES, lease)) is not None:
-            await _complete(kit, lease, begun.state, turn)
+            await _complete(kit, commits, lease, begun.state, turn)
     finally:
         turn.end()
 
 
-async def _complete(kit: Kit, lease: Lease, stored: bytes | None, turn: Turn) -> None:
+async def _complete(
+    kit: Kit, commits: PageCommits, lease: Lease, stored: bytes | None, turn: Turn
+) -> None:
     record = None if stored is None else unpack(EntryRecord, stored)
     if record is None or record.raw is None or record.decision is not Decision.PENDING:
         await finish(kit.store, PAGES, lease)
         return
-    reading = Reading(kit, lease, kit.source(record.source), record, Counts(), turn)
+    reading = Reading(kit, commits, lease, kit.source(record.source), record, Counts(), turn)
     with held(kit.store, PAGES, lease):
         try:
             await _read(reading)
@@ -143,14 +145,14 @@ async def _from_page(reading: Reading) -> PreparedEntry:
     if source is None or record.url is None or record.article is None:
         return await _from_feed(reading)
     answer = await _fetch_page(reading, record.url, source)
-    learned = await reading.kit.lessons.of(source.name)
+    learned = await reading.commits.lessons.of(source.name)
     page = (answer.body, answer.url, answer.content_type, record.article, source, learned)
-    with reading.kit.company.under_way():
+    with reading.commits.company.under_way():
         made = await _in_child(reading, prepare_first_page, *page)
     if isinstance(made, str):
         further = await _further_pages(reading, made, source)
         made = await _in_child(reading, prepare_page, *page, further)
-    reading.kit.lessons.teach(source.name, made.signatures)
+    reading.commits.lessons.teach(source.name, made.signatures)
     return made.entry
 
 
@@ -222,7 +224,7 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     state = await load_source(kit.store, source.name)
     paper = Paper(state.title, state.link) if state else Paper()
     arrival = kit.arrival(record, made, source, reading.record, paper)
-    await finish_page(kit, ReadPage(reading.lease, arrival, made.features))
+    await reading.commits.finish(ReadPage(reading.lease, arrival, made.features))
 
 
 async def _is_worth_another(reading: Reading, fault: MillraceError) -> bool:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from itertools import count
 
+import structlog
+
+from core.body.boilerplate import Boilerplate
 from core.dedup.fingerprint import Features
 from core.dedup.outcome import Arrival, Outcome
 from core.errors import StoreError
 from core.models import Decision
 from store.commit import Batch
-from store.connection import Together
-from store.counters import Counts
+from store.connection import Store, Together
+from store.monitoring import Counts
 from store.schedule import PAGES, Lease
-from store.sources import Taken, count_taken
+from store.sources import Taken, count_taken, keep_learned, load_learned
 from workers.context import Kit, count_entries, count_merging
 from workers.settle import LeaseLost
+
+MOMENT = 0.2  # seconds that a page waits for others; below what a reader notices
+MOST = 20  # pages in one commit: 7 ms of comparing each
+TELL_SECONDS = 1.0  # between a lesson and its being written, with those of the same second
+_FRESH_SECONDS = 30.0  # for which what was read from the store is good enough
+_SOURCES_KEPT = 200  # whose lessons are kept in memory
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -28,70 +43,157 @@ class ReadPage:
     features: Features
 
 
-async def finish_page(kit: Kit, page: ReadPage) -> None:
-    """Settle a page, with others that are read at about this moment; raises LeaseLost."""
-    place = await kit.company.gather()
-    if kit.finishing is None:
-        kit.finishing = Together(partial(_finish_in_order, kit))
-    try:
-        written = await kit.finishing.ask((place, page))
-    except StoreError:
-        raise
-    except Exception:  # noqa: BLE001 - what trips over another's page must not cost ours
-        (written,) = await finish_pages(kit, [page])
-    if not written:
-        raise LeaseLost(frozenset([page.lease.name]))
+class PageCommits:
+    """What the page jobs of one worker share: commits, and what their pages taught."""
 
+    def __init__(self, kit: Kit) -> None:
+        self._kit = kit
+        self.company = Company()
+        self.lessons = Lessons(kit.store)
+        self._together = Together(self._finish_in_order)
 
-async def _finish_in_order(kit: Kit, placed: Sequence[tuple[int, ReadPage]]) -> list[bool]:
-    order = sorted(range(len(placed)), key=lambda here: placed[here][0])
-    written = await finish_pages(kit, [placed[here][1] for here in order])
-    by_place = dict(zip(order, written, strict=True))
-    return [by_place[here] for here in range(len(placed))]
-
-
-async def finish_pages(kit: Kit, pages: Sequence[ReadPage]) -> list[bool]:
-    """Settle `pages`; of each whether it was written: False when its lease is no longer ours."""
-    ours = list(pages)
-    while ours:
+    async def finish(self, page: ReadPage) -> None:
+        """Settle a page, with others that are read at about this moment; raises LeaseLost."""
+        place = await self.company.gather()
         try:
-            outcome = await _settle(kit, ours)
-        except LeaseLost as lost:
-            ours = [page for page in ours if page.lease.name not in lost.names]
-            continue
-        kit.learn({page.arrival.record.id: page.features for page in ours}, outcome)
-        await _count(kit, outcome)
-        break
-    kept = {page.lease.token for page in ours}
-    return [page.lease.token in kept for page in pages]
+            written = await self._together.ask((place, page))
+        except StoreError:
+            raise
+        except Exception:  # noqa: BLE001 - a fault in another's page must not cost ours
+            (written,) = await self._finish([page])
+        if not written:
+            raise LeaseLost(frozenset([page.lease.name]))
 
+    async def _finish_in_order(self, placed: Sequence[tuple[int, ReadPage]]) -> list[bool]:
+        order = sorted(range(len(placed)), key=lambda here: placed[here][0])
+        written = await self._finish([placed[here][1] for here in order])
+        by_place = dict(zip(order, written, strict=True))
+        return [by_place[here] for here in range(len(placed))]
 
-async def _settle(kit: Kit, pages: Sequence[ReadPage]) -> Outcome:
-    leases = [page.lease for page in pages]
+    async def _finish(self, pages: Sequence[ReadPage]) -> list[bool]:
+        """Whether each of the pages was written: False when its lease is no longer ours."""
+        ours, kit = list(pages), self._kit
 
-    def batch_for(_: Outcome) -> Batch:
-        return Batch(PAGES, leases, keep_seconds=kit.keep_seconds())
+        def batch_for(_: Outcome) -> Batch:
+            return Batch(PAGES, [page.lease for page in ours], keep_seconds=kit.keep_seconds())
 
-    return await kit.settle([page.arrival for page in pages], batch_for)
+        while ours:
+            try:
+                outcome = await kit.settle([page.arrival for page in ours], batch_for)
+            except LeaseLost as lost:
+                ours = [page for page in ours if page.lease.name not in lost.names]
+                continue
+            kit.learn({page.arrival.record.id: page.features for page in ours}, outcome)
+            await _count(kit, outcome)
+            break
+        kept = {page.lease.token for page in ours}
+        return [page.lease.token in kept for page in pages]
 
 
 async def _count(kit: Kit, outcome: Outcome) -> None:
-    counts = Counts()
-    now = await kit.store.now()
+    """Count the entries, for /metrics and for each source, as a poll counts its own."""
+    counts, now = Counts(), await kit.store.now()
+    decisions: dict[str, list[Decision]] = {}
     count_merging(counts, outcome)
     for record in outcome.entries:
         count_entries(counts, record.source, [record], now=now)
-    await count_taken(kit.store, _taken(outcome))
-    kit.tell(counts)
-
-
-def _taken(outcome: Outcome) -> dict[str, Taken]:
-    """What the pages brought each source, as a poll counts its own entries."""
-    decisions: dict[str, list[Decision]] = {}
-    for record in outcome.entries:
         if record.revised is None:
             decisions.setdefault(record.source, []).append(record.decision)
-    return {
+    taken = {
         source: Taken(len(made), made.count(Decision.PUBLISHED), made.count(Decision.MERGED))
         for source, made in decisions.items()
     }
+    await count_taken(kit.store, taken)
+    kit.tell(counts)
+
+
+class Company:
+    """Pages that are being read, and those that are read and wait."""
+
+    def __init__(self) -> None:
+        self._under_way = 0
+        self._numbers = count()
+        self._waiting: list[asyncio.Future[None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """A page is in a child's hands: it is worth waiting for."""
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._release()
+
+    async def gather(self) -> int:
+        """Return when no other page is under way, when enough wait, or after a moment.
+
+        Returned is its number in the order in which pages came.
+        """
+        number = next(self._numbers)
+        if not self._under_way:
+            return number
+        loop = asyncio.get_running_loop()
+        mine = loop.create_future()
+        self._waiting.append(mine)
+        if len(self._waiting) >= MOST:
+            self._release()
+        elif self._timer is None:
+            self._timer = loop.call_later(MOMENT, self._release)
+        await mine
+        return number
+
+    def _release(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for each in self._waiting:
+            if not each.done():
+                each.set_result(None)
+        self._waiting.clear()
+
+
+class Lessons:
+    """The learned boilerplate of the sources whose pages a worker reads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: OrderedDict[str, tuple[float, bytes | None]] = OrderedDict()
+        self._unwritten: dict[str, list[tuple[int, ...]]] = {}
+        self._writing: asyncio.Task[None] | None = None
+
+    async def of(self, source: str) -> bytes | None:
+        """What was learned from a source, some seconds old at most."""
+        until, learned = self._known.get(source, (0.0, None))
+        if until < time.monotonic():
+            learned = await load_learned(self._store, source)
+            self._keep(source, learned)
+        return learned
+
+    def teach(self, source: str, signatures: tuple[int, ...]) -> None:
+        """Take one more page into account, soon."""
+        self._unwritten.setdefault(source, []).append(signatures)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self.write(after=TELL_SECONDS))
+
+    async def write(self, *, after: float = 0.0) -> None:
+        """Write what was taught and not yet written, `after` seconds from now."""
+        await asyncio.sleep(after)
+        unwritten, self._unwritten = self._unwritten, {}
+        try:
+            for source, pages in unwritten.items():
+                known = Boilerplate.from_bytes(await load_learned(self._store, source))
+                for signatures in pages:
+                    known.learn(signatures)
+                self._keep(source, known.to_bytes())
+                await keep_learned(self._store, source, known.to_bytes())
+        except StoreError as error:
+            log.warning("boilerplate.not_saved", reason=str(error))
+
+    def _keep(self, source: str, learned: bytes | None) -> None:
+        self._known[source] = (time.monotonic() + _FRESH_SECONDS, learned)
+        self._known.move_to_end(source)
+        if len(self._known) > _SOURCES_KEPT:
+            self._known.popitem(last=False)

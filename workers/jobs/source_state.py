@@ -91,33 +91,41 @@ def after_fault(
     unreachable = state.unreachable + network
     status = fault.status if isinstance(fault, BadStatus) else None
     gone = status == GONE and state.last_status == GONE and failures >= GONE_CONFIRMED
-    wait = after_failure(
-        fetch,
-        interval=state.interval or source.every or fetch.min_interval,
-        failures=unreachable if network else failures - unreachable,
-        chance=chance,
-        retry_after=fault.retry_after if isinstance(fault, BadStatus) else None,
-    )
-    if gone:
-        wait = GONE_SECONDS
+    wait = GONE_SECONDS
+    if not gone:
+        wait = after_failure(
+            fetch,
+            interval=state.interval or source.every or fetch.min_interval,
+            failures=unreachable if network else failures - unreachable,
+            chance=chance,
+            retry_after=fault.retry_after if isinstance(fault, BadStatus) else None,
+        )
     changes: dict[str, object] = {
         "last_poll": now,
         "last_status": status,
         "last_error": with_remedy(fault, source.name),
         "failures": failures,
         "unreachable": unreachable,
-        "refused": isinstance(fault, ForbiddenAddress),
-        "unresolved": isinstance(fault, Unreachable) and fault.unresolved,
         "gone": gone,
         "next_poll": None if gone else now + wait,
+        **_kind_of_fault(state, fault, version),
     }
     if failures >= LOST_FAILURES and state.url != state.configured_url:
         changes |= {"url": state.configured_url, "redirect": None}
+    return state.model_copy(update=changes), wait
+
+
+def _kind_of_fault(state: SourceState, fault: MillraceError, version: str) -> dict[str, object]:
+    """What is remembered of this fault alone."""
+    changes: dict[str, object] = {
+        "refused": isinstance(fault, ForbiddenAddress),
+        "unresolved": isinstance(fault, Unreachable) and fault.unresolved,
+    }
     if isinstance(fault, BrokeOff):
         changes["torn_hash"] = fault.body_hash
     if isinstance(fault, Poisoned):
         changes["poison"] = _poison(state, fault.body_hash, version)
-    return state.model_copy(update=changes), wait
+    return changes
 
 
 def with_counts(

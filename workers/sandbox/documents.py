@@ -13,8 +13,8 @@ from core.metrics import STEP_BUCKETS
 from core.models import FeedEntry, ParsedFeed
 from core.pipeline import BATCH, Prepared, PreparedEntry, Read, bare, prepare, read_news
 from store.connection import Store
-from store.counters import Counts
 from store.entries import load_remembered
+from store.monitoring import Counts
 from workers.sandbox.pool import QUICK_SECONDS, Sandbox
 
 BATCH_SECONDS = 5.0

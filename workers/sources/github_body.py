@@ -28,9 +28,9 @@ from core.ids import entry_digest, entry_id, guid_digest
 from core.models import Article, EntryRecord, FeedEntry
 from core.pipeline import PreparedEntry, without_page
 from store.connection import Store
-from store.counters import Counts
 from store.entries import load_entries
 from store.hosts import host_pause, pause_host
+from store.monitoring import Counts
 from store.sources import keep_learned, load_learned
 from workers.context import Kit, count_fetch
 from workers.http.client import PATIENCE, Fetcher

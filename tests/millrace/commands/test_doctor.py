@@ -11,7 +11,7 @@ import pytest
 from millrace.commands.doctor import Finding, examine
 from millrace.healthcheck import service_is_well, worker_is_well
 from store.connection import Store
-from store.heartbeat import WorkerBeat, beat
+from store.monitoring import WorkerBeat, beat
 from tests.origin import Answer, Origin
 
 

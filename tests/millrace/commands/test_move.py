@@ -14,8 +14,7 @@ from millrace.cli import exit_code
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store, opened
-from store.layout import ensure_layout
-from store.transfer import export_state, restore_state
+from store.migration import ensure_layout, export_state, restore_state
 
 
 @pytest.fixture

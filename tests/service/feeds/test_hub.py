@@ -22,8 +22,7 @@ from tests.origin import Answer, Origin, Request
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, remove
 from tests.workers.desk import desk_for, settings_for
 from workers.context import Kit
-from workers.jobs.deliver import deliver_operators, deliver_subscribers
-from workers.jobs.verify import verify_due
+from workers.jobs.deliver import deliver_operators, deliver_subscribers, verify_due
 
 SECRET = "between the two of us"
 

@@ -19,7 +19,7 @@ from store import keys, outbox
 from store import websub as subscribers
 from store.connection import Store
 from store.outbox import OPERATOR, Delivery, add_deliveries, given_up, lease_deliveries
-from store.records import pack
+from store.plan import pack
 from store.websub import (
     KEPT_PER_HOST,
     SILENT_TIMES,
@@ -36,8 +36,7 @@ from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.feeds.test_hub import eventually, publishing
 from tests.workers.desk import Desk, desk_for, settings_for
-from workers.jobs.deliver import MOST_TRIES, deliver_operators
-from workers.jobs.verify import verify_due
+from workers.jobs.deliver import MOST_TRIES, deliver_operators, verify_due
 
 SECRET = "between the two of us"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -20,7 +20,7 @@ from service.feeds import stream
 from store import keys
 from store.connection import Store
 from store.embedded import socket_url
-from store.stories import Change
+from store.entries import Change
 from tests.service.conftest import Serve, Served, make_story, put, remove
 from tests.service.test_window import start_store
 from tests.until import until

@@ -18,7 +18,7 @@ from service.ops.health import Census
 from store import keys
 from store.connection import Store
 from store.embedded import socket_url
-from store.heartbeat import WorkerBeat, beat
+from store.monitoring import WorkerBeat, beat
 from store.sources import SourceState, Taken, count_taken
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.test_window import start_store

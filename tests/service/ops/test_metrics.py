@@ -12,7 +12,7 @@ from core.metrics import METRICS, STEP_BUCKETS
 from service.context import CONTEXT
 from service.ops.metrics import exposition
 from store import keys
-from store.counters import Counts
+from store.monitoring import Counts
 from store.sources import SourceState, dump_source
 from tests.service.conftest import Served, make_story
 

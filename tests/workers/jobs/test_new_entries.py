@@ -8,7 +8,7 @@ import time
 
 from core.models import Decision
 from store.connection import Store
-from store.counters import read_counters
+from store.monitoring import read_counters
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.sandbox.pool import Sandbox

@@ -15,7 +15,7 @@ from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.jobs.page import read_page
-from workers.jobs.page_batch import MOMENT, Company
+from workers.jobs.page_commits import MOMENT, Company
 from workers.sandbox.pool import Sandbox
 
 COUNT = 6
@@ -54,7 +54,7 @@ def desk(store: Store, sandbox: Sandbox, origin: Origin):  # type: ignore[no-unt
 
 async def read_all(at: Desk) -> None:
     leases = await lease_due(at.kit.store, PAGES, limit=COUNT, seconds=20)
-    await asyncio.gather(*(read_page(at.kit, lease) for lease in leases))
+    await asyncio.gather(*(read_page(at.kit, at.commits, lease) for lease in leases))
 
 
 async def test_pages_that_come_together_are_all_published(
@@ -98,7 +98,7 @@ async def test_a_page_whose_lease_ran_out_leaves_the_others_of_its_commit_alone(
             return await finish(*args)
 
         at.kit.settle = lose_one_first  # type: ignore[method-assign]
-        await asyncio.gather(*(read_page(at.kit, lease) for lease in leases))
+        await asyncio.gather(*(read_page(at.kit, at.commits, lease) for lease in leases))
 
         entries = {record.id: record.decision for record in await at.entries()}
         assert entries.pop(leases[0].name) is Decision.PENDING
@@ -112,8 +112,8 @@ async def test_what_stands_under_every_page_of_a_source_is_learned_and_cut(
         await at.poll()
         for _ in range(COUNT):
             (lease,) = await lease_due(store, PAGES, limit=1, seconds=20)
-            await read_page(at.kit, lease)
-            await at.kit.lessons.tell_now()
+            await read_page(at.kit, at.commits, lease)
+            await at.commits.lessons.write()
 
         texts = [record.article.text for record in await at.published() if record.article]
         assert [PROMO in text for text in texts].count(True) == 3  # until it was seen three times

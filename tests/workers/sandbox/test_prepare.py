@@ -11,7 +11,7 @@ from core.config.settings import Source
 from core.errors import Overdue
 from core.models import FeedEntry
 from core.pipeline import Prepared
-from store.counters import Counts
+from store.monitoring import Counts
 from workers.sandbox import documents as preparing
 from workers.sandbox.pool import Sandbox
 

@@ -11,7 +11,7 @@ from core.errors import NotAFeed
 from core.models import ParsedFeed
 from core.pipeline import BATCH, Read
 from store.connection import Store
-from store.counters import Counts
+from store.monitoring import Counts
 from tests.workers.jobs.test_new_entries import item
 from workers.sandbox import documents as reading
 from workers.sandbox.documents import Reader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from workers.jobs.sequencer import Line, Order
+from workers.settle import Line, Order
 
 
 async def test_who_began_later_waits_for_those_before() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from core.errors import StoreAway
 from store.schedule import Lease
-from workers import places
-from workers.places import Places, Role
+from workers import leases as places
+from workers.leases import Places, Role
 
 
 class Work:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from core.errors import LayoutMismatch, StoreError
-from store import keys, layout
+from store import keys
+from store import migration as layout
 from store.commit import Batch, commit
 from store.connection import Store
-from store.layout import ensure_layout
+from store.migration import ensure_layout
 
 
 async def test_the_first_use_writes_the_version(store: Store):
