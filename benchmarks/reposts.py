@@ -24,9 +24,9 @@ from benchmarks import Row, Skipped, corpus
 from benchmarks._scoring import Score, labels, score
 from core.config.settings import DedupSettings
 from core.dedup.copy import Copy
+from core.dedup.decide import Arrival, Claim
 from core.dedup.fingerprint import Fingerprint, features, fingerprint, fingerprint_of
 from core.dedup.idf import Idf
-from core.dedup.outcome import Arrival, Claim
 from core.dedup.tokens import mix
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from core.dedup.outcome import Claim, StoryChange
+from core.dedup.decide import Claim, StoryChange
 from core.errors import LayoutMismatch, StoreError
 from core.ids import guid_digest
 from core.models import Article, Decision, EntryRecord

@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from core.dedup import curation
-from core.dedup.curation import ChoiceRefused
+from core.dedup import split as curation
+from core.dedup.decide import Claim
 from core.dedup.fingerprint import Fingerprint, fingerprint_of
-from core.dedup.outcome import Claim
+from core.dedup.split import ChoiceRefused
 from core.ids import PREFIX, entry_id
 from core.models import Article, Decision, EntryRecord, FeedEntry, Story
 from store import keys

@@ -14,8 +14,8 @@ import structlog
 
 from core.config.settings import Settings, Source
 from core.dedup.copy import Copy
+from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import Features, fingerprint, taught, words_of
-from core.dedup.outcome import Arrival, Outcome
 from core.errors import StoreError
 from core.metrics import (
     CANDIDATE_BUCKETS,

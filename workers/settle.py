@@ -21,9 +21,9 @@ from functools import partial
 from itertools import count
 
 from core.config.settings import DedupSettings
+from core.dedup.decide import Arrival, Outcome
 from core.dedup.idf import Idf
 from core.dedup.merge import merge
-from core.dedup.outcome import Arrival, Outcome
 from core.dedup.prints import Candidate
 from core.errors import StoreError
 from core.models import EntryRecord

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from core.dedup.compare import OWN, cover, places
-from core.dedup.copy import Copy
+from core.dedup.copy import Bools, Copy, Reading
 from core.dedup.idf import Idf
-from core.dedup.reading import Bools, Reading
 from core.dedup.table import Pair, row_of
 from core.models import EntryRecord
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.dedup.copy import SHINGLE, Bools, Ints, Reading, Title
 from core.dedup.idf import Idf
-from core.dedup.reading import SHINGLE, Bools, Ints, Reading, Title
 from core.dedup.swaps import Swap, runs_of, swaps_between
 from core.dedup.tokens import U64
 

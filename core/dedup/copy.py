@@ -1,4 +1,4 @@
-"""An entry as a decision between texts sees it, and the texts that are kept of stories."""
+"""An entry as a decision between texts sees it: its article, its text taken apart, what is kept."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.dedup.reading import Reading, read
+import numpy as np
+import numpy.typing as npt
+
+from core.dedup.headline import headline
+from core.dedup.simhash import shingles
+from core.dedup.tokens import U64, code_points, comparable, mix, simplified, token_spans, units
 from core.models import Article, EntryRecord, Story
 from core.urls import canonical_url, host_of
 
@@ -116,3 +121,145 @@ class Kept:
 
     def _copy_of(self, article: Article | None, source: str) -> Copy | None:
         return None if article is None else Copy(article, source, self._site_of(source))
+
+
+SHINGLE = 4  # tokens, as in fingerprints
+# Characters that are compared: of longer texts the beginning decides. A comparison of two so long
+# takes some 30 ms, and a hostile source may bring thousands.
+LONGEST = 40_000
+
+_STOP = re.compile(r"[。！？!?；;؟।\n]|\.(?=\s|$)|…")
+_NOT_WORD = re.compile(r"\W+")
+_LINE = (6, 160)  # characters of a line that may be a headline inside a digest
+# Tokens of one character come to so much of a word: measured on parallel texts (a Chinese
+# character about .6 of an English word, a Thai letter about a quarter).
+_HAN_WORD, _LETTER_WORD = 0.6, 0.25
+_LETTERS = (0x0E00, 0x1800)  # Thai to Khmer: one token a letter
+
+Ints = npt.NDArray[np.intp]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text taken apart. Arrays hold one element a token unless they say otherwise."""
+
+    text: str  # in compatibility form; what `starts` and `ends` point into
+    hashes: U64
+    starts: Ints
+    ends: Ints
+    sentences: Ints  # number of the sentence
+    title: Title
+
+    @property
+    def size(self) -> int:
+        """Tokens."""
+        return len(self.hashes)
+
+    @cached_property
+    def shingles(self) -> U64:
+        """One hash for each run of four tokens; a shorter text is one."""
+        if 0 < self.size < SHINGLE:
+            return mix(self.hashes.sum(keepdims=True))
+        return shingles(self.hashes, SHINGLE)
+
+    @cached_property
+    def units(self) -> U64:
+        """A word, or a single character with the next one."""
+        return units(self.hashes, self._single)
+
+    @cached_property
+    def words(self) -> npt.NDArray[np.float64]:
+        """How much of a word each token comes to."""
+        share = np.where(self._first < _LETTERS[1], _LETTER_WORD, _HAN_WORD)
+        return np.where(self._single, share, 1.0)
+
+    @cached_property
+    def by_hash(self) -> tuple[Ints, U64]:
+        """Places of the shingles in the order of their hashes, and the hashes in that order."""
+        order = np.argsort(self.shingles, kind="stable")
+        return order, self.shingles[order]
+
+    @cached_property
+    def lines(self) -> frozenset[str]:
+        """Its short lines without punctuation: a digest holds the headlines of its parts."""
+        least, most = _LINE
+        return frozenset(bare(line) for line in self.text.split("\n") if least < len(line) < most)
+
+    @cached_property
+    def _single(self) -> Bools:
+        """Tokens of scripts that write no spaces."""
+        single: Bools = (self.ends - self.starts == 1) & (self._first >= _LETTERS[0])
+        return single
+
+    @cached_property
+    def _first(self) -> npt.NDArray[np.uint32]:
+        """The first character of each token."""
+        return code_points(self.text)[self.starts]
+
+    def has_capital(self, first: int, last: int) -> bool:
+        """Whether one of these tokens begins with a capital inside a sentence."""
+        return any(
+            self.text[self.starts[n]].isupper()
+            and n > 0
+            and self.sentences[n] == self.sentences[n - 1]
+            for n in range(first, last)
+        )
+
+    def token(self, number: int) -> str:
+        """The token as it is written, without case."""
+        return self.text[self.starts[number] : self.ends[number]].casefold()
+
+    def sentence_count(self) -> int:
+        """How many sentences hold a token."""
+        return int(self.sentences[-1]) + 1 if self.size else 0
+
+    def sentence(self, number: int) -> str:
+        """One sentence as it is written."""
+        first, last = np.searchsorted(self.sentences, (number, number + 1))
+        return self.text[self.starts[first] : self.ends[last - 1]]
+
+
+@dataclass(frozen=True)
+class Title:
+    """A headline as a comparison reads it."""
+
+    bare: str  # letters and digits alone
+    pairs: frozenset[int]  # neighbouring words, numbers taken out
+    units: U64  # its words that say something
+    numbers: tuple[int, int, int]  # hashes of places in a series, dates, figures; 0: none
+
+
+def read(title: str | None, text: str) -> Reading:
+    """Take a text and its headline apart."""
+    text = comparable(text[:LONGEST])
+    hashes, starts, ends = token_spans(text)
+    stops = np.fromiter((stop.start() for stop in _STOP.finditer(text)), dtype=np.intp)
+    after = np.searchsorted(stops, starts)  # full stops before each token
+    sentences = np.zeros(len(starts), dtype=np.intp)
+    np.cumsum(after[1:] != after[:-1], out=sentences[1:])
+    return Reading(text, hashes, starts, ends, sentences, _title(title or ""))
+
+
+def bare(line: str) -> str:
+    """`line` without case, script variant and punctuation."""
+    return _NOT_WORD.sub("", simplified(comparable(line)).casefold())
+
+
+def _title(title: str) -> Title:
+    text = comparable(title)
+    hashes, starts, ends = token_spans(text)
+    single = (ends - starts == 1) & (code_points(text)[starts] >= _LETTERS[0])
+    # Short words of spaced scripts are mostly articles and prepositions.
+    said = single | (ends - starts > 3)
+    words = units(hashes, single)[said if said.any() else slice(None)]
+    if len(words) > 1 and single[-1]:
+        words = words[:-1]  # a last character has no next one
+    parts = headline(title)
+    pairs = np.frombuffer(parts.words, dtype=np.uint64).tolist()
+    return Title(
+        bare(title),
+        frozenset(pairs),
+        np.unique(words),
+        (parts.series, parts.dates, parts.figures),
+    )

@@ -36,7 +36,8 @@ _LOOKED_UP_WORDS = 3  # word pairs
 _LONGEST_TEXT = 100_000  # characters; the rest of a longer one tells nothing new
 
 _WORD_SALT = np.uint64(0xE7037ED1A0B428DB)  # headline words and shingles share one table
-_FORM = struct.Struct("<16sBBHHHBB10s4sH")
+# x: a byte that earlier versions wrote and that nothing reads
+_FORM = struct.Struct("<16sBBHHHBx10s4sH")
 _SCALE = 16.0  # steps to each doubling of a size that is kept in one byte
 
 
@@ -61,7 +62,6 @@ class StoredFingerprint(NamedTuple):
     series: int
     dates: int
     figures: int  # 8 bits
-    known: int  # word pairs of the headline, common ones too
     word_bits: int  # informative word pairs of the headline
     figure_bits: int  # a sample of the figures in the text
     source: int  # 16 bits; 0: a source of its own
@@ -72,7 +72,7 @@ class StoredFingerprint(NamedTuple):
             self.simhash.to_bytes(16, "little"),
             _to_scale(self.informative),
             _to_scale(self.tokens),
-            *self[3:8],
+            *self[3:7],
             self.word_bits.to_bytes(10, "little"),
             self.figure_bits.to_bytes(4, "little"),
             self.source,
@@ -132,7 +132,6 @@ def fingerprint(
         series=_short(read.headline.series),
         dates=_short(read.headline.dates),
         figures=_short(read.headline.figures, 8),
-        known=min(len(words), 255),
         word_bits=_bitmap(rare_words, HEADLINE_BITS),
         figure_bits=_bitmap(mix(figures), FIGURE_BITS) if len(figures) else 0,
         source=_short(xxhash.xxh64_intdigest(source.encode())) if source else 0,

@@ -1,15 +1,20 @@
-"""A headline taken apart: its words, and the numbers in it by what they count."""
+"""A headline taken apart: its words, and the numbers in it by what they count.
+
+Numbers decide whether two like headlines mean one entry. Parts of a series and days of a report
+differ in them; updates of one story differ only in a figure. Latin and Chinese numerals of one
+value give one canonical form.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 import xxhash
 
-from core.dedup.numerals import numbers_of
 from core.dedup.simhash import shingles
 from core.dedup.tokens import fold, simplified, tokens
 
@@ -54,3 +59,182 @@ def _without_media_tag(match: re.Match[str]) -> str:
 
 def _hash_of(numbers: Sequence[str]) -> int:
     return xxhash.xxh64_intdigest("|".join(numbers).encode()) if numbers else 0
+
+
+Kind = Literal["series", "date", "figure"]
+
+_DIGITS = dict(zip("零〇一二两三四五六七八九", (0, 0, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
+_SMALL = {"十": 10, "百": 100, "千": 1000}
+_LARGE = {"万": 10**4, "亿": 10**8}
+_LATIN_SCALES = {
+    "k": 1e3, "thousand": 1e3, "tausend": 1e3, "mille": 1e3, "mil": 1e3,
+    "m": 1e6, "mn": 1e6, "mio": 1e6, "million": 1e6, "millions": 1e6, "millionen": 1e6,
+    "millones": 1e6, "milioni": 1e6, "milhões": 1e6,
+    "bn": 1e9, "billion": 1e9, "billions": 1e9, "mrd": 1e9, "milliarden": 1e9, "milliards": 1e9,
+}  # fmt: skip
+
+
+def _numbered(lines: str) -> dict[str, int]:
+    """Each word of a line to the number of its line, from 1."""
+    split = enumerate(lines.strip().splitlines(), start=1)
+    return {name.replace("_", " "): number for number, line in split for name in line.split()}
+
+
+_MONTHS = _numbered(
+    """
+    january jan januar janvier enero gennaio janeiro januari
+    february feb februar février febrero febbraio fevereiro februari
+    march mar märz mars marzo março maart
+    april apr avril abril aprile
+    may mai mayo maggio maio mei
+    june jun juni juin junio giugno junho
+    july jul juli juillet julio luglio julho
+    august aug août agosto augustus
+    september sep sept septembre septiembre settembre setembro
+    october oct oktober okt octobre octubre ottobre outubro
+    november nov novembre noviembre novembro
+    december dec dezember dez décembre diciembre dicembre dezembro
+    """
+)
+_WEEKDAYS = _numbered(
+    """
+    monday montag lundi lunes lunedì segunda-feira maandag 周一 星期一 礼拜一
+    tuesday dienstag mardi martes martedì terça-feira dinsdag 周二 星期二 礼拜二
+    wednesday mittwoch mercredi miércoles mercoledì quarta-feira woensdag 周三 星期三 礼拜三
+    thursday donnerstag jeudi jueves giovedì quinta-feira donderdag 周四 星期四 礼拜四
+    friday freitag vendredi viernes venerdì sexta-feira vrijdag 周五 星期五 礼拜五
+    saturday samstag samedi sábado sabato zaterdag 周六 星期六 礼拜六
+    sunday sonntag dimanche domingo domenica zondag 周日 星期日 星期天 礼拜天 周天
+    """
+)
+_ORDINALS = {"上": "1", "中": "2", "下": "3", "终": "终", "完": "完", "序": "序"} | {
+    roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix x xi xii".split(), 1)
+}
+
+_CHINESE = "零〇一二两三四五六七八九十百千万亿"
+_LATIN = r"\d+(?:[.,]\d+)*"
+_NUM = rf"(?:{_LATIN}|[零〇一二两三四五六七八九十百千]+)"
+_SCALES = "|".join(_LATIN_SCALES)
+_DAY = r"(?:0?[1-9]|[12]\d|3[01])"
+_ROMAN = r"[ivx]{1,4}"
+_MONTH = rf"(?:{'|'.join(sorted(_MONTHS, key=len, reverse=True))})"
+_WEEKDAY = rf"(?:{'|'.join(sorted(_WEEKDAYS, key=len, reverse=True))})"
+_COUNTED = "章节集期回话部卷篇辑季批届弹波轮场日天讲课版号次"
+_PART = (
+    r"(?:\b(?:part|pt|vol(?:ume)?|no|nr|num(?:ber)?|episode|ep|chapter|ch|season|round|week|day|"
+    r"issue|lesson|teil|folge|kapitel|ausgabe|tag|partie|chapitre|épisode|semaine|jour|parte|"
+    r"capítulo|episodio|capitolo|puntata|deel|aflevering|numéro|número|numero)\b\.?|#|n[°º])"
+)
+# Tried in this order; what one has taken the next does not see.
+_PATTERNS: tuple[tuple[Kind, str], ...] = (
+    ("date", r"(?<![\d.])\d{4}[-./年]\s*\d{1,2}(?:[-./月]\s*\d{1,2}日?|月)?(?!\d)"),
+    ("date", rf"(?:{_NUM}月\s*)?{_NUM}(?:日|号)(?!\d)|{_NUM}月(?:份)?"),
+    ("date", rf"\b{_MONTH}\b\.?\s*\d{{1,2}}(?:st|nd|rd|th)?\b"),
+    ("date", rf"\b\d{{1,2}}(?:\.|st|nd|rd|th)?\s*(?:de\s+)?{_MONTH}\b"),
+    ("date", rf"(?<![\d.,]){_DAY}/{_DAY}(?:/\d{{2,4}})?(?![\d.,])"),
+    (
+        "date",
+        rf"(?<![\d.,]){_DAY}[.·]{_DAY}(?:\.\d{{2,4}})?"
+        rf"(?![\d.,%万亿千百级元倍]|\s*(?:{_SCALES})\b)",
+    ),
+    ("date", rf"\b(?:{_WEEKDAY})\b|(?:周|星期|礼拜)[一二三四五六日天]"),
+    ("series", rf"第\s*{_NUM}(?=\s*[{_COUNTED}])"),
+    ("series", rf"之\s*{_NUM}(?![个人者])"),
+    ("series", rf"[(\[【〔]\s*(?:{_NUM}|[上中下终完序]|{_ROMAN})\s*(?:/\s*\d+)?\s*[)\]】〕]"),
+    ("series", rf"{_PART}\s*(?:\d+|{_ROMAN}\b)"),
+    ("series", r"\b\d{1,3}/\d{1,3}\b"),
+    ("series", r"(?<=\s)[ivx]{2,4}$"),
+    ("series", r"(?<=[^\d\s.,$€£¥%])\s*[(]?\d{1,3}[)]?$"),
+    ("figure", rf"(?<![a-z0-9]){_LATIN}\s*(?:%|[十百千万亿]*)(?:\s*(?:{_SCALES})\b)?"),
+    ("figure", r"[一二两三四五六七八九十]+[百千万亿]+"),
+    ("figure", r"[一二两三四五六七八九十百千]+(?=[人名死伤例起元倍级岁])"),
+)
+_PARTS = re.compile(
+    rf"(?:周|星期|礼拜)[一二三四五六日天]|{_LATIN}\s*[十百千万亿]*(?:\s*(?:{_SCALES})\b)?"
+    rf"|[{_CHINESE}]+|[a-zà-ÿ-]+|[上中下终完序]|%"
+)
+_MAY_HOLD_NUMBERS = re.compile(rf"[\d{_CHINESE}上中下终完序]|\b(?:{_WEEKDAY}|{_ROMAN})\b|周日|周天")
+
+
+class Numbers(NamedTuple):
+    """The numbers of a line in canonical form, sorted, and the line without them."""
+
+    series: tuple[str, ...]
+    dates: tuple[str, ...]
+    figures: tuple[str, ...]
+    rest: str
+
+
+def numbers_of(text: str) -> Numbers:
+    """Take the numbers out of `text`."""
+    found: dict[Kind, list[str]] = {"series": [], "date": [], "figure": []}
+    if _MAY_HOLD_NUMBERS.search(text):
+        for kind, pattern in _patterns():
+            text = _take(pattern, text, found[kind], dotted=kind == "date")
+    series, dates, figures = (tuple(sorted(filter(None, each))) for each in found.values())
+    return Numbers(series, dates, figures, text)
+
+
+def value_of(numeral: str) -> float:
+    """The value of a numeral with its scale: 300万 and 三百万 are both 3,000,000."""
+    match = re.match(_LATIN, numeral)
+    if match is None:
+        return float(_chinese_value(numeral))
+    value = _latin_value(match[0])
+    scale = numeral[match.end() :].strip().rstrip(".")
+    for char in scale:
+        value *= _SMALL.get(char, _LARGE.get(char, 1))
+    return value * _LATIN_SCALES.get(scale, 1)
+
+
+@cache
+def _patterns() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
+    return tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
+
+
+def _take(pattern: re.Pattern[str], text: str, found: list[str], *, dotted: bool) -> str:
+    """`text` without what matches; 8.4 is a date where `dotted`, and equals 8月4日."""
+
+    def taken(match: re.Match[str]) -> str:
+        number = re.sub(r"[.·/-]", " ", match[0]) if dotted else match[0]
+        found.append(" ".join(filter(None, map(_canonical, _PARTS.findall(number)))))
+        return " "
+
+    return pattern.sub(taken, text)
+
+
+def _canonical(part: str) -> str:
+    part = part.strip()
+    if part in _MONTHS:
+        return str(_MONTHS[part])
+    if part in _WEEKDAYS:
+        return f"w{_WEEKDAYS[part]}"
+    if part in _ORDINALS:
+        return _ORDINALS[part]
+    if part[0].isdigit() or part[0] in _CHINESE:
+        return f"{value_of(part):.12g}"
+    return part if part == "%" else ""
+
+
+def _latin_value(digits: str) -> float:
+    """1,234 and 1.234.567 are thousands; 3.5 and 3,5 are decimals."""
+    groups = re.split(r"[.,]", digits)
+    if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and groups[0] != "0":
+        return float("".join(groups))
+    return float("".join(groups[:-1]) + "." + groups[-1]) if len(groups) > 1 else float(digits)
+
+
+def _chinese_value(numeral: str) -> int:
+    if all(char in _DIGITS for char in numeral):
+        return int("".join(str(_DIGITS[char]) for char in numeral))
+    total = section = digit = 0
+    for char in numeral:
+        if char in _DIGITS:
+            digit = _DIGITS[char]
+        elif char in _SMALL:
+            section += (digit or 1) * _SMALL[char]
+            digit = 0
+        else:
+            total = (total + section + digit or 1) * _LARGE[char]
+            section = digit = 0
+    return total + section + digit

@@ -11,17 +11,17 @@ from datetime import datetime
 from types import MappingProxyType
 
 from core.config.settings import DedupSettings
-from core.dedup.apart import Leaver, part, spoken_against
 from core.dedup.copy import Copy, Kept
-from core.dedup.curation import JOINED
-from core.dedup.decide import NEW, BatchIndex, Subject, decide
-from core.dedup.idf import Idf
-from core.dedup.outcome import (
+from core.dedup.decide import (
     DECIDED,
+    NEW,
     Arrival,
+    BatchIndex,
     Claim,
     Outcome,
     StoryChange,
+    Subject,
+    decide,
     decided,
     decision_of,
     founded,
@@ -29,8 +29,10 @@ from core.dedup.outcome import (
     same_article,
     with_member,
 )
+from core.dedup.idf import Idf
 from core.dedup.prints import Candidate, Verdict
 from core.dedup.representative import Contender, elect, replaces
+from core.dedup.split import JOINED, Leaver, part, spoken_against
 from core.dedup.table import Pair, agrees
 from core.models import Article, Decision, EntryRecord, Member, Story
 

@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.dedup.compare import headlines
-from core.dedup.copy import Copy, unlinked
-from core.dedup.reading import SHINGLE
+from core.dedup.copy import SHINGLE, Copy, unlinked
 from core.dedup.simhash import shingles
 from core.dedup.table import AGREE
 from core.dedup.tokens import tokens

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from core.dedup.copy import SHINGLE, Bools, Ints, Reading
 from core.dedup.idf import Idf
-from core.dedup.reading import SHINGLE, Bools, Ints, Reading
 
 # A "word" may be a name: of the two stretches only one is rare in the stream.
 Kind = Literal["figure", "name", "word", "typing", "prose"]

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.dedup.compare import MORE, STRANGERS, Evidence, compare
-from core.dedup.copy import Copy
+from core.dedup.copy import Copy, bare
 from core.dedup.idf import Idf
-from core.dedup.reading import bare
 
 LITTLE = 8  # tokens; less is no text
 AGREE = 0.6  # of the headlines' word pairs

@@ -23,9 +23,9 @@ import orjson
 from core.body.clean import clean_entry
 from core.config.settings import DedupSettings
 from core.dedup.copy import Copy
+from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.outcome import Arrival
 from core.errors import ConfigError, DocumentError, ResourceLimit
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord, FeedEntry

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from core.config.settings import DedupSettings
+from core.dedup.decide import Arrival, Claim, Outcome
 from core.dedup.fingerprint import Features, taught, words_of
 from core.dedup.idf import Idf
 from core.dedup.merge import merge
-from core.dedup.outcome import Arrival, Claim, Outcome
 from core.dedup.prints import Candidate
 from core.models import Article, Decision, EntryRecord, Story
 from store.connection import Store

@@ -19,9 +19,9 @@ import orjson
 from core.config.file import with_overrides
 from core.config.settings import DedupSettings
 from core.dedup.copy import Copy
+from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import Features, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.outcome import Arrival, Outcome
 from core.models import Article, Decision, EntryRecord, Story
 from core.urls import canonical_url, host_of
 from millrace.commands.offline import Offline

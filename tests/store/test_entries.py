@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from core import zstd
-from core.dedup.outcome import StoryChange
+from core.dedup.decide import StoryChange
 from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
 from store import keys
 from store.commit import Batch, commit

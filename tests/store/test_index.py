@@ -6,10 +6,9 @@ import asyncio
 from dataclasses import dataclass
 
 from core.config.settings import DedupSettings
-from core.dedup.decide import Subject, decide
+from core.dedup.decide import Claim, Subject, decide
 from core.dedup.fingerprint import Fingerprint, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.outcome import Claim
 from core.dedup.prints import Candidate
 from core.ids import entry_id
 from store import keys

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from core.dedup.outcome import StoryChange
+from core.dedup.decide import StoryChange
 from core.ids import guid_digest
 from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
 from store import keys

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from core.config.settings import Source
+from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features
-from core.dedup.outcome import Arrival
 from core.feeds.entry import only_decoded_otherwise
 from core.feeds.new_entries import (
     Listed,

@@ -13,8 +13,8 @@ from itertools import count
 import structlog
 
 from core.body.boilerplate import Boilerplate
+from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import Features
-from core.dedup.outcome import Arrival, Outcome
 from core.errors import StoreError
 from core.models import Decision
 from store.commit import Batch

@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from core.config.settings import Source
-from core.dedup.outcome import Outcome
+from core.dedup.decide import Outcome
 from core.errors import (
     BadStatus,
     ForbiddenAddress,

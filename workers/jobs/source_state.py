@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from core.config.settings import FetchSettings, Source
-from core.dedup.outcome import Outcome
+from core.dedup.decide import Outcome
 from core.errors import (
     BadStatus,
     BrokeOff,

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 from core.config.settings import DedupSettings
 from core.dedup.copy import Copy
+from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
 from core.dedup.merge import merge
-from core.dedup.outcome import Arrival, Outcome
 from core.dedup.prints import Candidate, candidate_of
 from core.models import Article, Decision, EntryRecord, Story
 from tests.core.stories import paragraphs

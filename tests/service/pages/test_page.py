@@ -12,8 +12,7 @@ import pytest
 from lxml import html
 
 import core.dedup.prints
-from core.dedup.apart import PARTED
-from core.dedup.curation import JOINED, SPLIT
+from core.dedup.split import JOINED, PARTED, SPLIT
 from core.dedup.table import TABLE
 from core.models import Article, EntryRecord, FeedEntry, Removed, Story
 from core.pipeline import prepare

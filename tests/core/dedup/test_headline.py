@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.dedup.numerals import numbers_of, value_of
+from core.dedup.headline import numbers_of, value_of
 
 
 @pytest.mark.parametrize(
