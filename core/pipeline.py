@@ -6,7 +6,7 @@
  4. metadata     title, author, date, first publisher            core/body/byline.py
  5. fixed rules  cut the lines that are junk in every source     core/body/rules.py
  6. learned      cut the lines that repeat in this source        core/body/boilerplate.py
- 7. complete?    whether the article's page has to be read       core/body/completeness.py
+ 7. complete?    whether the article's page has to be read       core/body/clean.py
  8. sanitize     markup that cannot act                          core/body/html.py
  9. filter       the source's rules that keep an entry out       core/config/source.py
 10. features     what fingerprints are made from                 core/dedup/fingerprint.py
@@ -34,7 +34,7 @@ from core.dedup.fingerprint import Features, features
 from core.feeds.new_entries import plain_news
 from core.models import Article, FeedEntry, Method, ParsedFeed
 from core.page.extract import extract_page
-from core.page.pagination import following_page, may_continue
+from core.page.surroundings import following_page, may_continue
 from core.urls import web_url
 
 _boilerplate_of = lru_cache(maxsize=16)(Boilerplate.from_bytes)  # a source's pages come together

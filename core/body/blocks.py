@@ -1,19 +1,16 @@
 """What an article is made of once its markup is understood: blocks of lines inside containers.
 
 A block is a paragraph, heading, list item, table and so on; its lines are what `<br>` parts.
-Rules look at lines, because mirrors put a whole footer into one paragraph. `LineBuilder` collects
-the running text of one line.
+Rules look at lines, because mirrors put a whole footer into one paragraph.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from html import escape
 
 from lxml import etree
 
-from core.text import collapse, joins, letters, only_letters, text_of
+from core.text import only_letters, text_of
 
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 Container = tuple[str, int, str]  # tag, a number that tells two lists apart, attributes
@@ -130,151 +127,17 @@ def _markup(block: Block, *, bare: bool) -> str:
     return f"<{tag}>{inner}</{tag}>"
 
 
-def image_html(address: str, element_alt: str, width: str | None, height: str | None) -> str:
-    """An `img` with nothing but its address, description and size."""
-    size = "".join(
-        f' {name}="{value.strip()}"'
-        for name, value in (("width", width), ("height", height))
-        if value and value.strip().isdigit()
+def pictures_of(blocks: list[Block]) -> tuple[str, ...]:
+    """Addresses of the pictures that are kept, in order, each once."""
+    return tuple(
+        dict.fromkeys(image for block in blocks for line in block.lines for image in line.images)
     )
-    return f'<img src="{escape(address)}" alt="{escape(element_alt)}"{size}>'
 
 
-_SPACE = " \t\r\n\f\v\xa0"
-_EMPTY = re.compile(
-    r"<(a|b|strong|i|em|u|s|del|ins|sub|sup|small|mark|code|q|abbr|kbd)(?: [^<>]*)?> ?</\1>"
-)
-# Inline elements inside each other; every line opens them all again, so that thousands of unclosed
-# `<b>` would cost the square of their number. The deepest of 177 public pages has four.
-_DEEPEST = 12
-_RULERS = "|·•—-–_*=~+#>│ \u3000"
-
-
-class LineBuilder:
-    """Builds one `Line` after the other; open inline elements reach over line ends."""
-
-    def __init__(self) -> None:
-        self._open: list[tuple[str, str]] = []  # tag, start tag
-        self._hrefs: list[str] = []
-        self._reset()
-
-    def _reset(self) -> None:
-        self._html: list[str] = [start for _, start in self._open]
-        self._text: list[str] = []
-        self._links: list[str] = list(self._hrefs)
-        self._images: list[str] = []
-        self._linked = 0
-        self._last = ""
-        self._edge = False
-        self._gap = 0  # 0: none, 1: a space, 2: white space that a formatter may have left
-        self._fresh = True  # nothing but white space was met since
-
-    def text(self, raw: str) -> None:
-        """Running text as it stands in the source."""
-        core = raw.strip(_SPACE)
-        soft, self._edge = self._edge, False
-        if not core:
-            if self._last:
-                self._widen(raw, soft=soft)
-            return
-        before, _, after = raw.partition(core) if len(core) < len(raw) else ("", "", "")
-        if before and self._last:
-            self._widen(before, soft=soft)
-        core = collapse(core)
-        if not self._last:
-            core = core.lstrip("\u3000") or core
-        if self._gap:
-            self._join(core[0])
-        self._html.append(escape(core, quote=False))
-        self._text.append(core)
-        if self._hrefs:
-            self._linked += letters(core)
-        self._last = core[-1]
-        if after:
-            self._gap = 2 if "\n" in after else 1
-
-    def _widen(self, white: str, *, soft: bool) -> None:
-        if self._last != " ":
-            self._gap = max(self._gap, 2 if soft or "\n" in white else 1)
-
-    def _join(self, following: str) -> None:
-        if self._gap and self._last and not (self._gap == 2 and joins(self._last, following)):
-            self._html.append(" ")
-            self._text.append(" ")
-        self._gap = 0
-
-    def dropped_edge(self) -> None:
-        """A dropped element starts or ends here: a space beside it may be only its own."""
-        self._edge, self._fresh = True, False
-        if self._gap == 1:
-            self._gap = 2
-
-    def open(self, tag: str, start: str, href: str | None = None) -> None:
-        """An inline element; with an empty `start` it only counts (a link that leads nowhere)."""
-        if len(self._open) >= _DEEPEST:
-            return
-        self._fresh = False
-        if self._gap == 1 and self._last:
-            self._join("")
-            self._last = " "
-        self._open.append((tag, start))
-        self._html.append(start)
-        if href is not None:
-            self._hrefs.append(href)
-            self._links.append(href)
-
-    def close(self, tag: str) -> None:
-        """The end of an inline element, if it is open."""
-        for depth in range(len(self._open) - 1, -1, -1):
-            if self._open[depth][0] == tag:
-                break
-        else:
-            return
-        self._fresh = False
-        reopened = self._open[depth + 1 :]
-        self._html.extend(f"</{name}>" for name, start in reversed(self._open[depth:]) if start)
-        del self._open[depth:]
-        self._html.extend(start for _, start in reopened)
-        self._open.extend(reopened)
-        if tag == "a" and self._hrefs:
-            self._hrefs.pop()
-
-    def image(self, address: str, markup: str) -> None:
-        """A picture inside the line."""
-        self._join("")
-        self._html.append(markup)
-        self._images.append(address)
-        self._last = ""
-
-    @property
-    def pictures(self) -> list[str]:
-        """The addresses of the pictures of the line so far."""
-        return self._images
-
-    def take(self) -> Line | None:
-        """The finished line, or None if there is nothing in it; the next one starts."""
-        if not self._text and not self._images:
-            if not self._fresh:
-                self._reset()
-            return None
-        closing = [f"</{name}>" for name, start in reversed(self._open) if start]
-        text = "".join(self._text).strip(" \u3000")
-        line = Line(
-            html=_without_empty_elements("".join(self._html + closing)),
-            text=text,
-            linked=self._linked,
-            links=tuple(self._links),
-            images=tuple(self._images),
+def links_of(blocks: list[Block]) -> tuple[str, ...]:
+    """Addresses of the links that are kept, in order, each once."""
+    return tuple(
+        dict.fromkeys(
+            link for block in blocks for line in block.lines for link in line.links if link
         )
-        self._reset()
-        return line if line.images or line.letters or text.strip(_RULERS) else None
-
-
-def _without_empty_elements(markup: str) -> str:
-    """Inline elements that came out empty are taken away, with the space at the line's ends."""
-    for _ in range(3 if "<" in markup else 0):
-        shorter = _EMPTY.sub("", markup)
-        if shorter == markup:
-            break
-        markup = shorter
-    return markup.strip(" \u3000")
+    )

@@ -12,7 +12,7 @@ from typing import cast
 from lxml import etree
 
 from core.body import media
-from core.body.blocks import HEADINGS, Block, Container, Line, LineBuilder, image_html
+from core.body.blocks import HEADINGS, Block, Container, Line
 from core.body.html import inner_text, spaced_text
 from core.body.junk import (
     IN_LINE,
@@ -22,8 +22,8 @@ from core.body.junk import (
     note_author_and_date,
     widget_rule,
 )
+from core.body.lines import LineBuilder, image_html, is_data_table, table_rows
 from core.body.media import embed_markup, pair_captions
-from core.body.tables import is_data_table, table_rows
 from core.models import Removed
 from core.text import collapse, letters
 from core.urls import web_url

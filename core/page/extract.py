@@ -13,7 +13,7 @@ from lxml import etree
 
 from core import dates
 from core.body import byline
-from core.body.blocks import Block, Line, text_of_blocks, to_html
+from core.body.blocks import Block, Line, links_of, pictures_of, text_of_blocks, to_html
 from core.body.boilerplate import Boilerplate
 from core.body.clean import (
     DEFAULT,
@@ -22,11 +22,9 @@ from core.body.clean import (
     CleanOptions,
     cut_junk,
     cut_selected,
-    links_of,
-    pictures_of,
     read_body,
+    weight,
 )
-from core.body.completeness import weight
 from core.body.html import parse_page, sanitize
 from core.body.junk import is_wall, note_author_and_date
 from core.body.media import picture_key
@@ -38,8 +36,8 @@ from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.page import extractors
 from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head
-from core.page.lead import head_lines, lead_blocks, part_of
 from core.page.select import choose
+from core.page.surroundings import head_lines, lead_blocks, part_of
 from core.text import collapse, language_of, letters
 from core.urls import web_url
 

@@ -28,7 +28,7 @@ from core.errors import (
     Unreachable,
 )
 from core.models import Decision, EntryRecord, Method
-from core.page.pagination import MOST_PAGES, following_page
+from core.page.surroundings import MOST_PAGES, following_page
 from core.pipeline import PreparedEntry, prepare_first_page, prepare_page, without_page
 from store.commit import Batch, PageWait, commit
 from store.monitoring import Counts

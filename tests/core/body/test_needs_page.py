@@ -1,6 +1,6 @@
 import pytest
 
-from core.body.completeness import needs_page
+from core.body.clean import needs_page
 from core.models import Enclosure, FeedEntry
 
 LONG = "The river gauge at the old bridge reports again. " * 30
