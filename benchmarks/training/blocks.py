@@ -149,7 +149,7 @@ def _labels(page: PageBlocks, truth: dict[str, Any]) -> tuple[Array, Array]:
 
 def train(pages: list[Example]) -> Any:
     """LightGBM's trees over the blocks of the pages."""
-    import lightgbm  # type: ignore[import-not-found]
+    import lightgbm
 
     rows, labels, weights = [], [], []
     for scale in (1.0, MISSING):
@@ -160,7 +160,9 @@ def train(pages: list[Example]) -> Any:
             labels.append(page.labels[known])
             weights.append(page.weights[known] * WEIGHTS[page.corpus] * scale)
     every = np.concatenate(weights)
-    data = lightgbm.Dataset(np.concatenate(rows), np.concatenate(labels), every / every.mean())
+    data = lightgbm.Dataset(
+        np.concatenate(rows), np.concatenate(labels), weight=every / every.mean()
+    )
     return lightgbm.train(SETTINGS, data, num_boost_round=TREES)
 
 
