@@ -159,6 +159,7 @@ def _route(app: web.Application) -> None:
                 for place in ("", "/tags/{tag}", "/sources/{source}")
                 for name in ("xml", "atom", "json")
             ),
+            *(_get(f"/digest.{name}", app[feeds.FEEDS].digest) for name in ("xml", "atom", "json")),
             _get("/", front.front),
             _get("/sources/{source}", front.of_source),
             _get("/tags/{tag}", front.of_tag),

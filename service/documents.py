@@ -162,13 +162,16 @@ async def _sent(
 @lru_cache(1024)
 def choose_encoding(accepted: str) -> str:
     """The best encoding that an Accept-Encoding header allows."""
-    weights: dict[str, float] = {}
-    for part in accepted.lower().split(","):
-        name, _, parameters = part.strip().partition(";")
-        weights[name.strip()] = _weight(parameters)
+    weights = weighted(accepted.lower())
     fallback = weights.get("*", 0.0)
     best = max(ENCODERS, key=lambda name: weights.get(name, fallback))  # ties: ENCODERS' order
     return best if weights.get(best, fallback) > 0 else "identity"
+
+
+def weighted(header: str) -> dict[str, float]:
+    """What an Accept header names, with the weight of each (RFC 9110, section 12.4.2)."""
+    parts = [part.partition(";") for part in header.split(",")]
+    return {name.strip(): _weight(parameters) for name, _, parameters in parts if name.strip()}
 
 
 def _weight(parameters: str) -> float:

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cssselect import GenericTranslator, SelectorError
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
@@ -72,6 +73,15 @@ def check_address(value: str) -> str:
     odd = re.search(r"[\s<>\"]", value) or not value.isprintable()
     if not parts.hostname or port_is_wrong or odd:
         raise ValueError(f"{value!r} is not a web address: it must look like https://host/path")
+    return value
+
+
+def check_zone(value: str) -> str:
+    """The name of a time zone."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is not a time zone: write it as in Asia/Shanghai") from error
     return value
 
 
@@ -153,6 +163,7 @@ Address = Annotated[
     AfterValidator(check_address),
     WithJsonSchema({"type": "string", "pattern": r"^([Hh][Tt][Tt][Pp][Ss]?://.+|.*\$\{.*)"}),
 ]
+Zone = Annotated[str, AfterValidator(check_zone)]
 Patterns = Annotated[  # a single one needs no list
     tuple[str, ...],
     BeforeValidator(lambda value: [value] if isinstance(value, str) else value),

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from core.config.fields import Address, Allowance, Duration, Patterns, Size, Tag
+from core.config.fields import Address, Allowance, Duration, Patterns, Size, Tag, Zone
 from core.config.source import Filters, Source, SourceOptions
 from core.models import Frozen
 
@@ -32,7 +32,18 @@ class FeedSettings(Frozen):
         None,
         pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
         examples=["zh", "en-GB"],
-        description="Language of the feed, as in `zh` or `en-GB`.",
+        description="Language of the feed, as in `zh` or `en-GB`; pages are in it for readers "
+        "whose browser names neither English nor Chinese.",
+    )
+    timezone: Zone = Field(
+        "UTC",
+        examples=["Asia/Shanghai"],
+        description="Where days begin and end, and the zone of times on pages without JavaScript.",
+    )
+    digest: Literal["off", "daily", "weekly"] = Field(
+        "off",
+        description="`/digest.xml`, `.atom` and `.json`: one entry after each day or week, with "
+        "the stories that most sources carried.",
     )
     limit: int = Field(
         100, ge=1, le=10_000, description="Entries in the feed unless a reader asks for `?limit=`."

@@ -22,6 +22,7 @@ from millrace.process.data_folder import locked, private_store
 from millrace.process.lifetime import stop_event
 from millrace.process.logs import progress_bar
 from service.feeds.render import FORMATS, item_of, piece, style_of
+from service.languages import feed_language
 from service.pages.page import render_page, static_bytes
 from service.window import Kept, River
 from store.connection import Store, opened
@@ -172,10 +173,8 @@ def _index(settings: Settings, shown: tuple[Kept, ...], home: str) -> bytes:
     style = style_of(settings)
     page = render_page(
         "site.html",
-        root="./",
-        base=home if settings.feed.link else "./",
+        feed_language(settings.feed),
         feed=settings.feed,
-        stale=False,
         items=[item_of(kept, style) for kept in shown],
         sources=[source.name for source in settings.sources],
     )

@@ -21,6 +21,7 @@ from core.config.settings import Settings
 from core.errors import MillraceError
 from service.context import Context
 from service.documents import Background, Document, choose_encoding
+from service.feeds.digest import digest_day
 from service.feeds.query import BadQuery, is_known_source, is_known_tag, parse_query
 from service.feeds.render import FORMATS, Answer, Stamp, render
 from service.responses import public_base, text_reply
@@ -39,6 +40,7 @@ _MANIPULATIONS = istr("A-IM")
 _PREFIX = istr("X-Forwarded-Prefix")
 
 _PLACE = re.compile(r"(?:(?P<by>tags|sources)/(?P<name>[^/]+)/)?feed\.(?P<form>xml|atom|json)")
+_DIGEST = re.compile(r"digest\.(?P<form>xml|atom|json)")
 
 Key = tuple[str | None, ...]
 
@@ -84,12 +86,18 @@ class Feeds:
             async with answer.lock:
                 document = await self._renew(answer, settings, encoding)
         tag = headers.get(hdrs.IF_NONE_MATCH)
-        wants_delta = "feed" in headers.get(_MANIPULATIONS, "")
+        wants_delta = "feed" in headers.get(_MANIPULATIONS, "") and not answer.digest
         if tag is not None and wants_delta and not document.known_to(tag, None):
             delta = await self._delta(answer, document, tag)
             if delta is not None:
                 return await delta.answer_new(request, encoding, whole=document)
         return await document.answer(request, encoding)
+
+    async def digest(self, request: web.Request) -> web.StreamResponse:
+        """GET /digest.xml, /digest.atom, /digest.json."""
+        if self._context.settings().feed.digest == "off":
+            return text_reply("there is no digest: feed.digest is off\n", status=404)
+        return await self.feed(request)
 
     def _find_answer(self, request: web.Request, settings: Settings) -> Answer:
         """The answer for this address; raises BadQuery or UnknownName."""
@@ -107,6 +115,8 @@ class Feeds:
         stamp, river = answer.stamp, self._context.river
         if stamp is None or stamp.settings is not settings:
             return False  # a feed that was made private must not be called public once more
+        if answer.digest and digest_day(settings, stamp.now) != digest_day(settings):
+            return False
         if stamp.generation == river.generation and stamp.stale == (river.away is not None):
             return True
         return time.monotonic() - answer.rendered < RENDER_EVERY
@@ -222,6 +232,17 @@ def answer_at(
     stories: Sequence[Kept],
 ) -> Answer:
     """The answer for an address of a feed; raises BadQuery, or UnknownName."""
+    digest = _DIGEST.fullmatch(path)
+    if digest is not None:
+        style = MultiDict((k, v) for k, v in parameters.items() if k in ("content", "variant"))
+        return Answer(
+            form=FORMATS[digest["form"]],
+            query=parse_query(style),
+            base=base,
+            path=path,
+            parameters=tuple(style.items()),
+            digest=True,
+        )
     place = _PLACE.fullmatch(path)
     if place is None:
         raise UnknownName("no feed has this address")
@@ -245,5 +266,7 @@ def answer_of(topic: str, base: str, settings: Settings, stories: Sequence[Kept]
     if not topic.startswith(base):
         raise UnknownName("this hub knows only the feeds of this service")
     path, _, query = topic.removeprefix(base).partition("?")
+    if _DIGEST.fullmatch(path):
+        raise UnknownName("the digest comes once a day or week: it has no hub")
     pairs = MultiDict(parse_qsl(query, keep_blank_values=True))
     return answer_at(path, pairs, base=base, settings=settings, stories=stories)

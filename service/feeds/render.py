@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
@@ -27,7 +27,9 @@ from core.render.items import FeedHead, FeedItem, feed_item, without_body
 from core.render.variants import PictureProxy, Variant, convert, in_variant, through
 from service.context import NO_TITLES, Context, SourceTitles, listed
 from service.documents import Document
+from service.feeds.digest import digest_items
 from service.feeds.query import FeedQuery, select
+from service.languages import feed_language, translations
 from service.responses import feed_headers, way_up
 from service.window import Kept
 
@@ -73,6 +75,7 @@ class Stamp:
     stale: bool
     fallback: datetime  # the time of a feed without entries
     secret: bytes | None = None  # signs the addresses of pictures
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))  # of digests
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class Answer:
     base: str
     path: str
     parameters: tuple[tuple[str, str], ...]
+    digest: bool = False
     document: Document | None = None
     stamp: Stamp | None = None
     rendered: float = 0.0
@@ -113,20 +117,40 @@ def render(
 ) -> Document:
     """The document of `answer`; `only` leaves out what its reader has already."""
     settings = stamp.settings
-    found = select(stories, answer.query, settings)
-    shown, links = _page_of(found, answer, settings)
     proxy = proxy_of(settings, stamp.secret, answer.base)
     style = style_of(settings, answer.query, proxy=proxy)
-    head = _head(answer, stamp, shown, links)
-    if only is not None:
-        shown = [kept for kept in shown if only(kept)]
-    bare, short = without_bodies(shown), replace(style, summary=True)
-    pieces = (piece(kept, answer.form.name, short if kept.id in bare else style) for kept in shown)
+    pieces: Iterable[Any]
+    if answer.digest:
+        items = digest_of(answer, stories, stamp, style)
+        head = _head(answer, stamp, max((item.updated for item in items), default=None))
+        pieces = map(answer.form.item, items)
+    else:
+        found = select(stories, answer.query, settings)
+        shown, links = _page_of(found, answer, settings)
+        head = _head(answer, stamp, max((kept.updated for kept in shown), default=None), links)
+        if only is not None:
+            shown = [kept for kept in shown if only(kept)]
+        bare, short, form = without_bodies(shown), replace(style, summary=True), answer.form.name
+        pieces = (piece(kept, form, short if kept.id in bare else style) for kept in shown)
     body = answer.form.document(head, pieces)
     headers = feed_headers(answer.form.type, settings, stale=stamp.stale)
     hubs = "".join(f'<{hub}>; rel="hub", ' for hub in head.hubs)
     headers["Link"] = f'{hubs}<{head.self_url}>; rel="self"'
     return Document(body, headers, modified(body), stamp.generation)
+
+
+def digest_of(
+    answer: Answer, stories: Sequence[Kept], stamp: Stamp, style: Style
+) -> list[FeedItem]:
+    """The entries of the digest as `answer` shows them."""
+    items = digest_items(
+        stories,
+        stamp.settings,
+        stamp.now,
+        url=f"{answer.base}digest.{answer.form.name}",
+        item_of=lambda kept: item_of(kept, replace(style, summary=False)),
+    )
+    return [without_body(item) for item in items] if style.summary else items
 
 
 def without_bodies(shown: Sequence[Kept]) -> frozenset[str]:
@@ -163,18 +187,20 @@ def _page_of(
     return found[(number - 1) * size : number * size], links
 
 
-def _head(answer: Answer, stamp: Stamp, shown: Sequence[Kept], links: Links) -> FeedHead:
+def _head(answer: Answer, stamp: Stamp, updated: datetime | None, links: Links = ()) -> FeedHead:
     settings, query = stamp.settings, answer.query
-    title = " · ".join([settings.feed.title, *sorted(query.tags | query.sources)])
+    _ = translations(feed_language(settings.feed)).gettext
+    part = [_("Digest")] if answer.digest else sorted(query.tags | query.sources)
+    title = " · ".join([settings.feed.title, *part])
     return FeedHead(
-        id=_feed_id(query),
+        id="urn:millrace:digest" if answer.digest else _feed_id(query),
         title=convert(title, query.variant) if query.variant else title,
-        description="Every story once, with all its sources.",
+        description=_("Every story once, with all its sources."),
         home=answer.base,
         self_url=answer.url(),
-        updated=max((kept.updated for kept in shown), default=stamp.fallback),
+        updated=updated or stamp.fallback,
         language=settings.feed.language,
-        hubs=_hubs(settings, answer.base),
+        hubs=() if answer.digest else _hubs(settings, answer.base),
         links=links,
         stylesheet=way_up("/" + answer.path) + "feed.xsl" if answer.form.styled else None,
     )

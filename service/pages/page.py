@@ -6,18 +6,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from gettext import NullTranslations
 from importlib import resources
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 
+from core.config.settings import FeedSettings
 from service.context import CONTEXT
 from service.documents import Document, choose_encoding
 from service.feeds.query import FeedQuery
 from service.feeds.render import Style, proxy_at, style_of
+from service.languages import Language, day_name, in_zone, language_of, translations
 from service.responses import (
     PAGE_POLICY,
     public_base,
@@ -45,20 +49,22 @@ class View(NamedTuple):
     tag: str | None = None
     parameters: tuple[tuple[str, str], ...] = ()
     live: bool = False  # new stories come in while the page is open
+    digest: bool = False
 
     @property
     def narrowed(self) -> bool:
         """Whether it is less than the whole river."""
-        return bool(self.source or self.tag or self.parameters)
+        return bool(self.source or self.tag or self.parameters or self.digest)
 
     def feed(self, form: str, **more: str) -> str:
         """The way from the service's root to the feed of this view."""
         place = ""
         if self.source or self.tag:
-            kind, name = ("sources", self.source) if self.source else ("tags", self.tag)
-            place = f"{kind}/{quote(name or '', safe='')}/"
+            kind, part = ("sources", self.source) if self.source else ("tags", self.tag)
+            place = f"{kind}/{quote(part or '', safe='')}/"
         parameters = urlencode([*self.parameters, *more.items()])
-        return f"{place}feed.{form}" + (f"?{parameters}" if parameters else "")
+        name = "digest" if self.digest else "feed"
+        return f"{place}{name}.{form}" + (f"?{parameters}" if parameters else "")
 
 
 async def page_reply(
@@ -105,6 +111,7 @@ async def page_document(request: web.Request, template: str, **values: Any) -> D
         _page,
         template,
         encoding_of(request),
+        language_of(request, settings.feed),
         here=template,
         root=way_up(request.rel_url.raw_path),
         base=public_base(request, settings),
@@ -125,13 +132,14 @@ def encoding_of(request: web.Request) -> str:
     return "gzip" if accepted != "identity" else accepted
 
 
-def _page(template: str, encoding: str, **values: Any) -> Document:
-    html = render_page(template, **values)
+def _page(template: str, encoding: str, language: Language, **values: Any) -> Document:
+    html = render_page(template, language, **values)
     headers = {
         "Content-Type": "text/html; charset=utf-8",
         "Content-Security-Policy": PAGE_POLICY,
         "Cache-Control": "no-cache",
-        "Vary": "Accept, Accept-Encoding, Sec-Fetch-Dest",
+        "Content-Language": language,
+        "Vary": "Accept, Accept-Encoding, Accept-Language, Sec-Fetch-Dest",
     }
     document = Document(html.encode("utf-8", "replace"), secured(headers), datetime.now(UTC))
     document.encoded(encoding)
@@ -147,9 +155,10 @@ def page_style(
     return style_of(context.settings(), query, proxy=proxy)
 
 
-def render_page(template: str, **values: Any) -> str:
-    """The text of a page."""
-    return _environment().get_template(template).render(**values)
+def render_page(template: str, language: Language, *, feed: FeedSettings, **values: Any) -> str:
+    """The text of a page; its times are in `feed.timezone`."""
+    page = _environment(language).get_template(template)
+    return page.render(language=language, feed=feed, **values)
 
 
 async def static(request: web.Request) -> web.StreamResponse:
@@ -181,18 +190,22 @@ def _static(name: str) -> Document:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: Language) -> Environment:
     environment = Environment(
         loader=PackageLoader("service"),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    words = translations(language)
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
     environment.filters["moment"] = _moment
     environment.filters["iso"] = _iso
-    environment.filters["day"] = _day
-    environment.filters["rhythm"] = _rhythm
+    environment.filters["day"] = partial(day_name, language=language)
+    environment.filters["rhythm"] = partial(_rhythm, words)
     environment.filters["segment"] = lambda text: quote(text, safe=":")
     environment.filters["query"] = lambda text: quote(text, safe="")
     environment.globals["asset"] = _asset
@@ -205,32 +218,35 @@ def _asset(name: str) -> str:
     return f"static/{name}?{_static(name).digest[:8]}"
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment:%A}, {moment.day} {moment:%B %Y}"
-
-
 def _iso(moment: datetime | str) -> str:
     return moment if isinstance(moment, str) else moment.isoformat(timespec="seconds")
 
 
-def _rhythm(seconds: float | None) -> str:
+def _rhythm(words: NullTranslations, seconds: float | None) -> str:
     """How often, in words: `every 15 min`."""
     if seconds is None:
         return "—"
-    for name, size in (("d", 86400), ("h", 3600), ("min", 60)):
+    _ = words.gettext
+    for form, size in (
+        (_("every %(count)s d"), 86400),
+        (_("every %(count)s h"), 3600),
+        (_("every %(count)s min"), 60),
+        (_("every %(count)s s"), 0),
+    ):
         if seconds >= size:
-            return f"every {_two_digits(seconds / size)} {name}"
-    return f"every {_two_digits(seconds)} s"
+            value = seconds / (size or 1)
+            count = f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
+            return form % {"count": count}
+    return "—"
 
 
-def _two_digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}".removesuffix(".0")
-
-
-def _moment(moment: datetime | str | None) -> str:
-    """A time for people, in UTC; the page's script turns it into the reader's own."""
-    if moment is None:
-        return "never"
+@pass_context
+def _moment(context: Context, moment: datetime | str) -> str:
+    """A time for people in `feed.timezone`; the page's script turns it into the reader's own."""
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    local = in_zone(moment, context["feed"])
+    offset = f"{local:%z}"  # `+0530`
+    hours = "" if offset == "+0000" else f"{offset[0]}{offset[1:3].lstrip('0') or '0'}"
+    minutes = "" if offset.endswith("00") else f":{offset[3:5]}"
+    return f"{local:%Y-%m-%d %H:%M} UTC{hours}{minutes}"

@@ -8,7 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -26,7 +26,8 @@ from service.feeds.query import (
     is_known_tag,
     parse_query,
 )
-from service.feeds.render import Answer, Style, item_of
+from service.feeds.render import Answer, Stamp, Style, digest_of, item_of
+from service.languages import in_zone, language_of
 from service.pages.page import (
     View,
     answered,
@@ -46,7 +47,7 @@ SOURCES = 200  # shown while there is no story yet
 RENDER_EVERY = 0.25  # seconds; less than live.js waits after a change, so that it sees the change
 PAGES_KEPT = 64  # about 100 kB each, with their compressed form
 
-Key = tuple[str, str, str]  # address with its query, address of the service, encoding
+Key = tuple[str, str, str, str]  # address with its query, that of the service, encoding, language
 
 
 class Card(NamedTuple):
@@ -79,7 +80,8 @@ class RiverPages:
         """The page of `query`, rendered at most every quarter second, and its number of stories."""
         context, encoding = request.app[CONTEXT], encoding_of(request)
         settings, river = context.settings(), context.river
-        key = (request.raw_path, public_base(request, settings), encoding)
+        language = language_of(request, settings.feed)
+        key = (request.raw_path, public_base(request, settings), encoding, language)
         made, stale = self._made.get(key), river.away is not None
         # What else a page shows than stories (sources and how they do) changes without the river.
         lasting = len(river) > 0 and not query.sources
@@ -161,7 +163,7 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
     document = await page_document(
         request,
         "river.html",
-        cards=await asyncio.to_thread(_cards, shown, page_style(request)),
+        cards=await asyncio.to_thread(_cards, shown, page_style(request), settings),
         newer=_page_link(request, query.page - 1) if query.page > 1 else None,
         older=_page_link(request, query.page + 1) if len(found) > start + size else None,
         query=query,
@@ -175,8 +177,11 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
     return document, len(shown)
 
 
-def _cards(shown: Sequence[Kept], style: Style) -> list[Card]:
-    return [Card(item_of(kept, style), kept.seen.astimezone(UTC), kept.version) for kept in shown]
+def _cards(shown: Sequence[Kept], style: Style, settings: Settings) -> list[Card]:
+    return [
+        Card(item_of(kept, style), in_zone(kept.seen, settings.feed), kept.version)
+        for kept in shown
+    ]
 
 
 def _view(query: FeedQuery) -> View:
@@ -211,10 +216,20 @@ async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamRespon
     context = request.app[CONTEXT]
     settings, query = context.settings(), answer.query
     stories, background = context.river.newest(), request.app[BACKGROUND]
-    found = await choose(stories, query, settings, most=CARDS, background=background)
     style = page_style(request, query=query)
-    cards = await asyncio.to_thread(_cards, found, style)
-    return await page_reply(request, "feed.html", cards=cards, url=answer.url(), view=_view(query))
+    if answer.digest:
+        loaded = context.river.loaded or context.started
+        stamp = Stamp(context.river.generation, settings, False, loaded)
+        digest = await asyncio.to_thread(digest_of, answer, stories, stamp, style)
+        view = View(digest=True)
+        return await page_reply(
+            request, "feed.html", cards=[], digest=digest, url=answer.url(), view=view
+        )
+    found = await choose(stories, query, settings, most=CARDS, background=background)
+    cards = await asyncio.to_thread(_cards, found, style, settings)
+    return await page_reply(
+        request, "feed.html", cards=cards, digest=[], url=answer.url(), view=_view(query)
+    )
 
 
 async def about(request: web.Request) -> web.StreamResponse:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 from aiohttp import web
@@ -16,6 +17,7 @@ from core.config.settings import Settings, Source
 from core.urls import without_credentials
 from service.context import CONTEXT, Context, failure, is_failing, written
 from service.documents import BACKGROUND, SHARED, Background, Document, choose_encoding
+from service.languages import language_of
 from service.pages.page import encoding_of, missing, page_document
 from service.responses import public_base, secured, wants_html
 from service.window import Kept
@@ -60,8 +62,9 @@ async def _page(
             request, "sources.html", sources=rows, count=count, page=number, pages=pages
         )
 
-    encoding, place = encoding_of(request), public_base(request, context.settings())
-    return await _shared(request, ("html", encoding, place, stated), make, encoding)
+    encoding, settings = encoding_of(request), context.settings()
+    place, language = public_base(request, settings), language_of(request, settings.feed)
+    return await _shared(request, ("html", encoding, place, language, stated), make, encoding)
 
 
 async def opml(request: web.Request) -> web.StreamResponse:
@@ -142,7 +145,7 @@ async def _rows_in_slices(
     again and again, and nothing else runs meanwhile.
     """
     stories = context.river.newest()
-    days = await background.run(_stories_by_day, stories, datetime.now(UTC))
+    days = await background.run(_stories_by_day, stories, context.settings())
     junk = await background.run(_junk_shares, stories)
     for start in range(0, len(listed), _ROWS_AT_ONCE):
         few = listed[start : start + _ROWS_AT_ONCE]
@@ -177,7 +180,7 @@ async def source_row(context: Context, name: str) -> dict[str, Any] | None:
         context.known.states([name]), context.known.due([name]), context.known.taken([name])
     )
     own = [kept for kept in context.river.newest() if name in kept.sources]
-    days, junk = _stories_by_day(own, datetime.now(UTC)), _junk_shares(own)
+    days, junk = _stories_by_day(own, context.settings()), _junk_shares(own)
     return _row(listed[0], state, next_poll, taken, days[name], junk.get(name))
 
 
@@ -223,11 +226,13 @@ def _row(
     }
 
 
-def _stories_by_day(stories: Sequence[Kept], now: datetime) -> dict[str, Counter[int]]:
-    """For each source the kept stories that have a member of it, by days ago."""
+def _stories_by_day(stories: Sequence[Kept], settings: Settings) -> dict[str, Counter[int]]:
+    """For each source the kept stories that have a member of it, by days of `feed.timezone` ago."""
+    zone = ZoneInfo(settings.feed.timezone)
+    today = datetime.now(zone).date()
     found: dict[str, Counter[int]] = defaultdict(Counter)
     for story in stories:
-        ago = (now.date() - story.seen.astimezone(UTC).date()).days
+        ago = (today - story.seen.astimezone(zone).date()).days
         for name in story.sources:
             found[name][ago] += 1
     return found

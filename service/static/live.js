@@ -8,9 +8,13 @@
   const GAP = 2000; // between two refreshes
   const MOST = 200; // cards that stay on an open page
   const words = document.getElementById("words").dataset;
-  const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-  const calendar = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-  const weekday = new Intl.DateTimeFormat(undefined, { dateStyle: "full" });
+  // The reader's own way to write dates (en-AU), where it is in the language of the page.
+  const page = document.documentElement.lang;
+  const own = navigator.languages.find((tag) => tag.split("-")[0] === page.split("-")[0]);
+  const language = (page !== "en" && page) || own || "en-GB";
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
+  const calendar = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+  const weekday = new Intl.DateTimeFormat(language, { dateStyle: "full" });
   const dayOf = (moment) => new Date(moment).toDateString();
 
   const localTimes = (root) => {

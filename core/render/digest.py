@@ -1,0 +1,110 @@
+"""The digest: one entry after each day or week, with the stories that most sources carried.
+
+A period is counted as it was at its end, so that its entry stays as it is when more copies come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from html import escape
+from typing import Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+from core.models import Story
+from core.render.items import SUMMARY_LENGTH, Copy, FeedItem, Paper
+
+Every = Literal["daily", "weekly"]
+
+# Entries of one document: a reader that was away for two weeks, or two months, misses none.
+PERIODS = {"daily": 14, "weekly": 8}
+STORIES = 20  # of one entry; a page of a newspaper
+CARRIED = 2  # sources at least; what one source has is in its feed
+
+
+class Period(NamedTuple):
+    """A day, or a week from Monday on, in one time zone."""
+
+    first: date
+    start: datetime  # UTC
+    end: datetime  # UTC; not part of it
+    key: str  # `2026-11-29` or `2026-W48`
+
+
+def periods(every: Every, now: datetime, zone: str) -> Iterator[Period]:
+    """The periods that have ended, the last one first, at most `PERIODS` of them."""
+    days = 7 if every == "weekly" else 1
+    today = now.astimezone(ZoneInfo(zone)).date()
+    after = today - timedelta(days=today.weekday()) if every == "weekly" else today
+    for _ in range(PERIODS[every]):
+        first = after - timedelta(days=days)
+        year, week, _ = first.isocalendar()
+        key = f"{year}-W{week:02}" if every == "weekly" else first.isoformat()
+        yield Period(first, _midnight(first, zone), _midnight(after, zone), key)
+        after = first
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def carried_by(story: Story, period: Period) -> int:
+    """How many sources had the story before the period ended."""
+    return len({member.source for member in story.members if member.first_seen < period.end})
+
+
+def digest_item(
+    period: Period,
+    items: Sequence[FeedItem],
+    *,
+    title: str,
+    also_at: str,
+    url: str,
+    feed_title: str,
+    language: str | None,
+) -> FeedItem:
+    """The entry of one period; `also_at`: the words before the other copies of a story."""
+    shown = [_until(item, period) for item in items]
+    headlines = " · ".join(item.title for item in shown)
+    return FeedItem(
+        id=f"urn:millrace:digest:{period.key}",
+        url=url,
+        title=title,
+        authors=(),
+        published=period.end,
+        updated=period.end,
+        html="<ol>" + "".join(_listed(item, also_at) for item in shown) + "</ol>",
+        summary=headlines
+        if len(headlines) <= SUMMARY_LENGTH
+        else headlines[: SUMMARY_LENGTH - 1] + "…",
+        image=next((item.image for item in shown if item.image), None),
+        language=language,
+        tags=(),
+        own_tags=(),
+        attachments=(),
+        copies=tuple(copy for item in shown for copy in item.copies),
+        original_url=None,
+        method="digest",
+        source=Paper(name="digest", title=feed_title, feed=None, link=None),
+    )
+
+
+def _until(item: FeedItem, period: Period) -> FeedItem:
+    copies = tuple(copy for copy in item.copies if copy.first_seen < period.end)
+    return replace(item, copies=copies or item.copies[:1])
+
+
+def _listed(item: FeedItem, also_at: str) -> str:
+    headline = _link(item.url, item.title)
+    first, *others = (_link(copy.url, copy.paper) for copy in _one_each(item.copies))
+    papers = f"{first}. {escape(also_at)} {', '.join(others)}" if others else first
+    return f"<li><h3>{headline}</h3><p>{escape(item.summary)}</p><p>{papers}</p></li>"
+
+
+def _one_each(copies: Sequence[Copy]) -> list[Copy]:
+    return list({copy.name: copy for copy in reversed(copies)}.values())[::-1]
+
+
+def _link(url: str | None, text: str) -> str:
+    return f'<a href="{escape(url)}">{escape(text)}</a>' if url else escape(text)
