@@ -105,7 +105,7 @@ METRICS: dict[str, Metric] = {
     "millrace_refused_total": Metric(
         "counter",
         "Connections and requests that this process ended or refused: idle (another took the "
-        "place), full, head too slow, head too large, stalled, stream, malformed.",
+        "place), full, head too slow, head too large, stalled, slow, stream, malformed.",
         ("reason",),
     ),
     "millrace_stream_readers": Metric("gauge", "Open connections to /stream."),

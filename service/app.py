@@ -14,7 +14,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from core.config.settings import Settings
 from service.connections import CONNECTIONS, IDLE_SECONDS, Connections
 from service.context import CONTEXT, Context, Known
-from service.documents import BACKGROUND, SHARED, Background, SharedDocuments
+from service.documents import (
+    BACKGROUND,
+    SHARED,
+    TRANSFERS,
+    Background,
+    SharedDocuments,
+    Transfers,
+)
 from service.feeds import handlers as feeds
 from service.feeds import hub, stream
 from service.feeds.publisher import Publisher
@@ -53,11 +60,12 @@ def make_app(
     app[CONTEXT] = context
     app[health.CHECK] = health.Check(context)
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
+    app[CONNECTIONS] = Connections()
     app[BACKGROUND] = Background()
     app[SHARED] = SharedDocuments()
+    app[TRANSFERS] = Transfers(app[CONNECTIONS].refused)
     app[COMPARISONS] = Comparisons(app[BACKGROUND])
     app[feeds.FEEDS] = feeds.Feeds(context, app[BACKGROUND], front.feed_as_page)
-    app[CONNECTIONS] = Connections()
     app[front.RIVER_PAGES] = front.RiverPages()
     if fetch_picture is not None:
         app.router.add_get(PICTURE, guarded(Pictures(fetch_picture).picture))

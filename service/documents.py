@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 import zlib
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache, partial
@@ -35,7 +37,10 @@ Result = TypeVar("Result")
 # reader then holds back a slice and not a copy of the document.
 SLICE = 256 * 1024
 SMALLEST_COMPRESSED = 256  # bytes; below, the header costs more than compression saves
-
+# Of all bodies longer than a slice that are being sent. A slow reader holds the document that it is
+# sent: 60 of them, each of another feed with `limit=5000`, held 782 MB.
+BYTES_SENT = 96 * 2**20
+SLOW_SECONDS = 10.0  # of a transfer; then it is ended where others need its bytes
 
 THREADS = 2  # more would only share the interpreter lock with the event loop
 WAITING = 32  # pieces of work; with comparisons, a fifth of a second each, the last waits 3 s
@@ -54,6 +59,10 @@ ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
     "br": lambda body: brotli.compress(body, quality=5),
     "gzip": gzip,
 }
+# A name, parameters of it that are no weight, the weight.
+_ACCEPTED = re.compile(
+    r"([^\s,;]+)\s*(?:;(?!\s*q\s*=)[^,;]*)*(?:;\s*q\s*=\s*(\d+(?:\.\d*)?|\.\d+))?[^,]*"
+)
 _SUFFIX = {"identity": "", "zstd": "-zs", "br": "-br", "gzip": "-gz"}
 
 
@@ -151,11 +160,12 @@ async def _sent(
         return web.Response(status=status, headers=headers, body=body)
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
-    await response.prepare(request)
-    whole = memoryview(body)
-    for start in range(0, len(body), SLICE):
-        await response.write(whole[start : start + SLICE])
-    await response.write_eof()
+    with request.app[TRANSFERS].sending(request.transport, body):
+        await response.prepare(request)
+        whole = memoryview(body)
+        for start in range(0, len(body), SLICE):
+            await response.write(whole[start : start + SLICE])
+        await response.write_eof()
     return response
 
 
@@ -170,22 +180,54 @@ def choose_encoding(accepted: str) -> str:
 
 def weighted(header: str) -> dict[str, float]:
     """What an Accept header names, with the weight of each (RFC 9110, section 12.4.2)."""
-    parts = [part.partition(";") for part in header.split(",")]
-    return {name.strip(): _weight(parameters) for name, _, parameters in parts if name.strip()}
-
-
-def _weight(parameters: str) -> float:
-    name, _, value = parameters.strip().partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0
+    return {name: float(weight or 1) for name, weight in _ACCEPTED.findall(header)}
 
 
 class TooBusy(MillraceError):
     """Too much of this kind is waiting; the reader may try again in a moment."""
+
+
+class Transfers:
+    """Long bodies that are being sent, each held in memory until the last of its readers has it."""
+
+    def __init__(self, refused: Counter[str]) -> None:
+        self._refused = refused  # by reason, for /metrics
+        self._bodies: OrderedDict[asyncio.Transport, tuple[float, bytes]] = OrderedDict()
+        self._readers = Counter[int]()  # by id of the body
+        self._bytes = 0
+
+    @contextmanager
+    def sending(self, transport: asyncio.Transport | None, body: bytes) -> Iterator[None]:
+        """Hold `body` for the reader at `transport`; raises TooBusy.
+
+        Where too much is held, the transfers that take longest are ended, or else this one is
+        refused: of readers that keep up, none is cut off.
+        """
+        if transport is None:
+            raise ConnectionResetError("the reader left")
+        now = time.monotonic()
+        while self._bytes + len(body) > BYTES_SENT and not self._readers[id(body)]:
+            slowest, (since, _) = next(iter(self._bodies.items()), (None, (now, b"")))
+            if slowest is None or now - since < SLOW_SECONDS:
+                raise TooBusy("too many long answers are being sent; try again in a moment")
+            self._refused["slow"] += 1
+            self._release(slowest)
+            slowest.abort()
+        self._bodies[transport] = (now, body)
+        self._readers[id(body)] += 1
+        self._bytes += len(body) if self._readers[id(body)] == 1 else 0
+        try:
+            yield
+        finally:
+            self._release(transport)
+
+    def _release(self, transport: asyncio.Transport) -> None:
+        _, body = self._bodies.pop(transport, (0.0, None))
+        if body is not None:
+            self._readers[id(body)] -= 1
+            if not self._readers[id(body)]:
+                del self._readers[id(body)]
+                self._bytes -= len(body)
 
 
 class Background:
@@ -262,4 +304,5 @@ class SharedDocuments:
 
 
 BACKGROUND = web.AppKey("background", Background)
+TRANSFERS = web.AppKey("transfers", Transfers)
 SHARED = web.AppKey("shared", SharedDocuments)

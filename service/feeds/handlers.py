@@ -20,7 +20,7 @@ from multidict import MultiDict, MultiMapping, istr
 from core.config.settings import Settings
 from core.errors import MillraceError
 from service.context import Context
-from service.documents import Background, Document, choose_encoding
+from service.documents import Background, Document, TooBusy, choose_encoding
 from service.feeds.digest import digest_day
 from service.feeds.query import BadQuery, is_known_source, is_known_tag, parse_query
 from service.feeds.render import FORMATS, Answer, Stamp, render
@@ -28,10 +28,11 @@ from service.responses import public_base, text_reply
 from service.window import Kept
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
-ANSWERS_KEPT = 256  # addresses, queries included; with 256 kB each they are BYTES_KEPT
-BYTES_KEPT = 64 * 2**20
+ANSWERS_KEPT = 256  # addresses, queries included
+BYTES_KEPT = 48 * 2**20  # of their documents; a feed of 100 entries is 300 kB, gzip included
 DELTAS_KEPT = 16  # of one document
 LONG = 500  # entries; a longer document is rendered in the background threads
+LONG_WAITING = 16  # of them; 5,000 entries take a second
 TAGS_KEPT = 4096  # entity tags whose readers get only what is new: an hour at RENDER_EVERY
 
 # Names as aiohttp's own: found without folding their case for each request.
@@ -63,6 +64,8 @@ class Feeds:
         self._as_page = as_page  # what a browser is shown at the address of a feed
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
+        self._long = asyncio.Lock()  # one long document after another, for memory
+        self._long_waiting = 0
         self.renders = 0
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
@@ -187,7 +190,16 @@ class Feeds:
         """A document, made where it keeps no usual one waiting; raises TooBusy."""
         query = answer.query
         work = partial(render, answer, stories, stamp, modified, only=only)
-        if query.text or (query.limit or stamp.settings.feed.limit) > LONG:
+        if (query.limit or stamp.settings.feed.limit) > LONG:
+            if self._long_waiting >= LONG_WAITING:
+                raise TooBusy("too many long feeds are requested; try again in a moment")
+            self._long_waiting += 1
+            try:
+                async with self._long:
+                    return await self._background.run(work)
+            finally:
+                self._long_waiting -= 1
+        if query.text:
             return await self._background.run(work)
         return await asyncio.to_thread(work)
 

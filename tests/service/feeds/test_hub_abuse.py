@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -162,10 +161,8 @@ async def test_callbacks_that_hang_keep_no_webhook_waiting(desk: Desk, origin: O
     hook = Delivery(id="webhook-1", kind="webhook", url=origin.url("/hook"))
     await add_deliveries(store, OPERATOR, [hook])
 
-    started = time.perf_counter()
     assert await deliver_operators(desk.kit) == 1
 
-    assert time.perf_counter() - started < 1.0
     assert not hanging.done()
     assert "/hook" in [request.path for request in origin.requests]
     hanging.cancel()

@@ -147,15 +147,14 @@ async def test_a_child_that_was_killed_while_idle_is_replaced(sandbox: Sandbox) 
 
 async def test_the_loop_stays_awake_while_children_work(sandbox: Sandbox) -> None:
     work = asyncio.create_task(sandbox.run(spin, timeout=0.5))
-    lags: list[float] = []
+    turns = 0
 
     while not work.done():
-        asleep = time.monotonic()
         await asyncio.sleep(0.01)
-        lags.append(time.monotonic() - asleep)
+        turns += 1
 
     assert isinstance(work.exception(), ResourceLimit)
-    assert sorted(lags)[len(lags) * 9 // 10] < 0.25
+    assert turns > 10  # where the child's work holds up the loop, there is one
 
 
 async def test_one_stuck_document_does_not_hold_up_the_others() -> None:
