@@ -13,9 +13,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from core.models import FeedEntry
 from core.text import text_in
-from core.urls import web_url
+from core.urls import canonical_url, web_url
 
 PREFIX = "urn:millrace:"
 GUID_DIGEST = 16  # bytes: no two guids share one by chance
@@ -41,12 +40,6 @@ def content_digest(*parts: str | None) -> bytes:
     """The short form of an entry's content; a different one means that its source changed it."""
     joined = "\0".join(part or "" for part in parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=CONTENT_DIGEST).digest()
-
-
-def entry_digest(entry: FeedEntry) -> bytes:
-    """The content digest of an entry as its source stated it."""
-    stated = (entry.title, entry.link, entry.content, entry.summary)
-    return stated_digest(*stated, version=entry.version)
 
 
 def stated_digest(
@@ -113,7 +106,10 @@ def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list
 def _kept_apart(
     guids: Sequence[str], links: Sequence[str | None], entries: Sequence[Named]
 ) -> list[str | None]:
-    """Entries that share a guid get their link or text added to it; true copies go."""
+    """Entries that share a guid get their link or text added to it; true copies go.
+
+    Copies have one link and one text: each photo of an album may be called “New photo”.
+    """
     groups: dict[str, list[int]] = defaultdict(list)
     for at, guid in enumerate(guids):
         groups[guid].append(at)
@@ -121,14 +117,16 @@ def _kept_apart(
     for guid, members in groups.items():
         if len(members) == 1:
             continue
-        firsts: dict[str, int] = {}
+        firsts: dict[tuple[str, str], int] = {}
         for at in members:
-            if firsts.setdefault(_digest(entries[at]), at) != at:
+            told_apart = (_digest(entries[at]), canonical_url(links[at] or ""))
+            if firsts.setdefault(told_apart, at) != at:
                 result[at] = None
         if len(firsts) > 1:
-            found = {link for at in firsts.values() if (link := links[at]) is not None}
-            for digest, at in firsts.items():  # by their links, or else by their texts
-                name = links[at] if len(found) == len(firsts) else digest
+            by_link = len({link for _, link in firsts} - {canonical_url("")}) == len(firsts)
+            by_text = len({digest for digest, _ in firsts}) == len(firsts)
+            for (digest, link), at in firsts.items():
+                name = links[at] if by_link else digest if by_text else f"{link}#{digest}"
                 result[at] = f"{guid}#{name}"
     return result
 

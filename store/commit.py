@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 from core.dedup.decide import Claim, StoryChange
 from core.errors import LayoutMismatch, StoreError
-from core.ids import guid_digest
 from core.models import Article, Decision, EntryRecord
 from store import keys
 from store.connection import Store
@@ -31,8 +30,8 @@ class SourceWrite:
     name: str
     state: SourceState
     next_in: float  # seconds until it is due again
-    listed: Sequence[tuple[str, bytes]] | None = None  # guid, digest; None: unchanged document
-    unchanged: Sequence[tuple[bytes, bytes]] = ()  # the same of known items: digests of both
+    # Digests of guids and of what is said under them; None: unchanged document.
+    listed: Sequence[tuple[bytes, bytes]] | None = None
     items: bytes | None = None  # by which its items are known again; None: as they were
     learned: bytes | None = None
     tree: bytes | None = None  # what a folder held: `StoredFolder`
@@ -170,8 +169,7 @@ def _story(change: StoryChange) -> StoryPlan:
 def _source(write: SourceWrite) -> SourcePlan:
     seen = None
     if write.listed is not None:
-        seen = b"".join(guid_digest(guid) + digest for guid, digest in write.listed)
-        seen += b"".join(guid + content for guid, content in write.unchanged)
+        seen = b"".join(guid + digest for guid, digest in write.listed)
     return SourcePlan(
         key=keys.source(write.name),
         seen_key=keys.seen(write.name),

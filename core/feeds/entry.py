@@ -17,13 +17,12 @@ from core.dates import parse_date, spoken
 from core.feeds.elements import Element, Entry
 from core.feeds.files import files_of, has_film, picture_of
 from core.feeds.texts import Text, texts_of
-from core.ids import entry_digest
 from core.models import FeedEntry
 from core.text import plain_title, text_in
 from core.urls import web_url
 
 # Raised when entries come out otherwise than before from the same document. That is no change of
-# its source: `former` is its digest by the rules before, with which `new_entries.py` compares.
+# its source: `former` is its digest by the first rules, with which `identity.py` compares.
 READING = 2
 # Bounds of one entry, as a hostile feed may state millions of any of these.
 AUTHOR_KEPT = 200  # characters
@@ -255,15 +254,3 @@ def _with_scheme(address: str, base: str) -> str:
     if not host.startswith("www.") and host != (feed.hostname or ""):
         return address
     return f"{feed.scheme or 'https'}://{address}"
-
-
-def only_decoded_otherwise(before: FeedEntry | None, now: FeedEntry, seen: bytes | None) -> bool:
-    """Whether an entry changed only because its document was decoded wrongly before.
-
-    The ASCII characters are then the same, and each other character was replaced by one other.
-    """
-    if before is None or before.reading >= now.reading or entry_digest(before) != seen:
-        return False
-    old, new = (f"{each.title}{each.content}{each.summary}" for each in (before, now))
-    both = (old.encode("ascii", "ignore"), new.encode("ascii", "ignore"))
-    return len(old) == len(new) and both[0] == both[1] and len(both[0]) < len(old)

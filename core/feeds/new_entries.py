@@ -6,23 +6,23 @@ entries of a whole reading without the known ones, and the same feed around them
 can be shown of a plain one: expat finds its items where its tags show them, and meets nothing that
 feedparser carries over from one element to the next (bases, languages, namespaces, unclosed tags).
 
-Entries are then compared with what their source listed before: by guid, and by a digest of what was
-last seen under it.
+Entries are then compared with what their source listed before (`identity.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 from xml.parsers import expat
 
 import xxhash
 
 from core.feeds.charset import in_utf8
+from core.feeds.identity import entry_digest, listed
 from core.feeds.parse import LIMITS, parse_feed, parse_items, under, with_guids
 from core.feeds.xml_text import FeedText, feed_text
-from core.ids import CONTENT_DIGEST, GUID_DIGEST, Named, entry_digest, guid_digest, plain_guids
+from core.ids import CONTENT_DIGEST, GUID_DIGEST, Named, guid_digest, plain_guids
 from core.models import FeedEntry, ParsedFeed
 
 _ITEM = 16  # bytes of the digest of an item
@@ -80,24 +80,6 @@ class Remembered(NamedTuple):
     forgotten: bool = False  # whether `forget` keeps anything out at all
 
 
-class Listed(NamedTuple):
-    """An entry of a document."""
-
-    entry: FeedEntry
-    digest: bytes
-    seen: bytes | None  # the digest when it was seen last
-
-    @property
-    def is_new(self) -> bool:
-        """Whether its guid was never seen."""
-        return self.seen is None
-
-    @property
-    def is_changed(self) -> bool:
-        """Whether something else was seen under its guid."""
-        return self.seen not in (None, self.digest, self.entry.former)
-
-
 def read_new_entries(
     data: bytes, *, url: str, content_type: str | None, known: bytes = b""
 ) -> ParsedFeed:
@@ -120,30 +102,12 @@ def still_known(stored: bytes, seen: Mapping[bytes, bytes]) -> bytes:
     return KnownItems(named_by, kept).to_bytes()
 
 
-def listed(entries: Sequence[FeedEntry], seen: Mapping[bytes, bytes]) -> list[Listed]:
-    """The entries with what was seen of them before."""
-    return [Listed(e, entry_digest(e), seen.get(guid_digest(e.guid))) for e in entries]
-
-
 def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry] | None:
     """The entries that are new; None if one changed: what became of it decides then."""
-    every = listed(feed.entries, seen)
+    every = listed(feed.entries, seen, feed.unchanged)
     if any(each.is_changed for each in every):
         return None
-    there_already = under_another_guid(every, feed.unchanged, seen.values())
-    return [each.entry for each in every if each.is_new and each.digest not in there_already]
-
-
-def under_another_guid(
-    every: Sequence[Listed], unchanged: Sequence[tuple[bytes, bytes]], before: Collection[bytes]
-) -> set[bytes]:
-    """Digests of new guids that the source listed before under guids it does not list now."""
-    fresh = {each.digest for each in every if each.is_new}
-    if not fresh:
-        return fresh
-    listed_now = {content for _, content in unchanged}
-    listed_now |= {each.digest for each in every if not each.is_new}
-    return fresh.intersection(before) - listed_now
+    return [each.entry for each in every if each.is_new]
 
 
 class FeedItems(NamedTuple):

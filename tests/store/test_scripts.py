@@ -86,7 +86,7 @@ def test_layouts_have_the_sizes_of_what_is_kept_in_them() -> None:
 
 async def test_a_guid_is_kept_in_the_layout_that_is_written_down(store: Store) -> None:
     write = SourceWrite(
-        "source", SourceState(url="u", configured_url="u"), 60, [("guid", b"8" * 8)]
+        "source", SourceState(url="u", configured_url="u"), 60, [(b"g" * 16, b"8" * 8)]
     )
     await commit(store, Batch(source=write))
 

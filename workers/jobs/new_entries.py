@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -10,20 +10,16 @@ from typing import NamedTuple
 from core.config.settings import Source
 from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features
-from core.feeds.entry import only_decoded_otherwise
-from core.feeds.new_entries import (
-    Listed,
-    Remembered,
-    listed,
-    under_another_guid,
-)
-from core.ids import entry_id
+from core.feeds.identity import NO_ALIASES, Listed, link_key, listed, rows_of_unchanged
+from core.feeds.new_entries import Remembered
+from core.ids import entry_id, guid_digest
 from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
 from core.pipeline import Prepared, PreparedEntry
+from core.text import squeeze
 from store.commit import Batch, PageWait, SourceWrite
 from store.connection import Store
 from store.curation import forgotten_among
-from store.entries import load_entries
+from store.entries import entries_by_url, load_entries
 from store.schedule import SOURCES
 from store.sources import SourceState
 from workers.context import Paper, Poll, moment
@@ -60,8 +56,9 @@ class News(NamedTuple):
 
     entries: list[FeedEntry]  # new and changed ones, in the document's order
     known: dict[str, EntryRecord]  # by entry id: what is remembered of the changed ones
-    listed: list[tuple[str, bytes]]  # every guid of what was read, with its digest
-    unchanged: Sequence[tuple[bytes, bytes]]  # the same of what was known: digests of both
+    # Digests of every guid that is listed with those of what is said under it, and of what else
+    # its entries are known by (`core/feeds/identity.py`).
+    listed: list[tuple[bytes, bytes]]
     held_back: frozenset[str]  # ids of those entries that a person took out before
 
 
@@ -69,24 +66,34 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     """Compare a document with what its source listed before."""
     if feed.revised is not None:
         return await _told_news(store, source, feed, feed.revised, remembered)
-    every = listed(feed.entries, remembered.seen)
+    seen = remembered.seen
+    every = listed(feed.entries, seen, feed.unchanged)
+    every = [await _under_old_guid(store, source, each) for each in every]
     known = await _known(store, source, [each.entry for each in every if each.is_changed])
-    every, known = await _part_reused_guids(store, source, every, known, remembered.seen)
-    there_already = under_another_guid(every, feed.unchanged, remembered.seen.values())
+    every, known = await _part_reused_guids(store, source, every, known, remembered, feed)
     wanted = [
         each.entry
         for each in every
-        if (each.is_new and each.digest not in there_already)
         # A changed entry whose record ran out was published long ago; it must not come again.
-        or (each.is_changed and _really_changed(known.get(entry_id(source, each.entry.guid)), each))
+        if each.is_new or (each.is_changed and entry_id(source, each.entry.guid) in known)
     ]
     held_back = await _held_back(store, source, wanted, remembered)
-    named = [(each.entry.guid, each.digest) for each in every]
-    return News(wanted, known, named, feed.unchanged, held_back)
+    rows = [row for each in every for row in each.rows()]
+    return News(wanted, known, [*rows, *rows_of_unchanged(feed.unchanged, seen)], held_back)
 
 
-def _really_changed(before: EntryRecord | None, now: Listed) -> bool:
-    return before is not None and not only_decoded_otherwise(before.raw, now.entry, now.seen)
+async def _under_old_guid(store: Store, source: str, each: Listed) -> Listed:
+    """A changed entry whose source gave it another guid, under the one it was taken in with.
+
+    Its record is found by its address; where that changed too, the entry stays as it was.
+    """
+    if each.was is None or not each.is_changed:
+        return each
+    for record in await entries_by_url(store, each.entry.link) if each.entry.link else ():
+        if record.source == source and guid_digest(record.guid) == each.was:
+            entry = each.entry.model_copy(update={"guid": record.guid})
+            return each._replace(entry=entry, was=None)
+    return each._replace(digest=each.seen or each.digest)
 
 
 async def _told_news(
@@ -106,7 +113,8 @@ async def _told_news(
         and (each.entry.guid not in revised or entry_id(source, each.entry.guid) in known)
     ]
     held_back = await _held_back(store, source, wanted, remembered)
-    return News(wanted, known, [(e.entry.guid, e.digest) for e in every], (), held_back)
+    rows = [(guid_digest(each.entry.guid), each.digest) for each in every]
+    return News(wanted, known, rows, held_back)
 
 
 async def _held_back(
@@ -127,7 +135,8 @@ async def _part_reused_guids(
     source: str,
     every: list[Listed],
     known: dict[str, EntryRecord],
-    seen: Mapping[bytes, bytes],
+    remembered: Remembered,
+    feed: ParsedFeed,
 ) -> tuple[list[Listed], dict[str, EntryRecord]]:
     """An entry with another link and another title under an old guid is another entry."""
     reused = {
@@ -143,11 +152,15 @@ async def _part_reused_guids(
         for each in every
         if each.entry.guid in reused
     ]
-    fresh = listed(parted, seen)
     kept = [each for each in every if each.entry.guid not in reused]
+    others = [*feed.unchanged, *((each.guid, each.digest) for each in kept)]
+    fresh = [
+        await _under_old_guid(store, source, each)
+        for each in listed(parted, remembered.seen, others)
+    ]
     # The old entry stays listed under its guid, so that its next guise is held against it too.
     old = [
-        each._replace(digest=each.seen or each.digest)
+        each._replace(digest=each.seen or each.digest, aliases=NO_ALIASES)
         for each in every
         if each.entry.guid in reused
     ]
@@ -159,7 +172,8 @@ async def _part_reused_guids(
 def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
     if before.raw is None or not entry.link or not before.raw.link:
         return False
-    return before.raw.link != entry.link and before.raw.title != entry.title
+    one_link = link_key(before.raw.link) == link_key(entry.link)
+    return not one_link and squeeze(before.raw.title or "") != squeeze(entry.title or "")
 
 
 _PLACED = ("arrived", "place", "order", "backfill")  # what an entry keeps when it changes

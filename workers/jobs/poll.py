@@ -135,7 +135,6 @@ async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Rem
     write = replace(
         _write(poll, polled, [entry.article.published for entry in prepared.entries]),
         listed=news.listed,
-        unchanged=news.unchanged,
         items=None if polled.push else feed.items,
         learned=prepared.learned if news.entries else None,
         tree=polled.tree,

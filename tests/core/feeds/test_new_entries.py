@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 import core.feeds.parse
 from core.errors import NotAFeed
-from core.feeds.entry import only_decoded_otherwise
-from core.feeds.new_entries import KnownItems, listed, plain_document, read_new_entries
+from core.feeds.identity import listed
+from core.feeds.new_entries import KnownItems, plain_document, read_new_entries
 from core.feeds.parse import parse_feed
-from core.ids import content_digest, entry_digest, guid_digest
+from core.ids import content_digest, guid_digest
 from core.models import FeedEntry, ParsedFeed
 
 URL = "https://news.example/feed"
@@ -278,23 +278,6 @@ def test_an_entry_without_guid_keeps_the_name_that_its_former_link_gave() -> Non
     )
 
     assert (entry.guid, entry.link) == ("https://a.example/2", "https://a.example/1")
-
-
-def test_an_entry_that_was_decoded_wrongly_has_not_changed() -> None:
-    title = "Regeringen antar ny vattenlag på tisdag"
-    now = _entry(
-        f"<guid>1</guid><title>{title}</title><description>{TEXT} Åäö.</description>", "latin-1"
-    )
-    wrong = title.encode("latin-1").decode("cp1251")
-    body = f"{TEXT} Åäö.".encode("latin-1").decode("cp1251")
-    before = FeedEntry(guid="1", position=0, title=wrong, content=body)
-    edited = before.model_copy(update={"content": body.replace("Sunday", "Monday")})
-
-    assert now.title == title
-    assert only_decoded_otherwise(before, now, entry_digest(before))
-    assert not only_decoded_otherwise(edited, now, entry_digest(edited))
-    assert not only_decoded_otherwise(before, now, b"seen later")
-    assert not only_decoded_otherwise(now, now, entry_digest(now))
 
 
 def _uncut(document: bytes) -> ParsedFeed | None:
