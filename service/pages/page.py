@@ -21,7 +21,7 @@ from service.context import CONTEXT
 from service.documents import Document, choose_encoding
 from service.feeds.query import FeedQuery
 from service.feeds.render import Style, proxy_at, style_of
-from service.languages import Language, day_name, in_zone, language_of, translations
+from service.languages import Language, day_name, foreign_name, in_zone, language_of, translations
 from service.responses import (
     PAGE_POLICY,
     public_base,
@@ -205,6 +205,7 @@ def _environment(language: Language) -> Environment:
     environment.filters["moment"] = _moment
     environment.filters["iso"] = _iso
     environment.filters["day"] = partial(day_name, language=language)
+    environment.filters["foreign"] = partial(foreign_name, language=language)
     environment.filters["rhythm"] = partial(_rhythm, words)
     environment.filters["segment"] = lambda text: quote(text, safe=":")
     environment.filters["query"] = lambda text: quote(text, safe="")
