@@ -1,10 +1,18 @@
-"""`millrace add`: finds the feed behind an address, shows what it holds, adds it to feeds.yaml."""
+"""`millrace add`: finds what an address leads to, shows what it holds, adds it to feeds.yaml.
+
+That is a feed, the first feed that a page names, a list of articles, or a GitHub folder: what a
+poll finds under `kind: auto`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+
+import orjson
 
 from core.body.clean import CleanOptions, clean_entry
 from core.config.fields import check_address
@@ -18,15 +26,19 @@ from core.errors import (
     NotAFeed,
     UntrustedHost,
 )
+from core.feeds.discovery import guessed_feed
+from core.feeds.github import commits_url, folder_of, is_github
+from core.feeds.listing import read_listing
 from core.feeds.parse import parse_feed
 from core.models import ParsedFeed
 from millrace.commands.opml import add_to_file, named, same_address
 from millrace.process.config import read_config
 from workers.http.client import Fetcher
-from workers.http.response import Access
+from workers.http.response import Access, Response
 
 _SHOWN = 3  # entries
 _TEXT = 200  # characters of each
+_OTHERS = 10  # further feeds that are named
 
 
 class Shown(NamedTuple):
@@ -43,17 +55,28 @@ class Found(NamedTuple):
     title: str
     entries: int
     newest: list[Shown]
+    kind: str  # feed, listing or folder
+    others: list[str]  # further feeds that the page names
     config: str
     name: str | None  # in feeds.yaml; None after a dry run
     added: bool
 
     def lines(self) -> list[str]:
         """The same for people."""
-        count = "1 entry" if self.entries == 1 else f"{self.entries} entries"
-        lines = [f"{self.title or 'a feed without a title'}: {self.url}"]
-        lines.append(f"{count}{'; the newest, cleaned:' if self.newest else ''}")
+        lines = [f"{self.title or f'a {self.kind} without a title'}: {self.url}"]
+        if self.kind == "folder":
+            lines.append("a GitHub folder; its articles come with the first poll")
+        elif self.kind == "listing":
+            lines.append(f"a page that lists {self.entries} articles; each is read from its page:")
+        else:
+            count = "1 entry" if self.entries == 1 else f"{self.entries} entries"
+            lines.append(f"{count}{'; the newest, cleaned:' if self.newest else ''}")
         for entry in self.newest:
-            lines += [f"  {entry.title or '(no title)'}", f"    {entry.text}"]
+            lines.append(f"  {entry.title or '(no title)'}")
+            lines += [f"    {entry.text}"] if entry.text else []
+        if self.others:
+            lines += ["further feeds there, each can be added by its address:"]
+            lines += [f"  {other}" for other in self.others]
         if self.added:
             lines.append(f"{self.config}: added as {self.name}")
         elif self.name:
@@ -64,14 +87,17 @@ class Found(NamedTuple):
 def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> Found:
     """Add the feed at `url`. Raises ConfigError or MillraceError."""
     settings = read_config(config) if Path(config).exists() else Settings()
-    where, feed = asyncio.run(_find_any(_addresses(url), settings.fetch))
-    found = Found(where, feed.title or "", len(feed.entries), _newest(feed), config, None, False)
+    at = asyncio.run(_find_any(_addresses(url), settings.fetch))
+    found = Found(
+        at.url, at.feed.title or "", len(at.feed.entries), _newest(at.feed), at.kind, at.others,
+        config, None, False,
+    )  # fmt: skip
     for source in settings.sources:
-        if same_address(source.url) == same_address(where):
+        if same_address(source.url) == same_address(at.url):
             return found._replace(name=source.name)
     if dry:
         return found
-    subscription = Subscription(url=where, title=found.title, tags=tuple(tags))
+    subscription = Subscription(url=at.url, title=found.title, tags=tuple(tags))
     new = named(subscription, {source.name for source in settings.sources})
     add_to_file(config, [new], known=settings)
     return found._replace(name=new.name, added=True)
@@ -86,45 +112,78 @@ def _addresses(url: str) -> list[str]:
         raise ConfigError([f"add: {error}"]) from error
 
 
-async def _find_any(addresses: list[str], fetch: FetchSettings) -> tuple[str, ParsedFeed]:
-    """The feed at the first address that can be connected to."""
-    for address in addresses[:-1]:
-        try:
-            return await _find(address, fetch)
-        except UntrustedHost:
-            raise  # to ask again without any proof would be worse
-        except FetchError:
-            continue
-    return await _find(addresses[-1], fetch)
+class Candidate(NamedTuple):
+    """What an address leads to."""
+
+    url: str
+    feed: ParsedFeed
+    kind: str = "feed"
+    others: list[str] = []  # noqa: RUF012 - never changed
 
 
-async def _find(url: str, fetch: FetchSettings) -> tuple[str, ParsedFeed]:
-    """The feed at `url`, or the first feed that the page there names."""
+async def _find_any(addresses: list[str], fetch: FetchSettings) -> Candidate:
+    """What the first address that can be connected to leads to."""
     async with Fetcher(fetch) as fetcher:
-        try:
-            return await _read(fetcher, url)
-        except NotAFeed as error:
-            if not error.alternates:
-                raise MillraceError(
-                    f"{url}: {error}; if it is a listing page, add it by hand with `kind: page`"
-                ) from error
-            alternates = error.alternates
-        for alternate in alternates:
+        for address in addresses[:-1]:
             try:
-                return await _read(fetcher, alternate)
-            except (DocumentError, MillraceError) as error:
-                last = error
-    raise MillraceError(f"{url}: none of the feeds it names can be read: {last}")
+                return await _find(fetcher, address)
+            except UntrustedHost:
+                raise  # to ask again without any proof would be worse
+            except FetchError:
+                continue
+        return await _find(fetcher, addresses[-1])
 
 
-async def _read(fetcher: Fetcher, url: str) -> tuple[str, ParsedFeed]:
+async def _find(fetcher: Fetcher, url: str) -> Candidate:
+    """The feed at `url`, the first that the page there names, its list, or a GitHub folder."""
+    if is_github(url):
+        return await _find_folder(fetcher, url)
+    answer = await _fetch(fetcher, url)
+    where = answer.permanent_redirect or url
+    try:
+        return Candidate(where, await asyncio.to_thread(_parsed, answer))
+    except NotAFeed as error:
+        fault, guess = str(error), guessed_feed(url)
+        named = [*error.alternates, *([guess] if guess else [])]
+    for number, alternate in enumerate(named):
+        try:
+            found = await _fetch(fetcher, alternate)
+            feed = await asyncio.to_thread(_parsed, found)
+        except (DocumentError, MillraceError) as error:
+            fault = f"none of the feeds it names can be read: {error}"
+            continue
+        return Candidate(
+            found.permanent_redirect or alternate, feed, others=named[number + 1 :][:_OTHERS]
+        )
+    try:
+        listing = await asyncio.to_thread(_parsed, answer, partial(read_listing, strict=True))
+    except NotAFeed:
+        raise MillraceError(
+            f"{url}: {fault}; if it is a page that lists articles, add it by hand with "
+            f"`kind: page` and `links`, a CSS selector of the links to its articles"
+        ) from None
+    return Candidate(where, listing, "listing")
+
+
+async def _find_folder(fetcher: Fetcher, url: str) -> Candidate:
+    folder = folder_of(url)
+    assert folder is not None  # noqa: S101 - is_github says so
+    answer = await _fetch(fetcher, commits_url(fetcher.settings.github.api, folder))
+    if not orjson.loads(answer.body):
+        raise MillraceError(f"{url}: there is no such folder, or nothing in it")
+    title = "/".join(part for part in (folder.owner, folder.repository, folder.path) if part)
+    return Candidate(url, ParsedFeed(title=title, entries=()), "folder")
+
+
+async def _fetch(fetcher: Fetcher, url: str) -> Response:
     answer = await fetcher.get(url, access=Access(url))  # its own port counts, as once it is added
     if answer.status >= 400:
         raise MillraceError(f"{url} answered {answer.status}")
-    feed = await asyncio.to_thread(
-        parse_feed, answer.body, url=answer.url, content_type=answer.content_type
-    )
-    return answer.permanent_redirect or url, feed
+    return answer
+
+
+def _parsed(answer: Response, parse: Callable[..., ParsedFeed] = parse_feed) -> ParsedFeed:
+    return parse(answer.body, url=answer.url, content_type=answer.content_type)
 
 
 def _newest(feed: ParsedFeed) -> list[Shown]:

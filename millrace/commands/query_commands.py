@@ -121,7 +121,12 @@ def replay(
 
 @app.command()
 def add(
-    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page that names one.")],
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="A feed, a site, a page that lists articles, or a GitHub folder."
+        ),
+    ],
     config: Config = DEFAULT_CONFIG,
     tag: Annotated[list[str] | None, typer.Option(help="Tag for it; may be repeated.")] = None,
     dry_run: Annotated[
@@ -129,7 +134,7 @@ def add(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Find a site's feed, show what it holds and add it.
+    """Find what an address leads to, show what it holds and add it to feeds.yaml.
 
     Example: millrace add https://example.org/ --tag world
     """

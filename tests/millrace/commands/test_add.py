@@ -124,3 +124,40 @@ async def test_a_page_without_a_feed_is_told_with_what_to_do(origin: Origin, con
 async def test_an_address_that_is_none_is_wrong_usage(config: str) -> None:
     with pytest.raises(ConfigError, match="not a web address"):
         await add("ftp://example.org/", config)
+
+
+async def test_a_page_that_lists_articles_is_added_as_it_is(origin: Origin, config: str) -> None:
+    links = "".join(
+        f"<li><a href='/2026/11/{n}.html'>The river rose again in village number {n}</a></li>"
+        for n in range(12)
+    )
+    page = origin.at("/news/", Answer(f"<title>镇新闻</title><ul>{links}</ul>"))
+
+    lines = await add(page, config)
+
+    assert lines[0] == f"镇新闻: {page}"
+    assert "lists 12 articles" in lines[1]
+    assert lines[2] == "  The river rose again in village number 0"
+    assert read_config(config).sources[0].url == page
+
+
+async def test_further_feeds_of_a_page_are_named(origin: Origin, config: str) -> None:
+    origin.at("/feed", Answer(FEED))
+    other = "<link rel='alternate' type='application/rss+xml' href='/comments'>"
+    page = origin.at("/", Answer(PAGE.replace("</head>", other + "</head>")))
+
+    lines = await add(page, config, dry=True)
+
+    assert f"  {page}comments" in lines
+
+
+async def test_a_github_folder_is_added_by_its_address(origin: Origin, config: str) -> None:
+    api = f"github: {{api: '{origin.address}'}}"
+    write(config, text_of(config).replace("fetch: {", f"fetch: {{{api}, "))
+    origin.otherwise(lambda _: Answer('[{"sha": "a"}]'))
+    url = "https://github.com/river/mirror/tree/main/articles"
+
+    lines = await add(url, config)
+
+    assert lines[0] == f"river/mirror/articles: {url}"
+    assert read_config(config).sources[0].url == url
