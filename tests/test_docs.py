@@ -69,15 +69,13 @@ def test_an_option_that_is_not_documented_is_found() -> None:
     assert missing_options(without) == ["priority"]
 
 
-def test_every_promise_about_polling_names_its_tests() -> None:
+def test_every_promise_about_polling_has_a_test_of_its_number() -> None:
     tests = (ROOT / "tests" / "workers" / "test_politeness.py").read_text(encoding="utf-8")
-    rows, shown = page("fetching.md").split("## Tests")
+    rows = page("fetching.md")
 
-    there = set(re.findall(r"async def (test_r\d+_\w+)", tests))
-    assert set(re.findall(r"`(test_r\d+_\w+)`", shown)) == there
     for number in range(1, 21):
         assert re.search(rf"\| (?:R\d+, )?R{number}(?:, R\d+)? \|", rows)
-        assert re.search(rf"\| R{number} \| `test_r{number}_", shown)
+        assert f"async def test_r{number}_" in tests
 
 
 def test_every_option_of_fetching_is_on_its_page() -> None:
