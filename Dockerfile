@@ -5,9 +5,10 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 COPY requirements.lock /build/requirements.lock
 RUN python -m venv --without-pip /opt/millrace \
     && pip --python /opt/millrace/bin/python install --require-hashes --only-binary :all: -r /build/requirements.lock \
-    # A quarter is of no use at run time: tests, C sources, names of languages that only a crawler
-    # asks for, and grammars to colour program text with.
-    && find /opt/millrace/lib -type d \( -name tests -o -path '*/babel/locale-data' -o -path '*/pygments/lexers' \) -prune -exec rm -r {} + \
+    # A quarter is of no use at run time: tests, C sources, locales that no page is in, and grammars
+    # to colour program text with.
+    && find /opt/millrace/lib -type d \( -name tests -o -path '*/pygments/lexers' \) -prune -exec rm -r {} + \
+    && find /opt/millrace/lib -path '*/babel/locale-data/*' ! -name 'root.dat' ! -name 'en*.dat' ! -name 'zh*.dat' -delete \
     && find /opt/millrace/lib -type f \( -name '*.pyx' -o -name '*.c' -o -name '*.h' -o -name '*.pyi' \) -delete
 COPY core /opt/millrace/app/core
 COPY store /opt/millrace/app/store

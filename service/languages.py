@@ -16,7 +16,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from aiohttp import hdrs, web
-from babel import Locale, UnknownLocaleError
+from babel import Locale
 from babel.dates import format_date
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -81,15 +81,11 @@ def day_name(moment: datetime | date, language: Language, *, weekday: bool = Tru
 @lru_cache(1024)
 def foreign_name(tag: str, language: Language) -> str:
     """The name of another language than the page's, in the page's; empty where it is the same."""
-    if tag.split("-")[0].lower() == language.split("-")[0]:
+    base = tag.split("-")[0].lower()
+    if base == language.split("-")[0]:
         return ""
-    try:
-        name = Locale.parse(tag, sep="-", resolve_likely_subtags=False).get_display_name(
-            _LOCALES[language]
-        )
-    except (ValueError, UnknownLocaleError):
-        name = None
-    return name or tag
+    names = Locale.parse(_LOCALES[language]).languages
+    return names.get(tag.replace("-", "_")) or names.get(base) or tag
 
 
 def in_zone(moment: datetime, feed: FeedSettings) -> datetime:

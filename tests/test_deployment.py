@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,29 @@ def test_every_container_has_a_health_check(compose: dict[str, Any]) -> None:
         assert "healthcheck" in service or ("build" in service and "HEALTHCHECK" in dockerfile), (
             name
         )
+
+
+_OPENED = """
+import sys
+sys.addaudithook(lambda event, found: event == "open" and print(found[0]))
+from datetime import date
+from service.languages import LANGUAGES, day_name, foreign_name
+for language in LANGUAGES:
+    assert day_name(date(2026, 11, 30), language) and foreign_name("de", language) != "de"
+"""
+
+
+def test_the_image_keeps_the_locales_of_its_pages() -> None:
+    removed = re.search(r"babel/locale-data/\*'(.*)-delete", (ROOT / "Dockerfile").read_text())
+    assert removed is not None
+    kept = re.findall(r"! -name '(\S+)'", removed[1])
+    opened = subprocess.run(
+        [sys.executable, "-c", _OPENED], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    needed = {path.rpartition("/")[2] for path in opened.split() if "/locale-data/" in path}
+
+    assert needed
+    assert [name for name in needed if not any(fnmatch(name, each) for each in kept)] == []
 
 
 def test_the_store_has_a_password_a_volume_and_no_port(compose: dict[str, Any]) -> None:
