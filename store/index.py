@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from core.config.settings import DedupSettings
 from core.dedup.fingerprint import Fingerprint, StoredFingerprint
-from core.dedup.idf import Idf
+from core.dedup.idf import NO_DELTA, Idf
 from core.dedup.prints import Candidate
 from core.ids import PREFIX as URN
 from store import keys
@@ -51,16 +51,17 @@ class SharedIdf:
                 self._position = position
                 if fields[b"by"] != self._name:
                     self.idf.merge(fields[b"slots"])
+                    self.idf.standing.learn(fields.get(b"standing", b""), alone=True)
 
     async def push(self) -> None:
         """Tell the others what was learned here since the last time."""
-        delta = self.idf.take_delta()
-        if not delta:
+        delta, standing = self.idf.take_delta(), self.idf.standing.take_learned()
+        if not delta and not standing:
             return
         with store_errors():
             await self._store.redis.xadd(
                 keys.IDF_DELTAS,
-                {b"by": self._name, b"slots": delta},
+                {b"by": self._name, b"slots": delta or NO_DELTA, b"standing": standing},
                 maxlen=keys.IDF_DELTAS_KEPT,
                 approximate=True,
             )

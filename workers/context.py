@@ -168,6 +168,7 @@ class Kit:
 
     def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
         """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""
+        self.shared_idf.idf.standing.learn(outcome.standing)
         for record in outcome.entries:
             if record.decision is Decision.PUBLISHED and record.id in read:
                 self.shared_idf.idf.learn(taught(read[record.id]))

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from core.dedup.compare import OWN, cover, places
+from core.dedup.compare import OWN, Pair, cover, places
 from core.dedup.copy import Bools, Copy, Reading
 from core.dedup.idf import Idf
-from core.dedup.table import Pair, row_of
+from core.dedup.table import row_of
 from core.models import EntryRecord
 
 SENTENCES = 40  # of each kind that are listed

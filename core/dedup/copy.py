@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from core.dedup.headline import headline
 from core.dedup.simhash import shingles
@@ -43,6 +44,13 @@ class Copy:
         """The addresses under which it says it stands."""
         stated = (self.article.original_url, self.article.link)
         return frozenset(canonical_url(url) for url in stated if url)
+
+    @cached_property
+    def places(self) -> tuple[int, int]:
+        """Hashes of its source, and of the host of its address; 0: none."""
+        host = host_of(self.article.original_url or self.article.link or "")
+        source = xxhash.xxh64_intdigest(self.source.encode()) if self.source else 0
+        return source, xxhash.xxh64_intdigest(b"//" + host.encode()) if host else 0
 
     @cached_property
     def has_prose(self) -> bool:
@@ -196,6 +204,24 @@ class Reading:
     def _first(self) -> npt.NDArray[np.uint32]:
         """The first character of each token."""
         return code_points(self.text)[self.starts]
+
+    @cached_property
+    def sentence_hashes(self) -> U64:
+        """One hash a sentence, whatever the order of its tokens."""
+        starts = np.flatnonzero(np.diff(self.sentences, prepend=-1))
+        return mix(np.add.reduceat(self.hashes, starts)) if starts.size else self.hashes
+
+    def without(self, gone: Bools) -> Reading:
+        """The same text without the sentences that `gone` marks."""
+        kept = ~gone[self.sentences]
+        sentences = (np.cumsum(~gone) - 1)[self.sentences]
+        return replace(
+            self,
+            hashes=self.hashes[kept],
+            starts=self.starts[kept],
+            ends=self.ends[kept],
+            sentences=sentences[kept],
+        )
 
     def has_capital(self, first: int, last: int) -> bool:
         """Whether one of these tokens begins with a capital inside a sentence."""

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.config.settings import DedupSettings
+from core.dedup.compare import Pair
 from core.dedup.copy import Copy
 from core.dedup.fingerprint import Fingerprint
 from core.dedup.idf import Idf
 from core.dedup.prints import Candidate, Verdict, candidate_of, judge
 from core.dedup.simhash import distance
-from core.dedup.table import Pair, row_of
+from core.dedup.table import row_of
 from core.models import Article, Decision, EntryRecord, Member, Story
 
 NEW = Verdict(None, "founder")
@@ -46,21 +47,29 @@ def decide(
     *,
     copies: Callable[[str], Copy | None],
     idf: Idf,
-) -> Verdict:
+) -> tuple[Verdict, list[str]]:
     """The story that `entry` belongs to, or none; of several the nearest, of equals the first.
 
-    `copies` gives the text of a founder, if it is kept.
+    `copies` gives the text of a founder, if it is kept. What `entry` and founders of its source or
+    host share under unlike headlines is learned by `idf.standing`; the second value names stories
+    of which a sentence turned out to be standing text by it.
     """
     best, nearest = NEW, -1.0
-    for candidate in _likeliest(entry, [c for c in candidates if _is_plausible(entry, c)]):
-        copy = copies(candidate.entry) if entry.copy else None
+    likely = _likeliest(entry, [c for c in candidates if _is_plausible(entry, c)])
+    held = [copies(candidate.entry) if entry.copy else None for candidate in likely]
+    turned = [
+        candidate.story
+        for candidate, copy in zip(likely, held, strict=True)
+        if entry.copy and copy and idf.standing.observe(entry.copy, copy)
+    ]
+    for candidate, copy in zip(likely, held, strict=True):
         if entry.copy is None or copy is None:
             verdict = judge(entry.fingerprint.print, candidate, settings.radius)
         else:
             verdict = _by_text(entry, candidate, Pair.of(entry.copy, copy, idf))
         if verdict is not None and verdict.similarity > nearest:
             best, nearest = verdict, verdict.similarity
-    return best
+    return best, turned
 
 
 def _by_text(entry: Subject, candidate: Candidate, pair: Pair) -> Verdict | None:
@@ -170,6 +179,7 @@ class Outcome:
     stories: dict[str, StoryChange] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)  # entries whose merge was taken back
+    standing: bytes = b""  # what `Standing.learn` takes from what was compared
     # Entries whose record the decision has to see first: load them and decide again.
     wanted: set[str] = field(default_factory=set)
 

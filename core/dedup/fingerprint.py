@@ -32,7 +32,7 @@ LOOKED_UP = 10  # minhash keys under which an entry looks: those of a part of it
 HEADLINE_BITS = 80  # ten bytes of the stored form: a sketch of the headline's words
 FIGURE_BITS = 32  # four bytes: of the figures in a text
 FIGURES_KEPT = 10  # of the figures in a text: more would fill the bits
-_LOOKED_UP_WORDS = 3  # word pairs
+_LOOKED_UP_WORDS = 1  # word pairs
 _LONGEST_TEXT = 100_000  # characters; the rest of a longer one tells nothing new
 
 _WORD_SALT = np.uint64(0xE7037ED1A0B428DB)  # headline words and shingles share one table

@@ -8,6 +8,7 @@ not on how many entries were seen, so fingerprints made at different times stay 
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from importlib import resources
 
@@ -15,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from core import zstd
+from core.dedup.standing import Standing
 from core.dedup.tokens import U64
 
 U8 = npt.NDArray[np.uint8]
@@ -36,6 +38,7 @@ _SLOT = np.uint64(SLOTS - 1)
 _WORD_SLOT = np.uint64(WORD_SLOTS - 1)
 _WEIGHTS: F32 = np.maximum(1 - np.log1p(np.arange(256)) / np.log(256), 0).astype(np.float32)
 _WARM = "warm.bin"
+NO_DELTA = zstd.compress(b"")  # what `Idf.merge` takes where only standing text was learned
 
 
 class Idf:
@@ -52,6 +55,7 @@ class Idf:
         self._learned = learned
         self._words = np.zeros(WORD_SLOTS, dtype=np.uint16) if words is None else words
         self._entries = entries  # that taught the words
+        self.standing = Standing()
         self._fresh: list[npt.NDArray[np.uint32]] = []
 
     @classmethod
@@ -66,15 +70,24 @@ class Idf:
         learned = int.from_bytes(raw[:8], "little")
         counts = np.frombuffer(raw, dtype=np.uint8, count=SLOTS, offset=8).copy()
         rest = raw[8 + SLOTS :]  # empty in tables that were written before words were counted
-        words = np.frombuffer(rest[8:], dtype=np.uint16).copy() if rest else None
-        return cls(counts, learned, words, int.from_bytes(rest[:8], "little"))
+        words = np.frombuffer(rest, np.uint16, WORD_SLOTS, offset=8).copy() if rest else None
+        table = cls(counts, learned, words, int.from_bytes(rest[:8], "little"))
+        table.standing.learn(rest[8 + 2 * WORD_SLOTS :], alone=True)
+        return table
 
     def to_bytes(self) -> bytes:
         """The table, compressed."""
         words = self._entries.to_bytes(8, "little") + self._words.tobytes()
+        words += self.standing.to_bytes()
         return zstd.compress(
             self._learned.to_bytes(8, "little") + self._counts.tobytes() + words, level=3
         )
+
+    def aside(self) -> Idf:
+        """The same counters, with standing text that is learned for the caller alone."""
+        view = copy.copy(self)
+        view.standing = Standing(self.standing.titles_above)
+        return view
 
     def counts(self, hashes: U64) -> U8:
         """In how many unique entries each was seen lately, about."""

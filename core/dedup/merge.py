@@ -11,6 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from core.config.settings import DedupSettings
+from core.dedup.compare import Pair
 from core.dedup.copy import Copy, Kept
 from core.dedup.decide import (
     DECIDED,
@@ -32,8 +33,8 @@ from core.dedup.decide import (
 from core.dedup.idf import Idf
 from core.dedup.prints import Candidate, Verdict
 from core.dedup.representative import Contender, elect, replaces
-from core.dedup.split import JOINED, Leaver, part, spoken_against
-from core.dedup.table import Pair, agrees
+from core.dedup.split import JOINED, Leaver, is_copy, part, spoken_against
+from core.dedup.table import agrees
 from core.models import Article, Decision, EntryRecord, Member, Story
 
 MEMBERS_KEPT = 200  # further reposts are remembered as entries but no longer listed in the story
@@ -72,6 +73,7 @@ def merge(
         else:
             batch.take_in(arrival, candidates.get(arrival.record.id, ()))
     batch.outcome.wanted = batch.kept.wanted
+    batch.outcome.standing = batch.idf.standing.take_learned()
     return batch.outcome
 
 
@@ -93,17 +95,19 @@ class _Batch:
         self._settings = settings
         self._now = now
         self._names = names
-        self._idf = idf
+        self.idf = idf.aside()
 
     def take_in(self, arrival: Arrival, found: Sequence[Candidate]) -> None:
         """A new entry founds a story or joins one."""
         near = [*found, *self._founded.near(arrival.fingerprint)]
         name = self._names.get(arrival.record.id, arrival.record.id)
         subject = Subject(arrival.fingerprint, arrival.copy)
-        verdict = decide(subject, near, self._settings, copies=self.kept.founder, idf=self._idf)
+        copies = self.kept.founder
+        verdict, turned = decide(subject, near, self._settings, copies=copies, idf=self.idf)
         against = self._spoken_against(arrival, verdict)
         if against:
             verdict = NEW
+        against |= {i: leaving for i in turned if (leaving := self._without_own_text(i))}
         if verdict.story is None and name in self._stories:
             verdict = Verdict(name, "remembered")
         story_id = verdict.story or name
@@ -142,9 +146,19 @@ class _Batch:
         copies = {m.id: copy for m, copy in read if copy is not None}
         if founder is None:
             return {}
-        apart = spoken_against(arrival.copy, founder, copies, self._idf)
+        apart = spoken_against(arrival.copy, founder, copies, self.idf)
         leaving = self._records(story, apart)
         return {story.id: leaving} if leaving else {}
+
+    def _without_own_text(self, story_id: str) -> dict[str, tuple[Member, EntryRecord]]:
+        """Members of a story that are no copies once standing text is left out."""
+        story = self._stories.get(story_id)
+        founder = self.kept.founder(story_id)
+        if story is None or founder is None:
+            return {}
+        read = [(m.id, self.kept.copy(m.id, story)) for m in story.members[1:MEMBERS_READ]]
+        gone = {i for i, copy in read if copy and not is_copy(founder, copy, self.idf)}
+        return self._records(story, gone)
 
     def _records(self, story: Story, ids: set[str]) -> dict[str, tuple[Member, EntryRecord]]:
         found = [(m, self.kept.record(m.id)) for m in story.members if m.id in ids]
@@ -198,7 +212,7 @@ class _Batch:
         return set() if self._agree(revised, reference) else {record.id}
 
     def _agree(self, one: Copy, other: Copy) -> bool:
-        return agrees(Pair.of(one, other, self._idf))
+        return agrees(Pair.of(one, other, self.idf))
 
     def _contenders(self, story: Story) -> list[Contender]:
         """The first members, and the one that is shown, as far as their texts are kept."""
@@ -219,7 +233,7 @@ class _Batch:
         if not leavers:
             return
         gone = {leaver.member.id for leaver in leavers}
-        parting = part(leavers, idf=self._idf, now=self._now)
+        parting = part(leavers, idf=self.idf, now=self._now)
         rest = story.model_copy(
             update={"members": tuple(m for m in story.members if m.id not in gone)}
         )

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.dedup.compare import headlines
+from core.dedup.compare import AGREE, headlines
 from core.dedup.copy import SHINGLE, Copy, unlinked
 from core.dedup.simhash import shingles
-from core.dedup.table import AGREE
 from core.dedup.tokens import tokens
 
 HOLDS = 0.85  # share of the published shingles; room for edited sentences, not for a new lead

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from core.dedup.compare import Pair
 from core.dedup.copy import Copy
 from core.dedup.decide import Claim, StoryChange, founded
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
 from core.dedup.representative import Contender, elect
 from core.dedup.swaps import Kind
-from core.dedup.table import Pair, row_of
+from core.dedup.table import row_of
 from core.errors import MillraceError
 from core.models import Article, Decision, EntryRecord, Member, Story
 
@@ -49,11 +50,11 @@ def _third(with_entry: Pair, with_member: Pair, member: Copy, idf: Idf) -> bool:
 
 def _slots(pair: Pair) -> dict[tuple[Kind, str], str]:
     """By kind and what the founder has there: what the other text has."""
-    founder_is_short = pair.entry.reading.size <= pair.held.reading.size
     found = {}
     for swap in pair.evidence.swaps:
         if (swap.one, swap.other) in pair.evidence.told_apart:
-            ours, theirs = (swap.one, swap.other) if founder_is_short else (swap.other, swap.one)
+            sides = (swap.one, swap.other)
+            ours, theirs = sides if pair.evidence.first_is_short else sides[::-1]
             found[swap.kind, ours] = theirs
     return found
 
@@ -80,7 +81,7 @@ def part(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> Parting:
     """The stories of `leaving`: those that are copies of each other stay together."""
     groups: list[list[Leaver]] = []
     for leaver in leaving:
-        group = next((g for g in groups if _is_copy(leaver, g[0], idf)), None)
+        group = next((g for g in groups if is_copy(leaver.copy, g[0].copy, idf)), None)
         if group is None:
             groups.append([leaver])
         else:
@@ -91,8 +92,9 @@ def part(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> Parting:
     return parting
 
 
-def _is_copy(one: Leaver, other: Leaver, idf: Idf) -> bool:
-    row = row_of(Pair.of(one.copy, other.copy, idf))
+def is_copy(one: Copy, other: Copy, idf: Idf) -> bool:
+    """Whether the table takes two texts for one story."""
+    row = row_of(Pair.of(one, other, idf))
     return row is not None and row.same
 
 

@@ -14,14 +14,16 @@ import numpy as np
 from core.dedup.copy import SHINGLE, Bools, Ints, Reading
 from core.dedup.idf import Idf
 
-# A "word" may be a name: of the two stretches only one is rare in the stream.
-Kind = Literal["figure", "name", "word", "typing", "prose"]
+# A "word" may be a name: of the two stretches only one is rare in the stream. So may a "common"
+# one: two short stretches that are not, such as two capitals or two synonyms.
+Kind = Literal["figure", "name", "word", "common", "typing", "prose"]
 
 MOST_GAPS = 300  # that are looked into; texts with more were rewritten, and each costs 40 µs
 GAP = 40  # tokens of a difference that is looked into
 EDGE_GAP = 12  # the same at the beginning and the end of a text
 SWAPPED_WORDS = 6  # a longer stretch is rewritten prose
 LONGEST_SWAP = 120  # characters; a token may be of any length, and comparing them is quadratic
+LONGEST_NAME = 4  # characters of a script without capitals: of places that all know
 ALIKE = 0.75  # of the letters: two spellings of one word
 OTHERWISE = 0.6  # share of a sentence that must be equal around a swap
 
@@ -53,7 +55,8 @@ def swaps_between(
         low, high = np.searchsorted(one.sentences, (one.sentences[i], one.sentences[i] + 1))
         around = (high - low) - (j - i)
         needed = OTHERWISE * around * (0.6 if kind == "figure" else 1)
-        if fine[0][low:high].sum() < needed:
+        credit = around == 0 and j == one.size and k > 0  # the last line, as a whole
+        if credit or fine[0][low:high].sum() < needed:
             continue
         swaps.append(Swap(kind, _joined(one, i, j), _joined(other, k, m)))
         taken[0] += j - i
@@ -89,9 +92,9 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     """What was swapped: tokens i to j of `one` for tokens k to m of `other`."""
     i, j, k, m = places
     a, b = [one.token(n) for n in range(i, j)], [other.token(n) for n in range(k, m)]
-    figures = [[t for t in each if t[0].isdigit()] for each in (a, b)]
+    figures = [[t for t in each if _has_digit(t)] for each in (a, b)]
     if figures[0] or figures[1]:
-        rest = [[t for t in each if not t[0].isdigit()] for each in (a, b)]
+        rest = [[t for t in each if not _has_digit(t)] for each in (a, b)]
         figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are one day
         counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
         return "figure" if counted else "prose"
@@ -107,7 +110,13 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     if first[0].lower() != first[0].upper():
         return "prose"  # a script with capitals, and no capital
     rare = _may_name(one, i, j, idf) + _may_name(other, k, m, idf)
-    return "name" if rare == 2 else "word" if rare else "prose"
+    if rare:
+        return "name" if rare == 2 else "word"
+    return "common" if max(len(first), len(second)) <= LONGEST_NAME else "prose"
+
+
+def _has_digit(token: str) -> bool:
+    return any(map(str.isdigit, token))
 
 
 def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:

@@ -7,16 +7,11 @@ the labelled corpora and checked on the other; in brackets how far each moved wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
-from core.dedup.compare import MORE, STRANGERS, Evidence, compare
-from core.dedup.copy import Copy, bare
-from core.dedup.idf import Idf
+from core.dedup.compare import LEAD, LITTLE, MORE, STRANGERS, SUPPORT, Pair
+from core.dedup.copy import bare
 
-LITTLE = 8  # tokens; less is no text
-AGREE = 0.6  # of the headlines' word pairs
-LEAD = 3  # own sentences before the common part: a report of its own, not an intro [3–4]
 CUT = 0.80  # of the shorter text, by rarity, that the longer contains [.78–.83]
 TEASER = 0.65  # the same under one headline
 LONG, LONG_SHARED = 700, 0.75  # sum of weights and share: no frame of a programme is so long
@@ -26,7 +21,6 @@ SHORT = 100  # below this it may be the blurb of a programme
 EDITED = 0.65  # of both [.62–.67]
 REWORDED = 0.45  # of both, in one order: rewritten sentence by sentence
 WIRE = 0.7  # of both under an intro of its own: a wire copy
-SUPPORT = 0.15  # of a headline's words that stand in the common part
 SMALL_PART = 3.0  # times as long under another headline: a page of several stories, if anything
 # Of 150 articles followed by another one under its headline 10 joined (94 without this), of 150
 # cut copies under a new headline 116 (127).
@@ -37,56 +31,6 @@ BARE = 4.0  # sum of weights; less is standing text
 LEFT = 0.25  # of the shorter text that may be neither equal nor swapped in a template
 # Swaps of names and figures in a hundred common words: one alone, two and more, in one source.
 ONE_SWAP, TWO_SWAPS, OWN_SWAPS = 1.0, 0.6, 0.4  # [.75–2] [.4–1] [.2–.5]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two copies beside each other."""
-
-    entry: Copy
-    held: Copy
-    evidence: Evidence
-
-    @classmethod
-    def of(cls, entry: Copy, held: Copy, idf: Idf) -> Pair:
-        """Compare the two."""
-        return cls(entry, held, compare(entry.reading, held.reading, idf))
-
-    @property
-    def same_source(self) -> bool:
-        """Both from one source."""
-        return self.entry.source is not None and self.entry.source == self.held.source
-
-    @property
-    def same_address(self) -> bool:
-        """Both say that they stand under one address."""
-        return not self.entry.addresses.isdisjoint(self.held.addresses)
-
-    @property
-    def agree(self) -> bool:
-        """The headlines agree."""
-        return self.evidence.same_headline or self.evidence.agree >= AGREE
-
-    @property
-    def is_unsupported(self) -> bool:
-        """Other headlines, and hardly a word of either is in the common part."""
-        e = self.evidence
-        return not self.agree and max(e.short.support, e.long.support) < SUPPORT
-
-    @property
-    def leads(self) -> int:
-        """Own sentences before the common part, of the text that has fewer."""
-        return min(self.evidence.short.lead, self.evidence.long.lead)
-
-    @property
-    def front(self) -> bool:
-        """Neither has a lead of its own."""
-        return max(self.evidence.short.lead, self.evidence.long.lead) < LEAD
-
-    @property
-    def least(self) -> float:
-        """The smaller of the two weighted shares."""
-        return min(self.evidence.short.weight, self.evidence.long.weight)
 
 
 class Row(NamedTuple):
@@ -136,6 +80,10 @@ def _own_address(pair: Pair) -> bool:
 def _own_address_agrees(pair: Pair) -> bool:
     e = pair.evidence
     return _own_address(pair) and max(e.short.share, e.short.weight) >= 0.3
+
+
+def _closing_words(pair: Pair) -> bool:
+    return pair.is_repeated
 
 
 def _series(pair: Pair) -> bool:
@@ -267,6 +215,7 @@ TABLE: tuple[Row, ...] = (
     Row("no text", False, _no_text, "two link posts with different links"),
     Row("own address", True, _own_address_agrees, "an article that moved between two sections"),
     Row("another item", False, _own_address, "the next live page under one address"),
+    Row("closing words", False, _closing_words, "fifty videos of one channel"),
     Row("series", False, _series, "part 1 and part 2 over one frame"),
     Row("other text", False, _strangers, "two reports without a sentence in common"),
     Row("template", False, _template, "one storm warning for two counties"),

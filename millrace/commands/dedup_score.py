@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from core.dedup.compare import Pair
 from core.dedup.copy import Copy
 from core.dedup.idf import Idf
-from core.dedup.table import Pair, row_of
+from core.dedup.table import row_of
 from core.errors import ConfigError
 
 LABELS = ("repost", "template", "ambiguous")

@@ -73,6 +73,7 @@ class Offline:
             records |= {entry: self._shelf.record(entry) for entry in outcome.wanted}
         self._shelf.put(outcome)
         self._unfiled = [claim for claim in outcome.claims if claim.entry == claim.story]
+        self._idf.standing.learn(outcome.standing, alone=True)
         features = {a.record.id: each for a, each in zip(arrivals, read, strict=True)}
         for record in outcome.entries:
             if record.decision is Decision.PUBLISHED and record.id in features:

@@ -37,3 +37,17 @@ async def test_a_worker_that_starts_later_knows_what_was_saved(store: Store, mon
     await late.open()
 
     assert (late.idf.counts(PROMO) == one.idf.counts(PROMO)).all()
+
+
+async def test_standing_text_reaches_other_workers_and_those_that_start_later(
+    store: Store, monkeypatch
+):
+    monkeypatch.setattr(store_idf, "_PUSHES_PER_TABLE", 1)
+    one, other, late = SharedIdf(store), SharedIdf(store), SharedIdf(store)
+    one.idf.standing.learn(np.array([[1, 2], [1, 5]], dtype=np.uint64).tobytes())
+
+    await one.push()
+    await other.pull()
+    await late.open()
+
+    assert other.idf.standing.titles_above(1) == late.idf.standing.titles_above(1) == (2, 5)

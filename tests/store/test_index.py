@@ -50,7 +50,7 @@ async def find_or_claim(store: Store, entry: str, print_: Fingerprint) -> str:
     while True:
         found = (await lookup(store, {entry: print_}, SETTINGS))[entry]
         subject = Subject(print_, None)
-        verdict = decide(subject, found, SETTINGS, copies=lambda _: None, idf=IDF)
+        verdict, _ = decide(subject, found, SETTINGS, copies=lambda _: None, idf=IDF)
         story = verdict.story or entry
         weighed = frozenset(candidate.entry for candidate in found)
         if not await claim(store, [Filed(entry, story, print_, weighed)]):

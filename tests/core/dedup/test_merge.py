@@ -15,7 +15,6 @@ from core.models import Article, Decision, EntryRecord, Story
 from tests.core.stories import paragraphs
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-IDF = Idf()
 # Long enough that one place is no template yet: a correction, as far as two texts can tell.
 FRAME = paragraphs(5, 9)
 
@@ -24,6 +23,7 @@ class Desk:
     """Decides entry after entry, and keeps what was decided as the store would."""
 
     def __init__(self) -> None:
+        self.idf = Idf()
         self.records: dict[str, EntryRecord | None] = {}
         self.stories: dict[str, Story] = {}
         self._founders: dict[str, Arrival] = {}
@@ -37,9 +37,10 @@ class Desk:
             place=NOW, order=0, decision=Decision.PENDING, rule="", article=article,
         )  # fmt: skip
         known = self.records.get(name)
-        print_ = fingerprint_of(article, IDF, source=record.source)
+        print_ = fingerprint_of(article, self.idf, source=record.source)
         arrival = Arrival(record, print_, 0, (), known, Copy(article, record.source))
         outcome = self._decided(arrival)
+        self.idf.standing.learn(outcome.standing)
         self.records |= {each.id: each for each in outcome.entries}
         self.stories |= {i: change.story for i, change in outcome.stories.items()}
         self._founders[name] = arrival
@@ -53,7 +54,7 @@ class Desk:
         near: list[Candidate] = [each for each in found if each is not None]
         return merge(
             [arrival], candidates={arrival.record.id: near}, stories=self.stories,
-            settings=DedupSettings(), now=NOW, idf=IDF, records=self.records,
+            settings=DedupSettings(), now=NOW, idf=self.idf, records=self.records,
         )  # fmt: skip
 
     def groups(self) -> set[frozenset[str]]:
@@ -113,6 +114,32 @@ def test_one_text_under_a_third_strange_headline_is_standing_text():
     desk.take("c", "Toma fep lorp", *text)
 
     assert desk.groups() == {frozenset("a"), frozenset("b"), frozenset("c")}
+
+
+def test_the_closing_words_of_a_channel_are_no_story_though_its_name_is_in_every_headline():
+    desk = Desk()
+    closing = paragraphs(5, 6)
+    about = ("Harbour wall is repaired", "Two teachers retire", "Ferry starts on Monday")
+    name = " ".join(closing[0].split()[:5])
+    for place, title in enumerate(about[:2]):
+        desk.take(f"v{place}", f"{name}: {title}", *closing, source="channel")
+    assert desk.groups() == {frozenset(("v0", "v1"))}
+
+    third = desk.take("v2", f"{name}: {about[2]}", *closing, source="channel")
+    reprint = desk.take("r", "Nothing else to watch tonight", *closing, source="reprints")
+
+    assert third.undone == ["v1"]
+    assert desk.groups() == {frozenset((each,)) for each in ("v0", "v1", "v2", "r")}
+    assert reprint.entries[0].rule == "founder"
+
+
+def test_an_agency_text_under_three_headlines_of_three_papers_stays_one_story():
+    desk = Desk()
+    text = paragraphs(5, 12)
+    for paper in range(3):
+        desk.take(f"p{paper}", " ".join(text[paper].split()[:7]), *text)
+
+    assert desk.groups() == {frozenset(("p0", "p1", "p2"))}
 
 
 def test_a_revision_that_still_agrees_stays():

@@ -31,7 +31,7 @@ def verdict(founder: Fingerprint, entry: Fingerprint) -> Verdict:
 def by_prints(entry: Fingerprint, candidates: list[Candidate]) -> Verdict:
     """The verdict where no text is kept."""
     subject = Subject(entry, None)
-    return decide(subject, candidates, SETTINGS, copies=lambda _: None, idf=Idf())
+    return decide(subject, candidates, SETTINGS, copies=lambda _: None, idf=Idf())[0]
 
 
 def joins(founder: Fingerprint, entry: Fingerprint) -> bool:

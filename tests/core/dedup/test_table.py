@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from core.dedup.compare import Pair
 from core.dedup.copy import Copy
 from core.dedup.idf import Idf
-from core.dedup.table import TABLE, Pair, agrees, row_of
+from core.dedup.table import TABLE, agrees, row_of
 from core.models import Article
 from tests.core.stories import paragraphs
 

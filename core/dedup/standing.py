@@ -1,0 +1,147 @@
+"""Standing text: what one source, or one host, puts under headlines of every kind.
+
+The closing words of a channel, the notes of a podcast and what a press office says of itself
+identify nothing, however long they are. A sentence that one source has under three headlines that
+do not agree is such text, and so is one that articles of one host have under three headlines of
+which the text says nothing. Comparisons leave it out, wherever else it is reprinted.
+
+Entries that were folded teach it like those that stayed apart, so a wrong merge shows itself by its
+third copy. An agency's report in ten papers teaches nothing: each of them has it once.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from difflib import SequenceMatcher
+
+import numpy as np
+import xxhash
+
+from core.dedup.copy import Bools, Copy, Title
+from core.dedup.tokens import NO_TOKENS, U64
+
+HEADLINES = 3  # as with the third value in a template: two may be a copy under a new headline
+KEPT = 1 << 14  # sentences; the one met longest ago goes. At most 48 bytes each in the store
+TAUGHT = 60  # sentences of a pair: notes and closing words of public podcasts come to fewer
+ALIKE = 0.6  # of the letters of two headlines; strangers have .3 to .45 in common
+LEAST_OWN = 4  # letters: fewer are a number, a day or "video"
+SAME = 0.7  # of the word pairs of two headlines: one of them is the other, retitled
+ABOUT = 0.3  # of a headline's words: a text that has that many of them is about it
+
+
+class Standing:
+    """The sentences that sources and hosts repeat, and the headlines that were seen above them."""
+
+    def __init__(self, known: Callable[[int], tuple[int, ...]] = lambda _: ()) -> None:
+        self._learned: list[tuple[int, int]] = []  # sentence at its place, sketch of a headline
+        self._known = known  # titles above a sentence, as another table has them
+        self._titles: OrderedDict[int, tuple[int, ...]] = OrderedDict()
+
+    def observe(self, one: Copy, other: Copy) -> bool:
+        """Learn from two copies; whether a sentence turned out to be standing text by it."""
+        shared = np.intersect1d(one.reading.sentence_hashes, other.reading.sentence_hashes)
+        places = _common_places(one, other, shared)
+        titles = [_sketch(each.reading.title) for each in (one, other)]
+        grown = False
+        for place in places:
+            for sentence in shared[:TAUGHT].tolist():
+                for title in titles:
+                    grown = self._add(sentence ^ place, title) or grown
+        return grown
+
+    def in_pair(self, one: Copy, other: Copy) -> tuple[Bools, Bools] | None:
+        """Which sentences of each copy are standing text where one of the two is from."""
+        known = np.concatenate((self._repeated(one), self._repeated(other)))
+        if not known.size:
+            return None
+        texts = one.reading, other.reading
+        return np.isin(texts[0].sentence_hashes, known), np.isin(texts[1].sentence_hashes, known)
+
+    def learn(self, sightings: bytes, *, alone: bool = False) -> None:
+        """Take over what was observed elsewhere; `alone`: it is not to be passed on."""
+        before = len(self._learned)
+        for key, title in np.frombuffer(sightings, dtype=np.uint64).reshape(-1, 2).tolist():
+            self._add(key, title)
+        if alone:
+            del self._learned[before:]
+
+    def take_learned(self) -> bytes:
+        """What was learned since the last call: 16 bytes for a headline above a sentence."""
+        learned, self._learned = self._learned, []
+        return np.array(learned, dtype=np.uint64).tobytes()
+
+    def to_bytes(self) -> bytes:
+        """All of it in the same form, for `learn`."""
+        known = [(key, title) for key, titles in self._titles.items() for title in titles]
+        return np.array(known, dtype=np.uint64).tobytes()
+
+    def _repeated(self, copy: Copy) -> U64:
+        hashes = copy.reading.sentence_hashes
+        found = [
+            sentence
+            for place in copy.places
+            for sentence in hashes.tolist()
+            if len(self.titles_above(sentence ^ place)) >= HEADLINES
+        ]
+        return np.array(found, dtype=np.uint64) if found else NO_TOKENS
+
+    def _add(self, key: int, title: int) -> bool:
+        """Count a headline above a sentence; whether that makes it standing text now."""
+        titles = self.titles_above(key)
+        if len(titles) >= HEADLINES or any(
+            (title & each).bit_count() >= SAME * (title | each).bit_count() for each in titles
+        ):
+            return False
+        self._titles[key] = (*titles, title)
+        self._titles.move_to_end(key)
+        if len(self._titles) > KEPT:
+            self._titles.popitem(last=False)
+        self._learned.append((key, title))
+        return len(titles) + 1 == HEADLINES
+
+    def titles_above(self, key: int) -> tuple[int, ...]:
+        """Sketches of the unlike headlines that were seen above a sentence at its place."""
+        own = self._titles.get(key)
+        return own if own is not None else self._known(key)
+
+
+def _common_places(one: Copy, other: Copy, shared: U64) -> list[int]:
+    """Source and host that two copies share, if their headlines are unlike; of one address: none.
+
+    What one source gathers from several hosts is not its own, and many may write on one host.
+    """
+    (source, host), (others_source, others_host) = one.places, other.places
+    own = source == others_source != 0 and (host == others_host or 0 in (host, others_host))
+    beside = host == others_host != 0
+    if not (own or beside) or not one.addresses.isdisjoint(other.addresses):
+        return []
+    if not shared.size or not _are_unlike(one.reading.title.bare, other.reading.title.bare):
+        return []
+    beside = beside and not (_is_about(one, shared) or _is_about(other, shared))
+    return [place for place, holds in ((source, own), (host, beside)) if holds]
+
+
+def _are_unlike(one: str, other: str) -> bool:
+    """Whether two headlines differ beyond a name of the series in front or behind both."""
+    for _ in range(2):
+        letters = zip(one, other, strict=False)
+        front = next((n for n, (a, b) in enumerate(letters) if a != b), min(len(one), len(other)))
+        one, other = one[front:][::-1], other[front:][::-1]
+    if min(len(one), len(other)) < LEAST_OWN:
+        return False
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() < ALIKE
+
+
+def _is_about(copy: Copy, shared: U64) -> bool:
+    """Whether words of its headline are in the shared sentences."""
+    text = copy.reading
+    words = text.title.units
+    inside = text.units[np.isin(text.sentence_hashes, shared)[text.sentences]]
+    return bool(len(words)) and bool(np.isin(words, inside).mean() >= ABOUT)
+
+
+def _sketch(title: Title) -> int:
+    """A bit of 64 for each word pair of a headline."""
+    pairs = title.pairs or {xxhash.xxh64_intdigest(title.bare.encode())}
+    return sum(1 << bit for bit in {pair % 64 for pair in pairs})
