@@ -30,7 +30,8 @@ from core.feeds.charset import decode
 from core.page.extract import MOST_CHARACTERS, MOST_TAGS
 from core.page.extractors import extracted_texts, votes
 from core.page.features import PageBlocks, features
-from core.page.head import kind_of_page, read_head
+from core.page.head import read_head
+from core.page.kind import kind_of_page
 from core.page.select import CHOSEN
 from core.text import squeeze
 

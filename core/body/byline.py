@@ -142,7 +142,7 @@ def _author(
         if label:
             return stated_author(label)
     closing = [spot for spot in spots[-25:] if len(spot.line.text) <= 40]
-    for spot in (*spots[len(head) : len(head) + 3], *closing):
+    for spot in (*head, *spots[len(head) : len(head) + 3], *closing):
         name = reporter(spot.line.text)
         if name:
             return name
@@ -225,18 +225,24 @@ _REPORTER = re.compile(
     r"[\s]*(?:报导|报道|報導|報道|编译报|編譯報|采访报|採訪報|综合报|綜合報|编译(?=[）)】])|編譯(?=[）)】]))"
 )
 _HOW = re.compile(
-    r"(?:综合|綜合|简讯|簡訊|翻译|翻譯|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
+    r"(?:综合|綜合|整合|简讯|簡訊|翻译|翻譯|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
 )
 _LABEL = re.compile(
-    r"^(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)\s*[:：|｜/／]\s*(.{2,40})$"
+    r"^(?:来源[:：]\S{1,20}\s+)?(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)"
+    r"\s*[:：|｜/／]\s*(.{2,40})$"
     r"|^文\s*[/／|｜:：]\s*(.{2,20})$"
     r"|^(?:[Ww]ritten [Bb]y|[Pp]osted [Bb]y|(?:[Aa]uthor|[Aa]uteur|[Aa]utore?)s?(?=\s?[:：]))"
     r"\s*[:：]?\s*(.{3,60})$"
 )
 _NEXT_LABEL = re.compile(
-    r"\s{2,}|\s(?=\S{2,4}[:：])|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|编辑|編輯)[:：]"
+    r"\s{2,}|\s(?=\S{2,4}[:：|｜/／])"
+    r"|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|(?:责任)?编辑|編輯|责编|摄影|校对)\s*[:：|｜/／]"
 )
-_BY = re.compile(r"^(?:By|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
+_SIGNED = re.compile(  # a line that is nothing else: 新京报记者 陆一夫
+    r"^[（(【]?\S{0,12}?(?:记者|記者)[\s:：|｜/／]*([\u4e00-\u9fff·]{2,4}(?:[\s、]+[\u4e00-\u9fff·]{2,4}){0,4})"
+    r"(?:\s+(?:整合|整理|实习生|通讯员|编辑|摄影).*)?[)）】]?$"
+)
+_BY = re.compile(r"^(?:[Bb]y:?|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
 _POSTED = re.compile(r"^(?:[Pp]osted|[Pp]ublished|[Ww]ritten)\b.{0,50}?\bby\s+(.{3,40})$")
 _NAME = re.compile(
     r"[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*(?:\s+(?:de|da|di|del|della|van|von|der|den|la|le|bin|al|el|and|und|et|y|e|&"
@@ -267,7 +273,7 @@ def stated_author(author: str | None) -> str | None:
 
 def reporter(text: str) -> str | None:
     """The reporter an agency's opening names, as in （记者李言综合报导）."""
-    match = _REPORTER.search(text[:160])
+    match = _REPORTER.search(text[:160]) or (_SIGNED.match(text) if len(text) <= 40 else None)
     if match is None:
         return None
     name = _HOW.sub("", match[1].strip())

@@ -34,11 +34,13 @@ from core.body.walk import Walker
 from core.feeds.charset import Decoded, decode
 from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.page import extractors
+from core.page.authors import shown_author, shown_date
 from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head
+from core.page.kind import kind_of_page
 from core.page.select import choose
 from core.page.surroundings import head_lines, lead_blocks, part_of
-from core.text import collapse, language_of, letters
+from core.text import collapse, language_of, letters, wide_share
 from core.urls import web_url
 
 # The largest of 177 public pages has 800,000 characters and 10,000 tags. Extractors take a minute
@@ -51,6 +53,7 @@ _MOST_LOST = 0.005  # of the characters: more is another encoding or no text
 # these are searched for the words of paywalls and error pages, for walls are short.
 _LEAST_WEIGHT = 120.0
 _WALL_WEIGHT = 1500.0
+_THREAD = 1.5  # of `Kind.forum`, before posts are counted: an address or a program of forums
 
 
 def extract_page(
@@ -74,10 +77,13 @@ def extract_page(
     if document is not None:
         body = read_body(document, base=url, options=options)
     else:
+        _read_shown(page, root, head)
         body = _page_body(page, root, head, options)
     for more in further:
         _append_page(body, more, head, options)
     stated = _stated_metadata(head, body, url)
+    if stated.published is None and document is None:
+        stated.published = extractors.guessed_date(root)
     found = text_of_blocks(body.blocks)
     cut_junk(body, markdown=document is not None, options=options, learned=learned)
     text = text_of_blocks(body.blocks)
@@ -86,6 +92,15 @@ def extract_page(
     article = _article(body, text, head, stated, url, feed)
     article = article.model_copy(update={"found": found[:FOUND_KEPT]})
     return Cleaned(article, body.signatures)
+
+
+def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
+    """Adds what the visible page states to what its head does."""
+    head.shown_author = shown_author(
+        root, head.site, thread=kind_of_page(page, root, 0).forum >= _THREAD
+    )
+    shown = shown_date(root, chinese=wide_share(head.title or "") > 0.3)
+    head.published = _more_exact(head.published, shown)
 
 
 def _page_body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
@@ -152,7 +167,11 @@ def _stated_metadata(head: PageMetadata, body: Body, url: str | None) -> byline.
     front = {"canonical": head.canonical} if is_elsewhere(head.canonical, url) else {}
     if head.published:
         front["date"] = head.published
+    named = head.shown_author or head.organization
+    if named:
+        front["author"] = named
     stated = {name: value for name, value in front.items() if value}
+    body.from_markup.pop("author", None)  # `shown_author` has looked at more than the first
     # A line that the body holds too is read there, where it is known to be a caption or a heading.
     held = {spot.line.text for spot in body.spots}
     above = list(dict.fromkeys(line for line in body.head_lines if line not in held))

@@ -14,6 +14,7 @@ from copy import deepcopy
 from functools import cache
 
 import numpy as np
+from htmldate import find_date
 from lxml import etree
 from lxml.html import HtmlElement, fromstring
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ _NEARLY = 0.85  # of a block's pieces; extractors lose a footnote mark or a link
 _LEAST = 15  # letters; what is shorter may stand anywhere, and must be a line of the text
 _PIECED = 30  # letters; pieces of shorter blocks are found by chance
 _LABEL = 30  # letters; a linked block as short may be a topic whose name occurs in the text
+_NO_END = "2199-12-31"  # as `core/dates.py`; else it looks at the clock
 _LEAVES = ("p", "li", "h2", "h3", "h4", "h5", "pre", "blockquote", "td")
 # Made once: each reads the whole configuration.
 _FAST = Extractor(output_format="python", comments=False, fast=True)
@@ -134,6 +136,17 @@ def _readability(tree: HtmlElement) -> str:
     if len("".join(texts)) < 0.7 * len(whole):
         texts = [whole]
     return "\n".join(texts)
+
+
+def guessed_date(tree: etree._Element) -> str | None:
+    """The day that htmldate finds in the markup of a page that states none in the usual places.
+
+    Not its search through all text: on pages without a date that found one on 85 of 93.
+    """
+    try:
+        return find_date(tree, original_date=True, extensive_search=False, max_date=_NO_END)
+    except Exception:  # noqa: BLE001 - as with trafilatura
+        return None
 
 
 @cache

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.body import junk
 from core.body.blocks import HEADINGS, Block
-from core.page.head import Kind, is_post
+from core.page.kind import Kind, is_post
 from core.text import wide_share
 
 Numbers = NDArray[np.floating[Any]]

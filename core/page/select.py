@@ -22,7 +22,7 @@ from core.body import junk
 from core.body.blocks import Block
 from core.page.extractors import votes
 from core.page.features import PageBlocks, features
-from core.page.head import Kind, kind_of_page
+from core.page.kind import Kind, kind_of_page
 from core.page.structure import add_wordless, add_words, without_label
 
 # How the trees score beside the extractors: `docs/cleaning.md`. What a number moves was measured as

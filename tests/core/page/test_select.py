@@ -9,7 +9,7 @@ from core.body.walk import Walker
 from core.page import select
 from core.page.extract import extract_page
 from core.page.features import PageBlocks, features
-from core.page.head import kind_of_page
+from core.page.kind import kind_of_page
 from core.page.select import Trees
 
 STORY = (

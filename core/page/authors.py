@@ -1,0 +1,183 @@
+"""Who wrote a page: the names in its by-lines, profile links and posts, and what a name is.
+
+Heads often name the site for the author, and by-lines hold more than a name; what is left when
+labels, dates and places go must look like one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from lxml import etree
+
+from core import dates
+from core.body.byline import stated_author
+from core.body.html import inner_text, spaced_text
+from core.text import collapse, is_wide, squeeze
+
+_HOLDERS = "a span div p meta strong address li h4 td".split()
+_LONGEST = 80  # characters; the names of four doctors with their degrees have more
+_MOST_WORDS = 7  # of one name; “Dieter Hogen with Uta Pippig” has five
+_AROUND = 4  # elements around a name that say whose it is
+_MOST_CANDIDATES = 40  # elements; comments below a text name as many people
+# Class names of public pages that hold a name, and those beside it that hold something else.
+_NAMES_AUTHOR = re.compile(
+    r"(?:^|[-_ ])(?:[a-z]{0,4}author|by-?lines?|contributor|reporter|writer)"
+    r"(?:s|[-_]{1,2}(?:name|link|info|text|meta|item|by))*(?:$|[-_ ])"
+    r"|author-?name|post-?author|entry-?author",
+    re.IGNORECASE,
+)
+_NAMES_MEMBER = re.compile(  # of a forum; below an article these are the names of its readers
+    r"(?:^|[-_ ])(?:user-?name|bigusername|poster|creator|user)(?:$|[-_ ])|user-?name",
+    re.IGNORECASE,
+)
+_NAMES_READER = re.compile(r"comment|reply|replies|respon[ds]|\btie\b|pinglun", re.IGNORECASE)
+_NAMES_OTHER = re.compile(
+    r"bio\b|avatar|image|img|photo|social|follow|title|role|job|date|time|count|desc|comment|quote"
+    r"|related|sidebar|footer|tooltip|reaction",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(
+    r"^(?:(?:an?\s+)?(?:article|story|recipe|words|text|review|post(?:ed)?|blog post)\s+)?"
+    r"(?:(?:written|posted|published|created|authored|submitted|recommended|reviewed|started)\s+)?"
+    r"(?:by|von|par|por|di|door|af|av)(?:\s*[:：]\s*|\s+)|^(?:author|writer|thread starter"
+    r"|original poster|作者|撰文|文)\s*[:：|｜/]?\s+|^(?:view all (?:posts|articles) by"
+    r"|(?:read )?more (?:about|from))\s+",
+    re.IGNORECASE,
+)
+# What follows a name on its line: its post, a date, the next label.
+_AFTER = re.compile(
+    r"\s*[|｜·•»]\s.*$|\s+[–—-]\s.*$|\s*\((?:he|she|they)/.*$|,?\s+on behalf of\b.*$"
+    r"|[,;]?\s*(?:(?:last )?updated|published|posted|reviewed by|medically|edited|on (?=\w+ \d)"
+    r"|follow|joined|read time|\d+ min).*$"
+    r"|,?\s*(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d).*$"
+    r"|\s+(?:发布|发表|更新|来源|责任编辑|编辑).*$",
+    re.IGNORECASE,
+)
+_OUTLET = re.compile(  # Chinese media name themselves in the field for the author
+    r"(?:网|報|报|社|新闻|新聞|消息|在线|频道|客户端|财经|综合|电视台|卫视|杂志|周刊|编辑部|官网)$"
+    r"|编辑|責編|责编|来源|來源|[:：]"
+)
+_NO_NAME = frozenset(
+    "author authors writer name username user editor editors staff admin administrator undefined"
+    " null none na by writtenby postedby articleby articleauthor anonymous guest unknown webmaster"
+    " original poster op share follow published updated readmore topauthor moderator contributor"
+    " 作者 编辑 匿名 未知 佚名 管理员 原创 本站原创 本站 网络 互联网".split()
+)
+_SENTENCE = re.compile(
+    r"[.!?。！？](?:\s|$)|[。！？]|https?://|www\.|[{}<>\\]|^\S+\.(?:com|net|org|cn)$"
+    r"|\b(?:credit|courtesy|photos?|images?)\b",
+    re.IGNORECASE,
+)
+# A class promises little: several words begin with capitals, as names do, but for “van” and “and”.
+_CAPITAL = r"(?:(?:[^\W\da-z]|\W)\S*|\w{1,3})"
+_CAPITALS = re.compile(rf"\S+|{_CAPITAL}(?:\s+{_CAPITAL})*")
+_MOST_TEXTS = 60  # below the headline; further down are the dates of other articles and comments
+_MAY_STATE = re.compile(r"(?:19|20)\d\d|\d[./-]\d\d?[./-]\d\d")
+_PUBLISHED = re.compile(
+    r"\b(?:(?:first )?published|posted|date|created|by)\b(?: on)?:?", re.IGNORECASE
+)
+_UPDATED = re.compile(r"updated|modified|edited|reviewed|更新|编辑", re.IGNORECASE)
+_INITIAL = re.compile(r"\b(?:\w|Dr|Mr|Mrs|Ms|Jr|Sr|St|Ph|Prof|M\.D|Ph\.D)\.")
+
+
+def person(text: str | None, site: str | None = None) -> str | None:
+    """The name in a text that names an author; None if it is no name, or the site's in Chinese."""
+    name = _AFTER.sub("", _LABEL.sub("", stated_author(text) or "", count=1)).strip(" ,;:|-–—·•@")
+    key = squeeze(name)
+    if len(key) < 2 or len(name) > _LONGEST or key in _NO_NAME or key.isdigit():
+        return None
+    if _SENTENCE.search(_INITIAL.sub("", name)) or dates.stated(name):
+        return None
+    if any(len(part.split()) > _MOST_WORDS for part in re.split(r"[,;&]|\band\b", name)):
+        return None
+    if is_wide(name[0]) and (
+        len(name) > 16 or (site and key in squeeze(site)) or _OUTLET.search(name)
+    ):
+        return None
+    return name
+
+
+def shown_author(root: etree._Element, site: str | None, *, thread: bool) -> str | None:
+    """The name that the page's markup marks as its author's, the first in its order.
+
+    In a thread that is who started it.
+    """
+    found: dict[int, str] = {}
+    for weight, element in _candidates(root, _NAMES_MEMBER if thread else None):
+        if weight in found:
+            continue
+        text = element.get("content") or spaced_text(element)
+        name = person(text, site) if len(text) <= 2 * _LONGEST else None
+        if name and (weight < 2 or _CAPITALS.fullmatch(name)):
+            found[weight] = name
+        if weight == 0 and name:
+            break
+    return found[min(found)] if found else None
+
+
+def _candidates(
+    root: etree._Element, members: re.Pattern[str] | None
+) -> Iterator[tuple[int, etree._Element]]:
+    """Elements that may hold the author's name, with 0 for the surest kind, 2 for the least."""
+    count = 0
+    for element in root.iter(
+        "a", "span", "div", "p", "meta", "strong", "address", "li", "h4", "td"
+    ):
+        if element.get("itemprop") == "author":
+            inner = next((each for each in element.iter() if each.get("itemprop") == "name"), None)
+            yield 0, element if inner is None else inner
+        elif "author" in (element.get("rel") or "").split():
+            yield 1, element
+        else:
+            names = f"{element.get('class', '')} {element.get('id', '')}"
+            marked = _NAMES_AUTHOR.search(names) or (members and members.search(names))
+            if not marked or _NAMES_OTHER.search(names) or (not members and _is_of_reader(element)):
+                continue
+            inside = [link for link in element.iter("a") if inner_text(link).strip()]
+            yield 2, inside[0] if len(inside) == 1 and element.tag != "a" else element
+        count += 1
+        if count >= _MOST_CANDIDATES:
+            return
+
+
+def _is_of_reader(element: etree._Element) -> bool:
+    around = islice(element.iterancestors(), _AROUND)
+    return any(_NAMES_READER.search(f"{up.get('class', '')} {up.get('id', '')}") for up in around)
+
+
+def shown_date(root: etree._Element, *, chinese: bool) -> str | None:
+    """The date that stands right below the headline, in a `time` element or on a line of its own.
+
+    The first that is not said to be of an update; of a thread that of its first post. A clock in
+    a Chinese page (`chinese`) is China's.
+    """
+    updated = None
+    for text in islice(_texts_below_headline(root), _MOST_TEXTS):
+        if not _MAY_STATE.search(text):
+            continue
+        line = text.strip(" .·•|")
+        if not (dates.is_date_line(line) or dates.in_header(line) or _PUBLISHED.search(line)):
+            continue
+        found = dates.stated(_PUBLISHED.sub(" ", line), chinese=chinese)
+        if found and not _UPDATED.search(line):
+            return found
+        updated = updated or found
+    return updated
+
+
+def _texts_below_headline(root: etree._Element) -> Iterator[str]:
+    """The short texts of the page, behind its first heading where it has one."""
+    first = next(root.iter("h1"), None)
+    below = first is None
+    for element in root.iter():
+        if element is first:
+            below = True
+        elif below and element.tag == "time":
+            yield element.get("datetime") or inner_text(element)
+        elif below and isinstance(element.tag, str) and element.tag not in ("script", "style"):
+            for text in (element.text, element.tail):
+                if text and 6 < len(collapse(text).strip()) <= _LONGEST:
+                    yield collapse(text).strip()

@@ -1,0 +1,81 @@
+import pytest
+
+from core.body.html import parse_page
+from core.page.authors import person, shown_author, shown_date
+from core.page.head import read_head
+
+
+@pytest.mark.parametrize(
+    ("stated", "name"),
+    [
+        ("By Ada Miller", "Ada Miller"),
+        ("Written by: Ada Miller, Updated March 3, 2024", "Ada Miller"),
+        ("Ada Miller and Jo van den Berg", "Ada Miller and Jo van den Berg"),
+        ("Dr. Ada Miller", "Dr. Ada Miller"),
+        ("Dec. 19, 2025", None),
+        ("262588213843476", None),
+        ("name, email@mail.example", None),
+        ("Writer", None),
+        ("Ada is an editor at the paper. She writes about mills.", None),
+        ("责任编辑：张三", None),
+        ("河畔新闻网", None),
+        ("李言", "李言"),
+    ],
+)
+def test_an_author_is_a_name_and_nothing_else(stated: str, name: str | None) -> None:
+    assert person(stated) == name
+
+
+@pytest.mark.parametrize(
+    ("markup", "name"),
+    [
+        ("<span itemprop=author><a itemprop=name>Ada Miller</a></span>", "Ada Miller"),
+        ("<p class=byline>By <a href=/ada>Ada Miller</a>, March 2024</p>", "Ada Miller"),
+        ("<div class=post-author-name>Ada Miller</div>", "Ada Miller"),
+        ("<div class=author-bio>Ada Miller</div>", None),
+        ("<div class=comments><a class=author>Jo Reader</a></div>", None),
+        ("<a class=username>mill77</a>", None),
+    ],
+)
+def test_the_name_is_found_in_the_markup_of_a_by_line(markup: str, name: str | None) -> None:
+    root = parse_page(f"<html><body><h1>The weir</h1>{markup}</body></html>")[1]
+
+    assert shown_author(root, None, thread=False) == name
+
+
+def test_a_thread_is_by_who_started_it() -> None:
+    posts = "".join(f"<a class=username>{name}</a><p>Text</p>" for name in ("mill77", "weir3"))
+    root = parse_page(f"<html><body><h1>Sluices</h1>{posts}</body></html>")[1]
+
+    assert shown_author(root, None, thread=True) == "mill77"
+
+
+@pytest.mark.parametrize(
+    ("lines", "day"),
+    [
+        ("<p>Published: January 3, 2024</p>", "2024-01-03"),
+        ("<p>Updated May 9, 2025</p><time datetime=2024-01-03>3 Jan</time>", "2024-01-03"),
+        ("<p>The mill burned down in 1921 and again in 1937.</p>", None),
+    ],
+)
+def test_the_date_below_the_headline_is_read(lines: str, day: str | None) -> None:
+    root = parse_page(f"<html><body><h1>The weir</h1>{lines}</body></html>")[1]
+
+    assert shown_date(root, chinese=False) == day
+
+
+def test_an_author_that_structured_data_names_by_reference_is_read() -> None:
+    data = """{"@graph": [{"@type": "Article", "author": {"@id": "#ada"}, "headline": "Weir"},
+        {"@type": "Person", "@id": "#ada", "name": "Ada Miller"}]}"""
+    page = f'<html><head><script type="application/ld+json">{data}</script></head></html>'
+
+    assert read_head(parse_page(page)[1], None).author == "Ada Miller"
+
+
+def test_the_visible_headline_is_the_title_and_the_name_of_the_site_is_not() -> None:
+    page = """<html><head><title>Weir rebuilt after the flood | Valley News</title></head>
+        <body><h1>Valley News</h1><h1>The weir is rebuilt after the flood</h1></body></html>"""
+
+    title = read_head(parse_page(page)[1], None).title
+
+    assert title == "The weir is rebuilt after the flood"
