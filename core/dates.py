@@ -99,7 +99,7 @@ def _moment(stated: Stated | None, language: str) -> datetime | None:
         return None
     if stated.clock is None:
         return datetime.combine(stated.day, time(), UTC)
-    zone = stated.zone or _usual_zone(language) or _usual_zone(stated.language) or UTC
+    zone = stated.zone or usual_zone(language) or usual_zone(stated.language) or UTC
     try:
         return datetime.combine(stated.day, stated.clock, zone).astimezone(UTC)
     except OverflowError:
@@ -120,7 +120,8 @@ def spoken(text: str | None, declared: str | None) -> str:
     return found.lastgroup or ""
 
 
-def _usual_zone(language: str) -> timezone | None:
+def usual_zone(language: str) -> timezone | None:
+    """The zone of a language's clocks, where its countries share one."""
     hours = _ZONE_OF_LANGUAGE.get(language[:2].lower())
     return timezone(timedelta(hours=hours)) if hours else None
 
@@ -134,7 +135,7 @@ def stated(text: str, *, chinese: bool = False) -> str | None:
     if found is None or not OLDEST <= found.day.year <= NEWEST:
         return None
     # Days first are written by papers of other countries, whose clocks are theirs.
-    zone = found.zone or (_usual_zone("zh") if chinese and _YEAR_FIRST.search(text) else None)
+    zone = found.zone or (usual_zone("zh") if chinese and _YEAR_FIRST.search(text) else None)
     if found.clock is None or zone is None:
         return found.day.isoformat()
     return iso(datetime.combine(found.day, found.clock, zone))
@@ -166,12 +167,12 @@ def dateline(text: str, address: str | None) -> str | None:
     match = _DATELINE.search(head)
     if match:
         numbers = [group for group in match.groups() if group]
-        return _day(*numbers)
+        return iso_day(*numbers)
     short = _SHORT_DATELINE.search(head)
     if short and address:
         for year, month, day in _SHORT_IN_ADDRESS.findall(address):
             if (int(month), int(day)) == (int(short[1]), int(short[2])):
-                return _day(str(2000 + int(year)), month, day)
+                return iso_day(str(2000 + int(year)), month, day)
     return None
 
 
@@ -179,7 +180,7 @@ def in_address(address: str) -> str | None:
     """The day in an article's own address."""
     match = _IN_ADDRESS.search(address)
     numbers = [group for group in match.groups() if group] if match else []
-    return _day(*numbers) if numbers else None
+    return iso_day(*numbers) if numbers else None
 
 
 def is_day(published: str) -> bool:
@@ -192,7 +193,8 @@ def iso(moment: datetime) -> str:
     return moment.replace(microsecond=0).isoformat()
 
 
-def _day(year: str, month: str, day: str) -> str | None:
+def iso_day(year: str, month: str, day: str) -> str | None:
+    """A day as ISO 8601; None if there is no such day."""
     try:
         return date(int(year), int(month), int(day)).isoformat()
     except ValueError:

@@ -1,31 +1,34 @@
 """A web page that lists articles, read as a feed: links, titles and dates, no bodies.
 
 The links are those of a CSS selector, or of the one list on the page that looks like articles:
-many links of one shape, with long texts, outside of menus.
+many links of one shape, outside of menus, with long texts or a date beside each.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
 import lxml.html
 from lxml import etree
 
-from core.dates import parse_date
+from core.date_in_list import date_in_list, states_date
+from core.dates import spoken
 from core.errors import NotAFeed
 from core.feeds.charset import decode
 from core.models import FeedEntry, ParsedFeed
-from core.text import letters, plain_title, wide_share
+from core.text import letters, plain_title, squeeze, wide_share
 from core.urls import canonical_url, host_of, web_url
 
 ENTRIES_KEPT = 200  # links; what is beyond is an archive
+LINKS_READ = 3 * ENTRIES_KEPT  # of one shape; an entry may have several
 LEAST = 3  # links that make a list
 PLAIN_LEAST = 8  # links that make a list beyond doubt
 TITLE_LEAST = 15  # letters of a headline; half as many in Chinese
+DATED_LEAST = 6  # the same with a date beside it, or in an address with a number
 _CLIMB = 5  # elements from a link up to the item that holds its date
 _SHAPE = 4  # elements of the path that links of one list share
 
@@ -35,10 +38,16 @@ _MENU_NAME = re.compile(
     r"|share|login|cookie|related|comments?)(?:$|[-_ ])",
     re.IGNORECASE,
 )
-_DATE = re.compile(
-    r"(?:19|20)\d\d(?:-\d{1,2}-\d{1,2}|/\d{1,2}/\d{1,2}|\.\d{1,2}\.\d{1,2}"
-    r"|\s*年\s*\d{1,2}\s*月\s*\d{1,2}\s*日)(?:[T ]{1,2}\d{1,2}:\d\d(?::\d\d)?)?"
+_ROWS = frozenset(
+    ("li", "tr", "td", "dt", "dd")
+)  # their classes tell first from last, odd from even
+_TITLE_NAME = re.compile(
+    r"(?:^|[-_ ])(?:title|tit|headline|bt|subject|name)(?:$|[-_ ])", re.IGNORECASE
 )
+_CUT = re.compile(r"\s*(?:…|\.{3,}|。。。)+$")
+_SECOND_LEVEL = frozenset("com net org gov edu ac co or ne go".split())  # …com.cn, …co.uk
+_ROWS_OF_A_DAY = 50  # items below one date
+_LONGEST_DATE = 60  # characters of an element that is nothing but a date
 
 
 def read_listing(
@@ -48,10 +57,12 @@ def read_listing(
     content_type: str | None,
     selector: str | None = None,
     strict: bool = False,
+    now: float | None = None,
 ) -> ParsedFeed:
     """The articles that a page lists, in its order. Raises NotAFeed where there is no list.
 
-    `strict` takes only a list beyond doubt, for pages that were not configured as one.
+    `strict` takes only a list beyond doubt, for pages that were not configured as one. `now`
+    (seconds since 1970) gives dates without a year theirs, and “3 hours ago” its hour.
     """
     page = _page(decode(data, content_type=content_type).text)
     base = web_url(next(iter(page.xpath("//base/@href")), None), url) or url
@@ -60,19 +71,20 @@ def read_listing(
     for link in links:
         address = web_url(link.get("href"), base)
         title = _title(link)
-        if address is None or title is None:
+        if address is None or title is None or len(entries) == ENTRIES_KEPT:
             continue
         known = entries.get(canonical_url(address))
         if known is None or len(known.title or "") < len(title):
-            entries[canonical_url(address)] = _entry(link, address, title, page)
+            entries[canonical_url(address)] = _entry(link, address, title, page, now)
     if not entries:
         raise NotAFeed("no list of articles; name its links with `links`")
-    kept = list(entries.values())[:ENTRIES_KEPT]
     return ParsedFeed(
         title=plain_title(page.findtext(".//title")),
         link=url,
         language=page.get("lang"),
-        entries=tuple(e.model_copy(update={"position": at}) for at, e in enumerate(kept)),
+        entries=tuple(
+            e.model_copy(update={"position": at}) for at, e in enumerate(entries.values())
+        ),
     )
 
 
@@ -98,11 +110,13 @@ def _selected(page: Any, selector: str) -> list[Any]:
 def _article_links(page: Any, base: str, *, strict: bool) -> list[Any]:
     """The links of the list that looks most like articles."""
     shapes: dict[str, list[Any]] = defaultdict(list)
-    own = host_of(base)
+    own = _site(host_of(base))
     for link in page.iter("a"):
         address = web_url(link.get("href"), base)
-        if address and host_of(address) == own and address != base and not _in_menu(link):
-            shapes[_shape(link)].append(link)
+        if address and _site(host_of(address)) == own and address != base and not _in_menu(link):
+            alike = shapes[_shape(link)]
+            if len(alike) < LINKS_READ:
+                alike.append(link)
     best: list[Any] = []
     best_score = 0.0
     for links in shapes.values():
@@ -113,11 +127,27 @@ def _article_links(page: Any, base: str, *, strict: bool) -> list[Any]:
     return best
 
 
+def _site(host: str) -> str:
+    """The domain that sibling hosts share: `m.site.example` is of `site.example`."""
+    labels = host.split(".")
+    if labels[-1].isdigit() or ":" in host:
+        return host
+    return ".".join(labels[-3 if labels[-2:-1] and labels[-2] in _SECOND_LEVEL else -2 :])
+
+
 def _headlines(links: Iterable[Any]) -> list[Any]:
-    """The links whose text is long enough for a headline, if they are the most of their shape."""
+    """The links that are headlines, if they are the most of their shape."""
     listed = list(links)
-    long = [link for link in listed if _weight(link) >= TITLE_LEAST]
-    return long if 2 * len(long) >= len(listed) else []
+    kept = [link for link in listed if _weight(link) >= TITLE_LEAST or _is_article(link)]
+    return kept if 2 * len(kept) >= len(listed) else []
+
+
+def _is_article(link: Any) -> bool:
+    """Whether a short link has what none of a menu has: a date, or a number in its address."""
+    if _weight(link) < DATED_LEAST:
+        return False
+    step = (link.get("href") or "").partition("?")[0].rstrip("/").rpartition("/")[2]
+    return any(sign.isdigit() for sign in step) or _date(link, None) is not None
 
 
 def _weight(link: Any) -> float:
@@ -132,7 +162,8 @@ def _shape(link: Any) -> str:
     for _ in range(_SHAPE):
         if element is None or element.tag in ("body", "html"):
             break
-        steps.append(f"{element.tag}.{(element.get('class') or '').partition(' ')[0]}")
+        name = (element.get("class") or "").partition(" ")[0]
+        steps.append(f"{element.tag}.{'' if element.tag in _ROWS else name.rstrip('0123456789')}")
         element = element.getparent()
     return ">".join(steps)
 
@@ -148,36 +179,114 @@ def _in_menu(link: Any) -> bool:
 
 
 def _title(link: Any) -> str | None:
-    """The heading inside a link, else its text, else its `title` or `aria-label`."""
+    """The heading inside a link, else its text without a date; whole where an attribute has it."""
     heading = next((h for h in link.iter("h1", "h2", "h3", "h4", "h5", "h6")), None)
-    element = link if heading is None else heading
-    text = "".join(element.itertext())[:1000]
-    return plain_title(text) or plain_title(link.get("title") or link.get("aria-label"))
+    named = (each for each in link.iterdescendants() if _TITLE_NAME.search(each.get("class") or ""))
+    element = heading if heading is not None else next(named, link)
+    stated = plain_title(link.get("title") or element.get("title") or link.get("aria-label"))
+    text = plain_title("".join(_words(element))[:1000]) or stated
+    if not stated or not text or not squeeze(stated).startswith(squeeze(_CUT.sub("", text))):
+        return text
+    return stated if _CUT.search(text) or letters(stated) > letters(text) else text
 
 
-def _entry(link: Any, address: str, title: str, page: Any) -> FeedEntry:
+def _words(element: Any) -> Iterator[str]:
+    """The texts in an element, without those that are nothing but a date."""
+    yield element.text or ""
+    for child in element:
+        inside = " ".join(child.itertext()) if isinstance(child.tag, str) else ""
+        if not _is_date(inside):
+            yield from _words(child)
+        yield child.tail or ""
+
+
+def _is_date(text: str) -> bool:
+    return len(text) <= _LONGEST_DATE and letters(text) <= 20 and states_date(text)
+
+
+def _entry(link: Any, address: str, title: str, page: Any, now: float | None) -> FeedEntry:
+    language = page.get("lang")
     return FeedEntry(
         guid=canonical_url(address),
         position=0,
         title=title,
         link=address,
-        published=_date(link),
+        published=_date(link, now, address=address, language=spoken(title, language)),
         base=address,
-        language=page.get("lang"),
+        language=language,
     )
 
 
-def _date(link: Any) -> datetime | None:
+def _date(
+    link: Any, now: float | None, *, address: str = "", language: str = ""
+) -> datetime | None:
     """The date beside a link: in the largest element around it that holds no other item."""
-    item = link
-    for element in list(link.iterancestors())[:_CLIMB]:
-        others = (a for a in element.iter("a") if a.get("href") != link.get("href"))
-        if any(_weight(other) >= TITLE_LEAST for other in others):
+    item, climbed = link, list(link.iterancestors())[:_CLIMB]
+    for element in climbed:
+        if _holds_another(element, link):
             break
         item = element
-    for time in item.iter("time"):
-        moment = parse_date(time.get("datetime")) or parse_date("".join(time.itertext()))
+    for text in _date_texts(item):
+        moment = date_in_list(text, now=now, address=address, language=language)
         if moment is not None:
             return moment
-    stated = _DATE.search(" ".join(item.itertext())[:4000])
-    return parse_date(stated[0]) if stated else None
+    return date_in_list("", address=address)
+
+
+def _holds_another(element: Any, link: Any) -> bool:
+    others = (a for a in element.iter("a") if a.get("href") != link.get("href"))
+    return any(_weight_of(other) >= DATED_LEAST for other in others)
+
+
+def _weight_of(link: Any) -> float:
+    text = "".join(link.itertext())[:200]
+    return letters(text) * (1 + wide_share(text))
+
+
+def _date_texts(item: Any) -> Iterator[str]:
+    """Texts that may state the date of an item, the surest first."""
+    for time in item.iter("time"):
+        yield time.get("datetime") or ""
+        yield "".join(time.itertext())
+    for element in item.iterdescendants():
+        text = " ".join(element.itertext()) if isinstance(element.tag, str) else ""
+        if element.tag != "a" and len(text) <= _LONGEST_DATE:
+            yield text
+    yield " ".join(text for text in item.itertext())[:4000]
+    yield from _beside(item)
+    for element in [item, *item.iterancestors()][:_CLIMB]:  # a heading above the items of a day
+        above = element.getprevious()
+        if above is not None and isinstance(above.tag, str) and not _has_link(above):
+            yield " ".join(above.itertext())[:_LONGEST_DATE]
+
+
+def _beside(item: Any) -> Iterator[str]:
+    """Text or a row next to an item: before it, if there is one before the first item."""
+    parent = item.getparent()
+    if parent is None:
+        return
+    leading = [parent.text]
+    for row in parent:
+        if not isinstance(row.tag, str) or _has_link(row):
+            break
+        leading += [" ".join(row.itertext()), row.tail]
+    if not any(states_date(text[:200]) for text in leading if text):
+        yield (item.tail or "")[:200]
+        below = item.getnext()
+        if below is not None and isinstance(below.tag, str) and not _has_link(below):
+            yield " ".join(below.itertext())[:200]
+        return
+    above = item.getprevious()
+    for _ in range(_ROWS_OF_A_DAY):
+        if above is None or states_date((above.tail or "")[:200]):
+            break
+        if not _has_link(above) and above.text:
+            break
+        above = above.getprevious()
+    yield ((parent.text if above is None else above.tail) or "")[:200]
+    if above is not None:
+        yield " ".join(above.itertext())[:200]
+
+
+def _has_link(element: Any) -> bool:
+    return element.tag == "a" or next(element.iter("a"), None) is not None

@@ -65,7 +65,7 @@ async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled
 async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Polled:
     """A conditional GET of a page that lists articles; their texts are read like all pages."""
     answer = await _get(asking, source, state, state.url, listing=True)
-    read = partial(read_listing, selector=source.links)
+    read = partial(read_listing, selector=source.links, now=asking.now)
     try:
         return replace(await _read(asking, state, answer, read), kind="page")
     except NotAFeed:
@@ -88,7 +88,7 @@ async def _discover(
         except (NotAFeed, BadStatus):
             continue
     try:
-        read = partial(read_listing, strict=True)
+        read = partial(read_listing, strict=True, now=asking.now)
         return replace(await _read(asking, state, page, read), kind="page")
     except NotAFeed:
         return None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -107,6 +108,70 @@ def test_a_short_list_is_taken_only_where_somebody_said_it_is_one() -> None:
     with pytest.raises(NotAFeed):
         read(short, strict=True)
     assert len(read(PAGE, strict=True).entries) == 8
+
+
+TITLES = (
+    "青溪镇渡轮停航七年后恢复运营", "高原湖泊发现未记录火山", "县财政局公布收入明细",
+    "江面大雾影响航线", "小学生手绘时刻表", "南岸停车位", "香蕉产季", "图书馆夜间开放",
+)  # fmt: skip
+# Rows of lists by kind: {k} counts, {t} is the title and {d} the day of November 2026.
+ROWS = {
+    "date in dt": '<dt>2026-11-{d}</dt><dd><a href="/a/{k}.html">{t}</a></dd>',
+    "date in dd": '<dt><a href="/a/{k}.html">{t}</a></dt><dd>2026年11月{d}日</dd>',
+    "table": '<tr><td>·</td><td><a href="/a/{k}.html">{t}</a></td><td>2026/11/{d}</td></tr>',
+    "text behind": '<a href="/a/{k}.html">{t}</a> (2026-11-{d})<br>',
+    "text before": '2026-11-{d} <a href="/a/{k}.html">{t}</a><br>',
+    "day, month, year": '<li><p><b>{d}</b><i>11月</i><i>2026</i></p><a href="/{k}">{t}</a></li>',
+    "day, month": '<li><p><b>{d}</b><i>11月</i></p><a href="/2026/a/{k}.html">{t}</a></li>',
+    "month, day": '<li><p><em>2026.11</em><b>{d}</b></p><a href="/a/{k}.html">{t}</a></li>',
+    "day above": '<li><p><b>{d}</b>2026-11</p><a href="/a/{k}"><h4>{t}</h4><p>…</p></a></li>',
+    "year below": '<li><p>11-{d}</p><p>2026</p><a href="/a/{k}.html">{t}</a></li>',
+    "year above": '<li><p>2026</p><p>11/{d}</p><a href="/a/{k}.html">{t}</a></li>',
+    "year in the address": '<li>[11-{d}] <a href="/202611/t202611{d}_{k}.html">{t}</a></li>',
+    "address alone": '<li><a href="https://m.news.example/202611{d}/c{k}.shtml">{t}</a></li>',
+    "within the link": '<li><a href="/a/{k}.html"><i>[11-{d}]</i>{t}</a></li>',
+    "other links": '<li><a href="/c/1">[要闻]</a><a href="/{k}">{t}</a><i>2026-11-{d}</i></li>',
+    "a card": '<a href="/a/{k}"><div class="title">{t}</div><p>{t}{t}</p><p>11-{d} 08:11</p></a>',
+    "cut": '<li><a href="/a/{k}" title="{t}">{t:.5}…</a><span>2026-11-{d}</span></li>',
+    "under its day": '<h3>2026-11-{d}</h3><ul><li><a href="/a/{k}.html">{t}</a></li></ul>',
+    "thumbnail and more": '<div><a href="/{k}"><img></a><div><a href="/{k}">{t}</a>'
+    '<p>2026-11-{d}</p><a href="/{k}">阅读全文</a></div></div>',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_titles_and_dates_are_found_wherever_they_are(kind: str) -> None:
+    menu = '<ul><li><a href="/news/">新闻中心</a></li><li><a href="/gov/">政务公开</a></li></ul>'
+    rows = "".join(ROWS[kind].format(k=k, t=t, d=27 - k) for k, t in enumerate(TITLES))
+    around = {"date in dt": "dl", "date in dd": "dl", "table": "table"}.get(kind, "div")
+    now = datetime(2026, 11, 28, tzinfo=UTC).timestamp()
+
+    feed = read_listing(
+        f"<body>{menu}<{around}>{rows}</{around}>".encode(),
+        url="https://www.news.example/list/",
+        content_type="text/html; charset=utf-8",
+        now=now,
+    )
+
+    assert [entry.title for entry in feed.entries] == list(TITLES)
+    days = [entry.published.day for entry in feed.entries if entry.published]
+    assert days == [27 - k for k in range(len(TITLES))]
+
+
+def test_what_is_counted_from_now_has_a_date_where_now_is_known() -> None:
+    times = ("3分钟前", "2小时前", "昨天 18:20", "前天", "5 hours ago")
+    rows = "".join(
+        f"<li><a href='/a/{k}'>俄乌和谈第{k}轮：各方最新表态</a><i>{at}</i></li>"
+        for k, at in enumerate(times)
+    )
+    now = datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()
+
+    read_at = partial(read_listing, f"<body>{rows}".encode(), url=URL, content_type=None)
+
+    assert [e.published and e.published.strftime("%d %H:%M") for e in read_at(now=now).entries] == [
+        "27 11:57", "27 10:00", "26 10:20", "25 00:00", "27 07:00",
+    ]  # fmt: skip
+    assert not any(e.published for e in read_at().entries)
 
 
 @given(st.text(max_size=300))
