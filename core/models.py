@@ -52,6 +52,7 @@ class FeedEntry(Frozen):
     content_type: Literal["html", "text", "markdown", "auto"] = "auto"
     base: str | None = None  # xml:base, or the address that relative links start from
     language: str | None = None
+    bridged: bool = False  # by software that makes a title of each post's own text
     categories: tuple[str, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
     image: str | None = None  # media:thumbnail, itunes:image or JSON Feed image

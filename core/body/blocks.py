@@ -141,3 +141,19 @@ def links_of(blocks: list[Block]) -> tuple[str, ...]:
             link for block in blocks for line in block.lines for link in line.links if link
         )
     )
+
+
+def without_cut_lines(blocks: list[Block]) -> list[Block]:
+    """Blocks with the lines that no rule cut; rulers only between two of them."""
+    kept: list[Block] = []
+    for block in blocks:
+        if block.kind == "hr":
+            if kept and kept[-1].kind != "hr":
+                kept.append(block)
+            continue
+        block.lines = [line for line in block.lines if line.rule is None]
+        if block.lines:
+            kept.append(block)
+    while kept and kept[-1].kind == "hr":
+        kept.pop()
+    return kept

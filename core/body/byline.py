@@ -61,8 +61,11 @@ def read_metadata(
     wanted = squeeze(found.title or "")
     repeats = [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
     found.original_url = _original(entry, front, head, spots, repeats)
+    # Of a post without more words the title is its text.
+    alone = not any(s.line.letters and not s.line.is_linked for s in spots if s.line not in repeats)
     for line in repeats:
-        line.cut("title")
+        if not alone or line.is_linked or any(s.block.is_heading for s in head if s.line is line):
+            line.cut("title")
     found.author = _author(entry, front, head, spots, from_markup)
     found.published = _published(entry, front, head, spots, from_markup, found.original_url)
     for spot in head:

@@ -13,9 +13,16 @@ from typing import Literal, cast
 from lxml import cssselect, etree
 
 from core.body import boilerplate, byline
-from core.body.blocks import Block, links_of, pictures_of, text_of_blocks, to_html
+from core.body.blocks import (
+    Block,
+    links_of,
+    pictures_of,
+    text_of_blocks,
+    to_html,
+    without_cut_lines,
+)
 from core.body.boilerplate import Boilerplate
-from core.body.html import sanitize, spaced_text
+from core.body.html import drop_element, sanitize, spaced_text
 from core.body.junk import is_truncated
 from core.body.media import is_thumbnail
 from core.body.normalize import Document, normalize
@@ -37,6 +44,8 @@ ENOUGH = 1000
 STUB = 200
 # A Chinese text has two fifths of the letters of its translation into English.
 _WIDE_FACTOR = 2.5
+_CUT = re.compile(r"\s*(?:…|\.{3,}|。。。)+$")
+_FULL_STOPS = frozenset(".。～~")
 _MOST_REMOVED = 200  # lines reported of an entry; the record of a page with thousands stays small
 
 
@@ -148,20 +157,8 @@ def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Remov
         for element in cast("list[etree._Element]", found):
             text = spaced_text(element)
             removed.append(Removed(rule=f"remove: {selector}", text=text[:500]))
-            _drop_element(element)
+            drop_element(element)
     return removed
-
-
-def _drop_element(element: etree._Element) -> None:
-    parent = element.getparent()
-    if parent is None:
-        return
-    previous = element.getprevious()
-    if element.tail and previous is not None:
-        previous.tail = (previous.tail or "") + element.tail
-    elif element.tail:
-        parent.text = (parent.text or "") + element.tail
-    parent.remove(element)
 
 
 def cut_junk(
@@ -191,23 +188,7 @@ def _cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | No
         for line in (spot.line for spot in body.spots)
         if line.rule
     ]
-    body.blocks[:] = _without_cut_lines(body.blocks)
-
-
-def _without_cut_lines(blocks: list[Block]) -> list[Block]:
-    """Blocks with the lines that no rule cut; rulers only between two of them."""
-    kept: list[Block] = []
-    for block in blocks:
-        if block.kind == "hr":
-            if kept and kept[-1].kind != "hr":
-                kept.append(block)
-            continue
-        block.lines = [line for line in block.lines if line.rule is None]
-        if block.lines:
-            kept.append(block)
-    while kept and kept[-1].kind == "hr":
-        kept.pop()
-    return kept
+    body.blocks[:] = without_cut_lines(body.blocks)
 
 
 def _article(reading: Reading, options: CleanOptions) -> Article:
@@ -215,7 +196,7 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
     text = text_of_blocks(body.blocks)
     pictures = pictures_of(body.blocks)
     truncated = is_truncated(text) or any(item.rule == "read-more" for item in body.removed)
-    wanted = needs_page(
+    wanted = not is_post(entry, reading.found, pictures, options) and needs_page(
         entry,
         text=text,
         paragraphs=count_paragraphs(body.blocks),
@@ -267,6 +248,24 @@ def _lead_image(entry: FeedEntry, pictures: tuple[str, ...]) -> str | None:
         if found and not is_thumbnail(found):
             return found
     return None
+
+
+def is_post(entry: FeedEntry, found: str, pictures: tuple[str, ...], options: CleanOptions) -> bool:
+    """Whether an entry is a short post: its text is all there is, and its title was made of it.
+
+    `found` is the text before lines were cut. A headline that stands again above a teaser, or
+    alone, has no full stop and no picture: the page is read.
+    """
+    title, words = squeeze(_CUT.sub("", entry.title or "")), squeeze(found)
+    if options.full_text == "page" or not words or weight(found) >= ENOUGH or is_truncated(found):
+        return False
+    if not title or entry.bridged:
+        return title in words
+    if title == words:
+        return bool(pictures) or found.rstrip()[-1:] in _FULL_STOPS
+    begins_a_line = all(squeeze(line) != title for line in found.splitlines())
+    ends = begins_a_line or (entry.title or "").rstrip()[-1:] in _FULL_STOPS
+    return words.startswith(title) and ends
 
 
 def needs_page(

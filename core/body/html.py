@@ -93,7 +93,7 @@ TAGS = frozenset(
 )
 _ATTRIBUTES = {
     "a": {"href", "title"},
-    "img": {"src", "alt", "title", "width", "height"},
+    "img": {"src", "alt", "title", "width", "height", "referrerpolicy"},
     "ol": {"start", "reversed"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
@@ -105,6 +105,8 @@ _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 def _checked_attribute(tag: str, attribute: str, value: str) -> str | None:
     if attribute in _NUMERIC:
         return value if value.isascii() and value.isdigit() and len(value) < 6 else None
+    if attribute == "referrerpolicy":  # hosts of Chinese sites answer 403 where one is sent
+        return value if value == "no-referrer" else None
     if tag == "a" and attribute == "href":  # an address without a site leads nowhere in a feed
         return value if value[:8].lower().startswith(("http://", "https://", "mailto:")) else None
     if tag == "img" and attribute == "src":
@@ -129,3 +131,16 @@ _CLEANER = nh3.Cleaner(
 def sanitize(html: str) -> str:
     """`html` with nothing in it that could run, load or restyle; safe to publish as it is."""
     return _CLEANER.clean(html)
+
+
+def drop_element(element: etree._Element) -> None:
+    """Take an element out of its tree; the text behind it stays."""
+    parent = element.getparent()
+    if parent is None:
+        return
+    previous = element.getprevious()
+    if element.tail and previous is not None:
+        previous.tail = (previous.tail or "") + element.tail
+    elif element.tail:
+        parent.text = (parent.text or "") + element.tail
+    parent.remove(element)

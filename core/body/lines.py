@@ -157,16 +157,19 @@ def _without_empty_elements(markup: str) -> str:
     return markup.strip(" \u3000")
 
 
-def image_html(address: str, element_alt: str, width: str | None, height: str | None) -> str:
-    """An `img` with nothing but its address, description and size."""
-    size = "".join(
-        f' {name}="{value.strip()}"'
-        for name, value in (("width", width), ("height", height))
-        if value and value.strip().isdigit()
-    )
-    return f'<img src="{escape(address)}" alt="{escape(element_alt)}"{size}>'
+def image_html(address: str, alt: str, element: etree._Element) -> str:
+    """An `img` with nothing but its address, description, size and whether it hides the page."""
+    stated = ((name, (element.get(name) or "").strip()) for name in ("width", "height"))
+    size = "".join(f' {name}="{value}"' for name, value in stated if value.isdigit())
+    hides = ' referrerpolicy="no-referrer"' if _NO_REFERRER.search(_policy(element)) else ""
+    return f'<img src="{escape(address)}" alt="{escape(alt)}"{size}{hides}>'
 
 
+def _policy(element: etree._Element) -> str:
+    return f"{element.get('referrerpolicy') or ''} {element.get('rel') or ''}"
+
+
+_NO_REFERRER = re.compile(r"\b(?:no-?referrer|same-origin)\b", re.IGNORECASE)
 _LAYOUT = ("table", "h1", "h2", "h3", "form", "blockquote", "article", "section", "pre", "figure")
 _MAX_CELLS = 5000  # the largest table of 177 public pages has 150; each cell costs a walk
 _INLINE = frozenset("b strong i em sub sup code small u s".split())
@@ -260,7 +263,7 @@ def _open(builder: LineBuilder, element: etree._Element, tag: str, base: str | N
         address = media.picture(element, base)
         if address:
             alt = (element.get("alt") or "")[:300]
-            markup = image_html(address, alt, element.get("width"), element.get("height"))
+            markup = image_html(address, alt, element)
             builder.image(address, markup)
     elif tag in ("br", "p", "div", "li"):
         builder.text(" ")

@@ -209,7 +209,7 @@ class Walker:
         if media.is_code(address, alt):
             self.removed.append(Removed(rule="qr-code", text=address[:500]))
             return
-        markup = image_html(address, alt, element.get("width"), element.get("height"))
+        markup = image_html(address, alt, element)
         self._line.image(address, markup)
 
     def _is_shown(self, address: str) -> bool:

@@ -44,6 +44,10 @@ _WRITERS = (
     ("dcterms:creator", "dc:author", "creator"), ("podcast:person",),
     ("dc:contributor", "atom:contributor"),
 )  # fmt: skip
+# Generators, as they name themselves, of feeds of posts that have no titles of their own.
+_BRIDGES = re.compile(
+    r"rsshub|rss-?bridge|we-?(?:we|mp)-?rss|mastodon|pleroma|misskey|nitter", re.I
+)
 _LONGEST_LINK = 5000  # characters; `web_url` takes 4,096 of what is left without white space
 _RELATION = re.compile(
     r"https?://www\.iana\.org/assignments/(?:relation|link-relations)/#?", re.IGNORECASE
@@ -67,6 +71,7 @@ class Channel(NamedTuple):
     texts: frozenset[str]  # of the channel, which some feeds repeat in each entry
     language: str | None
     authors: tuple[str, ...]  # of entries that name none
+    bridged: bool
 
 
 def channel_of(found: Any, *, url: str, longest: int) -> Channel:
@@ -77,7 +82,8 @@ def channel_of(found: Any, *, url: str, longest: int) -> Channel:
     if found.version.startswith("atom"):  # RFC 4287 4.2.1
         authors = _once(text_in(each.get("name"), AUTHOR_KEPT) for each in feed.get("authors", ()))
     language = text_in(feed.get("language"), 40)
-    return Channel(url, longest, frozenset(texts), language, authors)
+    bridged = _BRIDGES.search(feed.get("generator") or "") is not None
+    return Channel(url, longest, frozenset(texts), language, authors, bridged)
 
 
 def feed_entry(
@@ -112,6 +118,7 @@ def feed_entry(
         # Without xml:base a body's relative links start from its own page, as they did there.
         base=_absolute(body.base, url) or link or url,
         language=language,
+        bridged=channel.bridged,
         categories=_categories(raw),
         enclosures=files,
         image=picture_of(stated, base),

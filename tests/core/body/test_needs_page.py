@@ -1,6 +1,6 @@
 import pytest
 
-from core.body.clean import needs_page
+from core.body.clean import clean_entry, needs_page
 from core.models import Enclosure, FeedEntry
 
 LONG = "The river gauge at the old bridge reports again. " * 30
@@ -73,3 +73,55 @@ def test_the_source_may_decide() -> None:
     assert wanted(LONG, full_text="page")
     assert not wanted("", full_text="feed")
     assert not wanted("", link=None)
+
+
+PICTURE = '<img src="https://a.example/p.jpg">'
+POSTS = {
+    "title is the text": ("船照开，雨也照下。", "船照开，雨也照下。", False),
+    "title is its beginning": (
+        "今天坐了第一班渡轮…",
+        "今天坐了第一班渡轮 船上全是卖菜的阿姨",
+        False,
+    ),
+    "title is its first sentence": ("The ferry runs.", "The ferry runs.<br>We were on it.", False),
+    "with a picture": ("早上好", f"早上好{PICTURE}", False),
+    "behind the card of a link": (
+        "早上好",
+        '<a href="https://b.example/1">停了七年的渡轮</a><br>早上好',
+        True,
+    ),
+    "without a title": (None, "The ferry runs again from today.", False),
+}
+HEADLINES = {
+    "repeated alone": ("Ferry runs again", "Ferry runs again", False),
+    "repeated above a teaser": (
+        "Ferry runs",
+        f"{PICTURE}<p>Ferry runs</p><p>From today.</p>",
+        False,
+    ),
+    "of a cut text": ("Ferry", "Ferry runs again from today and […]", False),
+    "beside a teaser": ("Ferry runs again", "The council said so today.", True),
+}
+
+
+@pytest.mark.parametrize("kind", [*POSTS, *HEADLINES])
+def test_a_short_post_is_its_own_text_and_a_headline_is_not(kind: str) -> None:
+    title, text, bridged = (POSTS | HEADLINES)[kind]
+    entry = FeedEntry(
+        guid="1", position=0, title=title, link="https://a.example/1", content=text, bridged=bridged
+    )
+
+    article = clean_entry(entry).article
+
+    assert article.needs_page == (kind in HEADLINES)
+    assert article.text
+
+
+def test_a_picture_that_hides_the_page_goes_on_doing_so() -> None:
+    def html(attribute: str) -> str:
+        text = f'<p>Ferry.</p><img src="https://a.example/p.jpg" {attribute}>'
+        return clean_entry(FeedEntry(guid="1", position=0, content=text)).article.html
+
+    assert 'referrerpolicy="no-referrer"' in html('referrerpolicy="no-referrer"')
+    assert 'referrerpolicy="no-referrer"' in html('rel="noreferrer"')
+    assert "referrerpolicy" not in html('referrerpolicy="unsafe-url"')
