@@ -23,6 +23,8 @@ MillraceError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class MillraceError(Exception):
     """Base of all; its text states what failed, where, and what to do."""
@@ -112,11 +114,22 @@ class BrokeOff(DocumentError):
 
 
 class NotAFeed(DocumentError):
-    """The document is no feed. `alternates` are the feeds it names as a web page."""
+    """The document is no feed. `alternates` are the feeds it names as a web page.
 
-    def __init__(self, message: str, alternates: tuple[str, ...] = ()) -> None:
+    `titles` are what it calls them, `places` where one may be that it does not name.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        alternates: tuple[str, ...] = (),
+        titles: Mapping[str, str] | None = None,
+        places: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.alternates = alternates
+        self.titles = dict(titles or {})
+        self.places = places
 
 
 class ResourceLimit(MillraceError):

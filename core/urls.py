@@ -100,6 +100,12 @@ def host_of(url: str) -> str:
     return host.removeprefix("www.")
 
 
+def without_feed_scheme(address: str, *, scheme: str = "http") -> str:
+    """The web address that `feed:https://host/x` or `feed://host/x` means; others as they are."""
+    address = re.sub(r"^feed:(?://)?(?=https?:)", "", address.strip(), flags=re.IGNORECASE)
+    return re.sub(r"^feed:(?://)?", f"{scheme}://", address, flags=re.IGNORECASE)
+
+
 def _is_tracking(pair: str) -> bool:
     name = pair.partition("=")[0].removeprefix("amp;")
     return bool(_TRACKING.fullmatch(name) or _TRACKING_PAIR.fullmatch(pair))

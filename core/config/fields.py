@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cssselect import GenericTranslator, SelectorError
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, WithJsonSchema
 
+from core.urls import without_feed_scheme
+
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)(B|KiB|MiB|GiB)")
@@ -61,8 +63,8 @@ def format_size(size: int) -> str:
 
 
 def check_address(value: str) -> str:
-    """A web address that can be fetched: http or https with a host."""
-    value = value.strip()
+    """A web address that can be fetched: http or https with a host; `feed:` means one."""
+    value = without_feed_scheme(value)
     try:
         parts = urlsplit(value)
         port_is_wrong = parts.port == 0

@@ -123,8 +123,6 @@ def _add_subscription(
     unusable: list[str],
 ) -> None:
     title = " ".join((attributes.get("text") or attributes.get("title") or "").split())
-    address = re.sub(r"^feed:(//)?(?=https?://)", "", address)
-    address = re.sub(r"^feed://", "http://", address)
     try:
         url = check_address(address)
     except ValueError as error:

@@ -1,53 +1,134 @@
 """From the address of a web page to the address of its feed.
 
-Pages name their feeds (`rel=alternate`); some large sites do not, but have one at a known place.
+Pages name their feeds in their head (`rel=alternate`), in the `Link` header or in links that people
+follow; some sites do not, but have one at a known place, or where their software puts it.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from urllib.parse import parse_qs, quote, urlsplit
+from collections.abc import Iterable
+from typing import NamedTuple
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
-from core.urls import web_url
+from core.urls import canonical_url, host_of, web_url, without_feed_scheme
 
 ALTERNATES_KEPT = 10  # WordPress names two: of articles and of comments
+PLACES_TRIED = 8  # usual places: each costs a request to a site that named none
 _HEAD = 524_288  # characters; some pages put megabytes of script before their links
 
-_FEED_TYPES = frozenset(
-    (
-        "application/rss+xml",
-        "application/atom+xml",
-        "application/rdf+xml",
-        "application/feed+json",
-        "application/json",
-        "application/xml",
-        "text/xml",
-    )
+_FEED_TYPE = re.compile(
+    r"(?:application|text)/(?:x-)?(?:rss|atom|rdf)(?:\+xml)?|application/(?:feed\+)?json"
+    r"|(?:application|text)/xml"
 )
+_SURE_TYPE = re.compile(r".*/(?:x-)?(?:rss|atom|rdf)|application/feed\+json")
 _LINK = re.compile(r"<link\b([^<>]{1,2000})>", re.IGNORECASE)
+_ANCHOR = re.compile(r"<a\b([^<>]{1,2000})>(.{0,300}?)</a", re.IGNORECASE | re.DOTALL)
 _BASE = re.compile(r"<base\b([^<>]{1,2000})>", re.IGNORECASE)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]{2,20})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_PARAMETER = re.compile(r"""([a-zA-Z*]{2,20})\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""")
 _COMMENT_FEED = re.compile(r"comments?\b|评论", re.IGNORECASE)
+# Addresses of feeds: by the last step of the path, or by a parameter.
+_FEED_STEP = re.compile(
+    r"/(?:[\w-]+[._-])?(?:rss|atom|feeds?)\d{0,2}(?:[._-]\w{2,5})?/?$|/index\.(?:xml|rdf)$"
+    r"|/[\w.-]+\.(?:rss|atom|rdf)$|/(?:rss|atom|feeds?)\d{0,2}/[\w@./-]+$",
+    re.IGNORECASE,
+)
+_FEED_QUERY = re.compile(r"(?:^|[?&])(?:feed|format|type|mod|output|alt)=(?:rss|atom)2?\b", re.I)
+_FEED_WORDS = re.compile(r"(?<![a-z])(?:rss|atom|feeds?|xml|syndication)(?![a-z])|订阅|訂閱", re.I)
+_ABOUT_FEEDS = re.compile(
+    r"feedly|inoreader|netvibes|wikipedia|newsblur|theoldreader|bloglovin", re.I
+)
 _YOUTUBE_FEED = "https://www.youtube.com/feeds/videos.xml?"
 _YOUTUBE_ID = re.compile(r"""(?:channelId|externalId|channel_id)["'=:\s]{1,4}(UC[\w-]{22})""")
 
+_SOFTWARE = re.compile(
+    r"""<meta\b[^<>]{0,200}?\bname\s*=\s*["']?generator["']?[^<>]{0,200}?\bcontent\s*=\s*["']?([^"'<>]{2,60})"""
+    r"""|<meta\b[^<>]{0,200}?\bcontent\s*=\s*["']([^"'<>]{2,60})["'][^<>]{0,60}?\bname\s*=\s*["']?generator""",
+    re.IGNORECASE,
+)
+# Where software puts its feed, by how it names itself (`generator`); `~` is the site's root.
+_PLACES_OF = {
+    "wordpress": ("feed/", "~feed/", "?feed=rss2"), "ghost": ("~rss/",), "hugo": ("index.xml",),
+    "jekyll": ("~feed.xml", "~atom.xml"), "hexo": ("~atom.xml", "~rss2.xml"), "blogger":
+    ("~feeds/posts/default",), "discourse": ("~latest.rss",), "drupal": ("~rss.xml",), "substack":
+    ("~feed",), "medium": ("~feed",), "tumblr": ("~rss",), "squarespace": ("?format=rss",), "wix":
+    ("~blog-feed.xml",), "typecho": ("~feed/",), "joomla": ("?format=feed&type=rss",), "eleventy":
+    ("~feed.xml", "~feed/feed.xml"), "gatsby": ("~rss.xml",), "astro": ("~rss.xml",), "docusaurus":
+    ("~blog/rss.xml",), "mediawiki": ("~api.php?action=feedrecentchanges",), "discuz":
+    ("~forum.php?mod=rss",), "zola": ("~atom.xml", "~rss.xml"), "pelican": ("~feeds/all.atom.xml",),
+    "nikola": ("~rss.xml",), "write": ("feed/",), "shopify": ("~blogs/news.atom",),
+}  # fmt: skip
+# The commonest of all; `/feed/` is of WordPress, which runs four of ten sites (W3Techs, 2025).
+_USUAL = (
+    "~feed/",
+    "~rss.xml",
+    "~index.xml",
+    "~atom.xml",
+    "~feed.xml",
+    "~rss",
+    "~feed.json",
+    "?feed=rss2",
+)
 
-def named_feeds(page: str, *, url: str) -> tuple[str, ...]:
+
+class NamedFeed(NamedTuple):
+    """A feed that a page names, and how it calls it."""
+
+    url: str
+    title: str = ""
+
+
+def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
     """The feeds a web page names, the most likely first."""
-    head = page[:_HEAD]
+    head = _COMMENT.sub("", page[:_HEAD])
     stated = _BASE.search(head)
-    base = (web_url(_attributes(stated[1]).get("href"), url) if stated else None) or url
-    found: list[tuple[int, str]] = []
+    base = (_address(_attributes(stated[1]).get("href"), url) if stated else None) or url
+    found: list[tuple[int, NamedFeed]] = []
     for tag in _LINK.finditer(head):
         attributes = _attributes(tag[1])
-        address = web_url(attributes.get("href"), base)
-        weight = _weight(attributes)
+        address, weight = _address(attributes.get("href"), base), _weight(attributes)
         if address and weight:
-            found.append((weight, address))
-    found.sort(key=lambda pair: -pair[0])
-    channel = _youtube_channel(head, url)
-    return tuple(dict.fromkeys([*channel, *(address for _, address in found)]))[:ALTERNATES_KEPT]
+            found.append((weight, NamedFeed(address, attributes.get("title", "")[:200])))
+    if not any(weight > 1 for weight, _ in found):  # none, or of comments alone
+        found += _followed(_COMMENT.sub("", page), base)
+    channel = [(9, NamedFeed(address)) for address in _youtube_channel(head, url)]
+    return _once([*channel, *sorted(found, key=lambda pair: -pair[0])], url)
+
+
+def header_feeds(values: Iterable[str], *, url: str) -> tuple[NamedFeed, ...]:
+    """The feeds that `Link` headers name (RFC 8288)."""
+    found = []
+    for address, parameters in re.findall(r"<([^<>]{1,2000})>([^<]{0,1000})", ", ".join(values)):
+        attributes = {
+            n.lower(): quoted or bare for n, quoted, bare in _PARAMETER.findall(parameters)
+        }
+        target, weight = _address(address, url), _weight({**attributes, "href": address})
+        if target and weight:
+            found.append((weight, NamedFeed(target, attributes.get("title", ""))))
+    return _once(sorted(found, key=lambda pair: -pair[0]), url)
+
+
+def usual_places(url: str, page: str) -> tuple[str, ...]:
+    """Where the feed of a page that names none may be: few, those of its own software first.
+
+    None for an address that looks like that of a feed itself.
+    """
+    if _is_feed_address(url) or urlsplit(url).query:
+        return ()
+    software = _SOFTWARE.search(page[:_HEAD])
+    said = (software[1] or software[2]).lower() if software else ""
+    places = [place for name, own in _PLACES_OF.items() if name in said for place in own]
+    root, folder = urljoin(url, "/"), url if url.endswith("/") else f"{url}/"
+    if folder != root:  # a blog below its site: its own folder first
+        places += [place.removeprefix("~") for place in _USUAL[:3]]
+    tried = (
+        urljoin(root, place[1:]) if place.startswith("~") else urljoin(folder, place)
+        for place in (*places, *_USUAL)
+    )
+    return tuple(dict.fromkeys(tried))[:PLACES_TRIED]
 
 
 def known_feed(url: str) -> str | None:
@@ -82,17 +163,71 @@ def guessed_feed(url: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}.rss"
 
 
+def _once(found: Iterable[tuple[int, NamedFeed]], url: str) -> tuple[NamedFeed, ...]:
+    once: dict[str, NamedFeed] = {}
+    for _, feed in found:
+        once.setdefault(canonical_url(feed.url), feed)
+    return tuple(feed for feed in once.values() if feed.url != url)[:ALTERNATES_KEPT]
+
+
+def _address(stated: str | None, base: str) -> str | None:
+    return web_url(without_feed_scheme(stated or "", scheme=base.partition(":")[0]), base)
+
+
 def _weight(attributes: dict[str, str]) -> int:
     """How likely a link is the feed of the page: 0 is not at all."""
     relations = attributes.get("rel", "").lower().split()
     kind = attributes.get("type", "").lower().partition(";")[0].strip()
-    if "feed" not in relations and ("alternate" not in relations or kind not in _FEED_TYPES):
+    address, title = attributes.get("href", ""), attributes.get("title", "")
+    if "feed" not in relations and "alternate" not in relations:
         return 0
-    if kind == "application/json" and "wp-json" in attributes.get("href", ""):
+    if "stylesheet" in relations or (kind == "application/json" and "wp-json" in address):
         return 0
-    if _COMMENT_FEED.search(attributes.get("title", "") + attributes.get("href", "")):
+    if kind and not _FEED_TYPE.fullmatch(kind):
+        return 0
+    untyped = not kind and "feed" not in relations
+    if untyped and (
+        attributes.get("hreflang") or not (_is_feed_address(address) or _says_feed(title))
+    ):
+        return 0
+    if kind == "application/json" and "oembed" in address:
+        return 0
+    if _COMMENT_FEED.search(title + address):
         return 1
-    return 3 if kind in ("application/rss+xml", "application/atom+xml") else 2
+    return 4 if _SURE_TYPE.match(kind) else 3
+
+
+def _followed(page: str, base: str) -> list[tuple[int, NamedFeed]]:
+    """Links in the body by their address and words; those of other sites are about feeds."""
+    found = []
+    for tag in _ANCHOR.finditer(page):
+        attributes = _attributes(tag[1])
+        stated = attributes.get("href", "")
+        address = _address(stated, base)
+        words = " ".join(re.sub(r"<[^<>]*>", " ", tag[2]).split())
+        words = f"{words} {attributes.get('title', '')} {attributes.get('aria-label', '')}".strip()
+        shown = f"{words} {attributes.get('class', '')} {tag[2]}"
+        if address is None or _ABOUT_FEEDS.search(address):
+            continue
+        is_feed = _is_feed_address(address) or stated.lower().startswith("feed:")
+        says_so = _says_feed(shown)
+        own = host_of(address).endswith(".".join(host_of(base).split(".")[-2:]))
+        if is_feed and (says_so or own):
+            comments = _COMMENT_FEED.search(words + address)
+            weight = 1 if comments else 3 if says_so else 2
+            found.append((weight, NamedFeed(address, words[:200])))
+        elif says_so and own and address.rstrip("/") != base.rstrip("/"):
+            found.append((1, NamedFeed(address, words[:200])))
+    return found
+
+
+def _is_feed_address(address: str) -> bool:
+    path, _, query = address.partition("#")[0].partition("?")
+    return bool(_FEED_STEP.search(f"/{path}") or _FEED_QUERY.search(query))
+
+
+def _says_feed(words: str) -> bool:
+    return _FEED_WORDS.search(words) is not None
 
 
 def _attributes(tag: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from feedparser.util import FeedParserDict
 
 from core.errors import NotAFeed
 from core.feeds.charset import decode
-from core.feeds.discovery import named_feeds
+from core.feeds.discovery import named_feeds, usual_places
 from core.feeds.elements import loose_entry, read_entries
 from core.feeds.entry import TAGS_KEPT, channel_of, feed_entry
 from core.feeds.jsonfeed import read_json_feed
@@ -64,7 +64,7 @@ def parse_feed(
     if document.text[0] in "{[":
         read = read_json_feed(document.text, url=url, entries=limits.entries, body=limits.body)
     elif document.root == "html":
-        raise NotAFeed("a web page, not a feed", named_feeds(document.text, url=url))
+        raise _web_page("a web page, not a feed", document.text, url)
     else:
         places = range(limits.entries)
         read = parse_items(document, places, document.text, url=url, limits=limits)
@@ -87,7 +87,7 @@ def parse_items(
     )
     feed = found.feed
     if not found.version and not found.entries:
-        raise NotAFeed("no feed of any known kind", named_feeds(document.text, url=url))
+        raise _web_page("no feed of any known kind", document.text, url)
     stated = read_entries(data) or []
     if len(stated) != len(found.entries):
         stated = [loose_entry(raw) for raw in found.entries]
@@ -109,6 +109,12 @@ def parse_items(
         fault=_fault(found, document),
     )
     return parsed, [was.named for was in former[: len(entries)]]
+
+
+def _web_page(message: str, page: str, url: str) -> NotAFeed:
+    named = named_feeds(page, url=url)
+    titles = {feed.url: feed.title for feed in named}
+    return NotAFeed(message, tuple(titles), titles, usual_places(url, page))
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:

@@ -26,7 +26,7 @@ from core.errors import (
     NotAFeed,
     UntrustedHost,
 )
-from core.feeds.discovery import guessed_feed
+from core.feeds.discovery import guessed_feed, header_feeds
 from core.feeds.github import commits_url, folder_of, is_github
 from core.feeds.listing import read_listing
 from core.feeds.parse import parse_feed
@@ -56,7 +56,7 @@ class Found(NamedTuple):
     entries: int
     newest: list[Shown]
     kind: str  # feed, listing or folder
-    others: list[str]  # further feeds that the page names
+    others: dict[str, str]  # further feeds that the page names: address and title
     config: str
     name: str | None  # in feeds.yaml; None after a dry run
     added: bool
@@ -76,7 +76,7 @@ class Found(NamedTuple):
             lines += [f"    {entry.text}"] if entry.text else []
         if self.others:
             lines += ["further feeds there, each can be added by its address:"]
-            lines += [f"  {other}" for other in self.others]
+            lines += [f"  {url}  {title}".rstrip() for url, title in self.others.items()]
         if self.added:
             lines.append(f"{self.config}: added as {self.name}")
         elif self.name:
@@ -118,7 +118,7 @@ class Candidate(NamedTuple):
     url: str
     feed: ParsedFeed
     kind: str = "feed"
-    others: list[str] = []  # noqa: RUF012 - never changed
+    others: dict[str, str] = {}  # noqa: RUF012 - never changed; address and title
 
 
 async def _find_any(addresses: list[str], fetch: FetchSettings) -> Candidate:
@@ -143,18 +143,24 @@ async def _find(fetcher: Fetcher, url: str) -> Candidate:
     try:
         return Candidate(where, await asyncio.to_thread(_parsed, answer))
     except NotAFeed as error:
-        fault, guess = str(error), guessed_feed(url)
-        named = [*error.alternates, *([guess] if guess else [])]
-    for number, alternate in enumerate(named):
+        fault, titles, places = str(error), error.titles, error.places
+        header = {
+            feed.url: feed.title
+            for feed in header_feeds(answer.headers.getall("Link", ()), url=url)
+        }
+        guess = guessed_feed(url)
+        named = list(dict.fromkeys([*header, *error.alternates, *([guess] if guess else [])]))
+        titles = header | titles
+    for number, alternate in enumerate([*named, *places]):
         try:
             found = await _fetch(fetcher, alternate)
             feed = await asyncio.to_thread(_parsed, found)
         except (DocumentError, MillraceError) as error:
-            fault = f"none of the feeds it names can be read: {error}"
+            if alternate in named:
+                fault = f"none of the feeds it names can be read: {error}"
             continue
-        return Candidate(
-            found.permanent_redirect or alternate, feed, others=named[number + 1 :][:_OTHERS]
-        )
+        others = {url: titles.get(url, "") for url in named[number + 1 :][:_OTHERS]}
+        return Candidate(found.permanent_redirect or alternate, feed, others=others)
     try:
         listing = await asyncio.to_thread(_parsed, answer, partial(read_listing, strict=True))
     except NotAFeed:

@@ -123,3 +123,33 @@ async def test_a_listing_of_a_reprint_arrives_once_and_clean(
     assert story.article.title == title
     assert f1(story.article.text, wanted) >= 0.99
     assert forbidden(story.article.text, story.article.html, wanted) == []
+
+
+async def test_a_page_that_names_no_feed_is_searched_at_few_places_and_once(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    feed = "<rss version='2.0'><channel><title>Found</title><item><title>x</title></item></channel>"
+    url = origin.at("/", Answer("<html><title>Blog</title><p>Welcome.</p>"))
+    origin.at("/index.xml", Answer(f"{feed}</rss>"))
+    settings = settings_for({"url": url}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        state = await desk.poll()
+        asked = len(origin.requests)
+        await desk.poll()
+
+    assert (state.url, state.title) == (origin.url("/index.xml"), "Found")
+    assert len(origin.requests) == asked + 1
+
+
+async def test_a_header_names_the_feed_of_a_page(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    feed = "<rss version='2.0'><channel><title>Found</title><item><title>x</title></item></channel>"
+    link = '</hidden/7>; rel=alternate; type="application/rss+xml"'
+    url = origin.at("/", Answer("<html><p>Welcome.</p>", headers={"Link": link}))
+    origin.at("/hidden/7", Answer(f"{feed}</rss>"))
+    settings = settings_for({"url": url}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        state = await desk.poll()
+
+    assert state.url == origin.url("/hidden/7")

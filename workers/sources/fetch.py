@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ import xxhash
 
 from core.config.settings import Source
 from core.errors import BadStatus, BrokeOff, DocumentError, NotAFeed, Overdue, ResourceLimit
-from core.feeds.discovery import guessed_feed, known_feed
+from core.feeds.discovery import guessed_feed, header_feeds, known_feed
 from core.feeds.github import is_github
 from core.feeds.listing import read_listing
 from core.models import ParsedFeed
@@ -57,7 +57,7 @@ async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled
     try:
         return await _read(asking, state, answer)
     except NotAFeed as fault:
-        if unknown and (found := await _discover(asking, source, state, answer, fault.alternates)):
+        if unknown and (found := await _discover(asking, source, state, answer, fault)):
             return found
         raise
 
@@ -75,23 +75,31 @@ async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Pol
 
 
 async def _discover(
-    asking: Asking, source: Source, state: SourceState, page: Response, alternates: Sequence[str]
+    asking: Asking, source: Source, state: SourceState, page: Response, fault: NotAFeed
 ) -> Polled | None:
-    """The feed that a web page names, or the page itself where it is a plain list.
+    """The feed that a web page names, else one at a usual place, else the page as a plain list.
 
     The fault stays with the caller: raised from here, it would hold the page in a circle.
     """
-    guess = guessed_feed(state.url)
-    for url in [*alternates[:ALTERNATES_TRIED], *([guess] if guess else [])]:
+    for url in candidates(page, fault, state.url):
         try:
             return replace(await _ask_at(asking, source, state, url), found_at=url)
-        except (NotAFeed, BadStatus):
-            continue
+        except (NotAFeed, BadStatus) as refusal:
+            if url in fault.places and isinstance(refusal, BadStatus) and refusal.status != 404:
+                break  # the site does not want to be searched
     try:
         read = partial(read_listing, strict=True, now=asking.now)
         return replace(await _read(asking, state, page, read), kind="page")
     except NotAFeed:
         return None
+
+
+def candidates(page: Response, fault: NotAFeed, url: str) -> list[str]:
+    """Where the feed of a web page may be, in the order in which it is to be tried."""
+    header = header_feeds(page.headers.getall("Link", ()), url=page.url)
+    named = [*(feed.url for feed in header), *fault.alternates][:ALTERNATES_TRIED]
+    guess = guessed_feed(url)
+    return list(dict.fromkeys([*named, *([guess] if guess else []), *fault.places]))
 
 
 async def _ask_at(asking: Asking, source: Source, state: SourceState, url: str) -> Polled:

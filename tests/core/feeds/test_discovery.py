@@ -2,7 +2,97 @@ from __future__ import annotations
 
 import pytest
 
-from core.feeds.discovery import guessed_feed, known_feed, named_feeds
+from core.feeds.discovery import (
+    guessed_feed,
+    header_feeds,
+    known_feed,
+    named_feeds,
+    usual_places,
+)
+
+FEED = "https://blog.example/feed.xml"
+
+
+def found(page: str, url: str = "https://blog.example/") -> tuple[str, ...]:
+    return tuple(feed.url for feed in named_feeds(page, url=url))
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<link rel="alternate" type="application/rss+xml" href="/feed.xml">',
+        '<link rel="alternate" type="application/x-rss+xml" href="/feed.xml">',
+        '<link rel="alternate" type="application/atom" href="/feed.xml">',
+        '<link rel="alternate" type="text/xml" href="/feed.xml">',
+        '<link rel="alternate" type="application/feed+json" href="/feed.xml">',
+        '<link rel="alternate" href="/feed.xml">',
+        '<link rel="alternate" title="RSS" href="https://blog.example/feed.xml">',
+        '<link rel="feed" href="/feed.xml">',
+        "<link href=//blog.example/feed.xml rel='home alternate' type=application/rss+xml>",
+        '<link rel="alternate" type="application/rss+xml" href="feed://blog.example/feed.xml">',
+        '<a href="/feed.xml">Subscribe</a>',
+        '<a href="feed.xml"><img src="/icon.png" alt="RSS"></a>',
+        '<a class="icon-rss" href="/feed.xml"></a>',
+        '<a href="feed:https://blog.example/feed.xml">Follow</a>',
+        '<a href="https://feedly.com/i/feed/x">feedly</a><a href="/feed.xml">订阅</a>',
+        '<a href="/about">About</a><footer><a title="RSS feed" href="/feed.xml">*</a></footer>',
+    ],
+)
+def test_a_feed_is_found_however_a_page_names_it(markup: str) -> None:
+    assert found(f"<html><head><title>Blog</title></head><body>{markup}") == (FEED,)
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        '<!-- <link rel="alternate" type="application/rss+xml" href="/feed.xml"> -->',
+        '<link rel="alternate" hreflang="de" href="/de/">',
+        '<link rel="alternate stylesheet" href="/feed.css">',
+        '<link rel="alternate" type="application/json" href="/wp-json/wp/v2/pages/1">',
+        '<link rel="alternate" type="application/json+oembed" href="/oembed?url=x">',
+        '<a href="https://en.wikipedia.org/wiki/RSS">What is RSS?</a>',
+        '<a href="https://other.example/feedback">Feedback</a>',
+        '<a href="/subscribe">Subscribe to the newsletter</a>',
+    ],
+)
+def test_what_is_no_feed_is_not_named(markup: str) -> None:
+    assert found(f"<html><body>{markup}") == ()
+
+
+def test_several_feeds_come_with_their_titles() -> None:
+    page = "".join(
+        f'<link rel="alternate" type="application/rss+xml" title="{title}" href="/{title}.rss">'
+        for title in ("News", "Sport")
+    )
+
+    feeds = named_feeds(page, url="https://blog.example/")
+
+    assert [feed.title for feed in feeds] == ["News", "Sport"]
+
+
+def test_a_header_names_feeds() -> None:
+    values = [
+        '</style.css>; rel=preload; as=style, </feed.xml>; rel="alternate"; '
+        'type="application/rss+xml"; title="Blog, all of it"',
+        '</de>; rel="alternate"; hreflang=de',
+    ]
+
+    (feed,) = header_feeds(values, url="https://blog.example/")
+
+    assert feed == (FEED, "Blog, all of it")
+
+
+def test_the_usual_places_are_few_and_those_of_the_software_come_first() -> None:
+    def places(software: str, url: str = "https://blog.example/") -> tuple[str, ...]:
+        return usual_places(url, f'<meta name="generator" content="{software}">')
+
+    assert places("WordPress 6.9")[0] == "https://blog.example/feed/"
+    assert places("Hugo 0.150")[0] == "https://blog.example/index.xml"
+    assert places("Ghost 5")[0] == "https://blog.example/rss/"
+    assert places("", "https://blog.example/notes/")[0] == "https://blog.example/notes/feed/"
+    assert {"https://blog.example/feed.json", "https://blog.example/?feed=rss2"} <= set(places(""))
+    assert len(places("Discourse")) == 8
+    assert places("Hugo", FEED) == ()
 
 
 def test_a_page_names_its_feeds_the_comments_last() -> None:
@@ -15,7 +105,7 @@ def test_a_page_names_its_feeds_the_comments_last() -> None:
     <link rel="alternate" type="application/rss+xml" href="javascript:x">
     <link rel="stylesheet" href="/x.css">"""
 
-    assert named_feeds(page, url="https://blog.example/") == (
+    assert found(page) == (
         "https://blog.example/dir/feed.xml?a=1&b=2",
         "https://blog.example/dir/comments/feed",
     )
@@ -24,7 +114,7 @@ def test_a_page_names_its_feeds_the_comments_last() -> None:
 def test_a_youtube_page_under_a_chosen_name_holds_its_channel() -> None:
     page = '<script>{"externalId":"UCabcdefghijklmnopqrstuv"}</script>'
 
-    assert named_feeds(page, url="https://www.youtube.com/@name") == (
+    assert found(page, "https://www.youtube.com/@name") == (
         "https://www.youtube.com/feeds/videos.xml?channel_id=UCabcdefghijklmnopqrstuv",
     )
 
