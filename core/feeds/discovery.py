@@ -26,7 +26,6 @@ _SURE_TYPE = re.compile(r".*/(?:x-)?(?:rss|atom|rdf)|application/feed\+json")
 _LINK = re.compile(r"<link\b([^<>]{1,2000})>", re.IGNORECASE)
 _ANCHOR = re.compile(r"<a\b([^<>]{1,2000})>(.{0,300}?)</a", re.IGNORECASE | re.DOTALL)
 _BASE = re.compile(r"<base\b([^<>]{1,2000})>", re.IGNORECASE)
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]{2,20})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _PARAMETER = re.compile(r"""([a-zA-Z*]{2,20})\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""")
 _COMMENT_FEED = re.compile(r"comments?\b|评论", re.IGNORECASE)
@@ -83,7 +82,8 @@ class NamedFeed(NamedTuple):
 
 def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
     """The feeds a web page names, the most likely first."""
-    head = _COMMENT.sub("", page[:_HEAD])
+    page = _without_comments(page)
+    head = page[:_HEAD]
     stated = _BASE.search(head)
     base = (_address(_attributes(stated[1]).get("href"), url) if stated else None) or url
     found: list[tuple[int, NamedFeed]] = []
@@ -93,7 +93,7 @@ def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
         if address and weight:
             found.append((weight, NamedFeed(address, attributes.get("title", "")[:200])))
     if not any(weight > 1 for weight, _ in found):  # none, or of comments alone
-        found += _followed(_COMMENT.sub("", page), base)
+        found += _followed(page, base)
     channel = [(9, NamedFeed(address)) for address in _youtube_channel(head, url)]
     return _once([*channel, *sorted(found, key=lambda pair: -pair[0])], url)
 
@@ -161,6 +161,16 @@ def guessed_feed(url: str) -> str | None:
     if parts.scheme not in ("http", "https") or person is None:
         return None
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}.rss"
+
+
+def _without_comments(page: str) -> str:
+    """An expression would look for the end of each comment that has none."""
+    parts = page.split("<!--")
+    ends = (part.find("-->") for part in parts[1:])
+    rest = (
+        part[end + 3 :] if end >= 0 else part for part, end in zip(parts[1:], ends, strict=True)
+    )
+    return "".join([parts[0], *rest])
 
 
 def _once(found: Iterable[tuple[int, NamedFeed]], url: str) -> tuple[NamedFeed, ...]:
