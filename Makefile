@@ -13,7 +13,7 @@ UNSOUND := $(shell test -e .venv -o -L .venv || exit 0; \
 		|| echo "it was made for another folder")
 
 .DEFAULT_GOAL := all
-.PHONY: rebuild all help run test test-browser demo check format bench bench-docs bench-smoke chaos docs lock clean
+.PHONY: rebuild all help run test test-browser demo check format bench bench-docs bench-smoke chaos fuzz docs lock clean
 
 all: check test ## What CI runs: format check, lint, types, tests
 
@@ -87,6 +87,11 @@ MINUTES ?= 10
 HARM ?= all
 chaos: .venv/.tools ## Kill, cut and stall everything, then count; make chaos SEEDS=10 MINUTES=10
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --minutes $(MINUTES) --harm $(HARM)
+
+TIMES ?= 50
+fuzz: .venv/.tools ## Try random input for longer than the tests do; make fuzz TIMES=500
+	MILLRACE_FUZZ=$(TIMES) $(BIN)/python -m pytest -q tests/core/test_fuzz.py tests/service/test_fuzz.py \
+		tests/workers/http/test_fuzz.py $(ARGS)
 
 clean: ## Remove what make made (not the data folder)
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache

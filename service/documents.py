@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import time
 import zlib
 from collections import Counter, OrderedDict
@@ -18,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache, partial
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import brotli
@@ -59,10 +58,6 @@ ENCODERS: Mapping[str, Callable[[bytes], bytes]] = {
     "br": lambda body: brotli.compress(body, quality=5),
     "gzip": gzip,
 }
-# A name, parameters of it that are no weight, the weight.
-_ACCEPTED = re.compile(
-    r"([^\s,;]+)\s*(?:;(?!\s*q\s*=)[^,;]*)*(?:;\s*q\s*=\s*(\d+(?:\.\d*)?|\.\d+))?[^,]*"
-)
 _SUFFIX = {"identity": "", "zstd": "-zs", "br": "-br", "gzip": "-gz"}
 
 
@@ -169,20 +164,6 @@ async def _sent(
     return response
 
 
-@lru_cache(1024)
-def choose_encoding(accepted: str) -> str:
-    """The best encoding that an Accept-Encoding header allows."""
-    weights = weighted(accepted.lower())
-    fallback = weights.get("*", 0.0)
-    best = max(ENCODERS, key=lambda name: weights.get(name, fallback))  # ties: ENCODERS' order
-    return best if weights.get(best, fallback) > 0 else "identity"
-
-
-def weighted(header: str) -> dict[str, float]:
-    """What an Accept header names, with the weight of each (RFC 9110, section 12.4.2)."""
-    return {name: float(weight or 1) for name, weight in _ACCEPTED.findall(header)}
-
-
 class TooBusy(MillraceError):
     """Too much of this kind is waiting; the reader may try again in a moment."""
 
@@ -206,16 +187,17 @@ class Transfers:
         if transport is None:
             raise ConnectionResetError("the reader left")
         now = time.monotonic()
-        while self._bytes + len(body) > BYTES_SENT and not self._readers[id(body)]:
-            slowest, (since, _) = next(iter(self._bodies.items()), (None, (now, b"")))
-            if slowest is None or now - since < SLOW_SECONDS:
+        added = 0 if id(body) in self._readers else len(body)
+        while added and self._bodies and self._bytes + added > BYTES_SENT:
+            slowest, (since, _) = next(iter(self._bodies.items()))
+            if now - since < SLOW_SECONDS:
                 raise TooBusy("too many long answers are being sent; try again in a moment")
             self._refused["slow"] += 1
             self._release(slowest)
             slowest.abort()
         self._bodies[transport] = (now, body)
         self._readers[id(body)] += 1
-        self._bytes += len(body) if self._readers[id(body)] == 1 else 0
+        self._bytes += added
         try:
             yield
         finally:

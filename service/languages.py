@@ -22,7 +22,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from core.config.settings import FeedSettings
-from service.documents import weighted
+from service.responses import weighted
 
 Language = Literal["en", "zh-Hans", "zh-Hant"]  # as HTML names them
 LANGUAGES: tuple[Language, ...] = ("en", "zh-Hans", "zh-Hant")

@@ -13,6 +13,7 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -22,7 +23,7 @@ from aiohttp import hdrs, web
 
 from core.config.settings import Settings
 from core.errors import MillraceError
-from service.documents import TooBusy
+from service.documents import ENCODERS, TooBusy
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,6 +32,10 @@ log = structlog.get_logger()
 _REQUEST_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 _HOST = re.compile(r"[A-Za-z0-9.\-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
+# A name, parameters of it that are no weight, the weight.
+_ACCEPTED = re.compile(
+    r"([^\s,;]+)\s*(?:;(?!\s*q\s*=)[^,;]*)*(?:;\s*q\s*=\s*(\d+(?:\.\d*)?|\.\d+))?[^,]*"
+)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+/?")
 
 # We republish strangers' markup: even if one of them got through, no script of theirs would run.
@@ -135,6 +140,20 @@ def text_reply(
     return web.Response(
         body=text.encode(), status=status, headers=secured(own | dict(headers or {}))
     )
+
+
+@lru_cache(1024)
+def choose_encoding(accepted: str) -> str:
+    """The best encoding that an Accept-Encoding header allows."""
+    weights = weighted(accepted.lower())
+    fallback = weights.get("*", 0.0)
+    best = max(ENCODERS, key=lambda name: weights.get(name, fallback))  # ties: ENCODERS' order
+    return best if weights.get(best, fallback) > 0 else "identity"
+
+
+def weighted(header: str) -> dict[str, float]:
+    """What an Accept header names, with the weight of each (RFC 9110, section 12.4.2)."""
+    return {name: float(weight or 1) for name, weight in _ACCEPTED.findall(header)}
 
 
 def wants_html(request: web.Request) -> bool:

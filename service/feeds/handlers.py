@@ -20,11 +20,11 @@ from multidict import MultiDict, MultiMapping, istr
 from core.config.settings import Settings
 from core.errors import MillraceError
 from service.context import Context
-from service.documents import Background, Document, TooBusy, choose_encoding
+from service.documents import Background, Document, TooBusy
 from service.feeds.digest import digest_day
 from service.feeds.query import BadQuery, is_known_source, is_known_tag, parse_query
 from service.feeds.render import FORMATS, Answer, Stamp, render
-from service.responses import public_base, text_reply
+from service.responses import choose_encoding, public_base, text_reply
 from service.window import Kept
 
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once

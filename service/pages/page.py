@@ -18,12 +18,13 @@ from jinja2.runtime import Context
 
 from core.config.settings import FeedSettings
 from service.context import CONTEXT
-from service.documents import Document, choose_encoding
+from service.documents import Document
 from service.feeds.query import FeedQuery
 from service.feeds.render import Style, proxy_at, style_of
 from service.languages import Language, day_name, foreign_name, in_zone, language_of, translations
 from service.responses import (
     PAGE_POLICY,
+    choose_encoding,
     public_base,
     secured,
     text_reply,

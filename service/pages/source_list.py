@@ -16,10 +16,10 @@ from core.config.opml import opml_document
 from core.config.settings import Settings, Source
 from core.urls import without_credentials
 from service.context import CONTEXT, Context, failure, is_failing, written
-from service.documents import BACKGROUND, SHARED, Background, Document, choose_encoding
+from service.documents import BACKGROUND, SHARED, Background, Document
 from service.languages import language_of
 from service.pages.page import encoding_of, missing, page_document
-from service.responses import public_base, secured, wants_html
+from service.responses import choose_encoding, public_base, secured, wants_html
 from service.window import Kept
 from store.sources import SourceState, Taken
 

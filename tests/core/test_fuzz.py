@@ -19,13 +19,15 @@ from lxml import html as markup
 
 from core.body.normalize import normalize
 from core.config.file import load_settings
+from core.config.opml import read_opml
 from core.config.source import Source
-from core.errors import ConfigError, NotAFeed
+from core.errors import ConfigError, DocumentError, MillraceError, NotAFeed
 from core.feeds.parse import parse_feed
-from core.models import Decision, FeedEntry, Member, Story
-from core.pipeline import prepare
+from core.models import Article, Decision, FeedEntry, Member, Story
+from core.pipeline import prepare, prepare_first_page
 from core.render.formats import atom_entry, json_item, rss_item
 from core.render.items import feed_item
+from core.urls import web_url
 
 EXAMPLES = 40 * int(os.environ.get("MILLRACE_FUZZ", "1"))
 SEEN = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
@@ -84,6 +86,48 @@ def test_any_body_becomes_one_tree(text: str, kind: str) -> None:
     document = normalize(text, content_type=kind)  # type: ignore[arg-type]
 
     assert etree.tostring(document.root, encoding="unicode")
+
+
+page_scraps = st.sampled_from(
+    "<html> <head> <title> <meta charset=utf-7> <base href=//b.example/> <body> <main> <article> "
+    "<h1> <time datetime=2026-13-40> <div hidden> <a rel=next href=?page=2> <link rel=canonical "
+    '<script type=application/ld+json>{"articleBody":[{}]} <template> <noscript> <frameset> '
+    "</article> </body> <figure> <figcaption> <blockquote> <iframe src=//c.example>".split(" ")
+)
+pages = st.lists(scraps | page_scraps | st.text(max_size=30), max_size=40).map(" ".join)
+
+
+@given(pages, st.sampled_from(["text/html", "text/html; charset=utf-16", "image/png", None]))
+@fuzz
+def test_any_page_gives_an_article_or_an_error_of_ours(page: str, kind: str | None) -> None:
+    from_feed = Article(title="The mill", link="https://n.example/1", html="<p>It was built.</p>")
+    source = Source(url="https://n.example/f", name="n")
+    with suppress(MillraceError):
+        made = prepare_first_page(
+            page.encode("utf-8", "replace"), "https://n.example/1", kind, from_feed, source
+        )
+        if not isinstance(made, str):
+            assert_nothing_acts(made.entry.article.html)
+
+
+attributes = st.sampled_from("text title xmlUrl type htmlUrl category XMLURL".split())
+outlines = st.lists(
+    st.tuples(attributes, texts).map(
+        lambda pair: f'<outline {pair[0]}="{escape(pair[1])}" xmlUrl="{escape(pair[1])}">'
+    )
+    | st.sampled_from(["</outline>", "<outline", "<!DOCTYPE x [<!ENTITY a 'b'>]>", "&a;&nbsp;"])
+    | texts,
+    max_size=12,
+).map("".join)
+
+
+@given(outlines.map(lambda inner: f"<opml><body>{inner}</body></opml>") | texts | st.binary())
+@fuzz
+def test_any_opml_is_read_or_refused(document: str | bytes) -> None:
+    data = document if isinstance(document, bytes) else document.encode("utf-8", "replace")
+    with suppress(DocumentError):
+        for each in read_opml(data).found:
+            assert web_url(each.url, None)
 
 
 def assert_harmless(entry: FeedEntry) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from contextlib import suppress
 from urllib.parse import urlencode
 
 import pytest
@@ -127,3 +129,64 @@ async def test_any_bytes_as_a_form_are_taken_or_refused(served: Served, body: by
         answer = await served.client.post(path, data=body, headers=headers)
 
         assert answer.status in (202, 400, 403, 409, 429), await answer.text()
+
+
+heads = st.lists(
+    st.sampled_from(
+        [b"GET ", b"HEAD ", b"POST ", b"PRI * ", b"/feed.xml", b"/stream", b"/hub", b"/stories/x",
+         b"/%00", b"/..//static/", b"http://[", b" HTTP/1.1", b" HTTP/1.0", b" HTTP/2.0", b"\r\n",
+         b"\r\n", b"\n", b"\r\n\r\n", b"\r\n\r\n", b"Host: a", b"Host: a\r\nHost: b", b"X-A: \x00",
+         b"Content-Length: 5", b"Content-Length: -1", b"Content-Length: 99999999999", b"hello",
+         b"Transfer-Encoding: chunked", b"5\r\nhello\r\n0\r\n\r\n", b"ffffffff\r\n",
+         b"Connection: upgrade", b"Upgrade: websocket", b"Expect: 100-continue",
+         b"Content-Encoding: gzip", b"Content-Type: multipart/form-data; boundary=x", b"\xff\xfe"]
+    )
+    | st.binary(max_size=20),
+    max_size=20,
+).map(b"".join)  # fmt: skip
+
+
+@given(pieces=st.lists(heads, min_size=1, max_size=3))
+@fuzz
+async def test_any_bytes_on_a_connection_leave_the_service_answering(
+    served: Served, pieces: list[bytes]
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.client.port)
+    with suppress(ConnectionError):
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        writer.write_eof()
+        async with asyncio.timeout(5):
+            answered = await reader.read(200)  # of a stream no end comes
+        assert not answered or answered.startswith(b"HTTP/1.")
+    writer.close()
+
+    assert (await served.client.get("/health/live")).status == 200
+
+
+request_headers = st.dictionaries(
+    st.sampled_from(
+        "Accept Accept-Encoding Accept-Language If-None-Match If-Modified-Since A-IM Last-Event-ID "
+        "Sec-Fetch-Dest X-Forwarded-Host X-Forwarded-For X-Forwarded-Prefix Authorization Range "
+        "Cookie X-Request-ID Content-Type".split()
+    ),
+    values.filter(str.isprintable)
+    | st.sampled_from(["gzip;q=0, *;q=9", "document", "feed", '"x", W/"y-gz"', "::1%a, [", "/a/"]),
+)  # fmt: skip
+
+
+@given(
+    path=st.sampled_from(
+        ["/feed.xml", "/", "/sources", "/about", "/metrics", "/stories/x", "/hub"]
+    ),
+    headers=request_headers,
+)
+@fuzz
+async def test_any_header_is_taken_or_ignored(
+    served: Served, path: str, headers: dict[str, str]
+) -> None:
+    answer = await served.client.get(path, headers=headers)
+
+    assert answer.status in (200, 226, 304, 400, 404), await answer.text()
+    await answer.read()
