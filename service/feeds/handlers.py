@@ -20,7 +20,7 @@ from multidict import MultiDict, MultiMapping, istr
 from core.config.settings import Settings
 from core.errors import MillraceError
 from service.context import Context
-from service.documents import Background, Document, TooBusy
+from service.documents import Background, Document, TooBusy, return_memory
 from service.feeds.digest import digest_day
 from service.feeds.query import BadQuery, is_known_source, is_known_tag, parse_query
 from service.feeds.render import FORMATS, Answer, Stamp, render
@@ -196,7 +196,9 @@ class Feeds:
             self._long_waiting += 1
             try:
                 async with self._long:
-                    return await self._background.run(work)
+                    document = await self._background.run(work)
+                    await self._background.run(return_memory)
+                    return document
             finally:
                 self._long_waiting -= 1
         if query.text:

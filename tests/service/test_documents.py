@@ -14,6 +14,7 @@ import pytest
 from core.config.settings import Settings, Source
 from service import documents
 from service.documents import (
+    TRANSFERS,
     WAITING,
     Background,
     Document,
@@ -250,3 +251,22 @@ async def test_few_long_feeds_wait_for_each_other(
 
     statuses = sorted(answer.status for answer in answers)
     assert statuses == [200, 200, 503, 503, 503]
+
+
+async def test_a_reader_who_leaves_in_the_middle_leaves_no_word_and_no_body(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiohttp logged each, and its traceback held 20 MB until the next search for garbage."""
+    await served.publish(*(giant(number, letters=30_000) for number in range(200)))
+    transfers = served.client.app[TRANSFERS]
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.client.port)
+    writer.write(b"GET /feed.json?limit=200 HTTP/1.1\r\nHost: a\r\n\r\n")
+    await reader.readexactly(100)
+    assert transfers._bytes > documents.SLICE
+
+    writer.transport.abort()
+    async with asyncio.timeout(30):
+        while transfers._bytes:  # noqa: ASYNC110 - of a reader that leaves no event tells
+            await asyncio.sleep(0.01)
+
+    assert caplog.records == []
