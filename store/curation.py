@@ -134,16 +134,57 @@ async def remove_stories(store: Store, ids: Sequence[str]) -> int:
     return int(answer)
 
 
-async def drop_orphans(store: Store, sources: Collection[str]) -> int:
-    """Remove stories that none of these sources has; returns how many went."""
+async def drop_orphans(
+    store: Store, sources: Collection[str], *, days: int = 30, entries: int = 5000
+) -> int:
+    """Take out the stories that none of these sources has; returns how many went.
+
+    They are kept aside for `days`, up to `entries` of them: `return_stories`.
+    """
     with store_errors():
         ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
     removed = 0
     for start in range(0, len(ids), _AT_ONCE):
         stories = await load_stories(store, ids[start : start + _AT_ONCE])
         orphans = [s.id for s in stories if not any(m.source in sources for m in s.members)]
-        removed += await remove_stories(store, orphans)
+        if orphans:
+            limits = [keys.CHANGES_KEPT, days * 86_400, entries]
+            removed += await _move_aside(store, "drop_stories", limits, orphans)
     return removed
+
+
+async def return_stories(store: Store, sources: Collection[str]) -> int:
+    """Bring back the stories of sources that left and are here again; returns how many came."""
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(keys.DROPPED, 0, -1)]
+    back = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        chunk = ids[start : start + _AT_ONCE]
+        with store_errors():
+            pipe = store.redis.pipeline(transaction=False)
+            for story_id in chunk:
+                pipe.hget(keys.dropped(story_id), "doc")
+            found = await pipe.execute()
+        stories = [unpack(Story, doc) for doc in found if doc is not None]
+        wanted = [s for s in stories if any(m.source in sources for m in s.members)]
+        if not wanted:
+            continue
+        members = [member.id for story in wanted for member in story.members]
+        with store_errors():
+            scores = await store.redis.zmscore(keys.FORGOTTEN, members)
+        taken_out = {m for m, score in zip(members, scores, strict=True) if score is not None}
+        kept = [s.id for s in wanted if not any(m.id in taken_out for m in s.members)]
+        back += await _move_aside(store, "return_stories", [keys.CHANGES_KEPT], kept)
+    return back
+
+
+async def _move_aside(store: Store, script: str, limits: list[int], ids: Sequence[str]) -> int:
+    answer = await store.call(
+        store.script(script),
+        [keys.RIVER, keys.ARRIVALS, keys.CHANGES, keys.DROPPED],
+        [keys.story(""), keys.dropped(""), *limits, *ids],
+    )
+    return int(answer)
 
 
 _RULE = "forgotten"

@@ -24,6 +24,12 @@ choices           hash    CHOICES_KEPT      entry or story -> story where a pers
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
 workers           zset    trimmed by beats  worker id -> its last sign of life
+process:ID        string  HEARTBEAT_SECONDS a process's last sign of life, with its feeds.yaml
+processes         zset    trimmed by beats  process id -> its last sign of life
+config            hash    never             the feeds.yaml that all follow: store/revision.py
+config:history    zset    CONFIGS_KEPT      hash of each that was current -> when (ms)
+dropped           zset    retention         story of a source that left -> place in the feed
+dropped:ID        hash    retention         such a story, until its source comes back
 queue             zset    until taken       arq's jobs, for all workers: workers/queue.py
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 wake              list    several seconds   tells a sweeper not to wait: something is due by hand
@@ -66,6 +72,7 @@ LAYOUT_VERSION = 2
 CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
 FORGOTTEN_KEPT = 100_000
 CHOICES_KEPT = 20_000
+CONFIGS_KEPT = 50  # hashes; a host that was away for more edits than this counts as edited
 NAMES_SECONDS = 30 * 86_400
 NAMES_KEPT = 100_000  # beyond this none are added
 HEARTBEAT_SECONDS = 15
@@ -110,6 +117,10 @@ SECRET = PREFIX + "secret"
 IDF_TABLE = PREFIX + "idf:table"
 IDF_DELTAS = PREFIX + "idf:deltas"
 WORKERS = PREFIX + "workers"
+PROCESSES = PREFIX + "processes"
+CONFIG = PREFIX + "config"
+CONFIG_HISTORY = PREFIX + "config:history"
+DROPPED = PREFIX + "dropped"
 SUBSCRIPTIONS = PREFIX + "subscriptions"
 SUBSCRIBED = PREFIX + "subscribed"
 
@@ -187,6 +198,16 @@ def url(digest: str) -> str:
 def worker(worker_id: str) -> str:
     """A worker's last sign of life."""
     return f"{PREFIX}worker:{worker_id}"
+
+
+def process(process_id: str) -> str:
+    """A process's last sign of life."""
+    return f"{PREFIX}process:{process_id}"
+
+
+def dropped(story_id: str) -> str:
+    """A story that is kept aside until its source comes back."""
+    return f"{PREFIX}dropped:{story_id}"
 
 
 def host(name: str, part: str) -> str:

@@ -110,7 +110,16 @@ _AT_ONCE = 200
 # A guid that counts as seen needs its entry, an indexed founder its story: they come after.
 _ORDER = ("source:", "seen:", "learned:", "ix:", "pending", "entry:", "url:", "story:")
 # Bound to the processes and hosts of now.
-_LEFT_BEHIND = ("queue", "worker:", "workers", "host:", "publisher", "migrating", "leases")
+_LEFT_BEHIND = (
+    "queue",
+    "worker:",
+    "workers",
+    "process",
+    "host:",
+    "publisher",
+    "migrating",
+    "leases",
+)
 _LEASE = (b"token", b"begun")
 
 

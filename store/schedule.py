@@ -99,11 +99,16 @@ async def finish(store: Store, queue: Queue, lease: Lease) -> bool:
 
 
 async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.02) -> int:
-    """Schedule the sources that are not yet: the first now, the next `spacing` seconds later."""
+    """Schedule the sources that are not yet: the first now, the next `spacing` seconds later.
+
+    One that left and is back within `dedup.window` keeps the plan that it had.
+    """
     if not names:
         return 0
     script = store.script("add_sources")
-    return int(await store.call(script, [keys.SCHEDULE], [int(spacing * 1000), *names]))
+    return int(
+        await store.call(script, [keys.SCHEDULE], [int(spacing * 1000), keys.source(""), *names])
+    )
 
 
 async def pull_in(store: Store, longest: Mapping[str, float], *, spacing: float = 0.02) -> int:

@@ -19,6 +19,7 @@ from core.config.settings import FetchSettings
 from core.errors import StoreAway, StoreError
 from store.migration import ensure_layout
 from store.monitoring import WorkerBeat, beat, leave
+from store.revision import InForce
 from store.schedule import Lease, release, rung
 from workers.context import Kit
 from workers.jobs.deliver import (
@@ -46,6 +47,7 @@ TEND_EVERY = 2.0
 DELIVER_EVERY = 0.5
 HUB_EVERY = 1.0  # subscribers of our hub
 REFUSED_SECONDS = 12.0  # that a refusal is reported; longer than a lease, after which it recurs
+NOT_CURRENT_SECONDS = 1.0  # for another worker's hint to come
 AWAY_SECONDS = 0.5  # between two attempts while the store is away
 DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
 
@@ -53,14 +55,18 @@ DRAIN_SECONDS = 8.0  # inside the 10 s that a supervisor grants
 class WorkerProcess:
     """All loops of one worker process, and what its jobs call."""
 
-    def __init__(self, worker_id: str, kit: Kit) -> None:
+    def __init__(self, worker_id: str, kit: Kit, in_force: InForce | None = None) -> None:
         self._id = worker_id
         self._kit = kit
+        in_force = in_force or InForce.alone()
+        self._current = in_force.ready
         self._store = kit.store
         pages = partial(read_page, kit, PageCommits(kit))
         jobs = {Role.POLL: partial(refresh, kit), Role.PAGE: pages}
         self._places = Places(LIMITS, jobs)
-        self._sweeper = Sweeper(kit.store, kit.settings, self._places, order=kit.order)
+        self._sweeper = Sweeper(
+            kit.store, kit.settings, self._places, order=kit.order, in_force=in_force
+        )
         self._taking: list[asyncio.Task[None]] = []  # the loops that bring new work
         self._others: list[asyncio.Task[None]] = []
         self._watch = StoreWatch(kit.store)
@@ -81,7 +87,9 @@ class WorkerProcess:
 
     def start(self, run_queue: Callable[[], Awaitable[None]] | None = None) -> None:
         """Start the loops; without that of the queue where arq's command runs it."""
-        taking = [self._sweep] if run_queue is None else [self._sweep, run_queue]
+        taking = [self._sweep]
+        if run_queue is not None:
+            taking.append(partial(self._take_jobs, run_queue))
         others = (
             self._watch_store,
             self._beat,
@@ -106,18 +114,24 @@ class WorkerProcess:
             log.debug("worker.leave_failed", reason=str(error))  # its heartbeat expires by itself
 
     async def take(self, role: Role, leases: Sequence[Lease]) -> None:
-        """Start the work under these leases; what has no place here becomes due again at once."""
+        """Start the work under these leases; what has no place here becomes due again at once.
+
+        A worker that cannot follow the current feeds.yaml leaves them to others.
+        """
         for lease in leases:
-            if not self._places.start(role, lease):
+            if not self._current.is_set():
+                await release(self._store, SCHEDULES[role], lease, after=NOT_CURRENT_SECONDS)
+            elif not self._places.start(role, lease):
                 await release(self._store, SCHEDULES[role], lease, after=0)
 
     async def tidy(self) -> None:
         """Remove what retention no longer keeps."""
-        await self._sweeper.tidy()
+        if self._current.is_set():
+            await self._sweeper.tidy()
 
     async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run a loop until cancelled, across every absence of the store."""
-        name = body.__name__.strip("_")
+        name = getattr(body, "__name__", "queue").strip("_")
         while True:
             try:
                 await ensure_layout(self._store)
@@ -135,8 +149,13 @@ class WorkerProcess:
                 log.exception("loop.stumbled", loop=name)
                 await asyncio.sleep(AWAY_SECONDS)
 
+    async def _take_jobs(self, run_queue: Callable[[], Awaitable[None]]) -> None:
+        await self._current.wait()
+        await run_queue()
+
     async def _sweep(self) -> None:
         while True:
+            await self._current.wait()
             self._adopt(self._kit.settings().fetch)
             if await self._sweeper.sweep():  # announced, too: the store takes everything again
                 self._refused = None

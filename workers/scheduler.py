@@ -8,14 +8,16 @@ from collections.abc import Callable
 
 from core.config.settings import Settings
 from store.connection import Store
-from store.curation import drop_orphans, trim
+from store.curation import drop_orphans, return_stories, trim
 from store.entries import names_told, tell_names
+from store.revision import InForce, load_processes
 from store.schedule import add_sources, drop_sources, lease_all_due, poll_in_order, pull_in
 from store.sources import changed_lines, forget_lines, load_sources
 from workers.leases import LEASE_SECONDS, SCHEDULES, Places, Role
 from workers.queue import arq_redis, enqueue
 from workers.settle import Order
 
+DROP_SECONDS = 5.0  # between two looks whether all processes have the same feeds.yaml
 REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
 # Few, so that workers share what is due instead of one taking it all.
 PER_SWEEP = {Role.POLL: 50, Role.PAGE: 10}
@@ -32,6 +34,7 @@ class Sweeper:
         places: Places,
         *,
         order: Order | None = None,
+        in_force: InForce | None = None,
     ) -> None:
         self._store = store
         self._settings = settings
@@ -40,14 +43,18 @@ class Sweeper:
         self.more = False  # whether the last sweep left something for the next
         self.quiet = False  # whether nothing runs and nothing is due soon, unless somebody rings
         self._order = order or Order()
+        self._in_force = in_force or InForce.alone()
         self._in_step_with: Settings | None = None
         self._found_empty: float | None = None  # when a store without story ids from before was met
         self._scheduled = 0  # how many sources those settings name
+        self._drop_at: float | None = None  # when stories of sources that left may be dropped
 
     async def sweep(self) -> int:
         """Lease and announce what is due; returns how much that was."""
         if self._settings() is not self._in_step_with:
             await self._keep_in_step()
+        if self._drop_at is not None and time.monotonic() >= self._drop_at:
+            await self._drop()
         limits = {SCHEDULES[role]: self._limit(role) for role in Role}
         found = await lease_all_due(self._store, limits, seconds=LEASE_SECONDS)
         self.more = False
@@ -61,13 +68,31 @@ class Sweeper:
         return sum(len(each.leases) for each in found)
 
     async def tidy(self) -> int:
-        """Let go of what retention no longer keeps; returns how many stories went."""
-        settings = self._settings()
+        """Remove what retention no longer keeps; returns how many stories went.
+
+        While the feeds.yaml of some process differs, the longest retention of any counts: what is
+        removed by mistake is gone for good.
+        """
+        settings, processes = self._settings(), await load_processes(self._store)
+        others = processes.beats if processes.differ else []
         return await trim(
             self._store,
-            entries=settings.retention.entries,
-            days=settings.retention.days,
+            entries=max([settings.retention.entries, *(beat.entries for beat in others)]),
+            days=max([settings.retention.days, *(beat.days for beat in others)]),
             window=settings.dedup.window,
+        )
+
+    async def _drop(self) -> None:
+        """Take out the stories of sources that left, once no process has another feeds.yaml."""
+        if (await load_processes(self._store)).differ:
+            self._drop_at = time.monotonic() + DROP_SECONDS
+            return
+        self._drop_at, settings = None, self._settings()
+        await drop_orphans(
+            self._store,
+            {source.name for source in settings.sources},
+            days=settings.retention.days,
+            entries=settings.retention.entries,
         )
 
     def _limit(self, role: Role) -> int:
@@ -79,13 +104,15 @@ class Sweeper:
         """Schedule what feeds.yaml lists: after an edit, and after the store was wiped."""
         settings = self._settings()
         known = settings is self._in_step_with
-        if not await self._names_are_told():
+        if not await self._in_force.agrees(self._store) or not await self._names_are_told():
             return
         names = [source.name for source in settings.sources if source.enabled]
         left = await drop_sources(self._store, names, forget_after=settings.dedup.window)
         await forget_lines(self._store, left)
-        if settings.retention.removed_sources == "drop" and not known:
-            await drop_orphans(self._store, {source.name for source in settings.sources})
+        if not known:
+            await return_stories(self._store, {source.name for source in settings.sources})
+            dropping = settings.retention.removed_sources == "drop"
+            self._drop_at = time.monotonic() if dropping else None
         await add_sources(self._store, names)
         if not known:
             await pull_in(self._store, _longest_waits(settings))

@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from core.config.settings import Settings
+from core.config.settings import VERSION, Settings
 from store.address import store_address
 from store.connection import Store, opened
 from store.hosts import HostTurns
 from store.index import SharedIdf
 from store.keys import QUEUE
+from store.revision import InForce
 from workers.context import Kit
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
@@ -45,11 +46,18 @@ async def run_worker(
     redis_url: str,
     settings: Callable[[], Settings],
     stop: asyncio.Event,
-    version: str = "",
+    version: str = VERSION,
     order: Order | None = None,
+    in_force: InForce | None = None,
 ) -> None:
-    """Work on the store at `redis_url` until `stop` is set; survives every absence of the store."""
-    async with opened(redis_url) as store, _worker(store, settings, version, order) as worker:
+    """Work on the store at `redis_url` until `stop` is set; survives every absence of the store.
+
+    `in_force`: whether the settings are those that all processes follow; without it they are.
+    """
+    async with (
+        opened(redis_url) as store,
+        _worker(store, settings, version, order, in_force) as worker,
+    ):
 
         async def _run_queue() -> None:
             await run_queue(WorkerSettings, store, worker)
@@ -59,7 +67,11 @@ async def run_worker(
 
 @asynccontextmanager
 async def _worker(
-    store: Store, settings: Callable[[], Settings], version: str = "", order: Order | None = None
+    store: Store,
+    settings: Callable[[], Settings],
+    version: str = VERSION,
+    order: Order | None = None,
+    in_force: InForce | None = None,
 ) -> AsyncIterator[WorkerProcess]:
     """A worker process with its connections and children, which are closed at the end."""
     async with AsyncExitStack() as open_things:
@@ -83,7 +95,8 @@ async def _worker(
             version=version,
             order=order or Order(),
         )
-        yield WorkerProcess(f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}", kit)
+        name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        yield WorkerProcess(name, kit, in_force)
 
 
 async def start_worker(ctx: dict[str, Any]) -> None:
@@ -94,9 +107,11 @@ async def start_worker(ctx: dict[str, Any]) -> None:
     quiet_logs()
     wiring = importlib.import_module("millrace.commands.work")
     ctx["open"] = open_things = AsyncExitStack()
-    settings = await open_things.enter_async_context(wiring.settings_from_environment())
+    settings = await open_things.enter_async_context(wiring.settings_from_environment(_REDIS_URL))
     store = await open_things.enter_async_context(opened(_REDIS_URL))
-    ctx["worker"] = worker = await open_things.enter_async_context(_worker(store, settings))
+    ctx["worker"] = worker = await open_things.enter_async_context(
+        _worker(store, settings, in_force=settings.in_force)
+    )
     open_things.push_async_callback(worker.end)
     worker.start()
 

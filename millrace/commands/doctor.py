@@ -21,6 +21,7 @@ from millrace.process.config import read_config
 from store.connection import opened
 from store.embedded import server_binary, socket_path, socket_url
 from store.monitoring import Vitals, vitals
+from store.revision import Processes, load_processes
 from workers.http.client import Fetcher
 from workers.http.response import access_of
 
@@ -93,19 +94,20 @@ def _store(data: Path, redis: str | None) -> str:
     if redis is None and not (data.is_dir() and socket_path(data).exists()):
         return f"a private one will be started: {server_binary()}"
     try:
-        found = asyncio.run(_vitals(redis or socket_url(data)))
+        found, processes = asyncio.run(_vitals(redis or socket_url(data)))
     except MillraceError as error:
         gone = redis is None and isinstance(error, StoreAway)
         fix = "; start `millrace run`, which clears up" if gone else ""
         raise MillraceError(f"{str(error)[:_SAID]}{fix}") from error
-    if wrong := [*([found.fault] if found.fault else []), *found.warnings]:
+    if wrong := [*([found.fault] if found.fault else []), *found.warnings, *processes.faults()]:
         raise MillraceError("; ".join(wrong))
-    return f"answers: {without_credentials(redis) if redis else socket_path(data)}"
+    where = without_credentials(redis) if redis else socket_path(data)
+    return f"answers: {where}; {len(processes.beats)} processes follow one feeds.yaml"
 
 
-async def _vitals(url: str) -> Vitals:
+async def _vitals(url: str) -> tuple[Vitals, Processes]:
     async with opened(url) as store:
-        return await vitals(store)
+        return await vitals(store), await load_processes(store)
 
 
 async def _network(settings: Settings) -> list[Finding]:

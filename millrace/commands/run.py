@@ -15,8 +15,8 @@ from pathlib import Path
 import structlog
 
 from millrace.process import logs
-from millrace.process.config import LAST_GOOD_VARIABLE, LiveSettings, follow, save_snapshot
-from millrace.process.data_folder import LAST_GOOD, locked
+from millrace.process.config import LiveSettings, follow
+from millrace.process.data_folder import locked
 from millrace.process.lifetime import (
     LISTEN,
     listening_socket,
@@ -41,7 +41,6 @@ def run_all(
     raise_descriptors()
     live = LiveSettings(config)
     with locked(data, redis=redis), listening_socket(host, port) as listener:
-        save_snapshot(live.snapshot, data / LAST_GOOD)
         asyncio.run(_run(live, listener, data, redis, workers))
 
 
@@ -51,9 +50,7 @@ async def _run(
     stop = stop_event()
     if redis is None and await end_orphan(data):
         log.warning("store.orphan_ended", data=str(data))
-    # The last good settings are kept for children that start while the file is broken.
-    keep = follow(live, changed=lambda _: save_snapshot(live.snapshot, data / LAST_GOOD))
-    following = asyncio.create_task(keep)
+    following = asyncio.create_task(follow(live))
     try:
         await supervise(
             _stages(live.path, listener, data, redis, workers),
@@ -70,7 +67,7 @@ def _stages(
 ) -> list[list[Program]]:
     """What is started, in order."""
     url = redis or socket_url(data)
-    common = {"REDIS_URL": url, LAST_GOOD_VARIABLE: str((data / LAST_GOOD).absolute())}
+    common = {"REDIS_URL": url}
     # The address is complete; a login in the environment is not meant for the private store.
     common |= dict.fromkeys(("REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_PASSWORD_FILE"), "")
     descriptor = listener.fileno()

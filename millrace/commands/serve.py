@@ -5,7 +5,6 @@ Pictures for it are fetched through the guarded session of the workers.
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import gc
 import socket
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from core.config.settings import FetchSettings, Settings
 from core.errors import BadStatus
-from millrace.process.config import LiveSettings, follow, live_settings
+from millrace.process.cluster import followed
 from millrace.process.lifetime import (
     LONGEST_END,
     is_inherited,
@@ -37,32 +36,30 @@ _TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=
 
 def serve_alone(*, config: str, host: str, port: int, redis: str) -> None:
     """Serve until SIGTERM; raises ConfigError or MillraceError when it cannot start."""
-    live = live_settings(config)
     _return_memory()
-    gc.collect()
-    gc.freeze()  # 50,000 sources are a million objects, and each search for garbage visits them
     with listening_socket(host, port) as listener:
-        run_loop(_serve(live, redis, listener))
+        run_loop(_serve(config, redis, listener))
 
 
-async def _serve(live: LiveSettings, redis: str, listener: socket.socket) -> None:
+async def _serve(config: str, redis: str, listener: socket.socket) -> None:
     stop = stop_event(cut_off=LONGEST_END)
-    following = asyncio.create_task(follow(live))
-    try:
-        async with opened(redis) as store, picture_fetcher(live) as fetch_picture:
-            await run_service(
-                store,
-                live,
-                config_fault=lambda: "\n".join(live.faults) or None,
-                fetch_picture=fetch_picture,
-                listener=listener,
-                stop=stop,
-                # Behind a supervisor's socket there is no other one that a proxy could go to.
-                drain=0.0 if is_inherited() else DRAIN,
-            )
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+    async with (
+        followed(config, redis, role="service", stop=stop) as live,
+        opened(redis) as store,
+        picture_fetcher(live) as fetch_picture,
+    ):
+        gc.collect()
+        gc.freeze()  # 50,000 sources are a million objects, and each search for garbage visits them
+        await run_service(
+            store,
+            live,
+            config_fault=lambda: "\n".join(live.faults) or None,
+            fetch_picture=fetch_picture,
+            listener=listener,
+            stop=stop,
+            # Behind a supervisor's socket there is no other one that a proxy could go to.
+            drain=0.0 if is_inherited() else DRAIN,
+        )
 
 
 def _return_memory() -> None:

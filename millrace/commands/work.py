@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from millrace.healthcheck import breathe
 from millrace.options import DEFAULT_CONFIG
 from millrace.process import logs
-from millrace.process.config import LiveSettings, follow, live_settings
+from millrace.process.cluster import followed
+from millrace.process.config import LiveSettings
 from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
 from workers.worker import run_worker
 
@@ -27,29 +28,29 @@ def work_alone(*, config: str, redis: str) -> None:
 
 async def _work(config: str, redis: str) -> None:
     stop = stop_event(cut_off=LONGEST_END)
-    async with _followed(config) as settings:
-        await run_worker(redis_url=redis, settings=settings, stop=stop)
+    async with _followed(config, redis, stop) as live:
+        await run_worker(redis_url=redis, settings=live, stop=stop, in_force=live.in_force)
 
 
 @asynccontextmanager
-async def settings_from_environment() -> AsyncIterator[LiveSettings]:
+async def settings_from_environment(redis: str) -> AsyncIterator[LiveSettings]:
     """The settings, and the logs, of a worker that arq's command starts; raises ConfigError."""
     logs.configure(logs.form_from_environment())
-    async with _followed(os.environ.get("MILLRACE_CONFIG") or DEFAULT_CONFIG) as settings:
-        yield settings
+    config = os.environ.get("MILLRACE_CONFIG") or DEFAULT_CONFIG
+    async with _followed(config, redis, asyncio.Event()) as live:
+        yield live
 
 
 @asynccontextmanager
-async def _followed(config: str) -> AsyncIterator[LiveSettings]:
-    """The settings in feeds.yaml, kept at what the file says."""
-    live = live_settings(config)
-    gc.collect()
-    gc.freeze()  # what is loaded stays
-    gc.set_threshold(GARBAGE)
-    beside = [asyncio.create_task(follow(live)), asyncio.create_task(breathe())]
-    try:
-        yield live
-    finally:
-        for task in beside:
-            task.cancel()
-        await asyncio.gather(*beside, return_exceptions=True)
+async def _followed(config: str, redis: str, stop: asyncio.Event) -> AsyncIterator[LiveSettings]:
+    """The settings that all processes follow."""
+    async with followed(config, redis, role="worker", stop=stop) as live:
+        gc.collect()
+        gc.freeze()  # what is loaded stays
+        gc.set_threshold(GARBAGE)
+        breathing = asyncio.create_task(breathe())
+        try:
+            yield live
+        finally:
+            breathing.cancel()
+            await asyncio.gather(breathing, return_exceptions=True)

@@ -1,7 +1,7 @@
 """feeds.yaml on disk: read with what it includes, and in effect soon after it is saved.
 
-A `Snapshot` is all that was read, so that the last good one can be kept beside the store and a
-process that starts while the file is broken has something to start with. A good edit takes effect
+A `Snapshot` is all that was read, so that it can be kept in the store for all processes (see
+`millrace/process/cluster.py`). A good edit takes effect
 within seconds, a bad one never. Editors replace files, Kubernetes swaps a symlink, tools write in
 pieces, network folders report nothing: so a notification is only a reason to look, there is a look
 every second in any case, and what was read counts once it has been the same twice.
@@ -12,10 +12,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import glob
+import hashlib
 import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import structlog
@@ -25,10 +27,11 @@ from core.config.file import include_patterns, load_settings
 from core.config.settings import Settings
 from core.config.yaml_text import read_yaml
 from core.errors import ConfigError
+from millrace.process.lifetime import LIFELINE
+from store.revision import InForce
 
 log = structlog.get_logger()
 
-LAST_GOOD_VARIABLE = "MILLRACE_LAST_GOOD"  # set by a supervisor for its children
 LOOK_SECONDS = 1.0
 SETTLE_SECONDS = 0.5  # between the two looks that must agree
 
@@ -50,6 +53,36 @@ class Snapshot:
             read=lambda pattern: self.included.get(pattern, []),
         )
 
+    def packed(self) -> bytes:
+        """All of it but where it is, which differs from host to host."""
+        folder = os.path.dirname(self.path)
+        document = {
+            "data": self.data.decode("latin-1"),  # bytes one to one
+            "included": {
+                pattern: [
+                    [os.path.relpath(path, folder or "."), data.decode("latin-1")]
+                    for path, data in found
+                ]
+                for pattern, found in self.included.items()
+            },
+        }
+        return json.dumps(document).encode()
+
+    @classmethod
+    def unpacked(cls, packed: bytes, path: str) -> Snapshot:
+        """What `packed` made, as if it were at `path`; raises ValueError."""
+        document, folder = json.loads(packed), os.path.dirname(path)
+        included = {
+            pattern: [(os.path.join(folder, name), data.encode("latin-1")) for name, data in found]
+            for pattern, found in document["included"].items()
+        }
+        return cls(path, document["data"].encode("latin-1"), included)
+
+    @cached_property
+    def hash(self) -> str:
+        """By which processes compare what they have."""
+        return hashlib.blake2b(self.packed(), digest_size=8).hexdigest()
+
 
 def read_config(path: str) -> Settings:
     """The settings in feeds.yaml; raises ConfigError."""
@@ -61,35 +94,6 @@ def read_snapshot(path: str) -> Snapshot:
     data = _read(path)
     included = {pattern: _matches(path, pattern) for pattern in _patterns(data)}
     return Snapshot(path, data, included)
-
-
-def save_snapshot(snapshot: Snapshot, target: Path) -> None:
-    """Keep a snapshot; only its owner can read it."""
-    document = {
-        "path": snapshot.path,
-        "data": snapshot.data.decode("latin-1"),  # bytes one to one
-        "included": {
-            pattern: [[path, data.decode("latin-1")] for path, data in found]
-            for pattern, found in snapshot.included.items()
-        },
-    }
-    fresh = target.with_suffix(".new")
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(document, file)
-    fresh.replace(target)
-
-
-def saved_snapshot(source: Path) -> Snapshot:
-    """A snapshot that was kept; raises OSError or ValueError."""
-    document = json.loads(source.read_text())
-    return Snapshot(
-        document["path"],
-        document["data"].encode("latin-1"),
-        {
-            pattern: [(path, data.encode("latin-1")) for path, data in found]
-            for pattern, found in document["included"].items()
-        },
-    )
 
 
 def _read(path: str) -> bytes:
@@ -117,29 +121,35 @@ def _matches(path: str, pattern: str) -> list[tuple[str, bytes]]:
 
 
 class LiveSettings:
-    """The settings in force, and what is wrong with the file as it is now."""
+    """The settings in force, and what is wrong with the file as it is now.
 
-    def __init__(self, path: str, *, last_good: Path | None = None) -> None:
+    `kept`: what to start with when the file is broken; without it that raises ConfigError.
+    """
+
+    def __init__(self, path: str, *, kept: Snapshot | None = None) -> None:
         self.path = path
-        self._quiet = last_good is not None  # a supervisor watches too, and logs it once for all
+        self._quiet = LIFELINE in os.environ  # a supervisor watches too, and logs it once for all
         self.faults: list[str] = []
-        self.snapshot, self._settings = self._first(last_good)
         self.refused: Snapshot | None = None
+        self.in_force = InForce.alone()
+        self.good = True  # whether the file was read since the start, and could be used
+        try:
+            self.snapshot = read_snapshot(path)
+            self._settings = self.own = self.snapshot.settings()
+        except ConfigError as error:
+            if kept is None:
+                raise
+            self.good = False
+            self.snapshot, self._settings = kept, kept.settings()
+            self.own = self._settings
+            self._refuse(error.faults)
 
     def __call__(self) -> Settings:
         return self._settings
 
-    def _first(self, last_good: Path | None) -> tuple[Snapshot, Settings]:
-        """The file, or the kept good one when a restart meets a broken file."""
-        try:
-            snapshot = read_snapshot(self.path)
-            return snapshot, snapshot.settings()
-        except ConfigError as error:
-            if last_good is None or not last_good.exists():
-                raise
-            kept = saved_snapshot(last_good)
-            self.faults = error.faults
-            return kept, kept.settings()
+    def use(self, settings: Settings) -> None:
+        """Put settings into force that are not those of the file."""
+        self._settings = settings
 
     def read(self) -> Snapshot | ConfigError:
         """What the file holds now."""
@@ -154,6 +164,7 @@ class LiveSettings:
             self._refuse(found.faults)
             return False
         if found == self.snapshot:
+            self.good = True
             self._accept()
             return False
         if found == self.refused:
@@ -164,9 +175,9 @@ class LiveSettings:
             self.refused = found
             self._refuse(error.faults)
             return False
-        self.snapshot = found
+        self.snapshot, self.good = found, True
         changed = settings != self._settings
-        self._settings = settings
+        self._settings = self.own = settings
         self._accept()
         self._log("info", "config.loaded", path=self.path, sources=len(settings.sources))
         return changed
@@ -185,12 +196,6 @@ class LiveSettings:
             self._log("info", "config.fixed", path=self.path)
         self.faults = []
         self.refused = None
-
-
-def live_settings(config: str) -> LiveSettings:
-    """The settings of one process; raises ConfigError when it has none to start with."""
-    kept = os.environ.get(LAST_GOOD_VARIABLE)
-    return LiveSettings(config, last_good=Path(kept) if kept else None)
 
 
 async def follow(

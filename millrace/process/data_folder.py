@@ -25,7 +25,6 @@ from store.embedded import (
 )
 
 _LOCK = "run.lock"
-LAST_GOOD = "feeds.last-good.json"
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from store.connection import Store
 from store.migration import ensure_layout
 from store.monitoring import Vitals, load_workers, vitals
 from store.outbox import GivenUp, given_up
+from store.revision import load_processes
 from store.schedule import queue_age
 from store.sources import SourceState, load_sources
 
@@ -101,6 +102,7 @@ class Findings:
     ok: int = 0
     failing: int = 0
     named: list[dict[str, Any]] = field(default_factory=list)  # of the failing ones, in words
+    processes: list[str] = field(default_factory=list)  # those that have another feeds.yaml
     given_up: dict[str, GivenUp] = field(default_factory=dict)  # webhooks, by their host
 
     @property
@@ -169,6 +171,10 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
     ]
     if config:
         degraded.append(f"config: {config}")
+    # What is wrong with our own file is stated once.
+    degraded += [
+        f"config: {each}" for each in findings.processes if not (config and config in each)
+    ]
     return down, degraded
 
 
@@ -225,4 +231,5 @@ async def _fetch_findings(store: Store, settings: Settings, census: Census) -> F
         failing=counted.failing,
         named=[failure(name, state) for name, state in counted.named],
         given_up=await given_up(store),
+        processes=(await load_processes(store)).faults(),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from millrace.process.config import LiveSettings, follow, save_snapshot
+from millrace.process.config import LiveSettings, Snapshot, follow
 from tests.until import until
 
 SECONDS = 5.0  # what is promised
@@ -139,14 +139,15 @@ def test_a_broken_file_at_the_start_is_refused(tmp_path: Path) -> None:
         LiveSettings(str(path))
 
 
-def test_a_restarted_child_starts_with_the_last_good_settings(tmp_path: Path) -> None:
-    path, kept = tmp_path / "feeds.yaml", tmp_path / "kept.json"
-    write(path, text("one"))
-    save_snapshot(LiveSettings(str(path)).snapshot, kept)
-    write(path, "feed: [\n")
+def test_what_was_kept_is_the_same_wherever_the_file_is(tmp_path: Path) -> None:
+    (tmp_path / "here" / "feeds.d").mkdir(parents=True)
+    path = tmp_path / "here" / "feeds.yaml"
+    write(path, "include: ['feeds.d/*.yaml']\n")
+    write(path.parent / "feeds.d" / "a.yaml", "sources: [{url: 'https://a.example/${KEY:-x}'}]\n")
+    read = LiveSettings(str(path)).snapshot
 
-    live = LiveSettings(str(path), last_good=kept)
+    elsewhere = Snapshot.unpacked(read.packed(), str(tmp_path / "there" / "feeds.yaml"))
 
-    assert live().feed.title == "one"
-    assert live.faults
-    assert kept.stat().st_mode & 0o077 == 0
+    assert elsewhere.hash == read.hash
+    assert elsewhere.settings() == read.settings()
+    assert b"${KEY:-x}" in elsewhere.packed()

@@ -1,0 +1,263 @@
+"""One feeds.yaml for all processes of a store, whichever host they run on.
+
+The file that was changed last is the current revision, and all follow it: a process publishes its
+file when it changes, and at its start when the store has never seen it. A process that starts with
+an older one follows the current one and says so; so a host that was away, or that a rollout has not
+reached yet, undoes nothing. What a process cannot follow it reports, and takes no work meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from core.config.settings import VERSION, Settings
+from core.errors import ConfigError, StoreError
+from core.urls import without_credentials
+from millrace.process.config import LiveSettings, Snapshot, follow
+from store.connection import Store, opened
+from store.migration import ensure_layout
+from store.revision import (
+    InForce,
+    ProcessBeat,
+    Processes,
+    Revision,
+    beat_process,
+    current_revision,
+    end_process,
+    load_processes,
+    publish_revision,
+    revision_text,
+    shares_a_source,
+)
+from workers.leases import end_tasks
+
+LOOK_SECONDS = 1.0
+BEAT_SECONDS = 3.0
+KNOWN_SECONDS = 3.0  # that a store may take to say what it holds, where the file is broken
+# For which all processes have to agree on another file than the current one, which no host has any
+# more: a host that is away for an update is back by then.
+AGREED_SECONDS = 60.0
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def followed(
+    config: str, redis: str, *, role: str, stop: asyncio.Event
+) -> AsyncIterator[LiveSettings]:
+    """The settings of one process, kept at the current revision.
+
+    Where the file is broken at the start, what the store holds counts; raises ConfigError when it
+    holds nothing, and at the end of the block when the store is another Millrace's: `stop` is set
+    then.
+    """
+    async with opened(redis) as store:
+        live = await _first(config, store)
+        live.in_force = InForce()
+        member = Member(live, store, role=role)
+        watching = asyncio.create_task(follow(live))
+        following = asyncio.create_task(member.follow())
+        following.add_done_callback(lambda _: stop.set())
+        try:
+            yield live
+        finally:
+            refused = (
+                following.exception() if following.done() and not following.cancelled() else None
+            )
+            await end_tasks([watching, following])
+            with suppress(StoreError):  # its sign of life expires by itself
+                await end_process(store, member.id)
+        if refused is not None:
+            raise refused
+
+
+async def _first(config: str, store: Store) -> LiveSettings:
+    try:
+        return LiveSettings(config)
+    except ConfigError:
+        with suppress(StoreError, TimeoutError, ValueError):
+            async with asyncio.timeout(KNOWN_SECONDS):
+                if (text := await revision_text(store)) is not None:
+                    return LiveSettings(config, kept=Snapshot.unpacked(text, config))
+        raise
+
+
+class Member:
+    """One process among those that share a store."""
+
+    def __init__(self, live: LiveSettings, store: Store, *, role: str) -> None:
+        self._live = live
+        self._store = store
+        self._role = role
+        self._host = socket.gethostname()
+        self.id = f"{self._host}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._file: str | None = None  # hash of the file when it was last looked at
+        self._joined = False
+        self._since: float | None = None  # since when the file is not the current revision
+        self._fault: str | None = None
+        self._unusable: str | None = None  # hash of the revision that the fault is about
+        self._beat_at = 0.0  # by the monotonic clock
+        self._stranger: dict[str, float] = {}  # processes of another Millrace -> their last beat
+
+    async def follow(self) -> None:
+        """Keep the settings at the current revision, and report, until cancelled.
+
+        Raises ConfigError when the store is another Millrace's.
+        """
+        while True:
+            try:
+                await ensure_layout(self._store)
+                await self._step()
+            except StoreError as error:  # the loops that need the store report it
+                log.debug("config.not_compared", reason=str(error))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _step(self) -> None:
+        snapshot = self._live.snapshot if self._live.good else None
+        file = snapshot.hash if snapshot else None
+        current = await current_revision(self._store)
+        if snapshot is not None and file != (current and current.hash):
+            if await self._publishes(snapshot, current):
+                current = await current_revision(self._store)
+        elif current is None:  # the file is broken, and the store was wiped
+            last = self._live.snapshot
+            await publish_revision(
+                self._store, last.hash, last.packed(), host=self._host, again=True
+            )
+            current = await current_revision(self._store)
+        self._file = file
+        if current is None or self._stranger:
+            return
+        await self._adopt(current)
+        self._joined = True
+        await self._beat(current, file)
+
+    async def _publishes(self, snapshot: Snapshot, current: Revision | None) -> bool:
+        """Make the file of this host the current revision, if it is news."""
+        again = self._joined and snapshot.hash != self._file
+        if current is not None and not again:
+            processes = await load_processes(self._store)
+            if await self._is_another(processes, current):
+                return False
+            again = self._is_agreed(snapshot, processes, current)
+        published = await publish_revision(
+            self._store, snapshot.hash, snapshot.packed(), host=self._host, again=again
+        )
+        if published and current is not None:
+            log.info("config.published", path=self._live.path, revision=snapshot.hash)
+        return published
+
+    def _is_agreed(self, snapshot: Snapshot, processes: Processes, current: Revision) -> bool:
+        """Whether no process has the current revision any more, so that an older one may follow it.
+
+        At the start on the host that it came from: the file was set back while nothing ran.
+        """
+        others = {beat.file for beat in processes.beats if beat.id != self.id and beat.file}
+        if current.hash in others:
+            return False
+        if not self._joined:
+            return current.host == self._host and others <= {snapshot.hash}
+        lasting = self._since is not None and processes.now - self._since > AGREED_SECONDS
+        return lasting and others <= {snapshot.hash}
+
+    async def _is_another(self, processes: Processes, current: Revision) -> bool:
+        """Whether the store serves other sources, for processes that live; raises ConfigError.
+
+        At the start only; and that they live is shown by a second sign of life.
+        """
+        names = [source.name for source in self._live.own.sources if source.enabled]
+        having = {b.id: b.last for b in processes.beats if b.file == current.hash}
+        if self._joined or not having or await shares_a_source(self._store, names):
+            self._stranger = {}
+            return False
+        if any(having.get(each, last) > last for each, last in self._stranger.items()):
+            raise ConfigError(
+                [
+                    f"{without_credentials(self._store.url)}: this store serves another Millrace, "
+                    f"with other sources, whose feeds.yaml came from {current.host}: give this one "
+                    "a database of its own (another number at the end of REDIS_URL), or end the "
+                    "other first"
+                ]
+            )
+        self._stranger = self._stranger or having
+        return True
+
+    async def _adopt(self, current: Revision) -> None:
+        """Put the current revision into force."""
+        in_force = self._live.in_force
+        if current.hash == in_force.hash:
+            self._fault = None
+            in_force.ready.set()
+            return
+        if current.hash == self._unusable:  # variables do not change while a process lives
+            return
+        before, settings = in_force.hash, await self._settings_of(current)
+        if settings is None:
+            self._unusable = current.hash
+            in_force.ready.clear()  # work under other settings would undo that of others
+            return
+        self._live.use(settings)
+        in_force.hash = current.hash
+        in_force.ready.set()
+        if self._live.good and current.hash != self._live.snapshot.hash:
+            log.warning(
+                "config.followed",
+                path=self._live.path,
+                reason="the file here is not the one in force",
+                came_from=current.host,
+                sources=len(settings.sources),
+            )
+        elif before is not None:
+            log.debug("config.in_force", revision=current.hash)
+
+    async def _settings_of(self, current: Revision) -> Settings | None:
+        if self._live.good and current.hash == self._live.snapshot.hash:
+            self._fault = None
+            return self._live.own
+        text = await revision_text(self._store, current.hash)
+        if text is None:
+            raise StoreError("another feeds.yaml came into force meanwhile")  # the next look has it
+        try:
+            snapshot = Snapshot.unpacked(text, self._live.path)
+            settings = await asyncio.to_thread(snapshot.settings)
+        except (ConfigError, ValueError) as error:
+            reason = f"it cannot use the feeds.yaml in force, from {current.host}: {error}"
+            log.error("config.not_followed", reason=reason)
+            self._fault = reason
+            return None
+        self._fault = None
+        return settings
+
+    async def _beat(self, current: Revision, file: str | None) -> None:
+        now = time.monotonic()
+        differs = file is not None and file != current.hash
+        if differs == (self._since is not None) and now - self._beat_at < BEAT_SECONDS:
+            return
+        last = await self._store.now()
+        self._since = (self._since or last) if differs else None
+        self._beat_at = now
+        fault = self._fault or next(iter(self._live.faults), None)
+        kept = self._live.own.retention
+        await beat_process(
+            self._store,
+            ProcessBeat(
+                id=self.id,
+                host=self._host,
+                role=self._role,
+                version=VERSION,
+                last=last,
+                file=file,
+                since=self._since,
+                fault=fault,
+                entries=kept.entries,
+                days=kept.days,
+            ),
+        )

@@ -1,0 +1,167 @@
+"""The feeds.yaml that all processes follow, and the sign of life of each process with its own.
+
+The store holds one current revision: its text with `${…}` unexpanded, its hash, when and from which
+host it came, and the hashes of those before it. Each process reports the hash of the file on its
+host, so that /health can name the hosts that differ.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from core.models import Frozen
+from store import keys
+from store.connection import Store, store_errors
+from store.plan import pack_bytes, unpack_bytes
+
+SHOWN_AFTER = 6.0  # seconds; after an edit processes differ for as long as one looks at its file
+
+
+class Revision(Frozen):
+    """The current revision, without its text."""
+
+    hash: str
+    host: str  # where it came from
+    at: float  # seconds of the store's clock
+
+
+class ProcessBeat(Frozen):
+    """One process's sign of life. Times are seconds of the store's clock."""
+
+    id: str
+    host: str
+    role: str  # "service" or "worker"
+    version: str
+    last: float
+    file: str | None = None  # hash of the good feeds.yaml on its host
+    since: float | None = None  # since when that is not the current revision
+    fault: str | None = None  # why it cannot follow the current revision, or what its file lacks
+    entries: int = 1  # `retention` in that file: what other processes do not go below meanwhile
+    days: int = 1
+
+
+@dataclass
+class InForce:
+    """Whether the settings of this process are the current revision of a store."""
+
+    hash: str | None = None  # of the settings; None: they are of no store
+    ready: asyncio.Event = field(default_factory=asyncio.Event)  # set while work may follow them
+
+    @classmethod
+    def alone(cls) -> InForce:
+        """Of a process that follows its own settings."""
+        alone = cls()
+        alone.ready.set()
+        return alone
+
+    async def agrees(self, store: Store) -> bool:
+        """Whether they are what the store holds just now."""
+        if self.hash is None:
+            return True
+        current = await current_revision(store)
+        return current is not None and current.hash == self.hash
+
+
+class Processes(NamedTuple):
+    """All processes that live, and what they should follow."""
+
+    current: Revision | None
+    beats: list[ProcessBeat]
+    now: float
+
+    @property
+    def differ(self) -> bool:
+        """Whether a file on some host is not the current revision."""
+        return self.current is not None and any(
+            beat.file not in (None, self.current.hash) for beat in self.beats
+        )
+
+    def faults(self) -> list[str]:
+        """One line for each host that differs or cannot follow, with what helps."""
+        lines = []
+        for beat in self.beats:
+            who = f"{beat.host} ({beat.role}, version {beat.version})"
+            if beat.fault:
+                lines.append(f"{who}: {beat.fault}")
+            elif self.current and beat.since and self.now - beat.since > SHOWN_AFTER:
+                when = datetime.fromtimestamp(self.current.at, UTC)
+                lines.append(
+                    f"{who} has another feeds.yaml than the one in force, which came from "
+                    f"{self.current.host} at {when:%Y-%m-%d %H:%M} UTC: copy that one there, "
+                    "or change the file there, and all follow it"
+                )
+        return sorted(set(lines))
+
+
+async def current_revision(store: Store) -> Revision | None:
+    """What all processes follow; None in a store that holds none."""
+    with store_errors():
+        found = await store.redis.hmget(keys.CONFIG, ["hash", "host", "at"])  # type: ignore[misc]
+    if found[0] is None:
+        return None
+    name, host, at = (each.decode() for each in found)
+    return Revision(hash=name, host=host, at=float(at) / 1000)
+
+
+async def revision_text(store: Store, name: str | None = None) -> bytes | None:
+    """The text of the current revision; None when that has not the hash `name`, or is none."""
+    with store_errors():
+        found, text = await store.redis.hmget(keys.CONFIG, ["hash", "text"])  # type: ignore[misc]
+    if text is None or name not in (None, found.decode()):
+        return None
+    return unpack_bytes(text)
+
+
+async def publish_revision(store: Store, name: str, text: bytes, *, host: str, again: bool) -> bool:
+    """Make `text` with the hash `name` the current revision; True if it is.
+
+    `again`: also when it was current once and another followed it.
+    """
+    arguments = [name, pack_bytes(text), host, int(again), keys.CONFIGS_KEPT]
+    script = store.script("publish_config")
+    return bool(await store.call(script, [keys.CONFIG, keys.CONFIG_HISTORY], arguments))
+
+
+async def shares_a_source(store: Store, names: Collection[str]) -> bool:
+    """Whether one of `names` is scheduled, or nothing is: else the store is another Millrace's."""
+    with store_errors():
+        if not names or not await store.redis.zcard(keys.SCHEDULE):
+            return True
+        scores = await store.redis.zmscore(keys.SCHEDULE, list(names)[:_COMPARED])
+    return any(score is not None for score in scores)
+
+
+_COMPARED = 5000  # names; a list that shares none of its first ones is another's
+
+
+async def beat_process(store: Store, beat: ProcessBeat) -> None:
+    """Write a sign of life; it vanishes after `keys.HEARTBEAT_SECONDS`."""
+    pipe = store.redis.pipeline(transaction=False)
+    pipe.set(keys.process(beat.id), beat.model_dump_json(), ex=keys.HEARTBEAT_SECONDS)
+    pipe.zadd(keys.PROCESSES, {beat.id: beat.last})
+    pipe.zremrangebyscore(keys.PROCESSES, "-inf", beat.last - 10 * keys.HEARTBEAT_SECONDS)
+    with store_errors():
+        await pipe.execute()
+
+
+async def end_process(store: Store, process_id: str) -> None:
+    """Take a process that ends cleanly off the list."""
+    with store_errors():
+        await store.redis.delete(keys.process(process_id))
+        await store.redis.zrem(keys.PROCESSES, process_id)
+
+
+async def load_processes(store: Store) -> Processes:
+    """The processes that gave a sign of life within `keys.HEARTBEAT_SECONDS`."""
+    current, now = await current_revision(store), await store.now()
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(keys.PROCESSES, 0, -1)]
+        found: Sequence[bytes | None] = (
+            await store.redis.mget([keys.process(i) for i in ids]) if ids else []
+        )
+    beats = [ProcessBeat.model_validate_json(raw, extra="ignore") for raw in found if raw]
+    return Processes(current, beats, now)
