@@ -48,6 +48,7 @@ UNNAMED = {
     "pytest-asyncio": "a plugin of pytest",
     "pytest-timeout": "a plugin of pytest",
     "sgmllib3k": "reader imports it",
+    "tzdata": "zoneinfo reads it",
 }
 # What another dependency brings and shows in its own interface, and what a rare tool asks for.
 BROUGHT = {
