@@ -85,7 +85,8 @@ def _fault_of(error: exceptions.RedisError | OSError) -> StoreError:
             return StoreAway(remedy)
     if isinstance(error, _AWAY):
         reason = message.rstrip(".")
-        return StoreAway(f"no answer from the store: {reason}; start it, or correct REDIS_URL")
+        help_ = "start it, or correct REDIS_URL (`millrace run` starts its own again by itself)"
+        return StoreAway(f"no answer from the store: {reason}; {help_}")
     return StoreError(f"the store refused: {message}")
 
 

@@ -27,7 +27,6 @@ from workers.http.response import access_of
 
 _DISK_WANTED = 500 * 2**20  # bytes
 _CLOCK_ALLOWED = 60.0  # seconds
-_SAID = 200  # characters of what a library says; how to fix it comes after
 
 
 class Finding(NamedTuple):
@@ -95,10 +94,13 @@ def _store(data: Path, redis: str | None) -> str:
         return f"a private one will be started: {server_binary()}"
     try:
         found, processes = asyncio.run(_vitals(redis or socket_url(data)))
-    except MillraceError as error:
-        gone = redis is None and isinstance(error, StoreAway)
-        fix = "; start `millrace run`, which clears up" if gone else ""
-        raise MillraceError(f"{str(error)[:_SAID]}{fix}") from error
+    except StoreAway as error:
+        if redis is not None:
+            raise
+        raise MillraceError(
+            f"the private store does not answer at {socket_path(data)}: end `millrace run`, "
+            "if it runs, and start it again"
+        ) from error
     if wrong := [*([found.fault] if found.fault else []), *found.warnings, *processes.faults()]:
         raise MillraceError("; ".join(wrong))
     where = without_credentials(redis) if redis else socket_path(data)

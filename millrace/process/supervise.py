@@ -27,7 +27,8 @@ SHORTEST_PAUSE = 0.1  # seconds before a dead child is started again
 LONGEST_PAUSE = 10.0
 LONG_LIFE = 20.0  # seconds; who lived longer than this starts again at once
 STARTS_BEFORE_READY = 3
-_LINES_KEPT = 5
+_LINES_KEPT = 2  # the cause of an end is in the last ones; those before are a server's greeting
+_LINE_SHOWN = 200  # characters
 
 
 async def _at_once() -> None:
@@ -143,7 +144,8 @@ class Keeper:
         assert process.stdout is not None  # noqa: S101 - a pipe, see above
         self._last_lines.clear()
         while piece := await process.stdout.read(8192):
-            self._last_lines.extend(piece.decode("utf-8", "replace").splitlines())
+            lines = piece.decode("utf-8", "replace").splitlines()
+            self._last_lines.extend(line[:_LINE_SHOWN] for line in lines)
 
     async def _dismiss_reaper(self) -> None:
         reaper, self._reaper = self._reaper, None
