@@ -91,17 +91,24 @@ def guarded(handler: Handler) -> Handler:
             raise
         except TooBusy as busy:
             return text_reply(f"{busy}\n", status=503, headers={"Retry-After": "2"})
-        except (
-            Exception
-        ):  # one failed request: it is logged, and its reader gets the log's name of it
-            if request.writer.output_size > 0:
-                raise  # half an answer is sent: the connection ends
+        except ConnectionError:
+            return _broken_off(request)  # the client left, which is no fault
+        except Exception:  # one failed request: it is logged, and its reader gets its id
             name = request_id(request)
             log.exception("request.failed", request=name, path=request.path[:200])
+            if request.writer.output_size > 0:
+                return _broken_off(request)
             reply = f"internal error; see request {name} in the log\n"
             return text_reply(reply, status=500, headers={"X-Request-ID": name})
 
     return answer
+
+
+def _broken_off(request: web.Request) -> web.Response:
+    """End a connection on which half an answer was sent; aiohttp logs nothing of it."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
 
 
 def request_id(request: web.Request) -> str:

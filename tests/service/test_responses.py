@@ -1,4 +1,4 @@
-"""Forms are UTF-8, small and read in time, whatever their sender says of them."""
+"""Forms are UTF-8, small and read in time; a request that fails is logged with its id."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import gzip
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import ClientError, ClientPayloadError, web
+from aiohttp.test_utils import TestClient, TestServer
+from structlog.testing import capture_logs
 
 from core.config.settings import ServiceSettings
 from service import responses
-from service.responses import FORM_BYTES, FORM_FIELDS
+from service.responses import FORM_BYTES, FORM_FIELDS, guarded
 from tests.service.conftest import SETTINGS, Serve, Served
 
 
@@ -87,3 +90,45 @@ async def test_a_form_in_broken_chunks_is_refused(served: Served) -> None:
 
     assert b" 400 " in status
     writer.close()
+
+
+async def _fails(_: web.Request) -> web.StreamResponse:
+    raise ValueError("no reason")
+
+
+async def _breaks_off(request: web.Request) -> web.StreamResponse:
+    answer = web.StreamResponse()
+    await answer.prepare(request)
+    await answer.write(b"half")
+    raise ValueError("no reason")
+
+
+async def _is_left(request: web.Request) -> web.StreamResponse:
+    await web.StreamResponse().prepare(request)
+    raise ConnectionResetError("Cannot write to closing transport")
+
+
+async def test_a_request_that_fails_is_logged_once_with_the_id_that_its_reader_gets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = web.Application()
+    app.add_routes([web.get("/a", guarded(_fails)), web.get("/b", guarded(_breaks_off))])
+    app.add_routes([web.get("/c", guarded(_is_left))])
+    async with TestClient(TestServer(app)) as client:
+        with capture_logs() as logs:
+            whole = await client.get("/a", headers={"X-Request-ID": "of-the-proxy"})
+            text = await whole.text()
+            half = await client.get("/b", headers={"X-Request-ID": "second"})
+            with pytest.raises(ClientPayloadError):
+                await half.read()
+            with pytest.raises(ClientError):
+                await (await client.get("/c")).read()
+
+    assert (whole.status, whole.headers["X-Request-ID"]) == (500, "of-the-proxy")
+    assert "of-the-proxy" in text
+    assert "no reason" not in text
+    assert [(line["event"], line["request"]) for line in logs] == [
+        ("request.failed", "of-the-proxy"),
+        ("request.failed", "second"),
+    ]
+    assert [r for r in caplog.records if r.levelname == "ERROR"] == []  # nor again by aiohttp
