@@ -34,6 +34,7 @@ queue             zset    until taken       arq's jobs, for all workers: workers
 arrivals          zset    retention         story id -> when its founder arrived (ms)
 wake              list    several seconds   tells a sweeper not to wait: something is due by hand
 leases            string  never             counter that makes lease tokens
+clock             string  never             the store's time (ms), as sweepers saw it last
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
 host:HOST:paused  string  as the host says  why nothing is fetched from it: store/hosts.py
 subscription:ID   string  source's removal  what a hub was asked for: store/websub.py
@@ -97,6 +98,7 @@ ARRIVALS = PREFIX + "arrivals"
 QUEUE = PREFIX + "queue"
 WAKE = PREFIX + "wake"
 LEASES = PREFIX + "leases"
+CLOCK = PREFIX + "clock"
 CHANGES = PREFIX + "changes"
 FORGOTTEN = PREFIX + "forgotten"
 CHOICES = PREFIX + "choices"

@@ -24,6 +24,19 @@ local function lease(schedule, limit, prefix)
   return leased
 end
 
+-- The store's clock was set back: what is planned moves with it, and so do the deliveries that wait.
+-- Else nothing is polled until the clock is where it was.
+local latest = tonumber(redis.call('GET', key('clock')) or now)
+if now < latest - 60000 then
+  for _, schedule in ipairs({'schedule', 'pending', 'outbox', 'outbox:hub', 'verifications'}) do
+    local planned = redis.call('ZRANGE', key(schedule), 0, -1, 'WITHSCORES')
+    for i = 1, #planned, 2 do
+      redis.call('ZADD', key(schedule), planned[i + 1] - (latest - now), planned[i])
+    end
+  end
+end
+if math.abs(now - latest) > 10000 or now == latest then redis.call('SET', key('clock'), now) end
+
 local answer = {}
 for i = 2, #KEYS do
   answer[#answer + 1] = lease(KEYS[i], ARGV[2 * i - 2], ARGV[2 * i - 1])

@@ -99,3 +99,22 @@ async def test_poll_now_makes_a_source_due_at_once(store: Store):
 
     leased = await lease_due(store, SOURCES, limit=10, seconds=15)
     assert {lease.name for lease in leased} == {"a", "b"}
+
+
+async def test_a_clock_that_is_set_back_puts_nothing_off(store: Store):
+    """Nothing was polled for two hours where the store's clock was set back by two hours."""
+    await add_sources(store, ["a"])
+    await lease_due(store, SOURCES, limit=10, seconds=30)
+    await store.redis.zadd(keys.OUTBOX, {"delivery": (await store.now() + 7200) * 1000})
+    await store.redis.zincrby(keys.SCHEDULE, 7200_000, "a")
+    await store.redis.incrby(keys.CLOCK, 7200_000)  # as if all that was two hours later
+
+    assert await lease_due(store, SOURCES, limit=10, seconds=30) == []
+    (due,) = await due_times(store, ["a"])
+    (waits,) = await store.redis.zmscore(keys.OUTBOX, ["delivery"])
+
+    now = await store.now()
+    assert due is not None
+    assert now + 20 < due < now + 31
+    assert abs(waits / 1000 - now) < 10
+    assert await store.redis.get(keys.CLOCK) <= str(int(now * 1000)).encode()
