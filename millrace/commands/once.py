@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,12 @@ from typing import NamedTuple
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
 from core.errors import MillraceError
-from core.render.items import FeedHead
 from millrace.process.config import read_config
 from millrace.process.data_folder import locked, private_store
 from millrace.process.lifetime import stop_event
 from millrace.process.logs import progress_bar
-from service.feeds.render import FORMATS, item_of, piece, style_of
+from service.feeds.query import FeedQuery
+from service.feeds.render import FORMATS, Answer, Format, Stamp, item_of, render, style_of
 from service.languages import feed_language
 from service.pages.page import render_page, static_bytes
 from service.window import Kept, River
@@ -130,46 +130,42 @@ def _left_alone(source: Source, state: SourceState | None, now: float) -> bool:
 
 
 async def write_site(store: Store, settings: Settings, out: Path) -> int:
-    """Write feed.xml, feed.atom, feed.json, sources.opml and index.html; returns the stories."""
+    """Write the feeds, sources.opml, index.html and, where it is on, the digest; returns how many
+    stories the feeds hold."""
     river = River(store, lambda: settings)
     await river.catch_up()
     shown = river.newest()[: settings.feed.limit]
-    files = _files(settings, shown, river.loaded or datetime.now(UTC))
+    files = _files(settings, river.newest(), shown)
     (out / "static").mkdir(parents=True, exist_ok=True)
     for name, body in files.items():
         _replace(out / name, body)
     return len(shown)
 
 
-def _files(settings: Settings, shown: tuple[Kept, ...], now: datetime) -> dict[str, bytes]:
-    home = (settings.feed.link or FALLBACK_HOME).rstrip("/") + "/"
-    style = style_of(settings)
-    updated = max((kept.updated for kept in shown), default=now)
-    files = {
-        f"feed.{form.name}": form.document(
-            FeedHead(
-                id="urn:millrace:feed",
-                title=settings.feed.title,
-                description="Every story once, with all its sources.",
-                home=home,
-                self_url=f"{home}feed.{form.name}",
-                updated=updated,
-                language=settings.feed.language,
-                stylesheet="feed.xsl" if form.styled else None,
-            ),
-            (piece(kept, form.name, style) for kept in shown),
-        )
-        for form in FORMATS.values()
-    }
+def _files(settings: Settings, kept: Sequence[Kept], shown: Sequence[Kept]) -> dict[str, bytes]:
+    home, now = (settings.feed.link or FALLBACK_HOME).rstrip("/") + "/", datetime.now(UTC)
+    # Files have no hub of their own.
+    alone = settings.service.model_copy(update={"hub": False})
+    stamp = Stamp(0, settings.model_copy(update={"service": alone}), stale=False, fallback=now)
+
+    def document(form: Format, name: str, stories: Sequence[Kept]) -> bytes:
+        answer = Answer(form, FeedQuery(), home, name, (), digest=name.startswith("digest"))
+        return render(answer, stories, stamp, lambda _: now).body
+
+    files = dict[str, bytes]()
+    for form in FORMATS.values():
+        files[f"feed.{form.name}"] = document(form, f"feed.{form.name}", shown)
+        if settings.feed.digest != "off":
+            files[f"digest.{form.name}"] = document(form, f"digest.{form.name}", kept)
     files["sources.opml"] = opml_document(settings.sources, title=settings.feed.title)
-    files["index.html"] = _index(settings, shown, home)
+    files["index.html"] = _index(settings, shown)
     files["feed.xsl"] = static_bytes("feed.xsl")
     files["static/style.css"] = static_bytes("style.css")
     files["static/icon.svg"] = static_bytes("icon.svg")
     return files
 
 
-def _index(settings: Settings, shown: tuple[Kept, ...], home: str) -> bytes:
+def _index(settings: Settings, shown: Sequence[Kept]) -> bytes:
     style = style_of(settings)
     page = render_page(
         "site.html",

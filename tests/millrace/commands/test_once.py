@@ -8,17 +8,19 @@ import asyncio
 import json
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import feedparser
+import time_machine
 
 from core.config.settings import FeedSettings
 from millrace.commands.once import write_site
 from store.connection import Store
 from tests.core import stories
 from tests.origin import Answer, Origin
-from tests.service.conftest import SETTINGS, make_story, put
+from tests.service.conftest import MORNING, SETTINGS, make_story, put
 
 NAMES = ("first", "second", "third")
 SLOW = 0.5  # seconds before an answer: the copies behind it are there long before
@@ -106,6 +108,18 @@ async def test_all_files_hold_the_same_stories(store: Store, tmp_path: Path) -> 
     assert json.loads((out / "feed.json").read_bytes())["feed_url"] == (
         "https://news.example.org/a/feed.json"
     )
+
+
+async def test_the_digest_is_written_where_it_is_on(store: Store, tmp_path: Path) -> None:
+    feed = FeedSettings(link="https://news.example.org/a", digest="daily")
+    with time_machine.travel(MORNING + timedelta(days=1), tick=True):
+        await put(store, make_story(1, sources=("first", "second")))
+        await write_site(store, SETTINGS.model_copy(update={"feed": feed}), tmp_path)
+
+    digest = json.loads((tmp_path / "digest.json").read_bytes())
+    assert [entry["id"] for entry in digest["items"]] == ["urn:millrace:digest:2026-01-31"]
+    assert "hubs" not in digest
+    assert "hubs" not in json.loads((tmp_path / "feed.json").read_bytes())
 
 
 async def test_an_empty_store_gives_valid_empty_feeds(store: Store, tmp_path: Path) -> None:
