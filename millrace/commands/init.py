@@ -14,6 +14,8 @@ feed:
   title: Morning river
   # link: https://news.example.org/   # public address of this service, once it has one
   # language: en
+  # timezone: Asia/Shanghai           # where days begin and end
+  # digest: daily                     # /digest.xml: each day's stories that most sources carried
 
 sources:
   # Each line is a feed, a GitHub folder of markdown articles, or a page that lists articles.
