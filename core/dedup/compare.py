@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.dedup.copy import SHINGLE, Bools, Copy, Ints, Reading, Title
+from core.dedup.copy import SHINGLE, Bools, Copy, Ints, Reading
+from core.dedup.headline import Title
 from core.dedup.idf import Idf
 from core.dedup.swaps import Swap, runs_of, swaps_between
 from core.dedup.tokens import U64
@@ -170,12 +171,14 @@ def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
         agree=agree,
         same_headline=same,
         other_numbers=_other_numbers(short.title, long.title),
-        headline_inside=holds_more and _is_line(short.title.bare, long),
+        headline_inside=holds_more and _heads_a_part(short, long),
     )
 
 
-def _is_line(headline: str, text: Reading) -> bool:
-    return len(headline) > SHORT_HEADLINE and headline in text.lines
+def _heads_a_part(short: Reading, long: Reading) -> bool:
+    """Whether the headline of the shorter text, and not its text alone, is a line of the longer."""
+    headline = short.title.bare
+    return len(headline) > SHORT_HEADLINE and headline in long.lines - short.lines
 
 
 def headlines(one: Title, other: Title) -> tuple[float, bool]:

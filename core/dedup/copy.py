@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from core.dedup.headline import headline
+from core.dedup.headline import SINGLE_FROM, Title, bare, title_of, value_of
 from core.dedup.simhash import shingles
 from core.dedup.tokens import U64, code_points, comparable, mix, simplified, token_spans, units
 from core.models import Article, EntryRecord, Story
@@ -137,12 +137,19 @@ SHINGLE = 4  # tokens, as in fingerprints
 LONGEST = 40_000
 
 _STOP = re.compile(r"[。！？!?；;؟।\n]|\.(?=\s|$)|…")
-_NOT_WORD = re.compile(r"\W+")
 _LINE = (6, 160)  # characters of a line that may be a headline inside a digest
 # Tokens of one character come to so much of a word: measured on parallel texts (a Chinese
 # character about .6 of an English word, a Thai letter about a quarter).
 _HAN_WORD, _LETTER_WORD = 0.6, 0.25
-_LETTERS = (0x0E00, 0x1800)  # Thai to Khmer: one token a letter
+_LETTERS = (SINGLE_FROM, 0x1800)  # Thai to Khmer: one token a letter
+NUMERALS = "零〇一二两三四五六七八九十百千万亿"
+_HAN_FROM, HAN_SHARE = 0x3400, 0.3  # of the tokens, from which a text is Chinese or Japanese
+# Two numerals and more, or one before what it counts: 一些 and 三峡 are words.
+_AMOUNT = re.compile(
+    rf"百分之([{NUMERALS}]+(?:点[{NUMERALS}]+)?)|(\d+(?:[.,]\d+)*)\s?%"
+    rf"|\d+(?:[.,]\d+)*[十百千万亿]*|[{NUMERALS}]{{2,}}(?:点[{NUMERALS}]+)?"
+    rf"|[{NUMERALS[2:-2]}](?=[人名死伤例起元倍级岁天年月日号个次项家])"
+)
 
 Ints = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
@@ -232,6 +239,10 @@ class Reading:
             for n in range(first, last)
         )
 
+    def is_single(self, first: int, last: int) -> bool:
+        """Whether these tokens are characters of scripts that write no spaces."""
+        return bool(self._single[first:last].all())
+
     def token(self, number: int) -> str:
         """The token as it is written, without case."""
         return self.text[self.starts[number] : self.ends[number]].casefold()
@@ -246,16 +257,6 @@ class Reading:
         return self.text[self.starts[first] : self.ends[last - 1]]
 
 
-@dataclass(frozen=True)
-class Title:
-    """A headline as a comparison reads it."""
-
-    bare: str  # letters and digits alone
-    pairs: frozenset[int]  # neighbouring words, numbers taken out
-    units: U64  # its words that say something
-    numbers: tuple[int, int, int]  # hashes of places in a series, dates, figures; 0: none
-
-
 def read(title: str | None, text: str) -> Reading:
     """Take a text and its headline apart."""
     text = comparable(text[:LONGEST])
@@ -264,28 +265,33 @@ def read(title: str | None, text: str) -> Reading:
     after = np.searchsorted(stops, starts)  # full stops before each token
     sentences = np.zeros(len(starts), dtype=np.intp)
     np.cumsum(after[1:] != after[:-1], out=sentences[1:])
-    return Reading(text, hashes, starts, ends, sentences, _title(title or ""))
+    hashes, ends, kept = _with_amounts(text, hashes, starts, ends)
+    tokens = hashes[kept], starts[kept], ends[kept], sentences[kept]
+    return Reading(text, *tokens, title_of(title or ""))
 
 
-def bare(line: str) -> str:
-    """`line` without case, script variant and punctuation."""
-    return _NOT_WORD.sub("", simplified(comparable(line)).casefold())
+def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64, Ints, Bools]:
+    """Tokens with each number of a Chinese text as one: 2400亿 is 二千四百亿, 1.4% 百分之一点四."""
+    kept = np.ones(len(starts), dtype=np.bool_)
+    if (code_points(text)[starts] >= _HAN_FROM).sum() < HAN_SHARE * len(starts):
+        return hashes, ends, kept
+    found = [(m.start(), m.end(), _amount(m)) for m in _AMOUNT.finditer(simplified(text))]
+    begins = np.array([begin for begin, _, _ in found], dtype=np.intp)
+    firsts = np.searchsorted(starts, begins)
+    lasts = np.searchsorted(starts, np.array([end for _, end, _ in found], dtype=np.intp))
+    hashes, ends = hashes.copy(), ends.copy()
+    for first, last, (_, _, value) in zip(firsts.tolist(), lasts.tolist(), found, strict=True):
+        if first < last:
+            hashes[first] = xxhash.xxh64_intdigest(f"{value:.12g}".encode())
+            ends[first] = ends[last - 1]
+            kept[first + 1 : last] = False
+    return hashes, ends, kept
 
 
-def _title(title: str) -> Title:
-    text = comparable(title)
-    hashes, starts, ends = token_spans(text)
-    single = (ends - starts == 1) & (code_points(text)[starts] >= _LETTERS[0])
-    # Short words of spaced scripts are mostly articles and prepositions.
-    said = single | (ends - starts > 3)
-    words = units(hashes, single)[said if said.any() else slice(None)]
-    if len(words) > 1 and single[-1]:
-        words = words[:-1]  # a last character has no next one
-    parts = headline(title)
-    pairs = np.frombuffer(parts.words, dtype=np.uint64).tolist()
-    return Title(
-        bare(title),
-        frozenset(pairs),
-        np.unique(words),
-        (parts.series, parts.dates, parts.figures),
-    )
+def _amount(match: re.Match[str]) -> float:
+    share = match[1] or match[2]
+    whole, _, decimals = (share or match[0]).partition("点")
+    value = value_of(whole)
+    if decimals:
+        value += sum(value_of(d) / 10**n for n, d in enumerate(decimals, start=1))
+    return value / 100 if share else value

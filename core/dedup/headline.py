@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Literal, NamedTuple
 
@@ -16,10 +17,21 @@ import numpy as np
 import xxhash
 
 from core.dedup.simhash import shingles
-from core.dedup.tokens import fold, simplified, tokens
+from core.dedup.tokens import (
+    U64,
+    code_points,
+    comparable,
+    fold,
+    simplified,
+    token_spans,
+    tokens,
+    units,
+)
 
+_NOT_WORD = re.compile(r"\W+")
 _BRACKETED = re.compile(r"[(\[【〔<《]([^)\]】〕>》]{1,8})[)\]】〕>》]")
 # Says that there is a picture, not what the entry is about. Channels are learned, not listed.
+SINGLE_FROM = 0x0E00  # Thai: the first script whose characters are tokens each
 _MEDIA_TAGS = frozenset(
     "图 组图 多图 图集 图片 视频 影片 影音 音频 直播 重播 更新 快讯 转载 转 原创 独家 "
     "video videos photos photo live update updated watch audio podcast bilder fotos vidéo".split()
@@ -50,6 +62,41 @@ def headline(title: str | None) -> Headline:
         series=_hash_of(numbers.series),
         dates=_hash_of(numbers.dates),
         figures=_hash_of(numbers.figures),
+    )
+
+
+@dataclass(frozen=True)
+class Title:
+    """A headline as a comparison reads it."""
+
+    bare: str  # letters and digits alone
+    pairs: frozenset[int]  # neighbouring words, numbers taken out
+    units: U64  # its words that say something
+    numbers: tuple[int, int, int]  # hashes of places in a series, dates, figures; 0: none
+
+
+def bare(line: str) -> str:
+    """`line` without case, script variant and punctuation."""
+    return _NOT_WORD.sub("", simplified(comparable(line)).casefold())
+
+
+def title_of(title: str) -> Title:
+    """Take `title` apart for a comparison."""
+    text = comparable(title)
+    hashes, starts, ends = token_spans(text)
+    single = (ends - starts == 1) & (code_points(text)[starts] >= SINGLE_FROM)
+    # Short words of spaced scripts are mostly articles and prepositions.
+    said = single | (ends - starts > 3)
+    words = units(hashes, single)[said if said.any() else slice(None)]
+    if len(words) > 1 and single[-1]:
+        words = words[:-1]  # a last character has no next one
+    parts = headline(title)
+    pairs = np.frombuffer(parts.words, dtype=np.uint64).tolist()
+    return Title(
+        bare(title),
+        frozenset(pairs),
+        np.unique(words),
+        (parts.series, parts.dates, parts.figures),
     )
 
 

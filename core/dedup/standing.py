@@ -18,13 +18,15 @@ from difflib import SequenceMatcher
 import numpy as np
 import xxhash
 
-from core.dedup.copy import Bools, Copy, Title
+from core.dedup.copy import Bools, Copy
+from core.dedup.headline import Title
 from core.dedup.tokens import NO_TOKENS, U64
 
 HEADLINES = 3  # as with the third value in a template: two may be a copy under a new headline
 KEPT = 1 << 14  # sentences; the one met longest ago goes. At most 48 bytes each in the store
 TAUGHT = 60  # sentences of a pair: notes and closing words of public podcasts come to fewer
 ALIKE = 0.6  # of the letters of two headlines; strangers have .3 to .45 in common
+LONGEST = 200  # letters of a headline that are looked at: the cost grows with their square
 LEAST_OWN = 4  # letters: fewer are a number, a day or "video"
 SAME = 0.7  # of the word pairs of two headlines: one of them is the other, retitled
 ABOUT = 0.3  # of a headline's words: a text that has that many of them is about it
@@ -124,6 +126,7 @@ def _common_places(one: Copy, other: Copy, shared: U64) -> list[int]:
 
 def _are_unlike(one: str, other: str) -> bool:
     """Whether two headlines differ beyond a name of the series in front or behind both."""
+    one, other = one[:LONGEST], other[:LONGEST]
     for _ in range(2):
         letters = zip(one, other, strict=False)
         front = next((n for n, (a, b) in enumerate(letters) if a != b), min(len(one), len(other)))

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from core.dedup.copy import SHINGLE, Bools, Ints, Reading
+from core.dedup.copy import NUMERALS, SHINGLE, Bools, Ints, Reading
 from core.dedup.idf import Idf
 
 # A "word" may be a name: of the two stretches only one is rare in the stream. So may a "common"
@@ -77,6 +77,8 @@ def _aligned(
     one: Reading, other: Reading, gap: tuple[int, int, int, int], fine: tuple[Bools, Bools]
 ) -> list[tuple[int, int, int, int]]:
     i, j, k, m = gap
+    if max(j - i, m - k) <= LONGEST_NAME and i < j and k < m and one.is_single(i, j):
+        return [gap]  # 北京 and 河北 have a character in common, and are two names
     a, b = one.hashes[i:j].tolist(), other.hashes[k:m].tolist()
     swapped = []
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
@@ -92,9 +94,9 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     """What was swapped: tokens i to j of `one` for tokens k to m of `other`."""
     i, j, k, m = places
     a, b = [one.token(n) for n in range(i, j)], [other.token(n) for n in range(k, m)]
-    figures = [[t for t in each if _has_digit(t)] for each in (a, b)]
+    figures = [[t for t in each if _is_figure(t)] for each in (a, b)]
     if figures[0] or figures[1]:
-        rest = [[t for t in each if not _has_digit(t)] for each in (a, b)]
+        rest = [[t for t in each if not _is_figure(t)] for each in (a, b)]
         figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are one day
         counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
         return "figure" if counted else "prose"
@@ -103,7 +105,7 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     if words > SWAPPED_WORDS or max(len(first), len(second)) > LONGEST_SWAP:
         return "prose"
     alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
-    if alike or min(len(first), len(second)) < 2:
+    if alike or min(len(first), len(second)) < 2 or sorted(first) == sorted(second):
         return "typing"
     if one.has_capital(i, j) and other.has_capital(k, m):
         return "name"
@@ -115,8 +117,9 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     return "common" if max(len(first), len(second)) <= LONGEST_NAME else "prose"
 
 
-def _has_digit(token: str) -> bool:
-    return any(map(str.isdigit, token))
+def _is_figure(token: str) -> bool:
+    """2024, q3, 二千四百亿; a numeral alone may be a part of a word."""
+    return any(map(str.isdigit, token)) or (len(token) > 1 and token[0] in NUMERALS)
 
 
 def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from core.dedup.compare import LEAD, LITTLE, MORE, STRANGERS, SUPPORT, Pair
-from core.dedup.copy import bare
+from core.dedup.headline import bare
 
 CUT = 0.80  # of the shorter text, by rarity, that the longer contains [.78–.83]
 TEASER = 0.65  # the same under one headline
@@ -115,7 +115,7 @@ def _template(pair: Pair) -> bool:
 
 def _named_in_headline(pair: Pair) -> bool:
     """What one short text has where the other differs is in the headlines, too."""
-    if pair.evidence.short.rare >= SHORT:
+    if pair.evidence.short.rare >= BLURB:
         return False
     titles = {pair.entry.reading.title.bare, pair.held.reading.title.bare}
     for swap in pair.evidence.swaps:

@@ -141,6 +141,51 @@ def test_two_events_with_one_background_are_two_stories():
     assert row(vote, fire) == "background"
 
 
+def test_a_phrase_that_a_lead_quotes_does_not_begin_the_background():
+    phrase = " ".join(REPORT[0].split()[:9])
+    lead = [f"{HISTORY[0]} They read: {phrase}.", *HISTORY[1:4]]
+    vote = copy("Council votes on the dam", *lead, *REPORT)
+    fire = copy("Fire at the dam", *paragraphs(12, 3), *REPORT)
+
+    assert row(vote, fire) == "background"
+
+
+def test_numbers_in_words_and_in_digits_are_the_same_text():
+    words = "央行今日开展二千四百亿元七天期逆回购操作，中标利率为百分之一点四，与此前持平。"
+    digits = "央行今日开展2400亿元7天期逆回购操作，中标利率为1.40%，与此前持平。"
+
+    assert row(copy("央行净投放", words), copy("央行开展逆回购操作", digits)) == "same text"
+
+
+def test_other_numbers_in_words_are_other_figures():
+    text = "央行今日开展{}亿元七天期逆回购操作。因今日有{}亿元到期，实现净投放三百亿元。"
+    one, other = text.format("二千四百", "一千九百"), text.format("二千一百", "一千八百")
+
+    assert row(copy("央行开展操作", one), copy("央行开展操作", other)) == "template"
+
+
+@pytest.mark.parametrize("place", ["重庆", "哈尔滨", "河北"])
+def test_a_place_that_all_know_in_a_short_text_is_another_place(place: str):
+    text = "当局周一表示，{}一处工地发现三枚旧炮弹，附近两条街道已经封闭，居民将于傍晚返回。"
+    known = Idf()
+    for word in ("北京", place):
+        for seed in range(200):  # both stand in every entry, so neither is rare
+            known.learn_words(Copy(Article(text=f"{word}{seed}"), None).reading.units)
+
+    pair = Pair.of(
+        copy("工地发现炮弹", text.format("北京")), copy("工地发现炮弹", text.format(place)), known
+    )
+
+    assert (found := row_of(pair)) is not None
+    assert found.name == "template"
+
+
+def test_another_credit_line_is_no_other_place():
+    one = copy("临河人民桥下月封闭加固", CHINESE, "（新华社）")
+
+    assert row(one, copy("人民桥要停了", CHINESE, "记者 张伟")) == "same text"
+
+
 def test_closing_words_under_strange_headlines_are_no_story():
     one = copy("Fishermen doubt the new harbour", CLOSING)
 
