@@ -50,5 +50,5 @@ Redis = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="For machines: JSON instead of text.")]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
-    typer.Option("--log-level", envvar="MILLRACE_LOG_LEVEL", help="Least level that is logged."),
+    typer.Option("--log-level", envvar="MILLRACE_LOG_LEVEL", help="Lowest level that is logged."),
 ]

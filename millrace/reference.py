@@ -148,10 +148,10 @@ def commands_text() -> str:
         "# Commands\n\n"
         "<!-- Made by `make docs` from millrace/commands/*_commands.py; edit the texts there. -->\n"
         "\n"
-        "Options count before environment variables, those before feeds.yaml, that before the\n"
-        "defaults. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration. Errors are lines\n"
-        "on standard error. `MILLRACE_LOG=json` writes logs for machines; `--install-completion`\n"
-        "lets your shell complete commands and options.\n"
+        "Precedence: options, environment variables, feeds.yaml, defaults. Exit codes: 0 done,\n"
+        "1 failed, 2 wrong usage or configuration. Errors are lines on standard error.\n"
+        "`MILLRACE_LOG=json` writes logs as JSON; `--install-completion` adds completion to your\n"
+        "shell.\n"
     ]
     group = typer.main.get_command(app)
     parts += _command_sections(group, "millrace")

@@ -50,7 +50,7 @@ class FeedSettings(Frozen):
     )
     hub: Address | None = Field(
         None,
-        description="A WebSub hub that tells subscribers of news; unset: this service's own, "
+        description="A WebSub hub that sends subscribers what is new; unset: this service's own, "
         "at `/hub`.",
     )
     show_source: Literal["none", "title", "footer"] = Field(
@@ -115,8 +115,8 @@ class FetchSettings(Frozen):
     max_bytes: MaxBytes = Field(MaxBytes(), description="Size limits, on the wire and decoded.")
     ports: tuple[int, ...] = Field(
         (80, 443),
-        description="Ports that may be asked; a source's own port and those of `allow_private` "
-        "count too.",
+        description="Ports that may be connected to; a source's own port and those of "
+        "`allow_private` count too.",
     )
     github: GithubSettings = Field(GithubSettings(), description="The GitHub endpoints.")
     allow_private: tuple[Allowance, ...] = Field(

@@ -113,7 +113,7 @@ class SourceOptions(Frozen):
 
     kind: Literal["auto", "feed", "github", "page"] = Field(
         "auto",
-        description="What stands behind the address: a feed, a GitHub folder of markdown articles, "
+        description="What is at the address: a feed, a GitHub folder of markdown articles, "
         "a listing page; `auto` finds out.",
     )
     every: Duration | None = Field(

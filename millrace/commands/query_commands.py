@@ -53,7 +53,7 @@ def explain(
 def poll(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME]", help="Name of a source; one that is gone (410) too."),
+        typer.Argument(metavar="[NAME]", help="Name of a source, also of one that answered 410."),
     ] = None,
     tag: Annotated[str | None, typer.Option(metavar="T", help="All sources with this tag.")] = None,
     all_: Annotated[bool, typer.Option("--all", help="All sources.")] = False,
@@ -148,7 +148,7 @@ def opml_import(
     file: Annotated[str, typer.Argument(metavar="F", help="OPML file; `-`: standard input.")],
     config: Config = DEFAULT_CONFIG,
     ask: Annotated[
-        bool, typer.Option(help="Ask the new sources, and name those that do not answer.")
+        bool, typer.Option(help="Fetch the new sources once and name those that do not answer.")
     ] = True,
     json: Json = False,
 ) -> None:
