@@ -153,14 +153,18 @@ def _joined(
             raw_defaults.setdefault(tag, options)
     faults: list[Fault] = []
     names = _Names(parts[0])
-    sources: list[dict[str, Any]] = []
+    sources: list[dict[str, Any] | Source] = []
     for part, settings in zip(parts, checked, strict=True):
         for index, source in enumerate(settings.sources if settings else ()):
             name, what = names.take(source, part, index)
             if what:
                 faults.append(part.fault(("sources", index, "name"), what))
-            raw = _group(part, "sources")[index]
-            sources.append({**_defaults(source.tags, raw_defaults), **raw, "name": name})
+            if defaults := _defaults(source.tags, raw_defaults):
+                raw = _group(part, "sources")[index]
+                sources.append({**defaults, **raw, "name": name})
+            else:  # validated above; not once more, which takes as long again
+                same = source.name == name
+                sources.append(source if same else source.model_copy(update={"name": name}))
     if faults:
         return None, faults
     whole = _without_empty_groups(dict(_group(parts[0])))
