@@ -116,7 +116,8 @@ class BrokeOff(DocumentError):
 class NotAFeed(DocumentError):
     """The document is no feed. `alternates` are the feeds it names as a web page.
 
-    `titles` are what it calls them, `places` where one may be that it does not name.
+    `titles` are what it calls them, `places` where one may be that it does not name; `moved` is
+    where the document itself says that its feed is now.
     """
 
     def __init__(
@@ -125,11 +126,13 @@ class NotAFeed(DocumentError):
         alternates: tuple[str, ...] = (),
         titles: Mapping[str, str] | None = None,
         places: tuple[str, ...] = (),
+        moved: str | None = None,
     ) -> None:
         super().__init__(message)
         self.alternates = alternates
         self.titles = dict(titles or {})
         self.places = places
+        self.moved = moved
 
 
 class ResourceLimit(MillraceError):

@@ -61,6 +61,8 @@ class FeedEntry(Frozen):
     # Its content digest by the rules before the last change of reading: who remembers that one
     # sees no change (`core/feeds/new_entries.py`). Not stored.
     former: bytes | None = Field(default=None, exclude=True, repr=False)
+    # A stated date that cannot be read. Not stored.
+    unread_date: str | None = Field(default=None, exclude=True, repr=False)
     reading: int = 1  # the rules it was read by: `READING` of `core/feeds/entry.py`
 
 

@@ -72,6 +72,9 @@ class SourceState(Frozen):
     discovered: bool = False  # `url` was named by the page at `configured_url`
     # Path -> guid of renamed articles of a folder whose tree was not remembered yet.
     renamed: dict[str, str] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # what was put up with in its last document, for people
+    whole_at: float | None = None  # when it last sent a whole document, and not a 304
+    false_304: bool = False  # it said "unchanged" of a document that had changed
     poison: Poison | None = None  # the document that could not be read within its limits
 
     def gone_from(self, url: str) -> bool:

@@ -40,6 +40,11 @@ _FEED_WORDS = re.compile(r"(?<![a-z])(?:rss|atom|feeds?|xml|syndication)(?![a-z]
 _ABOUT_FEEDS = re.compile(
     r"feedly|inoreader|netvibes|wikipedia|newsblur|theoldreader|bloglovin", re.I
 )
+_MOVED = re.compile(
+    r"""<meta\b[^<>]{0,200}?http-equiv\s*=\s*["']?refresh\b[^<>]{0,100}?url\s*=\s*["']?([^"'<>\s]{1,2000})"""
+    r"|<newLocation>\s*([^<\s]{1,2000})",
+    re.IGNORECASE,
+)
 _YOUTUBE_FEED = "https://www.youtube.com/feeds/videos.xml?"
 _YOUTUBE_ID = re.compile(r"""(?:channelId|externalId|channel_id)["'=:\s]{1,4}(UC[\w-]{22})""")
 
@@ -109,6 +114,13 @@ def header_feeds(values: Iterable[str], *, url: str) -> tuple[NamedFeed, ...]:
         if target and weight:
             found.append((weight, NamedFeed(target, attributes.get("title", ""))))
     return _once(sorted(found, key=lambda pair: -pair[0]), url)
+
+
+def moved_to(page: str, *, url: str) -> str | None:
+    """Where a document that is no feed says it is now: `refresh`, or UserLand's `redirect`."""
+    moved = _MOVED.search(page[:_HEAD])
+    address = _address(html.unescape(moved[1] or moved[2]), url) if moved else None
+    return address if address != url else None
 
 
 def usual_places(url: str, page: str) -> tuple[str, ...]:

@@ -110,8 +110,7 @@ def feed_entry(
         link=link,
         author=", ".join(authors) or None,
         authors=authors if len(authors) > 1 else (),
-        published=_date(stated, _PUBLISHED, said),
-        updated=_date(stated, _UPDATED, said),
+        **_dates(stated, said),
         content=body.value,
         summary=texts.summary,
         content_type=body.declared,
@@ -174,6 +173,13 @@ def _once(names: Iterable[str | None]) -> tuple[str, ...]:
     """Each name once, whatever its letters' case."""
     once = {name.casefold(): name for name in reversed([name for name in names if name])}
     return tuple(reversed(once.values()))
+
+
+def _dates(stated: Entry, language: str) -> dict[str, Any]:
+    """When it was published and updated, and what is stated where neither can be read."""
+    published, updated = (_date(stated, names, language) for names in (_PUBLISHED, _UPDATED))
+    unread = None if published or updated else stated.text(*_PUBLISHED, *_UPDATED)[:60]
+    return {"published": published, "updated": updated, "unread_date": unread or None}
 
 
 def _date(stated: Entry, names: tuple[str, ...], language: str) -> datetime | None:

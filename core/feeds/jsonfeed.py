@@ -18,6 +18,7 @@ from core.ids import Former, Named, stated_digest
 from core.models import Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
+_COMMENT = re.compile(r'("(?:[^"\\]|\\.)*+")|/\*[^*]*+\*/|(?<=[\s{,\[])//[^\n]*')
 _LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*+[\]}])')
 
 
@@ -50,11 +51,12 @@ def read_json_feed(
 
 
 def _loaded(text: str) -> Any:
-    """The document, with line ends inside of strings and commas behind the last of a list."""
+    """The document, with line ends in strings, commas behind the last of a list, and a tail."""
+    decoder = json.JSONDecoder(strict=False)
     try:
-        return json.loads(text, strict=False)
+        return decoder.raw_decode(text)[0]
     except ValueError:
-        return json.loads(_LAST_COMMA.sub(r"\1", text), strict=False)
+        return decoder.raw_decode(_COMMENT.sub(r"\1", _LAST_COMMA.sub(r"\1", text)))[0]
 
 
 def _former(item: dict[str, Any], *, url: str, body: int) -> Former:

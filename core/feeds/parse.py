@@ -17,7 +17,7 @@ from feedparser.util import FeedParserDict
 
 from core.errors import NotAFeed
 from core.feeds.charset import decode
-from core.feeds.discovery import named_feeds, usual_places
+from core.feeds.discovery import moved_to, named_feeds, usual_places
 from core.feeds.elements import loose_entry, read_entries
 from core.feeds.entry import TAGS_KEPT, channel_of, feed_entry
 from core.feeds.jsonfeed import read_json_feed
@@ -114,7 +114,9 @@ def parse_items(
 def _web_page(message: str, page: str, url: str) -> NotAFeed:
     named = named_feeds(page, url=url)
     titles = {feed.url: feed.title for feed in named}
-    return NotAFeed(message, tuple(titles), titles, usual_places(url, page))
+    return NotAFeed(
+        message, tuple(titles), titles, usual_places(url, page), moved_to(page, url=url)
+    )
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:

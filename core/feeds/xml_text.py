@@ -7,6 +7,7 @@ would stop or slow the parser is repaired.
 from __future__ import annotations
 
 import re
+from html import unescape
 from html.entities import html5
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -25,6 +26,8 @@ _LATE_START = re.compile(r"<\?xml\b|<(?:rss|feed|rdf:RDF)[\s>]", re.IGNORECASE)
 _WRAPPED = re.compile(
     r"<(?:rss\s[^>]{0,2000}version\s*=|feed\s[^>]{0,2000}xmlns|rdf:RDF\s)", re.IGNORECASE
 )
+_ESCAPED = re.compile(r"&lt;(?:\?xml\b|rss\b|feed\s|rdf:RDF\s)", re.IGNORECASE)
+_JSON_START = re.compile(r'\{\s*"(?:version|title|items|home_page_url|feed_url|description)"\s*:')
 _ENTRY = re.compile(r"<(/?)(?:[A-Za-z]\w{0,20}:)?(?:item|entry)(?:\s[^>]{0,2000})?>", re.IGNORECASE)
 _END = re.compile(r"</\s*(?:\w{1,20}:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
 _YEAR = re.compile(
@@ -99,11 +102,12 @@ def _from_the_start(text: str) -> str:
     root = root_name(text)
     if root == "html":
         return _out_of_a_page(text)
-    if root in ("rss", "feed", "rdf"):
+    if root in ("rss", "feed", "rdf") or text[:1] in ("{", "["):
         return text
     late = _LATE_START.search(text, 0, 8192)
-    if late is None or late.start() == 0:
-        return text
+    if late is None:
+        json = _JSON_START.search(text, 0, 8192)  # behind warnings, `)]}'` or a callback's name
+        return text[json.start() :] if json else _unescaped(text)
     return _PROLOG.sub("", text[late.start() :], count=1).lstrip()
 
 
@@ -111,9 +115,19 @@ def _out_of_a_page(text: str) -> str:
     """The feed that software put into a page of HTML; the text itself if it holds none."""
     start = _WRAPPED.search(text, 0, 8192)
     if start is None:
-        return text
+        return _unescaped(text)
     ends = list(_END.finditer(text, start.end()))
     return text[start.start() : ends[-1].end() if ends else len(text)]
+
+
+def _unescaped(text: str) -> str:
+    """The feed that a browser's view, or a server, wrote out as text; else the text itself."""
+    start = _ESCAPED.search(text, 0, 8192)
+    if start is None:
+        return text
+    end = text.find("</pre", start.start())
+    document = unescape(text[start.start() : end if end > 0 else len(text)])
+    return _PROLOG.sub("", document, count=1).lstrip()
 
 
 def _character(match: re.Match[str]) -> str:

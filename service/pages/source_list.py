@@ -206,6 +206,7 @@ def _row(
         "priority": source.priority,
         "state": _state(source, state),
         "last_error": failure(source.name, known)["error"] if is_failing(known) else None,
+        "notes": list(known.notes),
         "last_status": known.last_status,
         "failures": known.failures,
         "last_poll": written(known.last_poll),

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from store import keys
 from store.connection import Store
+from store.sources import dump_source
 from tests.origin import Answer, Origin
 from tests.score import f1, forbidden
 from tests.stage import expected
@@ -153,3 +155,54 @@ async def test_a_header_names_the_feed_of_a_page(
         state = await desk.poll()
 
     assert state.url == origin.url("/hidden/7")
+
+
+async def test_a_page_that_sends_its_readers_on_is_followed(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    feed = "<rss version='2.0'><channel><title>Found</title><item><title>x</title></item></channel>"
+    origin.at("/new", Answer(f"{feed}</rss>"))
+    page = '<html><meta http-equiv="refresh" content="0; url=/new"><p>Moved.</p>'
+    moved = "<redirect><newLocation>/new</newLocation></redirect>"
+    urls = [origin.at("/page", Answer(page)), origin.at("/xml", Answer(moved))]
+    for url in urls:
+        settings = settings_for({"url": url, "kind": "feed"}, allow_private=[origin.allowance])
+        async with desk_for(store, sandbox, settings) as desk:
+            assert (await desk.poll()).title == "Found"
+
+
+async def test_a_source_that_says_unchanged_of_everything_is_fetched_whole_in_time(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    def feed(n: int) -> str:
+        items = "".join(f"<item><title>News {k} of the river</title></item>" for k in range(n))
+        return f"<rss version='2.0'><channel><title>T</title>{items}</channel></rss>"
+
+    tag = {"ETag": '"always"'}
+    url = origin.at("/feed", Answer(feed(1), headers=tag), Answer(feed(2), headers=tag))
+    settings = settings_for({"url": url}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        name = settings.sources[0].name
+        first = await desk.poll()
+        days_ago = first.model_copy(update={"whole_at": (first.last_poll or 0) - 30 * 86_400})
+        await store.redis.hset(keys.source(name), "state", dump_source(days_ago))
+        second = await desk.poll()
+        entries = await desk.entries()
+
+    assert [request.headers.get("if-none-match") for request in origin.asked("/feed")] == [None] * 2
+    assert len(entries) == 2
+    assert second.false_304
+    assert "answered 304" in second.notes[0]
+
+
+async def test_what_was_put_up_with_is_noted(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    items = "<item><title>A & B</title><pubDate>the day of the fair</pubDate></item>"
+    url = origin.at("/feed", Answer(f"<rss version='2.0'><channel>{items}</channel></rss>"))
+    settings = settings_for({"url": url}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        notes = (await desk.poll()).notes
+
+    assert "read with repairs" in notes[0]
+    assert notes[1] == "1 of 1 dates cannot be read, such as 'the day of the fair'"

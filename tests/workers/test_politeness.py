@@ -370,14 +370,17 @@ async def test_r15_a_torn_document_loses_no_entry(
     assert titles == {"News of the river", "News of the desert"}
 
 
-async def test_r16_cookies_are_never_sent(store: Store, sandbox: Sandbox, origin: Origin) -> None:
+async def test_r16_cookies_end_with_their_chain_of_redirects(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
     cookie = {"Set-Cookie": "id=1; Path=/"}
     origin.at("/feed", Answer(status=302, headers={"Location": "/new", **cookie}))
     origin.at("/new", Answer(FEED, headers=cookie))
 
     await polls(store, sandbox, origin, 2)
 
-    assert all("cookie" not in request.headers for request in origin.requests)
+    assert all("cookie" not in request.headers for request in origin.asked("/feed"))
+    assert {request.headers.get("cookie") for request in origin.asked("/new")} == {"id=1"}
 
 
 SUMMARIES = {

@@ -35,6 +35,7 @@ from workers.http.connect import (
     resolves,
     timed_out,
 )
+from workers.http.lenient import fetch_leniently
 from workers.http.response import (
     FEED_LINE,
     Access,
@@ -158,6 +159,7 @@ class Fetcher:
             target = redirect_target(answer)
             if target is None or redirects == 0:
                 return answer.after(permanent, elapsed) if elapsed else answer
+            journey.keep_cookies(answer)
             elapsed += answer.elapsed
             only_permanent = only_permanent and answer.status in _PERMANENT
             permanent = target if only_permanent else permanent
@@ -234,6 +236,9 @@ class Fetcher:
             ) from error
         except aiohttp.ClientConnectorError as error:
             raise connection_fault(error, url) from error
+        except aiohttp.ClientResponseError as refused:  # by its parser: we raise for no status
+            agent = self.settings.user_agent
+            return await fetch_leniently(url, journey, self._guard, agent, refused, started)
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:
             raise FetchError(f"{shown_host(url)}: {in_words(error)}") from error
         finally:

@@ -41,7 +41,7 @@ def open_session(guard: Guard, user_agent: str) -> aiohttp.ClientSession:
         trust_env=False,
         auto_decompress=False,
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-        headers={"User-Agent": user_agent, "Accept-Encoding": ACCEPTED},
+        headers={"User-Agent": user_agent, "Accept-Encoding": ACCEPTED, "Accept-Language": "*"},
         max_line_size=MAX_HEADER_BYTES,
         max_field_size=MAX_HEADER_BYTES,
         max_headers=MAX_HEADERS,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import urljoin, urlsplit
@@ -20,6 +21,10 @@ from workers.http.decoding import Decoding
 FEED_LINE = 600.0  # seconds ahead for which a feed's place in its host's line is kept
 PAGE_LINE = 5.0  # a page's: no feed shall stand behind a thousand pages
 
+COOKIES_KEPT, LONGEST_COOKIE = 20, 4096  # of one chain; browsers keep 180 of 4,096 bytes
+_COOKIE = re.compile(
+    r"[!#$%&'*+.^_`|~0-9A-Za-z-]+=[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e\x22 ]*"
+)
 REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
@@ -48,6 +53,7 @@ class Response:
     complete: bool  # all that was announced arrived; else its validators must not be kept
     elapsed: float  # seconds, without waiting for the host's turn
     permanent_redirect: str | None = None  # where the permanent redirects it began with lead
+    repaired: str | None = None  # what was wrong with its head
 
     @property
     def framed(self) -> bool:
@@ -92,6 +98,8 @@ class Journey:
     line: float = FEED_LINE
     connected: bool = False  # whether the request under way has its connection
     answered: bool = False  # and the head of its answer
+    # Of answers that redirected, for the rest of this chain: origin -> name -> value.
+    cookies: dict[tuple[str, str, int], dict[str, str]] = field(default_factory=dict)
 
     @property
     def proxy(self) -> str | None:
@@ -101,12 +109,24 @@ class Journey:
     def headers_for(self, url: str) -> dict[str, str]:
         """The headers for one hop; what belongs to the source goes to its own origin only."""
         headers = dict(self.headers)
+        cookies = self.cookies.get(origin_of(url))
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
         if self.access is None or origin_of(url) != origin_of(self.access.url):
             return headers
         if self.access.auth:
             token = base64.b64encode(self.access.auth.encode()).decode("ascii")
             headers["Authorization"] = f"Basic {token}"
         return headers | dict(self.access.headers)
+
+    def keep_cookies(self, answer: Response) -> None:
+        """What a redirect sets is sent to the same origin until the chain ends."""
+        own = self.cookies.setdefault(origin_of(answer.url), {})
+        for stated in answer.headers.getall("Set-Cookie", ())[:COOKIES_KEPT]:
+            name, equals, value = stated.partition(";")[0].partition("=")
+            fits = len(stated) <= LONGEST_COOKIE and len(own) < COOKIES_KEPT
+            if equals and fits and _COOKIE.fullmatch(f"{name.strip()}={value.strip()}"):
+                own[name.strip()] = value.strip()
 
 
 def conditional(etag: str | None, last_modified: str | None) -> dict[str, str]:

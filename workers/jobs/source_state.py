@@ -65,6 +65,8 @@ def after_answer(
         **_all_is_well(now),
         **_validators(state, polled),
         **_moved(state, polled, fetch, now),
+        "whole_at": now if polled.status != 304 else state.whole_at or now,
+        "false_304": state.false_304 or (polled.whole and polled.feed is not None),
     }
     if polled.feed is not None:
         changes |= _document(state, polled)
@@ -188,6 +190,7 @@ def _document(state: SourceState, polled: Polled) -> dict[str, object]:
         "document": state.document + 1,
         "first_poll_done": True,
         "body_hash": polled.body_hash,
+        "notes": polled.notes,
         "title": feed.title or state.title,
         "link": feed.link or state.link,
         "kind": polled.kind or state.kind,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
+from statistics import median
 from urllib.parse import urlsplit
 
 import xxhash
@@ -23,6 +25,8 @@ from workers.http.response import Response, access_of
 from workers.sources.github import poll_folder
 from workers.sources.result import Asking, Poisoned, Polled, is_set_aside
 
+WHOLE_LEAST, WHOLE_UNKNOWN = 86_400.0, 7 * 86_400.0  # seconds without a whole document
+WHOLE_AFTER_HAND = 60.0  # seconds between two whole documents, whoever wants one
 ALTERNATES_TRIED = 3  # of the feeds that a page names
 
 
@@ -57,6 +61,8 @@ async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled
     try:
         return await _read(asking, state, answer)
     except NotAFeed as fault:
+        if fault.moved:
+            return await _ask_at(asking, source, state, fault.moved)
         if unknown and (found := await _discover(asking, source, state, answer, fault)):
             return found
         raise
@@ -110,7 +116,7 @@ async def _ask_at(asking: Asking, source: Source, state: SourceState, url: str) 
 async def _get(
     asking: Asking, source: Source, state: SourceState, url: str, *, listing: bool = False
 ) -> Response:
-    same = url == state.url
+    same = url == state.url and not wants_whole(state, asking.now)
     limits = asking.fetcher.settings.max_bytes
     answer = await asking.fetcher.get(
         url,
@@ -132,6 +138,9 @@ async def _read(
     answer: Response,
     read: Callable[..., ParsedFeed] | None = None,
 ) -> Polled:
+    whole = state.etag is not None or state.last_modified is not None
+    same = (answer.etag, answer.last_modified) == (state.etag, state.last_modified)
+    whole = whole and same and answer.url == state.url and wants_whole(state, asking.now)
     if answer.status == 304:
         return _unchanged(asking, state, answer)
     body_hash = xxhash.xxh3_128_hexdigest(answer.body)
@@ -157,7 +166,36 @@ async def _read(
         kind="feed",
         hub=_linked(answer, "hub") or feed.hub,
         self_url=_linked(answer, "self") or feed.self_url,
+        notes=tuple(_notes(state, answer, feed, whole=whole)),
+        whole=whole,
     )
+
+
+def wants_whole(state: SourceState, now: float) -> bool:
+    """Whether a source that answers 304 is to be fetched without validators, to be sure.
+
+    Some servers say "unchanged" of all that comes. By hand at any time; else at most daily, and
+    when it is silent for longer than three times what lay between its entries.
+    """
+    if state.whole_at is None or now - state.whole_at < WHOLE_AFTER_HAND:
+        return False
+    if state.next_poll is not None and now < state.next_poll - WHOLE_AFTER_HAND:
+        return True  # polled out of turn: a person asked for it
+    gaps = [later - at for at, later in pairwise(state.arrivals)]
+    usual = 0.0 if state.false_304 else median(gaps) if len(gaps) > 1 else WHOLE_UNKNOWN
+    return now - state.whole_at > max(WHOLE_LEAST, 3 * usual)
+
+
+def _notes(state: SourceState, answer: Response, feed: ParsedFeed, *, whole: bool) -> Iterator[str]:
+    if whole or state.false_304:
+        yield "it answered 304 though its document had changed: it is fetched whole once a day"
+    if answer.repaired:
+        yield f"the head of its answer is not valid and was read leniently: {answer.repaired}"
+    if feed.fault:
+        yield f"the document was read with repairs: {feed.fault}"
+    unread = [entry.unread_date for entry in feed.entries if entry.unread_date]
+    if unread:
+        yield f"{len(unread)} of {len(feed.entries)} dates cannot be read, such as {unread[0]!r}"
 
 
 async def _parsed(

@@ -51,6 +51,8 @@ class Polled:
     tree: bytes | None = None  # of a folder: what it held, to be remembered
     hub: str | None = None
     self_url: str | None = None
+    notes: tuple[str, ...] = ()  # what was put up with, for people
+    whole: bool = False  # it was fetched without validators after answers of 304
 
 
 class Poisoned(ResourceLimit):

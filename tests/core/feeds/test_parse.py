@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -304,3 +305,30 @@ def test_json_with_commas_behind_the_last_is_read() -> None:
     text = '{"version": "x", "items": [{"id": "1", "title": "One, ] ,} two",}, ],}'
 
     assert [entry.title for entry in parse(text).entries] == ["One, ] ,} two"]
+
+
+JSON = '{"version":"https://jsonfeed.org/version/1.1","items":[{"id":"1","title":"T"}]}'
+RSS = "<rss version='2.0'><channel><item><guid>1</guid><title>T</title></item></channel></rss>"
+WARNING = "<br />\n<b>Warning</b>: Undefined $x in <b>/x.php</b> on line <b>3</b><br />\n"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        WARNING + RSS,
+        WARNING + JSON,
+        RSS + "<script>var x = 1 && 2;</script>",
+        f"<html><body>{RSS}</body></html>",
+        f"<html><body><pre>{html.escape(RSS)}</pre></body></html>",
+        html.escape(RSS),
+        f"callback({JSON});",
+        ")]}',\n" + JSON,
+        JSON.replace("}]", "},]"),
+        JSON.replace('"items"', '/* all */ "items"'),
+        JSON + "\n<!-- cached -->",
+    ],
+)
+def test_a_feed_is_found_in_what_is_around_it(document: str) -> None:
+    feed = parse_feed(document.encode(), url="https://n.example/feed", content_type=None)
+
+    assert [(entry.guid, entry.title) for entry in feed.entries] == [("1", "T")]

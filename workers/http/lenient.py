@@ -1,0 +1,172 @@
+"""A GET for answers that aiohttp refuses to read: other people's servers make such heads.
+
+Two equal lengths, a length beside chunks, a header with a blank in its name: curl and browsers read
+them. The answer is fetched once more, over a connection that is closed behind it, so that where it
+ends cannot be mistaken for where another begins; the standard library reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import io
+import re
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from core.errors import FetchError, TooLarge
+from workers.http.address_guard import Guard
+from workers.http.decoding import Decoding
+from workers.http.response import Journey, Response, as_sent, in_words, shown_host
+
+MAX_HEAD = 65_536  # bytes; the standard library reads as many of one line
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,200})[ \t]*:[ \t]*([^\r\n\x00]*)")
+_CHUNKED = re.compile(rb"\bchunked\b", re.IGNORECASE)
+
+
+async def fetch_leniently(
+    url: str,
+    journey: Journey,
+    guard: Guard,
+    user_agent: str,
+    refused: aiohttp.ClientResponseError,
+    started: float,
+) -> Response:
+    """The answer to a GET that aiohttp `refused` to read, in the time that its journey has left.
+
+    Not through a proxy, whose answer it may be. Raises FetchError.
+    """
+    fault = FetchError(f"{shown_host(url)}: {in_words(refused)}")
+    if journey.body is not None or journey.proxy:
+        raise fault from refused
+    headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip", **journey.headers_for(url)}
+    limit = journey.max_bytes
+    try:
+        async with asyncio.timeout(journey.left - (time.monotonic() - started)):
+            came = await _raw_get(as_sent(url), headers, guard=guard, limit=limit)
+        status, found, body, whole = read_answer(came, limit=limit)
+    except TooLarge:
+        raise
+    except (OSError, ValueError, FetchError) as error:  # a timeout is an OSError
+        raise fault from error
+    seconds = time.monotonic() - started
+    return Response(status, url, found, body, whole, seconds, repaired=in_words(refused))
+
+
+async def _raw_get(target: URL, headers: Mapping[str, str], *, guard: Guard, limit: int) -> bytes:
+    """All that a server sends for a GET, until it closes the connection or the length is there.
+
+    Raises OSError where no connection is made or allowed, TooLarge.
+    """
+    host, port = target.raw_host or "", target.port or 80
+    reader, writer = await _connected(host, port, guard, secure=target.scheme == "https")
+    try:
+        lines = [f"GET {target.raw_path_qs} HTTP/1.1", f"Host: {target.raw_authority}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode("utf-8", "replace"))
+        await writer.drain()
+        came = bytearray()
+        while not _is_whole(came) and (piece := await reader.read(65_536)):
+            came += piece
+            if len(came) > limit + MAX_HEAD:
+                raise TooLarge(f"more than {limit} bytes")
+        return bytes(came)
+    finally:
+        writer.close()
+
+
+def read_answer(came: bytes, *, limit: int) -> tuple[int, CIMultiDictProxy[str], bytes, bool]:
+    """Status, headers, decoded body, and whether that is whole. Raises FetchError, TooLarge."""
+    end = _HEAD_END.search(came, 0, MAX_HEAD)
+    if end is None:
+        raise FetchError("the answer has no head")
+    head = _plain_head(came[: end.start()])
+    answer = http.client.HTTPResponse(_Received(head + came[end.end() :]), method="GET")  # type: ignore[arg-type]
+    try:
+        answer.begin()
+        body, whole = answer.read(), True
+    except http.client.IncompleteRead as torn:
+        body, whole = torn.partial, False
+    except (http.client.HTTPException, ValueError) as error:
+        raise FetchError(f"the answer cannot be read: {error!r}") from error
+    decoding = Decoding(answer.headers.get("Content-Encoding", ""), limit=limit)
+    decoding.feed(body)
+    decoded, complete = decoding.finish()
+    headers = CIMultiDict((name, value) for name, value in answer.headers.items())
+    return answer.status, CIMultiDictProxy(headers), decoded, whole and complete
+
+
+class _Received(io.BytesIO):
+    """What came, as the socket that the standard library reads an answer from."""
+
+    def makefile(self, _: str) -> io.BytesIO:
+        return self
+
+
+async def _connected(
+    host: str, port: int, guard: Guard, *, secure: bool
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    fault: OSError = OSError(f"{host} has no address")
+    for address in found:
+        try:
+            with ExitStack() as undo:
+                made = guard.make_socket(address)
+                undo.callback(made.close)
+                made.setblocking(False)
+                await loop.sock_connect(made, address[4])
+                undo.pop_all()
+        except OSError as error:
+            fault = error
+            continue
+        context: Any = ssl.create_default_context() if secure else None
+        name = host if secure else None
+        return await asyncio.open_connection(sock=made, ssl=context, server_hostname=name)
+    raise fault
+
+
+def _is_whole(came: bytearray) -> bool:
+    """Whether a length that is announced once, or twice alike, is there."""
+    end = _HEAD_END.search(came, 0, MAX_HEAD)
+    head = bytes(came[: end.start()]) if end else b""
+    lengths = {value for name, value in _headers(head) if name.lower() == b"content-length"}
+    if end is None or _CHUNKED.search(head):
+        return end is not None and came.endswith(b"0\r\n\r\n")
+    return len(lengths) == 1 and len(came) - end.end() >= _number(lengths.pop())
+
+
+def _number(value: bytes) -> int:
+    return int(value) if value.isdigit() and len(value) < 16 else 2**60
+
+
+def _headers(head: bytes) -> list[tuple[bytes, bytes]]:
+    found = (_HEADER.fullmatch(line.rstrip(b"\r")) for line in head.split(b"\n")[1:])
+    return [(each[1], each[2].strip()) for each in found if each]
+
+
+def _plain_head(head: bytes) -> bytes:
+    """The status line and the headers that are any, with one length or none."""
+    headers = _headers(head)
+    chunked = any(n.lower() == b"transfer-encoding" and _CHUNKED.search(v) for n, v in headers)
+    lengths = {v for n, v in headers if n.lower() == b"content-length"}
+    if not chunked and (len(lengths) > 1 or not all(length.isdigit() for length in lengths)):
+        raise FetchError("the answer states no length that can be believed")
+    kept = [
+        (n, v) for n, v in headers if n.lower() not in (b"content-length", b"transfer-encoding")
+    ]
+    if chunked:
+        kept.append((b"Transfer-Encoding", b"chunked"))
+    elif len(lengths) == 1:
+        kept.append((b"Content-Length", lengths.pop()))
+    status = head.split(b"\n", 1)[0].strip()
+    return b"\r\n".join([status, *(n + b": " + v for n, v in kept), b"", b""])
