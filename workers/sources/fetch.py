@@ -26,7 +26,7 @@ from workers.sources.github import poll_folder
 from workers.sources.result import Asking, Poisoned, Polled, is_set_aside
 
 WHOLE_LEAST, WHOLE_UNKNOWN = 86_400.0, 7 * 86_400.0  # seconds without a whole document
-WHOLE_AFTER_HAND = 60.0  # seconds between two whole documents, whoever wants one
+WHOLE_AFTER_HAND = 60.0  # seconds between two whole documents, by hand or not
 ALTERNATES_TRIED = 3  # of the feeds that a page names
 
 
