@@ -15,6 +15,7 @@ from core.config.opml import Subscription
 from core.config.yaml_text import nodes_of
 from core.errors import ConfigError
 
+LONGEST_TITLE = 200  # characters, as of `title` in feeds.yaml
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/._~%?=&+@;,!()*'-]*")
 
 
@@ -22,6 +23,7 @@ class NewSource(Subscription):
     """A subscription with its name in the file."""
 
     name: str = ""
+    keeps_title: bool = False  # `title` is what people want to see, not what its feed says
 
 
 def with_sources(text: str, additions: Sequence[NewSource]) -> str:
@@ -86,21 +88,29 @@ def _block(additions: Sequence[NewSource], *, indent: int) -> str:
     written = []
     for each in additions:
         title = "".join(sign for sign in each.title if sign.isprintable())[:80]
-        comment = f"  # {title}" if each.title and each.title != each.name else ""
+        said = each.title and each.title != each.name and not each.keeps_title
+        comment = f"  # {title}" if said else ""
         written.append(f"{pad}- url: {_scalar(each.url)}{comment}\n")
-        if each.name:
-            written.append(f"{pad}  name: {_scalar(each.name)}\n")
-        if each.tags:
-            written.append(f"{pad}  tags: [{', '.join(_quoted(tag) for tag in each.tags)}]\n")
+        written += [f"{pad}  {line}\n" for line in _fields(each)]
     return "".join(written)
 
 
-def _flow(each: NewSource) -> str:
-    parts = [f"url: {_in_quotes(each.url)}"]
-    if each.name:
-        parts.append(f"name: {_in_quotes(each.name)}")
+def _fields(each: NewSource) -> list[str]:
+    """What is stated of a source beside its address."""
+    fields = [f"name: {_scalar(each.name)}"] if each.name else []
+    if each.keeps_title and each.title not in ("", each.name):
+        fields.append(f"title: {_in_quotes(each.title[:LONGEST_TITLE])}")
+    if each.site:
+        fields.append(f"site: {_scalar(each.site)}")
     if each.tags:
-        parts.append(f"tags: [{', '.join(_quoted(tag) for tag in each.tags)}]")
+        fields.append(f"tags: [{', '.join(_quoted(tag) for tag in each.tags)}]")
+    return fields
+
+
+def _flow(each: NewSource) -> str:
+    stated = each.model_copy(update={"site": ""})  # plain addresses need quotes between commas
+    parts = [f"url: {_in_quotes(each.url)}", *_fields(stated)]
+    parts += [f"site: {_in_quotes(each.site)}"] if each.site else []
     return "{" + ", ".join(parts) + "}"
 
 

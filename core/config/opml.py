@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import html.entities
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from lxml import etree
 
@@ -17,7 +18,7 @@ from core.config.settings import Source
 from core.errors import DocumentError
 from core.models import Frozen
 from core.text import escaped, quoted
-from core.urls import without_login
+from core.urls import web_url, without_login
 
 MAX_BYTES = 32 * 2**20  # as of feeds.yaml, to which its feeds are added
 MAX_TAGS = 8  # folders inside folders
@@ -33,6 +34,7 @@ class Subscription(Frozen):
 
     url: str
     title: str = ""
+    site: str = ""  # the page that people read
     tags: tuple[str, ...] = ()
 
 
@@ -131,7 +133,8 @@ def _add_subscription(
     tags = folders
     for category in attributes.get("category", "").split(","):
         tags = _with_tags(tags, category.strip().strip("/").rpartition("/")[2])
-    found.append(Subscription(url=url, title=title, tags=tags))
+    site = web_url(attributes.get("htmlurl")) or ""
+    found.append(Subscription(url=url, title=title, site=site, tags=tags))
 
 
 def _with_tags(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -148,23 +151,45 @@ def opml_document(
     *,
     title: str,
     titles: Mapping[str, str] | None = None,
+    sites: Mapping[str, str] | None = None,
     credentials: bool = False,
 ) -> bytes:
-    """All sources as one outline each; `titles` are what the feeds call themselves."""
-    known = titles or {}
-    outlines = (_outline(source, known.get(source.name), credentials) for source in sources)
+    """All sources, in folders of their tags; `titles` and `sites` are what feeds say of themselves.
+
+    What is set in feeds.yaml counts more. What `read_opml` makes of it gives the same document.
+    """
+    root = _OutlineFolder()
+    for source in sources:
+        folder = root
+        for tag in source.tags:
+            folder = folder.folders.setdefault(tag, _OutlineFolder())
+        shown = source.title or (titles or {}).get(source.name) or source.name
+        site = source.site or (sites or {}).get(source.name)
+        url = source.url if credentials else without_login(source.url)
+        page = f" htmlUrl={quoted(without_login(site))}" if site else ""
+        names = f"text={quoted(shown)} title={quoted(shown)}"
+        folder.feeds.append(f'<outline type="rss" {names} xmlUrl={quoted(url)}{page}/>\n')
     return "".join(
         (
             '<?xml version="1.0" encoding="UTF-8"?>\n<opml version="2.0">\n',
             f"<head><title>{escaped(title)}</title></head>\n<body>\n",
-            *outlines,
+            *root.lines(),
             "</body>\n</opml>\n",
         )
     ).encode()
 
 
-def _outline(source: Source, title: str | None, credentials: bool) -> str:
-    url = source.url if credentials else without_login(source.url)
-    tags = f" category={quoted(','.join(source.tags))}" if source.tags else ""
-    shown = quoted(title or source.name)
-    return f'<outline type="rss" text={shown} title={shown} xmlUrl={quoted(url)}{tags}/>\n'
+@dataclass
+class _OutlineFolder:
+    """The feeds of one folder, and the folders in it."""
+
+    feeds: list[str] = field(default_factory=list)
+    folders: dict[str, _OutlineFolder] = field(default_factory=dict)
+
+    def lines(self) -> Iterator[str]:
+        """The outlines in it: a tag is one step, and tags are few (`MAX_TAGS` of an import)."""
+        yield from self.feeds
+        for tag, folder in self.folders.items():
+            yield f"<outline text={quoted(tag)} title={quoted(tag)}>\n"
+            yield from folder.lines()
+            yield "</outline>\n"

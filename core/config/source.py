@@ -190,6 +190,12 @@ class Source(SourceOptions):
         examples=["早报"],
         description="What people see, in any script. Unset: the feed's own title.",
     )
+    site: Address | None = Field(
+        None,
+        examples=["https://paper.example/"],
+        description="The page that people read, for OPML and as the source's link. "
+        "Unset: what its feed states.",
+    )
     tags: tuple[Tag, ...] = Field((), description="Each tag has a feed of its own.")
     auth: str | None = Field(
         None,

@@ -111,14 +111,14 @@ def add_to_file(config: str, additions: Sequence[NewSource], *, known: Settings)
     return [source for source in checked.sources if source.name not in before]
 
 
-def named(subscription: Subscription, taken: set[str]) -> NewSource:
+def named(subscription: Subscription, taken: set[str], *, keeps_title: bool = False) -> NewSource:
     """The subscription with a name: its title where that makes one, else its address."""
     title = subscription.title.lower()
     name = re.sub(r"[^a-z0-9]+", "-", title).strip("-")[:40].strip("-")
     if len(name) < 3 or not title.isascii() or name in taken:
         name = name_from_url(subscription.url, taken=taken)
     taken.add(name)
-    return NewSource(**subscription.model_dump(), name=name)
+    return NewSource(**subscription.model_dump(), name=name, keeps_title=keeps_title)
 
 
 def _missing(found: Sequence[Subscription], settings: Settings) -> tuple[list[NewSource], int]:
@@ -132,7 +132,7 @@ def _missing(found: Sequence[Subscription], settings: Settings) -> tuple[list[Ne
             tags = tuple(dict.fromkeys((*first.tags, *each.tags)))
             missing[address] = first.model_copy(update={"tags": tags})
     names = {source.name for source in settings.sources}
-    additions = [named(each, names) for each in missing.values()]
+    additions = [named(each, names, keeps_title=True) for each in missing.values()]
     return additions, sum(same_address(each.url) in known for each in found)
 
 

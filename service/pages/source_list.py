@@ -75,13 +75,14 @@ async def opml(request: web.Request) -> web.StreamResponse:
     async def make() -> Document:
         settings = context.settings()
         names = [source.name for source in settings.sources]
-        titles = dict[str, str]()
+        titles, sites = dict[str, str](), dict[str, str]()
         for start in range(0, len(names), _ROWS_AT_ONCE):
             few = names[start : start + _ROWS_AT_ONCE]
             states = await context.known.states(few)
-            found = zip(few, states, strict=True)
+            found = [pair for pair in zip(few, states, strict=True) if pair[1]]
             titles |= {name: state.title for name, state in found if state and state.title}
-        return await background.run(_opml, settings, titles, encoding)
+            sites |= {name: state.link for name, state in found if state and state.link}
+        return await background.run(_opml, settings, titles, sites, encoding)
 
     return await _shared(request, ("opml", encoding), make, encoding)
 
@@ -112,8 +113,10 @@ def _json(pieces: Sequence[bytes], encoding: str) -> Document:
     return _ready(body, headers, encoding)
 
 
-def _opml(settings: Settings, titles: Mapping[str, str], encoding: str) -> Document:
-    body = opml_document(settings.sources, title=settings.feed.title, titles=titles)
+def _opml(
+    settings: Settings, titles: Mapping[str, str], sites: Mapping[str, str], encoding: str
+) -> Document:
+    body = opml_document(settings.sources, title=settings.feed.title, titles=titles, sites=sites)
     headers = {
         "Content-Type": "text/x-opml; charset=utf-8",
         "Cache-Control": "no-cache",

@@ -130,7 +130,8 @@ async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Rem
     if kit.order.strict or not poll.state.first_poll_done:
         await poll.turn.come()
     room = DailyRoom(poll.state, source, now=poll.now)
-    paper = Paper(feed.title or poll.state.title, feed.link or poll.state.link)
+    site = poll.source.site or feed.link or poll.state.link
+    paper = Paper(feed.title or poll.state.title, site)
     found = sort_out(poll, news, prepared, room, paper)
     write = replace(
         _write(poll, polled, [entry.article.published for entry in prepared.entries]),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.config.edits import NewSource, with_sources
+from core.config.file import load_settings
 from core.config.opml import opml_document, read_opml
 from core.config.settings import Source
 from core.errors import DocumentError
@@ -128,6 +130,34 @@ def test_what_we_write_we_read() -> None:
 
     taken = read_opml(opml_document(sources, title="River"))
 
+    # Folders come behind the feeds beside them.
     assert [(each.url, each.title, each.tags) for each in taken.found] == [
-        (source.url, source.name, source.tags) for source in sources
+        (source.url, source.name, source.tags) for source in reversed(sources)
     ]
+
+
+def test_three_hundred_feeds_in_nested_folders_come_back_as_they_were() -> None:
+    folders = ("Tech News", "Ost & West", "新闻", "Far East")
+    body = "".join(
+        f'<outline text="{folders[n % 4]}"><outline text="Part {n % 3}">'
+        f'<outline type="rss" text="T&amp;T „{n}“ 早报" xmlUrl="https://{n}.example/rss?a=1&amp;b=2"'
+        f' htmlUrl="https://{n}.example/"/></outline></outline>'
+        for n in range(300)
+    ).replace("Ost & West", "Ost &amp; West")
+
+    def in_feeds_yaml(document: bytes) -> list[Source]:
+        additions = [
+            NewSource(**each.model_dump(), name=f"s{at}", keeps_title=True)
+            for at, each in enumerate(read_opml(document).found)
+        ]
+        text = with_sources("sources: []\n", additions)
+        return list(load_settings(text, path="feeds.yaml", env={}).sources)
+
+    first = opml_document(in_feeds_yaml(opml(body)), title="River")
+    second = opml_document(in_feeds_yaml(first), title="River")
+
+    assert first == second
+    taken = read_opml(first).found
+    assert len(taken) == 300
+    assert taken[0].title == "T&T „0“ 早报"
+    assert (taken[0].site, taken[0].tags) == ("https://0.example/", ("tech-news", "part-0"))
