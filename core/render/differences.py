@@ -23,10 +23,6 @@ STEPS = 1_500_000
 _TOKEN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿\U00020000-\U0003ffff]|[^\W㐀-鿿぀-ヿ]+|\s+|.", re.DOTALL)
 
 
-# Ends of sentences; a full stop counts only before a space, so that 3.5 is one number.
-_SENTENCE = re.compile(r"(?<=[。！？!?…])|(?<=\.)\s|\n")
-
-
 class Stretch(NamedTuple):
     """A stretch of text that both have, or only one."""
 
@@ -58,16 +54,6 @@ def difference(old: str, new: str, *, steps: int = STEPS) -> list[Stretch]:
     for same, gone, added in _aligned(_blocks(old), _blocks(new), budget):
         found += [Stretch("same", gone)] if same else _by_words(gone, added, budget)
     return _joined(found)
-
-
-def shared_sentences(text: str, other: str) -> tuple[int, int]:
-    """How many sentences of `text` are word for word in `other`, and how many it has."""
-    own, held = _sentences(text), set(_sentences(other))
-    return sum(sentence in held for sentence in own), len(own)
-
-
-def _sentences(text: str) -> list[str]:
-    return [" ".join(part.split()) for part in _SENTENCE.split(text) if part.strip()]
 
 
 def _blocks(text: str) -> list[str]:

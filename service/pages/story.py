@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from core.dedup.account import Marks, marks
+from core.dedup.copy import Copy
 from core.errors import MillraceError, StoreError
 from core.ids import PREFIX
 from core.models import CAME_KEPT, EntryRecord, Member, Story
-from core.render.differences import Stretch, difference, explanation, repeated, shared_sentences
+from core.render.differences import Stretch, difference, explanation, repeated
 from core.urls import without_credentials
 from service.context import CONTEXT, Context
 from service.documents import Background
@@ -62,8 +64,7 @@ class Compared(NamedTuple):
 
     member: Member
     stretches: list[Stretch] | None  # None: its text is no longer kept
-    shared: int = 0  # of its sentences, those that are word for word in what is shown
-    sentences: int = 0
+    marks: Marks | None = None
 
 
 async def _compared(request: web.Request, story: Story, member_id: str | None) -> Compared | None:
@@ -73,8 +74,9 @@ async def _compared(request: web.Request, story: Story, member_id: str | None) -
     record = await _member_record(request.app[CONTEXT], story, member_id)
     if record is None or record.article is None:
         return Compared(member, None)
-    own, shown = record.article.text, story.article.text
     key = (story.id, story.version, member.id)
+    source = next((m.source for m in story.members if m.id == story.representative), None)
+    shown, own = Copy(story.article, source), Copy(record.article, record.source)
     return Compared(member, *await request.app[COMPARISONS].compare(request, key, shown, own))
 
 
@@ -143,8 +145,7 @@ class Comparison(NamedTuple):
     """How a copy differs from what is shown."""
 
     stretches: list[Stretch]
-    shared: int  # of the copy's sentences, those that are word for word in what is shown
-    sentences: int
+    marks: Marks
 
 
 @dataclass
@@ -162,7 +163,7 @@ class Comparisons:
         self._background = background
         self._waiting: dict[Key, _Waiting] = {}
 
-    async def compare(self, request: web.Request, key: Key, old: str, new: str) -> Comparison:
+    async def compare(self, request: web.Request, key: Key, old: Copy, new: Copy) -> Comparison:
         """How `new` differs from `old`; raises NotCompared.
 
         Clients that request the same `key` at the same time share one comparison.
@@ -183,10 +184,10 @@ class Comparisons:
         return found
 
 
-def _compare_texts(readers: list[web.Request], old: str, new: str) -> Comparison | None:
+def _compare_texts(readers: list[web.Request], old: Copy, new: Copy) -> Comparison | None:
     if all(reader.transport is None for reader in readers):
         return None
-    return Comparison(difference(old, new), *shared_sentences(new, old))
+    return Comparison(difference(old.article.text, new.article.text), marks(new, old))
 
 
 COMPARISONS = web.AppKey("comparisons", Comparisons)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.render import differences as module
-from core.render.differences import difference, shared_sentences
+from core.render.differences import difference
 
 TEXT = st.text(alphabet="ab 河流。\n", max_size=60)
 
@@ -93,11 +93,3 @@ def test_what_is_too_long_to_compare_shows_its_beginning_and_end() -> None:
 
     assert first.text.startswith(shared)
     assert last == ("same", "The end.")
-
-
-def test_sentences_that_both_have_are_counted_in_any_script() -> None:
-    own = "The mill opened. It cost 3.5 million.\n\n河流很宽。水流很急！"
-    other = "It cost 3.5  million. 水流很急！ Nothing else."
-
-    assert shared_sentences(own, other) == (2, 4)
-    assert shared_sentences("", other) == (0, 0)
