@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Format = Literal["text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 LEVEL_VARIABLE = "MILLRACE_LOG_LEVEL"
+PROCESS_VARIABLE = "MILLRACE_PROCESS"  # set by a supervisor for its children, who share one log
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _SECRET_NAMES = re.compile(r"token|secret|password|auth", re.IGNORECASE)
@@ -51,6 +52,7 @@ def configure(form: Format, *, stream: TextIO | None = None) -> None:
         structlog.stdlib.ExtraAdder(),
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _exception_in_one_line,
+        _name_process,
         _clean,
     ]
     structlog.configure(
@@ -107,6 +109,13 @@ def _safe(key: str, value: Any) -> Any:
     text = for_logs(str(value))
     text = _CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text)
     return text if len(text) <= 2000 else text[:2000] + "…"
+
+
+def _name_process(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Which child of a supervisor it was: each of them notices an outage for itself."""
+    if name := os.environ.get(PROCESS_VARIABLE):
+        event["process"] = name
+    return event
 
 
 def _exception_in_one_line(

@@ -1,7 +1,7 @@
 """Keeps programs running: each is started again when it dies, and all end together.
 
 Every child leads its own session, so that Ctrl-C reaches only the supervisor, which ends its
-children in order; what a killed child left behind is swept away with its group.
+children in order; what a killed child left behind is ended with its process group.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ import structlog
 
 from core.errors import MillraceError
 from millrace.process.lifetime import LIFELINE, Lifeline
+from millrace.process.logs import PROCESS_VARIABLE
 
 log = structlog.get_logger()
 
 SHORTEST_PAUSE = 0.1  # seconds before a dead child is started again
 LONGEST_PAUSE = 10.0
-LONG_LIFE = 20.0  # seconds; who lived longer than this starts again at once
+LONG_LIFE = 20.0  # seconds; a program that ran longer is started again at once
 STARTS_BEFORE_READY = 3
 _LINES_KEPT = 2  # the cause of an end is in the last ones; those before are a server's greeting
 _LINE_SHOWN = 200  # characters
@@ -79,14 +80,14 @@ class Keeper:
         self._ending.set()
         if self._task is None:
             return
-        self._ask_to_end()
+        self._terminate()
         done, _ = await asyncio.wait([self._task], timeout=self.program.grace)
         if not done and self._process is not None:
             log.warning("child.killed", child=self.program.name, grace=self.program.grace)
             _kill_group(self._process.pid)
         await asyncio.gather(self._task, return_exceptions=True)
 
-    def _ask_to_end(self) -> None:
+    def _terminate(self) -> None:
         if self._process is not None and self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
@@ -96,7 +97,7 @@ class Keeper:
         while not self._ending.is_set():
             started, starts = time.monotonic(), starts + 1
             try:
-                code: int | str = await self._live_once()
+                code: int | str = await self._run_once()
             except OSError as error:  # no memory or no more processes: later, perhaps
                 code = str(error)
             if self._ending.is_set():
@@ -118,28 +119,33 @@ class Keeper:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause)
 
-    async def _live_once(self) -> int:
+    async def _run_once(self) -> int:
         self._process = await asyncio.create_subprocess_exec(
             *self.program.command,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=sys.stderr if self.program.ours else asyncio.subprocess.PIPE,
             pass_fds=(self._lifeline.reader, *self.program.descriptors),
-            env={**os.environ, **self.program.environment, LIFELINE: str(self._lifeline.reader)},
+            env={
+                **os.environ,
+                **self.program.environment,
+                LIFELINE: str(self._lifeline.reader),
+                PROCESS_VARIABLE: self.program.name,
+            },
             start_new_session=True,
         )
         if self._ending.is_set():
-            self._ask_to_end()  # `end` came while it was being started
+            self._terminate()  # `end` came while it was being started
         pid = self._process.pid
         log.info("child.started", child=self.program.name, pid=pid)
         if not self.program.ours:
             self._reaper = await self._lifeline.reaper(pid)
-            await self._listen(self._process)
+            await self._read_output(self._process)
         code = await self._process.wait()
         _kill_group(pid)
         await self._dismiss_reaper()
         return code
 
-    async def _listen(self, process: asyncio.subprocess.Process) -> None:
+    async def _read_output(self, process: asyncio.subprocess.Process) -> None:
         """Keep the last lines of a program that is not ours: they are reported when it dies."""
         assert process.stdout is not None  # noqa: S101 - a pipe, see above
         self._last_lines.clear()

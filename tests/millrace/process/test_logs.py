@@ -37,6 +37,12 @@ def test_text_is_one_line_with_level_and_fields() -> None:
     assert line.endswith(" warning poll.failed  source=example  status=500\n")
 
 
+def test_a_child_of_a_supervisor_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(logs.PROCESS_VARIABLE, "worker-1")
+
+    assert logged("text", "store.away").endswith(" store.away  process=worker-1\n")
+
+
 def test_json_is_one_object_a_line() -> None:
     event = json.loads(logged("json", "poll.failed", source="例", status=500))
 
