@@ -25,8 +25,8 @@ from core.config.settings import FeedSettings
 from service.responses import weighted
 
 Language = Literal["en", "zh-Hans", "zh-Hant"]  # as HTML names them
-LANGUAGES: tuple[Language, ...] = ("en", "zh-Hans", "zh-Hant")
 _LOCALES: dict[Language, str] = {"en": "en_GB", "zh-Hans": "zh_Hans", "zh-Hant": "zh_Hant"}
+LANGUAGES = tuple(_LOCALES)
 
 
 def language_of(request: web.Request, feed: FeedSettings) -> Language:

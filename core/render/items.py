@@ -118,13 +118,14 @@ def feed_item(
     story: Story,
     *,
     link_to_source: Collection[str] = (),
-    footer: bool = False,
+    footer: str | None = None,
     show_source: Literal["none", "title", "footer"] = "none",
     sources: Mapping[str, tuple[str | None, str]] = NO_SOURCES,
 ) -> FeedItem:
     """`story` as an item. `link_to_source` names the sources whose own address is linked to even
-    where they state the first publisher's; `footer` names the copies below the body; `show_source`
-    names the paper in the text. `sources`: title, if set, and address of each in feeds.yaml."""
+    where they state the first publisher's. `footer`: the words before the other copies, which are
+    then named below the body. `show_source` names the paper in the text. `sources`: title, if set,
+    and address of each in feeds.yaml."""
     article = story.article
     paper = _paper(story, sources)
     members = sorted(story.members, key=lambda member: member.id != story.representative)
@@ -140,7 +141,7 @@ def feed_item(
         authors=_authors(article),
         published=published_at(article, story.first_seen),
         updated=max(story.updated, story.first_seen),
-        html=legal(article.html) + named + (_footer(copies) if footer else ""),
+        html=legal(article.html) + named + (_footer(copies, footer) if footer else ""),
         summary=_shortened(article.text, SUMMARY_LENGTH),
         image=web_address(article.lead_image),
         language=language_tag(article.language),
@@ -237,11 +238,11 @@ def _rank(attachment: Attachment) -> int:
     return 0 if attachment.type.startswith(("audio/", "video/")) else 1
 
 
-def _footer(copies: tuple[Copy, ...]) -> str:
+def _footer(copies: tuple[Copy, ...], words: str) -> str:
     links = ", ".join(
         f'<a href="{escape(copy.url)}">{escape(copy.paper)}</a>' for copy in copies[1:] if copy.url
     )
-    return f"<p>Also at: {links}</p>" if links else ""
+    return f"<p>{escape(words)} {links}</p>" if links else ""
 
 
 def _shortened(text: str, length: int) -> str:

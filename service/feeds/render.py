@@ -227,7 +227,7 @@ class Style:
 
     summary: bool = False
     variant: Variant | None = None
-    footer: bool = False
+    footer: str | None = None  # the words before the other copies
     link_to_source: frozenset[str] = frozenset()
     show_source: Literal["none", "title", "footer"] = "none"
     sources: SourceTitles = NO_TITLES
@@ -239,10 +239,11 @@ def style_of(
 ) -> Style:
     """The style that settings and query ask for."""
     query = query or FeedQuery()
+    _ = translations(feed_language(settings.feed)).gettext
     return Style(
         summary=query.summary,
         variant=query.variant,
-        footer=settings.feed.show_reposts == "footer",
+        footer=_("Also at:") if settings.feed.show_reposts == "footer" else None,
         link_to_source=listed(settings).by_source_link,
         show_source=settings.feed.show_source,
         sources=listed(settings).titles,
@@ -273,11 +274,6 @@ def item_of(kept: Kept, style: Style) -> FeedItem:
     item = without_body(item) if style.summary else item
     item = through(item, style.proxy) if style.proxy else item
     return in_variant(item, style.variant) if style.variant else item
-
-
-def items_of(found: Sequence[Kept], style: Style) -> list[FeedItem]:
-    """The same for many: call it beside the loop, for one body may have a million letters."""
-    return [item_of(kept, style) for kept in found]
 
 
 # They go with the version of the story that they are of.

@@ -3,6 +3,7 @@
 <xsl:output method="html" encoding="UTF-8" doctype-system="about:legacy-compat"/>
 <xsl:variable name="home" select="/rss/channel/link | /atom:feed/atom:link[@rel='alternate']/@href"/>
 <xsl:variable name="self" select="/rss/channel/atom:link[@rel='self']/@href | /atom:feed/atom:link[@rel='self']/@href"/>
+<xsl:variable name="language" select="/rss/channel/language | /atom:feed/@xml:lang"/>
 <xsl:template match="/">
 <html>
 <head>
@@ -14,7 +15,7 @@
 <body>
 <header class="top"><a class="brand" href="{$home}"><xsl:value-of select="/rss/channel/title | /atom:feed/atom:title"/></a></header>
 <main>
-<p class="notice">This is a feed. Give its address to your feed reader: <code><xsl:value-of select="$self"/></code></p>
+<p class="notice"><xsl:choose><xsl:when test="starts-with($language, 'zh')">这是一个订阅源。请把它的地址添加到您的阅读器：</xsl:when><xsl:otherwise>This is a feed. Give its address to your feed reader: </xsl:otherwise></xsl:choose><code><xsl:value-of select="$self"/></code></p>
 <xsl:for-each select="/rss/channel/item">
 <article class="card">
 <h2 dir="auto"><a href="{link}"><xsl:value-of select="title"/></a></h2>

@@ -206,7 +206,9 @@ def test_a_feed_of_nothing_is_still_a_feed() -> None:
 
 
 def test_the_footer_names_the_other_copies_when_asked() -> None:
-    assert "https://second.example/2" in str(feed_item(story(), footer=True).html)
+    html = str(feed_item(story(), footer="Also at:").html)
+
+    assert html.endswith('<p>Also at: <a href="https://second.example/2">second</a></p>')
     assert "https://second.example/2" not in str(feed_item(story()).html)
 
 
