@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -172,19 +171,3 @@ def _run(words: list[str], folder: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "millrace", *words], cwd=folder)
 
     assert done.returncode == 0
-
-
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
-def test_nginx_takes_the_example(tmp_path: Path) -> None:
-    site = (ROOT / "deploy/nginx.conf").read_text().replace("443 ssl", f"unix:{tmp_path}/socket")
-    (tmp_path / "nginx.conf").write_text(
-        f"pid {tmp_path}/pid; error_log stderr; events {{}} http {{ access_log off; {site} }}"
-    )
-
-    answer = subprocess.run(
-        ["nginx", "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")],
-        capture_output=True,
-        text=True,
-    )
-
-    assert answer.returncode == 0, answer.stderr
