@@ -1,8 +1,8 @@
-"""Takes stories out: by retention, and as a person chose (forgotten, split and joined)."""
+"""Carries out and remembers a person's choices: stories forgotten, split and joined."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -11,21 +11,18 @@ from core.dedup.decide import Claim
 from core.dedup.fingerprint import Fingerprint, fingerprint_of
 from core.dedup.split import ChoiceRefused
 from core.ids import PREFIX, entry_id
-from core.models import Article, Decision, EntryRecord, FeedEntry, Story
+from core.models import Decision, EntryRecord, FeedEntry, Story
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store, store_errors
 from store.entries import (
     entries_by_url,
-    load_bare,
     load_entries,
     load_entry,
     load_stories,
     url_key,
-    url_keys,
 )
 from store.index import SharedIdf
-from store.plan import pack, unpack
 
 
 async def split(store: Store, story_id: str, entry_id: str) -> str:
@@ -119,9 +116,6 @@ async def keep_out(store: Store, *, ids: Sequence[str], urls: Sequence[str]) -> 
         await pipe.execute()
 
 
-_AT_ONCE = 100  # stories unpacked between two looks at everything else
-
-
 async def remove_stories(store: Store, ids: Sequence[str]) -> int:
     """Remove these stories; returns how many were in the river."""
     if not ids:
@@ -130,59 +124,6 @@ async def remove_stories(store: Store, ids: Sequence[str]) -> int:
         store.script("remove_stories"),
         [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
         [keys.story(""), keys.CHANGES_KEPT, *ids],
-    )
-    return int(answer)
-
-
-async def drop_orphans(
-    store: Store, sources: Collection[str], *, days: int = 30, entries: int = 5000
-) -> int:
-    """Take out the stories that none of these sources has; returns how many went.
-
-    They are kept aside for `days`, up to `entries` of them: `return_stories`.
-    """
-    with store_errors():
-        ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
-    removed = 0
-    for start in range(0, len(ids), _AT_ONCE):
-        stories = await load_stories(store, ids[start : start + _AT_ONCE])
-        orphans = [s.id for s in stories if not any(m.source in sources for m in s.members)]
-        if orphans:
-            limits = [keys.CHANGES_KEPT, days * 86_400, entries]
-            removed += await _move_aside(store, "drop_stories", limits, orphans)
-    return removed
-
-
-async def return_stories(store: Store, sources: Collection[str]) -> int:
-    """Bring back the stories of sources that left and are here again; returns how many came."""
-    with store_errors():
-        ids = [i.decode() for i in await store.redis.zrange(keys.DROPPED, 0, -1)]
-    back = 0
-    for start in range(0, len(ids), _AT_ONCE):
-        chunk = ids[start : start + _AT_ONCE]
-        with store_errors():
-            pipe = store.redis.pipeline(transaction=False)
-            for story_id in chunk:
-                pipe.hget(keys.dropped(story_id), "doc")
-            found = await pipe.execute()
-        stories = [unpack(Story, doc) for doc in found if doc is not None]
-        wanted = [s for s in stories if any(m.source in sources for m in s.members)]
-        if not wanted:
-            continue
-        members = [member.id for story in wanted for member in story.members]
-        with store_errors():
-            scores = await store.redis.zmscore(keys.FORGOTTEN, members)
-        taken_out = {m for m, score in zip(members, scores, strict=True) if score is not None}
-        kept = [s.id for s in wanted if not any(m.id in taken_out for m in s.members)]
-        back += await _move_aside(store, "return_stories", [keys.CHANGES_KEPT], kept)
-    return back
-
-
-async def _move_aside(store: Store, script: str, limits: list[int], ids: Sequence[str]) -> int:
-    answer = await store.call(
-        store.script(script),
-        [keys.RIVER, keys.ARRIVALS, keys.CHANGES, keys.DROPPED],
-        [keys.story(""), keys.dropped(""), *limits, *ids],
     )
     return int(answer)
 
@@ -236,60 +177,3 @@ async def _mark(store: Store, records: Sequence[EntryRecord]) -> None:
     ]
     if marked:
         await commit(store, Batch(entries=marked))
-
-
-_TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
-
-_CHANGES_PER_STORY = 4  # of those kept; enough for any follower of the stream
-_FEWEST_CHANGES = 1000
-
-
-async def trim(store: Store, *, entries: int, days: float, window: float = 30 * 86_400.0) -> int:
-    """Remove stories beyond `entries`, and those that arrived more than `days` days ago.
-
-    Returns how many went. Their fingerprints stay for the dedup window: a repost of a story that
-    is no longer shown must not come back as news. Their entries stay as long, without the bodies.
-    """
-    removed, most = 0, max(_FEWEST_CHANGES, _CHANGES_PER_STORY * entries)
-    with store_errors():
-        await store.redis.xtrim(keys.CHANGES, maxlen=min(most, keys.CHANGES_KEPT))
-    while True:
-        went = await store.call(
-            store.script("trim"),
-            [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
-            [entries, int(days * 86_400_000), keys.story(""), _TRIM_AT_ONCE, keys.CHANGES_KEPT],
-        )
-        stories = [unpack(Story, document) for document in went if document]
-        await _drop_bodies(store, stories, window)
-        removed += len(went)
-        if len(went) < _TRIM_AT_ONCE:
-            return removed
-
-
-async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) -> None:
-    ids = [member.id for story in stories for member in story.members]
-    shown = {story.representative: story.article for story in stories}
-    found = await load_bare(store, ids)
-    kept = [_with_article(record, shown) for record in found if record is not None]
-    if kept:
-        script = store.script("drop_bodies")
-        pairs = [(pack(_bare(record)), " ".join(url_keys(record))) for record in kept]
-        arguments = [part for pair in pairs for part in pair]
-        await store.call(
-            script, [keys.entry(r.id) for r in kept], [max(1, int(window)), *arguments]
-        )
-
-
-def _with_article(record: EntryRecord, shown: Mapping[str, Article]) -> EntryRecord:
-    """Its article names addresses of the entry, which end with it."""
-    return record.model_copy(update={"article": record.article or shown.get(record.id)})
-
-
-def _bare(record: EntryRecord) -> EntryRecord:
-    return record.model_copy(update={"raw": None, "article": None})
-
-
-async def trim_seen(store: Store, source: str, *, window: float) -> int:
-    """Forget guids that `source` stopped listing more than `window` seconds ago."""
-    answer = await store.call(store.script("trim_seen"), [keys.seen(source)], [int(window)])
-    return int(answer)

@@ -28,6 +28,7 @@ process:ID        string  HEARTBEAT_SECONDS a process's last sign of life, with 
 processes         zset    trimmed by beats  process id -> its last sign of life
 config            hash    never             the feeds.yaml that all follow: store/revision.py
 config:history    zset    CONFIGS_KEPT      hash of each that was current -> when (ms)
+floods            zset    a day             sources that gave up stories of theirs for others
 dropped           zset    retention         story of a source that left -> place in the feed
 dropped:ID        hash    retention         such a story, until its source comes back
 queue             zset    until taken       arq's jobs, for all workers: workers/queue.py
@@ -123,6 +124,7 @@ PROCESSES = PREFIX + "processes"
 CONFIG = PREFIX + "config"
 CONFIG_HISTORY = PREFIX + "config:history"
 DROPPED = PREFIX + "dropped"
+FLOODS = PREFIX + "floods"
 SUBSCRIPTIONS = PREFIX + "subscriptions"
 SUBSCRIBED = PREFIX + "subscribed"
 

@@ -63,6 +63,9 @@ def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:
 log = structlog.get_logger()
 
 TELL_SECONDS = 1.0
+# Entries of one commit that count for how frequent text is: most feeds list fewer, and one that
+# lists thousands must not decide what all others have in common.
+TAUGHT_AT_ONCE = 50
 _DAY = 86400.0
 
 
@@ -169,10 +172,10 @@ class Kit:
     def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
         """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""
         self.shared_idf.idf.standing.learn(outcome.standing)
-        for record in outcome.entries:
-            if record.decision is Decision.PUBLISHED and record.id in read:
-                self.shared_idf.idf.learn(taught(read[record.id]))
-                self.shared_idf.idf.learn_words(words_of(read[record.id]))
+        founders = [r.id for r in outcome.entries if r.decision is Decision.PUBLISHED]
+        for founder in [each for each in founders if each in read][:TAUGHT_AT_ONCE]:
+            self.shared_idf.idf.learn(taught(read[founder]))
+            self.shared_idf.idf.learn_words(words_of(read[founder]))
 
 
 @dataclass(frozen=True)

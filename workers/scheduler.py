@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from core.config.settings import Settings
 from store.connection import Store
-from store.curation import drop_orphans, return_stories, trim
 from store.entries import names_told, tell_names
+from store.retention import Shares, drop_orphans, return_stories, trim
 from store.revision import InForce, load_processes
 from store.schedule import add_sources, drop_sources, lease_all_due, poll_in_order, pull_in
 from store.sources import changed_lines, forget_lines, load_sources
@@ -47,6 +47,7 @@ class Sweeper:
         self._in_step_with: Settings | None = None
         self._found_empty: float | None = None  # when a store without story ids from before was met
         self._scheduled = 0  # how many sources those settings name
+        self._shares = Shares()
         self._drop_at: float | None = None  # when stories of sources that left may be dropped
 
     async def sweep(self) -> int:
@@ -80,6 +81,7 @@ class Sweeper:
             entries=max([settings.retention.entries, *(beat.entries for beat in others)]),
             days=max([settings.retention.days, *(beat.days for beat in others)]),
             window=settings.dedup.window,
+            shares=self._shares,
         )
 
     async def _drop(self) -> None:

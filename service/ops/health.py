@@ -20,6 +20,7 @@ from store.connection import Store
 from store.migration import ensure_layout
 from store.monitoring import Vitals, load_workers, vitals
 from store.outbox import GivenUp, given_up
+from store.retention import flooding
 from store.revision import load_processes
 from store.schedule import queue_age
 from store.sources import SourceState, load_sources
@@ -103,6 +104,7 @@ class Findings:
     failing: int = 0
     named: list[dict[str, Any]] = field(default_factory=list)  # of the failing ones, in words
     processes: list[str] = field(default_factory=list)  # those that have another feeds.yaml
+    floods: list[str] = field(default_factory=list)  # sources above their share of the window
     given_up: dict[str, GivenUp] = field(default_factory=dict)  # webhooks, by their host
 
     @property
@@ -165,6 +167,11 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
     if findings.failing:
         names = ", ".join(failing["name"] for failing in findings.named[:10])
         degraded.append(f"sources: {findings.failing} failing: {names}")
+    degraded += [
+        f"sources: {name} brings more than its share: since yesterday its oldest stories went for "
+        "those of others; set max_per_day for it, or raise retention.entries"
+        for name in findings.floods
+    ]
     degraded += [
         f"webhooks: {host} was not sent {missed.count} since yesterday: {missed.reason}"
         for host, missed in findings.given_up.items()
@@ -232,4 +239,5 @@ async def _fetch_findings(store: Store, settings: Settings, census: Census) -> F
         named=[failure(name, state) for name, state in counted.named],
         given_up=await given_up(store),
         processes=(await load_processes(store)).faults(),
+        floods=await flooding(store),
     )

@@ -15,9 +15,9 @@ from core.errors import StoreError
 from service.ops.health import examine
 from store import keys
 from store.connection import Store, store_errors
-from store.curation import trim
 from store.embedded import server_command, socket_path, socket_url
 from store.monitoring import vitals
+from store.retention import trim
 from store.schedule import SOURCES, add_sources
 from tests.chaos.ordeal import stage_folder
 from tests.conftest import await_store

@@ -1,15 +1,17 @@
 """Stories leave by age and by number, oldest place first; guids age once they are not listed."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from core.dedup.decide import StoryChange
 from core.ids import guid_digest
 from core.models import Article, Decision, EntryRecord, FeedEntry, Member, Story
-from store import keys
+from store import keys, retention
 from store.commit import Batch, commit
 from store.connection import Store
-from store.curation import trim, trim_seen
 from store.entries import load_entries
+from store.retention import flooding, trim, trim_seen
 
 DAY_MS = 86_400_000
 
@@ -80,3 +82,79 @@ async def test_a_guid_that_is_still_listed_never_ages(store: Store):
     assert await trim_seen(store, "a", window=100) == 1
 
     assert set(await store.redis.hkeys(keys.seen("a"))) == {listed, recent}
+
+
+async def publish(store: Store, name: str, source: str, age: float, *more: str) -> None:
+    """A story of these sources whose place is that many minutes old."""
+    placed = datetime.now(UTC) - timedelta(minutes=age)
+    members = tuple(
+        Member(
+            id=f"{name}-{each}" if number else name, source=each, url=None, title=None,
+            first_seen=placed, decision=Decision.PUBLISHED, rule="founder",
+        )
+        for number, each in enumerate([source, *more])
+    )  # fmt: skip
+    story = Story(
+        id=name, first_seen=placed, arrived=datetime.now(UTC), order=0, updated=placed, version=1,
+        representative=name, members=members, article=Article(text=f"Text of {name}. " * 20),
+    )  # fmt: skip
+    await commit(store, Batch(stories=[StoryChange(story, 0)]))
+
+
+async def held_by(store: Store, source: str) -> int:
+    return sum(each.startswith(source) for each in await river(store))
+
+
+async def test_a_source_that_floods_pushes_out_its_own_stories(store: Store) -> None:
+    for number in range(40):
+        await publish(store, f"other-{number}", f"quiet{number % 10}", 100 + number)
+    for number in range(200):
+        await publish(store, f"flood-{number}", "flood", 0.01 * number)
+
+    assert await trim(store, entries=100, days=30) == 140
+
+    assert await held_by(store, "other") == 40
+    assert (await river(store))[:2] == ["flood-0", "flood-1"]
+    assert await flooding(store) == ["flood"]
+
+
+async def test_below_its_share_a_source_loses_no_more_than_the_old_end(store: Store) -> None:
+    for number in range(8):
+        for source in ("a", "b", "c", "d", "e", "f"):
+            await publish(store, f"{source}-{number}", source, number)
+
+    assert await trim(store, entries=40, days=30) == 8
+
+    assert {await held_by(store, each) for each in "abcdef"} <= {6, 7}
+    assert await flooding(store) == []
+
+
+async def test_a_story_that_others_have_too_is_not_given_up_for_its_founder(store: Store) -> None:
+    await publish(store, "flood-old", "flood", 50, "quiet")
+    for number in range(60):
+        await publish(store, f"flood-{number}", "flood", number * 0.1)
+        await publish(store, f"other-{number}", f"quiet{number}", 20)
+
+    await trim(store, entries=100, days=30)
+
+    assert "flood-old" in await river(store)
+    assert await held_by(store, "other") == 60
+
+
+async def test_one_source_holds_a_bounded_number_of_bytes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "SHARE_BYTES", 2000)
+    for number in range(30):
+        await publish(store, f"long-{number}", "long", number)
+        await publish(store, f"short-{number}", f"quiet{number}", number)
+
+    await trim(store, entries=1000, days=30)
+
+    sizes = [
+        await store.redis.hstrlen(keys.story(each), "doc")  # type: ignore[misc]
+        for each in await river(store)
+        if each.startswith("long")
+    ]
+    assert 0 < sum(sizes) <= 2000
+    assert await held_by(store, "short") == 30

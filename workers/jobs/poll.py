@@ -27,8 +27,8 @@ from core.errors import (
 from core.feeds.new_entries import Remembered
 from core.models import ParsedFeed
 from store.commit import Batch, SourceWrite, leave
-from store.curation import trim_seen
 from store.monitoring import Counts
+from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
 from store.sources import SourceState, read_source
 from workers.context import Kit, Paper, Poll, count_entries, count_fetch, count_merging, rhythm

@@ -15,8 +15,8 @@ from millrace.process.cluster import Member, followed
 from millrace.process.config import LiveSettings
 from store import keys, revision
 from store.connection import Store
-from store.curation import drop_orphans, return_stories
 from store.entries import tell_names
+from store.retention import drop_orphans, return_stories
 from store.revision import Processes, load_processes
 from store.schedule import due_times
 from tests.store.test_entries import found, record

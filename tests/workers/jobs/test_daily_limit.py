@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.models import Decision
 from store.connection import Store
-from store.curation import drop_orphans
+from store.retention import drop_orphans
 from tests.origin import Origin
 from tests.workers.desk import desk_for, settings_for
 from tests.workers.jobs.test_new_entries import feed, item

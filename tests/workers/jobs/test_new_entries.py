@@ -6,11 +6,14 @@ import asyncio
 import html
 import time
 
+import pytest
+
 from core.models import Decision
 from store.connection import Store
 from store.monitoring import read_counters
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
+from workers import context
 from workers.sandbox.pool import Sandbox
 
 TEXTS = {
@@ -187,3 +190,19 @@ async def test_a_thousand_entries_that_hardly_differ_do_not_stop_the_worker(
 
         assert len(await at.entries()) == 1000
     assert longest < 1  # of CPU, of this thread alone
+
+
+async def test_a_feed_of_thousands_teaches_no_more_than_others(
+    store: Store, sandbox: Sandbox, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(context, "TAUGHT_AT_ONCE", 1)
+    url = origin.at("/feed", feed(item("1", "mill"), item("2", "bread")))
+    settings = settings_for({"url": url, "full_text": "feed"}, allow_private=[origin.allowance])
+
+    async with desk_for(store, sandbox, settings) as at:
+        lessons: list[object] = []
+        monkeypatch.setattr(at.kit.shared_idf.idf, "learn", lessons.append)
+        await at.poll()
+
+        assert len(await at.published()) == 2
+        assert len(lessons) == 1

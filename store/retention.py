@@ -1,0 +1,236 @@
+"""Takes stories out of the feed: what retention no longer keeps, and what sources that left had.
+
+By age, and beyond the number that is kept by place in the feed; but a source that has more than its
+share of them gives up its own first, so that one that floods pushes out no other's.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from core.models import Article, EntryRecord, Story
+from store import keys
+from store.connection import Store, store_errors
+from store.entries import load_bare, load_packed, load_stories, url_keys
+from store.plan import UNREADABLE, pack, unpack
+
+_AT_ONCE = 100  # stories unpacked between two looks at everything else
+_TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
+
+_CHANGES_PER_STORY = 4  # of those kept; enough for any follower of the stream
+_FEWEST_CHANGES = 1000
+
+
+async def trim(
+    store: Store,
+    *,
+    entries: int,
+    days: float,
+    window: float = 30 * 86_400.0,
+    shares: Shares | None = None,
+) -> int:
+    """Remove stories beyond `entries`, and those that arrived more than `days` days ago.
+
+    Returns how many went. Their fingerprints stay for the dedup window: a repost of a story that
+    is no longer shown must not come back as news. Their entries stay as long, without the bodies.
+    """
+    removed, most = 0, max(_FEWEST_CHANGES, _CHANGES_PER_STORY * entries)
+    with store_errors():
+        await store.redis.xtrim(keys.CHANGES, maxlen=min(most, keys.CHANGES_KEPT))
+    given = await (shares or Shares()).trim(store, entries=entries)
+    if given:
+        await _note_floods(store, given)
+    victims = [story_id for own in given.values() for story_id in own]
+    for start in range(0, len(victims), _TRIM_AT_ONCE):
+        chunk = victims[start : start + _TRIM_AT_ONCE]
+        removed += await _trim_once(store, entries, days, window, chunk)
+    while True:
+        went = await _trim_once(store, entries, days, window)
+        removed += went
+        if went < _TRIM_AT_ONCE:
+            return removed
+
+
+async def _trim_once(
+    store: Store, entries: int, days: float, window: float, victims: Sequence[str] = ()
+) -> int:
+    """Remove `victims`, or what is too old or too much, a bounded number; how many went."""
+    limits = [entries, int(days * 86_400_000), keys.story(""), _TRIM_AT_ONCE, keys.CHANGES_KEPT]
+    went = await store.call(
+        store.script("trim"), [keys.RIVER, keys.ARRIVALS, keys.CHANGES], [*limits, *victims]
+    )
+    await _drop_bodies(store, [unpack(Story, document) for document in went if document], window)
+    return len(went)
+
+
+SHARE = 4  # one source has a quarter of the window at most while others want the place
+FEWEST = 20  # stories that any source may have
+# Packed stories of one source: five times what a quarter of 5,000 of 4.6 kB takes; with 640 bytes
+# for each of 1,900 entries a poll that is below 50 MB in an hour of polls.
+SHARE_BYTES = 32 * 2**20
+FLOOD_SECONDS = 86_400  # that /health names a source after it gave up stories of its own
+_FLOODS_NAMED = 100
+_VICTIMS = 2000  # in one round; the next comes within half a minute
+
+
+class _Held(NamedTuple):
+    """What is known of one story in the feed."""
+
+    source: str  # of its founder
+    size: int  # bytes, packed
+
+
+class Shares:
+    """Which source has how much of the window; kept from round to round."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, _Held] = {}
+
+    async def trim(self, store: Store, *, entries: int) -> dict[str, list[str]]:
+        """By source: the stories that it has to give up, the oldest first."""
+        with store_errors():
+            ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
+        await self._look_at(store, ids)
+        by_source: dict[str, list[str]] = defaultdict(list)
+        for story_id in ids:
+            if (held := self._held.get(story_id)) is not None:
+                by_source[held.source].append(story_id)
+        surplus, share = len(ids) - entries, max(entries // SHARE, FEWEST)
+        given: dict[str, list[str]] = {}
+        for source, own in sorted(by_source.items(), key=lambda each: -len(each[1])):
+            most = min(max(0, surplus), max(0, len(own) - share), _VICTIMS)
+            if found := await self._to_give_up(store, source, own, most=most):
+                given[source] = found
+                surplus -= len(found)
+        return given
+
+    async def _to_give_up(
+        self, store: Store, source: str, own: Sequence[str], *, most: int
+    ) -> list[str]:
+        """The oldest that no other source has, up to `most`; more where they hold too much."""
+        found, size = list[str](), sum(self._held[each].size for each in own)
+        for start in range(0, len(own), _AT_ONCE):
+            if len(found) >= most and size <= SHARE_BYTES:
+                break
+            for story in await load_stories(store, own[start : start + _AT_ONCE]):
+                needed = len(found) < most or size > SHARE_BYTES
+                if needed and all(member.source == source for member in story.members):
+                    found.append(story.id)
+                    size -= self._held[story.id].size
+        return found
+
+    async def _look_at(self, store: Store, ids: Sequence[str]) -> None:
+        there = set(ids)
+        self._held = {each: held for each, held in self._held.items() if each in there}
+        unknown = [each for each in ids if each not in self._held]
+        for start in range(0, len(unknown), _AT_ONCE):
+            chunk = unknown[start : start + _AT_ONCE]
+            for story_id, packed in zip(chunk, await load_packed(store, chunk), strict=True):
+                try:
+                    story = unpack(Story, packed or b"")
+                except UNREADABLE:
+                    continue
+                founder = next((m for m in story.members if m.id == story.id), story.members[0])
+                self._held[story_id] = _Held(founder.source, len(packed or b""))
+
+
+async def flooding(store: Store) -> list[str]:
+    """Sources that gave up stories of their own for those of others within the last day."""
+    since = (await store.now() - FLOOD_SECONDS) * 1000
+    with store_errors():
+        found = await store.redis.zrangebyscore(keys.FLOODS, since, "+inf")
+    return [name.decode() for name in found]
+
+
+async def _note_floods(store: Store, sources: Collection[str]) -> None:
+    now = await store.now() * 1000
+    pipe = store.redis.pipeline()
+    pipe.zadd(keys.FLOODS, dict.fromkeys(sources, now))
+    pipe.zremrangebyrank(keys.FLOODS, 0, -_FLOODS_NAMED - 1)
+    pipe.expire(keys.FLOODS, FLOOD_SECONDS)
+    with store_errors():
+        await pipe.execute()
+
+
+async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) -> None:
+    ids = [member.id for story in stories for member in story.members]
+    shown = {story.representative: story.article for story in stories}
+    found = await load_bare(store, ids)
+    kept = [_with_article(record, shown) for record in found if record is not None]
+    if kept:
+        script = store.script("drop_bodies")
+        pairs = [(pack(_bare(record)), " ".join(url_keys(record))) for record in kept]
+        arguments = [part for pair in pairs for part in pair]
+        await store.call(
+            script, [keys.entry(r.id) for r in kept], [max(1, int(window)), *arguments]
+        )
+
+
+def _with_article(record: EntryRecord, shown: Mapping[str, Article]) -> EntryRecord:
+    """Its article names addresses of the entry, which end with it."""
+    return record.model_copy(update={"article": record.article or shown.get(record.id)})
+
+
+def _bare(record: EntryRecord) -> EntryRecord:
+    return record.model_copy(update={"raw": None, "article": None})
+
+
+async def trim_seen(store: Store, source: str, *, window: float) -> int:
+    """Forget guids that `source` stopped listing more than `window` seconds ago."""
+    answer = await store.call(store.script("trim_seen"), [keys.seen(source)], [int(window)])
+    return int(answer)
+
+
+async def drop_orphans(
+    store: Store, sources: Collection[str], *, days: int = 30, entries: int = 5000
+) -> int:
+    """Take out the stories that none of these sources has; returns how many went.
+
+    They are kept aside for `days`, up to `entries` of them: `return_stories`.
+    """
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
+    removed = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        stories = await load_stories(store, ids[start : start + _AT_ONCE])
+        orphans = [s.id for s in stories if not any(m.source in sources for m in s.members)]
+        if orphans:
+            limits = [keys.CHANGES_KEPT, days * 86_400, entries]
+            removed += await _move_aside(store, "drop_stories", limits, orphans)
+    return removed
+
+
+async def return_stories(store: Store, sources: Collection[str]) -> int:
+    """Bring back the stories of sources that left and are here again; returns how many came."""
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(keys.DROPPED, 0, -1)]
+    back = 0
+    for start in range(0, len(ids), _AT_ONCE):
+        chunk = ids[start : start + _AT_ONCE]
+        with store_errors():
+            pipe = store.redis.pipeline(transaction=False)
+            for story_id in chunk:
+                pipe.hget(keys.dropped(story_id), "doc")
+            found = await pipe.execute()
+        stories = [unpack(Story, doc) for doc in found if doc is not None]
+        wanted = [s for s in stories if any(m.source in sources for m in s.members)]
+        if not wanted:
+            continue
+        members = [member.id for story in wanted for member in story.members]
+        with store_errors():
+            scores = await store.redis.zmscore(keys.FORGOTTEN, members)
+        taken_out = {m for m, score in zip(members, scores, strict=True) if score is not None}
+        kept = [s.id for s in wanted if not any(m.id in taken_out for m in s.members)]
+        back += await _move_aside(store, "return_stories", [keys.CHANGES_KEPT], kept)
+    return back
+
+
+async def _move_aside(store: Store, script: str, limits: list[int], ids: Sequence[str]) -> int:
+    answer = await store.call(
+        store.script(script),
+        [keys.RIVER, keys.ARRIVALS, keys.CHANGES, keys.DROPPED],
+        [keys.story(""), keys.dropped(""), *limits, *ids],
+    )
+    return int(answer)
