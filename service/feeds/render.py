@@ -136,7 +136,10 @@ def render(
     headers = feed_headers(answer.form.type, settings, stale=stamp.stale)
     hubs = "".join(f'<{hub}>; rel="hub", ' for hub in head.hubs)
     headers["Link"] = f'{hubs}<{head.self_url}>; rel="self"'
-    return Document(body, headers, modified(body), stamp.generation)
+    # A period that has ended stays as it is: after a restart, too, its digest is from its end.
+    first_digest = answer.digest and answer.document is None
+    changed = head.updated if first_digest else modified(body)
+    return Document(body, headers, changed, stamp.generation)
 
 
 def digest_of(

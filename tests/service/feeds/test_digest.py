@@ -83,6 +83,22 @@ async def test_a_copy_that_comes_later_changes_nothing(serve: Serve) -> None:
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
+async def test_every_service_gives_the_same_document_from_the_end_of_the_period(
+    serve: Serve,
+) -> None:
+    with time_machine.travel(NEXT_MORNING, tick=True):
+        one = await serve(settings())
+        await one.publish(make_story(1, sources=("first", "second")))
+        other = await serve(settings())
+        await other.until(lambda: len(other.river) == 1)
+        found = [await served.client.get("/digest.xml") for served in (one, other)]
+
+    assert found[0].headers["ETag"] == found[1].headers["ETag"]
+    assert {answer.headers["Last-Modified"] for answer in found} == {
+        "Sun, 01 Feb 2026 00:00:00 GMT"
+    }
+
+
 async def test_all_formats_hold_the_same_entries_under_the_same_ids(serve: Serve) -> None:
     with time_machine.travel(NEXT_MORNING, tick=True):
         served = await serve(settings())
