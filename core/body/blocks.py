@@ -6,6 +6,7 @@ Rules look at lines, because mirrors put a whole footer into one paragraph.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from lxml import etree
@@ -54,6 +55,7 @@ class Block:
     path: tuple[Container, ...] = ()
     names: str = ""  # class and id of the elements it stands in
     owner: etree._Element | None = None  # the innermost block element that it stands in
+    direction: str = ""  # `rtl` where it runs from right to left
 
     @property
     def is_heading(self) -> bool:
@@ -97,7 +99,8 @@ def to_html(blocks: list[Block]) -> str:
         )
         open_path = block.path
         # List items, captions and the like hold their first paragraph without a `p` around it.
-        takes_text = block.kind == "p" and entered and block.path[-1][0] not in ("blockquote", "ul")
+        takes_text = entered and block.path[-1][0] not in ("blockquote", "ul")
+        takes_text = takes_text and block.kind == "p" and not block.direction
         out.append(_markup(block, bare=takes_text))
     _change_containers(out, open_path, ())
     return "".join(out)
@@ -118,13 +121,15 @@ def _change_containers(
 def _markup(block: Block, *, bare: bool) -> str:
     if block.kind == "hr":
         return "<hr>"
+    start = f'{block.kind} dir="rtl"' if block.direction else block.kind
     if block.kind in ("table", "pre"):
-        return f"<{block.kind}>{''.join([line.html for line in block.lines])}</{block.kind}>"
+        return f"<{start}>{''.join([line.html for line in block.lines])}</{block.kind}>"
     inner = "<br>".join([line.html for line in block.lines])
     if bare or (block.inside("figure") and not block.is_caption):
         return inner
-    tag = block.kind if block.kind != "embed" else "p"
-    return f"<{tag}>{inner}</{tag}>"
+    if block.kind == "embed":
+        return f"<p>{inner}</p>"
+    return f"<{start}>{inner}</{block.kind}>"
 
 
 def pictures_of(blocks: list[Block]) -> tuple[str, ...]:
@@ -157,3 +162,65 @@ def without_cut_lines(blocks: list[Block]) -> list[Block]:
     while kept and kept[-1].kind == "hr":
         kept.pop()
     return kept
+
+
+_CAPTION = re.compile(
+    r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure|thumb|wp)[-_]?)?"
+    r"(?:caption|legend|credits?|attribution)(?:$|[-_ ])",
+    re.IGNORECASE,
+)
+
+_CREDIT = re.compile(
+    r"^(?:图为|圖為|图说|圖說|资料图)"
+    r"|^(?:图像来源|圖像來源|图像加注文字|圖像加註文字|Image (?:source|caption))[,，]"
+    r"|(?:摄|攝|供图|供圖|截图|截圖|图源.{0,20}|图片来源.{0,30}|圖片來源.{0,30}|资料图片?|資料圖片?"
+    r"|示意图|示意圖|\s[图圖])[)）\]】。.]?$"
+    r"|[（(][^（()）]{0,60}(?:Getty|AFP|Reuters|AP|EPA|Shutterstock|Photo|Foto|Image|Flickr|图片|圖片"
+    r"|法新社|路透社?|美联社|美聯社|新华社|中央社)[^（()）]{0,40}[)）]\s*$"
+    r"|(?:Photo|Foto|Image|Picture|Bild|Credit|Quelle|Crédit photo)s?\s*[:：/]\s*[^.:]{2,50}$"
+    r"|^(?:Photo|Image|Picture|Foto|Bild|Credit|图|圖|图片)\s*(?:credit|by|courtesy)?\s*[:：/／]",
+)
+_LONGEST_CREDITED = 160  # characters; half of 46 captions of public pages have under 51
+
+
+def pair_captions(blocks: list[Block]) -> None:
+    """A caption by its class or credit, right after a picture, makes a figure of the two."""
+    _part_captions(blocks)
+    for here in range(1, len(blocks)):
+        block, before = blocks[here], blocks[here - 1]
+        if not block.kind == before.kind == "p" or before.path != block.path:
+            continue
+        is_picture = all(line.images and not line.text for line in before.lines)
+        if is_picture and _describes(block):
+            figure: Container = ("figure", -here, "")
+            before.path = (*before.path, figure)
+            block.path = (*block.path, figure, ("figcaption", -here, ""))
+
+
+def _part_captions(blocks: list[Block]) -> None:
+    """A picture and its caption in one paragraph are two blocks."""
+    for here in range(len(blocks) - 1, -1, -1):
+        block = blocks[here]
+        if block.kind != "p" or len(block.lines) != 2 or not block.lines[0].images:
+            continue
+        picture, words = block.lines
+        if not picture.text and not words.images and _CREDIT.search(words.text):
+            blocks[here] = Block("p", [picture], block.path, owner=block.owner)
+            blocks.insert(here + 1, Block("p", [words], block.path, owner=block.owner))
+
+
+def is_credit(element: etree._Element, tag: str) -> bool:
+    """Whether an inline element right behind a picture is its caption or credit."""
+    named = tag in ("span", "em", "i") and _CAPTION.search(element.get("class") or "")
+    return tag == "small" or bool(named)
+
+
+def _describes(block: Block) -> bool:
+    """Whether a block is a caption by its class, or a short line with a picture credit."""
+    if block.names and _CAPTION.search(block.names):
+        return True
+    if block.owner is not None and block.owner.tag == "small":
+        return True
+    if len(block.lines) != 1 or len(block.lines[0].text) > _LONGEST_CREDITED:
+        return False
+    return _CREDIT.search(block.lines[0].text) is not None

@@ -243,7 +243,7 @@ _NEXT_LABEL = re.compile(
 )
 _SIGNED = re.compile(  # a line that is nothing else: 新京报记者 陆一夫
     r"^[（(【]?\S{0,12}?(?:记者|記者)[\s:：|｜/／]*([\u4e00-\u9fff·]{2,4}(?:[\s、]+[\u4e00-\u9fff·]{2,4}){0,4})"
-    r"(?:\s+(?:整合|整理|实习生|通讯员|编辑|摄影).*)?[)）】]?$"
+    r"(?:\s+(?:整合|整理|实习生|通讯员|编辑|責編|责编|網編|摄影|校对|图片).*)?[)）】]?$"
 )
 _BY = re.compile(r"^(?:[Bb]y:?|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
 _POSTED = re.compile(r"^(?:[Pp]osted|[Pp]ublished|[Ww]ritten)\b.{0,50}?\bby\s+(.{3,40})$")

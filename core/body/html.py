@@ -14,7 +14,7 @@ from lxml import etree
 from lxml.etree import ElementDefaultClassLookup
 from lxml.html import HtmlElement
 
-from core.text import collapse, strip_invisible
+from core.text import collapse, letters, strip_invisible
 
 _PLAIN = ElementDefaultClassLookup()
 # One class for all: the choice by name that `lxml.html` itself makes is slow.
@@ -86,6 +86,51 @@ def spaced_text(element: etree._Element) -> str:
     return collapse(" ".join(cast("list[str]", list(element.itertext())))).strip()
 
 
+# With more letters than this in it, such an element was not closed, and the page is inside.
+_UNCLOSED = {"button": 1000, "dialog": 1000}
+_FALLBACK = 250  # letters for readers without scripts that are more than a request to enable them
+
+
+def holds_page(element: etree._Element, tag: str) -> bool:
+    """Whether an element that is usually no text holds much of a page.
+
+    Some forums serve their posts in `noscript`; an unclosed button or dialog holds what follows it.
+    """
+    if tag == "nav":
+        return True
+    if tag == "noscript":
+        around = element.getparent()
+        least = _FALLBACK if around is not None and around.tag != "head" else None
+    else:
+        least = _UNCLOSED.get(tag)
+    if least is None:
+        return False
+    size = letters(inner_text(element))
+    linked = sum(letters(inner_text(link)) for link in element.iter("a"))
+    return size >= least and linked <= 0.7 * size
+
+
+FromMarkup = dict[str, str]  # `author` and `published`, as by-line elements state them
+_AUTHOR = re.compile(
+    r"(?:^|[-_ ])(?:author(?:-?name)?|byline(?:-?name)?)(?:$|[-_ ])", re.IGNORECASE
+)
+
+
+def note_author_and_date(element: etree._Element, from_markup: FromMarkup) -> None:
+    """Notes the author and the date that a by-line element states."""
+    for found in element.iter("a", "time", "span", "p", "div", "address"):
+        names = f"{found.get('class', '')} {found.get('itemprop', '')}"
+        if found.tag == "time":
+            if found.get("datetime") and "updated" not in names:
+                from_markup.setdefault("published", found.get("datetime", ""))
+        elif "author" in (found.get("rel") or "").split() or (
+            "author" in names and len(found) == 0 and _AUTHOR.search(names)
+        ):
+            name = collapse(inner_text(found)).strip()
+            if 1 < len(name) <= 60:
+                from_markup.setdefault("author", name)
+
+
 TAGS = frozenset(
     "a abbr b blockquote br caption cite code dd del dfn div dl dt em figcaption figure h1 h2 h3 h4"
     " h5 h6 hr i img ins kbd li mark ol p pre q rp rt ruby s samp small strong sub sup table tbody"
@@ -98,15 +143,19 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
     "abbr": {"title"},
+    **{tag: {"dir"} for tag in "p h1 h2 h3 h4 h5 h6 pre".split()},
+    "table": {"dir"},
 }
+# The only value of each; hosts of Chinese sites answer 403 where a referrer is sent.
+_FIXED = {"dir": "rtl", "referrerpolicy": "no-referrer"}
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
 
 def _checked_attribute(tag: str, attribute: str, value: str) -> str | None:
+    if attribute in _FIXED:
+        return value if value == _FIXED[attribute] else None
     if attribute in _NUMERIC:
         return value if value.isascii() and value.isdigit() and len(value) < 6 else None
-    if attribute == "referrerpolicy":  # hosts of Chinese sites answer 403 where one is sent
-        return value if value == "no-referrer" else None
     if tag == "a" and attribute == "href":  # an address without a site leads nowhere in a feed
         return value if value[:8].lower().startswith(("http://", "https://", "mailto:")) else None
     if tag == "img" and attribute == "src":

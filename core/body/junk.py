@@ -18,13 +18,20 @@ from typing import NamedTuple
 from lxml import etree
 
 from core.body.html import inner_text
-from core.text import collapse, letters, wide_share
+from core.text import letters, wide_share
 
 _RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
 _FOLD = dict(zip(_RULES["fold"]["from"], _RULES["fold"]["to"], strict=True))
 _TRADITIONAL = re.compile(f"[{_RULES['fold']['from']}]")
 _FRONT_EDGE = re.compile(r"[^\w:#$€£¥（(©“]*")
 _BACK_EDGE = re.compile(r"[^\w)）\]」』”】.…。！!？?:：*>»/→]*")
+_CALLS = frozenset(("disclaimer", "subscribe", "follow", "share"))
+_LONGEST_CALL = 100  # characters; “Copyright: the bone of contention between …” has 107
+_CALL_SIGNS = re.compile(
+    r"\b(?:our|your|inbox|e-?mail|newsletter|subscri|support|donat|member|click|free|stories|updates"
+    r"|rights|reserved|licen[cs]e|permission|views|opinions|patreon|journalism|©|(?:19|20)\d\d\b)"
+    r"|sign(?:ing)? up|@"
+)
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
 LONGEST = max(rule["max"] for rule in _RULES["lines"])
 _LINES_KEPT = 512  # a source's entries share lines, and mirrors most of their lines
@@ -106,8 +113,13 @@ def _without_front(text: str, edge: re.Pattern[str]) -> str:
 
 
 def line_rule(folded: str, *, linked: bool = True) -> str | None:
-    """The name of the rule that cuts this (folded) line; `linked`: whether it holds links."""
+    """The name of the rule that cuts this (folded) line; `linked`: whether it holds links.
+
+    Longer lines outside Chinese need two more signs: “Subscribe to the theory that …” is prose.
+    """
     rule = _line_rule(folded)
+    if rule in _CALLS and not linked and len(folded) > _LONGEST_CALL and wide_share(folded) < 0.3:
+        return rule if len(set(_CALL_SIGNS.findall(folded))) >= 2 else None
     return rule if linked or rule not in _LINKED else None
 
 
@@ -196,7 +208,6 @@ def widget_kind(names: str) -> str | None:
     return "widget" if "widget" in kinds else "bar" if "bar" in kinds else None
 
 
-FromMarkup = dict[str, str]  # `author` and `published`, as by-line elements state them
 _NEVER = frozenset(("html", "body", "main", "article", "br", "tr", "tbody"))
 IN_LINE = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s small span strong sub"
@@ -214,9 +225,6 @@ _GUARDED = frozenset(("aside", "footer", "form"))
 _TELLING = frozenset(("style", "hidden", "class", "id"))  # attributes
 _SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}[。！？]|[^\W\d_]{3,}[.!?](?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_AUTHOR = re.compile(
-    r"(?:^|[-_ ])(?:author(?:-?name)?|byline(?:-?name)?)(?:$|[-_ ])", re.IGNORECASE
-)
 
 
 def may_be_widget(element: etree._Element, tag: str) -> bool:
@@ -280,18 +288,3 @@ def is_slight(element: etree._Element, text: str, *, kind: str) -> bool:
     if kind == "bar" and size >= 20 and linked < 0.2 * size and _SENTENCE.search(text):
         return False
     return size <= 300
-
-
-def note_author_and_date(element: etree._Element, from_markup: FromMarkup) -> None:
-    """Notes the author and the date that a by-line element states."""
-    for found in element.iter("a", "time", "span", "p", "div", "address"):
-        names = f"{found.get('class', '')} {found.get('itemprop', '')}"
-        if found.tag == "time":
-            if found.get("datetime") and "updated" not in names:
-                from_markup.setdefault("published", found.get("datetime", ""))
-        elif "author" in (found.get("rel") or "").split() or (
-            "author" in names and len(found) == 0 and _AUTHOR.search(names)
-        ):
-            name = collapse(inner_text(found)).strip()
-            if 1 < len(name) <= 60:
-                from_markup.setdefault("author", name)

@@ -124,6 +124,11 @@ class LineBuilder:
         self._last = ""
 
     @property
+    def has_words(self) -> bool:
+        """Whether the line holds text so far."""
+        return bool(self._text)
+
+    @property
     def pictures(self) -> list[str]:
         """The addresses of the pictures of the line so far."""
         return self._images

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from html import escape
+from urllib.parse import parse_qsl, urlsplit
 
 from lxml import etree
 
-from core.body.blocks import Block, Container
 from core.text import collapse
 from core.urls import host_of, web_url
 
@@ -22,9 +22,13 @@ _SPARE = (
     "data-image", "data-img", "data-url", "file", "zoomfile",
 )  # fmt: skip
 _SETS = ("data-srcset", "data-lazy-srcset", "srcset")
+# Every word of the file's name says that it shows nothing: `blank.gif`, `lazy-placeholder.png`.
+# One such word also stands in `dorian-gray.jpg` and `dot-com-bubble.png`.
 _PLACEHOLDER = re.compile(
-    r"[/._-](?:spacer|blank|placeholder|transparent|loading|lazy(?:load)?|pixel|clear"
-    r"|1x1|grey|gray|dot|trans)(?:[._-][\w-]*)?\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
+    r"/(?=[^/?]*(?:spacer|blank|placeholder|transparent|load|lazy|pixel|clear|1x1|gr[ea]y|dot|trans))"
+    r"(?:(?:spacer|blank|placeholder|transparent|loading|loader|lazy(?:load)?|pixel|clear|1x1|gr[ea]y"
+    r"|dot|trans|default|image|img|picture|thumb(?:nail)?|white|bg|no|s|\d+(?:x\d+)?)[._-]?)+"
+    r"\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
     re.IGNORECASE,
 )
 # A bridge put the path of its own proxy before the picture's address: `/res/https://a.example/1`.
@@ -37,10 +41,24 @@ _COUNTER = re.compile(
 _PHOTOGRAPH = re.compile(r"\.(?:jpe?g|webp|avif|png)(?:$|[?#!@])", re.IGNORECASE)
 _QR = re.compile(
     r"[/._-](?:qr(?:[_-]?codes?)?|erweima|weixin(?:[_-]?(?:qr|code))?|wechat[_-]?(?:qr|code))"
-    r"\d*(?:[._-][\w-]*)?\.(?:png|jpe?g|gif|webp)|(?:api|chart)\S*?qr(?:code)?\b|二维码|二維碼|公众号|公眾號",
+    r"(?:[_-]?(?:for_\w+|\d{1,4}|[a-z]|small|large|img|image|\d+x\d+))*\.(?:png|jpe?g|gif|webp)"
+    r"|(?:api|chart)\S*?qr(?:code)?\b|(?:二[维維][码碼]|公[众眾][号號])[\w-]{0,12}\.\w{3,4}(?:$|\?)",
+    re.IGNORECASE,
+)
+_QR_ALT = re.compile(  # what the description ends with; “二维码支付在非洲流行” is a story
+    r"(?:二维码|二維碼|qr[ -]?code|(?:关注|關注).{0,12}公[众眾][号號]|^.{0,12}公[众眾][号號])\W*$",
     re.IGNORECASE,
 )
 _QR_WORDS = ("qr", "erweima", "weixin", "wechat", "二维码", "二維碼", "公众号", "公眾號")
+_SQUARE = 0.8  # the least share of one side of a code in the other
+_TEXT_PICTURE = re.compile(
+    r"(?:^|[-_ ])(?:emoji(?:one|con)?|smil(?:ey|ies)|latex|tex)"
+    r"(?:$|[-_ ])",
+    re.IGNORECASE,
+)
+_PICTOGRAPHS = re.compile("[\u200d\ufe0e\ufe0f\u2190-\u2bff\U0001f000-\U0001faff]{1,8}")
+_BRACKETED = re.compile(r"\[[\u4e00-\u9fff\w]{1,6}\]")
+_LONGEST_FORMULA = 300  # characters
 _CANDIDATE = re.compile(r"\s*(\S*[^\s,])(?:\s+([\d.]+)([wx]))?\s*(?:,|$)")
 _SIZE = re.compile(r"(?:^|;)\s*(?:max-)?(width|height)\s*:\s*(\d+(?:\.\d+)?)px", re.IGNORECASE)
 _NUMBER = re.compile(r"\s*(\d+)(?:\.\d+)?\s*(?:px)?\s*$")
@@ -63,14 +81,25 @@ def _is_placeholder(address: str) -> bool:
     return _PLACEHOLDER.search("/" + address) is not None
 
 
-def is_code(address: str, alt: str) -> bool:
-    """Whether the picture is a QR code, by its name or description."""
-    return _says_code(address) or _says_code(alt)
+def is_code(element: etree._Element, address: str, alt: str) -> bool:
+    """Whether the picture is a QR code, by its name or description; what is no square is none."""
+    sides = [int(found[1]) for name in ("width", "height")
+             if (found := _NUMBER.match(element.get(name, "")))]  # fmt: skip
+    if len(sides) == 2 and min(sides) < _SQUARE * max(sides):
+        return False
+    lowered = address.lower()
+    named = any(map(lowered.__contains__, _QR_WORDS)) and _QR.search("/" + address)
+    return bool(named) or _QR_ALT.search(alt) is not None
 
 
-def _says_code(text: str) -> bool:
-    lowered = text.lower()
-    return any(map(lowered.__contains__, _QR_WORDS)) and _QR.search("/" + text) is not None
+def text_instead(element: etree._Element, alt: str) -> str | None:
+    """The text that a picture inside a line stands for: an emoji, or a formula that was drawn."""
+    if not alt:
+        return None
+    if _BRACKETED.fullmatch(alt):  # [泪], as microblogs write their emoji
+        return alt
+    named = _TEXT_PICTURE.search(element.get("class") or "")
+    return alt if (named or _PICTOGRAPHS.fullmatch(alt)) and len(alt) <= _LONGEST_FORMULA else None
 
 
 def is_thumbnail(address: str) -> bool:
@@ -137,9 +166,21 @@ _PLAYERS = (
     (re.compile(r"//player\.vimeo\.com/video/(\d+)"), "https://vimeo.com/{}"),
     (re.compile(r"//(?:www\.)?dailymotion\.com/embed/video/(\w+)"),
      "https://www.dailymotion.com/video/{}"),
-    (re.compile(r"//player\.bilibili\.com/player\.html\?\S*?bvid=(\w+)"),
+    (re.compile(r"//(?:player|www)\.bilibili\.com/\S*?player\.html\?\S*?bvid=(\w+)"),
      "https://www.bilibili.com/video/{}"),
 )  # fmt: skip
+# Custom elements of AMP, and of the light players that load the real one on a click.
+_CUSTOM = re.compile(
+    r"(?:amp|lite|embed)-(youtube|vimeo|twitter|instagram|dailymotion|tiktok|video|audio|iframe)"
+)
+_SERVICES = {
+    "youtube": ("videoid", "https://www.youtube.com/watch?v={}"),
+    "vimeo": ("videoid", "https://vimeo.com/{}"),
+    "dailymotion": ("videoid", "https://www.dailymotion.com/video/{}"),
+    "twitter": ("tweetid", "https://twitter.com/i/status/{}"),
+    "instagram": ("shortcode", "https://www.instagram.com/p/{}/"),
+}
+_SERVICE_ID = re.compile(r"[\w-]{4,40}")
 _WIDGET = re.compile(
     r"(?:^|[./_-])(?:ads?|adserver|adservice|doubleclick|googlesyndication|googletagmanager|taboola"
     r"|outbrain|captcha|recaptcha|consent|analytics)(?:[./_-]|$)"
@@ -153,16 +194,47 @@ def embed_markup(element: etree._Element, base: str | None) -> tuple[str, str, s
     """Address, markup and label of the link that stands for a player; None if it shows nothing."""
     if is_tiny(element.get("width"), element.get("height"), element.get("style")):
         return None
-    source = element.get("data-src") or element.get("data-lazy-src") or element.get("src")
-    if not source or source.startswith(("about:", "data:", "javascript:")):
-        found = next(iter(element.iter("source")), None)
-        source = found.get("src") if found is not None else None
-    address = web_url(source, base)
+    address = _address_of_service(element) or web_url(_source_of_player(element), base)
     if address is None or _WIDGET.search(address):
         return None
     address = _player_page(address)
-    label = collapse(element.get("title") or "").strip()[:120] or host_of(address)
+    label = element.get("title") or element.get("playlabel") or element.get("aria-label") or ""
+    label = collapse(label).strip()[:120] or host_of(address)
     return address, f'<a href="{escape(address)}">▶ {escape(label)}</a>', label
+
+
+def poster(element: etree._Element, base: str | None) -> str | None:
+    """The picture that a player shows before it plays."""
+    return web_url(element.get("poster") or element.get("data-poster"), base)
+
+
+def _source_of_player(element: etree._Element) -> str | None:
+    source = element.get("data-src") or element.get("data-lazy-src") or element.get("src")
+    source = source or element.get("data")
+    if not source or source.startswith(("about:", "data:", "javascript:")):
+        inside = next(element.iter("source", "embed"), None)
+        source = inside.get("src") if inside is not None else None
+    if source is None:
+        movies = (each for each in element.iter("param") if each.get("name") in ("movie", "src"))
+        source = next((each.get("value") for each in movies), None)
+    return source
+
+
+def is_player(tag: str) -> bool:
+    """Whether a custom element stands for a player or a post elsewhere: amp-youtube, lite-vimeo."""
+    return "-" in tag and _CUSTOM.fullmatch(tag) is not None
+
+
+def _address_of_service(element: etree._Element) -> str | None:
+    """The page of what a custom element names by its number alone."""
+    found = _CUSTOM.fullmatch(str(element.tag))
+    if found is None or found[1] not in _SERVICES:
+        return None
+    attribute, page = _SERVICES[found[1]]
+    for name in (f"data-{attribute}", attribute):
+        if _SERVICE_ID.fullmatch(element.get(name) or ""):
+            return page.format(element.get(name))
+    return None
 
 
 def _player_page(address: str) -> str:
@@ -173,55 +245,24 @@ def _player_page(address: str) -> str:
     return address
 
 
-_CAPTION = re.compile(
-    r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure|thumb|wp)[-_]?)?(?:caption|legend)"
-    r"(?:$|[-_ ])",
+_BRIDGE = re.compile(r"^(?:link|links|go|jump|out|l|redirect|exit|away|url)\d?\.", re.IGNORECASE)
+_BRIDGE_PATH = re.compile(
+    r"/(?:link|redirect|jump|out(?:bound|link)?|away|goto?|external|leave|exit|safe(?:ty)?-?link)"
+    r"(?:[./?]|$)",
     re.IGNORECASE,
 )
-
-_CREDIT = re.compile(
-    r"^(?:图为|圖為|图说|圖說|资料图)"
-    r"|^(?:图像来源|圖像來源|图像加注文字|圖像加註文字|Image (?:source|caption))[,，]"
-    r"|(?:摄|攝|供图|供圖|截图|截圖|图源.{0,20}|图片来源.{0,30}|圖片來源.{0,30}|资料图片?|資料圖片?"
-    r"|示意图|示意圖)[)）\]】。.]?$"
-    r"|[（(][^（()）]{0,60}(?:Getty|AFP|Reuters|AP|EPA|Shutterstock|Photo|Foto|Image|Flickr|图片|圖片"
-    r"|法新社|路透社?|美联社|美聯社|新华社|中央社)[^（()）]{0,40}[)）]\s*$"
-    r"|(?:Photo|Foto|Image|Picture|Bild|Credit|Quelle|Crédit photo)s?\s*[:：/]\s*[^.:]{2,50}$"
-    r"|^(?:Photo|Image|Picture|Foto|Bild|Credit|图|圖|图片)\s*(?:credit|by|courtesy)?\s*[:：/／]",
-)
-_LONGEST_CREDITED = 160  # characters; half of 46 captions of public pages have under 51
+_TARGETS = ("target", "url", "u", "to", "link", "dest", "destination", "goto", "redirect", "q")
 
 
-def pair_captions(blocks: list[Block]) -> None:
-    """A caption by its class or credit, right after a picture, makes a figure of the two."""
-    _part_captions(blocks)
-    for here in range(1, len(blocks)):
-        block, before = blocks[here], blocks[here - 1]
-        if not block.kind == before.kind == "p" or before.path != block.path:
-            continue
-        is_picture = all(line.images and not line.text for line in before.lines)
-        if is_picture and _describes(block):
-            figure: Container = ("figure", -here, "")
-            before.path = (*before.path, figure)
-            block.path = (*block.path, figure, ("figcaption", -here, ""))
+def target_of(address: str | None) -> str | None:
+    """Where a link that only passes readers on leads: the address among its parameters.
 
-
-def _part_captions(blocks: list[Block]) -> None:
-    """A picture and its caption in one paragraph are two blocks."""
-    for here in range(len(blocks) - 1, -1, -1):
-        block = blocks[here]
-        if block.kind != "p" or len(block.lines) != 2 or not block.lines[0].images:
-            continue
-        picture, words = block.lines
-        if not picture.text and not words.images and _CREDIT.search(words.text):
-            blocks[here] = Block("p", [picture], block.path, owner=block.owner)
-            blocks.insert(here + 1, Block("p", [words], block.path, owner=block.owner))
-
-
-def _describes(block: Block) -> bool:
-    """Whether a block is a caption by its class, or a short line with a picture credit."""
-    if block.names and _CAPTION.search(block.names):
-        return True
-    if len(block.lines) != 1 or len(block.lines[0].text) > _LONGEST_CREDITED:
-        return False
-    return _CREDIT.search(block.lines[0].text) is not None
+    `link.site/?target=https%3A//b.example/1` names its target; a share link names its own page.
+    """
+    if not address or "?" not in address or "http" not in address.partition("?")[2]:
+        return address
+    parts = urlsplit(address)
+    if not _BRIDGE.match(parts.netloc) and not _BRIDGE_PATH.search(parts.path):
+        return address
+    stated = dict(parse_qsl(parts.query))
+    return next((found for name in _TARGETS if (found := web_url(stated.get(name), None))), address)

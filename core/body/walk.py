@@ -12,18 +12,17 @@ from typing import cast
 from lxml import etree
 
 from core.body import media
-from core.body.blocks import HEADINGS, Block, Container, Line
-from core.body.html import inner_text, spaced_text
+from core.body.blocks import HEADINGS, Block, Container, Line, is_credit, pair_captions
+from core.body.html import FromMarkup, holds_page, note_author_and_date, spaced_text
 from core.body.junk import (
     IN_LINE,
-    FromMarkup,
     is_slight,
     may_be_widget,
-    note_author_and_date,
     widget_rule,
 )
 from core.body.lines import LineBuilder, image_html, is_data_table, table_rows
-from core.body.media import embed_markup, pair_captions
+from core.body.media import embed_markup, target_of
+from core.body.notation import code_of_table, code_text, formula, is_drawn_copy
 from core.models import Removed
 from core.text import collapse, letters
 from core.urls import web_url
@@ -42,13 +41,12 @@ _BLOCKS = frozenset(
 _CONTAINERS = frozenset("blockquote ul ol li dl dt dd figure figcaption".split())
 _GONE = frozenset(
     "script style template svg head link meta title base input select textarea canvas map"
-    " dialog nav object param datalist progress meter frameset applet".split()
+    " dialog nav param datalist progress meter frameset applet".split()
 )
 _CONTROLS = frozenset(("noscript", "button"))  # of these at least the pictures are read
-_EMBEDS = frozenset(("iframe", "video", "audio", "embed"))
-# With more letters than this in it, such an element was not closed, and the page is inside.
-_UNCLOSED = {"button": 1000, "dialog": 1000, "object": 1000}
-_FALLBACK = 250  # letters for readers without scripts that are more than a request to enable them
+_DRAWING = frozenset(("span", "div", "img", "mjx-container"))
+_EMBEDS = frozenset(("iframe", "video", "audio", "embed", "object"))
+_RTL = etree.XPath("boolean(//@dir[. = 'rtl' or . = 'RTL'])")
 MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
 
 
@@ -74,12 +72,14 @@ class Walker:
         self._stack: list[tuple[etree._Element, str, bool]] = []  # names, whether it is in the path
         self._kind = "p"
         self._count = 0
+        self._is_rtl = False  # whether any text runs from right to left
         self._total = 0  # letters of the whole text, as far as they were counted
         self._uncounted: Iterator[str] = iter(())
         self._skipped: etree._Element | None = None
 
     def walk(self, root: etree._Element) -> list[Block]:
         """The blocks of the tree, in order."""
+        self._is_rtl = bool(_RTL(root))
         walker = etree.iterwalk(root, events=("start", "end"))
         self._uncounted = cast("Iterator[str]", root.itertext())
         for event, element in walker:
@@ -117,16 +117,22 @@ class Walker:
 
     def _enter_element(self, element: etree._Element, tag: str) -> bool:
         """Whether to go into the element."""
+        if tag == "script" and (element.get("type") or "").startswith("math/"):
+            self._line.text(element.text or "")
+            return False
         if tag in _GONE or tag in _CONTROLS:
-            if self._judging or not _holds_page(element, tag):
+            if self._judging or not holds_page(element, tag):
                 for found in element.iter("img") if tag in _CONTROLS else ():
                     self._picture(found)
                 return False
             return self._open_block(element, tag)
+        if tag in _DRAWING and is_drawn_copy(element):
+            return False
         judged = self._judging or tag in IN_LINE
         if judged and may_be_widget(element, tag) and self._is_dropped(element, tag):
             return False
-        if tag in _BLOCKS:
+        beside_picture = self._line.pictures and not self._line.has_words
+        if tag in _BLOCKS or (beside_picture and is_credit(element, tag)):
             return self._open_block(element, tag)
         if tag in _INLINE:
             self._line.open(_INLINE[tag], f"<{_INLINE[tag]}>")
@@ -146,8 +152,10 @@ class Walker:
             self._add_block("hr", [])
         elif tag == "pre" or tag == "listing":
             self._preformatted(element)
-        elif tag in _EMBEDS:
+        elif tag in _EMBEDS or media.is_player(tag):
             self._embed(element)
+        elif tag == "math":
+            self._line.text(formula(element))
         else:
             self._line.dropped_edge()
             return True
@@ -182,17 +190,15 @@ class Walker:
 
     def _open_link(self, element: etree._Element) -> None:
         href = element.get("href")
-        if not href or href.startswith("#") or self._is_own_page(href):
+        page, mark, _ = (href or "").partition("#")
+        # Anchors of headings and tables of contents lead nowhere that a reader could go.
+        is_own = mark and self._base and page == self._base.partition("#")[0]
+        if not href or href.startswith("#") or is_own:
             return
-        found = web_url(href, self._base)
+        found = target_of(web_url(href, self._base))
         if href[:7].lower() == "mailto:":
             found = href
         self._line.open("a", f'<a href="{escape(found)}">' if found else "", found or "")
-
-    def _is_own_page(self, href: str) -> bool:
-        """Anchors of headings and tables of contents lead nowhere that a reader could go."""
-        page, mark, _ = href.partition("#")
-        return bool(mark and self._base and page == self._base.partition("#")[0])
 
     def _break(self) -> None:
         line = self._line.take()
@@ -202,11 +208,14 @@ class Walker:
             self._end_block()
 
     def _picture(self, element: etree._Element) -> None:
+        alt = collapse(element.get("alt") or element.get("title") or "").strip()[:300]
+        if (words := media.text_instead(element, alt)) is not None:
+            self._line.text(words)
+            return
         address = media.picture(element, self._picture_base)
         if address is None or self._is_shown(address):
             return
-        alt = collapse(element.get("alt") or element.get("title") or "").strip()[:300]
-        if media.is_code(address, alt):
+        if media.is_code(element, address, alt):
             self.removed.append(Removed(rule="qr-code", text=address[:500]))
             return
         markup = image_html(address, alt, element)
@@ -222,6 +231,9 @@ class Walker:
 
     def _open_block(self, element: etree._Element, tag: str) -> bool:
         self._end_block()
+        if tag == "table" and (code := code_of_table(element)):
+            self._add_block("pre", [Line(escape(code, quote=False), code)], owner=element)
+            return False
         if tag == "table" and is_data_table(element):
             rows = table_rows(element, self._base)
             if rows:
@@ -255,13 +267,18 @@ class Walker:
     ) -> None:
         if owner is None and self._stack:
             owner = self._stack[-1][0]
-        self.blocks.append(Block(kind, lines, tuple(self._path), names, owner))
+        self.blocks.append(Block(kind, lines, tuple(self._path), names, owner, self._direction()))
+
+    def _direction(self) -> str:
+        """`rtl` in text that runs from right to left, as the nearest element says."""
+        for element, _, _ in reversed(self._stack if self._is_rtl else ()):
+            if stated := element.get("dir"):
+                return "rtl" if stated.lower() == "rtl" else ""
+        return ""
 
     def _preformatted(self, element: etree._Element) -> None:
         self._end_block()
-        for found in element.iter("br"):
-            found.tail = "\n" + (found.tail or "")
-        text = inner_text(element).strip("\n").rstrip()
+        text = code_text(element)
         if text.strip():
             line = Line(html=escape(text, quote=False), text=text)
             self._add_block("pre", [line], owner=element)
@@ -271,25 +288,10 @@ class Walker:
         if found is None:
             return
         self._end_block()
+        image = media.poster(element, self._picture_base)
+        if image and not self._is_shown(image):
+            line = Line(html=image_html(image, "", element), text="", images=(image,))
+            self._add_block("p", [line])
         address, markup, label = found
         line = Line(html=markup, text=label, links=(address,), linked=letters(label))
         self._add_block("embed", [line])
-
-
-def _holds_page(element: etree._Element, tag: str) -> bool:
-    """Whether an element that is usually no text holds much of a page.
-
-    Some forums serve their posts in `noscript`; an unclosed button or dialog holds what follows it.
-    """
-    if tag == "nav":
-        return True
-    if tag == "noscript":
-        around = element.getparent()
-        least = _FALLBACK if around is not None and around.tag != "head" else None
-    else:
-        least = _UNCLOSED.get(tag)
-    if least is None:
-        return False
-    size = letters(inner_text(element))
-    linked = sum(letters(inner_text(link)) for link in element.iter("a"))
-    return size >= least and linked <= 0.7 * size

@@ -25,8 +25,8 @@ from core.body.clean import (
     read_body,
     weight,
 )
-from core.body.html import parse_page, sanitize
-from core.body.junk import is_wall, note_author_and_date
+from core.body.html import note_author_and_date, parse_page, sanitize
+from core.body.junk import is_wall
 from core.body.media import picture_key
 from core.body.normalize import text_document
 from core.body.rules import head_spots, is_prose, places
@@ -126,6 +126,7 @@ def _page_body(page: str, root: etree._Element, head: PageMetadata, options: Cle
         return Body(guessed, places(guessed), removed, {}, is_guess=True)
     part = part_of(choice.kept, root)
     lines, from_markup = head_lines(part)
+    lines += choice.beside
     note_author_and_date(part, from_markup)
     kept = _with_lead(lead_blocks(part, head.base), choice.kept)
     return Body(

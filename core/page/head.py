@@ -30,6 +30,7 @@ _WORD = re.compile(r"\w+")
 # On 501 public pages the visible headline is the title more often than `og:title` (.90 to .87).
 _SAME_WORDS = 0.5  # of the longer of heading and title, at least
 _LEAST_START = 8  # characters; shorter headings that begin a title may be its section
+_LABEL = 4  # characters behind a headline, such as 原创
 _MOST_HEADINGS = 5
 # Names of meta elements by which public pages state an author and a date, the most exact first.
 _AUTHOR_METAS = (
@@ -167,6 +168,10 @@ def _headline(headings: list[str], titles: list[str]) -> str | None:
                 same = 1.0
             if same > most:
                 best, most = heading, same
+            for part in _SEPARATOR.split(title):  # a heading with a label: 停了七年的渡轮 原创
+                is_label = 0 < len(heading) - len(part) <= _LABEL and len(part) >= _LEAST_START
+                if is_label and heading.startswith(part):
+                    return part
     return plain_title(best)
 
 

@@ -44,6 +44,8 @@ _THREAD = 3  # of `Kind.forum`: the page is marked as a thread; without it threa
 # letters. 3 to 8, and 400 to 1,600, change nothing on those pages: none of them is a front page.
 _LEAST_TEASERS = 5
 _LONGEST_EXCERPT = 800
+_LINES_BEFORE, _LINES_BEHIND = 8, 4  # blocks beside the text that may name who wrote it
+_LONGEST_BESIDE = 60  # characters
 _FILE = Path(__file__).with_name("blocks.json")
 
 
@@ -54,6 +56,7 @@ class Choice:
     kept: list[Block] = field(default_factory=list)
     dropped: list[Block] = field(default_factory=list)
     is_front_page: bool = False
+    beside: list[str] = field(default_factory=list)  # short lines right before and behind the text
 
 
 def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str | None]) -> Choice:
@@ -80,7 +83,18 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
     add_wordless(blocks, is_kept)
     kept = [without_label(block) for block in blocks if is_kept[id(block)]]
     dropped = [block for block in page.blocks if not is_kept[id(block)]]
-    return Choice(kept, dropped)
+    return Choice(kept, dropped, beside=_lines_beside(page, is_kept))
+
+
+def _lines_beside(page: PageBlocks, is_kept: dict[int, bool]) -> list[str]:
+    """Lines that may name reporter, editor or date, which are cut before the rules see them."""
+    kept = [here for here, block in enumerate(page.blocks) if is_kept[id(block)]]
+    if not kept:
+        return []
+    near = [*range(max(0, kept[0] - _LINES_BEFORE), kept[0])]
+    near += range(kept[-1] + 1, min(len(page.blocks), kept[-1] + 1 + _LINES_BEHIND))
+    texts = [line.text for here in near for line in page.blocks[here].lines]
+    return [text for text in texts if 1 < len(text) <= _LONGEST_BESIDE]
 
 
 def _weight(page: PageBlocks, chosen: np.ndarray) -> float:

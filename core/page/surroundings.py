@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 from lxml import etree
 
 from core.body.blocks import Block
-from core.body.html import parse_page, spaced_text
-from core.body.junk import FromMarkup, note_author_and_date
+from core.body.html import FromMarkup, note_author_and_date, parse_page, spaced_text
 from core.body.walk import Walker
 from core.feeds.charset import decode
 from core.text import collapse

@@ -121,6 +121,12 @@ def test_a_phrase_inside_a_paragraph_takes_nothing_with_it() -> None:
         "<p>扫描二维码，关注我们的公众号</p>",
         "<p>掃描QR Code 關注：長按二維碼</p>",
         "<p>（責任編輯：林妍）</p>",
+        "<p>点击上方<strong>蓝字</strong>关注“江边观察”</p>",
+        "<p>编辑｜梁一行</p>",
+        "<p>（原标题：停了七年的渡轮，回来了）</p>",
+        "<p>本文由「方小舟」原创出品，转载请联系；违规转载必究。</p>",
+        "<p>شارك هذا المقال على فيسبوك</p>",
+        "<p>הירשמו לניוזלטר שלנו</p>",
         "<p>版权声明：本文为原创，未经许可不得转载。</p>",
         "<p>Sign up for our weekly newsletter</p>",
         "<p>Subscribe now</p>",
@@ -153,6 +159,11 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
         "<p>市民扫描二维码后发现，页面无法打开，随后报警。</p>",
         "<h2>Tags in version control</h2><p>A tag names a commit.</p>",
         "<p>未经许可进入者将被罚款。</p>",
+        "<p>美媒爆料：俄罗斯仍要求乌军从顿巴斯撤离，美国试图提出新方案</p>",
+        "<p>Copyright: the bone of contention between makers and machines for years now, and no "
+        "judge has settled it.</p>",
+        "<p>Get used to it: the newsletter is the new front page, and editors know that most "
+        "readers never see the site at all any more.</p>",
         "<ul><li><a href='https://b.example/'>A tool</a></li><li><a href='https://c.example/'>Another"
         "</a></li></ul><p>Both are free.</p>",
         "<blockquote><p>Follow the money.</p></blockquote>",
@@ -335,3 +346,56 @@ def test_a_picture_behind_the_path_of_a_bridge_has_its_own_address() -> None:
         "https://img.example/1.jpg?x=1",
         "https://proxy.example/https://img.example/2.jpg",
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["dorian-gray.jpg", "dot-com-bubble.png", "qr-codes-explained.png"]
+)
+def test_a_picture_stays_whatever_word_its_name_holds(name: str) -> None:
+    image = f"<img src='https://a.example/up/{name}' width='1200' height='675'>"
+
+    assert cleaned(P + image).images == (f"https://a.example/up/{name}",)
+
+
+@pytest.mark.parametrize("name", ["lazy-placeholder.gif", "qrcode_for_gh_12ab.jpg", "1x1.png"])
+def test_a_picture_that_shows_nothing_goes(name: str) -> None:
+    assert cleaned(P + f"<img src='https://a.example/up/{name}'>").images == ()
+
+
+def test_an_emoji_that_is_a_picture_is_text() -> None:
+    rain = "<img class='emoji' src='https://a.example/2614.png' alt='☔'>"
+
+    assert cleaned(f"<p>We love rain {rain} here.</p>").text == "We love rain ☔ here."
+
+
+@pytest.mark.parametrize(
+    ("player", "address"),
+    [
+        ("<amp-youtube data-videoid='abcdefghijk'></amp-youtube>",
+         "https://www.youtube.com/watch?v=abcdefghijk"),
+        ("<lite-vimeo videoid='123456'></lite-vimeo>", "https://vimeo.com/123456"),
+        ("<object data='https://a.example/clip.mp4'></object>", "https://a.example/clip.mp4"),
+    ],
+)  # fmt: skip
+def test_light_players_become_links(player: str, address: str) -> None:
+    assert cleaned(P + player + P).links == (address,)
+
+
+def test_the_poster_of_a_video_stands_before_its_link() -> None:
+    video = "<video src='https://a.example/v.mp4' poster='https://a.example/v.jpg'></video>"
+
+    assert cleaned(P + video).images == ("https://a.example/v.jpg",)
+
+
+def test_text_that_runs_from_right_to_left_says_so() -> None:
+    assert (
+        '<p dir="rtl">' in cleaned("<div dir='rtl'><p>أعلنت الحكومة عن خطة جديدة.</p></div>").html
+    )
+
+
+def test_a_credit_beside_a_picture_is_no_part_of_the_sentence() -> None:
+    image = "<span><img src='/a.jpg' width='900'><span class='attribution'>L. Berg</span></span>"
+    found = cleaned(f"<p>{image} The lamps of the old town went out at nine on Monday.</p>")
+
+    assert found.text == "The lamps of the old town went out at nine on Monday."
+    assert "<figcaption>L. Berg</figcaption>" in found.html

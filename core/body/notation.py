@@ -1,0 +1,121 @@
+"""Code and formulas, whose line ends and signs carry the meaning, as text.
+
+Highlighters wrap each line of code in an element, and put its number beside it. Formulas come as
+MathML, as TeX in a script, or drawn from spans beside either; each is read once.
+"""
+
+from __future__ import annotations
+
+import re
+
+from lxml import etree
+
+from core.body.html import inner_text
+from core.text import collapse
+
+_LINE_TAGS = frozenset("div p li tr".split())
+_LINE_NAMES = re.compile(r"(?:^|[-_ ])line(?:$| )", re.IGNORECASE)
+_BLOCK_STYLE = re.compile(r"display\s*:\s*(?:block|flex|table-row)")
+_GUTTER = re.compile(
+    r"gutter|line-?num|lineno|(?:^|[-_ ])(?:ln|num)(?:$|[-_ ])|blob-num", re.IGNORECASE
+)
+_CODE = re.compile(r"code|highlight|syntax|blob", re.IGNORECASE)
+_DRAWN = re.compile(r"(?:^| )(?:katex-html|MathJax(?:_\w+)?|mjx-chtml)")
+_DEEPEST = 40  # elements of a formula inside each other; the deepest seen has 12
+_HIGH = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
+_LOW = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+_RAISED, _LOWERED = frozenset("0123456789+-−=()ni"), frozenset("0123456789+-−=()")
+
+
+def code_text(element: etree._Element) -> str:
+    """The text of preformatted markup, one line of code a line; nothing for a column of numbers."""
+    if any(_GUTTER.search(each.get("class") or "") for each in (element, *_around(element))):
+        return ""
+    parts: list[str] = []
+    walker = etree.iterwalk(element, events=("start", "end"))
+    for event, each in walker:
+        if event == "start":
+            if each is not element and _GUTTER.search(each.get("class") or ""):
+                walker.skip_subtree()
+            else:
+                parts.append(each.text or "")
+            continue
+        if each is element:
+            break
+        if each.tag == "br" or (_is_line(each) and not "".join(parts[-2:]).endswith("\n")):
+            parts.append("\n")
+        parts.append(_tail_of(each))
+    return "".join(parts).strip("\n").rstrip()
+
+
+def _around(element: etree._Element) -> list[etree._Element]:
+    cell = element.getparent()
+    return [cell] if cell is not None and cell.tag in ("td", "th") else []
+
+
+def _is_line(element: etree._Element) -> bool:
+    if element.tag in _LINE_TAGS or _BLOCK_STYLE.search(element.get("style") or ""):
+        return True
+    return element.tag == "span" and bool(_LINE_NAMES.search(element.get("class") or ""))
+
+
+def _tail_of(element: etree._Element) -> str:
+    """The text behind an element, without the line end that the element's own end stands for."""
+    tail = element.tail or ""
+    return tail[1:] if tail.startswith("\n") and _is_line(element) else tail
+
+
+def code_of_table(table: etree._Element) -> str | None:
+    """The code of a table whose rows are a number and a line of it; None for any other table."""
+    if not _CODE.search(table.get("class") or ""):
+        return None
+    lines = []
+    for at, row in enumerate(table.iter("tr"), 1):
+        cells = [cell for cell in row if cell.tag in ("td", "th")]
+        if len(cells) != 2 or inner_text(cells[0]).strip() not in ("", str(at)):
+            return None
+        lines.append(inner_text(cells[1]).strip("\n").rstrip())
+    return "\n".join(lines) if len(lines) >= 2 else None
+
+
+def is_drawn_copy(element: etree._Element) -> bool:
+    """Whether an element only draws a formula that stands beside it as MathML or TeX."""
+    if not _DRAWN.search(element.get("class") or ""):
+        return False
+    around = element.getparent()
+    return around is not None and any(
+        each.tag == "math" or (each.tag == "script" and "math/" in (each.get("type") or ""))
+        for each in around.iter("math", "script")
+    )
+
+
+def formula(element: etree._Element, depth: int = 0) -> str:
+    """A formula of MathML on one line: x², a/(b + c), √(x)."""
+    tag = etree.QName(element).localname if isinstance(element.tag, str) else ""
+    if tag.startswith("annotation") or depth > _DEEPEST:
+        return ""
+    inner = [formula(child, depth + 1) for child in element]
+    if not len(element):
+        return collapse(element.text or "").strip()
+    if tag in ("msup", "msub", "mover", "munder") and len(inner) == 2:
+        raised = tag in ("msup", "mover")
+        return inner[0] + (_raise(inner[1]) if raised else _lower(inner[1]))
+    if tag in ("msubsup", "munderover") and len(inner) == 3:
+        return inner[0] + _lower(inner[1]) + _raise(inner[2])
+    if tag == "mfrac" and len(inner) == 2:
+        return f"{_grouped(inner[0])}/{_grouped(inner[1])}"
+    if tag == "msqrt":
+        return f"√{_grouped(''.join(inner))}"
+    return ("; " if tag == "mtable" else " " if tag == "mtr" else "").join(inner)
+
+
+def _raise(text: str) -> str:
+    return text.translate(_HIGH) if _RAISED.issuperset(text) else f"^{_grouped(text)}"
+
+
+def _lower(text: str) -> str:
+    return text.translate(_LOW) if _LOWERED.issuperset(text) else f"_{_grouped(text)}"
+
+
+def _grouped(text: str) -> str:
+    return text if len(text) <= 1 or text.isalnum() else f"({text})"
