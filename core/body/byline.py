@@ -12,10 +12,11 @@ from html import unescape
 
 from core import dates
 from core.body import junk
-from core.body.blocks import Line
+from core.body.blocks import Block, Line
+from core.body.names import labelled, reporter, stated_author
 from core.body.rules import Place, is_prose
-from core.models import FeedEntry
-from core.text import collapse, is_wide, plain_title, squeeze, wide_share
+from core.models import FeedEntry, Removed
+from core.text import plain_title, squeeze, wide_share
 from core.urls import canonical_url, web_url
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'）)」】》，。；、]+")
@@ -37,6 +38,7 @@ _ORIGINAL_FIELDS = (
 _SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件)?来源|出处|source)[:：].{1,30}$")
 _IDENTIFIER = re.compile(r"\s*\((?:arxiv|doi|pmid|issn)\s*:[^()]{3,80}\)\s*$", re.IGNORECASE)
 _SEPARATED = re.compile(r"\s*[-–—|_·»:：]\s*.{1,40}$")
+_LONGEST_NAME = 40  # letters
 _MAX_TITLE = 160  # letters; 99 of 100 titles of 977 public pages have 80 at most
 
 
@@ -126,8 +128,17 @@ def _only_states(spot: Place) -> bool:
     return (
         dates.is_date_line(text)
         or _SOURCE_LINE.match(spot.folded) is not None
-        or labelled(text) is not None
+        or _named_on(spot) is not None
     )
+
+
+def _named_on(spot: Place) -> str | None:
+    """The author that a line names; `address` is for whoever wrote the article (HTML 4.3.10)."""
+    line, owner = spot.line, spot.block.owner
+    is_address = owner is not None and owner.tag == "address" and line.letters <= _LONGEST_NAME
+    if is_address and not any(map(str.isdigit, line.text)):
+        return line.text
+    return labelled(line.text)
 
 
 def _author(
@@ -141,7 +152,7 @@ def _author(
     if named:
         return named
     for spot in (*head, *spots[-8:]):
-        label = labelled(spot.line.text) if spot.line.letters <= 60 else None
+        label = _named_on(spot) if spot.line.letters <= 60 else None
         if label:
             return stated_author(label)
     closing = [spot for spot in spots[-25:] if len(spot.line.text) <= 40]
@@ -223,81 +234,31 @@ def _names_origin(spot: Place) -> bool:
     return any(map(folded.__contains__, _ORIGINAL_WORDS)) and _ORIGINAL.match(folded) is not None
 
 
-_REPORTER = re.compile(
-    r"(?:记者|記者|通讯员|通訊員|特约记者|特派员)[\s:：]*([\u4e00-\u9fff·‧、\s]{2,24}?)"
-    r"[\s]*(?:报导|报道|報導|報道|编译报|編譯報|采访报|採訪報|综合报|綜合報|编译(?=[）)】])|編譯(?=[）)】]))"
-)
-_HOW = re.compile(
-    r"(?:综合|綜合|整合|简讯|簡訊|翻译|翻譯|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
-)
-_LABEL = re.compile(
-    r"^(?:来源[:：]\S{1,20}\s+)?(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)"
-    r"\s*[:：|｜/／]\s*(.{2,40})$"
-    r"|^文\s*[/／|｜:：]\s*(.{2,20})$"
-    r"|^(?:[Ww]ritten [Bb]y|[Pp]osted [Bb]y|(?:[Aa]uthor|[Aa]uteur|[Aa]utore?)s?(?=\s?[:：]))"
-    r"\s*[:：]?\s*(.{3,60})$"
-)
-_NEXT_LABEL = re.compile(
-    r"\s{2,}|\s(?=\S{2,4}[:：|｜/／])"
-    r"|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|(?:责任)?编辑|編輯|责编|摄影|校对)\s*[:：|｜/／]"
-)
-_SIGNED = re.compile(  # a line that is nothing else: 新京报记者 陆一夫
-    r"^[（(【]?\S{0,12}?(?:记者|記者)[\s:：|｜/／]*([\u4e00-\u9fff·]{2,4}(?:[\s、]+[\u4e00-\u9fff·]{2,4}){0,4})"
-    r"(?:\s+(?:整合|整理|实习生|通讯员|编辑|責編|责编|網編|摄影|校对|图片).*)?[)）】]?$"
-)
-_BY = re.compile(r"^(?:[Bb]y:?|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
-_POSTED = re.compile(r"^(?:[Pp]osted|[Pp]ublished|[Ww]ritten)\b.{0,50}?\bby\s+(.{3,40})$")
-_NAME = re.compile(
-    r"[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*(?:\s+(?:de|da|di|del|della|van|von|der|den|la|le|bin|al|el|and|und|et|y|e|&"
-    r"|[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*),?){1,7}"
-)
-_MAIL = re.compile(r"\s*<?\(?[\w.+-]+@[\w.-]+\)?>?\s*")
-_MAIL_AND_NAME = re.compile(r"^[\w.+-]+@[\w.-]+\s*\((.+)\)$")
-_PLACES = frozenset(
-    "纽约 華盛頓 华盛顿 台北 臺北 香港 北京 上海 广州 深圳 东京 東京 首尔 伦敦 巴黎 柏林 悉尼"
-    " 墨尔本 多伦多 温哥华 洛杉矶 旧金山 芝加哥 休斯顿 波士顿 渥太华 蒙特利尔 新加坡 曼谷 日内瓦"
-    " 布鲁塞尔 维也纳 莫斯科 罗马 马德里 台湾 臺灣 高雄 台中 台南 澳门 亚特兰大 费城 西雅图"
-    " 卡尔加里 奥克兰 布里斯班 珀斯 法兰克福 斯德哥尔摩 联合国 吉隆坡 马来西亚 印尼 日本 韩国"
-    " 英国 德国 法国 加拿大 澳洲 美国".split()
-)
+_CARD = {"标题": "title", "作者": "author", "来源": "original_url", "原文": "original_url",
+         "原文链接": "original_url", "链接": "original_url", "发表日期": "date", "日期": "date",
+         "title": "title", "author": "author", "source": "original_url", "date": "date",
+         "published": "date", "original": "original_url"}  # fmt: skip
+_MOST_ABOVE_CARD = 4  # blocks
+_LEAST_OF_CARD = 3  # rows with such a label; tables of figures have one by chance
 
 
-def stated_author(author: str | None) -> str | None:
-    """An author field as a name: without addresses, one line; None if nothing is left."""
-    if not author:
-        return None
-    author = (plain_title(author[:400]) or "").strip()
-    inside = _MAIL_AND_NAME.match(author)
-    name = collapse(inside[1] if inside else _MAIL.sub(" ", author)).strip(" ,;<>")
-    if name.count("(") != name.count(")") or (name[:1], name[-1:]) == ("(", ")"):
-        name = name.strip(" ()")
-    return name[:200] if name and name.lower() not in ("admin", "administrator", "null") else None
+def cut_card(blocks: list[Block], removed: list[Removed]) -> dict[str, str]:
+    """What an archive's card states of the original: a table of labels and values above the text.
 
-
-def reporter(text: str) -> str | None:
-    """The reporter an agency's opening names, as in （记者李言综合报导）."""
-    match = _REPORTER.search(text[:160]) or (_SIGNED.match(text) if len(text) <= 40 else None)
-    if match is None:
-        return None
-    name = _HOW.sub("", match[1].strip())
-    for _ in range(3):
-        place = next((p for p in _PLACES if name.endswith(p) and len(name) > len(p) + 1), "")
-        name = _HOW.sub("", name.removesuffix(place))
-    parts = [part for part in re.split(r"[、\s]+", name) if part]
-    if not parts or any(not 2 <= len(part) <= 4 for part in parts):
-        return None
-    return "、".join(parts)
-
-
-def labelled(line: str) -> str | None:
-    """The name in a line such as 作者：… or “By …”."""
-    line = line.strip("*_ \u3000（）()【】")
-    match = _LABEL.match(line)
-    if match:
-        value = next(group for group in match.groups() if group)
-        return re.split(r"[（()）]", _NEXT_LABEL.split(value)[0])[0].strip(" ）)】*_") or None
-    match = _BY.match(line) or _POSTED.match(line)
-    if match is None or any(is_wide(char) for char in line):
-        return None
-    name = re.split(r"\s[|•·–—-]\s|,\s(?=[a-z])|\d", match[1])[0].strip(" ,.")
-    return name if _NAME.fullmatch(name) else None
+    The card goes from `blocks` to `removed`: it is no text of the article.
+    """
+    for block in blocks[:_MOST_ABOVE_CARD]:
+        if block.kind != "table":
+            continue
+        found: dict[str, str] = {}
+        for line in block.lines:
+            label, _, value = line.text.partition("\t")
+            name = _CARD.get(label.strip(" :：").lower())
+            stated = line.links[0] if name == "original_url" and line.links else value.strip()
+            if name and stated:
+                found.setdefault(name, stated)
+        if len(found) >= _LEAST_OF_CARD:
+            blocks.remove(block)
+            removed += [Removed(rule="stated", text=line.text[:500]) for line in block.lines]
+            return found
+    return {}

@@ -117,9 +117,12 @@ def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
     base = entry.base or entry.link
     first_page = None if base else byline.named_original(document.front, raw)
     body = read_body(document, base=base, options=options, picture_base=first_page)
-    stated = byline.read_metadata(entry, document.front, body.spots, body.from_markup)
+    card = byline.cut_card(body.blocks, body.removed)
+    if "author" in card:  # else the archive's editor would be the author
+        entry = entry.model_copy(update={"author": card["author"], "authors": ()})
+    stated = byline.read_metadata(entry, document.front | card, body.spots, body.from_markup)
     found = text_of_blocks(body.blocks)
-    _cut_fixed(body, markdown=document.shape == "markdown", options=options)
+    cut_fixed(body, markdown=document.shape == "markdown", options=options)
     return Reading(entry, body, stated, found)
 
 
@@ -127,7 +130,7 @@ def finish_entry(
     reading: Reading, *, options: CleanOptions = DEFAULT, learned: Boilerplate | None = None
 ) -> Article:
     """The article of an entry that was read. Once only: the lines are cut in place."""
-    _cut_learned(reading.body, options=options, learned=learned)
+    cut_learned(reading.body, options=options, learned=learned)
     return _article(reading, options)
 
 
@@ -161,15 +164,8 @@ def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Remov
     return removed
 
 
-def cut_junk(
-    body: Body, *, markdown: bool, options: CleanOptions, learned: Boilerplate | None
-) -> None:
-    """Cuts lines: the source's own words first, then fixed rules, then what repeats."""
-    _cut_fixed(body, markdown=markdown, options=options)
-    _cut_learned(body, options=options, learned=learned)
-
-
-def _cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
+def cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
+    """Cuts lines: the source's own words first, then what fixed rules say."""
     for spot in body.spots:
         if any(pin in spot.line.text for pin in options.junk_blocks):
             spot.line.cut("pinned")
@@ -177,7 +173,8 @@ def _cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
     body.signatures = boilerplate.signatures(body.spots)
 
 
-def _cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | None) -> None:
+def cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | None) -> None:
+    """Cuts what repeats in the source, and takes all lines that were cut out of the blocks."""
     if learned is not None:
         boilerplate.apply_learned(body.spots, learned)
     for spot in body.spots:

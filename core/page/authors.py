@@ -13,8 +13,8 @@ from itertools import islice
 from lxml import etree
 
 from core import dates
-from core.body.byline import stated_author
 from core.body.html import inner_text, spaced_text
+from core.body.names import stated_author
 from core.text import collapse, is_wide, squeeze
 
 _HOLDERS = "a span div p meta strong address li h4 td".split()

@@ -20,7 +20,8 @@ from core.body.clean import (
     Body,
     Cleaned,
     CleanOptions,
-    cut_junk,
+    cut_fixed,
+    cut_learned,
     cut_selected,
     read_body,
     weight,
@@ -85,7 +86,8 @@ def extract_page(
     if stated.published is None and document is None:
         stated.published = extractors.guessed_date(root)
     found = text_of_blocks(body.blocks)
-    cut_junk(body, markdown=document is not None, options=options, learned=learned)
+    cut_fixed(body, markdown=document is not None, options=options)
+    cut_learned(body, options=options, learned=learned)
     text = text_of_blocks(body.blocks)
     if not _is_readable(decoded) or not _is_better(text, stated.title, feed):
         return None
@@ -164,14 +166,16 @@ def _append_page(body: Body, more: bytes, head: PageMetadata, options: CleanOpti
 
 def _stated_metadata(head: PageMetadata, body: Body, url: str | None) -> byline.Metadata:
     """What the page states, by its head first, then by its text."""
-    entry = FeedEntry(guid="", position=0, title=head.title, link=url, author=head.author)
+    card = byline.cut_card(body.blocks, body.removed)
+    author = card.get("author") or head.author
+    entry = FeedEntry(guid="", position=0, title=head.title, link=url, author=author)
     front = {"canonical": head.canonical} if is_elsewhere(head.canonical, url) else {}
     if head.published:
         front["date"] = head.published
     named = head.shown_author or head.organization
     if named:
         front["author"] = named
-    stated = {name: value for name, value in front.items() if value}
+    stated = card | {name: value for name, value in front.items() if value}
     body.from_markup.pop("author", None)  # `shown_author` has looked at more than the first
     # A line that the body holds too is read there, where it is known to be a caption or a heading.
     held = {spot.line.text for spot in body.spots}

@@ -1,6 +1,8 @@
 import pytest
 
-from core.body.byline import labelled, reporter, stated_author
+from core.body.clean import clean_entry
+from core.body.names import labelled, reporter, stated_author
+from core.models import FeedEntry
 
 
 @pytest.mark.parametrize(
@@ -43,3 +45,23 @@ def test_author_fields_are_names() -> None:
     assert stated_author("Ada Brook <ada@a.example>") == "Ada Brook"
     assert stated_author("<script>alert(1)</script>Ada") == "alert(1)Ada"
     assert stated_author("admin") is None
+
+
+def test_the_card_of_an_archive_states_the_original_and_goes() -> None:
+    rows = (("档案卡", ""), ("标题：", "渡轮"), ("作者：", "罗小江"), ("发表日期：", "2026.11.27"),
+            ("来源：", "<a href='https://b.example/story'>江边观察</a>"))  # fmt: skip
+    card = "".join(f"<tr><td>{label}</td><td>{value}</td></tr>" for label, value in rows)
+    content = f"<table>{card}</table><p>{'青溪镇的老码头上周重新开放。' * 9}</p>"
+    entry = FeedEntry(guid="x", position=0, content=content, author="编辑甲", title="渡轮回来了")
+    article = clean_entry(entry).article
+
+    assert (article.author, article.original_url) == ("罗小江", "https://b.example/story")
+    assert "档案卡" not in article.text
+
+
+def test_an_address_above_the_text_names_its_author() -> None:
+    content = f"<address>罗小江</address><p>{'青溪镇的老码头上周重新开放。' * 9}</p>"
+    article = clean_entry(FeedEntry(guid="x", position=0, content=content)).article
+
+    assert article.author == "罗小江"
+    assert not article.text.startswith("罗小江")
