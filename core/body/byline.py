@@ -133,7 +133,7 @@ def _only_states(spot: Place) -> bool:
 
 
 def _named_on(spot: Place) -> str | None:
-    """The author that a line names; `address` is for whoever wrote the article (HTML 4.3.10)."""
+    """The author that a line names; `address` names who wrote the article (HTML 4.3.10)."""
     line, owner = spot.line, spot.block.owner
     is_address = owner is not None and owner.tag == "address" and line.letters <= _LONGEST_NAME
     if is_address and not any(map(str.isdigit, line.text)):

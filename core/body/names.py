@@ -1,4 +1,4 @@
-"""The names of authors in fields and lines: “By …”, 记者…报导, 作者：…, a mail address beside one."""
+"""The names of authors in fields and lines, such as “By …”, 记者…报导 or 作者：…."""
 
 from __future__ import annotations
 
