@@ -24,6 +24,7 @@ from core.feeds.parse import parse_feed
 from core.models import Article, FeedEntry
 from core.page.extract import extract_page
 from core.pipeline import clean_options
+from core.render.comparison import Compared, comparison_page
 from millrace.options import DEFAULT_CONFIG
 from millrace.process.config import read_config
 
@@ -58,15 +59,32 @@ def extract_files(
     config: str | None,
     source: str | None,
     learn: bool,
+    html: str | None = None,
 ) -> int:
-    """Print one JSON object a line; the exit code. Raises ConfigError for an unknown source."""
+    """Print one JSON object a line; the exit code. Raises ConfigError for an unknown source.
+
+    With `html` also a page of that name, with originals beside what was kept and removed.
+    """
     failed = False
     options = _source(config, source)
+    compared = []
     for found in extract_documents(files, url=url, kind=kind, learn=learn, source=options):
         failed = failed or "error" in found
+        if html:
+            compared.append(_compared(found))
         sys.stdout.buffer.write(orjson.dumps(found) + b"\n")
         sys.stdout.buffer.flush()
+    if html:
+        Path(html).write_text(comparison_page(compared), encoding="utf-8")
     return 1 if failed else 0
+
+
+def _compared(found: dict[str, Any]) -> Compared:
+    name = found["file"]
+    original = b"" if name == "-" or not Path(name).is_file() else Path(name).read_bytes()
+    removed = tuple((each["rule"], each["text"]) for each in found.get("removed", ()))
+    kept = found.get("html", ""), found.get("text", "")
+    return Compared(name, original, found.get("title"), *kept, removed, found.get("error", ""))
 
 
 def _source(config: str | None, name: str | None) -> Source | None:

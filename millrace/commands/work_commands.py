@@ -154,6 +154,10 @@ def extract(
     learn: Annotated[
         bool, typer.Option("--learn", help="All files are items of one source, in order.")
     ] = False,
+    html: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Also write a page: original, kept, removed."),
+    ] = None,
 ) -> int:
     """Show what becomes of pages, entry bodies and feeds.
 
@@ -161,7 +165,9 @@ def extract(
     """
     from millrace.commands.extract import extract_files
 
-    return extract_files(files, url=url, kind=kind, config=config, source=source, learn=learn)
+    return extract_files(
+        files, url=url, kind=kind, config=config, source=source, learn=learn, html=html
+    )
 
 
 @app.command()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.config.settings import Source
-from millrace.commands.extract import FIELDS, extract_documents, kind_of
+from millrace.commands.extract import FIELDS, extract_documents, extract_files, kind_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BODY = "<p>The gauge at the old bridge reports again, and the mayor was there to see it.</p>" * 2
@@ -95,3 +95,14 @@ def test_a_missing_file_does_not_stop_the_others(tmp_path: Path) -> None:
 
     assert "error" in found[0]
     assert found[1]["title"]
+
+
+def test_a_page_for_people_shows_original_kept_and_removed(tmp_path: Path) -> None:
+    body, page = tmp_path / "body.html", tmp_path / "shown.html"
+    body.write_text(BODY + "<p>Subscribe now</p>")
+
+    extract_files(
+        [str(body)], url=None, kind="entry", config=None, source=None, learn=False, html=str(page)
+    )
+
+    assert "<b>subscribe</b> Subscribe now" in page.read_text()
