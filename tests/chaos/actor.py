@@ -8,6 +8,7 @@ import random
 import signal
 from collections import Counter
 
+from tests.chaos.clocks import NAMES
 from tests.chaos.rig import Rig
 
 
@@ -24,7 +25,9 @@ class Actor:
         """Do harm for so long."""
         loop = asyncio.get_running_loop()
         until = loop.time() + seconds
-        deeds = [self._kill, self._kill, self._stop, self._reset, self._stall, self._halve]
+        deeds = [self._kill, self._kill, self._stop, self._stop_store, self._reset, self._stall]
+        deeds += [self._halve, self._restart_while_halved]
+        deeds += [self._jump] if self._rig.clocks.can_be_set else []
         while loop.time() < until:
             deed = self._chance.choice(deeds)
             await deed()
@@ -49,12 +52,15 @@ class Actor:
         if self._rig.signal(victim, number) is not None:
             self.done[f"{number.name} {victim}"] += 1
 
-    async def _stop(self) -> None:
-        victim = self._victim()
+    async def _stop(self, victim: str | None = None) -> None:
+        victim = victim or self._victim()
         if (pid := self._rig.signal(victim, signal.SIGSTOP)) is not None:
             self.done[f"SIGSTOP {victim}"] += 1
             await asyncio.sleep(self._chance.uniform(0.5, 4))
             os.kill(pid, signal.SIGCONT)
+
+    async def _stop_store(self) -> None:
+        await self._stop("store")
 
     async def _reset(self) -> None:
         self._rig.proxy.reset()
@@ -73,3 +79,22 @@ class Actor:
         self.done["half feeds.yaml"] += 1
         await asyncio.sleep(self._chance.uniform(0.2, 2))
         self._rig.config.write_text(whole, encoding="utf-8")
+
+    async def _restart_while_halved(self) -> None:
+        """A process that starts while feeds.yaml is broken goes on with the last good one."""
+        whole = self._rig.config_text()
+        self._rig.config.write_text(whole[: len(whole) // 2] + "\n {", encoding="utf-8")
+        victim = self._chance.choice([*self._rig.workers, "service"])
+        if self._rig.signal(victim, signal.SIGKILL) is not None:
+            self.done["restart with broken feeds.yaml"] += 1
+        await asyncio.sleep(self._chance.uniform(2, 5))
+        self._rig.config.write_text(whole, encoding="utf-8")
+
+    async def _jump(self) -> None:
+        """A clock that is up to two hours off for a while; then it is set again."""
+        name, hours = self._chance.choice(NAMES), self._chance.uniform(0.1, 2)
+        back = self._chance.choice([-1, 1])
+        self._rig.clocks.set_back(name, int(back * hours * 3600))
+        self.done[f"clock of {name} {'back' if back > 0 else 'forward'}"] += 1
+        await asyncio.sleep(self._chance.uniform(0.5, 4))
+        self._rig.clocks.set_back(name, 0)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from store.embedded import await_answer, server_command, socket_path, socket_url
+from tests.chaos.clocks import Clocks
 from tests.chaos.proxy import Proxy
 from tests.chaos.world import World
 from tests.origin import Origin
@@ -28,6 +29,7 @@ class Rig:
         self.config = folder / "feeds.yaml"
         self.log = folder / "log.txt"
         self.address = f"http://127.0.0.1:{free_port()}"
+        self.clocks = Clocks(folder)
         self.proxy = Proxy(folder / "p.sock", socket_path(folder))
         self.store_url = socket_url(folder)
         self.killed: set[int] = set()  # processes that we ended
@@ -53,7 +55,10 @@ class Rig:
                 "--data", str(self.folder / "data"), "--port", self.address.rsplit(":", 1)[1],
                 "--workers", str(self._workers), "--redis", f"unix://{self.proxy.path}",
                 stdout=log, stderr=asyncio.subprocess.STDOUT,
-                env={**os.environ, "MILLRACE_LOG": "text", "NO_COLOR": "1"},
+                env={
+                    **os.environ, "MILLRACE_LOG": "text", "NO_COLOR": "1",
+                    **self.clocks.variables("processes"),
+                },
             )  # fmt: skip
         return self
 
@@ -127,8 +132,9 @@ class Rig:
         while True:
             self.store_killed = False
             self._store = await asyncio.create_subprocess_exec(
-                *server_command(self.folder), stdout=asyncio.subprocess.DEVNULL
-            )
+                *server_command(self.folder), stdout=asyncio.subprocess.DEVNULL,
+                env={**os.environ, **self.clocks.variables("store")},
+            )  # fmt: skip
             await self._store.wait()
             if not self.store_killed:
                 self.store_deaths += 1

@@ -172,3 +172,85 @@ async def test_a_representative_that_lost_its_text_hands_back_to_the_best_copy(o
         assert len(story.members) == 2
         assert story.representative == first.representative
         assert ARTICLE[6][:40] in story.article.text
+
+
+async def test_the_same_guid_and_address_at_another_source_change_nothing(open_desk, origin):
+    async with open_desk(priority=10) as desk:
+        address = origin.url("/1")
+        (first,) = await polled(desk, origin, "good", item("g", HEADLINE, address, *ARTICLE))
+
+        stories = await polled(desk, origin, "evil", item("g", "Win", address, *SPAM))
+        stories = await polled(desk, origin, "evil", item("g", HEADLINE, address, *SPAM))
+
+        assert len(stories) == 2
+        assert [story for story in stories if story.id == first.id] == [first]
+
+
+@pytest.mark.parametrize("date", ["Fri, 01 Jan 1999 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"])
+async def test_the_date_of_a_copy_does_not_move_the_story(open_desk, origin, date):
+    async with open_desk(priority=10) as desk:
+        (first,) = await polled(
+            desk, origin, "good", item("g", HEADLINE, origin.url("/1"), *ARTICLE)
+        )
+
+        copy = item("e", HEADLINE, EVIL, *ARTICLE).replace(
+            "<title>", f"<pubDate>{date}</pubDate><title>"
+        )
+        (story,) = await polled(desk, origin, "evil", copy)
+
+        assert len(story.members) == 2
+        assert (story.first_seen, story.order) == (first.first_seen, first.order)
+
+
+async def test_a_text_made_of_two_stories_joins_neither_to_the_other(open_desk, origin):
+    other = paragraphs(3, 7)
+    async with open_desk() as desk:
+        both = (
+            item("g1", HEADLINE, origin.url("/1"), *ARTICLE),
+            item("g2", "Museum finds letters of its founder", origin.url("/2"), *other),
+        )
+        first = await polled(desk, origin, "good", *both)
+        assert len(first) == 2
+
+        stories = await polled(desk, origin, "evil", item("e", HEADLINE, EVIL, *ARTICLE, *other))
+
+        kept = {story.id: story for story in stories}
+        assert all(kept[story.id].article == story.article for story in first)
+        assert all(len({m.source for m in kept[s.id].members} | {"evil"}) <= 2 for s in first)
+
+
+async def test_a_copy_with_other_figures_is_a_story_for_itself(open_desk, origin):
+    """Crafted so that its fingerprint is near: one paragraph in seven says something else."""
+    async with open_desk(priority=10) as desk:
+        (first,) = await polled(
+            desk, origin, "good", item("g", HEADLINE, origin.url("/1"), *ARTICLE)
+        )
+
+        changed = [*ARTICLE[:6], "The bridge was not repaired: 4,100 people were hurt on 3 March."]
+        stories = await polled(desk, origin, "evil", item("e", "Bridge collapses", EVIL, *changed))
+
+        assert [story.article for story in stories if story.id == first.id] == [first.article]
+
+
+async def test_a_source_that_redirects_to_another_speaks_for_itself_alone(open_desk, origin):
+    async with open_desk(priority=10) as desk:
+        (first,) = await polled(
+            desk, origin, "good", item("g", HEADLINE, origin.url("/1"), *ARTICLE)
+        )
+
+        moved = Answer("", status=301, headers={"Location": origin.url("/good")})
+        origin.at("/evil", moved)
+        await desk.poll("evil")
+        stories = await polled(desk, origin, "evil", item("g", "Win", origin.url("/1"), *SPAM))
+
+        assert [story.article for story in stories if story.id == first.id] == [first.article]
+
+
+async def test_a_source_that_takes_its_copy_back_leaves_the_story(open_desk, origin):
+    async with open_desk(priority=5) as desk:
+        await polled(desk, origin, "good", item("g", HEADLINE, origin.url("/1"), *ARTICLE))
+        (story,) = await polled(desk, origin, "evil", item("e", HEADLINE, EVIL, *ARTICLE))
+
+        (after,) = await polled(desk, origin, "evil")
+
+        assert after == story

@@ -167,6 +167,25 @@ async def test_what_is_not_signed_is_acknowledged_and_ignored(
     assert await desk.sweep() == 0
 
 
+async def test_a_push_that_is_sent_again_changes_nothing(
+    desk: Desk, service: Client, origin: Origin
+) -> None:
+    path, secret = await subscribe(desk, origin)
+    older, newer = feed("desert"), feed("forest")
+    for document in (older, newer):
+        await service.post(path, data=document, headers=signed(secret, document))
+    while await desk.sweep():
+        pass
+    before = await desk.stories()
+
+    for document in (older, newer, older):
+        await service.post(path, data=document, headers=signed(secret, document))
+    while await desk.sweep():
+        pass
+
+    assert await desk.stories() == before
+
+
 async def test_pushes_that_come_together_are_all_taken_in(
     desk: Desk, service: Client, origin: Origin
 ) -> None:
