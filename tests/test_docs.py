@@ -145,8 +145,8 @@ def test_every_folder_is_on_the_map() -> None:
         assert folder.startswith(".") or f"`{folder}/`" in readme, folder
 
 
-def test_every_budget_names_a_test_and_a_metric_that_exist() -> None:
-    text = page("security.md")
+def test_every_limit_names_a_test_and_a_metric_that_exist() -> None:
+    text = page("limits.md")
     told = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     tests = set(re.findall(r"`(test_\w+)`", text))
     counted = set(re.findall(r"`(millrace_\w+)", text))

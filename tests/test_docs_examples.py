@@ -33,7 +33,7 @@ PAGES = [
 ]
 WORDS = 12_000  # of all hand-written pages without reference, changelog and translation
 # Tables to look things up in, and the translation.
-REFERENCE = {"endpoints.md", "fetching.md", "metrics.md", "README.zh.md"}
+REFERENCE = {"endpoints.md", "fetching.md", "limits.md", "metrics.md", "README.zh.md"}
 
 # What a test cannot do: install, run for good, or speak to another company's service.
 NOT_RUN = {
