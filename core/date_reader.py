@@ -43,6 +43,8 @@ _DAY_FIRST_ENGLISH = frozenset(
     f"en-{land}" for land in "gb uk ie au nz za in sg hk my ng ke".split()
 )
 _NUMERALS = {numeral: at for at, numeral in enumerate("〇一二三四五六七八九")} | {"零": 0, "○": 0}
+_ZONE_INSIDE = r"(?:gmt|utc) ?[+-]|[+-]\d|[a-z]{4,12}/[a-z_]{3,20}$"  # the last is IANA's
+_HOUR_ALONE = re.compile(r"((?<!\d)\d{4}-\d\d-\d\d[Tt]\d\d)(?=$|[Zz]|[+-]\d\d:?\d\d)")
 _DATE_INSIDE = re.compile(r"\d{4}\D\d|\d\D\d{4}")
 _EPOCH = re.compile(r"(?:/Date\()?(\d{10})(?:\d{3})?(?:\.\d+)?(?:[+-]\d{4})?(?:\)/)?")
 _WEEK = re.compile(r"\d{4}-?W\d\d(?:-?\d)?")
@@ -108,6 +110,8 @@ def _whole(text: str) -> Stated | None:
         return Stated(moment.date(), moment.time(), UTC)
     if _WEEK.fullmatch(text):
         return Stated(date.fromisoformat(text))
+    if re.fullmatch(r"\d{4}-[0-3]\d\d", text):  # ISO 8601: the day of the year
+        return Stated(datetime.strptime(text, "%Y-%j").date())
     if re.fullmatch(r"\d{4}-\d\d", text):  # W3CDTF
         return Stated(date.fromisoformat(text + "-01"))
     return None
@@ -115,6 +119,7 @@ def _whole(text: str) -> Stated | None:
 
 def _parts(text: str, language: str) -> Stated | None:
     text = _ABBREVIATED.sub(r"\1\2", _without_comments(text))
+    text = _HOUR_ALONE.sub(r"\1:00", text)
     day, own, rest = _numeric_day(text, language)
     language = language or own
     if day is None:
@@ -136,7 +141,7 @@ def _without_comments(text: str) -> str:
 
     def kept(found: re.Match[str]) -> str:
         inside = found[1].strip()
-        zone = inside.lower() in ZONES or re.match("(?:gmt|utc) ?[+-]|[+-]\\d", inside, re.I)
+        zone = inside.lower() in ZONES or re.match(_ZONE_INSIDE, inside, re.IGNORECASE)
         return f" {inside} " if zone or _DATE_INSIDE.search(inside) else " "
 
     return (

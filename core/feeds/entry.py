@@ -59,7 +59,7 @@ _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:[/?#]|$)", re.IGNOR
 _BY = re.compile(r"^[Bb]y\s+(?=[A-Z])")
 _NOT_A_NAME = frozenset(("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none"))
 _MAILBOX = re.compile(
-    r"\S{1,90}@\S{1,90} \((.{1,90})\)|\"?([^<>@\"]{1,90})\"? ?<\S{1,90}@\S{1,90}>"
+    r"\S{1,90}@\S{1,90} \((.{1,90})\)|\"?([^<>@\"]{1,90}?)\"? ?[<(]\S{1,90}@[^\s<>()]{1,90}[>)]"
 )
 
 
