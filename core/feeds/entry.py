@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -147,7 +147,9 @@ def _authors(stated: Entry) -> tuple[str, ...]:
         found = _once(_name(element) for element in stated.all(*names)[:AUTHORS_KEPT])
         if found:
             return found
-    return ()
+    sources = (child for source in stated.all("atom:source") for child in source.node)
+    named = (each for each in sources if str(each.tag).endswith("}author"))
+    return _once(_name(Element("atom:author", each)) for each in islice(named, AUTHORS_KEPT))
 
 
 def _name(element: Element) -> str | None:

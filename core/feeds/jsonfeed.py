@@ -135,7 +135,10 @@ def _text(value: object, longest: int) -> str | None:
 def _authors(holder: dict[str, Any]) -> tuple[str, ...]:
     authors = holder.get("authors")
     listed = authors if isinstance(authors, list) else [holder.get("author")]
-    names = [_text(who.get("name"), 200) for who in listed[:AUTHORS_KEPT] if isinstance(who, dict)]
+    names = [
+        _text(who.get("name") if isinstance(who, dict) else who, 200)
+        for who in listed[:AUTHORS_KEPT]
+    ]
     return tuple(name for name in names if name)
 
 

@@ -343,3 +343,17 @@ def test_every_file_is_kept_with_what_is_said_of_it() -> None:
 )  # fmt: skip
 def test_a_title_keeps_the_brackets_that_it_shows(make: Any, stated: str, title: str) -> None:
     assert clean_entry(make(stated)).article.title == title
+
+
+@pytest.mark.parametrize(
+    ("make", "stated", "author"),
+    [
+        (rss, "<author>Ann Lee (ann@a.example)</author>", "Ann Lee"),
+        (rss, "<dc:creator>Ann Lee (Reuters)</dc:creator>", "Ann Lee (Reuters)"),
+        (atom, "<source><title>S</title><author><name>Ann</name></author></source>", "Ann"),
+        (atom, "<author><name>Bob</name></author><source><author><name>Ann</name></author>"
+         "</source>", "Bob"),
+    ],
+)  # fmt: skip
+def test_an_author_is_named_without_the_address_beside(make: Any, stated: str, author: str) -> None:
+    assert make(f"<title>T</title>{stated}").author == author
