@@ -80,6 +80,7 @@ class ParsedFeed(Frozen):
     skip_days: tuple[int, ...] = ()  # 0 is Monday
     complete: bool = True  # False: the document broke off; its validators must not be kept
     fault: str | None = None  # what the parser had to forgive
+    clock_ahead: float | None = None  # seconds by which its clock was seen to be ahead
     # Guids of entries that are not new, where the source itself tells them from new ones.
     revised: frozenset[str] | None = None
     # Digests of guid and content of what it holds beside its entries, known and unchanged.

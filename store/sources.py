@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import ConfigDict, Field
 
+from core.feeds.source_clock import SourceClock
 from core.models import Frozen
 from core.polling import RedirectWatch
 from store import keys
@@ -19,6 +20,7 @@ _SALT = "*"  # field of the salt among the digests; no source can have this name
 _DIGEST = 16  # bytes
 _AT_ONCE = 5000  # digests in one command
 _STATES_AT_ONCE = 500
+CLOCK_KEPT = 7 * 86_400.0  # seconds without a date in the future: then its clock was set right
 
 
 class Poison(Frozen):
@@ -74,8 +76,15 @@ class SourceState(Frozen):
     renamed: dict[str, str] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()  # what was put up with in its last document, for people
     whole_at: float | None = None  # when it last sent a whole document, and not a 304
+    clock_ahead: float = 0.0  # seconds by which its dates were ahead of our clock
+    clock_at: float | None = None  # when that was seen last
     false_304: bool = False  # it said "unchanged" of a document that had changed
     poison: Poison | None = None  # the document that could not be read within its limits
+
+    def clock(self, now: float) -> SourceClock:
+        """The time, and how far the source is ahead of it, as far as that still holds."""
+        holds = self.clock_at is not None and now - self.clock_at < CLOCK_KEPT
+        return SourceClock(now, self.clock_ahead if holds else 0.0)
 
     def gone_from(self, url: str) -> bool:
         """Whether the address that feeds.yaml gives is gone for good; another one is tried."""

@@ -21,6 +21,7 @@ import xxhash
 from core.feeds.charset import in_utf8
 from core.feeds.identity import entry_digest, listed
 from core.feeds.parse import LIMITS, parse_feed, parse_items, under, with_guids
+from core.feeds.source_clock import SourceClock, on_our_clock
 from core.feeds.xml_text import FeedText, feed_text
 from core.ids import CONTENT_DIGEST, GUID_DIGEST, Named, guid_digest, plain_guids
 from core.models import FeedEntry, ParsedFeed
@@ -81,18 +82,23 @@ class Remembered(NamedTuple):
 
 
 def read_new_entries(
-    data: bytes, *, url: str, content_type: str | None, known: bytes = b""
+    data: bytes,
+    *,
+    url: str,
+    content_type: str | None,
+    known: bytes = b"",
+    clock: SourceClock | None = None,
 ) -> ParsedFeed:
     """The feed in `data`, without entries that are `known`: `items` of an earlier reading.
 
-    Known entries come as `unchanged`. Raises NotAFeed as `parse_feed` does.
+    Known entries come as `unchanged`, dates by our `clock`. Raises NotAFeed as `parse_feed` does.
     """
     items = find_items(in_utf8(data, content_type=content_type))
     if items is not None and len(items.spans) <= LIMITS.entries:
         feed = _read_in_part(items, KnownItems.from_bytes(known), url)
         if feed is not None:
-            return feed
-    return parse_feed(data, url=url, content_type=content_type)
+            return on_our_clock(feed, clock)
+    return on_our_clock(parse_feed(data, url=url, content_type=content_type), clock)
 
 
 def still_known(stored: bytes, seen: Mapping[bytes, bytes]) -> bytes:

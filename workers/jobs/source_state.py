@@ -69,7 +69,7 @@ def after_answer(
         "false_304": state.false_304 or (polled.whole and polled.feed is not None),
     }
     if polled.feed is not None:
-        changes |= _document(state, polled)
+        changes |= _document(state, polled, now)
     return state.model_copy(update=changes), wait
 
 
@@ -183,7 +183,7 @@ def _moved(
     return {"redirect": seen}
 
 
-def _document(state: SourceState, polled: Polled) -> dict[str, object]:
+def _document(state: SourceState, polled: Polled, now: float) -> dict[str, object]:
     feed = polled.feed
     assert feed is not None  # noqa: S101 - the caller asked
     return {
@@ -191,6 +191,8 @@ def _document(state: SourceState, polled: Polled) -> dict[str, object]:
         "first_poll_done": True,
         "body_hash": polled.body_hash,
         "notes": polled.notes,
+        "clock_ahead": feed.clock_ahead or state.clock_ahead,
+        "clock_at": now if feed.clock_ahead else state.clock_at,
         "title": feed.title or state.title,
         "link": feed.link or state.link,
         "kind": polled.kind or state.kind,

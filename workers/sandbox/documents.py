@@ -9,6 +9,7 @@ from functools import partial
 from core.config.settings import Source
 from core.errors import DocumentError, NotAFeed, Overdue, ResourceLimit
 from core.feeds.new_entries import Remembered, read_new_entries
+from core.feeds.source_clock import SourceClock
 from core.metrics import STEP_BUCKETS
 from core.models import FeedEntry, ParsedFeed
 from core.pipeline import BATCH, Prepared, PreparedEntry, Read, bare, prepare, read_news
@@ -108,12 +109,16 @@ class Reader:
         url: str,
         content_type: str | None,
         parse: Callable[..., ParsedFeed] | None = None,
+        clock: SourceClock | None = None,
     ) -> Read:
         """What `parse` makes of `data`, or else the feed that it is, without its known items.
 
+        The dates of a feed are by our `clock`.
+
         Raises DocumentError, or ResourceLimit.
         """
-        parse = parse or partial(read_new_entries, known=(await self.remembered()).items)
+        known = (await self.remembered()).items
+        parse = parse or partial(read_new_entries, known=known, clock=clock)
         parse = partial(parse, url=url, content_type=content_type)
         if len(data) <= _MOST_AT_ONCE:
             try:

@@ -166,7 +166,7 @@ async def _read(
         kind="feed",
         hub=_linked(answer, "hub") or feed.hub,
         self_url=_linked(answer, "self") or feed.self_url,
-        notes=tuple(_notes(state, answer, feed, whole=whole)),
+        notes=tuple(_notes(state, answer, feed, now=asking.now, whole=whole)),
         whole=whole,
     )
 
@@ -186,11 +186,16 @@ def wants_whole(state: SourceState, now: float) -> bool:
     return now - state.whole_at > max(WHOLE_LEAST, 3 * usual)
 
 
-def _notes(state: SourceState, answer: Response, feed: ParsedFeed, *, whole: bool) -> Iterator[str]:
+def _notes(
+    state: SourceState, answer: Response, feed: ParsedFeed, *, now: float, whole: bool
+) -> Iterator[str]:
     if whole or state.false_304:
         yield "it answered 304 though its document had changed: it is fetched whole once a day"
     if answer.repaired:
         yield f"the head of its answer is not valid and was read leniently: {answer.repaired}"
+    ahead = feed.clock_ahead or state.clock(now).ahead
+    if ahead:
+        yield f"its clock is {ahead / 3600:g} hours ahead: its dates are taken back by that"
     if feed.fault:
         yield f"the document was read with repairs: {feed.fault}"
     unread = [entry.unread_date for entry in feed.entries if entry.unread_date]
@@ -210,7 +215,11 @@ async def _parsed(
         raise DocumentError("the document is set aside: it could not be read within its limits")
     try:
         return await asking.reader.read(
-            answer.body, url=answer.url, content_type=answer.content_type, parse=read
+            answer.body,
+            url=answer.url,
+            content_type=answer.content_type,
+            parse=read,
+            clock=state.clock(asking.now),
         )
     except Overdue:  # a machine that is busy says nothing against the document
         raise
