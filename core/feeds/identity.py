@@ -1,9 +1,9 @@
 """Which entries of a document its source listed before, whatever it did to their guids and links.
 
 An entry under a guid that was never seen is an old one when its source dropped the old guid with
-the same document, and both agree in what `aliases` names: their link and title with the date or
-the words, or their words with the date. Words alone tell only where the source changes its guids
-as a habit. Entries of one document are never taken for one another here.
+the same document, and both say the same or agree in a date and what `Aliases` names. Without dates
+their words tell only where the source changes its guids as a habit. Entries of one document are
+never taken for one another here.
 """
 
 from __future__ import annotations
@@ -15,23 +15,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from core.ids import (
-    WHOLE,
-    content_digest,
-    guid_digest,
-    stated_digest,
-)
+from core.ids import CONTENT_DIGEST, WHOLE, content_digest, guid_digest, stated_digest
 from core.models import FeedEntry
 from core.text import squeeze
 from core.urls import canonical_url
 
 _WORDS_COMPARED = 1000  # characters of a body whose words tell an entry from others of its source
 _PREFIX, _KINDS = 7, (b"l", b"w")  # an alias leads to the beginning of a guid, with its own kind
+_LATER = b"\0now"  # begins the key under which the last guid of an entry is kept
 _LEAST_WORDS = 6  # letters: “Photo”, “No content” say which entry it is only with a link or date
 _HABIT = 2  # known texts under new guids in one poll, and half of all new guids: a habit
 
-# What a reader sees beside a text and no one wrote: “posted 3 minutes ago”, “12 comments”. By word,
-# as an expression of all of them takes thirty times as long.
+# “Posted 3 minutes ago”, “12 comments”: by word, as an expression takes thirty times as long.
 _UNITS = frozenset(
     "s m h d sec secs second seconds min mins minute minutes hr hrs hour hours day days week weeks"
     " month months year years sekunde sekunden minuten stunde stunden tag tage tagen woche wochen"
@@ -169,6 +164,7 @@ class Listed(NamedTuple):
     digest: bytes
     seen: bytes | None  # the digest when it was seen last
     aliases: Aliases
+    stated: bytes  # digest of the guid that its source gives it now
     was: bytes | None = None  # digest of the guid under which it was seen, where it is another one
 
     @property
@@ -189,8 +185,14 @@ class Listed(NamedTuple):
         return self.was or guid_digest(self.entry.guid)
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
-        """What is remembered of it: under its guid what it says, under its aliases its guid."""
+        """What is remembered of it: under its guid what it says, under its aliases its guid.
+
+        Of the guids that its source gave it later the last is remembered, in one row that each new
+        one overwrites.
+        """
         yield self.guid, self.digest
+        if self.stated != self.guid:
+            yield _LATER + self.guid[: -len(_LATER)], self.stated[:CONTENT_DIGEST]
         for kind, alias in zip(_KINDS, self.aliases, strict=True):
             if alias is not None:
                 yield alias, self.guid[:_PREFIX] + kind
@@ -205,12 +207,10 @@ def listed(
 
     `unchanged`: guids and contents of others in the document, which were not read again.
     """
-    every = [
-        Listed(entry, entry_digest(entry), seen.get(guid_digest(entry.guid)), Aliases.of(entry))
-        for entry in entries
-    ]
-    counted = Counter(alias for each in every for alias in each.aliases if alias)
-    shared = {alias for alias, times in counted.items() if times > 1}
+    later = _later_guids(seen)
+    every = [_listed(entry, seen, later) for entry in entries]
+    counts = Counter(alias for each in every for alias in each.aliases if alias).items()
+    shared = {alias for alias, count in counts if count > 1}
     every = [each._replace(aliases=each.aliases.without(shared)) for each in every]
     if not seen or not every:
         return every
@@ -230,12 +230,31 @@ def listed(
     ]
 
 
+def _listed(entry: FeedEntry, seen: Mapping[bytes, bytes], later: Mapping[bytes, bytes]) -> Listed:
+    stated = guid_digest(entry.guid)
+    was = None if stated in seen else later.get(stated[:CONTENT_DIGEST])
+    digest, aliases = entry_digest(entry), Aliases.of(entry)
+    return Listed(entry, digest, seen.get(was or stated), aliases, stated, was)
+
+
+def _later_guids(seen: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """The beginning of the last guid of an entry -> the guid it was taken in with."""
+    kept = {key[len(_LATER) :]: value for key, value in seen.items() if key.startswith(_LATER)}
+    return {kept[guid[: -len(_LATER)]]: guid for guid in seen if guid[: -len(_LATER)] in kept}
+
+
 def rows_of_unchanged(
     unchanged: Sequence[tuple[bytes, bytes]], seen: Mapping[bytes, bytes]
 ) -> list[tuple[bytes, bytes]]:
     """What is remembered of entries that were not read again, with their aliases."""
     there = {guid[:_PREFIX] for guid, _ in unchanged}
-    return [*unchanged, *((alias, at) for alias, at in seen.items() if at[:_PREFIX] in there)]
+    later = {_LATER + guid[: -len(_LATER)] for guid, _ in unchanged}
+    others = (
+        (key, value)
+        for key, value in seen.items()
+        if (value[_PREFIX:] in _KINDS and value[:_PREFIX] in there) or key in later
+    )
+    return [*unchanged, *others]
 
 
 def _aliases_by_guid(seen: Mapping[bytes, bytes]) -> dict[bytes, dict[bytes, bytes]]:
@@ -267,11 +286,11 @@ def _recognized(
         same = None
         if each.digest not in said_now:
             same = by_content.get(each.digest) or by_content.get(strict_digest(each.entry))
-        guid = same or link or (words if each.entry.published else None)
-        if guid is not None:
-            surely.setdefault(guid, at)
-        elif words is not None:
-            by_words.setdefault(words, at)
+        known = link or words
+        if same is not None or (known is not None and each.entry.published):
+            surely.setdefault(same or known or b"", at)
+        elif known is not None:  # other figures under another guid may be another draw or rate
+            by_words.setdefault(known, at)
     if len(by_words) >= _HABIT and 2 * len(by_words) >= len(fresh):
         surely = by_words | surely
     was = {at: guid for guid, at in surely.items()}

@@ -206,3 +206,20 @@ async def test_a_feed_of_thousands_teaches_no_more_than_others(
 
         assert len(await at.published()) == 2
         assert len(lessons) == 1
+
+
+async def test_an_entry_that_moved_to_another_guid_is_updated_under_its_old_id(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    old, new = "http://example.org/?p=1", "https://example.org/?p=1"
+    answers = (
+        feed(item(old, "mill")),
+        feed(item(new, "mill")),
+        feed(item(new, "mill", title="Bridge to be rebuilt")),
+    )
+    async with desk(store, sandbox, origin, *answers) as at:
+        for _ in answers:
+            await at.poll()
+        (entry,) = await at.entries()
+
+    assert (entry.title, entry.guid) == ("Bridge to be rebuilt", old)
