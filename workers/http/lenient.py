@@ -74,14 +74,32 @@ async def _raw_get(target: URL, headers: Mapping[str, str], *, guard: Guard, lim
         lines += [f"{name}: {value}" for name, value in headers.items()]
         writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode("utf-8", "replace"))
         await writer.drain()
-        came = bytearray()
-        while not _is_whole(came) and (piece := await reader.read(65_536)):
-            came += piece
-            if len(came) > limit + MAX_HEAD:
-                raise TooLarge(f"more than {limit} bytes")
-        return bytes(came)
+        return await read_whole(reader, limit=limit)
     finally:
         writer.close()
+
+
+async def read_whole(reader: asyncio.StreamReader, *, limit: int) -> bytes:
+    """What comes until the announced length is there or the connection ends.
+
+    The head is looked at once, not with each piece: a server may send it in thousands of lines,
+    and then byte by byte. Raises FetchError, TooLarge.
+    """
+    came, begin, length = bytearray(), 0, None
+    while piece := await reader.read(65_536):
+        came += piece
+        if len(came) > limit + MAX_HEAD:
+            raise TooLarge(f"more than {limit} bytes")
+        if not begin:
+            end = _HEAD_END.search(came, max(0, len(came) - len(piece) - 3), MAX_HEAD)
+            if end is not None:
+                begin, length = end.end(), _body_length(bytes(came[: end.start()]))
+            elif len(came) > MAX_HEAD:
+                raise FetchError("the answer has no head")
+        last_chunk = length is None and came.endswith(b"\n0\r\n\r\n")
+        if begin and (last_chunk or (length is not None and len(came) - begin >= length)):
+            break
+    return bytes(came)
 
 
 def read_answer(came: bytes, *, limit: int) -> tuple[int, CIMultiDictProxy[str], bytes, bool]:
@@ -101,8 +119,13 @@ def read_answer(came: bytes, *, limit: int) -> tuple[int, CIMultiDictProxy[str],
     decoding = Decoding(answer.headers.get("Content-Encoding", ""), limit=limit)
     decoding.feed(body)
     decoded, complete = decoding.finish()
-    headers = CIMultiDict((name, value) for name, value in answer.headers.items())
+    headers = CIMultiDict((name, _in_utf8(value)) for name, value in answer.headers.items())
     return answer.status, CIMultiDictProxy(headers), decoded, whole and complete
+
+
+def _in_utf8(value: str) -> str:
+    """A header as aiohttp gives it: the standard library takes all for ISO 8859-1."""
+    return value.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 class _Received(io.BytesIO):
@@ -135,17 +158,12 @@ async def _connected(
     raise fault
 
 
-def _is_whole(came: bytearray) -> bool:
-    """Whether a length that is announced once, or twice alike, is there."""
-    end = _HEAD_END.search(came, 0, MAX_HEAD)
-    head = bytes(came[: end.start()]) if end else b""
+def _body_length(head: bytes) -> int | None:
+    """The length that is announced once, or twice alike; None in chunks, else without end."""
+    if _CHUNKED.search(head):
+        return None
     lengths = {value for name, value in _headers(head) if name.lower() == b"content-length"}
-    if end is None or _CHUNKED.search(head):
-        return end is not None and came.endswith(b"0\r\n\r\n")
-    return len(lengths) == 1 and len(came) - end.end() >= _number(lengths.pop())
-
-
-def _number(value: bytes) -> int:
+    value = lengths.pop() if len(lengths) == 1 else b""
     return int(value) if value.isdigit() and len(value) < 16 else 2**60
 
 
