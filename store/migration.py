@@ -159,7 +159,7 @@ def _check_head(line: str) -> None:
         layout = int(head["layout"])
         fits = head["millrace"] == "state" and head["format"] == FORMAT
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError("this is no exported state") from error
+        raise StoreError("this is not an exported state") from error
     if not fits or layout != keys.LAYOUT_VERSION:
         raise LayoutMismatch(
             f"this state has layout {layout}, this Millrace writes {keys.LAYOUT_VERSION}: "

@@ -78,7 +78,7 @@ async def settle(
         if conflict.fenced:
             raise LeaseLost(conflict.fenced)
         there |= conflict.exists
-    raise StoreError(f"no commit in {_ATTEMPTS} attempts: the store is busier than it can be")
+    raise StoreError(f"gave up after {_ATTEMPTS} conflicting commits")
 
 
 async def _decide(

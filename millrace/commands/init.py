@@ -48,4 +48,4 @@ def write_example(folder: Path) -> str:
     except OSError as error:
         raise MillraceError(f"{path}: cannot be written: {error.strerror}") from error
     run = "millrace run" if folder == Path() else f"millrace run --config {path}"
-    return f"{path}: written; add your sources, then say: {run}"
+    return f"{path}: written; add your sources, then run: {run}"

@@ -45,7 +45,7 @@ def restore_from(place: Path, *, data: Path, redis: str | None) -> tuple[Path, i
 
 async def _export(out: Path, data: Path, redis: str | None) -> int:
     if redis is None and not (data / "store").is_dir():
-        raise MillraceError(f"{data}: no Millrace was here; name its folder with --data")
+        raise MillraceError(f"{data}: no data of Millrace here; name its folder with --data")
     part = out.with_name(out.name + ".part")
     count = -1  # the first line is no key
     try:

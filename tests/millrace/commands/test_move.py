@@ -85,7 +85,7 @@ async def test_a_store_that_holds_something_is_left_alone(store: Store, other: S
 
 
 async def test_a_file_that_is_no_state_is_refused(other: Store):
-    with pytest.raises(Exception, match="no exported state"):
+    with pytest.raises(Exception, match="not an exported state"):
         await restore_state(other, ["hello"])
 
 
