@@ -8,16 +8,21 @@ lock, and the regular expression that hangs it never looks up.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import multiprocessing
 import os
 import pickle
 import resource
+import shutil
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext
-from functools import partial
+from contextlib import nullcontext, suppress
+from functools import cache, partial
+from multiprocessing import util
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from core.errors import DocumentError, MillraceError, Overdue, ResourceLimit
@@ -32,6 +37,7 @@ CALLS = 2000  # after which a child is replaced, so that what leaked ends
 _BUFFER = 2**20  # bytes of an answer that are taken before they are read
 _REAP_SECONDS = 2.0
 OUT_OF_MEMORY = 71  # exit code
+LONGEST_FOLDER = 50  # letters, with which the address of a unix socket below it has its 107
 HEAD = 8  # bytes in front of an answer that state its length
 
 R = TypeVar("R")
@@ -55,6 +61,7 @@ class Sandbox:
     """A few children, each on its own, so that a stuck one holds up no other."""
 
     def __init__(self, *, children: int | None = None, memory: int = MEMORY) -> None:
+        _claim_folder()
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads' stacks count as data
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([WARMUP])  # without a word if there is no such module
@@ -116,6 +123,31 @@ class Sandbox:
             return await _ask(child, call, wall)
         finally:
             self._idle.put_nowait(child)
+
+
+@cache
+def _claim_folder() -> Any:
+    """Have the socket that children are forked through in a folder of this process.
+
+    Those of processes that were killed are removed: each kill left one in /tmp. Which they are is
+    known by a lock, since process ids mean nothing where containers share the folder.
+    """
+    usual = tempfile.gettempdir()
+    if len(usual) > LONGEST_FOLDER:
+        return None
+    for lock in Path(usual).glob("millrace-fork-*/lock"):
+        with suppress(OSError), lock.open() as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="millrace-fork-"))
+    util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-101)  # after its own, -100
+    held = (folder / "new").open("w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    (folder / "new").rename(folder / "lock")  # it is there only once it is locked
+    tempfile.tempdir = str(folder)
+    util.get_temp_dir()
+    tempfile.tempdir = usual
+    return held
 
 
 async def _ask(child: _Child, call: Call, wall: float) -> Answer:

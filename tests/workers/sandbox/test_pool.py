@@ -5,11 +5,14 @@ import contextlib
 import gc
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import weakref
+from pathlib import Path
 
 import pytest
 
@@ -218,6 +221,25 @@ def test_children_end_with_their_parent_even_if_it_is_killed() -> None:
     while is_alive(child) and time.monotonic() < deadline:
         time.sleep(0.02)  # between two looks at a process that is not ours to wait for
     assert not is_alive(child)
+
+
+def test_the_folder_of_a_killed_worker_is_removed_by_the_next_one() -> None:
+    """Each kill left a folder of multiprocessing in /tmp, and nothing removed it."""
+    shared = Path(tempfile.mkdtemp())  # its path is short, as that of a socket must be
+    variables = {**os.environ, "TMPDIR": str(shared)}
+    found = []
+    for _ in range(3):
+        with subprocess.Popen(
+            [sys.executable, "-c", PARENT], stdout=subprocess.PIPE, env=variables
+        ) as parent:
+            assert parent.stdout is not None
+            parent.stdout.readline()
+            found.append([path.name for path in shared.iterdir()])
+            parent.kill()
+
+    assert [len(names) for names in found] == [1, 1, 1]
+    assert found[0] != found[1] != found[2]
+    shutil.rmtree(shared)
 
 
 def is_alive(pid: int) -> bool:
