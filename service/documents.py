@@ -82,10 +82,10 @@ class Document:
     body: bytes
     headers: Mapping[str, str]  # content type, caching and security
     modified: datetime
-    generation: int = 0  # of the river it shows
+    position: str = ""  # in the stream of changes, up to which it shows them
     digest: str = ""
     kept: dict[str, Representation] = field(default_factory=dict)
-    deltas: dict[int, Document] = field(default_factory=dict)  # by the reader's generation
+    deltas: dict[str, Document] = field(default_factory=dict)  # by the reader's position
 
     def __post_init__(self) -> None:
         self.digest = hashlib.sha256(self.body).hexdigest()[:24]
@@ -104,8 +104,9 @@ class Document:
         return own + sum(delta.size for delta in self.deltas.values())
 
     def etag(self, encoding: str = "identity") -> str:
-        """The strong tag of one encoding."""
-        return f'"{self.digest}{_SUFFIX[encoding]}"'
+        """The strong tag of one encoding, with the position by which any service makes a delta."""
+        place = f".{self.position.replace('-', '_')}" if self.position else ""
+        return f'"{self.digest}{place}{_SUFFIX[encoding]}"'
 
     def known_to(self, if_none_match: str | None, if_modified_since: str | None) -> bool:
         """Whether the reader already holds this document, in whatever encoding."""

@@ -38,6 +38,7 @@ from store.plan import UNREADABLE, unpack
 
 RETRY = 0.5  # seconds between two attempts to reach the store again
 WAIT = 5.0  # seconds that one read waits for a change
+COMPARE = 15.0  # seconds between two comparisons of sizes while changes come all the time
 RECONCILE = 300.0  # seconds between two comparisons with the whole river
 CHUNK = 200  # stories read at once; unpacking them takes about 20 ms, long ones 2 ms each
 PASS = 0.01  # seconds of unpacking after which others have their turn
@@ -174,12 +175,15 @@ class River:
 
     async def _keep_up(self) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + RECONCILE
+        until, compared = loop.time() + RECONCILE, loop.time()
         while loop.time() < until:
             changes = await changes_after(self._store, self.log.end, wait=WAIT)
             if changes:
                 await self._apply(changes)
-            elif len(self._stories) != min(
+            if changes and loop.time() - compared < COMPARE:
+                continue
+            compared = loop.time()
+            if len(self._stories) != min(
                 await river_size(self._store), self._settings().retention.entries
             ):
                 return  # the store was wiped, or set back to an earlier state

@@ -20,6 +20,9 @@ from core.errors import ConfigError, StoreError
 
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 15.0  # seconds; above any script of ours, below a job's end
+# The same where sentinels name another master when one hangs, which takes them some three seconds;
+# above the longest wait for news (service/window.py).
+SENTINEL_TIMEOUT = 6.0
 
 # A certificate for another name is refused; redis-py asks for that only from version 6 on.
 _NAMED: dict[str, Any] = {"ssl_check_hostname": True}
@@ -133,7 +136,7 @@ def connect(url: str) -> aioredis.Redis:
         "health_check_interval": 15,
     }
     if urlsplit(url).scheme == "redis+sentinel":
-        return _sentinel_client(url, options)
+        return _sentinel_client(url, {**options, "socket_timeout": SENTINEL_TIMEOUT})
     if urlsplit(url).scheme == "rediss":
         options |= _NAMED if "ssl_cert_reqs=none" not in url else {}
     from_url: Callable[..., aioredis.Redis] = aioredis.Redis.from_url

@@ -10,6 +10,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qsl, unquote
@@ -19,6 +20,7 @@ from multidict import MultiDict, MultiMapping, istr
 
 from core.config.settings import Settings
 from core.errors import MillraceError
+from service.changelog import position
 from service.context import Context
 from service.documents import Background, Document, TooBusy, return_memory
 from service.feeds.digest import digest_day
@@ -26,14 +28,16 @@ from service.feeds.query import BadQuery, is_known_source, is_known_tag, parse_q
 from service.feeds.render import FORMATS, Answer, Stamp, render
 from service.responses import choose_encoding, public_base, text_reply
 from service.window import Kept
+from store.entries import Change
+from store.keys import CHANGES_KEPT
 
+AHEAD_SECONDS = 1.0  # that a reader of a service which is ahead of this one waits for it
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 48 * 2**20  # of their documents; a feed of 100 entries is 300 kB, gzip included
 DELTAS_KEPT = 16  # of one document
 LONG = 500  # entries; a longer document is rendered in the background threads
 LONG_WAITING = 16  # of them; 5,000 entries take a second
-TAGS_KEPT = 4096  # entity tags whose readers get only what is new: an hour at RENDER_EVERY
 
 # Names as aiohttp's own: found without folding their case for each request.
 _PURPOSE = istr("Sec-Fetch-Dest")
@@ -63,7 +67,6 @@ class Feeds:
         self._background = background
         self._as_page = as_page  # what a browser is shown at the address of a feed
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
-        self._generations: OrderedDict[str, int] = OrderedDict()  # by a document's digest
         self._long = asyncio.Lock()  # one long document after another, for memory
         self._long_waiting = 0
         self.renders = 0
@@ -137,47 +140,58 @@ class Feeds:
         before, river = answer.document, self._context.river
         fallback = river.loaded or self._context.started
         stale = river.away is not None
-        stamp = Stamp(river.generation, settings, stale, fallback, river.secret)
+        where = river.log.end
+        stamp = Stamp(river.generation, settings, stale, fallback, river.secret, position=where)
 
         def modified(body: bytes) -> datetime:
             # Not the newest story's time: one may have been removed, or the settings changed.
-            return before.modified if before and before.body == body else datetime.now(UTC)
+            if before and before.body == body:
+                return before.modified
+            if before and answer.stamp and answer.stamp.settings is not settings:
+                return datetime.now(UTC)
+            # By the store's clock, so that all services state the same.
+            changed = position(where)[0]
+            return datetime.fromtimestamp(changed / 1000, UTC) if changed else fallback
 
         self.renders += 1
         document = await self._make_document(answer, river.newest(), stamp, modified)
+        if before and before.body == document.body:
+            document.position = before.position
         answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
-        self._generations[document.digest] = stamp.generation
-        if len(self._generations) > TAGS_KEPT:
-            self._generations.popitem(last=False)
         return document
 
     async def _delta(
         self, answer: Answer, document: Document, if_none_match: str
     ) -> Document | None:
-        """Only what is new since the document that the reader has, if that is still known."""
+        """Only what is new since the document that the reader has, whichever service sent it."""
         for tag in if_none_match.split(","):
-            digest = tag.strip().removeprefix("W/").strip('"').partition("-")[0]
-            after = self._generations.get(digest)
-            if after is not None and answer.stamp is not None:
-                return await self._delta_after(answer, answer.stamp, document, after)
+            where = tag.strip().removeprefix("W/").strip('"').partition("-")[0].partition(".")[2]
+            if not where or answer.stamp is None:
+                continue
+            with suppress(ValueError):
+                log, after = self._context.river.log, position(where.replace("_", "-"))
+                await log.wait_until(after, AHEAD_SECONDS)
+                if (changes := log.after(after, count=CHANGES_KEPT)) is not None:
+                    return await self._delta_of(answer, answer.stamp, document, changes)
         return None
 
-    async def _delta_after(
-        self, answer: Answer, stamp: Stamp, document: Document, after: int
+    async def _delta_of(
+        self, answer: Answer, stamp: Stamp, document: Document, changes: Sequence[Change]
     ) -> Document:
-        if after not in document.deltas:
+        first, news = changes[0].id if changes else "", {change.story for change in changes}
+        if first not in document.deltas:
             stories = self._context.river.newest()
             if len(document.deltas) >= DELTAS_KEPT:
                 document.deltas.clear()
-            document.deltas[after] = await self._make_document(
+            document.deltas[first] = await self._make_document(
                 answer,
                 stories,
                 stamp,
                 lambda _: document.modified,
-                only=lambda kept: kept.generation > after,
+                only=lambda kept: kept.id in news,
             )
             self._evict()
-        return document.deltas[after]
+        return document.deltas[first]
 
     async def _make_document(
         self,

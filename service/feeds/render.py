@@ -76,6 +76,7 @@ class Stamp:
     fallback: datetime  # the time of a feed without entries
     secret: bytes | None = None  # signs the addresses of pictures
     now: datetime = field(default_factory=lambda: datetime.now(UTC))  # of digests
+    position: str = ""  # of the newest change that the river shows
 
 
 @dataclass(slots=True)
@@ -139,7 +140,7 @@ def render(
     # A period that has ended stays as it is: after a restart, too, its digest is from its end.
     first_digest = answer.digest and answer.document is None
     changed = head.updated if first_digest else modified(body)
-    return Document(body, headers, changed, stamp.generation)
+    return Document(body, headers, changed, stamp.position)
 
 
 def digest_of(

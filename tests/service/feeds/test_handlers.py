@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import zlib
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
 import brotli
 import feedparser
 import pytest
+import time_machine
 from aiohttp import ClientResponse
 from lxml import etree
 
 from core import zstd
 from core.config.settings import FeedSettings, ServiceSettings
+from store import keys
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put, remove
 
 
@@ -315,6 +319,34 @@ async def test_a_reader_that_asks_for_it_gets_only_what_is_new(served: Served) -
     assert response.headers["ETag"] == whole.headers["ETag"]
     entries = feedparser.parse(await response.text()).entries
     assert [entry.title for entry in entries] == ["Story 7", "Story 1"]
+
+
+async def test_what_is_new_is_the_same_at_another_service(serve: Serve) -> None:
+    one, other = await serve(), await serve()
+    await one.publish(*(make_story(n) for n in range(3)))
+    first = await one.client.get("/feed.atom")
+    given = {"If-None-Match": first.headers["ETag"], "A-IM": "feed"}
+    await one.publish(make_story(7))
+    await other.until(lambda: other.river.find(make_story(7).id) is not None)
+
+    response = await other.client.get("/feed.atom", headers=given)
+
+    assert response.status == 226
+    entries = feedparser.parse(await response.text()).entries
+    assert [entry.title for entry in entries] == ["Story 7"]
+
+
+async def test_a_feed_changed_when_its_newest_change_came_by_the_clock_of_the_store(
+    serve: Serve,
+) -> None:
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=2), tick=True):
+        served = await serve()
+        await served.publish(make_story(1))
+        response = await served.client.get("/feed.xml")
+
+    ((change, _),) = await served.store.redis.xrevrange(keys.CHANGES, count=1)
+    stated = parsedate_to_datetime(response.headers["Last-Modified"])
+    assert int(stated.timestamp()) == int(change.partition(b"-")[0]) // 1000
 
 
 async def test_a_tag_nobody_remembers_gets_the_whole_feed(served: Served) -> None:
