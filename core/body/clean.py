@@ -25,7 +25,7 @@ from core.body.boilerplate import Boilerplate
 from core.body.html import drop_element, sanitize, spaced_text
 from core.body.junk import is_truncated
 from core.body.media import is_thumbnail
-from core.body.normalize import Document, normalize
+from core.body.normalize import Document, normalize, with_shared_link
 from core.body.rules import Place, apply_fixed, is_prose, places
 from core.body.walk import Walker
 from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Removed
@@ -34,7 +34,7 @@ from core.urls import web_url
 
 # Pages of these kinds hold no more text than the feed: players, commits, abstracts, releases.
 _NO_ARTICLE = re.compile(
-    r"/(?:commit|commits|compare|releases?|pull|issues|video|videos|watch|shorts|podcasts?|episodes?"
+    r"/(?:comments|commit|commits|compare|releases?|pull|issues|video|videos|watch|shorts|podcasts?|episodes?"
     r"|audio|abs|clip|reel)(?:[/?#.]|$)|[?&]v=[\w-]{11}(?:&|$)|\.(?:mp3|mp4|m4a|pdf|zip|png|jpe?g|gif)$",
     re.IGNORECASE,
 )
@@ -112,7 +112,7 @@ def clean_entry(
 
 def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
     """An entry's lines with those cut that fixed rules cut; ready to be learned from."""
-    raw = entry.content or entry.summary
+    raw = with_shared_link(entry.content or entry.summary, entry.link)
     document = normalize(raw, content_type=entry.content_type)
     base = entry.base or entry.link
     first_page = None if base else byline.named_original(document.front, raw)

@@ -222,6 +222,7 @@ _UNSEEN = re.compile(
 )
 _NAMED_BY_ID = frozenset(("div", "aside", "ul", "ol", "table", "form", "footer", "header"))
 _GUARDED = frozenset(("aside", "footer", "form"))
+_QUOTED = re.compile(r"\b(?:quote|onebox)\b")  # what Discourse quotes in an `aside`
 _TELLING = frozenset(("style", "hidden", "class", "id"))  # attributes
 _SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}[。！？]|[^\W\d_]{3,}[.!?](?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
@@ -237,7 +238,7 @@ def widget_rule(element: etree._Element, tag: str) -> str | None:
     style = element.get("style")
     if (style and _HIDDEN.search(style)) or element.get("hidden") is not None:
         return "hidden"
-    if tag in _GUARDED:
+    if tag in _GUARDED and not _QUOTED.search(element.get("class") or ""):
         return "widget"
     if tag in _NEVER or element.get("itemprop") == "articleBody":
         return None

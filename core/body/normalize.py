@@ -17,6 +17,7 @@ from core.body import markdown
 from core.body.html import parse_markup
 from core.body.markdown import TAG, Declared, Form, form_of, is_plainly_html
 from core.text import repaired, strip_invisible, wide_share
+from core.urls import host_of
 
 MAX_CHARACTERS = 2 * 2**20  # of a body; the largest of 177 public pages has 800,000 in all
 # Markdown is mostly served as plain text.
@@ -31,6 +32,7 @@ _UNOPENED_FRONT = re.compile(
 )
 _LONGEST_FRONT = 20_000  # characters
 _FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*)$", re.MULTILINE)
+_SHARED = re.compile(r'<a href="([^"<>\s]{1,2000})">\s*\[link\]\s*</a>')
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
 _SHORTCODE = re.compile(r"\{\{[<%][^{}]{0,500}[>%]\}\}|\{%[^{}]{0,500}%\}")
@@ -82,6 +84,15 @@ def text_document(text: str, content_type: str | None) -> Document | None:
     if declared is None or _PAGE.match(text):
         return None
     return normalize(text, content_type=declared)
+
+
+def with_shared_link(raw: str, page: str | None) -> str:
+    """A link post with the address that it shares, which is all it says: `[link] [comments]`."""
+    found = _SHARED.search(raw) if page and "[link]" in raw else None
+    if found is None or host_of(found[1]) in ("", host_of(page or "")):
+        return raw
+    shown = found[1].partition("://")[2].rstrip("/")[:120]
+    return f'<p><a href="{found[1]}">{shown}</a></p>{raw}'
 
 
 def is_draft(text: str) -> bool:
