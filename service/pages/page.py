@@ -197,6 +197,7 @@ def _environment(language: Language) -> Environment:
         extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
+        auto_reload=False,  # files that are replaced under a running process are of another version
         trim_blocks=True,
         lstrip_blocks=True,
     )
