@@ -13,6 +13,7 @@ import tempfile
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 
 from core.errors import StoreAway, StoreError
 from store.connection import opened
@@ -81,6 +82,23 @@ def server_command(data: Path, *, persistent: bool = True) -> list[str]:
         *("--loglevel", "warning"),
         *keep,
     ]
+
+
+def repair_of_journal(data: Path) -> str | None:
+    """The command that cuts a broken journal at its fault; None where it is sound.
+
+    A server checks journals itself where it is started under another name (its main function), so
+    that this helps also where only the server is installed.
+    """
+    manifest = next((data.resolve() / "store").glob("appendonlydir/*.manifest"), None)
+    if manifest is None:
+        return None
+    server, checker = server_binary(), "redis-check-aof"
+    checked = subprocess.run(  # noqa: S603 - a server found on PATH, no shell
+        [checker, str(manifest)], executable=server, capture_output=True, timeout=60, check=False
+    )
+    repair = f"exec -a {checker} {quote(server)} --fix {quote(str(manifest))}"
+    return None if checked.returncode == 0 else f"bash -c {quote(repair)}"
 
 
 def _make_private(folder: Path) -> None:

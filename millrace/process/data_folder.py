@@ -19,6 +19,7 @@ from store.embedded import (
     answers,
     await_answer,
     end_orphan,
+    repair_of_journal,
     server_command,
     socket_path,
     socket_url,
@@ -144,4 +145,9 @@ async def _answering(server: asyncio.subprocess.Process, data: Path) -> None:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
     if answered not in done:
-        raise StoreError(f"the private store in {data} does not start; look into {data}/store")
+        repair = await asyncio.to_thread(repair_of_journal, data)
+        remedy = f"copy {data}/store, then cut its broken journal at the fault: {repair}"
+        raise StoreError(
+            f"the private store in {data} does not start; "
+            + (remedy if repair else f"look into {data}/store")
+        )

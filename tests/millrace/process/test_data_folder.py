@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from core.errors import MillraceError
-from millrace.process.data_folder import locked, store_of_run
+from core.errors import MillraceError, StoreError
+from millrace.process.data_folder import locked, private_store, store_of_run
+from store.connection import opened
 
 
 def test_the_folder_is_made_and_held(tmp_path: Path) -> None:
@@ -54,3 +57,23 @@ def test_a_folder_that_cannot_be_written_is_told_with_what_to_do(tmp_path: Path)
         locked(tmp_path / "file"),
     ):
         pass
+
+
+def test_a_broken_journal_is_named_with_the_command_that_repairs_it(tmp_path: Path) -> None:
+    async def start(keys: int) -> int:
+        async with private_store(tmp_path) as url, opened(url) as store:
+            for number in range(keys):
+                await store.redis.set(f"key {number}", "x" * 50)
+            return int(await store.redis.dbsize())
+
+    assert asyncio.run(start(200)) == 200
+    (journal,) = tmp_path.rglob("*.incr.aof")
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[: len(whole) // 2] + whole[len(whole) // 2 + 37 :])
+
+    with pytest.raises(StoreError, match="cut its broken journal") as refused:
+        asyncio.run(start(0))
+    repair = str(refused.value).rpartition("at the fault: ")[2]
+    subprocess.run(shlex.split(repair), input=b"y\n", check=True, stdout=subprocess.DEVNULL)
+
+    assert 90 < asyncio.run(start(0)) < 110
