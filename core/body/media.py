@@ -50,6 +50,7 @@ _QR_ALT = re.compile(  # what the description ends with; “二维码支付在�
     re.IGNORECASE,
 )
 _QR_WORDS = ("qr", "erweima", "weixin", "wechat", "二维码", "二維碼", "公众号", "公眾號")
+_LARGE = 50  # pixels
 _SQUARE = 0.8  # the least share of one side of a code in the other
 _TEXT_PICTURE = re.compile(
     r"(?:^|[-_ ])(?:emoji(?:one|con)?|smil(?:ey|ies)|latex|tex)"
@@ -108,11 +109,13 @@ def is_thumbnail(address: str) -> bool:
 
 
 def is_tiny(width: str | None, height: str | None, style: str | None) -> bool:
-    """Whether a size of at most three pixels is stated."""
-    sizes = [m[1] for m in (_NUMBER.match(v) for v in (width, height) if v) if m]
+    """Whether a size of at most three pixels is stated; a side of 0 beside a large one is open."""
+    sizes = [int(m[1]) for m in (_NUMBER.match(v) for v in (width, height) if v) if m]
     if style and "px" in style:
-        sizes += [value.partition(".")[0] for _, value in _SIZE.findall(style)]
-    return any(int(size) <= 3 for size in sizes if len(size) < 6)
+        sizes += [int(float(value)) for _, value in _SIZE.findall(style) if len(value) < 9]
+    if 0 in sizes and max(sizes) > _LARGE:
+        return False
+    return any(size <= 3 for size in sizes)
 
 
 def same_picture(one: str, other: str) -> bool:

@@ -40,7 +40,7 @@ from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head
 from core.page.kind import kind_of_page
 from core.page.select import choose
-from core.page.surroundings import head_lines, lead_blocks, part_of
+from core.page.surroundings import head_lines, lead_blocks, lead_inside, part_of
 from core.text import collapse, language_of, letters, wide_share
 from core.urls import web_url
 
@@ -130,7 +130,8 @@ def _page_body(page: str, root: etree._Element, head: PageMetadata, options: Cle
     lines, from_markup = head_lines(part)
     lines += choice.beside
     note_author_and_date(part, from_markup)
-    kept = _with_lead(lead_blocks(part, head.base), choice.kept)
+    lead = lead_blocks(part, head.base) or lead_inside(blocks, choice.kept)
+    kept = _with_lead(lead, choice.kept)
     return Body(
         kept, places(kept), removed, {**walker.from_markup, **from_markup}, head_lines=lines
     )

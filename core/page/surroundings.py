@@ -20,6 +20,7 @@ from core.text import collapse
 from core.urls import canonical_url, web_url
 
 _MOST_LEVELS = 6  # elements up from the text; further up are the site's header and menus
+_MOST_ABOVE = 12  # blocks between headline and text
 _MOST_LINES = 40  # in front of the text that may name author or date; menus have hundreds
 _LONGEST_LINE = 90  # characters; “By …”, a date and a source together are shorter
 _SMALLEST = 150  # pixels; smaller pictures in front of a text are portraits and icons
@@ -57,6 +58,23 @@ def lead_blocks(part: etree._Element, base: str | None) -> list[Block]:
         if any(line.images for block in blocks for line in block.lines):
             return blocks[:3]
     return []
+
+
+def lead_inside(blocks: list[Block], kept: list[Block]) -> list[Block]:
+    """The figure above the first chosen block, below the headline, with its caption.
+
+    It stands inside the article's element, with a date or a label between it and the text.
+    """
+    if not kept:
+        return []
+    first = next(here for here, block in enumerate(blocks) if block.owner is kept[0].owner)
+    above = blocks[max(0, first - _MOST_ABOVE) : first]
+    heading = max((here for here, block in enumerate(above) if block.kind == "h1"), default=-1)
+    figures = [block for block in above[heading + 1 :] if block.inside("figure")]
+    if heading < 0 or any(line.links for block in figures for line in block.lines if line.images):
+        return []
+    lead = [block for block in figures if _is_lead(block)]
+    return lead[:3] if any(line.images for block in lead for line in block.lines) else []
 
 
 def head_lines(part: etree._Element) -> tuple[list[str], FromMarkup]:

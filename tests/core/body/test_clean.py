@@ -362,6 +362,12 @@ def test_a_picture_that_shows_nothing_goes(name: str) -> None:
     assert cleaned(P + f"<img src='https://a.example/up/{name}'>").images == ()
 
 
+def test_a_picture_whose_height_is_left_open_stays() -> None:
+    image = "<img src='https://a.example/a.jpg' width='570' height='0'>"
+
+    assert cleaned(P + image).images == ("https://a.example/a.jpg",)
+
+
 def test_an_emoji_that_is_a_picture_is_text() -> None:
     rain = "<img class='emoji' src='https://a.example/2614.png' alt='☔'>"
 

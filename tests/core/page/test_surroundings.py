@@ -2,7 +2,7 @@ import pytest
 
 from core.body.html import parse_page
 from core.body.walk import Walker
-from core.page.surroundings import next_page, part_of
+from core.page.surroundings import lead_inside, next_page, part_of
 
 SENTENCE = "The weir was rebuilt in the winter, and the mill turns again since March. "
 
@@ -59,3 +59,16 @@ def test_only_the_articles_own_next_page_is_taken(
     link: str, url: str, following: str | None
 ) -> None:
     assert found(link, url) == following
+
+
+def test_the_figure_between_headline_and_text_leads() -> None:
+    figure = (
+        "<figure><img src='https://a.example/1.jpg'><figcaption>The weir.</figcaption></figure>"
+    )
+    story = f"<p>{SENTENCE}</p>" * 3
+    page = f"<article><h1>Weir</h1>{figure}<p>3 May</p>{story}</article>"
+    blocks = Walker(None).walk(parse_page(f"<html><body>{page}</body></html>")[1])
+
+    lead = lead_inside(blocks, blocks[-3:])
+
+    assert [line.text for block in lead for line in block.lines] == ["", "The weir."]
