@@ -36,6 +36,9 @@ _ORIGINAL_FIELDS = (
     "source", "permalink", "link", "url",
 )  # fmt: skip
 _SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件)?来源|出处|source)[:：].{1,30}$")
+_STAMP = re.compile(  # a Chinese site's name and a clock: 江边观察 2026-11-27 07:30
+    r"[^\d。，：:]{2,16}20\d\d[-./年]\d{1,2}[-./月]\d{1,2}日?\s*\d{1,2}:\d\d(?::\d\d)?"
+)
 _IDENTIFIER = re.compile(r"\s*\((?:arxiv|doi|pmid|issn)\s*:[^()]{3,80}\)\s*$", re.IGNORECASE)
 _SEPARATED = re.compile(r"\s*[-–—|_·»:：]\s*.{1,40}$")
 _LONGEST_NAME = 40  # letters
@@ -127,6 +130,7 @@ def _only_states(spot: Place) -> bool:
     text = spot.line.text
     return (
         dates.is_date_line(text)
+        or _STAMP.fullmatch(text) is not None
         or _SOURCE_LINE.match(spot.folded) is not None
         or _named_on(spot) is not None
     )

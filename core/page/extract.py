@@ -122,7 +122,8 @@ def _page_body(page: str, root: etree._Element, head: PageMetadata, options: Cle
     removed += [Removed(rule="page", text=_words_of(block)) for block in choice.dropped]
     if choice.is_front_page:
         return Body([], [], removed, {})
-    longest = max((text or "" for text in texts), key=weight)
+    # Scripts load the text of some pages, and the head has its beginning.
+    longest = max([text or "" for text in (*texts, head.description)], key=weight)
     if weight(text_of_blocks(choice.kept)) < min(_LEAST_WEIGHT, weight(longest)):
         guessed = [Block("p", [_plain_line(line)]) for line in longest.splitlines() if line.strip()]
         return Body(guessed, places(guessed), removed, {}, is_guess=True)

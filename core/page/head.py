@@ -61,6 +61,7 @@ class PageMetadata:
     language: str | None = None
     base: str | None = None
     site: str | None = None
+    description: str | None = None
     shown_author: str | None = None  # in the visible page, where the head names no one
 
 
@@ -82,6 +83,7 @@ def read_head(root: etree._Element, url: str | None) -> PageMetadata:
         language=root.get("lang") or _first(metas, "og:locale"),
         base=base,
         site=site,
+        description=_first(metas, "og:description", "description", "twitter:description"),
     )
 
 

@@ -73,7 +73,7 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
         if vote is not None and _weight(page, chosen) < _FRAGMENT * _weight(page, vote > 0):
             chosen = without_copies(page, vote > 0)
     teasers = teasers_of_listing(page, chosen)
-    if teasers and kind.article < _SAYS_ARTICLE:
+    if teasers and kind.article < _SAYS_ARTICLE and kind.forum < _THREAD:
         return Choice(dropped=page.blocks, is_front_page=True)
     chosen[teasers] = False
     chosen[start_of_others(page, chosen, kind) :] = False

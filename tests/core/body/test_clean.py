@@ -405,3 +405,9 @@ def test_a_credit_beside_a_picture_is_no_part_of_the_sentence() -> None:
 
     assert found.text == "The lamps of the old town went out at nine on Monday."
     assert "<figcaption>L. Berg</figcaption>" in found.html
+
+
+def test_a_quoted_post_stays() -> None:
+    quote = "<aside class='quote'><blockquote><p>The weir was rebuilt.</p></blockquote></aside>"
+
+    assert "<blockquote><p>The weir was rebuilt.</p></blockquote>" in cleaned(P + quote + P).html

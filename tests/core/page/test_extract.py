@@ -275,3 +275,14 @@ def test_a_dateline_behind_a_picture_and_its_caption_is_read() -> None:
     assert cleaned is not None
     assert cleaned.article.published == "2021-12-05"
     assert cleaned.article.author == "李言"
+
+
+def test_a_page_whose_text_scripts_load_gives_what_its_head_says_of_it() -> None:
+    words = "The weir was rebuilt in the winter, and the mill turns again since March. " * 3
+    head = f'<meta property="og:type" content="article"><meta name="description" content="{words}">'
+
+    page = extract_page(f"<html><head>{head}</head><body></body></html>".encode(), url=None)
+
+    assert page is not None
+    assert page.article.method == "summary"
+    assert page.article.text.startswith("The weir was rebuilt")
