@@ -71,7 +71,7 @@ class Example:
 
 def examples(folder: Path) -> Iterator[Example]:
     """The pages of one corpus that extractors may see, with their truth."""
-    for name, data, truth in _pages(folder):
+    for name, data, truth in pages_with_truth(folder):
         page, root = parse_page(decode(data).text[:MOST_CHARACTERS])
         if page.count("<") > MOST_TAGS:
             continue
@@ -102,7 +102,8 @@ def examples(folder: Path) -> Iterator[Example]:
         )
 
 
-def _pages(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+def pages_with_truth(folder: Path) -> Iterator[tuple[str, bytes, dict[str, Any]]]:
+    """Name, bytes and truth of each page of one corpus."""
     stated: dict[str, dict[str, Any]] = {}
     for file in folder.glob("truth.json.gz"):
         stated = {row["file"]: row for row in json.loads(gzip.decompress(file.read_bytes()))}
@@ -204,13 +205,14 @@ def scores(pages: list[Example], chosen: list[NDArray[np.bool_]]) -> str:
             hits["wanted"] += len(page.truth["with"])
         else:
             name = page.truth["type"] if page.corpus == "typed" else page.corpus
-            words[name].append(_f1(text, page.truth["text"]))
+            words[name].append(word_f1(text, page.truth["text"]))
     means = {name: sum(each) / len(each) for name, each in sorted(words.items())}
     means["snippets"] = 2 * hits["with"] / max(1, hits["with"] + hits["without"] + hits["wanted"])
     return "  ".join(f"{name} {value:.4f}" for name, value in means.items())
 
 
-def _f1(text: str, truth: str) -> float:
+def word_f1(text: str, truth: str) -> float:
+    """F1 of the words of a text against those of the true one."""
     own, wanted = Counter(_WORD.findall(text.lower())), Counter(_WORD.findall(truth.lower()))
     common = (own & wanted).total()
     return 2 * common / max(1, own.total() + wanted.total())
