@@ -69,6 +69,10 @@ class TooLarge(FetchError):
     """More bytes than the limit, on the wire or decoded."""
 
 
+class Endless(FetchError):
+    """An answer began and did not end in time."""
+
+
 class Disallowed(FetchError):
     """robots.txt disallows this page."""
 

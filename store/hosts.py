@@ -19,7 +19,9 @@ from store import keys
 from store.connection import Store, store_errors
 from store.schedule import ring
 
-MARGIN = 1.05  # of the gap: two requests leave a little closer together than they were let go
+# Of the gap. Requests leave closer together than their turns were given: with 1.05, and on a busy
+# machine, an origin counted eleven in a second at a limit of ten.
+MARGIN = 1.1
 LONGEST_LINE = 600.0  # seconds ahead for which places are promised
 LONGEST_PAUSE = 3600.0  # seconds; after it, one request more shows whether it still holds
 LEASE_MARGIN = 10.0  # seconds beyond the time limit of a request

@@ -52,6 +52,7 @@ class SourceState(Frozen):
     last_status: int | None = None
     last_error: str | None = None  # in words, for people
     failures: int = 0  # in a row
+    strain: int = 0  # by answers that used up a limit; a good answer takes one off
     unreachable: int = 0  # of these, how often no connection was made
     refused: bool = False  # by the address guard, last time
     unresolved: bool = False  # the name of its host had no address, last time

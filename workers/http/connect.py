@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from core.errors import FetchError, ForbiddenAddress, NoResponse, Unreachable
+from core.errors import Endless, FetchError, ForbiddenAddress, NoResponse, Unreachable
 from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, how_to_let_in, proxied
 from workers.http.decoding import ACCEPTED
 from workers.http.response import Journey, in_words, origin_of, shown_host
@@ -86,7 +86,7 @@ def timed_out(url: str, journey: Journey, *, seconds: float) -> FetchError:
         return Unreachable(f"no connection to {shown_host(url)} within {seconds:g} s")
     if not journey.answered:
         return NoResponse(f"{shown_host(url)} did not answer within {seconds:g} s")
-    return FetchError(f"{shown_host(url)} did not answer in full within {seconds:g} s")
+    return Endless(f"{shown_host(url)} did not answer in full within {seconds:g} s")
 
 
 def connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:

@@ -9,8 +9,11 @@ from core.dedup.decide import Outcome
 from core.errors import (
     BadStatus,
     BrokeOff,
+    Endless,
     ForbiddenAddress,
     MillraceError,
+    ResourceLimit,
+    TooLarge,
     Unreachable,
     with_remedy,
 )
@@ -22,6 +25,10 @@ from workers.sources.result import Poisoned, Polled
 GONE = 410
 GONE_CONFIRMED = 2  # answers; then the source is left alone until it has another address
 GONE_SECONDS = 365 * 86400.0
+# Good answers that make good for one that used up the time, the bytes or the memory of a poll. Each
+# costs up to 30 s and 10 MB, so where every other answer is one the gaps grow all the same.
+STRAIN = 4
+MOST_STRAIN = 12 * STRAIN  # a gap that has doubled twelve times is at its cap
 LOST_FAILURES = (
     3  # in a row at a place that a redirect led to; then the address in feeds.yaml is fetched again
 )
@@ -63,6 +70,7 @@ def after_answer(
         "next_poll": now + wait,
         "arrivals": newest,
         **_all_is_well(now),
+        "strain": max(0, state.strain - 1),
         **_validators(state, polled),
         **_moved(state, polled, fetch, now),
         "whole_at": now if polled.status != 304 else state.whole_at or now,
@@ -89,6 +97,8 @@ def after_fault(
     own number: a night without network must not count against a source that answers badly once.
     """
     failures = state.failures + 1
+    costly = isinstance(fault, Endless | TooLarge | ResourceLimit)
+    strain = min(state.strain + STRAIN * costly, MOST_STRAIN)
     network = isinstance(fault, Unreachable)
     unreachable = state.unreachable + network
     status = fault.status if isinstance(fault, BadStatus) else None
@@ -98,7 +108,7 @@ def after_fault(
         wait = after_failure(
             fetch,
             interval=state.interval or source.every or fetch.min_interval,
-            failures=unreachable if network else failures - unreachable,
+            failures=unreachable if network else max(failures - unreachable, strain // STRAIN),
             chance=chance,
             retry_after=fault.retry_after if isinstance(fault, BadStatus) else None,
         )
@@ -107,6 +117,7 @@ def after_fault(
         "last_status": status,
         "last_error": with_remedy(fault, source.name),
         "failures": failures,
+        "strain": strain,
         "unreachable": unreachable,
         "gone": gone,
         "next_poll": None if gone else now + wait,
