@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from core.dedup.headline import SINGLE_FROM, Title, bare, title_of, value_of
+from core.dedup.headline import LONGEST_NUMERAL, SINGLE_FROM, Title, bare, title_of, value_of
 from core.dedup.simhash import shingles
 from core.dedup.tokens import U64, code_points, comparable, mix, simplified, token_spans, units
 from core.models import Article, EntryRecord, Story
@@ -142,13 +142,14 @@ _LINE = (6, 160)  # characters of a line that may be a headline inside a digest
 # character about .6 of an English word, a Thai letter about a quarter).
 _HAN_WORD, _LETTER_WORD = 0.6, 0.25
 _LETTERS = (SINGLE_FROM, 0x1800)  # Thai to Khmer: one token a letter
-NUMERALS = "零〇一二两三四五六七八九十百千万亿"
+NUMERALS = "零〇一二两三四五六七八九十百千万亿兩萬億"
 _HAN_FROM, HAN_SHARE = 0x3400, 0.3  # of the tokens, from which a text is Chinese or Japanese
+_LATIN, _MANY = r"\d+(?:[.,]\d+)*", f"[{NUMERALS}]{{2,{LONGEST_NUMERAL}}}"
 # Two numerals and more, or one before what it counts: 一些 and 三峡 are words.
 _AMOUNT = re.compile(
-    rf"百分之([{NUMERALS}]+(?:点[{NUMERALS}]+)?)|(\d+(?:[.,]\d+)*)\s?%"
-    rf"|\d+(?:[.,]\d+)*[十百千万亿]*|[{NUMERALS}]{{2,}}(?:点[{NUMERALS}]+)?"
-    rf"|[{NUMERALS[2:-2]}](?=[人名死伤例起元倍级岁天年月日号个次项家])"
+    rf"百分之((?:{_MANY}|[{NUMERALS}])(?:[点點][{NUMERALS}]+)?)|({_LATIN})\s?%"
+    rf"|{_LATIN}[十百千万亿萬億]*|{_MANY}(?:[点點][{NUMERALS}]+)?"
+    r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家])"
 )
 
 Ints = npt.NDArray[np.intp]
@@ -275,7 +276,7 @@ def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64
     kept = np.ones(len(starts), dtype=np.bool_)
     if (code_points(text)[starts] >= _HAN_FROM).sum() < HAN_SHARE * len(starts):
         return hashes, ends, kept
-    found = [(m.start(), m.end(), _amount(m)) for m in _AMOUNT.finditer(simplified(text))]
+    found = [(m.start(), m.end(), _amount(m)) for m in _AMOUNT.finditer(text)]
     begins = np.array([begin for begin, _, _ in found], dtype=np.intp)
     firsts = np.searchsorted(starts, begins)
     lasts = np.searchsorted(starts, np.array([end for _, end, _ in found], dtype=np.intp))
@@ -290,8 +291,8 @@ def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64
 
 def _amount(match: re.Match[str]) -> float:
     share = match[1] or match[2]
-    whole, _, decimals = (share or match[0]).partition("点")
+    whole, _, decimals = simplified(share or match[0]).partition("点")
     value = value_of(whole)
     if decimals:
-        value += sum(value_of(d) / 10**n for n, d in enumerate(decimals, start=1))
+        value += sum(value_of(d) / 10**n for n, d in enumerate(decimals[:LONGEST_NUMERAL], start=1))
     return value / 100 if share else value

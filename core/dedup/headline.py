@@ -50,7 +50,7 @@ class Headline(NamedTuple):
 
 def headline(title: str | None) -> Headline:
     """Take `title` apart."""
-    text = _BRACKETED.sub(_without_media_tag, simplified(fold(title or "")))
+    text = _BRACKETED.sub(_without_media_tag, simplified(fold((title or "")[:LONGEST])))
     numbers = numbers_of(text)
     hashes = tokens(numbers.rest)
     pairs = shingles(hashes, 2) if len(hashes) > 1 else hashes
@@ -82,7 +82,7 @@ def bare(line: str) -> str:
 
 def title_of(title: str) -> Title:
     """Take `title` apart for a comparison."""
-    text = comparable(title)
+    text = comparable(title[:LONGEST])
     hashes, starts, ends = token_spans(text)
     single = (ends - starts == 1) & (code_points(text)[starts] >= SINGLE_FROM)
     # Short words of spaced scripts are mostly articles and prepositions.
@@ -158,6 +158,10 @@ _ORDINALS = {"上": "1", "中": "2", "下": "3", "终": "终", "完": "完", "�
     roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix x xi xii".split(), 1)
 }
 
+# Characters that are looked at: numbers in news have up to 12, headlines up to 200. Python refuses
+# to read a number of thousands of digits, and the patterns below take time by the square.
+LONGEST = 400
+LONGEST_NUMERAL = 24
 _CHINESE = "零〇一二两三四五六七八九十百千万亿"
 _LATIN = r"\d+(?:[.,]\d+)*"
 _NUM = rf"(?:{_LATIN}|[零〇一二两三四五六七八九十百千]+)"
@@ -272,6 +276,7 @@ def _latin_value(digits: str) -> float:
 
 
 def _chinese_value(numeral: str) -> int:
+    numeral = numeral[:LONGEST_NUMERAL]
     if all(char in _DIGITS for char in numeral):
         return int("".join(str(_DIGITS[char]) for char in numeral))
     total = section = digit = 0

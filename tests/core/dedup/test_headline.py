@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from core.dedup.headline import numbers_of, value_of
+from core.dedup.copy import read
+from core.dedup.headline import headline, numbers_of, value_of
 
 
 @pytest.mark.parametrize(
@@ -60,3 +63,33 @@ def test_words_that_look_like_numbers_are_words(text):
 
     assert (numbers.series, numbers.dates, numbers.figures) == ((), (), ())
     assert numbers.rest == text
+
+
+@pytest.mark.parametrize("hostile", ["一", "亿", "1", "1,", "百分之", "一点", "("])
+def test_a_headline_or_text_of_endless_numerals_is_read_in_time(hostile: str):
+    started = time.process_time()
+
+    headline(hostile * 10_000)
+    read(hostile * 10_000, "山" * 9000 + hostile * 9000)
+
+    assert time.process_time() - started < 2  # up to 22 seconds, or an error, without bounds
+
+
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [
+        ("二千四百亿元", "2400亿元"),
+        ("兩千四百億元", "2400億元"),
+        ("百分之一点四的股份", "1.40%的股份"),
+        ("三天后", "3天后"),
+        ("二〇二四年", "2024年"),
+    ],
+)
+def test_a_number_of_a_chinese_text_is_one_token_in_any_writing(words: str, digits: str):
+    one, other = read(None, f"当局宣布{words}"), read(None, f"当局宣布{digits}")
+
+    assert one.hashes.tolist() == other.hashes.tolist()
+
+
+def test_a_numeral_inside_a_word_is_no_number():
+    assert read(None, "他们一起去三峡，一些人留下").size == 12
