@@ -95,10 +95,11 @@ class Kept:
         self._records = records
         self._site_of = site_of
         self._copies: dict[str, Copy | None] = {}
+        self._decided: dict[str, EntryRecord] = {}
 
-    def put(self, entry: str, copy: Copy | None) -> None:
-        """What this very batch brings."""
-        self._copies[entry] = copy
+    def put(self, record: EntryRecord, copy: Copy | None) -> None:
+        """What this very batch decided."""
+        self._copies[record.id], self._decided[record.id] = copy, record
 
     def founder(self, story: str) -> Copy | None:
         """The copy of a story's founder; of a story that is no longer kept, by the founder's id."""
@@ -122,10 +123,11 @@ class Kept:
 
     def record(self, entry: str) -> EntryRecord | None:
         """The record of an entry; None: no longer kept, or not loaded yet."""
+        if entry in self._decided:
+            return self._decided[entry]
         if entry not in self._records:
             self.wanted.add(entry)
-            return None
-        return self._records[entry]
+        return self._records.get(entry)
 
     def _copy_of(self, article: Article | None, source: str) -> Copy | None:
         return None if article is None else Copy(article, source, self._site_of(source))

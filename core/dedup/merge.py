@@ -116,7 +116,7 @@ class _Batch:
         if not founder and story_id not in self._stories:
             # A repost of what is no longer shown: its body would be kept for nothing.
             record = record.model_copy(update={"raw": None, "article": None})
-        self.kept.put(record.id, arrival.copy)
+        self.kept.put(record, arrival.copy)
         self.outcome.entries.append(record)
         self.outcome.claims.append(
             Claim(
@@ -183,7 +183,7 @@ class _Batch:
         if story is None or same_article(arrival.record.article, shown):
             self.outcome.entries.append(record)
             return
-        self.kept.put(record.id, arrival.copy)
+        self.kept.put(record, arrival.copy)
         if story.members[0].id == record.id:
             # Reposts of the new text must find it; those of the old one came already.
             claim = Claim(story.id, story.id, arrival.fingerprint, weighed=None)
@@ -245,9 +245,13 @@ class _Batch:
         self._change(rest)
         for new in parting.stories:
             self._change(new)
-        self.outcome.entries += parting.records
+        entries = {record.id: record for record in self.outcome.entries}
+        self.outcome.undone += sorted(gone - entries.keys())  # nothing was written of the others
+        entries |= {record.id: record for record in parting.records}
+        self.outcome.entries = list(entries.values())
         self.outcome.claims += parting.claims
-        self.outcome.undone += sorted(gone)
+        for claim in parting.claims:
+            self._founded.add(claim.story, claim.fingerprint)
 
     def _join(self, arrival: Arrival, record: EntryRecord, *, revised: bool = False) -> None:
         """Add or renew a member; show its copy if that is the better one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from core.config.settings import DedupSettings
@@ -29,6 +30,9 @@ class Desk:
         self._founders: dict[str, Arrival] = {}
 
     def take(self, name: str, title: str, *body: str, source: str | None = None) -> Outcome:
+        return self.take_together(self.arrival(name, title, *body, source=source))
+
+    def arrival(self, name: str, title: str, *body: str, source: str | None = None) -> Arrival:
         article = Article(
             title=title, text="\n\n".join(body), html=f"<p>{'</p><p>'.join(body)}</p>"
         )
@@ -36,26 +40,30 @@ class Desk:
             id=name, source=source or name, guid=name, url=None, title=title, arrived=NOW,
             place=NOW, order=0, decision=Decision.PENDING, rule="", article=article,
         )  # fmt: skip
-        known = self.records.get(name)
         print_ = fingerprint_of(article, self.idf, source=record.source)
-        arrival = Arrival(record, print_, 0, (), known, Copy(article, record.source))
-        outcome = self._decided(arrival)
+        copy = Copy(article, record.source)
+        return Arrival(record, print_, 0, (), self.records.get(name), copy)
+
+    def take_together(self, *arrivals: Arrival) -> Outcome:
+        """Decide upon what one poll brought."""
+        outcome = self._decided(arrivals)
         self.idf.standing.learn(outcome.standing)
         self.records |= {each.id: each for each in outcome.entries}
         self.stories |= {i: change.story for i, change in outcome.stories.items()}
-        self._founders[name] = arrival
+        self._founders |= {each.record.id: each for each in arrivals}
         return outcome
 
-    def _decided(self, arrival: Arrival) -> Outcome:
-        found = [
-            candidate_of(i, self._founders[i].fingerprint, arrival.fingerprint)
-            for i in self.stories
-        ]
-        near: list[Candidate] = [each for each in found if each is not None]
+    def _decided(self, arrivals: Sequence[Arrival]) -> Outcome:
         return merge(
-            [arrival], candidates={arrival.record.id: near}, stories=self.stories,
-            settings=DedupSettings(), now=NOW, idf=self.idf, records=self.records,
+            arrivals, candidates={each.record.id: self._near(each) for each in arrivals},
+            stories=self.stories, settings=DedupSettings(), now=NOW, idf=self.idf,
+            records=self.records,
         )  # fmt: skip
+
+    def _near(self, arrival: Arrival) -> list[Candidate]:
+        founders = ((i, self._founders[i].fingerprint) for i in self.stories)
+        found = [candidate_of(i, each, arrival.fingerprint) for i, each in founders]
+        return [each for each in found if each is not None]
 
     def groups(self) -> set[frozenset[str]]:
         return {frozenset(m.id for m in story.members) for story in self.stories.values()}
@@ -164,3 +172,18 @@ def test_what_a_person_joined_no_revision_parts():
     desk.take("b", "Something else", *paragraphs(6, 9))
 
     assert desk.groups() == {frozenset("ab")}
+
+
+def test_a_merge_is_taken_back_inside_the_batch_that_made_it():
+    desk = Desk()
+    places = {"a": "Hale", "b": "Perry", "c": "Moor"}
+
+    outcome = desk.take_together(
+        *(desk.arrival(name, "Storm warning", *warned(place)) for name, place in places.items())
+    )
+
+    assert desk.groups() == {frozenset(each) for each in places}
+    assert sorted(each.id for each in outcome.entries) == ["a", "b", "c"]
+    assert {each.decision for each in outcome.entries} == {Decision.PUBLISHED}
+    assert outcome.undone == []  # nothing of it was written before
+    assert {claim.story for claim in outcome.claims if claim.entry == "b"} == {"a", "b"}
