@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
@@ -22,9 +23,15 @@ _FEED_TYPE = re.compile(
     r"(?:application|text)/(?:x-)?(?:rss|atom|rdf)(?:\+xml)?|application/(?:feed\+)?json"
     r"|(?:application|text)/xml"
 )
+_FEED_RELATIONS = frozenset(("feed", "rss", "atom", "service.feed"))
+_RELATIONS = _FEED_RELATIONS | {"alternate"}
 _SURE_TYPE = re.compile(r".*/(?:x-)?(?:rss|atom|rdf)|application/feed\+json")
-_LINK = re.compile(r"<link\b([^<>]{1,2000})>", re.IGNORECASE)
-_ANCHOR = re.compile(r"<a\b([^<>]{1,2000})>(.{0,300}?)</a", re.IGNORECASE | re.DOTALL)
+# A value in quotes may hold a bracket; the words of a link may be behind a picture in SVG.
+_LINK = re.compile(
+    r"""<link\b((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')++|[^<>]{1,2000})>""", re.IGNORECASE
+)
+_ANCHOR = re.compile(r"<(?:a|area|frame)\b([^<>]{1,2000})>", re.IGNORECASE)
+LINKS_READ, _WORDS = 3000, 1500  # of a page, and characters behind each
 _BASE = re.compile(r"<base\b([^<>]{1,2000})>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]{2,20})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _PARAMETER = re.compile(r"""([a-zA-Z*]{2,20})\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""")
@@ -201,18 +208,14 @@ def _weight(attributes: dict[str, str]) -> int:
     relations = attributes.get("rel", "").lower().split()
     kind = attributes.get("type", "").lower().partition(";")[0].strip()
     address, title = attributes.get("href", ""), attributes.get("title", "")
-    if "feed" not in relations and "alternate" not in relations:
+    named = not _RELATIONS.isdisjoint(relations)
+    if not named and (relations or not _SURE_TYPE.match(kind)):
         return 0
-    if "stylesheet" in relations or (kind == "application/json" and "wp-json" in address):
+    if "stylesheet" in relations or "wp-json" in address or "oembed" in address:
         return 0
-    if kind and not _FEED_TYPE.fullmatch(kind):
-        return 0
-    untyped = not kind and "feed" not in relations
-    if untyped and (
-        attributes.get("hreflang") or not (_is_feed_address(address) or _says_feed(title))
-    ):
-        return 0
-    if kind == "application/json" and "oembed" in address:
+    typed = bool(_FEED_TYPE.fullmatch(kind)) or not _FEED_RELATIONS.isdisjoint(relations)
+    looks = _is_feed_address(address) or _says_feed(title)
+    if not typed and (kind not in ("", "text/html") or attributes.get("hreflang") or not looks):
         return 0
     if _COMMENT_FEED.search(title + address):
         return 1
@@ -222,13 +225,16 @@ def _weight(attributes: dict[str, str]) -> int:
 def _followed(page: str, base: str) -> list[tuple[int, NamedFeed]]:
     """Links in the body by their address and words; those of other sites are about feeds."""
     found = []
-    for tag in _ANCHOR.finditer(page):
+    for tag in islice(_ANCHOR.finditer(page), LINKS_READ):
         attributes = _attributes(tag[1])
-        stated = attributes.get("href", "")
+        stated = attributes.get("href") or attributes.get("src") or ""
         address = _address(stated, base)
-        words = " ".join(re.sub(r"<[^<>]*>", " ", tag[2]).split())
-        words = f"{words} {attributes.get('title', '')} {attributes.get('aria-label', '')}".strip()
-        shown = f"{words} {attributes.get('class', '')} {tag[2]}"
+        end = page.find("</a", tag.end(), tag.end() + _WORDS)
+        inside = page[tag.end() : max(end, tag.end())]
+        words = " ".join(re.sub(r"<[^<>]*>", " ", inside).split())
+        named = (attributes.get(name, "") for name in ("title", "aria-label", "alt"))
+        words = " ".join([words, *filter(None, named)]).strip()
+        shown = f"{words} {attributes.get('class', '')} {inside}"
         if address is None or _ABOUT_FEEDS.search(address):
             continue
         is_feed = _is_feed_address(address) or stated.lower().startswith("feed:")
