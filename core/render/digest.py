@@ -1,6 +1,8 @@
 """The digest: one entry after each day or week, with the stories that most sources carried.
 
 A period is counted as it was at its end, so that its entry stays as it is when more copies come.
+What the first poll of a source brings belongs to the day of its own date, when nothing was counted
+yet: its copies of the day after count.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ Every = Literal["daily", "weekly"]
 # Entries of one document: a reader that was away for two weeks, or two months, misses none.
 PERIODS = {"daily": 14, "weekly": 8}
 STORIES = 20  # of one entry; a page of a newspaper
+LATE = timedelta(days=1)  # for the copies of what came in after its period; a round takes minutes
 CARRIED = 2  # sources at least; what one source has is in its feed
 
 
@@ -49,14 +52,19 @@ def _midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
-def carried_by(story: Story, period: Period) -> int:
-    """How many sources had the story before the period ended."""
-    return len({member.source for member in story.members if member.first_seen < period.end})
+def counted_until(story: Story, period: Period) -> datetime:
+    """The moment before which a copy must have come to count."""
+    return period.end if story.arrived < period.end else story.arrived + LATE
+
+
+def carried_by(story: Story, until: datetime) -> int:
+    """How many sources had the story before a moment."""
+    return len({member.source for member in story.members if member.first_seen < until})
 
 
 def digest_item(
     period: Period,
-    items: Sequence[FeedItem],
+    items: Sequence[tuple[FeedItem, datetime]],
     *,
     title: str,
     also_at: str,
@@ -64,8 +72,9 @@ def digest_item(
     feed_title: str,
     language: str | None,
 ) -> FeedItem:
-    """The entry of one period; `also_at`: the words before the other copies of a story."""
-    shown = [_until(item, period) for item in items]
+    """The entry of one period. `items`: its stories, each with the moment before which its copies
+    count; `also_at`: the words before the other copies of a story."""
+    shown = [_copies_until(item, until) for item, until in items]
     headlines = " · ".join(item.title for item in shown)
     return FeedItem(
         id=f"urn:millrace:digest:{period.key}",
@@ -90,8 +99,8 @@ def digest_item(
     )
 
 
-def _until(item: FeedItem, period: Period) -> FeedItem:
-    copies = tuple(copy for copy in item.copies if copy.first_seen < period.end)
+def _copies_until(item: FeedItem, until: datetime) -> FeedItem:
+    copies = tuple(copy for copy in item.copies if copy.first_seen < until)
     return replace(item, copies=copies or item.copies[:1])
 
 

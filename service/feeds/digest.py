@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from core.config.settings import Settings
-from core.render.digest import CARRIED, STORIES, Period, carried_by, digest_item, periods
+from core.render.digest import (
+    CARRIED,
+    STORIES,
+    Period,
+    carried_by,
+    counted_until,
+    digest_item,
+    periods,
+)
 from core.render.items import FeedItem
 from service.languages import day_name, feed_language, in_zone, translations
 from service.window import Kept
@@ -43,7 +51,7 @@ def digest_items(
             weekly, daily = _("Digest of the week from %(day)s"), _("Digest of %(day)s")
             item = digest_item(
                 period,
-                [item_of(kept) for kept in chosen],
+                [(item_of(kept), until) for kept, until in chosen],
                 title=(weekly if every == "weekly" else daily) % {"day": day},
                 also_at=_("Also at"),
                 url=f"{url}#{period.key}",
@@ -54,8 +62,9 @@ def digest_items(
     return found
 
 
-def most_carried(stories: Sequence[Kept], period: Period) -> list[Kept]:
-    """The stories of a period that most sources had at its end; the newest first among equals.
+def most_carried(stories: Sequence[Kept], period: Period) -> list[tuple[Kept, datetime]]:
+    """The stories of a period that most sources had at its end, the newest first among equals,
+    each with the moment before which its copies count.
 
     Only as many stories are unpacked as may be among them: what a story counts today is no less.
     """
@@ -65,16 +74,18 @@ def most_carried(stories: Sequence[Kept], period: Period) -> list[Kept]:
     )
     within = [kept for kept in stories[first:last] if len(kept.sources) >= CARRIED]
     within.sort(key=lambda kept: -len(kept.sources))
-    counted: list[tuple[int, Kept]] = []
+    counted: list[tuple[int, Kept, datetime]] = []
     for kept in within:
-        least = sorted(count for count, _ in counted)[-STORIES:]
+        least = sorted(count for count, *_ in counted)[-STORIES:]
         if len(least) == STORIES and len(kept.sources) <= least[0]:
             break
-        count = carried_by(kept.story, period)
+        story = kept.story
+        until = counted_until(story, period)
+        count = carried_by(story, until)
         if count >= CARRIED:
-            counted.append((count, kept))
+            counted.append((count, kept, until))
     counted.sort(key=lambda each: (-each[0], each[1].rank))
-    return [kept for _, kept in counted[:STORIES]]
+    return [(kept, until) for _, kept, until in counted[:STORIES]]
 
 
 def digest_day(settings: Settings, now: datetime | None = None) -> date:

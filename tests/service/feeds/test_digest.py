@@ -83,6 +83,23 @@ async def test_a_copy_that_comes_later_changes_nothing(serve: Serve) -> None:
     assert again.headers["ETag"] == first.headers["ETag"]
 
 
+async def test_what_a_first_poll_brings_is_in_the_digest_of_its_own_day(serve: Serve) -> None:
+    story = make_story(1, sources=("first", "second", "third"), arrived=NEXT_MORNING)
+    seen = (timedelta(), timedelta(minutes=1), timedelta(days=2))  # after it came
+    members = tuple(
+        member.model_copy(update={"first_seen": NEXT_MORNING + after})
+        for member, after in zip(story.members, seen, strict=True)
+    )
+    with time_machine.travel(NEXT_MORNING + timedelta(days=3), tick=True):
+        served = await serve(settings())
+        await served.publish(story.model_copy(update={"members": members}))
+        (entry,) = await entries(served)
+
+    assert entry["id"] == "urn:millrace:digest:2026-01-31"
+    assert "https://second.example/1" in entry["content_html"]
+    assert "https://third.example/1" not in entry["content_html"]
+
+
 async def test_every_service_gives_the_same_document_from_the_end_of_the_period(
     serve: Serve,
 ) -> None:
