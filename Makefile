@@ -80,7 +80,7 @@ docs: .venv/.installed ## Write the schema and the reference pages
 lock: .venv/.installed ## Write requirements.lock (what the image installs)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
-		--extra fast --custom-compile-command "make lock" pyproject.toml -o requirements.lock
+		--extra fast --extra pages --custom-compile-command "make lock" pyproject.toml -o requirements.lock
 
 SEEDS ?= 1
 MINUTES ?= 10
