@@ -107,7 +107,7 @@ def _copies_until(item: FeedItem, until: datetime) -> FeedItem:
 def _listed(item: FeedItem, also_at: str) -> str:
     headline = _link(item.url, item.title)
     first, *others = (_link(copy.url, copy.paper) for copy in _one_each(item.copies))
-    papers = f"{first}. {escape(also_at)} {', '.join(others)}" if others else first
+    papers = f"{first} · {escape(also_at)} {', '.join(others)}" if others else first
     return f"<li><h3>{headline}</h3><p>{escape(item.summary)}</p><p>{papers}</p></li>"
 
 
