@@ -18,7 +18,7 @@ from store import keys
 from store.connection import Store, store_errors
 from store.plan import pack_bytes, unpack_bytes
 
-SHOWN_AFTER = 6.0  # seconds; after an edit processes differ for as long as one looks at its file
+SHOWN_AFTER = 4.0  # seconds; after an edit processes differ for as long as one looks at its file
 
 
 class Revision(Frozen):

@@ -78,6 +78,16 @@ def test_every_promise_about_polling_has_a_test_of_its_number() -> None:
         assert f"async def test_r{number}_" in tests
 
 
+def test_every_row_about_failing_over_names_a_test_that_exists() -> None:
+    rows = page("delivery.md").partition("## Failing over")[2].partition("\n## ")[0]
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+
+    for row in rows.strip().splitlines()[2:]:
+        named = re.findall(r"`(test_\w+)`", row)
+        assert named, row
+        assert all(f"def {name}(" in tests for name in named), row
+
+
 def test_every_option_of_fetching_is_on_its_page() -> None:
     text = page("fetching.md")
 

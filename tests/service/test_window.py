@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from core.config.settings import RetentionSettings
+from service import window
 from store import keys
 from store.connection import Store
 from store.embedded import server_command, socket_url
@@ -100,3 +104,16 @@ async def test_a_wiped_store_is_told_the_names_before_they_are_forgotten(served:
 
     assert served.river.newest() == ()
     assert await served.store.redis.hget(keys.NAMES, repost.id) == story.id.encode()
+
+
+async def test_a_wiped_store_is_noticed_while_changes_come_all_the_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "COMPARE", 0.0)
+    await served.publish(make_story(1), make_story(2))
+    await served.store.redis.flushall()
+
+    await put(served.store, make_story(3))
+
+    async with asyncio.timeout(window.WAIT / 2):
+        await served.until(lambda: numbers(served) == ["Story 3"])

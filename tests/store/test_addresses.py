@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import redis
 
 from core.errors import StoreError
+from store import address
 from store.connection import Store, opened
 from store.embedded import server_binary
 from store.migration import ensure_layout
@@ -97,6 +99,25 @@ async def test_the_store_is_found_again_when_its_master_was_killed(trio: Trio) -
             await asyncio.sleep(0.05)
 
         assert await store.redis.get("kept") == b"yes"
+
+
+async def test_a_master_that_hangs_is_left_for_the_one_that_sentinels_name(
+    trio: Trio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(address, "SENTINEL_TIMEOUT", 1.0)
+    async with (
+        opened(f"redis+sentinel://:p%40ss@127.0.0.1:{trio.sentinel}/river/2") as store,
+        asyncio.timeout(60),
+    ):
+        await ensure_layout(store)
+        trio.started[0].send_signal(signal.SIGSTOP)
+        try:
+            while not await _writable(store):  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(0.05)
+            connection = store.redis.connection_pool.get_master_address  # type: ignore[attr-defined]
+            assert (await connection())[1] == trio.replica
+        finally:
+            trio.started[0].send_signal(signal.SIGCONT)
 
 
 async def _writable(store: Store) -> bool:
