@@ -23,6 +23,7 @@ WAITS = re.compile(r"(wait_)?until(_|$)")
 
 # Distribution -> what it is imported as, where the two differ.
 IMPORTED_AS = {
+    "pyyaml": "yaml",
     "axe-playwright-python": "axe_playwright_python",
     "backports.zstd": "backports",
     "brotli": "brotli",
