@@ -120,8 +120,8 @@ class BrokeOff(DocumentError):
 class NotAFeed(DocumentError):
     """The document is no feed. `alternates` are the feeds it names as a web page.
 
-    `titles` are what it calls them, `places` where one may be that it does not name; `moved` is
-    where the document itself says that its feed is now.
+    `titles` are what it calls them and others that it links to, `places` where one may be that it
+    does not name; `moved` is where the document itself says that its feed is now.
     """
 
     def __init__(

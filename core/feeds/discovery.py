@@ -26,7 +26,7 @@ _FEED_TYPE = re.compile(
 _FEED_RELATIONS = frozenset(("feed", "rss", "atom", "service.feed"))
 _RELATIONS = _FEED_RELATIONS | {"alternate"}
 _SURE_TYPE = re.compile(r".*/(?:x-)?(?:rss|atom|rdf)|application/feed\+json")
-# A value in quotes may hold a bracket; the words of a link may be behind a picture in SVG.
+# A value in quotes may hold a bracket.
 _LINK = re.compile(
     r"""<link\b((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')++|[^<>]{1,2000})>""", re.IGNORECASE
 )
@@ -39,7 +39,7 @@ _COMMENT_FEED = re.compile(r"comments?\b|评论", re.IGNORECASE)
 # Addresses of feeds: by the last step of the path, or by a parameter.
 _FEED_STEP = re.compile(
     r"/(?:[\w-]+[._-])?(?:rss|atom|feeds?)\d{0,2}(?:[._-]\w{2,5})?/?$|/index\.(?:xml|rdf)$"
-    r"|/[\w.-]+\.(?:rss|atom|rdf)$|/(?:rss|atom|feeds?)\d{0,2}/[\w@./-]+$",
+    r"|/[\w.-]+\.(?:rss|atom|rdf)$|/(?:rss|atom|feeds?)\d{0,2}/[\w@./-]{1,100}$",
     re.IGNORECASE,
 )
 _FEED_QUERY = re.compile(r"(?:^|[?&])(?:feed|format|type|mod|output|alt)=(?:rss|atom)2?\b", re.I)
@@ -52,6 +52,7 @@ _MOVED = re.compile(
     r"|<newLocation>\s*([^<\s]{1,2000})",
     re.IGNORECASE,
 )
+_LONGEST = 500  # characters of an address that is looked at
 _YOUTUBE_FEED = "https://www.youtube.com/feeds/videos.xml?"
 _YOUTUBE_ID = re.compile(r"""(?:channelId|externalId|channel_id)["'=:\s]{1,4}(UC[\w-]{22})""")
 
@@ -90,6 +91,7 @@ class NamedFeed(NamedTuple):
 
     url: str
     title: str = ""
+    is_own: bool = True  # else anyone may have put the link there, such as who left a comment
 
 
 def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
@@ -214,7 +216,7 @@ def _weight(attributes: dict[str, str]) -> int:
     if "stylesheet" in relations or "wp-json" in address or "oembed" in address:
         return 0
     typed = bool(_FEED_TYPE.fullmatch(kind)) or not _FEED_RELATIONS.isdisjoint(relations)
-    looks = _is_feed_address(address) or _says_feed(title)
+    looks = _is_feed_address(address) or _FEED_WORDS.search(title)
     if not typed and (kind not in ("", "text/html") or attributes.get("hreflang") or not looks):
         return 0
     if _COMMENT_FEED.search(title + address):
@@ -223,7 +225,7 @@ def _weight(attributes: dict[str, str]) -> int:
 
 
 def _followed(page: str, base: str) -> list[tuple[int, NamedFeed]]:
-    """Links in the body by their address and words; those of other sites are about feeds."""
+    """Links in the body, by their address and words."""
     found = []
     for tag in islice(_ANCHOR.finditer(page), LINKS_READ):
         attributes = _attributes(tag[1])
@@ -231,31 +233,29 @@ def _followed(page: str, base: str) -> list[tuple[int, NamedFeed]]:
         address = _address(stated, base)
         end = page.find("</a", tag.end(), tag.end() + _WORDS)
         inside = page[tag.end() : max(end, tag.end())]
-        words = " ".join(re.sub(r"<[^<>]*>", " ", inside).split())
         named = (attributes.get(name, "") for name in ("title", "aria-label", "alt"))
-        words = " ".join([words, *filter(None, named)]).strip()
+        words = " ".join([*re.sub(r"<[^<>]*>", " ", inside).split(), *filter(None, named)])
         shown = f"{words} {attributes.get('class', '')} {inside}"
         if address is None or _ABOUT_FEEDS.search(address):
             continue
         is_feed = _is_feed_address(address) or stated.lower().startswith("feed:")
-        says_so = _says_feed(shown)
-        own = host_of(address).endswith(".".join(host_of(base).split(".")[-2:]))
+        says_so = _FEED_WORDS.search(shown) is not None
+        host, site = host_of(address), host_of(base)
+        own = host == site or host.endswith(f".{site}") or site.endswith(f".{host}")
         if is_feed and (says_so or own):
             comments = _COMMENT_FEED.search(words + address)
             weight = 1 if comments else 3 if says_so else 2
-            found.append((weight, NamedFeed(address, words[:200])))
+            found.append((weight if own else 0, NamedFeed(address, words[:200], own)))
         elif says_so and own and address.rstrip("/") != base.rstrip("/"):
             found.append((1, NamedFeed(address, words[:200])))
     return found
 
 
 def _is_feed_address(address: str) -> bool:
+    if len(address) > _LONGEST:
+        return False
     path, _, query = address.partition("#")[0].partition("?")
     return bool(_FEED_STEP.search(f"/{path}") or _FEED_QUERY.search(query))
-
-
-def _says_feed(words: str) -> bool:
-    return _FEED_WORDS.search(words) is not None
 
 
 def _attributes(tag: str) -> dict[str, str]:

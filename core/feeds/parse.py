@@ -114,9 +114,8 @@ def parse_items(
 def _web_page(message: str, page: str, url: str) -> NotAFeed:
     named = named_feeds(page, url=url)
     titles = {feed.url: feed.title for feed in named}
-    return NotAFeed(
-        message, tuple(titles), titles, usual_places(url, page), moved_to(page, url=url)
-    )
+    own = tuple(feed.url for feed in named if feed.is_own)
+    return NotAFeed(message, own, titles, usual_places(url, page), moved_to(page, url=url))
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:

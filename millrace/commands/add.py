@@ -159,7 +159,9 @@ async def _find(fetcher: Fetcher, url: str) -> Candidate:
             if alternate in named:
                 fault = f"none of the feeds it names can be read: {error}"
             continue
-        others = {url: titles.get(url, "") for url in named[number + 1 :][:_OTHERS]}
+        elsewhere = [url for url in titles if url not in named]  # linked to, on other sites
+        further = [*named[number + 1 :], *elsewhere][:_OTHERS]
+        others = {url: titles.get(url, "") for url in further}
         return Candidate(found.permanent_redirect or alternate, feed, others=others)
     try:
         listing = await asyncio.to_thread(_parsed, answer, partial(read_listing, strict=True))

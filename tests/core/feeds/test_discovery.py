@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from core.feeds.discovery import (
@@ -64,6 +66,30 @@ def test_what_is_no_feed_is_not_named(markup: str) -> None:
     assert found(f"<html><body>{markup}") == ()
 
 
+def test_a_link_to_another_site_is_none_of_its_own_feeds() -> None:
+    def feeds(address: str, base: str = "https://news.example/") -> list[tuple[str, bool]]:
+        page = f'<p>Comment: <a href="{address}">RSS feed</a> <a href="/feed.xml">all</a>'
+        return [(feed.url, feed.is_own) for feed in named_feeds(page, url=base)]
+
+    own = ("https://news.example/feed.xml", True)
+    for stranger in ("https://evil.example/rss.xml", "https://evilnews.example/rss.xml"):
+        assert feeds(stranger) == [own, (stranger, False)]
+    assert feeds("https://feeds.news.example/rss.xml")[0] == (
+        "https://feeds.news.example/rss.xml",
+        True,
+    )
+
+
+def test_long_addresses_cost_little() -> None:
+    address = "/rss" * 470 + "/!"
+    page = f'<a href="{address}">x</a>' * 500
+
+    started = time.process_time()
+
+    assert named_feeds(page, url="https://news.example/") == ()
+    assert time.process_time() - started < 2
+
+
 def test_several_feeds_come_with_their_titles() -> None:
     page = "".join(
         f'<link rel="alternate" type="application/rss+xml" title="{title}" href="/{title}.rss">'
@@ -84,7 +110,7 @@ def test_a_header_names_feeds() -> None:
 
     (feed,) = header_feeds(values, url="https://blog.example/")
 
-    assert feed == (FEED, "Blog, all of it")
+    assert feed[:2] == (FEED, "Blog, all of it")
 
 
 def test_the_usual_places_are_few_and_those_of_the_software_come_first() -> None:
