@@ -2,7 +2,7 @@
 
 The closing words of a channel, the notes of a podcast and what a press office says of itself
 identify nothing, however long they are. A sentence that one source has under three headlines that
-do not agree is such text, and so is one that articles of one host have under three headlines of
+do not agree is such text, and so is one that sources of one host have under three headlines of
 which the text says nothing. Comparisons leave it out, wherever else it is reprinted.
 
 Entries that were folded teach it like those that stayed apart, so a wrong merge shows itself by its
@@ -111,11 +111,13 @@ class Standing:
 def _common_places(one: Copy, other: Copy, shared: U64) -> list[int]:
     """Source and host that two copies share, if their headlines are unlike; of one address: none.
 
-    What one source gathers from several hosts is not its own, and many may write on one host.
+    What one source gathers from several hosts is not its own, and many may write on one host. A
+    host is taught by sources that lie on it alone: else a stranger who links to it could have what
+    tells its stories apart left out of comparisons.
     """
     (source, host), (others_source, others_host) = one.places, other.places
     own = source == others_source != 0 and (host == others_host or 0 in (host, others_host))
-    beside = host == others_host != 0
+    beside = host == others_host != 0 and one.speaks_for_its_host and other.speaks_for_its_host
     if not (own or beside) or not one.addresses.isdisjoint(other.addresses):
         return []
     if not shared.size or not _are_unlike(one.reading.title.bare, other.reading.title.bare):

@@ -17,15 +17,23 @@ NOTES = paragraphs(7, 8)
 TITLES = ("Harbour wall is repaired", "Two teachers retire", "Ferry starts on Monday")
 
 
-def copy(title: str, *text: str, source: str = "channel", link: str | None = None) -> Copy:
-    return Copy(Article(title=title, text="\n\n".join(text), link=link), source)
+def copy(
+    title: str,
+    *text: str,
+    source: str = "channel",
+    link: str | None = None,
+    site: str | None = "house.example",
+) -> Copy:
+    return Copy(Article(title=title, text="\n\n".join(text), link=link), source, site)
 
 
-def taught(*titles: str, source: str = "channel", links: bool = False) -> Standing:
+def taught(
+    *titles: str, source: str = "channel", links: bool = False, site: str = "house.example"
+) -> Standing:
     """What three copies teach that are compared with the first."""
     link = "https://house.example/{}" if links else None
     copies = [
-        copy(title, *NOTES, source=source.format(n), link=link and link.format(n))
+        copy(title, *NOTES, source=source.format(n), link=link and link.format(n), site=site)
         for n, title in enumerate(titles)
     ]
     known = Standing()
@@ -64,6 +72,15 @@ def test_sources_of_one_host_teach_only_what_says_nothing_of_their_headlines():
 
     assert taught(*strange, source="s{}", links=True).in_pair(probe, probe) is not None
     assert taught(*about, source="s{}", links=True).in_pair(probe, probe) is None
+
+
+def test_a_stranger_who_links_to_a_host_teaches_nothing_of_it():
+    strange = ("Quux gronk zibble", "Wug blicket dax", "Toma fep lorp")
+    probe = copy("x", *NOTES, source="s9", link="https://house.example/9")
+
+    known = taught(*strange, source="stranger", links=True, site="stranger.example")
+
+    assert known.in_pair(probe, probe) is None
 
 
 def test_what_remains_without_it_decides():
