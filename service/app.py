@@ -25,7 +25,7 @@ from service.documents import (
 from service.feeds import handlers as feeds
 from service.feeds import hub, stream
 from service.feeds.publisher import Publisher
-from service.feeds.stream import Events
+from service.feeds.stream import Events, Pace
 from service.ops import access as actions
 from service.ops import health, metrics
 from service.pages import page as pages
@@ -62,6 +62,7 @@ def make_app(
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
     app[CONNECTIONS] = Connections()
     app[BACKGROUND] = Background()
+    app[hub.HUB_PACE] = Pace(hub.HUB_PASS)
     app[SHARED] = SharedDocuments()
     app[TRANSFERS] = Transfers(app[CONNECTIONS].refused)
     app[COMPARISONS] = Comparisons(app[BACKGROUND])

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import pytest
 
 from core.config.settings import ServiceSettings, Webhook
 from service import app
 from service.context import CONTEXT
-from service.feeds import publisher
+from service.feeds import hub, publisher
 from service.feeds.hub import LONGEST_ADDRESS
 from service.ops.health import CHECK, health_report
 from store import keys, outbox
@@ -324,3 +325,17 @@ async def test_without_a_hub_none_is_named_and_none_answers(serve: Serve) -> Non
     assert (await served.client.get("/hub")).status == 404
     assert "hub" not in feed.headers["Link"]
     assert "hubs" not in await feed.json(content_type=None)
+
+
+async def test_requests_to_the_hub_take_turns_in_the_event_loop(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """700 at once kept /health/live waiting for half a second; with turns it waits for 16."""
+    turns = AsyncMock()
+    monkeypatch.setattr(served.client.app[hub.HUB_PACE], "turn", turns)
+
+    for _ in range(3):
+        await served.client.post("/hub", data={"hub.mode": "publish"})
+
+    assert turns.await_count == 3
+    assert hub.HUB_PASS <= 16
