@@ -44,7 +44,6 @@ ENOUGH = 1000
 STUB = 200
 # A Chinese text has two fifths of the letters of its translation into English.
 _WIDE_FACTOR = 2.5
-_CUT = re.compile(r"\s*(?:…|\.{3,}|。。。)+$")
 _FULL_STOPS = frozenset(".。～~")
 _MOST_REMOVED = 200  # lines reported of an entry; the record of a page with thousands stays small
 
@@ -253,7 +252,7 @@ def is_post(entry: FeedEntry, found: str, pictures: tuple[str, ...], options: Cl
     `found` is the text before lines were cut. A headline that stands again above a teaser, or
     alone, has no full stop and no picture: the page is read.
     """
-    title, words = squeeze(_CUT.sub("", entry.title or "")), squeeze(found)
+    title, words = squeeze(entry.title or ""), squeeze(found)
     if options.full_text == "page" or not words or weight(found) >= ENOUGH or is_truncated(found):
         return False
     if not title or entry.bridged:
