@@ -24,11 +24,12 @@ _SPARE = (
 _SETS = ("data-srcset", "data-lazy-srcset", "srcset")
 # Every word of the file's name says that it shows nothing: `blank.gif`, `lazy-placeholder.png`.
 # One such word also stands in `dorian-gray.jpg` and `dot-com-bubble.png`.
+# Possessive: a name of a thousand digits is tried in one way only.
 _PLACEHOLDER = re.compile(
     r"/(?=[^/?]*(?:spacer|blank|placeholder|transparent|load|lazy|pixel|clear|1x1|gr[ea]y|dot|trans))"
-    r"(?:(?:spacer|blank|placeholder|transparent|loading|loader|lazy(?:load)?|pixel|clear|1x1|gr[ea]y"
-    r"|dot|trans|default|image|img|picture|thumb(?:nail)?|white|bg|no|s|\d+(?:x\d+)?)[._-]?)+"
-    r"\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
+    r"(?:(?:spacer|blank|placeholder|transparent|loading|loader|lazy(?:load)?|pixel|clear|gr[ea]y"
+    r"|dot|trans|default|image|img|picture|thumb(?:nail)?|white|bg|no|s|\d++(?:x\d++)?)"
+    r"(?:[_-]|\.(?!(?:gif|png|svg|jpe?g|webp)))?)++\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
     re.IGNORECASE,
 )
 # A bridge put the path of its own proxy before the picture's address: `/res/https://a.example/1`.
@@ -41,7 +42,7 @@ _COUNTER = re.compile(
 _PHOTOGRAPH = re.compile(r"\.(?:jpe?g|webp|avif|png)(?:$|[?#!@])", re.IGNORECASE)
 _QR = re.compile(
     r"[/._-](?:qr(?:[_-]?codes?)?|erweima|weixin(?:[_-]?(?:qr|code))?|wechat[_-]?(?:qr|code))"
-    r"(?:[_-]?(?:for_\w+|\d{1,4}|[a-z]|small|large|img|image|\d+x\d+))*\.(?:png|jpe?g|gif|webp)"
+    r"(?:[_-]?(?:for_\w+|\d{1,4}|[a-z]|small|large|img|image|\d+x\d+)){0,3}\.(?:png|jpe?g|gif|webp)"
     r"|(?:api|chart)\S*?qr(?:code)?\b|(?:二[维維][码碼]|公[众眾][号號])[\w-]{0,12}\.\w{3,4}(?:$|\?)",
     re.IGNORECASE,
 )

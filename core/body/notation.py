@@ -7,6 +7,7 @@ MathML, as TeX in a script, or drawn from spans beside either; each is read once
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from lxml import etree
 
@@ -21,6 +22,8 @@ _GUTTER = re.compile(
 )
 _CODE = re.compile(r"code|highlight|syntax|blob", re.IGNORECASE)
 _DRAWN = re.compile(r"(?:^| )(?:katex-html|MathJax(?:_\w+)?|mjx-chtml)")
+# Elements beside a drawing, and inside these, that may hold its formula; a page may have thousands.
+_BESIDE, _INSIDE = 2, 20
 _DEEPEST = 40  # elements of a formula inside each other; the deepest seen has 12
 _HIGH = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _LOW = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
@@ -82,10 +85,16 @@ def is_drawn_copy(element: etree._Element) -> bool:
     """Whether an element only draws a formula that stands beside it as MathML or TeX."""
     if not _DRAWN.search(element.get("class") or ""):
         return False
-    around = element.getparent()
-    return around is not None and any(
-        each.tag == "math" or (each.tag == "script" and "math/" in (each.get("type") or ""))
-        for each in around.iter("math", "script")
+    beside = [
+        *islice(element.itersiblings(preceding=True), _BESIDE),
+        *islice(element.itersiblings(), _BESIDE),
+    ]
+    return any(_holds_formula(inner) for each in beside for inner in islice(each.iter(), _INSIDE))
+
+
+def _holds_formula(element: etree._Element) -> bool:
+    return element.tag == "math" or (
+        element.tag == "script" and "math/" in (element.get("type") or "")
     )
 
 

@@ -46,7 +46,6 @@ _GONE = frozenset(
 _CONTROLS = frozenset(("noscript", "button"))  # of these at least the pictures are read
 _DRAWING = frozenset(("span", "div", "img", "mjx-container"))
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed", "object"))
-_RTL = etree.XPath("boolean(//@dir[. = 'rtl' or . = 'RTL'])")
 MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
 
 
@@ -69,17 +68,16 @@ class Walker:
         self._line = LineBuilder()
         self._lines: list[Line] = []
         self._path: list[Container] = []
-        self._stack: list[tuple[etree._Element, str, bool]] = []  # names, whether it is in the path
+        # Names, whether it is in the path, and which way its text runs.
+        self._stack: list[tuple[etree._Element, str, bool, str]] = []
         self._kind = "p"
         self._count = 0
-        self._is_rtl = False  # whether any text runs from right to left
         self._total = 0  # letters of the whole text, as far as they were counted
         self._uncounted: Iterator[str] = iter(())
         self._skipped: etree._Element | None = None
 
     def walk(self, root: etree._Element) -> list[Block]:
         """The blocks of the tree, in order."""
-        self._is_rtl = bool(_RTL(root))
         walker = etree.iterwalk(root, events=("start", "end"))
         self._uncounted = cast("Iterator[str]", root.itertext())
         for event, element in walker:
@@ -101,7 +99,7 @@ class Walker:
             self._skipped = None
         elif self._stack and self._stack[-1][0] is element:
             self._end_block()
-            _, _, in_path = self._stack.pop()
+            _, _, in_path, _ = self._stack.pop()
             if in_path:
                 self._path.pop()
             if tag in HEADINGS:
@@ -240,7 +238,10 @@ class Walker:
                 self._add_block("table", rows, owner=element)
             return False
         names = f"{element.get('class', '')} {element.get('id', '')}" if element.attrib else ""
-        self._stack.append((element, names, tag in _CONTAINERS))
+        above = self._stack[-1][3] if self._stack else ""
+        self._stack.append(
+            (element, names, tag in _CONTAINERS, (element.get("dir") or above).lower())
+        )
         if tag in _CONTAINERS:
             self._count += 1
             start = element.get("start", "") if tag == "ol" else ""
@@ -267,14 +268,9 @@ class Walker:
     ) -> None:
         if owner is None and self._stack:
             owner = self._stack[-1][0]
-        self.blocks.append(Block(kind, lines, tuple(self._path), names, owner, self._direction()))
-
-    def _direction(self) -> str:
-        """`rtl` in text that runs from right to left, as the nearest element says."""
-        for element, _, _ in reversed(self._stack if self._is_rtl else ()):
-            if stated := element.get("dir"):
-                return "rtl" if stated.lower() == "rtl" else ""
-        return ""
+        # `rtl` where the nearest element that says it runs from right to left.
+        rtl = "rtl" if self._stack and self._stack[-1][3] == "rtl" else ""
+        self.blocks.append(Block(kind, lines, tuple(self._path), names, owner, rtl))
 
     def _preformatted(self, element: etree._Element) -> None:
         self._end_block()

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from lxml import etree
@@ -32,6 +33,7 @@ _SAME_WORDS = 0.5  # of the longer of heading and title, at least
 _LEAST_START = 8  # characters; shorter headings that begin a title may be its section
 _LABEL = 4  # characters behind a headline, such as 原创
 _MOST_HEADINGS = 5
+_LONGEST = 500  # characters; 99 of 100 titles of 977 public pages have 80 letters at most
 # Names of meta elements by which public pages state an author and a date, the most exact first.
 _AUTHOR_METAS = (
     "author", "article:author", "byl", "dc.creator", "parsely-author", "sailthru.author",
@@ -143,10 +145,12 @@ def _objects(data: Any) -> Iterator[dict[str, Any]]:
 def _title(
     root: etree._Element, metas: dict[str, str], linked: list[dict[str, Any]], named: str | None
 ) -> str | None:
-    headings = [text for each in root.iter("h1") if (text := spaced_text(each).rstrip("¶# "))]
+    first = islice(root.iter("h1"), _MOST_HEADINGS)
+    headings = [text for each in first if (text := spaced_text(each)[:_LONGEST].rstrip("¶# "))]
     headline = next((item["headline"] for item in linked if "headline" in item), None)
     stated = (_first(metas, "og:title", "twitter:title"), headline, named)
-    titles = [title for each in stated if isinstance(each, str) and (title := plain_title(each))]
+    texts = [each[:_LONGEST] for each in stated if isinstance(each, str)]
+    titles = [title for each in texts if (title := plain_title(each))]
     heading = _headline(headings, titles)
     if heading or not titles:
         return heading or (plain_title(headings[0]) if len(headings) == 1 else None)
@@ -159,7 +163,7 @@ def _headline(headings: list[str], titles: list[str]) -> str | None:
     A title's longest part is its headline, and the others are sites and sections.
     """
     best, most = None, _SAME_WORDS
-    for heading in headings[:_MOST_HEADINGS]:
+    for heading in headings:
         words = set(_WORD.findall(heading.lower()))
         for title in titles:
             parts = [set(_WORD.findall(part.lower())) for part in _SEPARATOR.split(title)]
