@@ -6,6 +6,7 @@ is taken only if it holds more than the feed and agrees with it: else it is a wa
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from html import escape
 
@@ -41,7 +42,7 @@ from core.page.head import PageMetadata, is_elsewhere, read_head
 from core.page.kind import kind_of_page
 from core.page.select import choose
 from core.page.surroundings import head_lines, lead_blocks, lead_inside, part_of
-from core.text import collapse, language_of, letters, wide_share
+from core.text import collapse, language_of, letters, squeeze, wide_share
 from core.urls import web_url
 
 # The largest of 177 public pages has 800,000 characters and 10,000 tags. Extractors take a minute
@@ -49,6 +50,7 @@ from core.urls import web_url
 MOST_CHARACTERS = 2 * 2**20
 MOST_TAGS = 40_000
 AGREES = 0.8  # of the feed's four-grams are in the page's text; a feed adds a footer of its own
+_CUT_TITLE = re.compile(r"(.{6,}?)\s*(?:…|\.{3,}|。。。)$", re.DOTALL)
 _MOST_LOST = 0.005  # of the characters: more is another encoding or no text
 # In Latin letters. Of 777 public articles two are shorter than 120, and 41 shorter than 1,500: only
 # these are searched for the words of paywalls and error pages, for walls are short.
@@ -218,7 +220,7 @@ def _article(
     stated_language = (head.language or "")[:2].lower() or None
     return base.model_copy(
         update={
-            "title": base.title or stated.title,
+            "title": _whole_title(base.title, stated.title),
             "author": base.author or stated.author,
             "published": _more_exact(base.published, stated.published),
             "original_url": base.original_url or stated.original_url,
@@ -233,6 +235,14 @@ def _article(
             "removed": tuple(body.removed[:200]),
         }
     )
+
+
+def _whole_title(feed: str | None, page: str | None) -> str | None:
+    """The feed's title; the page's where a list cut it: “Ferry runs again after se…”."""
+    begun = _CUT_TITLE.match(feed or "")
+    if feed and page and begun and squeeze(page).startswith(squeeze(begun[1])):
+        return page
+    return feed or page
 
 
 def _more_exact(feed: str | None, page: str | None) -> str | None:

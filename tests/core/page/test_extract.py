@@ -286,3 +286,26 @@ def test_a_page_whose_text_scripts_load_gives_what_its_head_says_of_it() -> None
     assert page is not None
     assert page.article.method == "summary"
     assert page.article.text.startswith("The weir was rebuilt")
+
+
+@pytest.mark.parametrize(
+    ("stated", "title"),
+    [
+        ("The old mill will be turned into…", "The old mill will be turned into a library"),
+        ("The old mill will be…", "The old mill will be turned into a library"),
+        ("The old mill: what now...", "The old mill: what now..."),
+        ("The old mill", "The old mill"),
+        (None, "The old mill will be turned into a library"),
+    ],
+)
+def test_a_title_that_a_list_cut_is_whole(stated: str | None, title: str) -> None:
+    body = (
+        f"<article><h1>The old mill will be turned into a library</h1><p>{SENTENCES}</p></article>"
+    )
+
+    whole = page(body).replace(b"A page", b"The old mill will be turned into a library - Courier")
+
+    found = extract_page(whole, url="https://a.example/1", feed=Article(title=stated))
+
+    assert found is not None
+    assert found.article.title == title
