@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import lxml.html
@@ -24,11 +25,13 @@ from core.text import letters, plain_title, squeeze, wide_share
 from core.urls import canonical_url, host_of, web_url
 
 ENTRIES_KEPT = 200  # links; what is beyond is an archive
+LINKS_SEEN = 6000  # of a page: a portal has 2,000
 LINKS_READ = 3 * ENTRIES_KEPT  # of one shape; an entry may have several
 LEAST = 3  # links that make a list
 PLAIN_LEAST = 8  # links that make a list beyond doubt
 TITLE_LEAST = 15  # letters of a headline; half as many in Chinese
 DATED_LEAST = 6  # the same with a date beside it, or in an address with a number
+_AROUND = 40  # elements above a link that may be a menu's, and links in one above it
 _CLIMB = 5  # elements from a link up to the item that holds its date
 _SHAPE = 4  # elements of the path that links of one list share
 
@@ -111,7 +114,7 @@ def _article_links(page: Any, base: str, *, strict: bool) -> list[Any]:
     """The links of the list that looks most like articles."""
     shapes: dict[str, list[Any]] = defaultdict(list)
     own = _site(host_of(base))
-    for link in page.iter("a"):
+    for link in islice(page.iter("a"), LINKS_SEEN):
         address = web_url(link.get("href"), base)
         if address and _site(host_of(address)) == own and address != base and not _in_menu(link):
             alike = shapes[_shape(link)]
@@ -169,7 +172,7 @@ def _shape(link: Any) -> str:
 
 
 def _in_menu(link: Any) -> bool:
-    for element in link.iterancestors():
+    for element in islice(link.iterancestors(), _AROUND):
         name = f"{element.get('class') or ''} {element.get('id') or ''}"
         if element.tag in _MENUS or (
             element.tag not in ("body", "html") and _MENU_NAME.search(name)
@@ -221,7 +224,7 @@ def _date(
     link: Any, now: float | None, *, address: str = "", language: str = ""
 ) -> datetime | None:
     """The date beside a link: in the largest element around it that holds no other item."""
-    item, climbed = link, list(link.iterancestors())[:_CLIMB]
+    item, climbed = link, islice(link.iterancestors(), _CLIMB)
     for element in climbed:
         if _holds_another(element, link):
             break
@@ -234,7 +237,8 @@ def _date(
 
 
 def _holds_another(element: Any, link: Any) -> bool:
-    others = (a for a in element.iter("a") if a.get("href") != link.get("href"))
+    near = islice(element.iter("a"), _AROUND)
+    others = (a for a in near if a.get("href") != link.get("href"))
     return any(_weight_of(other) >= DATED_LEAST for other in others)
 
 
@@ -254,7 +258,10 @@ def _date_texts(item: Any) -> Iterator[str]:
             yield text
     yield " ".join(text for text in item.itertext())[:4000]
     yield from _beside(item)
-    for element in [item, *item.iterancestors()][:_CLIMB]:  # a heading above the items of a day
+    for element in (
+        item,
+        *islice(item.iterancestors(), _CLIMB - 1),
+    ):  # a heading above the items of a day
         above = element.getprevious()
         if above is not None and isinstance(above.tag, str) and not _has_link(above):
             yield " ".join(above.itertext())[:_LONGEST_DATE]
@@ -266,7 +273,7 @@ def _beside(item: Any) -> Iterator[str]:
     if parent is None:
         return
     leading = [parent.text]
-    for row in parent:
+    for row in islice(parent, _AROUND):
         if not isinstance(row.tag, str) or _has_link(row):
             break
         leading += [" ".join(row.itertext()), row.tail]

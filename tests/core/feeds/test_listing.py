@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -181,3 +183,16 @@ def test_any_page_gives_a_list_or_an_error_of_ours(text: str) -> None:
     except NotAFeed:
         return
     assert all(entry.guid for entry in feed.entries)
+
+
+@pytest.mark.parametrize(
+    "row", ["<li><a href='/2024/{}'>Short one</a> 01-01</li>", "<a href='/x{}'>a"]
+)
+def test_deep_and_long_pages_cost_little(row: str) -> None:
+    page = "<body>" + "<div>" * 200 + "".join(row.format(n) for n in range(8000))
+    started = time.process_time()
+
+    with suppress(NotAFeed):
+        read(page, strict=True)
+
+    assert time.process_time() - started < 3
