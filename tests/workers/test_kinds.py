@@ -4,12 +4,13 @@ from pathlib import Path
 
 from store import keys
 from store.connection import Store
-from store.sources import dump_source
+from store.sources import SourceState, dump_source
 from tests.origin import Answer, Origin
 from tests.score import f1, forbidden
 from tests.stage import expected
 from tests.workers.desk import desk_for, settings_for
 from workers.sandbox.pool import Sandbox
+from workers.sources.fetch import wants_whole
 
 SEEDS = Path(__file__).parents[1] / "examples" / "seeds"
 
@@ -193,6 +194,16 @@ async def test_a_source_that_says_unchanged_of_everything_is_fetched_whole_in_ti
     assert len(entries) == 2
     assert second.false_304
     assert "answered 304" in second.notes[0]
+
+
+def test_a_source_that_is_tried_early_after_an_outage_is_not_fetched_whole() -> None:
+    url, now = "https://n.example/feed", 1_800_000_000.0
+    planned = SourceState(
+        url=url, configured_url=url, etag='"1"', whole_at=now - 3600, next_poll=now + 1800
+    )
+
+    assert wants_whole(planned, now)
+    assert not wants_whole(planned.model_copy(update={"failures": 6, "unreachable": 6}), now)
 
 
 async def test_what_was_put_up_with_is_noted(

@@ -179,7 +179,8 @@ def wants_whole(state: SourceState, now: float) -> bool:
     """
     if state.whole_at is None or now - state.whole_at < WHOLE_AFTER_HAND:
         return False
-    if state.next_poll is not None and now < state.next_poll - WHOLE_AFTER_HAND:
+    early = state.next_poll is not None and now < state.next_poll - WHOLE_AFTER_HAND
+    if early and not state.failures:  # one that failed is polled early when the network is back
         return True  # polled out of turn: a person asked for it
     gaps = [later - at for at, later in pairwise(state.arrivals)]
     usual = 0.0 if state.false_304 else median(gaps) if len(gaps) > 1 else WHOLE_UNKNOWN
