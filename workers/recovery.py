@@ -21,7 +21,6 @@ from store.hosts import (
     Happened,
     next_probe,
     note_reached,
-    note_unreachable,
     retry_unreachable,
     some_unreachable,
     unreachable_names,
@@ -139,14 +138,6 @@ class Report:
 def _listed(names: set[str]) -> dict[str, object]:
     few = ", ".join(sorted(names)[:NAMED])
     return {"sources": len(names), "names": few + (", …" if len(names) > NAMED else "")}
-
-
-async def note_outcome(kit: Kit, name: str, *, away: bool, before: int) -> None:
-    """Keep which sources may fail for the network; `before`: how often this one failed so far."""
-    if away:
-        await note_unreachable(kit.store, name)
-    elif before:
-        await note_reached(kit.store, name)
 
 
 STORE_LOOK_SECONDS = 15.0

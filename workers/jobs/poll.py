@@ -27,6 +27,7 @@ from core.errors import (
 from core.feeds.new_entries import Remembered
 from core.models import ParsedFeed
 from store.commit import Batch, SourceWrite, leave
+from store.hosts import note_reached, note_unreachable
 from store.monitoring import Counts
 from store.retention import trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
@@ -41,7 +42,6 @@ from workers.jobs.source_state import (
     with_counts,
 )
 from workers.leases import held
-from workers.recovery import note_outcome
 from workers.sandbox.documents import Reader, prepare_entries
 from workers.settle import LeaseLost
 from workers.sources.fetch import ask
@@ -110,7 +110,8 @@ async def _poll(poll: Poll) -> None:
         kit.answered = True
         if poll.state.failures > poll.state.unreachable:
             log.info("source.recovered", source=poll.source.name, failures=poll.state.failures)
-        await note_outcome(kit, poll.source.name, away=False, before=poll.state.failures)
+        if poll.state.failures:
+            await note_reached(kit.store, poll.source.name)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
     count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
     if polled.feed is None:
@@ -192,8 +193,10 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
     say("source.failing", source=poll.source.name, reason=state.last_error, next_in=round(wait))
     write = SourceWrite(poll.source.name, state, wait)
     if await leave(poll.kit.store, poll.lease, write):
-        away = isinstance(fault, _AWAY)
-        await note_outcome(poll.kit, poll.source.name, away=away, before=poll.state.failures)
+        if isinstance(fault, _AWAY):
+            await note_unreachable(poll.kit.store, poll.source.name)
+        elif poll.state.failures:
+            await note_reached(poll.kit.store, poll.source.name)
 
 
 def _count(poll: Poll, outcome: str) -> None:

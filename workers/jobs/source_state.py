@@ -29,9 +29,8 @@ GONE_SECONDS = 365 * 86400.0
 # costs up to 30 s and 10 MB, so where every other answer is one the gaps grow all the same.
 STRAIN = 4
 MOST_STRAIN = 12 * STRAIN  # a gap that has doubled twelve times is at its cap
-LOST_FAILURES = (
-    3  # in a row at a place that a redirect led to; then the address in feeds.yaml is fetched again
-)
+# Failures in a row at a place that a redirect led to; then the address in feeds.yaml is fetched.
+LOST_FAILURES = 3
 
 
 def first_state(source: Source) -> SourceState:
@@ -56,14 +55,9 @@ def after_answer(
         due = max(0.0, (state.next_poll or now) - now)
         return state.model_copy(update={"arrivals": newest}), due
     wait = next_interval(
-        fetch,
-        now=now,
-        chance=chance,
-        every=source.every,
-        arrivals=newest,
-        last=state.interval,
-        wishes=polled.wishes,
-    )
+        fetch, now=now, chance=chance, every=source.every, arrivals=newest,
+        last=state.interval, wishes=polled.wishes,
+    )  # fmt: skip
     changes = {
         "last_status": polled.status,
         "interval": wait,
@@ -93,25 +87,21 @@ def after_fault(
 ) -> tuple[SourceState, float]:
     """The state after a failure, and the seconds until the next attempt.
 
-    Failures to connect and failures of the source itself each have a gap that grows with their
-    own number: a night without network must not count against a source that answers badly once.
+    Failures to connect have a gap apart: a night without network must not count against a source.
     """
     failures = state.failures + 1
-    costly = isinstance(fault, Endless | TooLarge | ResourceLimit)
-    strain = min(state.strain + STRAIN * costly, MOST_STRAIN)
-    network = isinstance(fault, Unreachable)
-    unreachable = state.unreachable + network
+    strain = STRAIN if isinstance(fault, Endless | TooLarge | ResourceLimit) else 0
+    strain = min(state.strain + strain, MOST_STRAIN)
+    unreachable = state.unreachable + (network := isinstance(fault, Unreachable))
     status = fault.status if isinstance(fault, BadStatus) else None
     gone = status == GONE and state.last_status == GONE and failures >= GONE_CONFIRMED
-    wait = GONE_SECONDS
-    if not gone:
-        wait = after_failure(
-            fetch,
-            interval=state.interval or source.every or fetch.min_interval,
-            failures=unreachable if network else max(failures - unreachable, strain // STRAIN),
-            chance=chance,
-            retry_after=fault.retry_after if isinstance(fault, BadStatus) else None,
-        )
+    wait = GONE_SECONDS if gone else after_failure(
+        fetch,
+        interval=state.interval or source.every or fetch.min_interval,
+        failures=unreachable if network else max(failures - unreachable, strain // STRAIN),
+        chance=chance,
+        retry_after=fault.retry_after if isinstance(fault, BadStatus) else None,
+    )  # fmt: skip
     changes: dict[str, object] = {
         "last_poll": now,
         "last_status": status,
@@ -123,17 +113,17 @@ def after_fault(
         "next_poll": None if gone else now + wait,
         **_kind_of_fault(state, fault, version),
     }
-    if failures >= LOST_FAILURES and state.url != state.configured_url:
-        changes |= {"url": state.configured_url, "redirect": None}
     return state.model_copy(update=changes), wait
 
 
 def _kind_of_fault(state: SourceState, fault: MillraceError, version: str) -> dict[str, object]:
-    """What is remembered of this fault alone."""
+    """What follows from this kind of fault, and from its being one of several."""
     changes: dict[str, object] = {
         "refused": isinstance(fault, ForbiddenAddress),
         "unresolved": isinstance(fault, Unreachable) and fault.unresolved,
     }
+    if state.failures + 1 >= LOST_FAILURES and state.url != state.configured_url:
+        changes |= {"url": state.configured_url, "redirect": None}
     if isinstance(fault, BrokeOff):
         changes["torn_hash"] = fault.body_hash
     if isinstance(fault, Poisoned):
