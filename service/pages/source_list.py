@@ -14,6 +14,7 @@ from aiohttp import web
 
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
+from core.errors import StoreError
 from core.urls import without_credentials
 from service.context import CONTEXT, Context, failure, is_failing, written
 from service.documents import BACKGROUND, SHARED, Background, Document
@@ -21,11 +22,13 @@ from service.languages import language_of
 from service.pages.page import encoding_of, missing, page_document
 from service.responses import choose_encoding, public_base, secured, wants_html
 from service.window import Kept
+from store.revision import load_processes
 from store.sources import SourceState, Taken
 
 DAYS = 14  # in the small chart of a source
 PAGE = 500  # sources on one page for people
 _ROWS_AT_ONCE = 500
+_PATIENCE = 1.0  # seconds for the store, below the 2 s within which a page answers without it
 
 
 async def sources(request: web.Request) -> web.StreamResponse:
@@ -58,13 +61,24 @@ async def _page(
 
     async def make() -> Document:
         rows = await source_rows(context, background, start=(number - 1) * PAGE, most=PAGE)
+        differing = await _processes_that_differ(context)
         return await page_document(
-            request, "sources.html", sources=rows, count=count, page=number, pages=pages
-        )
+            request, "sources.html", sources=rows, count=count, page=number, pages=pages,
+            differing=differing,
+        )  # fmt: skip
 
     encoding, settings = encoding_of(request), context.settings()
     place, language = public_base(request, settings), language_of(request, settings.feed)
     return await _shared(request, ("html", encoding, place, language, stated), make, encoding)
+
+
+async def _processes_that_differ(context: Context) -> list[str]:
+    """Hosts whose feeds.yaml is not the one that this page shows, in words."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            return (await load_processes(context.store)).faults()
+    except (StoreError, TimeoutError):
+        return []  # the page states already that the store is away
 
 
 async def opml(request: web.Request) -> web.StreamResponse:

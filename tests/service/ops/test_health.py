@@ -19,6 +19,7 @@ from store import keys
 from store.connection import Store
 from store.embedded import socket_url
 from store.monitoring import WorkerBeat, beat
+from store.revision import ProcessBeat, beat_process, publish_revision
 from store.sources import SourceState, Taken, count_taken
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.test_window import start_store
@@ -165,7 +166,7 @@ async def test_sources_tell_state_and_counts_but_no_credentials(served: Served) 
     assert rows["second"]["state"] == "waiting"
     assert rows["third"]["state"] == "disabled"
     assert "secret" not in str(rows) + opml
-    assert opml.count("<outline ") == 3
+    assert opml.count(" xmlUrl=") == 3
 
 
 async def test_a_full_store_is_down_and_says_so(served: Served) -> None:
@@ -287,3 +288,21 @@ async def test_many_sources_are_counted_beside_the_answer(
     assert first.ok == 0
     assert (second.ok, second.failing) == (3, 2), "all are counted, also those that go unnamed"
     assert [name for name, _ in second.named] == ["s3"]
+
+
+async def test_a_host_with_another_feeds_yaml_is_named(served: Served) -> None:
+    now = await served.store.now()
+    await publish_revision(served.store, "new", b"text", host="mill", again=False)
+    for name, file in (("mill", "new"), ("barn", "old")):
+        since = None if file == "new" else now - 60
+        beat = ProcessBeat(
+            id=name, host=name, role="worker", version="1", last=now, file=file, since=since
+        )
+        await beat_process(served.store, beat)
+
+    health = await (await served.client.get("/health")).json()
+    page = await (await served.client.get("/sources", headers={"Accept": "text/html"})).text()
+
+    (line,) = [each for each in health["reasons"] if "feeds.yaml" in each]
+    assert line.startswith("config: barn (worker, version 1) has another feeds.yaml")
+    assert "barn (worker, version 1) has another feeds.yaml" in page
