@@ -276,20 +276,20 @@ def _recognized(
     by_content = {content: guid for guid, content in seen.items() if guid not in now}
     surely: dict[bytes, int] = {}  # guid -> place of the entry
     by_words: dict[bytes, int] = {}
-    fresh = [at for at, each in enumerate(every) if each.is_new]
-    for at in fresh:
-        each = every[at]
+    fresh = [(at, each) for at, each in enumerate(every) if each.is_new]
+    for at, each in fresh:
         link, words = (
             by_prefix.get(seen.get(alias, b"")[:_PREFIX]) if alias else None
             for alias in each.aliases
         )
-        same = None
-        if each.digest not in said_now:
-            same = by_content.get(each.digest) or by_content.get(strict_digest(each.entry))
-        known = link or words
-        if same is not None or (known is not None and each.entry.published):
-            surely.setdefault(same or known or b"", at)
-        elif known is not None:  # other figures under another guid may be another draw or rate
+        digests = () if each.digest in said_now else (each.digest, strict_digest(each.entry))
+        same = next(filter(None, map(by_content.get, digests)), None)
+        # The same words may be of the next hour's news, other figures of another draw.
+        dated = each.entry.published is not None
+        sure = link or words if dated else None if each.entry.enclosures else same
+        if sure is not None:
+            surely.setdefault(sure, at)
+        elif (known := same or link or words) is not None:
             by_words.setdefault(known, at)
     if len(by_words) >= _HABIT and 2 * len(by_words) >= len(fresh):
         surely = by_words | surely

@@ -9,7 +9,7 @@ import pytest
 
 from core.feeds.identity import link_key, listed, strict_digest
 from core.ids import guid_digest
-from core.models import FeedEntry
+from core.models import Enclosure, FeedEntry
 
 DAY = datetime(2026, 11, 20, 8, tzinfo=UTC)
 TEXT = "<p>The road over the pass was closed on Sunday after forty centimetres of snow fell. "
@@ -153,6 +153,14 @@ SEVERAL: dict[str, Poll] = {
     ],
     "draws in which only figures differ": lambda n: [
         entry("Lotto draw", "https://n.example/", f"d{n}", f"Winning numbers: {n} {n + 3} 14")
+    ],
+    "news of the hour, dated": lambda n: [
+        entry("News", "https://n.example/", f"n{n}", "The news.", DAY + timedelta(hours=n))
+    ],
+    "news of the hour, by their files": lambda n: [
+        entry("News", "https://n.example/", f"n{n}", "The news.").model_copy(
+            update={"enclosures": (Enclosure(url=f"https://n.example/{n}.mp3"),)}
+        )
     ],
     "releases": lambda n: [
         entry(f"v1.{n + k}", PLAIN(n + k), f"v1.{n + k}", "No content.") for k in range(3)
