@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from aiohttp import web
 
+from core.dedup.copy import Copy
 from core.models import Article, FeedEntry
 from service.documents import Background
 from service.pages import story
@@ -17,6 +18,7 @@ from service.pages.story import WAITING, Comparisons, NotCompared
 from tests.service.conftest import LIVE, Served, keep, longest_turn, make_story, record_of
 
 CHANCE = random.Random(5)
+OLD, NEW = (Copy(make_story(number).article, "first") for number in (1, 2))
 
 
 class Reader:
@@ -37,9 +39,9 @@ async def test_readers_of_one_comparison_share_it(monkeypatch: pytest.MonkeyPatc
     comparisons = Comparisons(background)
 
     key = ("story", 1, "member")
-    await asyncio.gather(*(comparisons.compare(reader(), key, "old", "new") for _ in range(9)))
+    await asyncio.gather(*(comparisons.compare(reader(), key, OLD, NEW) for _ in range(9)))
 
-    assert made == ["old"]
+    assert made == [OLD.article.text]
     background.close()
 
 
@@ -52,14 +54,14 @@ async def test_more_than_a_few_are_refused_and_the_next_ones_are_not(
     comparisons = Comparisons(background)
 
     tasks = [
-        asyncio.create_task(comparisons.compare(reader(), ("story", number, "m"), "a", "b"))
+        asyncio.create_task(comparisons.compare(reader(), ("story", number, "m"), OLD, NEW))
         for number in range(WAITING + 1)
     ]
     with pytest.raises(NotCompared, match="too many"):
         await tasks.pop()
     held.set()
     assert [found.stretches for found in await asyncio.gather(*tasks)] == [[]] * WAITING
-    again = await comparisons.compare(reader(), ("story", 0, "m"), "a", "b")
+    again = await comparisons.compare(reader(), ("story", 0, "m"), OLD, NEW)
     assert again.stretches == []
     background.close()
 
@@ -69,7 +71,7 @@ async def test_nothing_is_compared_for_readers_who_left() -> None:
     comparisons = Comparisons(background)
 
     with pytest.raises(NotCompared, match="left"):
-        await comparisons.compare(reader(left=True), ("story", 1, "m"), "old", "new")
+        await comparisons.compare(reader(left=True), ("story", 1, "m"), OLD, NEW)
     background.close()
 
 
