@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
 from html import escape
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -77,7 +78,7 @@ def digest_item(
     shown = [_copies_until(item, until) for item, until in items]
     headlines = " · ".join(item.title for item in shown)
     return FeedItem(
-        id=f"urn:millrace:digest:{period.key}",
+        id=digest_id(feed_title, period),
         url=url,
         title=title,
         authors=(),
@@ -97,6 +98,12 @@ def digest_item(
         method="digest",
         source=Paper(name="digest", title=feed_title, feed=None, link=None),
     )
+
+
+def digest_id(feed_title: str, period: Period) -> str:
+    """Another one for each feed title (RFC 4287, 4.2.6); the address of the service may change."""
+    feed = sha256(feed_title.encode("utf-8", "replace")).hexdigest()[:12]
+    return f"urn:millrace:digest:{feed}:{period.key}"
 
 
 def _copies_until(item: FeedItem, until: datetime) -> FeedItem:
