@@ -257,8 +257,7 @@ def style_of(
 
 def proxy_of(settings: Settings, key: bytes | None, base: str) -> PictureProxy | None:
     """The proxy for documents of the service at `base`, where it is on."""
-    on = settings.service.pictures == "proxy" and key is not None
-    return PictureProxy(base, key) if on and key else None
+    return PictureProxy(base, key) if key and settings.service.pictures == "proxy" else None
 
 
 def proxy_at(context: Context, base: str) -> PictureProxy | None:

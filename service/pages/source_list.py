@@ -215,8 +215,7 @@ def _row(
     return {
         "name": source.name,
         "url": without_credentials(source.url),
-        # Where it is fetched now: a page led to its feed, or it moved for good.
-        "resolved_url": without_credentials(known.url),
+        "resolved_url": without_credentials(known.url),  # after a page that led to it, or a move
         "title": known.title,
         "tags": list(source.tags),
         "kind": known.kind,
