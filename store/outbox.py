@@ -193,6 +193,8 @@ async def published_until(store: Store, outbox: Outbox) -> str | None:
         found = await store.redis.get(outbox.published)
         if found is None:  # older versions had one position for both
             found = await store.redis.get(keys.PUBLISHED)
+            if found is not None:  # from here on its own: that of the operator's moves on
+                await store.redis.set(outbox.published, found, nx=True)
     return None if found is None else found.decode()
 
 
