@@ -148,6 +148,8 @@ class Member:
             if await self._is_another(processes, current):
                 return False
             again = self._is_agreed(snapshot, processes, current)
+            if self._joined and not again:
+                return False
         published = await publish_revision(
             self._store, snapshot.hash, snapshot.packed(), host=self._host, again=again
         )
