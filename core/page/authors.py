@@ -101,7 +101,7 @@ def person(text: str | None, site: str | None = None) -> str | None:
 
 
 def shown_author(root: etree._Element, site: str | None, *, thread: bool) -> str | None:
-    """The name that the page's markup marks as its author's, the first in its order.
+    """The name that the page's markup marks as its author's: the first of the surest kind.
 
     In a thread that is who started it.
     """
@@ -123,9 +123,7 @@ def _candidates(
 ) -> Iterator[tuple[int, etree._Element]]:
     """Elements that may hold the author's name, with 0 for the surest kind, 2 for the least."""
     count = 0
-    for element in root.iter(
-        "a", "span", "div", "p", "meta", "strong", "address", "li", "h4", "td"
-    ):
+    for element in root.iter(*_HOLDERS):
         if element.get("itemprop") == "author":
             inner = next((each for each in element.iter() if each.get("itemprop") == "name"), None)
             yield 0, element if inner is None else inner

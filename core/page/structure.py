@@ -19,6 +19,7 @@ from core.body.blocks import Block, Line
 # Probability of a block between two chosen ones of the same list or part. With 0 threads lose
 # .0036; with .4 articles lose .0006, and without the rule .0010.
 _LIKELY = 0.2
+_WHOLE_LIST = 0.8  # of a list's letters: a round-up of links is chosen whole, not link by link
 _CODE = 0.1  # probability of code or a table behind chosen text; with 0 manuals lose .0028
 _LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”; 0 to 60 move .0002
 _SENTENCE = 50  # letters; shorter linked lines with a full stop are headlines and calls
@@ -30,7 +31,6 @@ _INNER = frozenset("p h1 h2 h3 h4 h5 h6 li ul ol dl dt dd pre table blockquote".
 
 def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, float]) -> None:
     """Adds the headings, list items and paragraphs between chosen ones that belong to them."""
-    lists = _chosen_share_of_lists(blocks, is_kept)
     worded = [
         block
         for block in blocks
@@ -53,10 +53,12 @@ def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, 
     for before, block in pairwise(worded):
         if block.kind in ("pre", "table") and is_kept[id(before)]:
             is_kept[id(block)] |= chances[id(block)] >= _CODE
+    lists = _chosen_share_of_lists(blocks, is_kept)
     for block in worded:
         number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
-        likely = lists.get(number, 0) > 0.5 and chances[id(block)] >= _LIKELY
-        is_kept[id(block)] |= likely and not _is_linked(block)
+        share = lists.get(number, 0)
+        likely = share > 0.5 and chances[id(block)] >= _LIKELY
+        is_kept[id(block)] |= share >= _WHOLE_LIST or (likely and not _is_linked(block))
 
 
 def _is_one_run(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:

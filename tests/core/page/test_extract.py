@@ -277,6 +277,18 @@ def test_a_dateline_behind_a_picture_and_its_caption_is_read() -> None:
     assert cleaned.article.author == "李言"
 
 
+def test_a_list_of_links_that_is_chosen_is_whole() -> None:
+    item = '<li><a href="https://o{n}.example/x">A long read about lamp number {n}</a></li>'
+    links = "".join(item.format(n=n) for n in range(6))
+    words = "<p>The weir was rebuilt in the winter, and the mill turns again since March.</p>" * 2
+    page = f"<html><body><article><h1>Links</h1>{words}<h2>Reading</h2><ul>{links}</ul>{words}"
+
+    found = extract_page(page.encode(), url=None)
+
+    assert found is not None
+    assert found.article.html.count("<li>") == 6
+
+
 def test_a_page_whose_text_scripts_load_gives_what_its_head_says_of_it() -> None:
     words = "The weir was rebuilt in the winter, and the mill turns again since March. " * 3
     head = f'<meta property="og:type" content="article"><meta name="description" content="{words}">'
