@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
@@ -16,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 
 from core.config.settings import Settings
-from core.errors import StoreError
+from core.errors import StoreAway, StoreError
 from core.urls import without_credentials
 from service.window import River
 from store.connection import Store
@@ -24,6 +25,7 @@ from store.monitoring import read_counters
 from store.schedule import due_times
 from store.sources import SourceState, Taken, load_sources, load_taken
 
+STORE_SECONDS = 2.0  # that a request waits which nothing can answer without the store
 PATIENCE = 1.0  # seconds for one answer; pages that need two ask for both at once
 NOT_ASKED = 5.0  # seconds after an answer failed to come in which the store is not asked
 STATES_KEPT = 2000  # sources; of longer lists only the last answer
@@ -150,6 +152,16 @@ class _Newest(Generic[Answer]):
             self._answers.clear()
         self._answers.update(zip(names[:STATES_KEPT], found, strict=False))
         return list(found)
+
+
+@asynccontextmanager
+async def in_time() -> AsyncIterator[None]:
+    """Limit what a request waits for a store that hangs; raises StoreAway."""
+    try:
+        async with asyncio.timeout(STORE_SECONDS):
+            yield
+    except TimeoutError as error:
+        raise StoreAway(f"the store did not answer within {STORE_SECONDS:g} s") from error
 
 
 def is_failing(state: SourceState) -> bool:

@@ -15,7 +15,7 @@ from aiohttp import web
 from core.errors import MillraceError, StoreError
 from core.polling import Subscription, is_signed
 from core.urls import web_url
-from service.context import CONTEXT, Context
+from service.context import CONTEXT, Context, in_time
 from service.feeds.handlers import answer_of
 from service.feeds.stream import Pace
 from service.responses import (
@@ -82,7 +82,8 @@ async def hub(request: web.Request) -> web.Response:
         if form.get("hub.mode") == "publish":
             return text_reply("accepted: new entries are sent as they come\n", status=202)
         verification = _verification(form, request, context)
-        reason = await ask_for(context.store, verification)
+        async with in_time():
+            reason = await ask_for(context.store, verification)
     except StoreError:
         return text_reply("the store is away: try again later\n", status=503)
     except BodyRefused as error:
@@ -148,7 +149,8 @@ def _while_the_store_answers(handler: Handler) -> Handler:
 async def confirm(request: web.Request) -> web.Response:
     """GET: the hub verifies our subscription, or denies it."""
     context = request.app[CONTEXT]
-    found = await load_subscription(context.store, request.match_info["id"][:100])
+    async with in_time():
+        found = await load_subscription(context.store, request.match_info["id"][:100])
     query = request.query
     if found is None or query.get("hub.topic") != found.topic:
         return text_reply("unknown\n", status=404)
@@ -167,7 +169,8 @@ async def confirm(request: web.Request) -> web.Response:
 async def receive(request: web.Request) -> web.Response:
     """POST: new content. The answer does not reveal whether its signature was right."""
     context = request.app[CONTEXT]
-    found = await load_subscription(context.store, request.match_info["id"][:100])
+    async with in_time():
+        found = await load_subscription(context.store, request.match_info["id"][:100])
     if found is None:
         return text_reply("unknown\n", status=404)
     limit = context.settings().fetch.max_bytes.feed
@@ -176,10 +179,11 @@ async def receive(request: web.Request) -> web.Response:
     except BodyRefused as error:
         return text_reply(f"{error}\n", status=error.status)
     if is_signed(request.headers.get("X-Hub-Signature"), body, secret=found.secret):
-        if body.strip():
-            content_type = request.headers.get("Content-Type", "")[:200]
-            await add_push(context.store, found.source, body=body, content_type=content_type)
-        await wake(context.store, found.source)
+        async with in_time():
+            if body.strip():
+                content_type = request.headers.get("Content-Type", "")[:200]
+                await add_push(context.store, found.source, body=body, content_type=content_type)
+            await wake(context.store, found.source)
     return text_reply("accepted\n", status=202)
 
 

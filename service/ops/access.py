@@ -14,7 +14,7 @@ from core.dedup.split import ChoiceRefused
 from core.errors import StoreError
 from core.ids import PREFIX
 from core.urls import web_url, without_credentials
-from service.context import CONTEXT, Context
+from service.context import CONTEXT, Context, in_time
 from service.feeds.hub import CALLBACK
 from service.pages.pictures import PICTURE
 from service.responses import BodyRefused, json_reply, read_form, secured, wants_html
@@ -105,8 +105,9 @@ async def poll(request: web.Request) -> web.Response:
     name = request.match_info["source"]
     store = request.app[CONTEXT].store
     try:
-        await lift_gone(store, name)
-        scheduled = await poll_now(store, name)
+        async with in_time():
+            await lift_gone(store, name)
+            scheduled = await poll_now(store, name)
     except StoreError as error:
         return _store_away(error)
     if not scheduled:

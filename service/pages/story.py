@@ -19,7 +19,7 @@ from core.ids import PREFIX
 from core.models import CAME_KEPT, EntryRecord, Member, Story
 from core.render.differences import Stretch, difference, explanation, repeated
 from core.urls import without_credentials
-from service.context import CONTEXT, Context
+from service.context import CONTEXT, Context, in_time
 from service.documents import Background
 from service.feeds.render import item_of
 from service.pages.page import missing, page_reply, page_style, starting
@@ -86,7 +86,8 @@ async def _member_record(
     if member_id is None or all(member.id != member_id for member in story.members):
         return None
     try:
-        return await load_entry(context.store, member_id)
+        async with in_time():
+            return await load_entry(context.store, member_id)
     except StoreError:
         return None  # the rest of the page is complete without it
 
@@ -98,7 +99,8 @@ async def explain(request: web.Request) -> web.StreamResponse:
     if not asked:
         return json_reply({"error": "ask with ?url=ADDRESS or ?url=ID"}, status=400)
     try:
-        found = await explained(context.store, asked)
+        async with in_time():
+            found = await explained(context.store, asked)
     except StoreError as error:
         return json_reply({"error": without_credentials(str(error))}, status=503)
     return json_reply(found, status=200 if found["entries"] else 404)

@@ -212,7 +212,7 @@ async def test_a_source_that_never_answered_has_a_series(served: Served) -> None
     assert 'millrace_source_last_success_seconds{source="second"} 0\n' in text
 
 
-async def test_metrics_answer_while_the_store_is_stopped(tmp_path: Path, serve: Serve) -> None:
+async def test_everything_answers_while_the_store_is_stopped(tmp_path: Path, serve: Serve) -> None:
     server = start_store(tmp_path)
     served = await serve(over=Store.open(socket_url(tmp_path)))
     await served.until(lambda: served.river.loaded is not None)
@@ -221,6 +221,18 @@ async def test_metrics_answer_while_the_store_is_stopped(tmp_path: Path, serve: 
     try:
         async with asyncio.timeout(15):
             text = await (await served.client.get("/metrics")).text()
+            topic = str(served.client.make_url("/feed.xml"))
+            wish = {
+                "hub.mode": "subscribe",
+                "hub.topic": topic,
+                "hub.callback": "http://c.example/",
+            }
+            refused = await asyncio.gather(
+                served.client.get("/explain?url=https://first.example/1"),
+                served.client.get("/websub/unknown?hub.mode=subscribe"),
+                served.client.post("/websub/unknown", data=b"x"),
+                served.client.post("/hub", data=wish),
+            )
     finally:
         server.send_signal(signal.SIGCONT)
         server.kill()
@@ -228,6 +240,7 @@ async def test_metrics_answer_while_the_store_is_stopped(tmp_path: Path, serve: 
         await served.store.close()
 
     assert "\nmillrace_store_up 0\n" in text
+    assert [answer.status for answer in refused] == [503] * 4
 
 
 async def test_sources_tell_how_they_did_day_by_day(served: Served) -> None:
