@@ -18,7 +18,7 @@ from core.dedup.swaps import Swap, runs_of, swaps_between
 from core.dedup.tokens import U64
 
 RUN = 8  # shared tokens in a row that end a lead: fewer are a common phrase
-# Tokens of a phrase that a lead may quote from the common part; it stands alone there. Of 105 pairs
+# Tokens of a phrase that a lead may quote from the common part; it stands alone there. Of 144 pairs
 # of leads over one background, most with a quoted phrase, 5 were taken for one without this.
 QUOTED = 20
 STRANGERS = 0.2  # share in common below which nothing more is found out
