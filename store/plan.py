@@ -248,10 +248,8 @@ _BY_DICTIONARY = b"\x01"  # in front of what was compressed with it; no frame of
 UNREADABLE = (ValidationError, zstd.ZstdError)  # what `unpack` raises on a foreign record
 
 _LEVEL = 3  # 5.5 kB of body to 2.5 kB in 0.03 ms; higher levels gain little
-_COMPRESSOR = zstd.ZstdCompressor(
-    level=_LEVEL, zstd_dict=_DICTIONARY
-)  # costs more than most records
-_MAX_UNPACKED = 64 * 2**20  # bytes; nothing we write comes near it
+# Made once: it costs more than most records.
+_COMPRESSOR = zstd.ZstdCompressor(level=_LEVEL, zstd_dict=_DICTIONARY)
 
 
 def pack(record: BaseModel) -> bytes:

@@ -53,12 +53,6 @@ class Copy:
         return source, xxhash.xxh64_intdigest(b"//" + host.encode()) if host else 0
 
     @cached_property
-    def speaks_for_its_host(self) -> bool:
-        """Whether its source lies on the host that it links to; anyone can link to a host."""
-        address = self.article.original_url or self.article.link or ""
-        return self.site is not None and owns(self.site, address)
-
-    @cached_property
     def has_prose(self) -> bool:
         """Whether it says anything of its own: not a link post, not a picture alone."""
         words = read(None, unlinked(self.article)).words

@@ -18,7 +18,7 @@ from difflib import SequenceMatcher
 import numpy as np
 import xxhash
 
-from core.dedup.copy import Bools, Copy
+from core.dedup.copy import Bools, Copy, owns
 from core.dedup.headline import Title
 from core.dedup.tokens import NO_TOKENS, U64
 
@@ -117,13 +117,19 @@ def _common_places(one: Copy, other: Copy, shared: U64) -> list[int]:
     """
     (source, host), (others_source, others_host) = one.places, other.places
     own = source == others_source != 0 and (host == others_host or 0 in (host, others_host))
-    beside = host == others_host != 0 and one.speaks_for_its_host and other.speaks_for_its_host
+    beside = host == others_host != 0 and _is_at_home(one) and _is_at_home(other)
     if not (own or beside) or not one.addresses.isdisjoint(other.addresses):
         return []
     if not shared.size or not _are_unlike(one.reading.title.bare, other.reading.title.bare):
         return []
     beside = beside and not (_is_about(one, shared) or _is_about(other, shared))
     return [place for place, holds in ((source, own), (host, beside)) if holds]
+
+
+def _is_at_home(copy: Copy) -> bool:
+    """Whether its source lies on the host that it links to; anyone can link to a host."""
+    address = copy.article.original_url or copy.article.link or ""
+    return copy.site is not None and owns(copy.site, address)
 
 
 def _are_unlike(one: str, other: str) -> bool:

@@ -22,6 +22,7 @@ _LONGEST = 80  # characters; the names of four doctors with their degrees have m
 _MOST_WORDS = 7  # of one name; “Dieter Hogen with Uta Pippig” has five
 _AROUND = 4  # elements around a name that say whose it is
 _MOST_CANDIDATES = 40  # elements; comments below a text name as many people
+_MOST_INSIDE = 100  # elements in a by-line; boxes of more, nested in each other, cost squares
 # Class names of public pages that hold a name, and those beside it that hold something else.
 _NAMES_AUTHOR = re.compile(
     r"(?:^|[-_ ])(?:[a-z]{0,4}author|by-?lines?|contributor|reporter|writer)"
@@ -109,7 +110,7 @@ def shown_author(root: etree._Element, site: str | None, *, thread: bool) -> str
     for weight, element in _candidates(root, _NAMES_MEMBER if thread else None):
         if weight in found:
             continue
-        text = element.get("content") or spaced_text(element)
+        text = element.get("content") or _line_of(element)
         name = person(text, site) if len(text) <= 2 * _LONGEST else None
         if name and (weight < 2 or _CAPITALS.fullmatch(name)):
             found[weight] = name
@@ -125,7 +126,8 @@ def _candidates(
     count = 0
     for element in root.iter(*_HOLDERS):
         if element.get("itemprop") == "author":
-            inner = next((each for each in element.iter() if each.get("itemprop") == "name"), None)
+            parts = islice(element.iter(), _MOST_INSIDE)
+            inner = next((each for each in parts if each.get("itemprop") == "name"), None)
             yield 0, element if inner is None else inner
         elif "author" in (element.get("rel") or "").split():
             yield 1, element
@@ -134,11 +136,18 @@ def _candidates(
             marked = _NAMES_AUTHOR.search(names) or (members and members.search(names))
             if not marked or _NAMES_OTHER.search(names) or (not members and _is_of_reader(element)):
                 continue
-            inside = [link for link in element.iter("a") if inner_text(link).strip()]
+            parts = islice(element.iter(), _MOST_INSIDE)
+            inside = [part for part in parts if part.tag == "a" and _line_of(part)]
             yield 2, inside[0] if len(inside) == 1 and element.tag != "a" else element
         count += 1
         if count >= _MOST_CANDIDATES:
             return
+
+
+def _line_of(element: etree._Element) -> str:
+    """The text of an element of the size of a by-line; empty for a larger one."""
+    is_large = next(islice(element.iter(), _MOST_INSIDE, None), None) is not None
+    return "" if is_large else spaced_text(element)
 
 
 def _is_of_reader(element: etree._Element) -> bool:

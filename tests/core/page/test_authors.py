@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from core.body.html import parse_page
@@ -79,3 +81,14 @@ def test_the_visible_headline_is_the_title_and_the_name_of_the_site_is_not() -> 
     title = read_head(parse_page(page)[1], None).title
 
     assert title == "The weir is rebuilt after the flood"
+
+
+@pytest.mark.parametrize("box", ["<div itemprop=author>", "<div class=author>", "<p rel=author>"])
+def test_boxes_in_boxes_that_claim_an_author_are_not_read_again_and_again(box: str) -> None:
+    page = box * 200 + "<a>x</a>" * 50_000
+    root = parse_page(page)[1]
+    started = time.process_time()
+
+    assert shown_author(root, None, thread=False) is None
+
+    assert time.process_time() - started < 1  # 7 seconds while each was read whole
