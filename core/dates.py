@@ -3,6 +3,10 @@
 `date_reader.py` reads what is stated; here is what it means. A time without a zone is that of the
 source's language where that has one zone, else UTC; a day alone is midnight UTC. What cannot be a
 date of publication (1970, the year 1), has two readings or cannot be read is no date.
+
+Where the clock of a source is ahead of ours, what it dates in the future is taken back. Times that
+are written without a zone, or with a wrong one, are wrong by hours. Behind ours a wrong clock
+cannot be told from late news; ahead of it, it shows.
 """
 
 from __future__ import annotations
@@ -11,9 +15,12 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from math import ceil
+from typing import NamedTuple
 
 from core.date_reader import Stated, read
 from core.date_words import goes_with_dates
+from core.models import FeedEntry, ParsedFeed
 
 OLDEST = 1990  # before the first feeds; below it are zeros that a program mistook for a date
 NEWEST = 2199  # above are Buddhist years (from 2400) and "never" (9999)
@@ -61,6 +68,11 @@ _FILLER = re.compile(
     r"(?:[:：]\d{2})?|utc|gmt|c?es?t|[+-]\d{2}:?\d{2}|发稿|最后|於|于|發布|發表|時間",
     re.IGNORECASE,
 )
+
+_INEXACT = timedelta(minutes=10)  # clocks that are merely not set exactly
+_FURTHEST = timedelta(hours=14)  # of a zone from UTC; what is further ahead is an announcement
+_STEP = timedelta(minutes=30)  # zones differ by whole half hours, but for two of quarters
+_LEAST = 2  # entries in the future at once: one alone may be an announcement
 
 
 def parse_date(value: str | None, *, language: str | None = None) -> datetime | None:
@@ -211,3 +223,41 @@ def http_date(value: str | None) -> float | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+class SourceClock(NamedTuple):
+    """The time, and by how many seconds a source is known to be ahead of it."""
+
+    now: float  # seconds since 1970
+    ahead: float = 0.0
+
+
+def on_our_clock(feed: ParsedFeed, clock: SourceClock | None) -> ParsedFeed:
+    """The feed with the dates of its entries taken back, and with what was found in them."""
+    if clock is None:
+        return feed
+    now = datetime.fromtimestamp(clock.now, UTC)
+    leads = [entry.published - now for entry in feed.entries if entry.published]
+    future = [lead for lead in leads if _INEXACT < lead <= _FURTHEST]
+    seen = len(future) >= _LEAST or (clock.ahead > 0 and bool(future))
+    ahead = timedelta(seconds=clock.ahead)
+    if seen:
+        ahead = max(ahead, _ahead(max(future), feed))
+    if not ahead:
+        return feed
+    entries = tuple(_taken_back(entry, ahead) for entry in feed.entries)
+    found = ahead.total_seconds() if seen else None
+    return feed.model_copy(update={"entries": entries, "clock_ahead": found})
+
+
+def _ahead(lead: timedelta, feed: ParsedFeed) -> timedelta:
+    """By how much: the zone of its language if that explains it, else the next half hour."""
+    first = feed.entries[0]
+    zone = usual_zone(spoken(first.title, first.language or feed.language))
+    hours = zone.utcoffset(None) if zone else timedelta()
+    return hours if lead - _INEXACT <= hours else ceil(lead / _STEP) * _STEP
+
+
+def _taken_back(entry: FeedEntry, ahead: timedelta) -> FeedEntry:
+    dates = {"published": entry.published, "updated": entry.updated}
+    return entry.model_copy(update={name: at and at - ahead for name, at in dates.items()})

@@ -20,7 +20,7 @@ from pathlib import Path
 import structlog
 
 from core.errors import ConfigError, MillraceError
-from millrace.options import DEFAULT_PORT
+from millrace.commands.options import DEFAULT_PORT
 from store.address import store_address
 from store.connection import opened
 from store.monitoring import load_workers

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pydantic import ConfigDict, Field
 
-from core.feeds.source_clock import SourceClock
+from core.dates import SourceClock
 from core.models import Frozen
 from core.polling import RedirectWatch
 from store import keys

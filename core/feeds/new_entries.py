@@ -18,10 +18,10 @@ from xml.parsers import expat
 
 import xxhash
 
+from core.dates import SourceClock, on_our_clock
 from core.feeds.charset import in_utf8
 from core.feeds.identity import entry_digest, listed
 from core.feeds.parse import LIMITS, parse_feed, parse_items, under, with_guids
-from core.feeds.source_clock import SourceClock, on_our_clock
 from core.feeds.xml_text import FeedText, feed_text
 from core.ids import CONTENT_DIGEST, GUID_DIGEST, Named, guid_digest, plain_guids
 from core.models import FeedEntry, ParsedFeed

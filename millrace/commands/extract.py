@@ -25,7 +25,7 @@ from core.models import Article, FeedEntry
 from core.page.extract import extract_page
 from core.pipeline import clean_options
 from core.render.comparison import Compared, comparison_page
-from millrace.options import DEFAULT_CONFIG
+from millrace.commands.options import DEFAULT_CONFIG
 from millrace.process.config import read_config
 
 Kind = Literal["auto", "page", "entry", "feed"]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Protocol
 import orjson
 import typer
 
-from millrace.options import DEFAULT_CONFIG, DEFAULT_DATA, Config, Data, Json, Redis
+from millrace.commands.options import DEFAULT_CONFIG, DEFAULT_DATA, Config, Data, Json, Redis
 
 app = typer.Typer()
 opml = typer.Typer(help="Sources to and from other feed readers.")

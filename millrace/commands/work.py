@@ -8,8 +8,8 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from millrace.commands.options import DEFAULT_CONFIG
 from millrace.healthcheck import breathe
-from millrace.options import DEFAULT_CONFIG
 from millrace.process import logs
 from millrace.process.cluster import followed
 from millrace.process.config import LiveSettings

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from core.errors import ConfigError
-from millrace.options import (
+from millrace.commands.options import (
     DEFAULT_CONFIG,
     DEFAULT_DATA,
     DEFAULT_HOST,

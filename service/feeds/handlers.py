@@ -23,8 +23,7 @@ from core.errors import MillraceError
 from service.changelog import position
 from service.context import Context
 from service.documents import Background, Document, TooBusy, return_memory
-from service.feeds.digest import digest_day
-from service.feeds.query import BadQuery, is_known_source, is_known_tag, parse_query
+from service.feeds.query import BadQuery, digest_day, is_known_source, is_known_tag, parse_query
 from service.feeds.render import FORMATS, Answer, Stamp, render
 from service.responses import choose_encoding, public_base, text_reply
 from service.window import Kept

@@ -27,8 +27,7 @@ from core.render.items import FeedHead, FeedItem, feed_item, without_body
 from core.render.variants import PictureProxy, Variant, convert, in_variant, through
 from service.context import NO_TITLES, Context, SourceTitles, listed
 from service.documents import Document
-from service.feeds.digest import digest_items
-from service.feeds.query import FeedQuery, select
+from service.feeds.query import FeedQuery, digest_items, select
 from service.languages import feed_language, translations
 from service.responses import feed_headers, way_up
 from service.window import Kept

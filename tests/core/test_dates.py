@@ -1,4 +1,4 @@
-"""Every form in which a date is written is read as it is meant, or not at all.
+"""Every form in which a date is written is read as it is meant, or not at all; clocks are set back.
 
 `dates.tsv`: a value, the language of its source and the moment in UTC; empty where none is stated.
 """
@@ -14,9 +14,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.date_reader import read
-from core.dates import dateline, in_address, is_date_line, parse_date, spoken, stated
+from core.dates import (
+    SourceClock,
+    dateline,
+    in_address,
+    is_date_line,
+    on_our_clock,
+    parse_date,
+    spoken,
+    stated,
+)
+from core.models import FeedEntry, ParsedFeed
 from tests.core.date_words import FILE, made
 
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 FORMS = [
     tuple(line.split("\t"))
@@ -140,3 +151,34 @@ def test_an_opening_without_a_year_needs_the_address_to_agree() -> None:
 def test_an_address_may_hold_a_full_date() -> None:
     assert in_address("https://a.example/news/2020/10/10/948810.html") == "2020-10-10"
     assert in_address("https://a.example/c/20245/n1.htm") is None
+
+
+def hours(
+    *dated: float, ahead: float = 0.0, title: str = "News"
+) -> tuple[list[float], float | None]:
+    """Entries that are dated that many hours from now, as they come out, and what was found."""
+    entries = tuple(
+        FeedEntry(guid=str(at), position=0, title=title, published=NOW + timedelta(hours=at))
+        for at in dated
+    )
+    feed = on_our_clock(ParsedFeed(entries=entries), SourceClock(NOW.timestamp(), ahead * 3600))
+    times = [(entry.published or NOW) - NOW for entry in feed.entries]
+    return [round(time / timedelta(hours=1), 2) for time in times], feed.clock_ahead
+
+
+def test_a_clock_that_is_ahead_is_set_back_for_all_entries() -> None:
+    assert hours(7.6, 5.0, -3.0) == ([-0.4, -3.0, -11.0], 8 * 3600)
+
+
+def test_the_zone_of_the_language_explains_less() -> None:
+    assert hours(3.2, 1.0, title="渡口起雾了") == ([-4.8, -7.0], 8 * 3600)
+
+
+def test_what_is_known_holds_for_one_entry_and_for_none_in_the_future() -> None:
+    assert hours(7.9, ahead=8) == ([-0.1], 8 * 3600)
+    assert hours(-1.0, ahead=8) == ([-9.0], None)
+
+
+@pytest.mark.parametrize("dated", [(3.0,), (0.1, 0.05), (30.0, 60.0), (-1.0, -2.0), ()])
+def test_announcements_and_clocks_that_are_set_badly_stay(dated: tuple[float, ...]) -> None:
+    assert hours(*dated) == (list(dated), None)

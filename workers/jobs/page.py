@@ -40,8 +40,8 @@ from workers.http.client import PAGE_TYPES, PATIENCE
 from workers.http.response import PAGE_LINE, Response, access_of
 from workers.jobs.page_commits import PageCommits, ReadPage
 from workers.leases import held
-from workers.sandbox.documents import prepare_entries
 from workers.settle import LeaseLost, Turn
+from workers.sources.documents import prepare_entries
 from workers.sources.github_body import read_body
 
 log = structlog.get_logger()

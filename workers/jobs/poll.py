@@ -42,10 +42,9 @@ from workers.jobs.source_state import (
     with_counts,
 )
 from workers.leases import held
-from workers.sandbox.documents import Reader, prepare_entries
 from workers.settle import LeaseLost
+from workers.sources.documents import Asking, Polled, Reader, prepare_entries
 from workers.sources.fetch import ask
-from workers.sources.result import Asking, Polled
 from workers.sources.websub import after_push, pushed
 
 log = structlog.get_logger()

@@ -20,7 +20,7 @@ from core.errors import (
 from core.models import Decision, EntryRecord
 from core.polling import ARRIVALS_KEPT, after_failure, believed, next_interval, watch
 from store.sources import Poison, SourceState
-from workers.sources.result import Poisoned, Polled
+from workers.sources.documents import Poisoned, Polled
 
 GONE = 410
 GONE_CONFIRMED = 2  # answers; then the source is left alone until it has another address

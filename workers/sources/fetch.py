@@ -22,8 +22,8 @@ from core.polling import Wishes, freshness, linked, retry_after
 from store.sources import SourceState
 from workers.http.client import FEED_TYPES, PAGE_TYPES
 from workers.http.response import Response, access_of
+from workers.sources.documents import Asking, Poisoned, Polled, is_set_aside, unchanged
 from workers.sources.github import poll_folder
-from workers.sources.result import Asking, Poisoned, Polled, is_set_aside
 
 WHOLE_LEAST, WHOLE_UNKNOWN = 86_400.0, 7 * 86_400.0  # seconds without a whole document
 WHOLE_AFTER_HAND = 60.0  # seconds between two whole documents, by hand or not
@@ -238,23 +238,12 @@ def _broke_off(answer: Response, body_hash: str) -> BrokeOff:
 
 
 def _unchanged(asking: Asking, state: SourceState, answer: Response) -> Polled:
-    """Nothing new; validators are taken over all the same, servers change them at will."""
     wishes = Wishes(
         fresh=max(freshness(answer.headers, now=asking.now), state.ttl),
         skip_hours=state.skip_hours,
         skip_days=state.skip_days,
     )
-    return Polled(
-        status=answer.status,
-        url=answer.url,
-        feed=None,
-        etag=answer.etag,
-        last_modified=answer.last_modified,
-        permanent_redirect=answer.permanent_redirect,
-        wishes=wishes,
-        seconds=answer.elapsed,
-        size=len(answer.body),
-    )
+    return replace(unchanged(answer, wishes), permanent_redirect=answer.permanent_redirect)
 
 
 def _wishes(asking: Asking, answer: Response, feed: ParsedFeed) -> Wishes:

@@ -38,9 +38,9 @@ from core.models import FeedEntry
 from core.polling import Wishes, freshness
 from store.sources import SourceState, keep_reading, load_folder
 from workers.http.response import Response
+from workers.sources.documents import Asking, Polled, unchanged
 from workers.sources.github_api import GithubApi, TreeReader
 from workers.sources.github_body import Suspect, returned, same_articles
-from workers.sources.result import Asking, Polled
 
 COMMITS_READ = 10  # of a push, one by one, where their renames or dates are wanted
 _NO_SUCH_TREE = (404, 409, 422)
@@ -95,13 +95,13 @@ async def poll_folder(asking: Asking, source: Source, state: SourceState) -> Pol
     api = GithubApi(asking, folder)
     answer = await api.commits(state)
     if answer.status == 304:
-        return _unchanged(asking, answer)
+        return unchanged(answer, _wishes(asking, answer))
     commits = read_commits(answer.body)
     if not commits:
         branch, path = folder.branch or "the default branch", folder.path or "the repository"
         raise DocumentError(f"no commit of {branch} touches {path}: check the address")
     if commits[0].sha == state.body_hash:
-        return _unchanged(asking, answer)
+        return unchanged(answer, _wishes(asking, answer))
     return await _read(FolderPoll(asking, source, state, folder, api, commits), answer)
 
 
@@ -245,19 +245,6 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
         renamed={path: old for path, old in maybe.items() if same.get(path)},
         others=frozenset(others),
         undecided=frozenset(undecided.union(maybe[p] for p in undecided if p in maybe)),
-    )
-
-
-def _unchanged(asking: Asking, answer: Response) -> Polled:
-    return Polled(
-        status=answer.status,
-        url=answer.url,
-        feed=None,
-        etag=answer.etag,
-        last_modified=answer.last_modified,
-        wishes=_wishes(asking, answer),
-        seconds=answer.elapsed,
-        size=len(answer.body),
     )
 
 

@@ -27,7 +27,7 @@ from core.feeds.github import (
 from store.hosts import host_pause, pause_host
 from store.sources import SourceState
 from workers.http.response import Access, Response, shown_host
-from workers.sources.result import Asking
+from workers.sources.documents import Asking
 
 log = structlog.get_logger()
 

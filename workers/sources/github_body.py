@@ -36,9 +36,8 @@ from store.sources import keep_learned, load_learned
 from workers.context import Kit, count_fetch
 from workers.http.client import PATIENCE, Fetcher
 from workers.http.response import PAGE_LINE, Response, shown_host
-from workers.sandbox.documents import prepare_entries
+from workers.sources.documents import Asking, prepare_entries
 from workers.sources.github_api import PATIENCE as POLL_PATIENCE
-from workers.sources.result import Asking
 
 PAUSE = 10.0  # seconds after a 429 of the raw files, which state no time
 PAUSE_CAP = 600.0

@@ -27,7 +27,7 @@ from store.websub import (
 )
 from workers.context import Kit
 from workers.http.response import Response, access_of, redirect_target
-from workers.sources.result import Asking, Polled
+from workers.sources.documents import Asking, Polled
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from core.config.settings import FetchSettings
 from core.config.source import Source
 from core.errors import BadStatus, Endless, MillraceError, ResourceLimit, TooLarge
 from workers.jobs.source_state import after_answer, after_fault, first_state
-from workers.sources.result import Polled
+from workers.sources.documents import Polled
 
 SOURCE = Source(url="https://a.example/feed", name="a", every="15m")
 FETCH = FetchSettings()
