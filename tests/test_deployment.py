@@ -15,17 +15,56 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from core.metrics import METRICS
 from millrace.commands.work_commands import app
+from millrace.process.lifetime import LONGEST_END
+from tests.until import wait_until
 
 ROOT = Path(__file__).parents[1]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+BYTES = {"mb": 2**20, "gb": 2**30, "Mi": 2**20, "Gi": 2**30}
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    services: dict[str, Any] = YAML(typ="safe").load(ROOT / "docker-compose.yml")
+    """The compose file as it is without any setting: `${NAME:-default}` is its default."""
+    text = (ROOT / "docker-compose.yml").read_text()
+    services: dict[str, Any] = YAML(typ="safe").load(
+        re.sub(r"(?<!\$)\$\{\w+:-([^}]*)\}", r"\1", text)
+    )
     return services
+
+
+@pytest.fixture(scope="module")
+def kubernetes() -> dict[tuple[str, str], dict[str, Any]]:
+    """The specs of the manifest by kind and name."""
+    documents = YAML(typ="safe").load_all(ROOT / "deploy" / "kubernetes" / "millrace.yaml")
+    return {(each["kind"], each["metadata"]["name"]): each for each in documents}
+
+
+def in_bytes(size: str) -> int:
+    return int(size[:-2]) * BYTES[size[-2:]]
+
+
+def test_the_compose_file_keeps_to_its_specification(compose: dict[str, Any]) -> None:
+    compose_spec = pytest.importorskip("compose_spec", reason="compose-spec is not installed")
+    wrong = json.dumps(compose).replace('"read_only"', '"readonly"')
+
+    assert compose_spec.PyCompose.from_json(json.dumps(compose)).name == "millrace"
+    with pytest.raises(ValueError, match="readonly"):
+        compose_spec.PyCompose.from_json(wrong)
+
+
+def test_manifests_keep_to_the_schema_of_kubernetes(
+    kubernetes: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    validate = pytest.importorskip(
+        "kubernetes_validate", reason="kubernetes-validate is not installed"
+    )
+
+    for document in kubernetes.values():
+        validate.validate(document, "1.33", strict=True)
+    with pytest.raises(validate.ValidationError):
+        validate.validate({**document, "specs": {}}, "1.33", strict=True)
 
 
 def test_every_container_has_a_health_check(compose: dict[str, Any]) -> None:
@@ -140,10 +179,11 @@ def test_units_pass_their_linter(unit: Path, tmp_path: Path) -> None:
     assert answer.returncode == 0
 
 
-def test_pods_run_unprivileged_on_a_read_only_root() -> None:
-    documents = list(YAML(typ="safe").load_all(ROOT / "deploy" / "kubernetes" / "millrace.yaml"))
-
-    pods = [each["spec"]["template"]["spec"] for each in documents if "template" in each["spec"]]
+def test_pods_run_unprivileged_on_a_read_only_root(
+    kubernetes: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    specs = [each["spec"] for each in kubernetes.values()]
+    pods = [spec["template"]["spec"] for spec in specs if "template" in spec]
     assert len(pods) == 3
     for pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True
@@ -151,39 +191,88 @@ def test_pods_run_unprivileged_on_a_read_only_root() -> None:
             assert container["securityContext"]["readOnlyRootFilesystem"] is True
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("check", "rules", "deploy/prometheus/alerts.yml"),
-        ("test", "rules", "tests/prometheus/alerts_test.yml"),
-    ],
-)
-def test_each_alert_fires_when_it_should_and_only_then(arguments: tuple[str, ...]) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
+def test_only_feeds_yaml_of_the_clone_gets_into_a_container_with_a_network(
+    compose: dict[str, Any], tmp_path: Path
+) -> None:
+    for name in ("service", "worker"):
+        assert compose["services"][name]["volumes"] == ["config:/config:ro"]
+    assert compose["services"]["config"]["network_mode"] == "none"
+    clone, config = tmp_path / "clone", tmp_path / "config"
+    for folder in (clone, config):
+        folder.mkdir()
+    (clone / ".env").write_text("STORE_PASSWORD=secret")
+    (clone / "feeds.yaml").write_text("sources: []")
+    loop = compose["services"]["config"]["command"][2].replace("sleep 1", "sleep .05")
+    loop = loop.replace("/clone", str(clone)).replace("/config", str(config))
 
-    answer = subprocess.run([promtool, *arguments], cwd=ROOT, capture_output=True, text=True)
-
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-
-
-def test_every_alert_has_a_test() -> None:
-    rules = (ROOT / "deploy/prometheus/alerts.yml").read_text()
-    tests = YAML(typ="safe").load(ROOT / "tests/prometheus/alerts_test.yml")["tests"]
-
-    for name in re.findall(r"- alert: (\w+)", rules):
-        cases = [c for t in tests for c in t["alert_rule_test"] if c["alertname"] == name]
-        assert any(case["exp_alerts"] for case in cases), name
-        assert any(not case["exp_alerts"] for case in cases), name
+    copying = subprocess.Popen(["sh", "-c", loop], stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: (config / "feeds.yaml").exists())
+        (tmp_path / "new").write_text("sources: [changed]")
+        (tmp_path / "new").replace(clone / "feeds.yaml")  # as editors do
+        wait_until(lambda: "changed" in (config / "feeds.yaml").read_text())
+    finally:
+        copying.kill()
+        copying.wait()
+    assert [path.name for path in config.iterdir()] == ["feeds.yaml"]
 
 
-def test_alerts_and_dashboard_ask_for_metrics_that_exist() -> None:
-    deploy = ROOT / "deploy"
-    text = (deploy / "prometheus" / "alerts.yml").read_text()
-    text += json.dumps(
-        json.loads((deploy / "grafana" / "dashboards" / "millrace.json").read_text())
-    )
+def test_a_store_holds_at_most_half_of_its_limit(
+    compose: dict[str, Any], kubernetes: dict[tuple[str, str], dict[str, Any]]
+) -> None:
+    store = compose["services"]["store"]
+    assert '--maxmemory "$$STORE_MEMORY"' in store["command"][2]
+    held = in_bytes(store["environment"]["STORE_MEMORY"])
+    assert 2 * held <= in_bytes(store["mem_limit"])
 
-    for name in set(re.findall(r"\bmillrace_[a-z_]+", text)):
-        assert name in METRICS or name.removesuffix("_bucket") in METRICS, name
+    pod = kubernetes["StatefulSet", "millrace-store"]["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    found = re.search(r"--maxmemory (\w+)", container["args"][0])
+    assert found is not None
+    assert 2 * in_bytes(found[1]) <= in_bytes(container["resources"]["limits"]["memory"])
+
+
+def test_nothing_is_killed_before_it_has_drained(
+    compose: dict[str, Any], kubernetes: dict[tuple[str, str], dict[str, Any]]
+) -> None:
+    for name in ("service", "worker"):
+        assert int(compose["services"][name]["stop_grace_period"].removesuffix("s")) > LONGEST_END
+        pod = kubernetes["Deployment", f"millrace-{name}"]["spec"]["template"]["spec"]
+        assert pod["terminationGracePeriodSeconds"] > LONGEST_END
+    for unit in UNITS:
+        found = re.search(r"^TimeoutStopSec=(\d+)$", unit.read_text(), re.MULTILINE)
+        assert found is not None
+        assert int(found[1]) > LONGEST_END
+
+
+@pytest.mark.parametrize("part", ["service", "worker"])
+def test_pods_spread_and_go_one_at_a_time(
+    part: str, kubernetes: dict[tuple[str, str], dict[str, Any]]
+) -> None:
+    deployment = kubernetes["Deployment", f"millrace-{part}"]["spec"]
+    labels = deployment["selector"]
+    assert deployment["replicas"] == 2
+    [spread] = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["topologyKey"] == "kubernetes.io/hostname"
+    assert spread["labelSelector"] == labels
+    budget = kubernetes["PodDisruptionBudget", f"millrace-{part}"]["spec"]
+    assert budget == {"maxUnavailable": 1, "selector": labels}
+
+
+def test_a_store_that_is_away_makes_pods_unready_and_restarts_none(
+    kubernetes: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    def container(part: str) -> dict[str, Any]:
+        spec = kubernetes["Deployment", f"millrace-{part}"]["spec"]["template"]["spec"]
+        found: dict[str, Any] = spec["containers"][0]
+        return found
+
+    service, worker = container("service"), container("worker")
+    assert service["livenessProbe"]["httpGet"]["path"] == "/health/live"
+    assert service["readinessProbe"]["httpGet"]["path"] == "/health/ready"
+    assert worker["livenessProbe"]["exec"]["command"][-1] == "worker-process"
+    assert worker["readinessProbe"]["exec"]["command"][-1] == "worker"
+    assert [each for each in service["env"] if each not in worker["env"]] == []
+    for variable in service["env"]:
+        secret = re.search("PASSWORD|TOKEN", variable["name"])
+        assert ("valueFrom" in variable) == bool(secret), variable["name"]

