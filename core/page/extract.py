@@ -30,13 +30,14 @@ from core.body.clean import (
 from core.body.html import note_author_and_date, parse_page, sanitize
 from core.body.junk import is_wall
 from core.body.media import picture_key
-from core.body.normalize import text_document
+from core.body.normalize import normalize, text_document
 from core.body.rules import head_spots, is_prose, places
 from core.body.walk import Walker
 from core.feeds.charset import Decoded, decode
 from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.page import extractors
 from core.page.authors import shown_author, shown_date
+from core.page.data import text_in_data
 from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head
 from core.page.kind import kind_of_page
@@ -56,6 +57,9 @@ _MOST_LOST = 0.005  # of the characters: more is another encoding or no text
 # these are searched for the words of paywalls and error pages, for walls are short.
 _LEAST_WEIGHT = 120.0
 _WALL_WEIGHT = 1500.0
+# Of the text in the page's data. Of 1,786 public pages 93 have one: a page that shows .04 of it has
+# a teaser; the others show .38 and more, and 43 of the 57 with known text are as good or better.
+_FRAGMENT = 0.2
 _THREAD = 1.5  # of `Kind.forum`, before posts are counted: an address or a program of forums
 
 
@@ -124,9 +128,13 @@ def _page_body(page: str, root: etree._Element, head: PageMetadata, options: Cle
     removed += [Removed(rule="page", text=_words_of(block)) for block in choice.dropped]
     if choice.is_front_page:
         return Body([], [], removed, {})
-    # Scripts load the text of some pages, and the head has its beginning.
+    size = weight(text_of_blocks(choice.kept))
+    body = _data_body(root, head, options, size)
+    if body is not None:
+        body.removed[:0] = removed
+        return body
     longest = max([text or "" for text in (*texts, head.description)], key=weight)
-    if weight(text_of_blocks(choice.kept)) < min(_LEAST_WEIGHT, weight(longest)):
+    if size < min(_LEAST_WEIGHT, weight(longest)):
         guessed = [Block("p", [_plain_line(line)]) for line in longest.splitlines() if line.strip()]
         return Body(guessed, places(guessed), removed, {}, is_guess=True)
     part = part_of(choice.kept, root)
@@ -138,6 +146,18 @@ def _page_body(page: str, root: etree._Element, head: PageMetadata, options: Cle
     return Body(
         kept, places(kept), removed, {**walker.from_markup, **from_markup}, head_lines=lines
     )
+
+
+def _data_body(
+    root: etree._Element, head: PageMetadata, options: CleanOptions, shown: float
+) -> Body | None:
+    """The text in the data of a page that leaves it to scripts; `shown` is what it shows of it."""
+    data = text_in_data(root, head.title, head.description) if shown < _WALL_WEIGHT else ""
+    if not data:
+        return None
+    body = read_body(normalize(data), base=head.base, options=options)
+    body.is_guess = True
+    return body if shown < _FRAGMENT * weight(text_of_blocks(body.blocks)) else None
 
 
 def _plain_line(text: str) -> Line:
