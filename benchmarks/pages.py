@@ -16,8 +16,8 @@ from benchmarks import Row, corpus
 from benchmarks.training.blocks import pages_with_truth, word_f1
 from core.models import Article
 from core.page.extract import extract_page
-from core.render.comparison import Compared, comparison_page
 from core.text import squeeze
+from millrace.commands.extract import Compared, comparison_page
 
 SUBJECT = "pages"
 _OUT = Path(__file__).parents[1] / "out"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from core.dedup import split as curation
+from core.dedup import members as curation
 from core.dedup.decide import Claim
 from core.dedup.fingerprint import Fingerprint, fingerprint_of
-from core.dedup.split import ChoiceRefused
+from core.dedup.members import ChoiceRefused
 from core.ids import PREFIX, entry_id
 from core.models import Decision, EntryRecord, FeedEntry, Story
 from store import keys

@@ -31,9 +31,17 @@ from core.dedup.decide import (
     with_member,
 )
 from core.dedup.idf import Idf
+from core.dedup.members import (
+    JOINED,
+    Contender,
+    Leaver,
+    elect,
+    is_copy,
+    part,
+    replaces,
+    spoken_against,
+)
 from core.dedup.prints import Candidate, Verdict
-from core.dedup.representative import Contender, elect, replaces
-from core.dedup.split import JOINED, Leaver, is_copy, part, spoken_against
 from core.dedup.table import agrees
 from core.models import Article, Decision, EntryRecord, Member, Story
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from core.dedup.split import ChoiceRefused
+from core.dedup.members import ChoiceRefused
 from core.errors import StoreError
 from core.ids import PREFIX
 from core.urls import web_url, without_credentials

@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from core.dedup.account import Marks, marks
 from core.dedup.copy import Copy
 from core.errors import MillraceError, StoreError
 from core.ids import PREFIX
 from core.models import CAME_KEPT, EntryRecord, Member, Story
-from core.render.differences import Stretch, difference, explanation, repeated
+from core.render.differences import Marks, Stretch, difference, explanation, marks, repeated
 from core.urls import without_credentials
 from service.context import CONTEXT, Context, in_time
 from service.documents import Background

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.dedup.split import ChoiceRefused
+from core.dedup.members import ChoiceRefused
 from store.connection import Store
 from store.curation import join, split
 from tests.origin import Origin

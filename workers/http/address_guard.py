@@ -6,11 +6,13 @@ twice, a literal, a redirect all end here. Exceptions are a list of exact endpoi
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import socket
 import unicodedata
 from collections.abc import Iterable
+from contextlib import ExitStack
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -93,6 +95,16 @@ class Guard:
         if not self.allows(str(where[0]), int(where[1])):
             raise RefusedAddress(f"{where[0]} is {REFUSED}: not a public address")
         return socket.socket(family=family, type=kind, proto=protocol)
+
+    async def connect(self, addr_info: Any) -> socket.socket:
+        """A socket that is connected to an address, as `getaddrinfo` gives it; raises OSError."""
+        with ExitStack() as undo:
+            made = self.make_socket(addr_info)
+            undo.callback(made.close)
+            made.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(made, addr_info[4])
+            undo.pop_all()  # from here on its transport closes it
+        return made
 
     def allows(self, address: str, port: int) -> bool:
         """Whether a connection to this address and port may be made."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -143,16 +142,10 @@ async def can_connect(url: str, proxy: str | None, guard: Guard) -> bool:
 
 
 async def _connect(address: Any, guard: Guard, secure_for: str | None) -> bool:
-    loop = asyncio.get_running_loop()
     context = ssl.create_default_context() if secure_for else None
     try:
-        with ExitStack() as undo:
-            made = guard.make_socket(address)
-            undo.callback(made.close)
-            made.setblocking(False)
-            await loop.sock_connect(made, address[4])
-            undo.pop_all()  # from here on the transport closes it
-        transport, _ = await loop.create_connection(
+        made = await guard.connect(address)
+        transport, _ = await asyncio.get_running_loop().create_connection(
             asyncio.Protocol, sock=made, ssl=context, server_hostname=secure_for
         )
     except ssl.SSLError:

@@ -15,7 +15,6 @@ import socket
 import ssl
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import aiohttp
@@ -138,17 +137,11 @@ class _Received(io.BytesIO):
 async def _connected(
     host: str, port: int, guard: Guard, *, secure: bool
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     fault: OSError = OSError(f"{host} has no address")
     for address in found:
         try:
-            with ExitStack() as undo:
-                made = guard.make_socket(address)
-                undo.callback(made.close)
-                made.setblocking(False)
-                await loop.sock_connect(made, address[4])
-                undo.pop_all()
+            made = await guard.connect(address)
         except OSError as error:
             fault = error
             continue

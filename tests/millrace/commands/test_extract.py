@@ -3,10 +3,19 @@ from pathlib import Path
 import pytest
 
 from core.config.settings import Source
-from millrace.commands.extract import FIELDS, extract_documents, extract_files, kind_of
+from millrace.commands.extract import (
+    FIELDS,
+    Compared,
+    comparison_page,
+    extract_documents,
+    extract_files,
+    kind_of,
+)
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 BODY = "<p>The gauge at the old bridge reports again, and the mayor was there to see it.</p>" * 2
+WEIR = "<p>The weir was rebuilt.</p><p>Subscribe now</p><script>x()</script>"
+PAGE = f"<html><body>{WEIR}</body></html>"
 
 
 def one(path: Path, **how: object) -> dict[str, object]:
@@ -106,3 +115,26 @@ def test_a_page_for_people_shows_original_kept_and_removed(tmp_path: Path) -> No
     )
 
     assert "<b>subscribe</b> Subscribe now" in page.read_text()
+
+
+def page_of(**changes: object) -> str:
+    document = Compared(
+        "a.html", PAGE.encode(), "The weir", "<p>The weir was rebuilt.</p>",
+        "The weir was rebuilt.", (("subscribe", "Subscribe now"),),
+    )  # fmt: skip
+    return comparison_page([document._replace(**changes)])
+
+
+def test_what_was_kept_and_what_was_cut_is_marked_in_the_original() -> None:
+    page = page_of()
+
+    assert "<p class=kept>The weir was rebuilt.</p>" in page
+    assert "<p class=cut><b>subscribe</b> Subscribe now</p>" in page
+
+
+def test_the_page_runs_and_loads_nothing() -> None:
+    page = page_of(name="<script>x()</script>", html="<img src=x onerror=x()><script>x()</script>")
+
+    assert "<script" not in page
+    assert "onerror" not in page
+    assert "default-src 'none'" in page

@@ -12,7 +12,7 @@ import pytest
 from lxml import html
 
 import core.dedup.prints
-from core.dedup.split import JOINED, PARTED, SPLIT
+from core.dedup.members import JOINED, PARTED, SPLIT
 from core.dedup.table import TABLE
 from core.models import Article, EntryRecord, FeedEntry, Removed, Story
 from core.pipeline import prepare

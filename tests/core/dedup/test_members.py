@@ -1,7 +1,7 @@
 """The best copy is shown, and no stranger takes a story over by wrapping it in more."""
 
 from core.dedup.copy import Copy
-from core.dedup.representative import Contender, elect, is_teaser, replaces
+from core.dedup.members import Contender, elect, is_teaser, replaces
 from core.models import Article
 
 PARAGRAPHS = [

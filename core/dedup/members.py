@@ -1,28 +1,108 @@
-"""Members that leave a story, by later evidence or by a person's choice; stories joined by hand.
+"""Which member of a story is shown, and members that leave it; stories joined by hand.
 
-A member that leaves appears under its own id, at the time it was first seen; the founder keeps its
-story and its id. Evidence is a later text that no longer agrees, or a further copy that shows the
-texts to be one template.
+Among full texts the priority of the source decides. Of sources with equal priority a fuller copy
+is shown only if it comes from the same source, or from the site that owns the address of what is
+shown: else a stranger could take a story over by adding words. An entry without prose of its own (a
+link post, a teaser that the article begins with) gives way to the article of that site whatever
+the priorities.
+
+A member that leaves, by later evidence or by a person's choice, appears under its own id, at the
+time it was first seen; the founder keeps its story and its id. Evidence is a later text that no
+longer agrees, or a further copy that shows the texts to be one template.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, NamedTuple
 
-from core.dedup.compare import Pair
-from core.dedup.copy import Copy
+import numpy as np
+
+from core.dedup.compare import AGREE, Pair, headlines
+from core.dedup.copy import SHINGLE, Copy, unlinked
 from core.dedup.decide import Claim, StoryChange, founded
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
-from core.dedup.representative import Contender, elect
+from core.dedup.simhash import shingles
 from core.dedup.swaps import Kind
 from core.dedup.table import row_of
+from core.dedup.tokens import tokens
 from core.errors import MillraceError
 from core.models import Article, Decision, EntryRecord, Member, Story
 
-PARTED = "parted"  # the rule of an entry that left its story
+HOLDS = 0.85  # share of the published shingles; room for edited sentences, not for a new lead
+ADDS = 0.05  # share of new text that makes a copy fuller, and at least ADDS_TOKENS
+ADDS_TOKENS = 30  # two sentences: fewer are a credit line or a note of the paper
+LONGEST = 2.5  # a page this many times as long holds other stories too
+TEASES = 0.65  # share of a teaser that the beginning of its article holds
+BEGINNING = 3  # times as long as the teaser, and ADDS_TOKENS more
+TEASER = 0.5  # of the article's length at the most
+# The rules of entries that left their story, and of those that joined one.
+PARTED, SPLIT, JOINED = "parted", "split by hand", "joined by hand"
+
+
+class Contender(NamedTuple):
+    """A member whose text is kept."""
+
+    id: str
+    copy: Copy
+    priority: int
+
+
+def elect(members: Iterable[Contender]) -> Contender | None:
+    """The member to be shown, of `members` in the order in which they joined."""
+    shown: Contender | None = None
+    for member in members:
+        if shown is None or replaces(member, shown):
+            shown = member
+    return shown
+
+
+def replaces(challenger: Contender, shown: Contender) -> bool:
+    """Whether `challenger` is to be shown instead of `shown`."""
+    ours, theirs = challenger.copy, shown.copy
+    if not ours.article.text or not ours.has_prose:
+        return False
+    trusted = ours.owns_one_of(theirs.addresses) or _same_source(ours, theirs)
+    if not theirs.has_prose or is_teaser(theirs, ours):
+        agree, _ = headlines(ours.reading.title, theirs.reading.title)
+        return trusted or (challenger.priority > shown.priority and agree >= AGREE)
+    if challenger.priority < shown.priority:
+        return False
+    held, holding = _shingles_of(theirs.article.text), _shingles_of(ours.article.text)
+    if _share_held(holding, held) < HOLDS or len(holding) > LONGEST * max(len(held), ADDS_TOKENS):
+        return False
+    return challenger.priority > shown.priority or (trusted and _adds_text(ours, held))
+
+
+def is_teaser(short: Copy, long: Copy) -> bool:
+    """Whether `short` is no more than the beginning of `long`."""
+    size = short.reading.size
+    if not size or size > TEASER * long.reading.size:
+        return False
+    beginning = long.reading.hashes[: BEGINNING * size + ADDS_TOKENS]
+    lead = set(np.unique(shingles(beginning, SHINGLE)).tolist())
+    return _share_held(lead, set(short.reading.shingles.tolist())) >= TEASES
+
+
+def _same_source(one: Copy, other: Copy) -> bool:
+    return one.source is not None and one.source == other.source
+
+
+def _adds_text(challenger: Copy, shown: set[int]) -> bool:
+    """Whether it holds more text; links do not count as text."""
+    new = _shingles_of(unlinked(challenger.article)) - shown
+    return len(new) >= max(ADDS_TOKENS, ADDS * len(shown))
+
+
+def _share_held(outer: set[int], inner: set[int]) -> float:
+    return len(inner & outer) / len(inner) if inner else 1.0
+
+
+def _shingles_of(text: str) -> set[int]:
+    return set(np.unique(shingles(tokens(text), SHINGLE)).tolist())
 
 
 def spoken_against(entry: Copy, founder: Copy, members: Mapping[str, Copy], idf: Idf) -> set[str]:
@@ -100,11 +180,9 @@ def is_copy(one: Copy, other: Copy, idf: Idf) -> bool:
 
 def _found(group: Sequence[Leaver], parting: Parting, idf: Idf, now: datetime) -> None:
     first = group[0]
-    alone = {"rule": PARTED, "distance": None, "similarity": 1.0}
-    record = first.record.model_copy(
-        update={**alone, "decision": Decision.PUBLISHED, "story": first.record.id}
-    )
-    member = first.member.model_copy(update={**alone, "decision": Decision.PUBLISHED})
+    alone = _alone(PARTED)
+    record = first.record.model_copy(update={**alone, "story": first.record.id})
+    member = first.member.model_copy(update=alone)
     story = founded(record, member)
     others = group[1:]
     shown = elect(Contender(each.member.id, each.copy, each.member.priority) for each in group)
@@ -128,8 +206,8 @@ def _found(group: Sequence[Leaver], parting: Parting, idf: Idf, now: datetime) -
     parting.claims.append(Claim(story.id, story.id, print_, weighed=None))
 
 
-SPLIT = "split by hand"
-JOINED = "joined by hand"
+def _alone(rule: str) -> dict[str, Any]:
+    return {"decision": Decision.PUBLISHED, "rule": rule, "distance": None, "similarity": 1.0}
 
 
 class ChoiceRefused(MillraceError):
@@ -150,29 +228,9 @@ def split(
         raise ChoiceRefused("the founder gives its story the id and stays; split the others off")
     if record.article is None:
         raise ChoiceRefused("its text is no longer kept")
-    alone = record.model_copy(
-        update={
-            "decision": Decision.PUBLISHED,
-            "rule": SPLIT,
-            "story": record.id,
-            "distance": None,
-            "similarity": 1.0,
-        }
-    )
-    founder = member.model_copy(
-        update={"decision": Decision.PUBLISHED, "rule": SPLIT, "distance": None, "similarity": 1.0}
-    )
-    new = Story(
-        id=record.id,
-        first_seen=record.place,
-        arrived=record.arrived,
-        order=record.order,
-        updated=now,
-        version=1,
-        representative=record.id,
-        members=(founder,),
-        article=record.article,
-    )
+    alone = record.model_copy(update={**_alone(SPLIT), "story": record.id})
+    founder = member.model_copy(update=_alone(SPLIT))
+    new = founded(alone, founder).model_copy(update={"updated": now})
     return [_without(story, member, shown, now), StoryChange(new, 0)], alone
 
 
@@ -198,11 +256,7 @@ def moved_record(record: EntryRecord, story: str) -> EntryRecord:
 
 def _without(story: Story, member: Member, shown: EntryRecord | None, now: datetime) -> StoryChange:
     members = tuple(m for m in story.members if m.id != member.id)
-    update: dict[str, object] = {
-        "members": members,
-        "updated": now,
-        "version": story.version + 1,
-    }
+    update: dict[str, object] = {"members": members, "updated": now, "version": story.version + 1}
     if story.representative == member.id:
         if shown is None or shown.article is None:
             raise ChoiceRefused("the text of the story's founder is no longer kept")
