@@ -57,8 +57,14 @@
   localTimes(document);
   if (river) localDays();
 
-  // A lead picture that its site refuses leaves no hole.
-  const dropPicture = (image) => image.closest(".picture")?.remove();
+  // A lead picture that its site refuses leaves no hole. Its column goes too while the card is below
+  // what is visible; later the text would move under the reader's eyes.
+  const dropPicture = (image) => {
+    const picture = image.closest(".picture");
+    const card = picture?.closest(".card");
+    if (card?.getBoundingClientRect().top >= window.innerHeight) card.classList.remove("pictured");
+    picture?.remove();
+  };
   for (const image of document.querySelectorAll(".picture img")) {
     if (image.complete && image.naturalWidth === 0) dropPicture(image);
   }

@@ -140,16 +140,25 @@ async def test_a_checker_of_accessibility_finds_no_fault(
 async def test_a_lead_picture_that_its_site_refuses_leaves_no_hole(
     served: Served, visit: Any
 ) -> None:
-    story = make_story(1)
     refused = str(served.client.make_url("/no-such.png"))
-    article = story.article.model_copy(update={"lead_image": refused})
-    await served.publish(story.model_copy(update={"article": article}))
+    stories = [make_story(number) for number in range(8)]
+    await served.publish(
+        *(
+            story.model_copy(
+                update={"article": story.article.model_copy(update={"lead_image": refused})}
+            )
+            for story in stories
+        )
+    )
     visitor = await visit(DESK)
 
     await visitor.go("/")
 
     await visitor.page.wait_for_function("!document.querySelector('.card .picture')")
-    assert await visitor.page.locator(".card").count() == 1
+    cards = visitor.page.locator(".card")
+    assert await cards.count() == 8
+    columns = [await cards.nth(place).get_attribute("class") for place in (0, 7)]
+    assert columns == ["card pictured", "card"]  # text in sight does not move
 
 
 async def test_right_to_left_text_stands_at_the_right(served: Served, visit: Any) -> None:
