@@ -15,13 +15,7 @@ from core.models import Decision, EntryRecord, FeedEntry, Story
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store, store_errors
-from store.entries import (
-    entries_by_url,
-    load_entries,
-    load_entry,
-    load_stories,
-    url_key,
-)
+from store.entries import entries_named, load_entries, load_stories, url_key
 from store.index import SharedIdf
 
 
@@ -140,7 +134,7 @@ class Forgotten(NamedTuple):
 
 async def forget(store: Store, asked: str) -> Forgotten:
     """Forget the stories of an address or id; an address under which nothing is is kept out too."""
-    found = await _records(store, asked)
+    found = await entries_named(store, asked)
     named = {record.story for record in found if record.story}
     # A story may remain longer than the record of the entry that founded it and gave it its id.
     named |= {asked} if asked.startswith(PREFIX) else set()
@@ -152,13 +146,6 @@ async def forget(store: Store, asked: str) -> Forgotten:
     await _mark(store, records)
     removed = await remove_stories(store, [story.id for story in stories])
     return Forgotten(removed, len(ids))
-
-
-async def _records(store: Store, asked: str) -> list[EntryRecord]:
-    if asked.startswith(PREFIX):
-        record = await load_entry(store, asked)
-        return [record] if record else []
-    return await entries_by_url(store, asked)
 
 
 def _addresses(asked: str, records: Sequence[EntryRecord], stories: Sequence[Story]) -> list[str]:

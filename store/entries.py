@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 from core.feeds.new_entries import Remembered, still_known
-from core.ids import CONTENT_DIGEST
+from core.ids import CONTENT_DIGEST, PREFIX
 from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
 from core.urls import canonical_url
 from store import keys
@@ -128,6 +128,14 @@ async def entries_by_url(store: Store, url: str) -> list[EntryRecord]:
         found = found or await store.redis.zrevrange(url_key(quoted), 0, -1)
     ids = [i.decode() for i in found]
     return [record for record in await load_entries(store, ids) if record is not None]
+
+
+async def entries_named(store: Store, asked: str) -> list[EntryRecord]:
+    """The entry with an id, or every entry taken in under an address."""
+    if not asked.startswith(PREFIX):
+        return await entries_by_url(store, asked)
+    record = await load_entry(store, asked)
+    return [record] if record else []
 
 
 _AT_ONCE = 200

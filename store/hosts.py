@@ -222,13 +222,9 @@ async def next_probe(store: Store) -> Probe | None:
         )
         if not failing:
             return None
-        pause = _pause(now - failing[0][1] / 1000, trials)
+        young = now - failing[0][1] / 1000 < _FIRST_MINUTES
+        pause = min((PROBE_SECONDS if young else PROBE_SECONDS_LATER) * 4**trials, _PROBE_CAP)
         if not await store.redis.set(keys.PROBED, b"1", nx=True, px=int(pause * 1000)):
             return None
     name: bytes = random.choice(failing)[0]  # noqa: S311 - any host will do, another each time
     return Probe(name.decode(), len(failing))
-
-
-def _pause(lasting: float, trials: float) -> float:
-    pause = PROBE_SECONDS if lasting < _FIRST_MINUTES else PROBE_SECONDS_LATER
-    return min(float(pause * 4**trials), _PROBE_CAP)

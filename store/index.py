@@ -67,13 +67,10 @@ class SharedIdf:
             )
         self._pushes += 1
         if self._pushes % _PUSHES_PER_TABLE == 0:
-            await self._save()
-
-    async def _save(self) -> None:
-        await self.pull()
-        table = self._position + b"\n" + self.idf.to_bytes()
-        with store_errors():
-            await self._store.redis.set(keys.IDF_TABLE, table, ex=keys.IDF_DAYS * 86400)
+            await self.pull()
+            table = self._position + b"\n" + self.idf.to_bytes()
+            with store_errors():
+                await self._store.redis.set(keys.IDF_TABLE, table, ex=keys.IDF_DAYS * 86400)
 
 
 _BUCKETS = 1 << 13  # hash fields in a slice: few enough to cost nothing, many enough to be short

@@ -65,7 +65,8 @@ def replaces(challenger: Contender, shown: Contender) -> bool:
     ours, theirs = challenger.copy, shown.copy
     if not ours.article.text or not ours.has_prose:
         return False
-    trusted = ours.owns_one_of(theirs.addresses) or _same_source(ours, theirs)
+    same_source = ours.source is not None and ours.source == theirs.source
+    trusted = same_source or ours.owns_one_of(theirs.addresses)
     if not theirs.has_prose or is_teaser(theirs, ours):
         agree, _ = headlines(ours.reading.title, theirs.reading.title)
         return trusted or (challenger.priority > shown.priority and agree >= AGREE)
@@ -85,10 +86,6 @@ def is_teaser(short: Copy, long: Copy) -> bool:
     beginning = long.reading.hashes[: BEGINNING * size + ADDS_TOKENS]
     lead = set(np.unique(shingles(beginning, SHINGLE)).tolist())
     return _share_held(lead, set(short.reading.shingles.tolist())) >= TEASES
-
-
-def _same_source(one: Copy, other: Copy) -> bool:
-    return one.source is not None and one.source == other.source
 
 
 def _adds_text(challenger: Copy, shown: set[int]) -> bool:

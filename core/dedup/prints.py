@@ -65,7 +65,8 @@ def judge(entry: StoredFingerprint, candidate: Candidate, radius: int) -> Verdic
     rule = _rule(pair, candidate, radius)
     if rule is None:
         return None
-    return Verdict(candidate.story, rule, distance, _similarity(distance), candidate.entry)
+    similarity = round(max(0.0, cosine(distance)), 3)
+    return Verdict(candidate.story, rule, distance, similarity, candidate.entry)
 
 
 class Pair(NamedTuple):
@@ -233,7 +234,3 @@ def _overlap(one: int, other: int, size: int) -> float:
     first, second = one.bit_count(), other.bit_count()
     chance = first * second / size
     return max(0.0, ((one & other).bit_count() - chance) / max(1.0, min(first, second) - chance))
-
-
-def _similarity(distance: int) -> float:
-    return round(max(0.0, cosine(distance)), 3)

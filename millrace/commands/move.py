@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from core.errors import MillraceError
-from millrace.process.data_folder import locked, private_store
+from millrace.process.data_folder import locked, private_address, private_store
 from store.connection import Store, opened
-from store.embedded import answers, socket_path, socket_url
+from store.embedded import answers
 from store.migration import export_state, restore_state
 
 _STATE = "millrace-state.gz"
@@ -70,15 +70,11 @@ async def _restore(file: Path, data: Path, redis: str | None) -> int:
             return await restore_state(store, lines)
 
 
-def _is_used(data: Path) -> bool:
-    return data.is_dir() and socket_path(data).exists()
-
-
 @asynccontextmanager
 async def _store(data: Path, redis: str | None) -> AsyncIterator[Store]:
     """The store at `redis`, that of a running Millrace, or a private one for as long as needed."""
-    if redis is None and _is_used(data) and await answers(socket_url(data)):
-        redis = socket_url(data)
+    if redis is None and (own := private_address(data)) and await answers(own):
+        redis = own
     if redis is not None:
         async with opened(redis) as store:
             yield store

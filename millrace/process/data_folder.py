@@ -73,7 +73,7 @@ def store_of_run(data: Path) -> str | None:
 @asynccontextmanager
 async def running_store(*, data: Path, redis: str | None) -> AsyncIterator[Store]:
     """The store at `redis`, or that of the `millrace run` on this data folder."""
-    url = redis or store_of_run(data) or _socket(data)
+    url = redis or store_of_run(data) or private_address(data)
     if url is None or not await answers(url):
         where = without_credentials(redis) if redis else f"the data folder {data}"
         raise MillraceError(
@@ -84,7 +84,8 @@ async def running_store(*, data: Path, redis: str | None) -> AsyncIterator[Store
         yield store
 
 
-def _socket(data: Path) -> str | None:
+def private_address(data: Path) -> str | None:
+    """The address of the private store of this folder, which may run; None if there is none."""
     return socket_url(data) if data.is_dir() and socket_path(data).exists() else None
 
 

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from core.dedup.copy import Copy
 from core.errors import MillraceError, StoreError
-from core.ids import PREFIX
 from core.models import CAME_KEPT, EntryRecord, Member, Story
 from core.render.differences import Marks, Stretch, difference, explanation, marks, repeated
 from core.urls import without_credentials
@@ -24,7 +23,7 @@ from service.feeds.render import item_of
 from service.pages.page import missing, page_reply, page_style, starting
 from service.responses import json_reply, text_reply, wants_html
 from store.connection import Store
-from store.entries import entries_by_url, load_entries, load_entry
+from store.entries import entries_named, load_entries, load_entry
 
 WAITING = 8  # different comparisons; each takes a fifth of a second at most
 
@@ -107,11 +106,7 @@ async def explain(request: web.Request) -> web.StreamResponse:
 
 async def explained(store: Store, asked: str) -> dict[str, Any]:
     """The decisions about the entries at an address, or about the entry with an id."""
-    if asked.startswith(PREFIX):
-        record = await load_entry(store, asked)
-        records = [record] if record else []
-    else:
-        records = await entries_by_url(store, asked)
+    records = await entries_named(store, asked)
     wanted = repeated(records)
     others = dict(zip(wanted, await load_entries(store, wanted), strict=True))
     return explanation(asked, records, others)
