@@ -131,6 +131,15 @@ def test_links_between_documents_lead_somewhere(path: Path) -> None:
         assert (path.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_files_that_a_page_names_exist(path: Path) -> None:
+    folders = "benchmarks|core|deploy|millrace|service|store|tests|workers"
+    named = re.findall(rf"\b(?:{folders})/[\w@./-]*\.\w+", path.read_text(encoding="utf-8"))
+    ours = [name for name in named if "NAME" not in name]  # what a contributor would add
+
+    assert [name for name in ours if not (ROOT / name).exists()] == []
+
+
 def test_every_page_is_linked_from_the_readme() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
 
