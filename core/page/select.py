@@ -23,7 +23,7 @@ from core.body.blocks import Block
 from core.page.extractors import votes
 from core.page.features import PageBlocks, features
 from core.page.kind import Kind, kind_of_page
-from core.page.structure import add_wordless, add_words, without_label
+from core.page.structure import add_wordless, add_words, article_of, without_label
 
 # How the trees score beside the extractors: `docs/cleaning.md`. What a number moves was measured as
 # word F1 on 246 public pages (articles, threads, manuals; they trained the trees too).
@@ -130,7 +130,7 @@ def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
     before, first, whole = 0.0, None, float(page.weights[chosen].sum())
     for here, block in enumerate(page.blocks):
         if before >= _LEAST_BEFORE and kind.forum < _THREAD and block.is_heading:
-            article = _article_of(block)
+            article = article_of(block)
             is_second = block.kind == "h1" and article is not None and article is not first
             if is_second and before >= _BEFORE_SECOND * whole:
                 return here
@@ -139,14 +139,8 @@ def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
                 return here
         if chosen[here]:
             before += float(page.weights[here])
-            first = first if first is not None else _article_of(block)
+            first = first if first is not None else article_of(block)
     return len(page.blocks)
-
-
-def _article_of(block: Block) -> etree._Element | None:
-    if block.owner is None:
-        return None
-    return next((up for up in block.owner.iterancestors("article")), None)
 
 
 def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:

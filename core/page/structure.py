@@ -169,6 +169,13 @@ def _figure_number(block: Block) -> int:
     return next((number for tag, number, _ in block.path if tag == "figure"), 0)
 
 
+def article_of(block: Block) -> etree._Element | None:
+    """The nearest `article` element around a block."""
+    if block.owner is None:
+        return None
+    return next((up for up in block.owner.iterancestors("article")), None)
+
+
 def _text_of(block: Block) -> str:
     return " ".join(line.text for line in block.lines)
 

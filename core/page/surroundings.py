@@ -16,6 +16,7 @@ from core.body.blocks import Block
 from core.body.html import FromMarkup, note_author_and_date, parse_page, spaced_text
 from core.body.walk import Walker
 from core.feeds.charset import decode
+from core.page.structure import article_of, without_label
 from core.text import collapse
 from core.urls import canonical_url, web_url
 
@@ -61,17 +62,27 @@ def lead_blocks(part: etree._Element, base: str | None) -> list[Block]:
 
 
 def lead_inside(blocks: list[Block], kept: list[Block]) -> list[Block]:
-    """The figure above the first chosen block, below the headline, with its caption.
+    """The figure above the first chosen block, with its caption, inside the article's element.
 
-    It stands inside the article's element, with a date or a label between it and the text.
+    It stands below the headline, with a date or a label between it and the text, or right above a
+    headline inside the same `article`.
     """
     if not kept:
         return []
     first = next(here for here, block in enumerate(blocks) if block.owner is kept[0].owner)
-    above = blocks[max(0, first - _MOST_ABOVE) : first]
+    above = blocks[max(0, first - _MOST_ABOVE) : first + 1]
     heading = max((here for here, block in enumerate(above) if block.kind == "h1"), default=-1)
-    figures = [block for block in above[heading + 1 :] if block.inside("figure")]
-    if heading < 0 or any(line.links for block in figures for line in block.lines if line.images):
+    if heading < 0:
+        return []
+    article = article_of(above[heading])
+    over = [] if article is None else above[:heading]
+    over = [block for block in over if article_of(block) is article]
+    return _lead_figure(above[heading + 1 : -1]) or _lead_figure(over)
+
+
+def _lead_figure(above: list[Block]) -> list[Block]:
+    figures = [without_label(block) for block in above if block.inside("figure")]
+    if any(line.links for block in figures for line in block.lines if line.images):
         return []
     lead = [block for block in figures if _is_lead(block)]
     return lead[:3] if any(line.images for block in lead for line in block.lines) else []

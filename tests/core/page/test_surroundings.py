@@ -61,14 +61,26 @@ def test_only_the_articles_own_next_page_is_taken(
     assert found(link, url) == following
 
 
-def test_the_figure_between_headline_and_text_leads() -> None:
-    figure = (
-        "<figure><img src='https://a.example/1.jpg'><figcaption>The weir.</figcaption></figure>"
-    )
+FIGURE = "<figure>%s<img src='https://a.example/1.jpg'><figcaption>The weir.</figcaption></figure>"
+HEADLINE = "<h1>Weir</h1>"
+
+
+@pytest.mark.parametrize(
+    ("above", "texts"),
+    [
+        (f"<article>{HEADLINE}{FIGURE % ''}<p>3 May</p>", ["", "The weir."]),
+        (f"<article>{HEADLINE}{FIGURE % '<span>Image</span>'}<p>3 May</p>", ["", "The weir."]),
+        (f"<article>{FIGURE % ''}{HEADLINE}", ["", "The weir."]),
+        (f"<article><p>Another</p>{FIGURE % ''}</article><article>{HEADLINE}", []),
+        (f"{FIGURE % ''}<article>{HEADLINE}", []),
+        (f"{FIGURE % ''}{HEADLINE}<article>", []),
+    ],
+)
+def test_the_figure_beside_the_headline_leads(above: str, texts: list[str]) -> None:
     story = f"<p>{SENTENCE}</p>" * 3
-    page = f"<article><h1>Weir</h1>{figure}<p>3 May</p>{story}</article>"
-    blocks = Walker(None).walk(parse_page(f"<html><body>{page}</body></html>")[1])
+    page = f"<html><body>{above}{story}</article></body></html>"
+    blocks = Walker(None).walk(parse_page(page)[1])
 
     lead = lead_inside(blocks, blocks[-3:])
 
-    assert [line.text for block in lead for line in block.lines] == ["", "The weir."]
+    assert [line.text for block in lead for line in block.lines] == texts
