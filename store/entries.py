@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -81,13 +81,7 @@ async def load_entries(store: Store, ids: Sequence[str]) -> list[EntryRecord | N
 
 async def load_bare(store: Store, ids: Sequence[str]) -> list[EntryRecord | None]:
     """The records of `ids`, in that order; those that their story shows without the article."""
-    if not ids:
-        return []
-    with store_errors():
-        pipe = store.redis.pipeline(transaction=False)
-        for entry_id in ids:
-            pipe.hget(keys.entry(entry_id), "doc")
-        found = await pipe.execute()
+    found = await _field_of_each(store, map(keys.entry, ids), "doc")
     return [None if doc is None else unpack(EntryRecord, doc) for doc in found]
 
 
@@ -185,22 +179,21 @@ async def load_stories(store: Store, ids: Sequence[str]) -> list[Story]:
 
 async def load_packed(store: Store, ids: Sequence[str]) -> list[bytes | None]:
     """The stories of `ids` as they lie in the store, in that order; None: no longer kept."""
-    return await _story_fields(store, ids, "doc")
+    return await _field_of_each(store, map(keys.story, ids), "doc")
 
 
 async def story_versions(store: Store, ids: Sequence[str]) -> list[int]:
     """The version of each story, in that order; 0: no longer kept."""
-    return [int(version or 0) for version in await _story_fields(store, ids, "v")]
+    found = await _field_of_each(store, map(keys.story, ids), "v")
+    return [int(version or 0) for version in found]
 
 
-async def _story_fields(store: Store, ids: Sequence[str], field: str) -> list[bytes | None]:
-    if not ids:
-        return []
+async def _field_of_each(store: Store, hashes: Iterable[str], field: str) -> list[bytes | None]:
     with store_errors():
         pipe = store.redis.pipeline(transaction=False)
-        for story_id in ids:
-            pipe.hget(keys.story(story_id), field)
-        found: list[bytes | None] = await pipe.execute()
+        for key in hashes:
+            pipe.hget(key, field)
+        found: list[bytes | None] = await pipe.execute() if len(pipe) else []
     return found
 
 

@@ -153,7 +153,7 @@ class Feeds:
             return datetime.fromtimestamp(changed / 1000, UTC) if changed else fallback
 
         self.renders += 1
-        document = await self._make_document(answer, river.newest(), stamp, modified)
+        document = await self._make_document(answer, stamp, modified)
         if before and before.body == document.body:
             document.position = before.position
         answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
@@ -179,15 +179,10 @@ class Feeds:
     ) -> Document:
         first, news = changes[0].id if changes else "", {change.story for change in changes}
         if first not in document.deltas:
-            stories = self._context.river.newest()
             if len(document.deltas) >= DELTAS_KEPT:
                 document.deltas.clear()
             document.deltas[first] = await self._make_document(
-                answer,
-                stories,
-                stamp,
-                lambda _: document.modified,
-                only=lambda kept: kept.id in news,
+                answer, stamp, lambda _: document.modified, only=lambda kept: kept.id in news
             )
             self._evict()
         return document.deltas[first]
@@ -195,13 +190,12 @@ class Feeds:
     async def _make_document(
         self,
         answer: Answer,
-        stories: Sequence[Kept],
         stamp: Stamp,
         modified: Callable[[bytes], datetime],
         only: Callable[[Kept], bool] | None = None,
     ) -> Document:
         """A document, made where it keeps no usual one waiting; raises TooBusy."""
-        query = answer.query
+        query, stories = answer.query, self._context.river.newest()
         work = partial(render, answer, stories, stamp, modified, only=only)
         if (query.limit or stamp.settings.feed.limit) > LONG:
             if self._long_waiting >= LONG_WAITING:
