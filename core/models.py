@@ -56,6 +56,7 @@ class FeedEntry(Frozen):
     categories: tuple[str, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
     image: str | None = None  # media:thumbnail, itunes:image or JSON Feed image
+    image_alt: str | None = None  # its media:description
     body_urls: tuple[str, ...] = ()  # where the body is if the document only names it; in order
     version: str | None = None  # changes with a body that is not in the document
     # Its content digest by the rules before the last change of reading: who remembers that one
@@ -121,6 +122,7 @@ class Article(Frozen):
     original_url: str | None = None  # the first publisher's address, where the item states one
     link: str | None = None  # the entry's own address without tracking parameters
     lead_image: str | None = None
+    lead_alt: str | None = None  # what it shows, where it is not in the body
     language: str | None = None
     html: str = ""  # sanitised: safe to publish as it is
     text: str = ""  # blocks joined by an empty line

@@ -191,6 +191,7 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
     entry, body, stated = reading.entry, reading.body, reading.stated
     text = text_of_blocks(body.blocks)
     pictures = pictures_of(body.blocks)
+    lead = _lead_image(entry, pictures)
     truncated = is_truncated(text) or any(item.rule == "read-more" for item in body.removed)
     wanted = not is_post(entry, reading.found, pictures, options) and needs_page(
         entry,
@@ -206,7 +207,8 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
         published=stated.published,
         original_url=stated.original_url,
         link=web_url(entry.link),
-        lead_image=_lead_image(entry, pictures),
+        lead_image=lead,
+        lead_alt=entry.image_alt if lead and not pictures else None,
         language=language_of(text or stated.title or "", entry.language),
         html=sanitize(to_html(body.blocks)),
         text=text,

@@ -120,7 +120,7 @@ def feed_entry(
         bridged=channel.bridged,
         categories=_categories(raw),
         enclosures=files,
-        image=picture_of(stated, base),
+        **picture_of(stated, base),
         former=former,
         reading=READING,
     )

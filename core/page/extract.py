@@ -237,6 +237,8 @@ def _article(
     """The page's body under what the feed states; the page fills what the feed leaves open."""
     pictures = pictures_of(body.blocks)
     base = feed or Article(link=web_url(url))
+    lead = (pictures[0] if pictures else None) or base.lead_image or head.image
+    alt = base.lead_alt if base.lead_image else head.image_alt
     stated_language = (head.language or "")[:2].lower() or None
     return base.model_copy(
         update={
@@ -244,7 +246,8 @@ def _article(
             "author": base.author or stated.author,
             "published": _more_exact(base.published, stated.published),
             "original_url": base.original_url or stated.original_url,
-            "lead_image": (pictures[0] if pictures else None) or base.lead_image or head.image,
+            "lead_image": lead,
+            "lead_alt": None if pictures else alt,
             "language": language_of(text, base.language or stated_language),
             "html": sanitize(to_html(body.blocks)),
             "text": text,

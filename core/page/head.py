@@ -59,6 +59,7 @@ class PageMetadata:
     organization: str | None = None  # that is named as the author
     published: str | None = None
     image: str | None = None
+    image_alt: str | None = None
     canonical: str | None = None
     language: str | None = None
     base: str | None = None
@@ -81,6 +82,7 @@ def read_head(root: etree._Element, url: str | None) -> PageMetadata:
         organization=organization,
         published=_published(metas, linked, root, named),
         image=web_url(_first(metas, "og:image", "twitter:image", "og:image:url"), base),
+        image_alt=(_first(metas, "og:image:alt", "twitter:image:alt") or "")[:_LONGEST] or None,
         canonical=_canonical(root, metas, base),
         language=root.get("lang") or _first(metas, "og:locale"),
         base=base,

@@ -91,9 +91,19 @@ def _media(item: FeedItem) -> list[str]:
     parts = [_enclosure(first)] if first else []
     parts += [_media_content(file) for file in files if file is not first]
     parts += [_about(each) for each in item.attachments if each.role != "file"]
-    if item.image:
-        parts.append(f"<media:thumbnail url={quoted(item.image)}/>")
-    return parts
+    return [*parts, *_picture(item)]
+
+
+def _picture(item: FeedItem) -> list[str]:
+    """The lead picture; only beside `media:content` Media RSS has a place for what it shows."""
+    if not item.image:
+        return []
+    address = f"url={quoted(item.image)}"
+    thumbnail = f"<media:thumbnail {address}/>"
+    if not item.image_alt:
+        return [thumbnail]
+    alt = f'<media:description type="plain">{escaped(item.image_alt)}</media:description>'
+    return [f'<media:content {address} medium="image">{alt}{thumbnail}</media:content>']
 
 
 def _enclosure(file: Attachment) -> str:
@@ -137,7 +147,7 @@ def atom_entry(item: FeedItem) -> str:
             *(f'<category scheme="{TAGS}" term={quoted(tag)}/>' for tag in item.own_tags),
             element("summary", item.summary, 'type="text"'),
             _content(item),
-            f"<media:thumbnail url={quoted(item.image)}/>" if item.image else "",
+            *_picture(item),
             _source_atom(item),
             "</entry>\n",
         )
@@ -261,7 +271,7 @@ def _attachment(attachment: Attachment) -> dict[str, Any]:
 
 
 def _provenance(item: FeedItem) -> dict[str, Any]:
-    own = {"original_image": item.original_image} if item.original_image else {}
+    own = {"original_image": item.original_image, "image_alt": item.image_alt}
     return {
         "story": item.id,
         "sources": [
@@ -278,5 +288,5 @@ def _provenance(item: FeedItem) -> dict[str, Any]:
         "method": item.method,
         "source": item.source.title,
         "tags": list(item.own_tags),
-        **own,
+        **{name: value for name, value in own.items() if value},
     }

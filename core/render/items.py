@@ -108,6 +108,7 @@ class FeedItem:
     original_url: str | None
     method: str
     source: Paper
+    image_alt: str | None = None  # what `image` shows, where it is not in the body
     original_image: str | None = None  # where `image` is one of our own addresses
 
 
@@ -122,10 +123,9 @@ def feed_item(
     show_source: Literal["none", "title", "footer"] = "none",
     sources: Mapping[str, tuple[str | None, str]] = NO_SOURCES,
 ) -> FeedItem:
-    """`story` as an item. `link_to_source` names the sources whose own address is linked to even
-    where they state the first publisher's. `footer`: the words before the other copies, which are
-    then named below the body. `show_source` names the paper in the text. `sources`: title, if set,
-    and address of each in feeds.yaml."""
+    """`story` as an item. `link_to_source`: sources whose own address is linked to even where they
+    state the first publisher's. `footer`: the words before the other copies, named below the body.
+    `show_source` names the paper in the text. `sources`: title, if set, and address of each."""
     article = story.article
     paper = _paper(story, sources)
     members = sorted(story.members, key=lambda member: member.id != story.representative)
@@ -152,6 +152,7 @@ def feed_item(
         original_url=original,
         method=article.method.value,
         source=paper,
+        image_alt=_line(article.lead_alt or "") or None,
     )
 
 

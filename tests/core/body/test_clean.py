@@ -273,6 +273,14 @@ def test_a_title_is_plain_text_without_the_site() -> None:
     assert article.title == "The gauge is back"
 
 
+def test_the_words_of_a_picture_are_kept_where_the_body_does_not_show_it() -> None:
+    shown = P + '<img src="https://a.example/1.jpg">'
+    picture = {"image": "https://a.example/2.jpg", "image_alt": "The weir."}
+
+    assert cleaned(P, **picture).lead_alt == "The weir."
+    assert cleaned(shown, **picture).lead_alt is None
+
+
 def test_a_picture_of_the_feed_leads_where_the_body_has_none() -> None:
     enclosure = Enclosure(url="https://a.example/e.jpg", type="image/jpeg")
 

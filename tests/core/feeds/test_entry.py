@@ -301,6 +301,15 @@ def test_the_largest_picture_of_its_own_stands_for_an_entry(
     assert rss(pictures).image == (f"https://a.example{address}" if address else None)
 
 
+def test_a_picture_keeps_what_is_said_of_it() -> None:
+    largest = "<media:content url='/2.jpg' medium='image' width='900'>%s</media:content>"
+    words = "<media:title>File 7</media:title><media:description>The weir.</media:description>"
+    smaller = f"<media:content url='/1.jpg' medium='image' width='90'>{words}</media:content>"
+
+    assert rss(largest % words).image_alt == "The weir."
+    assert rss(largest % "" + smaller).image_alt is None
+
+
 def test_every_file_is_kept_with_what_is_said_of_it() -> None:
     entry = rss(
         "<enclosure url='/1.pdf' length='1,009'/>"

@@ -300,6 +300,24 @@ def test_a_page_whose_text_scripts_load_gives_what_its_head_says_of_it() -> None
     assert page.article.text.startswith("The weir was rebuilt")
 
 
+def test_a_picture_that_only_the_head_names_keeps_its_words() -> None:
+    head = (
+        '<meta property="og:image" content="https://a.example/1.jpg">'
+        '<meta property="og:image:alt" content="The weir.">'
+    )
+    fed = Article(lead_image="https://a.example/2.jpg", lead_alt="The mill.")
+    shown = f"<article><p>{SENTENCES}</p>%s</article>"
+
+    def alt(body: str, feed: Article | None = None) -> str | None:
+        found = extract_page(page(body, head), url="https://a.example/1", feed=feed)
+        assert found is not None
+        return found.article.lead_alt
+
+    assert alt(shown % "") == "The weir."
+    assert alt(shown % "", fed) == "The mill."
+    assert alt(shown % f'<img src="/3.jpg" width="800"><p>{SENTENCES}</p>') is None
+
+
 @pytest.mark.parametrize(
     ("stated", "title"),
     [

@@ -183,6 +183,24 @@ def test_addresses_are_ascii_and_never_carry_a_foreign_scheme() -> None:
     assert item.image == "https://img.example/%E5%9B%BE%201.jpg"
 
 
+def test_a_lead_picture_outside_of_the_body_says_what_it_shows() -> None:
+    article = story().article.model_copy(update={"lead_alt": "The <weir> & the mill"})
+    told = story(article=article)
+    media = feedparser.parse(rss(told)).entries[0]
+
+    assert media.media_content == [
+        {"url": "https://img.example/%E5%9B%BE%201.jpg", "medium": "image"}
+    ]
+    assert media.media_thumbnail[0]["url"] == media.media_content[0]["url"]
+    for document in (rss(told), atom(told)):
+        shown = etree.fromstring(document).find(".//{*}description[@type='plain']")
+        assert shown is not None
+        assert shown.text == "The <weir> & the mill"
+    assert json_feed(told)["items"][0]["_millrace"]["image_alt"] == "The <weir> & the mill"
+    assert b"media:content" not in rss(story())
+    assert "image_alt" not in json_feed(story())["items"][0]["_millrace"]
+
+
 def test_a_future_date_is_held_to_the_moment_it_was_seen() -> None:
     article = Article(published="2027-01-01T00:00:00Z")
 
