@@ -20,6 +20,9 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+ENCLOSURES_KEPT = 20  # of one entry, as a hostile feed may state millions
+
+
 class Enclosure(Frozen):
     """A file that belongs to an entry (RSS `enclosure`, Atom `rel=enclosure`, `media:content`)."""
 

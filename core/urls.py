@@ -22,6 +22,17 @@ _TRACKING_PAIR = re.compile(
     r"|singlemessage|groupmessage|wechat|weibo)[\w.+-]*|rss=1|(?:from|feature)=emb[\w.]*",
     re.IGNORECASE,
 )
+# Types by the endings of file names: those of audio, video, pictures and documents in feeds.
+_TYPES = {
+    "mp3": "audio/mpeg", "m4a": "audio/mp4", "m4b": "audio/mp4", "aac": "audio/aac",
+    "ogg": "audio/ogg", "oga": "audio/ogg", "opus": "audio/ogg", "flac": "audio/flac",
+    "wav": "audio/wav", "mp4": "video/mp4", "m4v": "video/mp4", "mov": "video/quicktime",
+    "webm": "video/webm", "ogv": "video/ogg", "mkv": "video/x-matroska",
+    "m3u8": "application/vnd.apple.mpegurl", "jpg": "image/jpeg", "jpeg": "image/jpeg",
+    "png": "image/png", "gif": "image/gif", "webp": "image/webp", "avif": "image/avif",
+    "svg": "image/svg+xml", "pdf": "application/pdf", "epub": "application/epub+zip",
+    "vtt": "text/vtt", "srt": "application/x-subrip",
+}  # fmt: skip
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\u200b\ufeff]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
@@ -153,3 +164,9 @@ def for_logs(text: str) -> str:
 def without_login(text: str) -> str:
     """`text` without the `user:password@` of the addresses in it, which stay addresses."""
     return _LOGIN.sub("", text)
+
+
+def type_by_name(address: str) -> str:
+    """The media type that a file's name shows; empty if it shows none."""
+    name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""

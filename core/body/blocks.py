@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
+from core.models import ENCLOSURES_KEPT, Enclosure
 from core.text import only_letters, text_of
+from core.urls import type_by_name
 
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 Container = tuple[str, int, str]  # tag, a number that tells two lists apart, attributes
@@ -26,6 +28,7 @@ class Line:
     linked: int = 0  # letters inside links
     links: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    is_played: bool = False  # a link that stands for an audio or video
     rule: str | None = None
     prose: bool | None = None  # whether it is running text, once that was needed
     words: str = field(init=False)  # the letters and digits of the text alone
@@ -146,6 +149,19 @@ def links_of(blocks: list[Block]) -> tuple[str, ...]:
             link for block in blocks for line in block.lines for link in line.links if link
         )
     )
+
+
+def with_played(stated: tuple[Enclosure, ...], blocks: list[Block]) -> tuple[Enclosure, ...]:
+    """The files of an entry, and those behind them that its text plays."""
+    known = {file.url for file in stated}
+    lines = (line for block in blocks for line in block.lines if line.is_played)
+    played = {address: type_by_name(address) for line in lines for address in line.links}
+    added = [
+        Enclosure(url=address, type=kind)
+        for address, kind in played.items()
+        if address not in known and kind.startswith(("audio/", "video/"))
+    ]
+    return (*stated, *added[: max(0, ENCLOSURES_KEPT - len(stated))])
 
 
 def without_cut_lines(blocks: list[Block]) -> list[Block]:

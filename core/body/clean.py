@@ -19,6 +19,7 @@ from core.body.blocks import (
     pictures_of,
     text_of_blocks,
     to_html,
+    with_played,
     without_cut_lines,
 )
 from core.body.boilerplate import Boilerplate
@@ -218,7 +219,9 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
         needs_page=wanted,
         removed=tuple(body.removed[:_MOST_REMOVED]),
         categories=entry.categories,
-        enclosures=tuple(e for e in entry.enclosures if web_url(e.url)),
+        enclosures=with_played(
+            tuple(file for file in entry.enclosures if web_url(file.url)), body.blocks
+        ),
         came=(entry.content or entry.summary)[:CAME_KEPT],
         found=reading.found[:FOUND_KEPT],
     )

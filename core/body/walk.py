@@ -151,7 +151,7 @@ class Walker:
         elif tag == "pre" or tag == "listing":
             self._preformatted(element)
         elif tag in _EMBEDS or media.is_player(tag):
-            self._embed(element)
+            self._embed(element, tag)
         elif tag == "math":
             self._line.text(formula(element))
         else:
@@ -279,7 +279,7 @@ class Walker:
             line = Line(html=escape(text, quote=False), text=text)
             self._add_block("pre", [line], owner=element)
 
-    def _embed(self, element: etree._Element) -> None:
+    def _embed(self, element: etree._Element, tag: str) -> None:
         found = embed_markup(element, self._base)
         if found is None:
             return
@@ -289,5 +289,11 @@ class Walker:
             line = Line(html=image_html(image, "", element), text="", images=(image,))
             self._add_block("p", [line])
         address, markup, label = found
-        line = Line(html=markup, text=label, links=(address,), linked=letters(label))
+        line = Line(
+            html=markup,
+            text=label,
+            links=(address,),
+            linked=letters(label),
+            is_played=media.is_played(element, tag.removeprefix("amp-")),
+        )
         self._add_block("embed", [line])

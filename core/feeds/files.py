@@ -10,24 +10,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from core.feeds.elements import Element, Entry
-from core.models import Enclosure
+from core.models import ENCLOSURES_KEPT, Enclosure
 from core.text import text_in
-from core.urls import web_url
+from core.urls import type_by_name, web_url
 
-ENCLOSURES_KEPT = 20  # of one entry, as a hostile feed may state millions
 _LONGEST = 4096  # characters of an address
 _LONGEST_ALT = 500  # characters; half of 46 captions of public pages have under 51
-# Types by the endings of file names: those of audio, video, pictures and documents in feeds.
-_TYPES = {
-    "mp3": "audio/mpeg", "m4a": "audio/mp4", "m4b": "audio/mp4", "aac": "audio/aac",
-    "ogg": "audio/ogg", "oga": "audio/ogg", "opus": "audio/ogg", "flac": "audio/flac",
-    "wav": "audio/wav", "mp4": "video/mp4", "m4v": "video/mp4", "mov": "video/quicktime",
-    "webm": "video/webm", "ogv": "video/ogg", "mkv": "video/x-matroska",
-    "m3u8": "application/vnd.apple.mpegurl", "jpg": "image/jpeg", "jpeg": "image/jpeg",
-    "png": "image/png", "gif": "image/gif", "webp": "image/webp", "avif": "image/avif",
-    "svg": "image/svg+xml", "pdf": "application/pdf", "epub": "application/epub+zip",
-    "vtt": "text/vtt", "srt": "application/x-subrip",
-}  # fmt: skip
 _MEDIA = ("audio", "video", "image")
 _FLASH = "application/x-shockwave-flash"  # YouTube's players
 # Of a person, of a smile or a counter; pictures of articles are named otherwise.
@@ -116,12 +104,6 @@ def seconds(stated: str) -> int | None:
     return int(whole) or None if whole.isascii() and whole.isdigit() and len(whole) < 8 else None
 
 
-def type_by_name(address: str) -> str:
-    """The media type that a file's name shows; empty if it shows none."""
-    name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
-    return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
-
-
 def _file_elements(entry: Entry) -> Iterator[Element]:
     yield from entry.all("enclosure")
     for link in entry.all("atom:link", "link"):
@@ -148,7 +130,7 @@ def _type_of(element: Element) -> str:
 
 
 def _heard(kind: str) -> bool:
-    return kind.startswith(("audio", "video")) or kind == _TYPES["m3u8"]
+    return kind.startswith(("audio", "video")) or kind == type_by_name("x.m3u8")
 
 
 def _is_film(element: Element, kind: str) -> bool:

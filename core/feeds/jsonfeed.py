@@ -12,10 +12,10 @@ from typing import Any
 from core.dates import parse_date, spoken
 from core.errors import NotAFeed
 from core.feeds.entry import AUTHORS_KEPT, READING, TAGS_KEPT
-from core.feeds.files import ENCLOSURES_KEPT, seconds
+from core.feeds.files import seconds
 from core.feeds.texts import Text, Texts, choose
 from core.ids import Former, Named, stated_digest
-from core.models import Enclosure, FeedEntry, ParsedFeed
+from core.models import ENCLOSURES_KEPT, Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
 _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*+")|/\*[^*]*+\*/|(?<=[\s{,\[])//[^\n]*')

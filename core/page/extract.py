@@ -14,7 +14,15 @@ from lxml import etree
 
 from core import dates
 from core.body import byline
-from core.body.blocks import Block, Line, links_of, pictures_of, text_of_blocks, to_html
+from core.body.blocks import (
+    Block,
+    Line,
+    links_of,
+    pictures_of,
+    text_of_blocks,
+    to_html,
+    with_played,
+)
 from core.body.boilerplate import Boilerplate
 from core.body.clean import (
     DEFAULT,
@@ -253,6 +261,7 @@ def _article(
             "text": text,
             "images": pictures,
             "links": links_of(body.blocks),
+            "enclosures": with_played(base.enclosures, body.blocks),
             "method": Method.SUMMARY if body.is_guess else Method.PAGE,
             "needs_page": False,
             "removed": tuple(body.removed[:200]),

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from posixpath import splitext
-from urllib.parse import urlsplit
 
 from yarl import URL
 
 from core.text import escaped, legal
-from core.urls import without_login
+from core.urls import type_by_name, without_login
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
 _PLAIN = re.compile(
@@ -28,21 +26,6 @@ _LANGUAGES = frozenset(
     " te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu".split()
 )
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
-_BY_SUFFIX = {
-    ".mp3": "audio/mpeg",
-    ".m4a": "audio/mp4",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".mp4": "video/mp4",
-    ".webm": "video/webm",
-    ".pdf": "application/pdf",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".gif": "image/gif",
-    ".webp": "image/webp",
-    ".avif": "image/avif",
-}
 
 
 def web_address(url: str | None) -> str | None:
@@ -73,7 +56,7 @@ def media_type(url: str, stated: str | None) -> str:
     kind = (stated or "").split(";")[0].strip().lower()
     if _MEDIA_TYPE.fullmatch(kind):
         return kind
-    return _BY_SUFFIX.get(splitext(urlsplit(url).path)[1].lower(), "application/octet-stream")
+    return type_by_name(url) or "application/octet-stream"
 
 
 def plain(text: str) -> str:

@@ -281,6 +281,32 @@ def test_the_words_of_a_picture_are_kept_where_the_body_does_not_show_it() -> No
     assert cleaned(shown, **picture).lead_alt is None
 
 
+@pytest.mark.parametrize(
+    ("player", "kind"),
+    [
+        ("<audio controls src='/1.mp3'></audio>", "audio/mpeg"),
+        ("<video controls poster='/1.jpg'><source src='/1.mp4'></video>", "video/mp4"),
+        ("<video loop muted autoplay src='/1.mp4'></video>", None),
+        ("<video controls src='https://tube.example/watch/1'></video>", None),
+        ("<iframe src='https://a.example/1.mp3'></iframe>", None),
+    ],
+)
+def test_what_the_text_plays_is_an_enclosure(player: str, kind: str | None) -> None:
+    stated = Enclosure(url="https://a.example/1.pdf")
+
+    files = cleaned(f"{P}{player}{P}{player}", enclosures=(stated,)).enclosures
+
+    assert [file.type for file in files] == [None, kind][: 1 + bool(kind)]
+
+
+def test_a_stated_file_that_the_text_plays_is_one() -> None:
+    stated = Enclosure(url="https://a.example/1.mp3", type="audio/mpeg", length=9)
+
+    player = f"{P}<audio src='/1.mp3'></audio>"
+
+    assert cleaned(player, enclosures=(stated,)).enclosures == (stated,)
+
+
 def test_a_picture_of_the_feed_leads_where_the_body_has_none() -> None:
     enclosure = Enclosure(url="https://a.example/e.jpg", type="image/jpeg")
 
