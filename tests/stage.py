@@ -123,7 +123,7 @@ class Stage:
         path = request.path
         self.asked[path] += 1
         if path.startswith("/broken/"):
-            return await _broken(path.removeprefix("/broken/"))
+            return await _broken(path.removeprefix("/broken/").removesuffix(".xml"))
         body = self.document(path)
         if body is None:
             return web.Response(status=404)

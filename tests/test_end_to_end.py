@@ -164,8 +164,7 @@ async def test_a_broken_source_is_named_and_harms_no_other(tmp_path: Path, broke
     stage = Stage()
     await stage.start()
     run = Running(tmp_path, stage)
-    url = f"{stage.address}/broken/{broken}"  # for a feed of any kind its site would be searched
-    bad = f"  - {{url: {url}, name: broken, kind: feed}}\nfetch:\n  timeout: 2s\n"
+    bad = f"  - {{url: {stage.address}/broken/{broken}.xml, name: broken}}\nfetch:\n  timeout: 2s\n"
     run.config.write_text(stage.config().replace("fetch:\n", bad, 1), encoding="utf-8")
     await run.start()
     try:

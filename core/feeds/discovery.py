@@ -135,9 +135,9 @@ def moved_to(page: str, *, url: str) -> str | None:
 def usual_places(url: str, page: str) -> tuple[str, ...]:
     """Where the feed of a page that names none may be: few, those of its own software first.
 
-    None for an address that looks like that of a feed itself.
+    None for an address of a feed itself: another one of its site was not subscribed to.
     """
-    if _is_feed_address(url) or urlsplit(url).query:
+    if _is_feed_address(url) or urlsplit(url).query or url.endswith((".xml", ".json")):
         return ()
     software = _SOFTWARE.search(page[:_HEAD])
     said = (software[1] or software[2]).lower() if software else ""

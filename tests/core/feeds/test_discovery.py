@@ -173,6 +173,11 @@ def test_large_sites_have_their_feeds_at_known_places(url: str, feed: str | None
     assert known_feed(url) == feed
 
 
+@pytest.mark.parametrize("name", ["news.xml", "politics/rss", "feed.json", "news.rss", "?feed=rss"])
+def test_for_a_feed_that_is_gone_no_other_of_its_site_is_searched(name: str) -> None:
+    assert usual_places(f"https://news.example/{name}", "<p>Hello") == ()
+
+
 def test_a_person_on_mastodon_may_have_a_feed() -> None:
     assert guessed_feed("https://mastodon.example/@ann/") == "https://mastodon.example/@ann.rss"
     assert guessed_feed("https://mastodon.example/@ann/1") is None
