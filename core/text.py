@@ -101,7 +101,7 @@ def squeeze(text: str) -> str:
 def repaired(text: str) -> str:
     """The text, with UTF-8 that someone read as Latin-1 or Windows-1252 put right.
 
-    Only where it is certain: a dozen sequences, and not one that is none.
+    Only where it is certain: at least a dozen sequences, all of them valid.
     """
     if text.isascii() or len(_DOUBLE.findall(text, 0, 20_000)) < _CERTAIN:
         return text

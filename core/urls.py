@@ -97,7 +97,7 @@ def canonical_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of an address in lower case, without `www.`; empty if there is none."""
+    """The host of an address in lower case, without `www.`; empty if it has no host."""
     start = url.find("//")
     if start < 0:
         return ""

@@ -207,7 +207,7 @@ async def retry_unreachable(store: Store, happened: Happened) -> int:
 async def next_probe(store: Store) -> Probe | None:
     """A source that failed since the last answer of any, if it is time to try a host.
 
-    One worker gets it; while sources answer there is none.
+    One worker gets it, and only while no source answers.
     """
     now = await store.now()
     with store_errors():

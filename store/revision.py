@@ -108,7 +108,7 @@ async def current_revision(store: Store) -> Revision | None:
 
 
 async def revision_text(store: Store, name: str | None = None) -> bytes | None:
-    """The text of the current revision; None when that has not the hash `name`, or is none."""
+    """The text of the current revision; None if its hash is not `name`, or nothing is stored."""
     with store_errors():
         found, text = await store.redis.hmget(keys.CONFIG, ["hash", "text"])  # type: ignore[misc]
     if text is None or name not in (None, found.decode()):

@@ -60,7 +60,7 @@ def read_metadata(
 ) -> Metadata:
     """The metadata of an entry; the lines that only repeat it are cut."""
     found = Metadata()
-    # The lines before the text begins, or a dozen where there is none.
+    # The lines before the text begins, or the first dozen if no text was found.
     head = spots[: next((here for here, spot in enumerate(spots) if spot.is_text), 12)]
     found.title = _title(entry, front, head)
     wanted = squeeze(found.title or "")

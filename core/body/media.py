@@ -84,7 +84,7 @@ def _is_placeholder(address: str) -> bool:
 
 
 def is_code(element: etree._Element, address: str, alt: str) -> bool:
-    """Whether the picture is a QR code, by its name or description; what is no square is none."""
+    """Whether the picture is a QR code, by its name or description; QR codes are square."""
     sides = [int(found[1]) for name in ("width", "height")
              if (found := _NUMBER.match(element.get(name, "")))]  # fmt: skip
     if len(sides) == 2 and min(sides) < _SQUARE * max(sides):

@@ -126,14 +126,9 @@ class _Batch:
             record = record.model_copy(update={"raw": None, "article": None})
         self.kept.put(record, arrival.copy)
         self.outcome.entries.append(record)
-        self.outcome.claims.append(
-            Claim(
-                story_id if founder else record.id,
-                story_id,
-                arrival.fingerprint,
-                frozenset(candidate.entry for candidate in found),
-            )
-        )
+        weighed = frozenset(candidate.entry for candidate in found)
+        claimed = story_id if founder else record.id
+        self.outcome.claims.append(Claim(claimed, story_id, arrival.fingerprint, weighed))
         if founder:
             self._founded.add(story_id, arrival.fingerprint)
             self._change(founded(record, member_of(arrival, record)))
@@ -194,8 +189,7 @@ class _Batch:
         self.kept.put(record, arrival.copy)
         if story.members[0].id == record.id:
             # Reposts of the new text must find it; those of the old one came already.
-            claim = Claim(story.id, story.id, arrival.fingerprint, weighed=None)
-            self.outcome.claims.append(claim)
+            self.outcome.claims.append(Claim(story.id, story.id, arrival.fingerprint, weighed=None))
         leaving = self._leaving(record, story)
         if record.id in leaving:
             self._part(story, {record.id: (member_of(arrival, record), record)})
@@ -242,9 +236,8 @@ class _Batch:
             return
         gone = {leaver.member.id for leaver in leavers}
         parting = part(leavers, idf=self.idf, now=self._now)
-        rest = story.model_copy(
-            update={"members": tuple(m for m in story.members if m.id not in gone)}
-        )
+        remaining = tuple(m for m in story.members if m.id not in gone)
+        rest = story.model_copy(update={"members": remaining})
         if story.representative in gone:
             shown = elect(self._contenders(rest))
             if shown is None:

@@ -83,7 +83,7 @@ class Element:
         self.node = node
 
     def get(self, attribute: str) -> str:
-        """The attribute's value without white space around it; empty if there is none."""
+        """The attribute's value without white space around it; empty if it is missing."""
         return (self.node.get(attribute) or "").strip()
 
     @property
@@ -144,7 +144,7 @@ class Entry:
         return base
 
     def text(self, *names: str) -> str:
-        """The first text under one of these names; empty if there is none."""
+        """The first text under one of these names; empty if all are missing."""
         return next((text for element in self.all(*names) if (text := element.text)), "")
 
 

@@ -39,7 +39,7 @@ class FeedText(NamedTuple):
     """A document that is ready to be parsed."""
 
     text: str  # without prolog
-    root: str  # name of its first element in lower case; empty where there is none
+    root: str  # name of its first element in lower case; empty if it has no element
     complete: bool  # its last tag is there
     cut: bool  # entries beyond the limit were left out
 

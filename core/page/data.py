@@ -44,7 +44,7 @@ _AGREES = 0.5  # of the pieces of title and description: the texts of other arti
 def text_in_data(root: etree._Element, title: str | None, description: str | None) -> str:
     """The longest text in the page's data that is prose and that title and description agree with.
 
-    It is markup, markdown or plain text, as the site stored it; empty where there is none.
+    It is markup, markdown or plain text, as the site stored it; empty if the page has no such text.
     """
     wanted = four_grams(f"{title or ''} {description or ''}")
     found = sorted(set(_candidates(root)), key=len, reverse=True)

@@ -202,6 +202,7 @@ def _mean_around(weights: Numbers, values: Numbers, reach: int) -> Numbers:
     """The weighted mean of the values within that many blocks."""
 
     def sums(numbers: Numbers) -> Numbers:
+        """For each block, the sum over the blocks at most `reach` away."""
         running = np.concatenate([[0], np.cumsum(numbers, dtype=np.float64)])
         at = np.arange(len(numbers))
         return np.asarray(
