@@ -75,8 +75,10 @@ class Listener:
 
 def unpack(name: str, folder: Path) -> dict[str, Any]:
     """Lay a kept folder out as a data folder; returns what its feed held."""
+    # Python 3.11.2 and 3.11.3 have no filters; the folders are our own.
+    safely: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
     with tarfile.open(FOLDERS / f"{name}.tar.xz") as kept:
-        kept.extractall(folder / "data", filter="data")
+        kept.extractall(folder / "data", **safely)  # noqa: S202 - as above
     text = (folder / "data" / "expected.json").read_text(encoding="utf-8")
     expected: dict[str, Any] = json.loads(text)
     return expected
