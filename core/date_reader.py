@@ -9,6 +9,7 @@ with today's date.
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -46,8 +47,15 @@ _NUMERALS = {numeral: at for at, numeral in enumerate("〇一二三四五六七�
 _ZONE_INSIDE = r"(?:gmt|utc) ?[+-]|[+-]\d|[a-z]{4,12}/[a-z_]{3,20}$"  # the last is IANA's
 _HOUR_ALONE = re.compile(r"((?<!\d)\d{4}-\d\d-\d\d[Tt]\d\d)(?=$|[Zz]|[+-]\d\d:?\d\d)")
 _DATE_INSIDE = re.compile(r"\d{4}\D\d|\d\D\d{4}")
-_EPOCH = re.compile(r"(?:/Date\()?(\d{10})(?:\d{3})?(?:\.\d+)?(?:[+-]\d{4})?(?:\)/)?")
+_EPOCH = re.compile(r"(?:/Date\()?(\d{10})(?:\d{3}){0,2}(?:\.\d+)?(?:[+-]\d{4})?(?:\)/)?")
 _WEEK = re.compile(r"\d{4}-?W\d\d(?:-?\d)?")
+_DAY_OF_YEAR = re.compile(r"^\d{4}-[0-3]\d\d(?=$|[T ])")  # ISO 8601
+_SHORT_MONTHS = "|".join(name[:3] for name in ENGLISH_MONTHS)
+_GLUED = re.compile(  # 7Mar2023, and 2023T09:12
+    rf"(?<=\d)(?={_SHORT_MONTHS}|T\d\d:)|(?<={_SHORT_MONTHS})(?=\d)", re.IGNORECASE
+)
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WEEKDAY = re.compile(rf"\b({'|'.join(_WEEKDAYS)})[a-z]{{0,6}}\b", re.IGNORECASE)
 _ISO = re.compile(
     r"(?<!\d)(\d{4})(-?)(\d\d)\2(\d\d)(?:[Tt ]?(\d\d)(\d\d)(\d\d)?(?=\D|$)|[Tt](?=\d)|(?=\D|$))"
 )
@@ -77,6 +85,7 @@ def read(value: str, language: str = "") -> Stated | None:
 
 def _plain(text: str) -> str:
     """One line without marks, digits of any script as ours, Chinese numerals as numbers."""
+    text = html.unescape(text) if "&" in text else text  # escaped twice
     text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("İ", "i")
     text = "".join(
         str(unicodedata.digit(char)) if char > "\x7f" and char.isdigit() else char
@@ -110,8 +119,6 @@ def _whole(text: str) -> Stated | None:
         return Stated(moment.date(), moment.time(), UTC)
     if _WEEK.fullmatch(text):
         return Stated(date.fromisoformat(text))
-    if re.fullmatch(r"\d{4}-[0-3]\d\d", text):  # ISO 8601: the day of the year
-        return Stated(datetime.strptime(text, "%Y-%j").date())
     if re.fullmatch(r"\d{4}-\d\d", text):  # W3CDTF
         return Stated(date.fromisoformat(text + "-01"))
     return None
@@ -119,10 +126,11 @@ def _whole(text: str) -> Stated | None:
 
 def _parts(text: str, language: str) -> Stated | None:
     text = _ABBREVIATED.sub(r"\1\2", _without_comments(text))
-    text = _HOUR_ALONE.sub(r"\1:00", text)
+    text = _HOUR_ALONE.sub(r"\1:00", _DAY_OF_YEAR.sub(_iso_day, text))
     day, own, rest = _numeric_day(text, language)
     language = language or own
     if day is None:
+        rest = _GLUED.sub(" ", rest)
         rest = _VIETNAMESE.sub(lambda found: f" {ENGLISH_MONTHS[int(found[1]) - 1]} ", rest)
     clock = read_clock(rest, language, has_day=day is not None)
     words = _PART.findall(clock.rest if clock else rest)
@@ -134,6 +142,10 @@ def _parts(text: str, language: str) -> Stated | None:
         return Stated(day, language=own, rest=tuple(words))
     day += timedelta(days=clock.next_day)
     return Stated(day, clock.at, clock.zone, own, tuple(words))
+
+
+def _iso_day(found: re.Match[str]) -> str:
+    return datetime.strptime(found[0], "%Y-%j").date().isoformat()
 
 
 def _without_comments(text: str) -> str:
@@ -168,16 +180,28 @@ def _numeric_day(text: str, language: str) -> tuple[date | None, str, str]:
         return day, "", f"{text[: iso.start()]} {clock}{text[iso.end() :]}"
     found = _NUMBERS.search(text)
     if found:
-        day = _ordered_day(found[1], found[3], found[4], found[2], language)
+        weekday = _WEEKDAY.search(text)
+        order = _order_on(weekday[1], found) if weekday else ""
+        day = _ordered_day(found[1], found[3], found[4], found[2], language, order)
         return day, "", f"{text[: found.start()]} {text[found.end() :]}"
     return None, "", text
 
 
-def _ordered_day(first: str, second: str, third: str, sign: str, language: str) -> date:
+def _order_on(weekday: str, found: re.Match[str]) -> str:
+    """The order of three numbers of which one reading alone is on that day of the week."""
+    a, b, year = int(found[1]), int(found[3]), _year(found[4])
+    if max(a, b) > 12 or min(a, b) < 1:
+        return ""
+    wanted = _WEEKDAYS.index(weekday.lower())
+    fits = [date(year, *numbers).weekday() == wanted for numbers in ((a, b), (b, a))]
+    return {(True, False): "MDY", (False, True): "DMY"}.get((fits[0], fits[1]), "")
+
+
+def _ordered_day(first: str, second: str, third: str, sign: str, language: str, order: str) -> date:
     """Three numbers in the order that they allow, or that the language writes; never a guess."""
     a, b, c = int(first), int(second), int(third)
     year = _year(third)
-    order = _order(language)
+    order = order or _order(language)
     if len(first) > 2 or a > 31:
         return _day(_year(first), b, c, language)
     if len(third) == 1:
@@ -208,9 +232,13 @@ def _year(digits: str) -> int:
 
 
 def _day(year: int, month: int, day: int, language: str) -> date:
-    """The day of our calendar; Buddhist and Persian years are known by their size."""
+    """The day of our calendar; Buddhist, Persian and Minguo years are known by their size."""
+    if 80 < year < 200 and language[:2] == "zh":  # 115/11/27: Taiwan counts from 1912
+        year += ERAS["民國"]
     if 2400 < year < 2700:
         year -= 543
+    if language[:2] == "th" and 50 <= year % 100 < 90:  # 15 ม.ค. 67: the end of a Buddhist year
+        year = 2500 - 543 + year % 100
     if 1300 < year < 1500:
         if language[:2] not in ("fa", "ps"):
             raise ValueError("a year of another calendar")

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 ZONES = {
     "z": 0, "utc": 0, "gmt": 0, "ut": 0, "uct": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1,
     "cest": 2, "mez": 1, "mesz": 2, "met": 1, "mest": 2, "eet": 2, "eest": 3, "msk": 3, "msd": 4,
-    "trt": 3, "samt": 4, "yekt": 5, "omst": 6, "novt": 7, "krat": 7, "irkt": 8, "yakt": 9,
+    "мск": 3, "trt": 3, "samt": 4, "yekt": 5, "omst": 6, "novt": 7, "krat": 7, "irkt": 8, "yakt": 9,
     "vlat": 10, "ist": 5.5, "pkt": 5, "npt": 5.75, "irst": 3.5, "idt": 3, "gst": 4, "hkt": 8,
     "sgt": 8, "myt": 8, "pht": 8, "ict": 7, "wib": 7, "wita": 8, "wit": 9, "jst": 9, "kst": 9,
     "awst": 8, "acst": 9.5, "acdt": 10.5, "aest": 10, "aedt": 11, "nzst": 12, "nzdt": 13,
@@ -65,14 +65,21 @@ _CLOCK = re.compile(
     re.IGNORECASE,
 )
 _BARE_HOUR = re.compile(r"(?<![\d:.])(\d{1,2})(?=\s?[ap]m\b)", re.IGNORECASE)
-_DOTTED_CLOCK = re.compile(r"(?<![\d.])([012]?\d)\.([0-5]\d)(?:\.([0-5]\d))?(?![\d.])")
+_DOTTED_CLOCK = re.compile(r"(?<![\d.])([012]?\d)\.([0-5]\d)(?:\.([0-5]\d)(?:\.\d+)?)?(?![\d.])")
+_AFTER_DOTTED = re.compile(r"\s?(?:[ap]m|gmt|bst|utc)\b", re.IGNORECASE)  # 08.30 GMT
 _DOT_IN_CLOCKS = frozenset("da et fi id is it ms nb nn no sv".split())
 _OFFSET = re.compile(
     r"[\s,]*(?:(?:gmt|utc|ut|z)\s*)?([+\-–])\s?(?:(\d\d?):(\d\d)|(\d\d?)(\d\d)|(\d\d?))(?!\d)",
     re.IGNORECASE,
 )
 _OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d):(\d\d)$")  # that an address took for a space
-_IANA = re.compile(r"\b[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_]+(?:-[A-Z][a-z]+)*){1,2}\b")
+_IANA = re.compile(r"\b[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_]+(?:-[A-Z][a-z]+|[+-]\d\d?)*){1,2}\b")
+# “9:12 AM Eastern Standard Time”: the first letters are the zone's short name.
+_ZONE_IN_FULL = re.compile(
+    r"\s*(?:(Eastern|Central|Mountain|Pacific)(?: (Standard|Daylight))?(?: (Time))?"
+    r"|(Greenwich|British|Japan|Indian?|Central European) (Standard|Mean|Summer)? ?(Time))\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\s*([^\W\d_]+)")
 _LAST_WORD = re.compile(r"([^\W\d_]+)\s*$")
 
@@ -107,7 +114,7 @@ def words_of(language: str) -> Words | None:
 @lru_cache(maxsize=1024)
 def month_named(word: str, language: str) -> int | None:
     """The month of that name in the language, in English, or in all that have the name."""
-    word = word.lower().strip(".'’")
+    word = word.lower().strip("'’").replace(".", "")  # мар., มี.ค.
     if len(word) > 30 or word.isdigit():
         return None
     if word[:2] in ("d'", "d’"):
@@ -170,7 +177,7 @@ def _dotted_clock(text: str, language: str, *, has_day: bool) -> re.Match[str] |
     found = _DOTTED_CLOCK.search(text)
     if found is None or has_day or language[:2] in _DOT_IN_CLOCKS:
         return found
-    return found if re.match(r"\s?[ap]m\b", text[found.end() :], re.IGNORECASE) else None
+    return found if _AFTER_DOTTED.match(text, found.end()) else None
 
 
 def _half(before: str, after: str, language: str) -> tuple[int | None, str, str]:
@@ -206,6 +213,10 @@ def _zone(text: str, language: str) -> tuple[tzinfo | None, str]:
     iana = _IANA.search(text)
     if iana:
         return _region(iana[0]), text[: iana.start()] + text[iana.end() :]
+    in_full = _ZONE_IN_FULL.match(text)
+    if in_full:
+        short = "".join(word[0] for word in in_full[0].removesuffix("Time").split()) + "T"
+        text = f" {short.upper()}{text[in_full.end() :]}"
     return _named_zone(text, language)
 
 
@@ -217,7 +228,7 @@ def _region(name: str) -> tzinfo:
 
 
 def _named_zone(text: str, language: str) -> tuple[tzinfo | None, str]:
-    for at, found in enumerate(re.finditer(r"[A-Za-z]+", text)):
+    for at, found in enumerate(re.finditer("[A-Za-zА-я]+", text)):
         name = found[0].lower()
         direct = at == 0 and not text[: found.start()].strip(" ,.")
         if not (found[0].isupper() or (direct and name in ("utc", "gmt", "z"))):
