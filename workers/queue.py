@@ -29,8 +29,8 @@ from store.keys import QUEUE
 from store.schedule import Lease
 from workers.leases import Role, end_tasks
 
-# Half of this passes on average from a hint to its start: a pushed entry is in the feed after .11 s
-# (benchmarks/push.py). At ten looks a second an idle worker takes 1 % of a core (polling.py).
+# Half of this passes on average from a hint to its start. At ten looks a second an idle worker
+# takes 1 % of a core (benchmarks/polling.py).
 POLL_DELAY = 0.1
 HEALTH_SECONDS = 15
 _START_TIMEOUT = 10  # seconds; to start work is one call of the store at most

@@ -8,7 +8,7 @@ from core.config.settings import Settings
 from store import keys
 from store.connection import Store
 from store.entries import tell_names
-from store.schedule import due_times
+from store.schedule import Lease, due_times, poll_now
 from store.sources import SourceState, dump_source
 from tests.workers.desk import settings_for
 from workers.leases import Places, Role
@@ -22,8 +22,12 @@ async def told(store: Store) -> None:
     await tell_names(store, {})
 
 
+async def idle(_: Lease) -> None:
+    """Work that ends at once."""
+
+
 def sweeper(store: Store, current, *, places: int = 1) -> Sweeper:
-    return Sweeper(store, current, Places(dict.fromkeys(Role, places), {}))
+    return Sweeper(store, current, Places(dict.fromkeys(Role, places), dict.fromkeys(Role, idle)))
 
 
 def settings(count: int):
@@ -58,6 +62,26 @@ async def test_workers_share_what_is_due(store: Store):
     await make_due(store)
 
     assert [await each.sweep() for each in crew] == [share] * 3
+
+
+async def test_one_lease_is_worked_on_where_it_was_found_and_many_go_to_the_queue(store: Store):
+    begun: list[str] = []
+
+    async def work(lease: Lease) -> None:
+        begun.append(lease.name)
+
+    three, places = settings(3), Places(dict.fromkeys(Role, 5), dict.fromkeys(Role, work))
+    one = Sweeper(store, lambda: three, places)
+    await one._keep_in_step()
+    await make_due(store)
+    await one.sweep()
+    queued = await store.redis.zcard(keys.QUEUE)
+    await poll_now(store, "source2")
+
+    assert await one.sweep() == 1
+    await places.drain(5)
+
+    assert (begun, await store.redis.zcard(keys.QUEUE), queued) == (["source2"], 1, 1)
 
 
 async def test_a_worker_rests_longer_only_while_nothing_can_become_due(store: Store):

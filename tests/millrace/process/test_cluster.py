@@ -18,7 +18,7 @@ from store.connection import Store
 from store.entries import tell_names
 from store.retention import drop_orphans, return_stories
 from store.revision import Processes, load_processes
-from store.schedule import due_times
+from store.schedule import Lease, due_times
 from tests.store.test_entries import found, record
 from tests.until import until
 from workers.leases import Places, Role, end_tasks
@@ -77,7 +77,10 @@ def names(live: LiveSettings) -> list[str]:
 
 
 def sweeper(store: Store, live: LiveSettings) -> Sweeper:
-    places = Places(dict.fromkeys(Role, 5), {})
+    async def idle(_: Lease) -> None:
+        """Work that ends at once."""
+
+    places = Places(dict.fromkeys(Role, 5), dict.fromkeys(Role, idle))
     return Sweeper(store, live, places, in_force=live.in_force)
 
 
