@@ -143,9 +143,10 @@ _NEXT = re.compile(
     r"|weiter|siguiente|página siguiente|pagina successiva|próxima|volgende)\s*[>»›→]*$",
     re.IGNORECASE,
 )
-# Looked for in lower-cased bytes. Each begins with fixed bytes: those are found fast.
+# Looked for in lower-cased bytes. Each begins with fixed bytes: those are found fast. The values of
+# `rel` are a few words; without a bound a page of blanks took minutes.
 _HINTS = (
-    re.compile(rb"rel\s*=\s*[\"']?[\w ]*next"),
+    re.compile(rb"rel\s{0,9}=\s{0,9}[\"']?[\w ]{0,80}next"),
     re.compile(
         rb">\s*(?:next|suivant|weiter|siguiente|volgende|pr\xc3\xb3xima"
         rb"|p\xc3\xa1gina siguiente|pagina successiva|page suivante|n\xc3\xa4chste)"

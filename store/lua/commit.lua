@@ -39,7 +39,8 @@ local function write_entries()
   for _, entry in ipairs(plan.entries) do
     redis.call('HSET', entry.key, 'doc', entry.doc)
     redis.call('EXPIRE', entry.key, entry.ttl)
-    if not entry.fresh then redis.call('HDEL', entry.key, 'article') end
+    -- A page that is being read for what this entry said before is no longer wanted.
+    if not entry.fresh then redis.call('HDEL', entry.key, 'article', 'token', 'begun') end
     if entry.due then
       redis.call('ZADD', key('pending'), now + entry.due, entry.id)
     elseif not entry.fresh then

@@ -78,6 +78,14 @@ class Reading:
     counts: Counts
     turn: Turn
 
+    @property
+    def own_source(self) -> Source:
+        """Its source; of one that was taken off feeds.yaml, what came in before is kept.
+
+        The address in its place is of no site: the entry's link may be that of another publisher.
+        """
+        return self.source or Source(url="https://removed.invalid/", name=self.record.source)
+
 
 async def read_page(kit: Kit, commits: PageCommits, lease: Lease) -> None:
     """Complete the pending entry of a lease; does nothing when the lease is not ours."""
@@ -140,8 +148,7 @@ async def _from_page(reading: Reading) -> PreparedEntry:
     record, source = reading.record, reading.source
     assert record.raw is not None  # noqa: S101 - read_page asked
     if record.raw.body_urls:
-        own = source or Source(url=record.url or "https://example.invalid/")
-        return await read_body(reading.kit, record, own, reading.counts)
+        return await read_body(reading.kit, record, reading.own_source, reading.counts)
     if source is None or record.url is None or record.article is None:
         return await _from_feed(reading)
     answer = await _fetch_page(reading, record.url, source)
@@ -195,10 +202,8 @@ async def _further_pages(reading: Reading, url: str | None, source: Source) -> l
 
 async def _from_feed(reading: Reading) -> PreparedEntry:
     """What the feed alone gives: the text it had, or its title and link."""
-    raw, source = reading.record.raw, reading.source
+    raw, source = reading.record.raw, reading.own_source
     assert raw is not None  # noqa: S101 - read_page asked
-    if source is None:  # taken off feeds.yaml meanwhile; what came in before is kept
-        source = Source(url=reading.record.url or "https://example.invalid/")
     learned = await load_learned(reading.kit.store, reading.record.source)
     prepared = await prepare_entries(reading.kit.sandbox, [raw], source, learned, reading.counts)
     return without_page(prepared.entries[0])
@@ -217,7 +222,7 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
         )
         await commit(kit.store, _batch(reading, [record]))
         return
-    source = reading.source or Source(url=record.url or "https://example.invalid/")
+    source = reading.own_source
     if kit.order.strict or record.backfill:
         await reading.turn.come()
         reading.turn.end()  # those behind it may join it: pages are finished in the order they come

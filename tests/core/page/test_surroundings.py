@@ -1,8 +1,10 @@
+import time
+
 import pytest
 
 from core.body.html import parse_page
 from core.body.walk import Walker
-from core.page.surroundings import lead_inside, next_page, part_of
+from core.page.surroundings import lead_inside, may_continue, next_page, part_of
 
 SENTENCE = "The weir was rebuilt in the winter, and the mill turns again since March. "
 
@@ -84,3 +86,10 @@ def test_the_figure_beside_the_headline_leads(above: str, texts: list[str]) -> N
     lead = lead_inside(blocks, blocks[-3:])
 
     assert [line.text for block in lead for line in block.lines] == texts
+
+
+def test_a_page_of_blanks_is_looked_through_once() -> None:
+    begun = time.process_time()
+
+    assert not may_continue(b"<a rel=" + b" " * 1_000_000)
+    assert time.process_time() - begun < 1

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from html import escape
+
+from core.models import Decision
 from store import keys
 from store.connection import Store
+from store.schedule import PAGES
+from tests.leases import lease_due
 from tests.origin import Answer, Origin
-from tests.workers.desk import desk_for, settings_for
+from tests.workers.desk import Desk, desk_for, settings_for
 from tests.workers.test_recovery import free_port
-from workers.jobs.page import ATTEMPTS_TO_CONNECT
+from workers.jobs.page import ATTEMPTS_TO_CONNECT, read_page
+from workers.jobs.page_commits import PageCommits, ReadPage
 from workers.sandbox.pool import Sandbox
 
 PARTS = (
@@ -105,3 +111,56 @@ async def test_a_page_waits_for_the_network_and_then_for_no_longer(
     assert waiting == []
     assert PARTS[0].strip() in read.article.text
     assert len(published) == 2  # the host is gone: what the feed says is better than nothing
+
+
+class PollFirst(PageCommits):
+    """Polls the feed between the fetch of a page and its commit."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk.kit)
+        self._desk = desk
+
+    async def finish(self, page: ReadPage) -> None:
+        await self._desk.poll()
+        await super().finish(page)
+
+
+async def test_what_the_feed_states_while_the_page_is_read_wins(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    link = origin.url("/flood.html")
+    stub = f"<item><guid>1</guid><title>Flood</title><link>{link}</link></item>"
+    text = "".join(f"<p>{number}. {part}</p>" for number, part in enumerate(PARTS * 3))
+    whole = stub.replace("</item>", f"<description>{escape(text)}</description></item>")
+    origin.at("/robots.txt", Answer(status=404))
+    origin.at("/feed", Answer(FEED.format(stub)), Answer(FEED.format(whole)))
+    origin.at("/flood.html", page(PARTS[0], None))
+    settings = settings_for({"url": origin.url("/feed")}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        await desk.poll()
+        (lease,) = await lease_due(store, PAGES, limit=1, seconds=20)
+        await read_page(desk.kit, PollFirst(desk), lease)
+        (story,) = await desk.stories()
+
+    assert story.members[0].decision is Decision.PUBLISHED
+    assert "8. " in story.article.text
+
+
+async def test_entries_of_a_source_that_was_taken_off_are_published_whatever_their_links(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    links = ("https://n.example:99999/a", "https://n.example/\u202eb", "https://n.example/c")
+    items = (
+        f"<item><guid>{link}</guid><title>News of {link}</title><link>{link}</link></item>"
+        for link in links
+    )
+    origin.at("/feed", Answer(FEED.format("".join(items))))
+    settings = settings_for({"url": origin.url("/feed")}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        await desk.poll()
+        others = settings_for({"url": "https://o.example/", "name": "other"})
+        desk.kit.settings = lambda: others
+        await desk.read_pages()
+        published = await desk.published()
+
+    assert len(published) == len(links)
