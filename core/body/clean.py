@@ -23,6 +23,7 @@ from core.body.blocks import (
     without_cut_lines,
 )
 from core.body.boilerplate import Boilerplate
+from core.body.contents import cut_contents
 from core.body.html import drop_element, sanitize, spaced_text
 from core.body.junk import is_truncated
 from core.body.media import is_thumbnail
@@ -148,6 +149,7 @@ def read_body(
     """
     walker = Walker(base, picture_base=picture_base)
     walker.removed += cut_selected(document.root, options.remove)
+    walker.removed += cut_contents(document.root, base)
     blocks = walker.walk(document.root)
     return Body(blocks, places(blocks), walker.removed, walker.from_markup)
 

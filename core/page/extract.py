@@ -35,6 +35,7 @@ from core.body.clean import (
     read_body,
     weight,
 )
+from core.body.contents import cut_contents
 from core.body.html import note_author_and_date, parse_page, sanitize
 from core.body.junk import is_wall
 from core.body.media import picture_key
@@ -121,7 +122,7 @@ def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
 
 def _page_body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
     """The article's blocks, in the page's own markup."""
-    removed = cut_selected(root, options.remove)
+    removed = cut_selected(root, options.remove) + cut_contents(root, head.base)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
     walker = Walker(head.base, judging=False)
