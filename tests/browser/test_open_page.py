@@ -147,11 +147,14 @@ async def test_what_is_new_since_the_last_visit_is_kept_in_the_browser(
               newest: last.since}); } }"""
     )
     await visitor.go("/")
+    # A page made just before the change is sent again (RENDER_EVERY), and follows the stream.
+    await until_shown(visitor, await in_feed(served, 4))
 
     assert await unseen(visitor) == ["Story 4", "Story 3"]
     assert await visitor.page.inner_text("#live") == "2 new stories"
     await visitor.go("/sources")
     await visitor.go("/")
+    await until_shown(visitor, await in_feed(served, 4))
     assert await unseen(visitor) == ["Story 4", "Story 3"]  # still the same visit
     assert visitor.complaints == []
 
