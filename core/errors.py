@@ -23,11 +23,33 @@ MillraceError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+
+class Phrase(NamedTuple):
+    """Words for people: English with places in braces, and what fills them.
+
+    The pages look `text` and each value up in the catalogue of the reader's language, so the texts
+    of errors are literals. tests/service/test_languages.py fails where one has no translation.
+    """
+
+    text: str
+    values: dict[str, str]
+
+    def __str__(self) -> str:
+        return self.text.format(**self.values) if self.values else self.text
 
 
 class MillraceError(Exception):
-    """Base of all; its text states what failed, where, and what to do."""
+    """Base of all; its text states what failed, where, and what to do.
+
+    `values` fill the places in braces of `text`.
+    """
+
+    def __init__(self, text: str, /, **values: str) -> None:
+        self.phrase = Phrase(text, values)
+        super().__init__(str(self.phrase))
 
 
 class ConfigError(MillraceError):
@@ -48,8 +70,8 @@ class Unreachable(FetchError):
     `unresolved`: because the name of the host has no address.
     """
 
-    def __init__(self, message: str, *, unresolved: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, /, *, unresolved: bool = False, **values: str) -> None:
+        super().__init__(text, **values)
         self.unresolved = unresolved
 
 
@@ -80,8 +102,8 @@ class Disallowed(FetchError):
 class HostBusy(FetchError):
     """The host's turn is too far off: retry after `wait` seconds. Not a failure of the source."""
 
-    def __init__(self, message: str, *, wait: float) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, /, *, wait: float, **values: str) -> None:
+        super().__init__(text, **values)
         self.wait = wait
 
 
@@ -94,15 +116,31 @@ class BadStatus(FetchError):
         host: str,
         *,
         retry_after: float | None = None,
-        message: str | None = None,
+        phrase: Phrase | None = None,
     ) -> None:
-        super().__init__(message or f"{host} answered {status}")
+        text, values = phrase or Phrase("{host} answered {status}", {})
+        super().__init__(text, **(values or {"host": host, "status": str(status)}))
         self.status = status
         self.retry_after = retry_after  # seconds, where the answer states it
 
 
 class RateLimited(BadStatus):
-    """The host allows no more requests for now: fetch again after `retry_after` seconds."""
+    """The host allows no more requests for now: fetch again after `retry_after` seconds.
+
+    `phrase` has when it goes on, `advice` how the limit is raised.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        host: str,
+        *,
+        retry_after: float,
+        phrase: Phrase,
+        advice: Phrase | None = None,
+    ) -> None:
+        super().__init__(status, host, retry_after=retry_after, phrase=phrase)
+        self.advice = advice
 
 
 class DocumentError(MillraceError):
@@ -112,8 +150,8 @@ class DocumentError(MillraceError):
 class BrokeOff(DocumentError):
     """The document ends in the middle. `body_hash` tells whether it is the same one again."""
 
-    def __init__(self, message: str, *, body_hash: str) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, /, *, body_hash: str, **values: str) -> None:
+        super().__init__(text, **values)
         self.body_hash = body_hash
 
 
@@ -126,13 +164,14 @@ class NotAFeed(DocumentError):
 
     def __init__(
         self,
-        message: str,
+        text: str,
+        /,
         alternates: tuple[str, ...] = (),
         titles: Mapping[str, str] | None = None,
         places: tuple[str, ...] = (),
         moved: str | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(text)
         self.alternates = alternates
         self.titles = dict(titles or {})
         self.places = places
@@ -180,7 +219,6 @@ _BY_STATUS = {
 
 # The first row that fits a fault counts: narrow before wide. A new fault is a new row.
 _BY_FAULT: tuple[tuple[type[MillraceError], str | None], ...] = (
-    (RateLimited, None),  # its text has when it goes on and how the limit is raised
     (ForbiddenAddress, None),  # names the line of `fetch.allow_private`
     (
         Unreachable,
@@ -200,18 +238,32 @@ _BY_FAULT: tuple[tuple[type[MillraceError], str | None], ...] = (
 )
 
 
-def remedy(fault: MillraceError, name: str) -> str | None:
+_REPORT = "report it with the line of the log"
+
+
+def remedy(fault: MillraceError, name: str) -> Phrase | None:
     """What helps the source `name` against `fault`; None where the fault itself has it."""
-    if isinstance(fault, BadStatus) and not isinstance(fault, RateLimited):
+    if isinstance(fault, RateLimited):
+        return fault.advice
+    if isinstance(fault, BadStatus):
         status = _BY_STATUS.get(fault.status)
-        return (status or (_AGAIN if fault.status >= 500 else _ADDRESS)).format(name=name)
-    for kind, words in _BY_FAULT:
-        if isinstance(fault, kind):
-            return None if words is None else words.format(name=name)
-    return "report it with the line of the log"
+        return Phrase(status or (_AGAIN if fault.status >= 500 else _ADDRESS), {"name": name})
+    words = next((words for kind, words in _BY_FAULT if isinstance(fault, kind)), _REPORT)
+    return None if words is None else Phrase(words, {"name": name})
 
 
-def with_remedy(fault: MillraceError, name: str) -> str:
-    """A fault and what helps against it, in one line."""
+def with_remedy(fault: MillraceError, name: str) -> tuple[Phrase, ...]:
+    """A fault and what helps against it."""
     words = remedy(fault, name)
-    return str(fault) if words is None else f"{fault}; {words}"
+    return (fault.phrase,) if words is None else (fault.phrase, words)
+
+
+def in_english(phrases: Iterable[Phrase]) -> str:
+    """Phrases in one line, for the log and for scripts."""
+    return "; ".join(map(str, phrases))
+
+
+# The texts above, and what the pages say of a source besides (`service.context.fault_of`).
+REMEDIES = frozenset(
+    {_AGAIN, _ADDRESS, _REPORT, *_BY_STATUS.values()} | {words for _, words in _BY_FAULT if words}
+)

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 
 from core.config.settings import Settings
-from core.errors import StoreAway, StoreError
+from core.errors import Phrase, StoreAway, StoreError, in_english
 from core.urls import without_credentials
 from service.window import River
 from store.connection import Store
@@ -169,16 +169,32 @@ def is_failing(state: SourceState) -> bool:
     return state.failures > 0 or state.gone or state.poison is not None
 
 
+def fault_of(name: str, state: SourceState) -> tuple[Phrase, ...]:
+    """Why a source fails and what helps; pages show it in their own language."""
+    reason = state.last_fault or (Phrase(state.last_error or "unknown", {}),)
+    if state.gone:
+        gone = Phrase("gone (410)", {})
+        helps = Phrase(
+            "polled again with another `url`, or by `millrace poll {name}`", {"name": name}
+        )
+        reason = (gone, helps)
+    elif state.poison is not None:
+        aside = Phrase("set aside after {count} tries", {"count": str(state.poison.tries)})
+        reason = (aside, *reason)
+    return tuple(
+        Phrase(
+            without_credentials(text),
+            {place: without_credentials(value) for place, value in values.items()},
+        )
+        for text, values in reason
+    )
+
+
 def failure(name: str, state: SourceState) -> dict[str, Any]:
     """A failing source, in words."""
-    reason = state.last_error
-    if state.gone:
-        reason = f"gone (410): polled again with another url, or by `millrace poll {name}`"
-    elif state.poison is not None:
-        reason = f"set aside after {state.poison.tries} tries: {reason or 'ran into its limits'}"
     return {
         "name": name,
-        "error": without_credentials(reason or "unknown"),
+        "error": in_english(fault_of(name, state)),
         "failures": state.failures,
         "last_success": written(state.last_success),
         "next_poll": written(state.next_poll),

@@ -13,8 +13,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Literal, NamedTuple
 
+import orjson
+
 from core.config.settings import PerHost
-from core.errors import StoreAway
+from core.errors import Phrase, StoreAway
 from store import keys
 from store.connection import Store, store_errors
 from store.schedule import ring
@@ -37,20 +39,25 @@ class _Turn(NamedTuple):
     lease: float
 
 
-async def pause_host(store: Store, host: str, seconds: float, reason: str) -> None:
+async def pause_host(store: Store, host: str, seconds: float, reason: Phrase) -> None:
     """Nothing more is fetched from a host that limits requests, for `seconds`."""
+    stored, lasting = orjson.dumps(tuple(reason)), max(1, int(seconds * 1000))
     with store_errors():
-        await store.redis.set(keys.host(host, "paused"), reason, px=max(1, int(seconds * 1000)))
+        await store.redis.set(keys.host(host, "paused"), stored, px=lasting)
 
 
-async def host_pause(store: Store, host: str) -> tuple[float, str] | None:
+async def host_pause(store: Store, host: str) -> tuple[float, Phrase] | None:
     """The seconds for which a host is still paused, and the reason; None if it is not."""
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.pttl(keys.host(host, "paused"))
         pipe.get(keys.host(host, "paused"))
         left, reason = await pipe.execute()
-    return None if reason is None else (max(left, 1) / 1000, reason.decode())
+    if reason is None:
+        return None
+    plain = not reason.startswith(b"[")  # as earlier versions wrote it
+    phrase = Phrase(reason.decode(), {}) if plain else Phrase(*orjson.loads(reason))
+    return max(left, 1) / 1000, phrase
 
 
 async def _take_all(store: Store, turns: Sequence[_Turn]) -> list[int]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import ConfigDict, Field
 
 from core.dates import SourceClock
+from core.errors import Phrase
 from core.models import Frozen
 from core.polling import RedirectWatch
 from store import keys
@@ -51,6 +52,7 @@ class SourceState(Frozen):
     last_success: float | None = None
     last_status: int | None = None
     last_error: str | None = None  # in words, for people
+    last_fault: tuple[Phrase, ...] = ()  # the same, for pages in other languages than English
     failures: int = 0  # in a row
     strain: int = 0  # by answers that used up a limit; a good answer takes one off
     unreachable: int = 0  # of these, how often no connection was made

@@ -117,7 +117,8 @@ def check_size(sections: Mapping[str, Section]) -> None:
     """Raise DocumentError where a folder holds more files than can be remembered."""
     if sum(len(section.files) for section in sections.values()) > FILES_KEPT:
         raise DocumentError(
-            f"the folder holds more than {FILES_KEPT:,} markdown files: name its sub-folders"
+            "the folder holds more than {count} markdown files: name its sub-folders",
+            count=f"{FILES_KEPT:,}",
         )
 
 

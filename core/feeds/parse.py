@@ -111,11 +111,11 @@ def parse_items(
     return parsed, [was.named for was in former[: len(entries)]]
 
 
-def _web_page(message: str, page: str, url: str) -> NotAFeed:
+def _web_page(text: str, page: str, url: str) -> NotAFeed:
     named = named_feeds(page, url=url)
     titles = {feed.url: feed.title for feed in named}
     own = tuple(feed.url for feed in named if feed.is_own)
-    return NotAFeed(message, own, titles, usual_places(url, page), moved_to(page, url=url))
+    return NotAFeed(text, own, titles, usual_places(url, page), moved_to(page, url=url))
 
 
 def _related(feed: Any, relation: str, url: str) -> str | None:

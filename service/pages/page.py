@@ -4,7 +4,7 @@ sub-path will do."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from gettext import NullTranslations
@@ -17,6 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 
 from core.config.settings import FeedSettings
+from core.errors import Phrase
 from service.context import CONTEXT
 from service.documents import Document
 from service.feeds.query import FeedQuery
@@ -209,6 +210,7 @@ def _environment(language: Language) -> Environment:
     environment.filters["day"] = partial(day_name, language=language)
     environment.filters["foreign"] = partial(foreign_name, language=language)
     environment.filters["rhythm"] = partial(_rhythm, words)
+    environment.filters["phrases"] = partial(_phrases, words)
     environment.filters["segment"] = lambda text: quote(text, safe=":")
     environment.filters["query"] = lambda text: quote(text, safe="")
     environment.globals["asset"] = _asset
@@ -223,6 +225,15 @@ def _asset(name: str) -> str:
 
 def _iso(moment: datetime | str) -> str:
     return moment if isinstance(moment, str) else moment.isoformat(timespec="seconds")
+
+
+def _phrases(words: NullTranslations, phrases: Iterable[Phrase]) -> str:
+    """An error in the language of the page; what has no translation, as words of a host, stays."""
+    texts = []
+    for text, values in phrases:
+        filled = {place: words.gettext(value) if value else "" for place, value in values.items()}
+        texts.append(str(Phrase(words.gettext(text), filled)))
+    return words.gettext("; ").join(texts)
 
 
 def _rhythm(words: NullTranslations, seconds: float | None) -> str:

@@ -14,9 +14,9 @@ from aiohttp import web
 
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
-from core.errors import StoreError
+from core.errors import StoreError, in_english
 from core.urls import without_credentials
-from service.context import CONTEXT, Context, failure, is_failing, written
+from service.context import CONTEXT, Context, fault_of, is_failing, written
 from service.documents import BACKGROUND, SHARED, Background, Document
 from service.languages import language_of
 from service.pages.page import encoding_of, missing, page_document
@@ -114,7 +114,8 @@ async def _shared(
 
 
 def _json_rows(rows: Sequence[dict[str, Any]]) -> bytes:
-    return orjson.dumps(rows, option=orjson.OPT_INDENT_2)[1:-2]
+    plain = [{**row, "last_error": in_english(row["last_error"]) or None} for row in rows]
+    return orjson.dumps(plain, option=orjson.OPT_INDENT_2)[1:-2]
 
 
 def _json(pieces: Sequence[bytes], encoding: str) -> Document:
@@ -221,7 +222,7 @@ def _row(
         "kind": known.kind,
         "priority": source.priority,
         "state": _state(source, state),
-        "last_error": failure(source.name, known)["error"] if is_failing(known) else None,
+        "last_error": fault_of(source.name, known) if is_failing(known) else (),
         "notes": list(known.notes),
         "last_status": known.last_status,
         "failures": known.failures,

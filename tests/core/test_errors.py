@@ -23,6 +23,7 @@ from core.errors import (
     TooLarge,
     Unreachable,
     UntrustedHost,
+    in_english,
     remedy,
     with_remedy,
 )
@@ -57,7 +58,7 @@ def test_each_failure_names_a_command_or_a_setting_that_exists() -> None:
     for fault in faults():
         words = remedy(fault, "morning")
         assert words, fault
-        for named in re.findall(r"`([^`]+)`", words):
+        for named in re.findall(r"`([^`]+)`", str(words)):
             if named.startswith("millrace "):
                 assert named.split()[1] in commands, named
             else:
@@ -84,4 +85,4 @@ def test_no_kind_of_failure_is_without_a_row() -> None:
     ],
 )
 def test_the_source_is_named_where_the_command_needs_it(fault: MillraceError, said: str) -> None:
-    assert said in with_remedy(fault, "morning")
+    assert said in in_english(with_remedy(fault, "morning"))

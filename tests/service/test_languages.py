@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import errno
+import html
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +16,25 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 from core.config.settings import FeedSettings
+from core.errors import (
+    REMEDIES,
+    DocumentError,
+    FetchError,
+    ResourceLimit,
+    Unreachable,
+    in_english,
+    with_remedy,
+)
 from service.languages import LANGUAGES
+from store import keys
+from store.sources import SourceState, dump_source
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
+from workers.http.response import CERTIFICATE_REASONS, REASONS
 
-SERVICE = Path(__file__).parents[2] / "service"
+ROOT = Path(__file__).parents[2]
+SERVICE = ROOT / "service"
 CHINESE = ("zh_Hans", "zh_Hant")
-MARKS = re.compile(r"%\(\w+\)s|\{\}|</?[a-z]+|&\w+;")  # what a translation must hold too
+MARKS = re.compile(r"%\(\w+\)s|\{\w*\}|`[^`]*`|</?[a-z]+|&\w+;")  # what a translation must hold too
 HTML = {"Accept": "text/html"}
 
 
@@ -30,7 +48,37 @@ def used() -> Catalog:
         options_map={"templates/**.html": options},
     ):
         found.add(text, context=context)
+    for text in {*fault_texts(), *REMEDIES, *REASONS.values(), *CERTIFICATE_REASONS.values()}:
+        found.add(text)
     return found
+
+
+def kinds(kind: type[Exception]) -> set[str]:
+    return {kind.__name__}.union(*(kinds(child) for child in kind.__subclasses__()))
+
+
+# What makes an error of a source, or a text for one.
+MAKERS = kinds(FetchError) | kinds(DocumentError) | kinds(ResourceLimit)
+MAKERS |= {"MillraceError", "Phrase", "_web_page"}
+MAKERS -= {"HostBusy", "Disallowed"}  # no failure of a source
+
+
+def fault_texts() -> Iterator[str]:
+    """The texts of the errors that a source can end with; each has to be a literal."""
+    files = [ROOT / "core" / "errors.py", SERVICE / "context.py"]
+    for path in [
+        *files,
+        *(ROOT / "core" / "feeds").glob("*.py"),
+        *(ROOT / "workers").rglob("*.py"),
+    ]:
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", None) in MAKERS:
+                text = call.args[0]
+                assert not isinstance(text, ast.JoinedStr), (
+                    f"{path}:{text.lineno}: places in braces and values, not an f-string"
+                )
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    yield text.value
 
 
 def catalogue(name: str) -> Catalog:
@@ -152,3 +200,39 @@ async def test_times_are_in_the_zone_of_the_feed(serve: Serve) -> None:
 async def test_a_wrong_zone_is_refused_with_an_example() -> None:
     with pytest.raises(ValueError, match="Asia/Shanghai"):
         FeedSettings(timezone="Peking")
+
+
+@pytest.mark.parametrize("path", ["/sources", "/sources/first"])
+async def test_the_error_of_a_source_is_in_the_language_of_the_page(
+    served: Served, path: str
+) -> None:
+    fault = Unreachable(
+        "no connection to {host}: {reason}", host="a.example", reason=REASONS[errno.ECONNREFUSED]
+    )
+    state = SourceState(
+        url="https://first.example/rss",
+        configured_url="https://first.example/rss",
+        failures=1,
+        last_error=in_english(with_remedy(fault, "first")),
+        last_fault=with_remedy(fault, "first"),
+    )
+    await served.store.redis.hset(keys.source("first"), "state", dump_source(state))
+    pages = {
+        language: await served.client.get(path, headers={**HTML, "Accept-Language": language})
+        for language in LANGUAGES
+    }
+
+    texts = {language: html.unescape(await page.text()) for language, page in pages.items()}
+    assert "a.example: connection refused; polled as soon as" in texts["en"]
+    assert "无法连接 a.example：连接被拒绝；主机可以连接时会立刻抓取" in texts["zh-Hans"]
+    assert "無法連線到 a.example：連線被拒絕；主機可以連線時會立刻抓取" in texts["zh-Hant"]
+
+
+async def test_the_error_that_an_earlier_version_wrote_stays_as_it_is(served: Served) -> None:
+    old = {"url": "u", "configured_url": "u", "failures": 2, "last_error": "it {failed}; {0}"}
+    await served.store.redis.hset(keys.source("first"), "state", json.dumps(old))
+    page = await served.client.get("/sources", headers={**HTML, "Accept-Language": "zh-CN"})
+
+    assert "it {failed}; {0}" in await page.text()
+    found = await (await served.client.get("/sources")).json()
+    assert found["sources"][0]["last_error"] == "it {failed}; {0}"

@@ -6,8 +6,10 @@ import time
 import pytest
 
 from core.config.settings import PerHost
+from core.errors import Phrase
+from store import keys
 from store.connection import Store
-from store.hosts import HostTurns
+from store.hosts import HostTurns, host_pause, pause_host
 
 
 def turns(
@@ -126,3 +128,19 @@ async def test_what_is_kept_of_a_host_ends_by_itself(store: Store) -> None:
 
     assert len(kept) == 4
     assert all([await store.redis.pttl(key) > 0 for key in kept])
+
+
+async def test_the_reason_of_a_pause_is_kept_for_every_language(store: Store) -> None:
+    reason = Phrase("{host} limits requests: nothing is fetched before {time} UTC", {
+        "host": "api.example", "time": "12:00",
+    })  # fmt: skip
+    await pause_host(store, "api.example", 60, reason)
+    # As earlier versions wrote it.
+    await store.redis.set(keys.host("old.example", "paused"), "old.example {limits}", px=60_000)
+
+    found, old = await host_pause(store, "api.example"), await host_pause(store, "old.example")
+    assert found is not None
+    assert (59 < found[0] <= 60, found[1]) == (True, reason)
+    assert old is not None
+    assert str(old[1]) == "old.example {limits}"
+    assert await host_pause(store, "other.example") is None

@@ -125,15 +125,6 @@ class Guard:
         return any(port == own and plain in network for network, own in self._networks)
 
 
-def how_to_let_in(host: str, port: int) -> str:
-    """Why this endpoint was refused, and the line that makes it an exception."""
-    entry = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return (
-        "it leads to a non-public address; "
-        f'if that is meant, write `allow_private: ["{entry}"]` under `fetch:`'
-    )
-
-
 def is_public(address: Address) -> bool:
     """Whether an address belongs to the public internet, whatever it is wrapped in."""
     if isinstance(address, ipaddress.IPv4Address):

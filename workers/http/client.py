@@ -23,10 +23,9 @@ from core.errors import (
     ForbiddenAddress,
     HostBusy,
     Unreachable,
-    UntrustedHost,
 )
 from core.polling import retry_after
-from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, is_public_name, proxied
+from workers.http.address_guard import Endpoint, Guard, asked, is_public_name, proxied
 from workers.http.connect import (
     can_connect,
     connection_fault,
@@ -164,7 +163,7 @@ class Fetcher:
             only_permanent = only_permanent and answer.status in _PERMANENT
             permanent = target if only_permanent else permanent
             here, patience = target, HOP_PATIENCE
-        raise FetchError(f"more than {redirects} redirects")
+        raise FetchError("more than {count} redirects", count=str(redirects))
 
     async def post(
         self, url: str, body: bytes, *, headers: Mapping[str, str], access: Access | None = None
@@ -195,13 +194,14 @@ class Fetcher:
         """One request of a chain of redirects; each goes to a stranger like the first."""
         self._check(url, journey.access)
         if allowed is not None and not await allowed(url):
-            raise Disallowed(f"robots.txt of {shown_host(url)} does not allow this page")
+            raise Disallowed("robots.txt of {host} does not allow this page", host=shown_host(url))
         try:
             return await self._in_turn(url, journey, patience)
         except Unreachable as fault:
             if first:
                 raise
-            raise FetchError(str(fault)) from fault  # the redirect came: the network is there
+            # The redirect came: the network is there.
+            raise FetchError(fault.phrase.text, **fault.phrase.values) from fault
 
     async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
         """One request, made when its host may be asked."""
@@ -212,7 +212,7 @@ class Fetcher:
             waited += wait
             if waited > patience:  # its place in the line is kept
                 late = wait * random.uniform(1, 2) if wait > journey.line else wait  # noqa: S311
-                raise HostBusy(f"{host} is being asked by others", wait=late)
+                raise HostBusy("{host} is being asked by others", host=host, wait=late)
             await asyncio.sleep(wait)
         try:
             answer = await self._ask(url, journey)
@@ -230,17 +230,14 @@ class Fetcher:
                 return await self._exchange(url, journey, started)
         except TimeoutError as error:
             raise timed_out(url, journey, seconds=self.settings.timeout) from error
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise UntrustedHost(
-                f"{shown_host(url)}: {in_words(error.certificate_error)}"
-            ) from error
         except aiohttp.ClientConnectorError as error:
             raise connection_fault(error, url) from error
         except aiohttp.ClientResponseError as refused:  # by its parser: we raise for no status
             agent = self.settings.user_agent
             return await fetch_leniently(url, journey, self._guard, agent, refused, started)
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:
-            raise FetchError(f"{shown_host(url)}: {in_words(error)}") from error
+            reason = in_words(error)
+            raise FetchError("{host}: {reason}", host=shown_host(url), reason=reason) from error
         finally:
             journey.left = max(0.001, journey.left - (time.monotonic() - started))
 
@@ -281,17 +278,19 @@ class Fetcher:
             own = origin_of(access.url)[2] if access else None
             sent = as_sent(url).raw_host or ""
         except ValueError as error:
-            raise FetchError(f"no address: {in_words(error)}") from error
+            raise FetchError("no address: {reason}", reason=in_words(error)) from error
         if scheme not in ("http", "https") or not host:
-            raise ForbiddenAddress(f"only http and https are fetched, not {scheme[:20]!r}")
+            given = repr(scheme[:20])
+            raise ForbiddenAddress("only http and https are fetched, not {scheme}", scheme=given)
         if port not in self._ports and port != own:
-            raise ForbiddenAddress(f"port {port} of {host} is not among fetch.ports")
+            raise ForbiddenAddress("port {port} of {host} is not among `fetch.ports`",
+                                   port=str(port), host=host)  # fmt: skip
         # Through a proxy the guard sees only the proxy: what names an inner machine is refused.
         # It is looked at as it is sent; what two parsers take for two names is public by both.
         named = is_public_name(sent) and is_public_name(host)
         if access is not None and access.proxy and not named:
-            what = "no public name, and asked through a proxy"
-            raise ForbiddenAddress(f"{host} is {REFUSED}: {what}")
+            raise ForbiddenAddress("{host} is refused by the address guard: no public name, and "
+                                   "fetched through a proxy", host=host)  # fmt: skip
 
 
 async def _retire(session: aiohttp.ClientSession, seconds: float) -> None:

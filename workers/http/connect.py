@@ -15,8 +15,15 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from core.errors import Endless, FetchError, ForbiddenAddress, NoResponse, Unreachable
-from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, how_to_let_in, proxied
+from core.errors import (
+    Endless,
+    FetchError,
+    ForbiddenAddress,
+    NoResponse,
+    Unreachable,
+    UntrustedHost,
+)
+from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, proxied
 from workers.http.decoding import ACCEPTED
 from workers.http.response import Journey, in_words, origin_of, shown_host
 
@@ -82,19 +89,31 @@ def timed_out(url: str, journey: Journey, *, seconds: float) -> FetchError:
     """What it means that a request took too long: no connection, or an answer that did not end."""
     if not journey.connected:
         seconds = min(seconds, CONNECT_TIMEOUT)
-        return Unreachable(f"no connection to {shown_host(url)} within {seconds:g} s")
+    host, given = shown_host(url), f"{seconds:g}"
+    if not journey.connected:
+        return Unreachable("no connection to {host} within {seconds} s", host=host, seconds=given)
     if not journey.answered:
-        return NoResponse(f"{shown_host(url)} did not answer within {seconds:g} s")
-    return Endless(f"{shown_host(url)} did not answer in full within {seconds:g} s")
+        return NoResponse("{host} did not answer within {seconds} s", host=host, seconds=given)
+    return Endless("{host} did not answer in full within {seconds} s", host=host, seconds=given)
 
 
 def connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:
-    """What it means that no connection was made."""
+    """What it means that no connection was made, or none that can be trusted."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = in_words(error.certificate_error)
+        return UntrustedHost("{host}: {reason}", host=shown_host(url), reason=reason)
     if REFUSED in str(error.os_error):
         _, host, port = origin_of(url)
-        return ForbiddenAddress(f"{host} is {REFUSED}: {how_to_let_in(host, port)}")
+        return ForbiddenAddress(
+            "{host} is refused by the address guard: it leads to a non-public address; if that is "
+            'meant, write `allow_private: ["{entry}"]` under `fetch:`',
+            host=host,
+            entry=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+        )
     return Unreachable(
-        f"no connection to {shown_host(url)}: {in_words(error.os_error)}",
+        "no connection to {host}: {reason}",
+        host=shown_host(url),
+        reason=in_words(error.os_error),
         unresolved=isinstance(error, aiohttp.ClientConnectorDNSError),
     )
 

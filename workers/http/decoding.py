@@ -36,7 +36,7 @@ class Decoding:
         names = [name.strip().lower() for name in encodings.split(",")]
         known = [name for name in names if name in _CODINGS]
         if len(known) > _LAYERS:
-            raise FetchError(f"Content-Encoding names {len(known)} layers")
+            raise FetchError("Content-Encoding names {count} layers", count=str(len(known)))
         self._layers = [_CODINGS[name]() for name in reversed(known)]
         self._limit = limit
         self._sizes = [0] * len(self._layers)
@@ -61,17 +61,21 @@ class Decoding:
     def _push(self, data: bytes, depth: int) -> None:
         if depth == len(self._layers):
             if len(self._body) + len(data) > self._limit:
-                raise TooLarge(f"more than {self._limit} bytes")
+                raise TooLarge("more than {limit} bytes", limit=str(self._limit))
             self._body += data
             return
         try:
             for piece in self._layers[depth].decode(data):
                 self._sizes[depth] += len(piece)
                 if self._sizes[depth] > self._limit:
-                    raise TooLarge(f"more than {self._limit} bytes when decompressed")
+                    raise TooLarge(
+                        "more than {limit} bytes when decompressed", limit=str(self._limit)
+                    )
                 self._push(piece, depth + 1)
         except (zlib.error, brotli.error, zstd.ZstdError) as error:
-            raise FetchError(f"the body cannot be decompressed: {error}") from error
+            raise FetchError(
+                "the body cannot be decompressed: {fault}", fault=str(error)
+            ) from error
 
     def _unzipped(self, whole: bool) -> tuple[bytes, bool]:
         inner = Decoding("gzip", limit=self._limit)

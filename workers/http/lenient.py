@@ -44,7 +44,7 @@ async def fetch_leniently(
 
     Not through a proxy, whose answer it may be. Raises FetchError.
     """
-    fault = FetchError(f"{shown_host(url)}: {in_words(refused)}")
+    fault = FetchError("{host}: {reason}", host=shown_host(url), reason=in_words(refused))
     if journey.body is not None or journey.proxy:
         raise fault from refused
     headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip", **journey.headers_for(url)}
@@ -88,7 +88,7 @@ async def read_whole(reader: asyncio.StreamReader, *, limit: int) -> bytes:
     while piece := await reader.read(65_536):
         came += piece
         if len(came) > limit + MAX_HEAD:
-            raise TooLarge(f"more than {limit} bytes")
+            raise TooLarge("more than {limit} bytes", limit=str(limit))
         if not begin:
             end = _HEAD_END.search(came, max(0, len(came) - len(piece) - 3), MAX_HEAD)
             if end is not None:
@@ -114,7 +114,7 @@ def read_answer(came: bytes, *, limit: int) -> tuple[int, CIMultiDictProxy[str],
     except http.client.IncompleteRead as torn:
         body, whole = torn.partial, False
     except (http.client.HTTPException, ValueError) as error:
-        raise FetchError(f"the answer cannot be read: {error!r}") from error
+        raise FetchError("the answer cannot be read: {fault}", fault=repr(error)) from error
     decoding = Decoding(answer.headers.get("Content-Encoding", ""), limit=limit)
     decoding.feed(body)
     decoded, complete = decoding.finish()

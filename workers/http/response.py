@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import re
+import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -148,14 +151,16 @@ async def read_body(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, 
         return b"", True
     announced = answer.headers.get("Content-Length", "")
     if announced.isdigit() and int(announced[:20]) > limit:
-        raise TooLarge(f"{announced[:20]} bytes announced, {limit} allowed")
+        raise TooLarge(
+            "{size} bytes announced, {limit} allowed", size=announced[:20], limit=str(limit)
+        )
     decoding = Decoding(answer.headers.get("Content-Encoding", ""), limit=limit)
     wire = 0
     try:
         async for piece in answer.content.iter_chunked(65_536):
             wire += len(piece)
             if wire > limit:
-                raise TooLarge(f"more than {limit} bytes")
+                raise TooLarge("more than {limit} bytes", limit=str(limit))
             decoding.feed(piece)
     except (aiohttp.ClientPayloadError, ConnectionError):
         return decoding.finish()[0], False  # torn off: what came is used, its validators are not
@@ -173,7 +178,11 @@ def redirect_target(answer: Response) -> str | None:
         parts = urlsplit(target)
         bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     except ValueError as error:
-        raise FetchError(f"{shown_host(answer.url)} redirects to no address: {error}") from error
+        raise FetchError(
+            "{host} redirects to no address: {fault}",
+            host=shown_host(answer.url),
+            fault=str(error),
+        ) from error
     return bare.geturl()
 
 
@@ -205,13 +214,38 @@ def shown_host(url: str) -> str:
         return "the address"
 
 
+# Clearer than `[Errno 111] Connect call failed ('192.0.2.1', 443)`. Pages show them translated.
+REASONS = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "connection reset",
+    errno.EHOSTUNREACH: "no route to the host",
+    errno.ENETUNREACH: "the network is unreachable",
+    errno.ETIMEDOUT: "connection timed out",
+    socket.EAI_AGAIN: "temporary failure in name resolution",
+    getattr(socket, "EAI_NODATA", None): "the name has no address",  # musl has none
+    socket.EAI_NONAME: "the name is not known",
+}
+# By the codes of X509_verify_cert (openssl/x509_vfy.h).
+CERTIFICATE_REASONS = {
+    9: "its certificate is not valid yet",
+    10: "its certificate has expired",
+    18: "its certificate is signed by itself",
+    19: "its certificate is from an unknown issuer",
+    20: "its certificate is from an unknown issuer",
+    62: "its certificate is for another name",
+}
+
+
 def in_words(error: BaseException) -> str:
     """An error in one printable line, for people."""
     if isinstance(error, aiohttp.ClientResponseError):
         text = f"{error.status} {error.message}"  # as text it would hold the whole address
     elif isinstance(error, aiohttp.InvalidURL):
         text = "no address"
+    elif isinstance(error, ssl.SSLCertVerificationError):
+        text = CERTIFICATE_REASONS.get(error.verify_code) or error.verify_message
     else:
-        text = str(error) or type(error).__name__
+        known = REASONS.get(error.errno or 0) if isinstance(error, OSError) else None
+        text = known or str(error) or type(error).__name__
     text = " ".join(text.split())
     return "".join(sign for sign in text if sign.isprintable())[:200]

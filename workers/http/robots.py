@@ -74,7 +74,9 @@ class Robots:
                 robots_allow, robots, url=url, agent=self._agent, timeout=PARSE_SECONDS
             )
         except Overdue as late:
-            raise HostBusy(f"robots.txt of {origin}: {late}", wait=RETRY_SECONDS) from late
+            raise HostBusy(
+                "robots.txt of {host}: {reason}", host=origin, reason=str(late), wait=RETRY_SECONDS
+            ) from late
         except (DocumentError, ResourceLimit):
             return False  # patterns made to hang us: such a site is left alone
 
@@ -89,7 +91,8 @@ class Robots:
             if robots is not None:
                 return robots
             await asyncio.sleep(WAIT_SECONDS)
-        raise HostBusy(f"{origin} is being asked for its robots.txt", wait=WAITS * WAIT_SECONDS)
+        wait = WAITS * WAIT_SECONDS
+        raise HostBusy("{host} is being asked for its robots.txt", host=origin, wait=wait)
 
     async def _fetch(self, origin: str, access: Access | None) -> tuple[bytes, float]:
         """The file and for how long it holds. A site without one forbids nothing."""

@@ -96,7 +96,7 @@ async def _poll_or_record(poll: Poll) -> None:
         await _record_fault(poll, fault)
     except Exception as error:
         log.exception("poll.crashed", source=name)
-        await _record_fault(poll, MillraceError(f"a fault in Millrace: {error!r}"))
+        await _record_fault(poll, MillraceError("a fault in Millrace: {fault}", fault=repr(error)))
 
 
 async def _poll(poll: Poll) -> None:

@@ -15,6 +15,7 @@ from core.errors import (
     ResourceLimit,
     TooLarge,
     Unreachable,
+    in_english,
     with_remedy,
 )
 from core.models import Decision, EntryRecord
@@ -95,6 +96,7 @@ def after_fault(
     unreachable = state.unreachable + (network := isinstance(fault, Unreachable))
     status = fault.status if isinstance(fault, BadStatus) else None
     gone = status == GONE and state.last_status == GONE and failures >= GONE_CONFIRMED
+    reason = with_remedy(fault, source.name)
     wait = GONE_SECONDS if gone else after_failure(
         fetch,
         interval=state.interval or source.every or fetch.min_interval,
@@ -105,7 +107,8 @@ def after_fault(
     changes: dict[str, object] = {
         "last_poll": now,
         "last_status": status,
-        "last_error": with_remedy(fault, source.name),
+        "last_error": in_english(reason),
+        "last_fault": reason,
         "failures": failures,
         "strain": strain,
         "unreachable": unreachable,
@@ -153,6 +156,7 @@ def _all_is_well(now: float) -> dict[str, object]:
         "last_poll": now,
         "last_success": now,
         "last_error": None,
+        "last_fault": (),
         "failures": 0,
         "unreachable": 0,
         "refused": False,

@@ -159,17 +159,17 @@ async def _ask(child: _Child, call: Call, wall: float) -> Answer:
                 raise
             return await child.ask(call, wall)  # a person or the system killed it while idle
     except TimeoutError as error:
-        raise Overdue(f"stopped after {wall:g} seconds") from error
+        raise Overdue("stopped after {seconds} seconds", seconds=f"{wall:g}") from error
     except _Ended as error:
-        raise ResourceLimit(_reason(error.code, call.cpu_seconds)) from error
+        raise _limit(error.code, call.cpu_seconds) from error
 
 
-def _reason(code: int | None, timeout: float) -> str:
+def _limit(code: int | None, seconds: float) -> ResourceLimit:
     if code == -signal.SIGPROF:
-        return f"stopped after {timeout:g} seconds of CPU"
+        return ResourceLimit("stopped after {seconds} seconds of CPU", seconds=f"{seconds:g}")
     if code == OUT_OF_MEMORY:
-        return "stopped at its memory limit"
-    return f"the child ended with {code}"
+        return ResourceLimit("stopped at its memory limit")
+    return ResourceLimit("the process that read it ended with {code}", code=str(code))
 
 
 class _Ended(Exception):
@@ -283,8 +283,8 @@ def _answer(call: Call) -> Answer:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  libraries raise anything; some cannot be pickled
-        told = f"{type(error).__name__} in {_where(error)}: {error}"[:300]
-        return Answer(None, DocumentError(told))
+        fault = f"{type(error).__name__} in {_where(error)}: {error}"[:300]
+        return Answer(None, DocumentError("it could not be read: {fault}", fault=fault))
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
 

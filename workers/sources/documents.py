@@ -88,8 +88,8 @@ def unchanged(answer: Response, wishes: Wishes) -> Polled:
 class Poisoned(ResourceLimit):
     """A document that ran into its limits, with the hash by which it is known again."""
 
-    def __init__(self, message: str, *, body_hash: str) -> None:
-        super().__init__(message)
+    def __init__(self, text: str, /, *, body_hash: str, **values: str) -> None:
+        super().__init__(text, **values)
         self.body_hash = body_hash
 
 

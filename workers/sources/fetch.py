@@ -225,7 +225,8 @@ async def _parsed(
     except Overdue:  # a machine that is busy says nothing against the document
         raise
     except ResourceLimit as limit:
-        raise Poisoned(f"the document: {limit}", body_hash=body_hash) from limit
+        text, values = limit.phrase
+        raise Poisoned(text, body_hash=body_hash, **values) from limit
 
 
 def _linked(answer: Response, relation: str) -> str | None:
@@ -234,7 +235,8 @@ def _linked(answer: Response, relation: str) -> str | None:
 
 def _broke_off(answer: Response, body_hash: str) -> BrokeOff:
     """Nothing of it is taken: its last entry is cut, and its validators would hide the rest."""
-    return BrokeOff(f"the document broke off after {len(answer.body)} bytes", body_hash=body_hash)
+    size = str(len(answer.body))
+    return BrokeOff("the document broke off after {size} bytes", size=size, body_hash=body_hash)
 
 
 def _unchanged(asking: Asking, state: SourceState, answer: Response) -> Polled:

@@ -99,7 +99,9 @@ async def poll_folder(asking: Asking, source: Source, state: SourceState) -> Pol
     commits = read_commits(answer.body)
     if not commits:
         branch, path = folder.branch or "the default branch", folder.path or "the repository"
-        raise DocumentError(f"no commit of {branch} touches {path}: check the address")
+        raise DocumentError(
+            "no commit of {branch} touches {path}: check the address", branch=branch, path=path
+        )
     if commits[0].sha == state.body_hash:
         return unchanged(answer, _wishes(asking, answer))
     return await _read(FolderPoll(asking, source, state, folder, api, commits), answer)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 import structlog
 
-from core.errors import BadStatus, DocumentError, FetchError, RateLimited
+from core.errors import BadStatus, DocumentError, FetchError, Phrase, RateLimited, in_english
 from core.feeds.foldertree import FolderTree, Section, check_size, sections_of
 from core.feeds.github import (
     Change,
@@ -91,19 +91,21 @@ class GithubApi:
         if answer.status not in (200, 304):
             await self._refused(answer)
         if not answer.complete:
-            raise FetchError(f"the answer of {shown_host(url)} broke off")
+            raise FetchError("the answer of {host} broke off", host=shown_host(url))
         return answer
 
     async def _check_allowance(self, host: str) -> None:
         pause = await host_pause(self._asking.store, host)
         if pause is not None:
             seconds, reason = pause
-            raise RateLimited(429, host, retry_after=seconds, message=reason)
+            raise RateLimited(429, host, retry_after=seconds, phrase=reason, advice=self._advice())
         most = MOST_WITH_TOKEN if self._token else MOST_REQUESTS
         if self._requests >= most:
-            reason = f"{host}: the folder takes more than {most} requests to read"
-            reason = self._advised(reason + ", it goes on in an hour")
-            raise RateLimited(429, host, retry_after=3600.0, message=reason)
+            reason = Phrase(
+                "{host}: the folder takes more than {most} requests to read, it goes on in an hour",
+                {"host": host, "most": str(most)},
+            )
+            raise RateLimited(429, host, retry_after=3600.0, phrase=reason, advice=self._advice())
 
     async def _refused(self, answer: Response) -> None:
         host = shown_host(answer.url)
@@ -112,20 +114,27 @@ class GithubApi:
             raise BadStatus(answer.status, host)
         seconds = min(seconds, self._asking.fetcher.settings.backoff.cap)
         until = datetime.fromtimestamp(self._asking.now + seconds, UTC)
-        limit = answer.headers.get("X-RateLimit-Limit", str(ALLOWANCE))
-        left = answer.headers.get("X-RateLimit-Remaining")
-        used = f"the allowance of {limit[:9]} requests an hour is used up"
-        reason = used if left == "0" else "it limits requests"
-        reason = self._advised(f"{host}: {reason}, nothing is fetched before {until:%H:%M} UTC")
+        limit = answer.headers.get("X-RateLimit-Limit", str(ALLOWANCE))[:9]
+        values = {"host": host, "time": f"{until:%H:%M}"}
+        reason = Phrase("{host} limits requests: nothing is fetched before {time} UTC", values)
+        if answer.headers.get("X-RateLimit-Remaining") == "0":
+            reason = Phrase(
+                "{host}: the allowance of {limit} requests an hour is used up, nothing is fetched "
+                "before {time} UTC", {**values, "limit": limit},
+            )  # fmt: skip
         await pause_host(self._asking.store, host, seconds, reason)
-        log.warning("github.paused", host=host, seconds=round(seconds), reason=reason)
-        raise RateLimited(answer.status, host, retry_after=seconds, message=reason)
+        advice = self._advice()
+        said = in_english((reason, advice) if advice else (reason,))
+        log.warning("github.paused", host=host, seconds=round(seconds), reason=said)
+        raise RateLimited(answer.status, host, retry_after=seconds, phrase=reason, advice=advice)
 
-    def _advised(self, reason: str) -> str:
+    def _advice(self) -> Phrase | None:
         if self._token:
-            return reason
-        raised = f"raises the allowance to {ALLOWANCE_WITH_TOKEN:,} an hour"
-        return f"{reason}; GITHUB_TOKEN in the environment {raised}"
+            return None
+        return Phrase(
+            "GITHUB_TOKEN in the environment raises the allowance to {count} an hour",
+            {"count": f"{ALLOWANCE_WITH_TOKEN:,}"},
+        )
 
 
 class TreeReader:
@@ -160,8 +169,8 @@ class TreeReader:
             return same
         listing = listing or await self._api.tree(tree)
         if not listing.is_whole:
-            raise DocumentError(f"GitHub lists {path or 'the repository'} only in part: name its "
-                                "sub-folders as sources")  # fmt: skip
+            raise DocumentError("GitHub lists {path} only in part: name its sub-folders as sources",
+                                path=path or "the repository")  # fmt: skip
         sections = sections_of(path, tree, listing)
         inner = {where: each.tree for where, each in sections.items() if where != path}
         if not any("/" in name for name in (*listing.files, *listing.folders)):  # not recursive

@@ -17,6 +17,7 @@ from core.errors import (
     DocumentError,
     FetchError,
     HostBusy,
+    Phrase,
     RateLimited,
     ResourceLimit,
     TooLarge,
@@ -86,7 +87,8 @@ async def fetch_body(
     for url in entry.body_urls:
         host = shown_host(url)
         if (pause := await host_pause(store, host)) is not None:
-            raise HostBusy(pause[1], wait=pause[0])
+            seconds, reason = pause
+            raise HostBusy(reason.text, wait=seconds, **reason.values)
         answer = await fetcher.get(
             url,
             accept="text/plain, */*;q=0.5",
@@ -96,7 +98,7 @@ async def fetch_body(
         )
         if answer.status == 200:
             if not answer.complete:
-                raise FetchError(f"the answer of {host} broke off")
+                raise FetchError("the answer of {host} broke off", host=host)
             text = decode(answer.body, content_type=answer.content_type).text
             if url.lower().endswith(".mdx"):
                 text = without_components(text)
@@ -112,9 +114,12 @@ async def _pause_where_limited(store: Store, host: str, answer: Response, attemp
     pause = min(PAUSE * 2.0 ** min(attempts, 32), PAUSE_CAP)
     seconds = rate_limit(answer.status, answer.headers, now=await store.now(), otherwise=pause)
     if seconds is not None:
-        reason = f"{host} answered {answer.status}: nothing is fetched for {seconds:.0f} s"
+        reason = Phrase(
+            "{host} answered {status}: nothing is fetched for {seconds} s",
+            {"host": host, "status": str(answer.status), "seconds": f"{seconds:.0f}"},
+        )
         await pause_host(store, host, seconds, reason)
-        raise RateLimited(answer.status, host, retry_after=seconds, message=reason)
+        raise RateLimited(answer.status, host, retry_after=seconds, phrase=reason)
 
 
 class Suspect(NamedTuple):

@@ -151,4 +151,4 @@ async def _posted(kit: Kit, source: Source, hub: str, form: bytes) -> Response:
         if target is None:
             return answer
         hub = target
-    raise FetchError(f"more than {HUB_REDIRECTS} redirects of the hub")
+    raise FetchError("more than {count} redirects of the hub", count=str(HUB_REDIRECTS))

@@ -211,7 +211,7 @@ async def test_a_source_can_be_asked_through_a_proxy(origin: Origin) -> None:
         assert origin.requests[0].path == "http://news.example/feed"
         spelled = ("127.0.0.1", "[::1]", "printer", "nas.local", "127.0x0.0.1", "%31%32%37.0.0.1")
         for inner in (*spelled, "redis.default.svc"):
-            with pytest.raises(ForbiddenAddress, match="asked through a proxy"):
+            with pytest.raises(ForbiddenAddress, match="fetched through a proxy"):
                 await fetcher.get(f"http://{inner}/", access=access)
         assert len(origin.requests) == 1
 
