@@ -75,12 +75,16 @@ _SENTENCE = re.compile(
 # A class promises little: several words begin with capitals, as names do, but for “van” and “and”.
 _CAPITAL = r"(?:(?:[^\W\da-z]|\W)\S*|\w{1,3})"
 _CAPITALS = re.compile(rf"\S+|{_CAPITAL}(?:\s+{_CAPITAL})*")
-_MOST_TEXTS = 60  # below the headline; further down are the dates of other articles and comments
+# Texts around the headline. Of those of 389 public pages that state a day, 43 of 50 within 8 above
+# it state the article's, 285 of 353 within 15 below, and a quarter of those further than 30.
+_MOST_ABOVE, _MOST_BELOW = 8, 30
+_MOST_HEADINGS = 40  # that are compared with the title; hostile ones hold each other
 _MAY_STATE = re.compile(r"(?:19|20)\d\d|\d[./-]\d\d?[./-]\d\d")
 _PUBLISHED = re.compile(
     r"\b(?:(?:first )?published|posted|date|created|by)\b(?: on)?:?", re.IGNORECASE
 )
 _UPDATED = re.compile(r"updated|modified|edited|reviewed|更新|编辑", re.IGNORECASE)
+_OF_MEMBER = re.compile(r"join(?:ed)?\b|member since|registered|community for|注册", re.IGNORECASE)
 _INITIAL = re.compile(r"\b(?:\w|Dr|Mr|Mrs|Ms|Jr|Sr|St|Ph|Prof|M\.D|Ph\.D)\.")
 
 
@@ -155,36 +159,53 @@ def _is_of_reader(element: etree._Element) -> bool:
     return any(_NAMES_READER.search(f"{up.get('class', '')} {up.get('id', '')}") for up in around)
 
 
-def shown_date(root: etree._Element, *, chinese: bool) -> str | None:
-    """The date that stands right below the headline, in a `time` element or on a line of its own.
+def shown_date(root: etree._Element, title: str | None, *, chinese: bool) -> str | None:
+    """The date nearest to the headline, in a `time` element or on a line of its own.
 
-    The first that is not said to be of an update; of a thread that of its first post. A clock in
-    a Chinese page (`chinese`) is China's.
+    One that is not said to be of an update, if there is one. `title` tells the headline from the
+    page's other headings. A clock in a Chinese page (`chinese`) is China's.
     """
     updated = None
-    for text in islice(_texts_below_headline(root), _MOST_TEXTS):
-        if not _MAY_STATE.search(text):
-            continue
+    for text in _texts_around_headline(root, squeeze(title or "")):
         line = text.strip(" .·•|")
-        if not (dates.is_date_line(line) or dates.in_header(line) or _PUBLISHED.search(line)):
+        is_update = _UPDATED.search(line) is not None
+        is_date = dates.is_date_line(line) or dates.in_header(line) or _PUBLISHED.search(line)
+        if not is_date and not is_update:
             continue
         found = dates.stated(_PUBLISHED.sub(" ", line), chinese=chinese)
-        if found and not _UPDATED.search(line):
+        if found and not is_update:
             return found
         updated = updated or found
     return updated
 
 
-def _texts_below_headline(root: etree._Element) -> Iterator[str]:
-    """The short texts of the page, behind its first heading where it has one."""
-    first = next(root.iter("h1"), None)
-    below = first is None
+def _texts_around_headline(root: etree._Element, title: str) -> list[str]:
+    """The short texts that may state a date of the article, nearest to its headline first."""
+    headings = islice(root.iter("h1", "h2", "h3"), _MOST_HEADINGS)
+    worded = ((squeeze(spaced_text(each)), each) for each in headings)
+    named = (
+        each
+        for text, each in worded
+        if 2 * len(text) >= len(title) and (text in title or (title and title in text))
+    )
+    headline = next(named, next(root.iter("h1"), None))
+    texts: list[str] = []
+    at = None if headline is not None else 0
     for element in root.iter():
-        if element is first:
-            below = True
-        elif below and element.tag == "time":
-            yield element.get("datetime") or inner_text(element)
-        elif below and isinstance(element.tag, str) and element.tag not in ("script", "style"):
-            for text in (element.text, element.tail):
-                if text and 6 < len(collapse(text).strip()) <= _LONGEST:
-                    yield collapse(text).strip()
+        if element is headline:
+            at = len(texts)
+        if element.tag == "time":
+            texts.append(element.get("datetime") or inner_text(element))
+        elif isinstance(element.tag, str) and element.tag not in ("script", "style"):
+            pieces = (collapse(text).strip() for text in (element.text, element.tail) if text)
+            texts += [text for text in pieces if 6 < len(text) <= _LONGEST]
+        if at is not None and len(texts) > at + _MOST_BELOW:
+            break
+    middle = at or 0
+    near = range(max(0, middle - _MOST_ABOVE), min(len(texts), middle + _MOST_BELOW + 1))
+    return [
+        texts[here]
+        for here in sorted(near, key=lambda here: abs(here - middle))
+        if _MAY_STATE.search(texts[here])
+        and not _OF_MEMBER.search(" ".join(texts[max(0, here - 1) : here + 1]))
+    ]

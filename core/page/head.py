@@ -41,6 +41,7 @@ _AUTHOR_METAS = (
 )  # fmt: skip
 _DATE_METAS = (
     "article:published_time", "og:article:published_time", "og:published_time", "datepublished",
+    "published",
 )  # fmt: skip
 _OTHER_DATE_METAS = (
     "apub:time", "og:time", "pubdate", "publishdate", "date", "dc.date", "dc.date.issued",
@@ -58,6 +59,7 @@ class PageMetadata:
     author: str | None = None
     organization: str | None = None  # that is named as the author
     published: str | None = None
+    is_rebuilt: bool = False  # that is also the day of its last change
     image: str | None = None
     image_alt: str | None = None
     canonical: str | None = None
@@ -76,11 +78,17 @@ def read_head(root: etree._Element, url: str | None) -> PageMetadata:
     named = next((text for text in map(spaced_text, root.iter("title")) if text), None)
     site = _first(metas, "og:site_name", "application-name", "sitename") or _last_part(named)
     author, organization = _author(metas, linked, site)
+    chinese = wide_share(named or "") > 0.3
+    published = _first_date(_published(metas, linked, root), chinese)
+    modified = [metas.get("article:modified_time"), metas.get("og:updated_time")]
+    modified += [item.get("dateModified") for item in linked]
+    changed = {(_first_date([each], chinese) or "")[:10] for each in modified}
     return PageMetadata(
         title=_title(root, metas, linked, named),
         author=author,
         organization=organization,
-        published=_published(metas, linked, root, named),
+        published=published,
+        is_rebuilt=published is not None and published[:10] in changed,
         image=web_url(_first(metas, "og:image", "twitter:image", "og:image:url"), base),
         image_alt=(_first(metas, "og:image:alt", "twitter:image:alt") or "")[:_LONGEST] or None,
         canonical=_canonical(root, metas, base),
@@ -226,10 +234,11 @@ def _author(
 
 
 def _published(
-    metas: dict[str, str], linked: list[dict[str, Any]], root: etree._Element, title: str | None
-) -> str | None:
+    metas: dict[str, str], linked: list[dict[str, Any]], root: etree._Element
+) -> list[str | None]:
+    """What may state the date of publication, the surest first; a date of a change if need be."""
     times = list(root.iter("time"))
-    stated = [
+    return [
         *(metas.get(name) for name in _DATE_METAS),
         *(item.get("datePublished") or item.get("dateCreated") for item in linked),
         *(metas.get(name) for name in _OTHER_DATE_METAS),
@@ -237,12 +246,11 @@ def _published(
         *(time.get("datetime") for time in times if time.get("itemprop") == "datePublished"),
         *(item.get("dateModified") for item in linked),
     ]
-    chinese = wide_share(title or "") > 0.3
-    for value in stated:
-        found = dates.stated(value, chinese=chinese) if isinstance(value, str) else None
-        if found:
-            return found
-    return None
+
+
+def _first_date(values: list[str | None], chinese: bool) -> str | None:
+    stated = (dates.stated(each, chinese=chinese) for each in values if isinstance(each, str))
+    return next(filter(None, stated), None)
 
 
 def _canonical(root: etree._Element, metas: dict[str, str], base: str | None) -> str | None:

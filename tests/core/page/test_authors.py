@@ -4,6 +4,7 @@ import pytest
 
 from core.body.html import parse_page
 from core.page.authors import person, shown_author, shown_date
+from core.page.extract import extract_page
 from core.page.head import read_head
 
 
@@ -57,13 +58,47 @@ def test_a_thread_is_by_who_started_it() -> None:
     [
         ("<p>Published: January 3, 2024</p>", "2024-01-03"),
         ("<p>Updated May 9, 2025</p><time datetime=2024-01-03>3 Jan</time>", "2024-01-03"),
+        ("<p>Last Modified: May 9, 2025</p>", "2025-05-09"),
+        ("<p><b>Joined:</b> Mon Jul 24, 2017</p><p>February 24, 2024</p>", "2024-02-24"),
         ("<p>The mill burned down in 1921 and again in 1937.</p>", None),
     ],
 )
 def test_the_date_below_the_headline_is_read(lines: str, day: str | None) -> None:
     root = parse_page(f"<html><body><h1>The weir</h1>{lines}</body></html>")[1]
 
-    assert shown_date(root, chinese=False) == day
+    assert shown_date(root, "The weir", chinese=False) == day
+
+
+def test_the_date_is_the_one_nearest_to_the_headline_that_the_title_names() -> None:
+    page = """<html><body><h1>Valley Forum</h1><time>2017-07-24</time><p>Weirs</p><p>Sluices</p>
+        <p>November 3, 2024</p><h2>The weir is rebuilt</h2><p>Some text here</p>
+        <p>Another line here</p><p>June 5, 2025</p></body></html>"""
+
+    found = shown_date(parse_page(page)[1], "The weir is rebuilt - Valley Forum", chinese=False)
+
+    assert found == "2024-11-03"
+
+
+@pytest.mark.parametrize(
+    ("shown", "modified", "day"),
+    [
+        ("March 1, 2024", "2024-07-05T14:20:08Z", "2024-03-01"),  # a program wrote both
+        ("July 4, 2024", "2024-07-05T14:20:08Z", "2024-07-05"),  # a day of another zone
+        ("March 1, 2024", "2025-01-02T08:00:00Z", "2024-07-05"),
+    ],
+)
+def test_a_date_of_a_rebuild_gives_way_to_an_earlier_one_that_is_shown(
+    shown: str, modified: str, day: str
+) -> None:
+    words = "<p>The weir was rebuilt after the flood, and the river is back in its bed.</p>" * 5
+    page = f"""<html><head><meta property="article:published_time" content="2024-07-05T14:20:08Z">
+        <meta property="article:modified_time" content="{modified}"></head><body><article>
+        <h1>The weir is rebuilt</h1><p>{shown}</p>{words}</article></body></html>"""
+
+    found = extract_page(page.encode(), url="https://a.example/1")
+
+    assert found is not None
+    assert (found.article.published or "").startswith(day)
 
 
 def test_an_author_that_structured_data_names_by_reference_is_read() -> None:
