@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from urllib.parse import quote, unquote, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urljoin, urlsplit, urlunsplit
 
 _TRACKING = re.compile(
     r"(?:utm_\w+|at_(?:medium|campaign|custom\w*|link\w*|format|ptr\w*|bbc_team)|oly_\w+_id|hsa_\w+"
@@ -33,6 +33,13 @@ _TYPES = {
     "svg": "image/svg+xml", "pdf": "application/pdf", "epub": "application/epub+zip",
     "vtt": "text/vtt", "srt": "application/x-subrip",
 }  # fmt: skip
+_BRIDGE = re.compile(r"^(?:link|links|go|jump|out|l|redirect|exit|away|url)\d?\.", re.IGNORECASE)
+_BRIDGE_PATH = re.compile(
+    r"/(?:link|redirect|url|jump|out(?:bound|link)?|away|goto?|external|leave|exit|safe(?:ty)?-?link)"
+    r"(?:[./?]|$)",
+    re.IGNORECASE,
+)
+_TARGETS = ("target", "url", "u", "to", "link", "dest", "destination", "goto", "redirect", "q", "z")
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\u200b\ufeff]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
@@ -170,3 +177,17 @@ def type_by_name(address: str) -> str:
     """The media type that a file's name shows; empty if it shows none."""
     name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
     return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+def target_of(address: str | None) -> str | None:
+    """Where a link that only passes readers on leads: the address among its parameters.
+
+    `link.site/?target=https%3A//b.example/1` names its target; a share link names its own page.
+    """
+    if not address or "?" not in address or "http" not in address.partition("?")[2]:
+        return address
+    parts = urlsplit(address)
+    if not _BRIDGE.match(parts.netloc) and not _BRIDGE_PATH.search(parts.path):
+        return address
+    stated = dict(parse_qsl(parts.query))
+    return next((found for name in _TARGETS if (found := web_url(stated.get(name), None))), address)

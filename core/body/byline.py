@@ -243,21 +243,19 @@ _CARD = {"标题": "title", "作者": "author", "来源": "original_url", "原�
          "title": "title", "author": "author", "source": "original_url", "date": "date",
          "published": "date", "original": "original_url"}  # fmt: skip
 _MOST_ABOVE_CARD = 4  # blocks
-_LEAST_OF_CARD = 3  # rows with such a label; tables of figures have one by chance
+_LEAST_OF_CARD = 3  # rows or lines with such a label; tables of figures have one by chance
 
 
 def cut_card(blocks: list[Block], removed: list[Removed]) -> dict[str, str]:
-    """What an archive's card states of the original: a table of labels and values above the text.
+    """What an archive's card states of the original: labels and values in a block above the text.
 
     The card goes from `blocks` to `removed`: it is no text of the article.
     """
     for block in blocks[:_MOST_ABOVE_CARD]:
-        if block.kind != "table":
-            continue
         found: dict[str, str] = {}
         for line in block.lines:
-            label, _, value = line.text.partition("\t")
-            name = _CARD.get(label.strip(" :：").lower())
+            label, *values = re.split(r"\s*[:：\t]+\s*", line.text, maxsplit=1)
+            name, value = _CARD.get(label.lower()), "".join(values)
             stated = line.links[0] if name == "original_url" and line.links else value.strip()
             if name and stated:
                 found.setdefault(name, stated)

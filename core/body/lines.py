@@ -174,6 +174,21 @@ def _policy(element: etree._Element) -> str:
     return f"{element.get('referrerpolicy') or ''} {element.get('rel') or ''}"
 
 
+def player_line(element: etree._Element, tag: str, base: str | None) -> Line | None:
+    """The link that stands for a player; None if it shows nothing."""
+    found = media.played_address(element, base)
+    if found is None:
+        return None
+    address, label = found
+    return Line(
+        html=f'<a href="{escape(address)}">▶ {escape(label)}</a>',
+        text=label,
+        links=(address,),
+        linked=letters(label),
+        is_played=media.is_played(element, tag.removeprefix("amp-")),
+    )
+
+
 _NO_REFERRER = re.compile(r"\b(?:no-?referrer|same-origin)\b", re.IGNORECASE)
 _LAYOUT = ("table", "h1", "h2", "h3", "form", "blockquote", "article", "section", "pre", "figure")
 _MAX_CELLS = 5000  # the largest table of 177 public pages has 150; each cell costs a walk

@@ -7,8 +7,6 @@ pictures. Players become links: nothing foreign runs in a reader.
 from __future__ import annotations
 
 import re
-from html import escape
-from urllib.parse import parse_qsl, urlsplit
 
 from lxml import etree
 
@@ -16,18 +14,21 @@ from core.text import collapse
 from core.urls import host_of, web_url
 
 _LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazyload", "data-actualsrc")
-# These also hold other things, so they count only where `src` holds no picture.
-_SPARE = (
-    "data-original-src", "data-hi-res-src", "data-full-src", "data-orig-file", "data-echo", "_src",
-    "data-image", "data-img", "data-url", "file", "zoomfile",
-)  # fmt: skip
+# Lazy loaders have some fifty more names. Others of these hold other things (`data-permalink`,
+# `data-avatar`), so they count only where `src` holds no picture, and first with a file's name.
+_SPARE = re.compile(
+    r"src|lazy|original|origin|orig|img|image|url|file|echo|full|hi-res", re.IGNORECASE
+)
+_FILE = re.compile(
+    r"(?:https?:)?/{0,2}[^\s,{}]+\.(?:jpe?g|png|webp|gif|avif)(?:$|[?#!@])", re.IGNORECASE
+)
 _SETS = ("data-srcset", "data-lazy-srcset", "srcset")
 # Every word of the file's name says that it shows nothing: `blank.gif`, `lazy-placeholder.png`.
 # One such word also stands in `dorian-gray.jpg` and `dot-com-bubble.png`.
 # Possessive: a name of a thousand digits is tried in one way only.
 _PLACEHOLDER = re.compile(
-    r"/(?=[^/?]*(?:spacer|blank|placeholder|transparent|load|lazy|pixel|clear|1x1|gr[ea]y|dot|trans))"
-    r"(?:(?:spacer|blank|placeholder|transparent|loading|loader|lazy(?:load)?|pixel|clear|gr[ea]y"
+    r"/(?=[^/?]*(?:spacer|spin|blank|placeholder|transparent|load|lazy|pixel|clear|1x1|gr[ea]y|dot|trans))"
+    r"(?:(?:spacer|spinner|blank|placeholder|transparent|loading|loader|lazy(?:load)?|pixel|clear|gr[ea]y"
     r"|dot|trans|default|image|img|picture|thumb(?:nail)?|white|bg|no|s|\d++(?:x\d++)?)"
     r"(?:[_-]|\.(?!(?:gif|png|svg|jpe?g|webp)))?)++\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
     re.IGNORECASE,
@@ -54,22 +55,31 @@ _QR_WORDS = ("qr", "erweima", "weixin", "wechat", "二维码", "二維碼", "公
 _LARGE = 50  # pixels
 _SQUARE = 0.8  # the least share of one side of a code in the other
 _TEXT_PICTURE = re.compile(
-    r"(?:^|[-_ ])(?:emoji(?:one|con)?|smil(?:ey|ies)|latex|tex)"
-    r"(?:$|[-_ ])",
-    re.IGNORECASE,
+    r"(?:^|[-_ ])(?:emoji(?:one|con)?|smil(?:ey|ies)|latex|tex|math)(?:$|[-_ ])", re.IGNORECASE
+)
+_DRAWS_FORMULA = re.compile(
+    r"[?&](?:tex|latex)=|[/.](?:latex|codecogs)\b|/math/render/", re.IGNORECASE
 )
 _PICTOGRAPHS = re.compile("[\u200d\ufe0e\ufe0f\u2190-\u2bff\U0001f000-\U0001faff]{1,8}")
 _BRACKETED = re.compile(r"\[[\u4e00-\u9fff\w]{1,6}\]")
 _LONGEST_FORMULA = 300  # characters
 _CANDIDATE = re.compile(r"\s*(\S*[^\s,])(?:\s+([\d.]+)([wx]))?\s*(?:,|$)")
 _SIZE = re.compile(r"(?:^|;)\s*(?:max-)?(width|height)\s*:\s*(\d+(?:\.\d+)?)px", re.IGNORECASE)
+# The height of a line of text: icons of links, beside which bridges write nothing else.
+_ICON = re.compile(r"(?:^|;)\s*(?:width|height)\s*:\s*[01](?:\.\d+)?r?em", re.IGNORECASE)
+_BACKGROUND = re.compile(
+    r"background(?:-image)?\s*:[^;]*?url\(\s*[\"']?([^\"')\s]+)", re.IGNORECASE
+)
 _NUMBER = re.compile(r"\s*(\d+)(?:\.\d+)?\s*(?:px)?\s*$")
 _SMALL_PARAMETER = re.compile(r"[?&](?:s|w|h|size|width|height)=(\d{1,2})(?:&|$)")
 
 
 def picture(element: etree._Element, base: str | None) -> str | None:
     """The address of an `img`, or None if it shows nothing that belongs to an article."""
-    if is_tiny(element.get("width"), element.get("height"), element.get("style")):
+    style = element.get("style")
+    if is_tiny(element.get("width"), element.get("height"), style):
+        return None
+    if style and _ICON.search(style):
         return None
     address = _picture_address(element)
     inner = _BRIDGED.match(address) if address else None
@@ -77,6 +87,20 @@ def picture(element: etree._Element, base: str | None) -> str | None:
     if found is None or _is_placeholder(found):
         return None
     return None if _COUNTER.search(found) and not _PHOTOGRAPH.search(found) else found
+
+
+def is_background(element: etree._Element) -> bool:
+    """Whether a style shows a picture behind an element."""
+    style = element.get("style")
+    return style is not None and "url(" in style and _BACKGROUND.search(style) is not None
+
+
+def is_fallback(element: etree._Element, base: str | None) -> bool:
+    """Whether the picture in a `noscript` is the one that a lazy `img` beside it shows."""
+    beside = (element.getprevious(), element.getnext())
+    pictures = [each for each in beside if each is not None and each.tag == "img"]
+    lazy = (each for each in pictures if (each.get("src") or "data:").startswith("data:"))
+    return any(picture(each, base) for each in lazy)
 
 
 def _is_placeholder(address: str) -> bool:
@@ -100,7 +124,9 @@ def text_instead(element: etree._Element, alt: str) -> str | None:
         return None
     if _BRACKETED.fullmatch(alt):  # [泪], as microblogs write their emoji
         return alt
-    named = _TEXT_PICTURE.search(element.get("class") or "")
+    named = _TEXT_PICTURE.search(element.get("class") or "") or _DRAWS_FORMULA.search(
+        element.get("src") or ""
+    )
     return alt if (named or _PICTOGRAPHS.fullmatch(alt)) and len(alt) <= _LONGEST_FORMULA else None
 
 
@@ -131,11 +157,14 @@ def picture_key(address: str) -> str:
 
 
 def _picture_address(element: etree._Element) -> str | None:
+    if element.tag not in ("img", "amp-img"):
+        shown = _BACKGROUND.search(element.get("style") or "")
+        return shown[1] if shown else None
     found = _first_of(element, _LAZY)
     source = element.get("src")
     if found is None and source and source.lstrip()[:5].lower() != "data:":
         found = None if _is_placeholder(source.lstrip()) else source
-    return found or _largest(element) or _first_of(element, _SPARE)
+    return found or _largest(element) or _spare(element)
 
 
 def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
@@ -144,6 +173,13 @@ def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
         if value and not value.startswith(("data:", "{", "[")) and ("/" in value or "." in value):
             return value
     return None
+
+
+def _spare(element: etree._Element) -> str | None:
+    """The address in an attribute that some lazy loader reads."""
+    named = [name for name in element.attrib if name != "src" and _SPARE.search(str(name))]
+    values = [value for name in named if (value := _first_of(element, (str(name),)))]
+    return next(filter(_FILE.match, values), values[0] if values else None)
 
 
 def _largest(element: etree._Element) -> str | None:
@@ -165,7 +201,7 @@ def _largest(element: etree._Element) -> str | None:
 
 # What a player's frame shows also has a page; readers want the address of that one.
 _PLAYERS = (
-    (re.compile(r"//(?:www\.)?youtube(?:-nocookie)?\.com/embed/([\w-]{6,20})"),
+    (re.compile(r"//(?:www\.)?youtube(?:-nocookie)?\.com/(?:embed|v)/([\w-]{6,20})"),
      "https://www.youtube.com/watch?v={}"),
     (re.compile(r"//player\.vimeo\.com/video/(\d+)"), "https://vimeo.com/{}"),
     (re.compile(r"//(?:www\.)?dailymotion\.com/embed/video/(\w+)"),
@@ -175,7 +211,8 @@ _PLAYERS = (
 )  # fmt: skip
 # Custom elements of AMP, and of the light players that load the real one on a click.
 _CUSTOM = re.compile(
-    r"(?:amp|lite|embed)-(youtube|vimeo|twitter|instagram|dailymotion|tiktok|video|audio|iframe)"
+    r"(?:amp|lite|embed)-(youtube|vimeo|twitter|instagram|dailymotion|tiktok|facebook|reddit"
+    r"|pinterest|video|audio|iframe)"
 )
 _SERVICES = {
     "youtube": ("videoid", "https://www.youtube.com/watch?v={}"),
@@ -194,8 +231,8 @@ _WIDGET = re.compile(
 )
 
 
-def embed_markup(element: etree._Element, base: str | None) -> tuple[str, str, str] | None:
-    """Address, markup and label of the link that stands for a player; None if it shows nothing."""
+def played_address(element: etree._Element, base: str | None) -> tuple[str, str] | None:
+    """Address and label of the link that stands for a player; None if it shows nothing."""
     if is_tiny(element.get("width"), element.get("height"), element.get("style")):
         return None
     address = _address_of_service(element) or web_url(_source_of_player(element), base)
@@ -203,8 +240,7 @@ def embed_markup(element: etree._Element, base: str | None) -> tuple[str, str, s
         return None
     address = _player_page(address)
     label = element.get("title") or element.get("playlabel") or element.get("aria-label") or ""
-    label = collapse(label).strip()[:120] or host_of(address)
-    return address, f'<a href="{escape(address)}">▶ {escape(label)}</a>', label
+    return address, collapse(label).strip()[:120] or host_of(address)
 
 
 def is_played(element: etree._Element, tag: str) -> bool:
@@ -221,7 +257,7 @@ def poster(element: etree._Element, base: str | None) -> str | None:
 
 def _source_of_player(element: etree._Element) -> str | None:
     source = element.get("data-src") or element.get("data-lazy-src") or element.get("src")
-    source = source or element.get("data")
+    source = source or element.get("data") or element.get("data-href") or element.get("data-url")
     if not source or source.startswith(("about:", "data:", "javascript:")):
         inside = next(element.iter("source", "embed"), None)
         source = inside.get("src") if inside is not None else None
@@ -254,26 +290,3 @@ def _player_page(address: str) -> str:
         if match:
             return page.format(match[1])
     return address
-
-
-_BRIDGE = re.compile(r"^(?:link|links|go|jump|out|l|redirect|exit|away|url)\d?\.", re.IGNORECASE)
-_BRIDGE_PATH = re.compile(
-    r"/(?:link|redirect|jump|out(?:bound|link)?|away|goto?|external|leave|exit|safe(?:ty)?-?link)"
-    r"(?:[./?]|$)",
-    re.IGNORECASE,
-)
-_TARGETS = ("target", "url", "u", "to", "link", "dest", "destination", "goto", "redirect", "q")
-
-
-def target_of(address: str | None) -> str | None:
-    """Where a link that only passes readers on leads: the address among its parameters.
-
-    `link.site/?target=https%3A//b.example/1` names its target; a share link names its own page.
-    """
-    if not address or "?" not in address or "http" not in address.partition("?")[2]:
-        return address
-    parts = urlsplit(address)
-    if not _BRIDGE.match(parts.netloc) and not _BRIDGE_PATH.search(parts.path):
-        return address
-    stated = dict(parse_qsl(parts.query))
-    return next((found for name in _TARGETS if (found := web_url(stated.get(name), None))), address)

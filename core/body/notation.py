@@ -45,7 +45,11 @@ def code_text(element: etree._Element) -> str:
             continue
         if each is element:
             break
-        if each.tag == "br" or (_is_line(each) and not "".join(parts[-2:]).endswith("\n")):
+        if each.tag == "br":
+            before = each.getprevious()  # the end of a line that is an element stands for both
+            ended = before is not None and not before.tail and _is_line(before)
+            parts.append("" if ended else "\n")
+        elif _is_line(each) and not "".join(parts[-2:]).endswith("\n"):
             parts.append("\n")
         parts.append(_tail_of(each))
     return "".join(parts).strip("\n").rstrip()
@@ -115,6 +119,8 @@ def formula(element: etree._Element, depth: int = 0) -> str:
         return f"{_grouped(inner[0])}/{_grouped(inner[1])}"
     if tag == "msqrt":
         return f"√{_grouped(''.join(inner))}"
+    if tag == "mroot" and len(inner) == 2:
+        return f"{_raise(inner[1])}√{_grouped(inner[0])}"
     return ("; " if tag == "mtable" else " " if tag == "mtr" else "").join(inner)
 
 

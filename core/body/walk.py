@@ -13,19 +13,19 @@ from lxml import etree
 
 from core.body import media
 from core.body.blocks import HEADINGS, Block, Container, Line, is_credit, pair_captions
-from core.body.html import FromMarkup, holds_page, note_author_and_date, spaced_text
-from core.body.junk import (
-    IN_LINE,
-    is_slight,
-    may_be_widget,
-    widget_rule,
+from core.body.html import (
+    FromMarkup,
+    holds_page,
+    inner_text,
+    note_author_and_date,
+    spaced_text,
 )
-from core.body.lines import LineBuilder, image_html, is_data_table, table_rows
-from core.body.media import embed_markup, target_of
+from core.body.junk import IN_LINE, is_slight, may_be_widget, widget_rule
+from core.body.lines import LineBuilder, image_html, is_data_table, player_line, table_rows
 from core.body.notation import code_of_table, code_text, formula, is_drawn_copy
 from core.models import Removed
 from core.text import collapse, letters
-from core.urls import web_url
+from core.urls import target_of, web_url
 
 _INLINE = {
     "b": "b", "strong": "strong", "i": "i", "em": "em", "u": "u", "s": "s", "strike": "s",
@@ -121,7 +121,8 @@ class Walker:
         if tag in _GONE or tag in _CONTROLS:
             if self._judging or not holds_page(element, tag):
                 for found in element.iter("img") if tag in _CONTROLS else ():
-                    self._picture(found)
+                    if not media.is_fallback(element, self._picture_base):
+                        self._picture(found)
                 return False
             return self._open_block(element, tag)
         if tag in _DRAWING and is_drawn_copy(element):
@@ -135,7 +136,7 @@ class Walker:
         if tag in _INLINE:
             self._line.open(_INLINE[tag], f"<{_INLINE[tag]}>")
         elif tag == "a":
-            self._open_link(element)
+            return self._open_link(element)
         elif tag == "br":
             self._break()
         elif tag == "img" or tag == "amp-img":
@@ -149,13 +150,18 @@ class Walker:
             self._end_block()
             self._add_block("hr", [])
         elif tag == "pre" or tag == "listing":
-            self._preformatted(element)
+            self._end_block()
+            self._add_code(code_text(element), element)
         elif tag in _EMBEDS or media.is_player(tag):
             self._embed(element, tag)
         elif tag == "math":
             self._line.text(formula(element))
         else:
             self._line.dropped_edge()
+            before = element.getprevious()
+            in_caption = self._path and self._path[-1][0] == "figcaption"
+            if in_caption and before is not None and not before.tail:
+                self._line.text("\n")  # words and credit, which a style sheet parts
             return True
         return False
 
@@ -186,17 +192,19 @@ class Walker:
             self._total += letters(text)
         return False
 
-    def _open_link(self, element: etree._Element) -> None:
+    def _open_link(self, element: etree._Element) -> bool:
+        """Whether the link shows something: `¶` and `↩` only lead to a place in the page."""
         href = element.get("href")
         page, mark, _ = (href or "").partition("#")
-        # Anchors of headings and tables of contents lead nowhere that a reader could go.
         is_own = mark and self._base and page == self._base.partition("#")[0]
         if not href or href.startswith("#") or is_own:
-            return
+            text = inner_text(element).strip() if href and len(element) < 2 else ""
+            return not text or len(text) > 4 or letters(text) > 0
         found = target_of(web_url(href, self._base))
         if href[:7].lower() == "mailto:":
             found = href
         self._line.open("a", f'<a href="{escape(found)}">' if found else "", found or "")
+        return True
 
     def _break(self) -> None:
         line = self._line.take()
@@ -206,7 +214,8 @@ class Walker:
             self._end_block()
 
     def _picture(self, element: etree._Element) -> None:
-        alt = collapse(element.get("alt") or element.get("title") or "").strip()[:300]
+        stated = element.get("alt") or element.get("title") or element.get("aria-label")
+        alt = collapse(stated or "").strip()[:300]
         if (words := media.text_instead(element, alt)) is not None:
             self._line.text(words)
             return
@@ -230,7 +239,7 @@ class Walker:
     def _open_block(self, element: etree._Element, tag: str) -> bool:
         self._end_block()
         if tag == "table" and (code := code_of_table(element)):
-            self._add_block("pre", [Line(escape(code, quote=False), code)], owner=element)
+            self._add_code(code, element)
             return False
         if tag == "table" and is_data_table(element):
             rows = table_rows(element, self._base)
@@ -248,6 +257,8 @@ class Walker:
             self._path.append((tag, self._count, f' start="{start}"' if start.isdigit() else ""))
         elif tag in HEADINGS:
             self._kind = tag
+        if media.is_background(element) and any(name == "figure" for name, _, _ in self._path):
+            self._picture(element)
         return True
 
     def _end_block(self) -> None:
@@ -272,28 +283,17 @@ class Walker:
         rtl = "rtl" if self._stack and self._stack[-1][3] == "rtl" else ""
         self.blocks.append(Block(kind, lines, tuple(self._path), names, owner, rtl))
 
-    def _preformatted(self, element: etree._Element) -> None:
-        self._end_block()
-        text = code_text(element)
+    def _add_code(self, text: str, element: etree._Element) -> None:
         if text.strip():
-            line = Line(html=escape(text, quote=False), text=text)
-            self._add_block("pre", [line], owner=element)
+            self._add_block("pre", [Line(escape(text, quote=False), text)], owner=element)
 
     def _embed(self, element: etree._Element, tag: str) -> None:
-        found = embed_markup(element, self._base)
-        if found is None:
+        played = player_line(element, tag, self._base)
+        if played is None:
             return
         self._end_block()
         image = media.poster(element, self._picture_base)
         if image and not self._is_shown(image):
             line = Line(html=image_html(image, "", element), text="", images=(image,))
             self._add_block("p", [line])
-        address, markup, label = found
-        line = Line(
-            html=markup,
-            text=label,
-            links=(address,),
-            linked=letters(label),
-            is_played=media.is_played(element, tag.removeprefix("amp-")),
-        )
-        self._add_block("embed", [line])
+        self._add_block("embed", [played])

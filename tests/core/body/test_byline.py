@@ -47,11 +47,18 @@ def test_author_fields_are_names() -> None:
     assert stated_author("admin") is None
 
 
-def test_the_card_of_an_archive_states_the_original_and_goes() -> None:
-    rows = (("档案卡", ""), ("标题：", "渡轮"), ("作者：", "罗小江"), ("发表日期：", "2026.11.27"),
-            ("来源：", "<a href='https://b.example/story'>江边观察</a>"))  # fmt: skip
-    card = "".join(f"<tr><td>{label}</td><td>{value}</td></tr>" for label, value in rows)
-    content = f"<table>{card}</table><p>{'青溪镇的老码头上周重新开放。' * 9}</p>"
+@pytest.mark.parametrize(
+    ("row", "rows"),
+    [
+        ("<tr><td>{}：</td><td>{}</td></tr>", "<table>{}</table>"),
+        ("{}：{}<br>", "<blockquote><p>{}</p></blockquote>"),
+    ],
+)
+def test_the_card_of_an_archive_states_the_original_and_goes(row: str, rows: str) -> None:
+    stated = (("档案卡", ""), ("标题", "渡轮"), ("作者", "罗小江"), ("发表日期", "2026.11.27"),
+              ("来源", "<a href='https://b.example/story'>江边观察</a>"))  # fmt: skip
+    card = rows.format("".join(row.format(*each) for each in stated))
+    content = f"{card}<p>{'青溪镇的老码头上周重新开放。' * 9}</p>"
     entry = FeedEntry(guid="x", position=0, content=content, author="编辑甲", title="渡轮回来了")
     article = clean_entry(entry).article
 

@@ -127,6 +127,21 @@ def test_a_phrase_inside_a_paragraph_takes_nothing_with_it() -> None:
         "<p>本文由「方小舟」原创出品，转载请联系；违规转载必究。</p>",
         "<p>شارك هذا المقال على فيسبوك</p>",
         "<p>הירשמו לניוזלטר שלנו</p>",
+        "<p>Подпишитесь на нашу рассылку</p>",
+        "<p>この記事をシェアする</p>",
+        "<p>Xでフォローする</p>",
+        "<p>メールマガジンに登録する</p>",
+        "<p>페이스북으로 공유하기</p>",
+        "<p>관련 기사</p><ul><li><a href='https://a.example/2'>다른 기사</a></li></ul>",
+        "<p>欢迎点赞、在看、转发三连</p>",
+        "<p>点击上方“江边观察”关注我们，设为⭐星标</p>",
+        "<p>本文约2100字，预计阅读6分钟</p>",
+        "<p>排版 | 阿林</p>",
+        "<p>该文观点仅代表作者本人，平台仅提供信息存储空间服务。</p>",
+        "<p>抱歉，全文获取失败，请稍后再试</p>",
+        "<p><a href='https://b.example/'>Adblock test</a> <a href='https://b.example/2'>(Why?)</a></p>",
+        "<p><em>Enjoying this? <a href='https://a.example/s'>Subscribe to our letter</a></em></p>",
+        "<a href='https://a.example/weir.jpeg'><div>weir 1200×675 98.2 KB</div></a>",
         "<p>版权声明：本文为原创，未经许可不得转载。</p>",
         "<p>Sign up for our weekly newsletter</p>",
         "<p>Subscribe now</p>",
@@ -170,6 +185,10 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
         "<p>地址：江边路十二号</p><p>时间：每天上午九点</p>",
         "<p>声明：我们要求当局停止拆除。</p>",
         "<p>Contact with the probe was lost.</p>",
+        "<p>这条消息当天获得三万次点赞和转发。</p>",
+        "<p>他把手机设为静音，星标那封邮件。</p>",
+        "<p>全文三千字，他写了整整一个冬天。</p>",
+        "<p>The photo measures 1200×675 and weighs 98.2 KB.</p>",
     ],
 )
 def test_what_only_looks_like_junk_stays(real: str) -> None:
@@ -214,6 +233,17 @@ def test_a_caption_is_known_by_its_class_or_its_credit() -> None:
     assert "<figcaption>改造后的步道。记者 周宁 摄</figcaption>" in by_credit.html
 
 
+def test_the_words_and_the_credit_of_a_caption_are_not_glued() -> None:
+    figure = (
+        "<figure><img src='/a.jpg'><figcaption><span>{}</span><span>{}</span></figcaption></figure>"
+    )
+
+    assert (
+        "The weir Photo: L. Berg" in cleaned(figure.format("The weir", "Photo: L. Berg") + P).html
+    )
+    assert "<figcaption>渡口清晨</figcaption>" in cleaned(figure.format("渡口", "清晨") + P).html
+
+
 def test_a_data_table_stays_and_a_layout_table_is_unwrapped() -> None:
     data = cleaned(f"{P}<table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>")
     layout = cleaned(f"<table><tr><td>{P}{P}</td></tr></table>")
@@ -239,12 +269,17 @@ def test_pictures_are_found_where_lazy_loading_hides_them() -> None:
         "<img src='/spacer.gif' data-original='/b.jpg'>"
         "<picture><source srcset='/c-1.webp 1w, /c-2.webp 2w'><img src='/blank.svg'></picture>"
         "<img src='/p.gif' width='1' height='1'><img src='/qrcode.png'>"
+        "<img src='/spinner.gif' data-flickity-lazyload='/d.jpg' data-permalink='/page'>"
+        "<noscript><img src='/e_small.jpg'></noscript><img src='data:,' data-original='/e.jpg'>"
+        "<figure><div role='img' style='background-image:url(&quot;/f.jpg&quot;)'></div></figure>"
+        "<img src='/icon.png' style='width: 1rem;height: 1rem'>"
     )
 
     assert article.images == (
         "https://a.example/a.jpg",
         "https://a.example/b.jpg",
         "https://a.example/c-2.webp",
+        *(f"https://a.example/{name}.jpg" for name in "def"),
     )
 
 
@@ -415,6 +450,10 @@ def test_an_emoji_that_is_a_picture_is_text() -> None:
          "https://www.youtube.com/watch?v=abcdefghijk"),
         ("<lite-vimeo videoid='123456'></lite-vimeo>", "https://vimeo.com/123456"),
         ("<object data='https://a.example/clip.mp4'></object>", "https://a.example/clip.mp4"),
+        ("<object><param name='movie' value='https://www.youtube.com/v/abcdefghijk&hl=en'></object>",
+         "https://www.youtube.com/watch?v=abcdefghijk"),
+        ("<amp-facebook data-href='https://b.example/posts/1'></amp-facebook>",
+         "https://b.example/posts/1"),
     ],
 )  # fmt: skip
 def test_light_players_become_links(player: str, address: str) -> None:
@@ -445,3 +484,18 @@ def test_a_quoted_post_stays() -> None:
     quote = "<aside class='quote'><blockquote><p>The weir was rebuilt.</p></blockquote></aside>"
 
     assert "<blockquote><p>The weir was rebuilt.</p></blockquote>" in cleaned(P + quote + P).html
+
+
+def test_a_link_that_only_leads_back_to_its_note_shows_nothing() -> None:
+    note = "<ol><li>Twice counted. <a href='#fnref1'>↩︎</a></li></ol>"
+
+    assert cleaned(P + note).text.endswith("Twice counted.")
+    assert "Note [1]" in cleaned(P + "<p>Note <a href='#fn1'>[1]</a></p>").text
+
+
+def test_a_link_that_passes_readers_on_leads_where_it_says() -> None:
+    bridges = ("https://www.google.example/url?q=https://b.example/1&sa=D",
+               "https://t.blog.example/redirect?z=https%3A%2F%2Fb.example%2F1")  # fmt: skip
+
+    for bridge in bridges:
+        assert cleaned(f"{P}<p><a href='{bridge}'>Report</a></p>").links == ("https://b.example/1",)

@@ -14,6 +14,7 @@ def cleaned(content: str) -> Article:
         "<pre><code><div>first()</div><div>  second()</div></code></pre>",
         "<pre><span class='line'>first()</span><span class='line'>  second()</span></pre>",
         "<pre><ol><li>first()</li><li>  second()</li></ol></pre>",
+        "<pre><span class='line'>first()</span><br><span class='line'>  second()</span><br></pre>",
         "<table class='highlight'><tr><td class='gutter'><pre>1\n2</pre></td>"
         "<td><pre>first()\n  second()</pre></td></tr></table>",
         "<table class='code'><tr><td>1</td><td>first()</td></tr>"
@@ -31,7 +32,9 @@ def test_each_line_of_code_is_a_line_without_its_number(markup: str) -> None:
         ("<math><mfrac><mi>a</mi><mrow><mi>b</mi><mo>+</mo><mi>c</mi></mrow></mfrac></math>",
          "a/(b+c)"),
         ("<math><msub><mi>a</mi><mi>k</mi></msub><annotation>a_k</annotation></math>", "a_k"),
+        ("<math><mroot><mi>x</mi><mn>3</mn></mroot></math>", "³√x"),
         ("<script type='math/tex'>E = mc^2</script>", "E = mc^2"),
+        ("<img src='https://a.example/equation?tex=E%3Dmc' alt='E=mc'>", "E=mc"),
         ("<img class='latex' src='/f.png' alt='\\pi' width='8' height='7'>", "\\pi"),
         ("<span><span><math><mi>x</mi></math></span>"
          "<span class='katex-html' aria-hidden='true'>x</span></span>", "x"),
