@@ -7,17 +7,17 @@ when one of them is not what would be written.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import orjson
 import typer.main
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from core.config.fields import format_duration, format_size
+from core.config.messages import fields_of
 from core.config.settings import Settings, Source, SourceOptions
 from millrace.cli import app
 
@@ -78,7 +78,7 @@ def settings_text() -> str:
     return _INTRODUCTION + "".join(_sections(Settings, ""))
 
 
-def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
+def _sections(model: type, path: str) -> Iterator[str]:
     """One table per group of fields, in the order of the file."""
     fields = _ordered(model)
     plain = {name: field for name, field in fields.items() if _group_of(field) is None}
@@ -93,24 +93,24 @@ def _sections(model: type[BaseModel], path: str) -> Iterator[str]:
         group = _group_of(field)
         if group is SourceOptions:
             yield f"\n## `{name}.TAG`\n\n{field.description} The fields are those of a source "
-            yield f"from `{next(iter(SourceOptions.model_fields))}` on.\n"
+            yield f"from `{next(iter(fields_of(SourceOptions)))}` on.\n"
         elif group is not None:
             listed = "[]" if "tuple" in str(field.annotation) else ""
             yield from _sections(group, f"{path}.{name}{listed}".lstrip("."))
 
 
-def _ordered(model: type[BaseModel]) -> dict[str, FieldInfo]:
+def _ordered(model: type) -> Mapping[str, FieldInfo]:
     """What a source is called and where it is comes before its options."""
     if model is not Source:
-        return model.model_fields
-    own = [name for name in model.model_fields if name not in SourceOptions.model_fields]
-    return {name: model.model_fields[name] for name in [*own, *SourceOptions.model_fields]}
+        return fields_of(model)
+    fields, options = fields_of(Source), fields_of(SourceOptions)
+    return {name: fields[name] for name in [*(n for n in fields if n not in options), *options]}
 
 
-def _group_of(field: FieldInfo) -> type[BaseModel] | None:
+def _group_of(field: FieldInfo) -> type | None:
     """The model that a field, or each element of it, holds."""
     for candidate in (field.annotation, *get_args(field.annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+        if isinstance(candidate, type) and fields_of(candidate):
             return candidate
     return None
 

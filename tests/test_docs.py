@@ -10,10 +10,10 @@ from typing import get_args
 
 import pytest
 import typer.main
-from pydantic import BaseModel
 
 from benchmarks import _docs as performance
-from core.config.settings import Settings, Source
+from core.config.messages import fields_of
+from core.config.settings import Settings
 from core.metrics import METRICS
 from millrace.cli import app
 from millrace.reference import settings_text
@@ -46,16 +46,16 @@ def missing_options(text: str) -> list[str]:
     """Fields of the models that the page does not show."""
     rows = option_rows(text)
     names = {field for _, field in rows}
-    wanted = {name for model in models(Settings) for name in model.model_fields}
+    wanted = {name for model in models(Settings) for name in fields_of(model)}
     groups = {heading.rpartition(".")[2].removesuffix("[]") for heading, _ in rows}
     return sorted(wanted - names - groups - {"defaults"})
 
 
-def models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+def models(model: type) -> Iterator[type]:
     yield model
-    for field in model.model_fields.values():
+    for field in fields_of(model).values():
         for held in (field.annotation, *get_args(field.annotation)):
-            if isinstance(held, type) and issubclass(held, BaseModel):
+            if fields_of(held):
                 yield from models(held)
 
 
@@ -96,8 +96,8 @@ def test_every_option_of_fetching_is_on_its_page() -> None:
 
 
 def test_every_option_has_a_description() -> None:
-    for model in (*models(Settings), Source):
-        for name, field in model.model_fields.items():
+    for model in models(Settings):
+        for name, field in fields_of(model).items():
             assert field.description, f"{model.__name__}.{name}"
 
 

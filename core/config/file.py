@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from core.config.messages import fields_at, in_words, nearest
+from core.config.messages import fields_at, fields_of, in_words, nearest
 from core.config.settings import Settings, Source, SourceOptions
-from core.config.source import RULE_FORMS, name_from_url
+from core.config.source import RULE_FORMS, name_from_url, with_values
 from core.config.yaml_text import Document, Fault, Path, Plain, read_yaml
 from core.errors import ConfigError
 
@@ -163,8 +163,7 @@ def _joined(
                 raw = _group(part, "sources")[index]
                 sources.append({**defaults, **raw, "name": name})
             else:  # validated above; not once more, which takes as long again
-                same = source.name == name
-                sources.append(source if same else source.model_copy(update={"name": name}))
+                sources.append(source if source.name == name else with_values(source, name=name))
     if faults:
         return None, faults
     whole = _without_empty_groups(dict(_group(parts[0])))
@@ -222,7 +221,7 @@ def _defaults(tags: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any
     found: dict[str, Any] = {}
     for tag in tags:
         for option, value in (defaults.get(tag) or {}).items():
-            if option in SourceOptions.model_fields:
+            if option in fields_of(SourceOptions):
                 found.setdefault(option, value)
     return found
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.dataclasses import is_pydantic_dataclass
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -34,7 +36,7 @@ def in_words(error: ErrorDetails) -> str:
         return "is empty; add a source, or write `sources: []`"
     if kind == "missing":
         return "is required and missing"
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return _unknown_field(error["loc"])
     if kind in _BOUNDS:
         return _out_of_bounds(kind, error["loc"], context, given)
@@ -48,7 +50,7 @@ def in_words(error: ErrorDetails) -> str:
         return _unlike(error["loc"], given)
     if kind in ("string_too_short", "string_too_long"):
         return _length(kind, context)
-    if kind == "model_type" and error["loc"][:1] == ("sources",) and isinstance(given, str):
+    if kind == "dataclass_type" and error["loc"][:1] == ("sources",) and isinstance(given, str):
         return f"must begin with a field, as in `- url: {given}`"
     return _wrong_type(kind, given)
 
@@ -59,10 +61,18 @@ def nearest(word: str, allowed: list[str]) -> str | None:
     return close[0] if close else None
 
 
+def fields_of(group: Any) -> Mapping[str, FieldInfo]:
+    """The fields of a group of feeds.yaml; none of what is not a group."""
+    if isinstance(group, type) and issubclass(group, BaseModel):
+        return group.model_fields
+    if isinstance(group, type) and is_pydantic_dataclass(group):
+        return group.__pydantic_fields__
+    return {}
+
+
 def fields_at(path: Path) -> list[str]:
     """Names of the fields that are allowed under `path` in feeds.yaml."""
-    model = _model_at(path)
-    return list(model.model_fields) if model is not None else []
+    return list(fields_of(_group_at(path)))
 
 
 def _unknown_field(location: Path) -> str:
@@ -120,6 +130,7 @@ def _wrong_type(kind: str, given: Any) -> str:
         "tuple": "a list, as in [a, b]",
         "dict": "a group of fields",
         "model": "a group of fields",
+        "dataclass": "a group of fields",
     }.get(kind.split("_")[0], "something else")
     if kind == "tuple_type" and isinstance(given, str):
         return f"must be a list: write [{given}]"
@@ -148,15 +159,14 @@ def _shown(value: Any) -> str:
 
 
 def _field_at(location: Path) -> FieldInfo | None:
-    model = _model_at(location[:-1]) if location else None
-    return model.model_fields.get(str(location[-1])) if model else None
+    return fields_of(_group_at(location[:-1])).get(str(location[-1])) if location else None
 
 
-def _model_at(path: Path) -> type[BaseModel] | None:
+def _group_at(path: Path) -> Any:
     current: Any = Settings
     for step in path:
-        if isinstance(current, type) and issubclass(current, BaseModel):
-            field = current.model_fields.get(str(step))
+        if fields := fields_of(current):
+            field = fields.get(str(step))
             current = field.annotation if field else None
         elif step in RULE_FORMS:
             current = Condition
@@ -164,7 +174,7 @@ def _model_at(path: Path) -> type[BaseModel] | None:
             current = _inside(current)
         if current is None:
             return None
-    return current if isinstance(current, type) and issubclass(current, BaseModel) else None
+    return current
 
 
 def _inside(annotation: Any) -> Any:

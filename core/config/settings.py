@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from core.config.fields import Address, Allowance, Duration, Patterns, Size, Tag, Zone
-from core.config.source import Filters, Source, SourceOptions
+from core.config.source import Filters, Source, SourceOptions, with_values
 from core.models import Frozen
 
 __all__ = ["Settings", "Source", "SourceOptions"]
@@ -221,9 +221,8 @@ class Settings(Frozen):
     def _share_filters(self) -> Self:
         """Every source carries all rules that its entries are matched with."""
         if self.filters != Filters():
-            shared = {"filters": self.filters}
             sources = tuple(
-                source if source.filters is not None else source.model_copy(update=shared)
+                source if source.filters is not None else with_values(source, filters=self.filters)
                 for source in self.sources
             )
             object.__setattr__(self, "sources", sources)  # frozen to everyone else

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import orjson
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from core.config.file import printed_path
+from core.config.messages import fields_of
 from core.config.settings import Settings, Source, SourceOptions, Webhook
 from core.config.yaml_text import Document, Path, read_yaml
 from core.errors import ConfigError
@@ -70,10 +72,10 @@ class _Value(NamedTuple):
         return f"{printed_path(self.place)} = {self.shown}  ({origin})"
 
 
-def _values(model: BaseModel, path: Path) -> Iterator[_Value]:
+def _values(model: BaseModel | Source, path: Path) -> Iterator[_Value]:
     """Everything that is set or defaulted, groups opened, secrets hidden."""
-    plain = model.model_dump(mode="json")
-    for name, field in type(model).model_fields.items():
+    plain = to_jsonable_python(model)
+    for name, field in fields_of(type(model)).items():
         value = getattr(model, name)
         if isinstance(model, Settings) and name in _LISTS:
             continue
@@ -103,7 +105,7 @@ def _stated(file: str, document: Document, place: Path) -> str | None:
 
 def _by_tag(source: Source, place: Path, documents: list[tuple[str, Document]]) -> str | None:
     """Where a tag's defaults state the option; the first of the source's tags wins."""
-    if place[0] not in SourceOptions.model_fields:
+    if place[0] not in fields_of(SourceOptions):
         return None
     for tag in source.tags:
         for file, document in documents:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from core.config.source import with_values
 from store import keys
 from store.connection import Store
 from store.hosts import (
@@ -123,7 +124,7 @@ async def test_a_source_that_stays_away_is_retried_once_in_an_outage(
     desk, port = home
     recovery = await started(desk)
     dead = settings_for({"url": f"http://127.0.0.1:{free_port()}/"}).sources[0]
-    four = (*desk.settings.sources[:3], dead.model_copy(update={"name": "source3"}))
+    four = (*desk.settings.sources[:3], with_values(dead, name="source3"))
     desk.kit.settings = lambda: desk.settings.model_copy(update={"sources": four})
     desk.kit.fetcher.adopt(
         desk.settings.fetch.model_copy(

@@ -259,12 +259,13 @@ def test_addresses_that_differ_in_signs_only_get_names_of_their_own() -> None:
 
 
 def test_the_address_never_holds_credentials() -> None:
-    source = load("sources:\n  - url: https://user:p%40ss@a.example/feed\n").sources[0]
+    settings = load("sources:\n  - url: https://user:p%40ss@a.example/feed\n")
+    source = settings.sources[0]
 
     assert source.url == "https://a.example/feed"
     assert source.auth == "user:p@ss"
     assert "p@ss" not in repr(source)
-    assert "p@ss" not in source.model_dump_json()
+    assert "p@ss" not in settings.model_dump_json()
 
 
 def test_a_wrong_secret_is_not_shown() -> None:
