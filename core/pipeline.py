@@ -31,7 +31,7 @@ from core.body.clean import CleanOptions, finish_entry, read_entry
 from core.config.settings import Source
 from core.config.source import filtered_by
 from core.dedup.fingerprint import Features, features
-from core.feeds.new_entries import plain_news
+from core.feeds.identity import plain_news
 from core.models import Article, FeedEntry, Method, ParsedFeed
 from core.page.extract import extract_page
 from core.page.surroundings import following_page, may_continue

@@ -8,125 +8,25 @@ never taken for one another here.
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
-from core.ids import CONTENT_DIGEST, WHOLE, content_digest, guid_digest, stated_digest
-from core.models import FeedEntry
+from core.feeds.steady import entry_digest, link_key, steady_text, steady_title, strict_digest
+from core.ids import CONTENT_DIGEST, guid_digest
+from core.models import FeedEntry, ParsedFeed
 from core.text import squeeze
-from core.urls import canonical_url
 
 _WORDS_COMPARED = 1000  # characters of a body whose words tell an entry from others of its source
 _PREFIX, _KINDS = 7, (b"l", b"w")  # an alias leads to the beginning of a guid, with its own kind
 _LATER = b"\0now"  # begins the key under which the last guid of an entry is kept
 _LEAST_WORDS = 6  # letters: “Photo”, “No content” say which entry it is only with a link or date
-_HABIT = 2  # known texts under new guids in one poll, and half of all new guids: a habit
+# Known entries under new guids in one poll, and half of all new guids, are a habit. Without a link
+# that is theirs it takes more of them: a site may have an open thread and one about jobs each week.
+_HABIT, _HABIT_OF_WORDS = 2, 3
 
-# “Posted 3 minutes ago”, “12 comments”: by word, as an expression takes thirty times as long.
-_UNITS = frozenset(
-    "s m h d sec secs second seconds min mins minute minutes hr hrs hour hours day days week weeks"
-    " month months year years sekunde sekunden minuten stunde stunden tag tage tagen woche wochen"
-    " heure heures jour jours semaine semaines segundo segundos minuto minutos hora horas día días"
-    " dia dias semana semanas minuti ore ora giorno giorni минуту минуты минут час часа часов день"
-    " дня дней uur dagen timmar dagar".split()
-)
-_AGO = frozenset("ago fa geleden sedan назад".split())
-_SINCE = frozenset("vor a hace há".split())  # vor 3 Stunden, il y a 3 heures
-_COUNTED = frozenset(
-    "comment comments view views like likes reply replies share shares point points vote votes"
-    " upvote upvotes reaction reactions retweet retweets repost reposts boost boosts favorite"
-    " favorites favourite favourites download downloads kommentar kommentare aufrufe commentaire"
-    " commentaires vues comentario comentarios vistas visitas comentário comentários visualizações"
-    " visualizaciones commento commenti visualizzazioni комментарий комментария комментариев"
-    " просмотр просмотра просмотров".split()
-)
-_WIDE = (
-    "(?:阅读|閱讀|浏览|瀏覽|点击|點擊|评论|評論|点赞|點讚|赞|讚|转发|轉發|收藏|热度|播放|人气|人氣|閲覧"
-    "|コメント|いいね|조회|댓글|좋아요)"
-)
-_WIDE_AFTER = re.compile(
-    rf"(?:秒|分|小?时|小?時|天|日|周|週|个?月|個月)[钟鐘間]?[之以]?前|(?:초|분|시간|일)전?|[次人条條个個件回]?{_WIDE}"
-)
-_WIDE_BEFORE = re.compile(rf"{_WIDE}[量数數次]{{0,2}} ?[:(：（]? ?$")
-_NUMBER = re.compile(
-    r"(?<!\d)\d[\d.,]{0,12}(?:[km]\b|[万亿萬億])?(?: ?([^\W\d_]{1,16}))?(?: ([^\W\d_]{1,12}))?",
-    re.IGNORECASE,
-)
-_ENDS = 400  # characters at each end of a text in which these are; in between all is the author's
-_TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
-_PICTURE = re.compile(r"<img\b[^<>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'<>?\s]+)", re.IGNORECASE)
 _DIGITS = re.compile(r"\d+")
-
-# Parts of an address that are another one at each visit: sessions, nonces, signatures, times.
-_SESSION_STEP = re.compile(
-    r";[a-z_]{0,12}(?:session|sess|sid)[a-z_]{0,12}=[^/?#;]*|/\([SXF]\([A-Za-z0-9]{8,64}\)\)", re.I
-)
-_SESSION_PAIR = re.compile(
-    r"(?<=[?&])(?:(?:jsession|phpsess|aspsession|session|sess|cf)_?(?:id|token)?\w{0,10}|sid|cfid"
-    r"|nonce|token|sig|sign|signature|expires?|ts|timestamp|_|rand(?:om)?|cb|cachebuster)"
-    r"=[^&#]*(?:&|$|(?=#))",
-    re.IGNORECASE,
-)
-
-
-def link_key(link: str | None) -> str:
-    """What stays of an address whatever session, scheme or spelling it comes with."""
-    if not link:
-        return ""
-    if ";" in link or "(" in link:
-        link = _SESSION_STEP.sub("", link)
-    return canonical_url(_SESSION_PAIR.sub("", link) if "?" in link else link)
-
-
-@lru_cache(maxsize=4)  # a digest and the aliases of one entry need it
-def steady_text(body: str) -> str:
-    """The text in a body without white space, markup and what changes by itself."""
-    text = html.unescape(_TAG.sub(" ", body) if "<" in body else body)
-    middle = max(_ENDS, len(text) - _ENDS)
-    ends = _NUMBER.sub(_unless_counter, text[:_ENDS]), _NUMBER.sub(_unless_counter, text[middle:])
-    return "".join(f"{ends[0]}{text[_ENDS:middle]}{ends[1]}".split())
-
-
-def _unless_counter(found: re.Match[str]) -> str:
-    """A number and the words behind it, without what is a counter or the time since."""
-    word, next_word = (found[1] or "").lower(), (found[2] or "").lower()
-    if word in _COUNTED or _WIDE_AFTER.match(word):
-        return next_word
-    if (word in _UNITS and next_word in _AGO) or next_word in _COUNTED:
-        return ""
-    before = found.string[max(0, found.start() - 16) : found.start()]
-    last = before.rstrip(" :(：（").rpartition(" ")[2].lower()
-    since = word in _UNITS and last in _SINCE
-    counter = last in _COUNTED and before.rstrip()[-1:] in (":", "(", "：", "（")
-    return next_word if since or counter or _WIDE_BEFORE.search(before) else found[0]
-
-
-def entry_digest(entry: FeedEntry) -> bytes:
-    """The content digest of an entry: another one means that its source changed what it says.
-
-    Signed addresses, nonces, counters and markup are not what it says; a picture is where there is
-    hardly any text. Beside a whole text the query of the link does not count: some sources put a
-    number into it that changes with every poll.
-    """
-    if entry.version is not None:
-        return strict_digest(entry)
-    text, summary = steady_text(entry.content), steady_text(entry.summary)
-    link = link_key(entry.link)
-    if len(text or summary) >= WHOLE:
-        link = link.partition("?")[0]
-    else:
-        text += "".join(each.rpartition("/")[2] for each in _PICTURE.findall(entry.content))
-    return content_digest("".join((entry.title or "").split()), link, text, summary)
-
-
-def strict_digest(entry: FeedEntry) -> bytes:
-    """The content digest by the rules before: of every character that a source stated."""
-    stated = (entry.title, entry.link, entry.content, entry.summary)
-    return stated_digest(*stated, version=entry.version)
 
 
 class Aliases(NamedTuple):
@@ -138,15 +38,16 @@ class Aliases(NamedTuple):
     @classmethod
     def of(cls, entry: FeedEntry) -> Aliases:
         """Those of one entry: none of one without title and text."""
-        title = squeeze(entry.title or "")
-        words = steady_text(entry.content or entry.summary)[:_WORDS_COMPARED]
-        words = _DIGITS.sub("", words)
+        title = squeeze(steady_title(entry))
+        text = steady_text(entry.content or entry.summary)[:_WORDS_COMPARED]
+        words = _DIGITS.sub("", text)
         date = entry.published.isoformat() if entry.published else ""
         link = link_key(entry.link) if title or words else ""
         enough = len(title) + len(words) >= _LEAST_WORDS
+        told_by = words if date else text  # draws of two weeks differ in their figures alone
         return cls(
             guid_digest(f"link\0{link}\0{title}\0{date or words}") if link else None,
-            guid_digest(f"words\0{title}\0{words}\0{date}") if enough else None,
+            guid_digest(f"words\0{title}\0{told_by}\0{date}") if enough else None,
         )
 
     def without(self, shared: Collection[bytes]) -> Aliases:
@@ -177,7 +78,8 @@ class Listed(NamedTuple):
         """Whether it said something else when it was seen."""
         if self.seen in (None, self.digest, self.entry.former):
             return False
-        return self.seen != strict_digest(self.entry)
+        earlier = strict_digest(self.entry), entry_digest(self.entry, whole_title=True)
+        return self.seen not in earlier
 
     @property
     def guid(self) -> bytes:
@@ -230,6 +132,15 @@ def listed(
     ]
 
 
+def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry] | None:
+    """The entries that are new; None where one changed, or records of a store must be looked at."""
+    every = listed(feed.entries, seen, feed.unchanged)
+    changed = any(each.is_changed for each in every)
+    if changed or without_aliases(seen, every, feed.unchanged):
+        return None
+    return [each.entry for each in every if each.is_new]
+
+
 def _listed(entry: FeedEntry, seen: Mapping[bytes, bytes], later: Mapping[bytes, bytes]) -> Listed:
     stated = guid_digest(entry.guid)
     was = None if stated in seen else later.get(stated[:CONTENT_DIGEST])
@@ -257,6 +168,21 @@ def rows_of_unchanged(
     return [*unchanged, *others]
 
 
+def without_aliases(
+    seen: Mapping[bytes, bytes], every: Sequence[Listed], unchanged: Sequence[tuple[bytes, bytes]]
+) -> set[bytes]:
+    """Guids that are not listed now and of which no alias is known, as before there were any."""
+    if not any(each.is_new and each.entry.link and each.entry.published for each in every):
+        return set()
+    known = {value[:_PREFIX] for value in seen.values() if value[_PREFIX:] in _KINDS}
+    now = {guid for guid, _ in unchanged} | {each.guid for each in every}
+    return {
+        guid
+        for guid, value in seen.items()
+        if value[_PREFIX:] not in _KINDS and guid[:_PREFIX] not in known and guid not in now
+    }
+
+
 def _aliases_by_guid(seen: Mapping[bytes, bytes]) -> dict[bytes, dict[bytes, bytes]]:
     """By the beginning of a guid's digest, its aliases by kind."""
     found: dict[bytes, dict[bytes, bytes]] = defaultdict(dict)
@@ -275,7 +201,9 @@ def _recognized(
     by_prefix = {guid[:_PREFIX]: guid for guid in seen if guid not in now}
     by_content = {content: guid for guid, content in seen.items() if guid not in now}
     surely: dict[bytes, int] = {}  # guid -> place of the entry
+    by_link: dict[bytes, int] = {}
     by_words: dict[bytes, int] = {}
+    links = Counter(each.entry.link for each in every)
     fresh = [(at, each) for at, each in enumerate(every) if each.is_new]
     for at, each in fresh:
         link, words = (
@@ -289,10 +217,14 @@ def _recognized(
         sure = link or words if dated else None if each.entry.enclosures else same
         if sure is not None:
             surely.setdefault(sure, at)
-        elif (known := same or link or words) is not None:
-            by_words.setdefault(known, at)
-    if len(by_words) >= _HABIT and 2 * len(by_words) >= len(fresh):
-        surely = by_words | surely
+        elif (known := same or (link if links[each.entry.link] == 1 else None)) is not None:
+            by_link.setdefault(known, at)
+        elif words is not None:
+            by_words.setdefault(words, at)
+    for likely, least in ((by_words | by_link, _HABIT_OF_WORDS), (by_link, _HABIT)):
+        if len(likely) >= least and 2 * len(likely) >= len(fresh):
+            surely = likely | surely
+            break
     was = {at: guid for guid, at in surely.items()}
     return [
         each._replace(was=was[at], seen=seen[was[at]]) if at in was else each

@@ -11,27 +11,22 @@ Entries are then compared with what their source listed before (`identity.py`).
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 from xml.parsers import expat
 
-import xxhash
-
 from core.dates import SourceClock, on_our_clock
 from core.feeds.charset import in_utf8
-from core.feeds.identity import entry_digest, listed
 from core.feeds.parse import LIMITS, parse_feed, parse_items, under, with_guids
-from core.feeds.xml_text import FeedText, feed_text
+from core.feeds.steady import entry_digest
+from core.feeds.xml_text import FeedItems, FeedText, feed_text, find_items
 from core.ids import CONTENT_DIGEST, GUID_DIGEST, Named, guid_digest, plain_guids
-from core.models import FeedEntry, ParsedFeed
+from core.models import ParsedFeed
 
 _ITEM = 16  # bytes of the digest of an item
 _GUID_END = _ITEM + GUID_DIGEST
 _RECORD = _GUID_END + CONTENT_DIGEST
 
-_FIRST = re.compile(rb"<((?:[\w.-]{1,40}:)?(?:item|entry))[\s>]")
-_SPACE = re.compile(rb"\s*")
 _ATOM = "http://www.w3.org/2005/Atom "
 _XHTML = "http://www.w3.org/1999/xhtml"
 _MEDIA = ("http://search.yahoo.com/mrss/ ", "http://search.yahoo.com/mrss ")
@@ -106,48 +101,6 @@ def still_known(stored: bytes, seen: Mapping[bytes, bytes]) -> bytes:
     named_by, items = KnownItems.from_bytes(stored)
     kept = {at: (guid, was) for at, (guid, was) in items.items() if seen.get(guid) == was}
     return KnownItems(named_by, kept).to_bytes()
-
-
-def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry] | None:
-    """The entries that are new; None if one changed: what became of it decides then."""
-    every = listed(feed.entries, seen, feed.unchanged)
-    if any(each.is_changed for each in every):
-        return None
-    return [each.entry for each in every if each.is_new]
-
-
-class FeedItems(NamedTuple):
-    """A document in UTF-8 and where its items seem to be, each from start tag to end tag."""
-
-    data: bytes
-    spans: tuple[tuple[int, int], ...]
-
-    def digests(self, around: bytes, *, url: str) -> list[bytes]:
-        """A digest of each item: of its bytes, the elements around it, and its document's url."""
-        place = xxhash.xxh3_64_intdigest(around + url.encode("utf-8", "replace"))
-        data = memoryview(self.data)
-        return [xxhash.xxh3_128_digest(data[start:end], place) for start, end in self.spans]
-
-    def only(self, wanted: Iterable[int]) -> bytes:
-        """The document with the items at these places, without the others."""
-        parts = (self.data[slice(*self.spans[at])] for at in wanted)
-        return b"".join((self.data[: self.spans[0][0]], *parts, self.data[self.spans[-1][1] :]))
-
-
-def find_items(data: bytes) -> FeedItems | None:
-    """The items of a document as its tags show them, one behind the other; None without any."""
-    first = _FIRST.search(data)
-    if first is None:
-        return None
-    begin, end = b"<" + first[1], b"</" + first[1] + b">"
-    spans, at = [], first.start()
-    while data.startswith(begin, at):
-        stop = data.find(end, at)
-        if stop < 0:
-            return None
-        spans.append((at, stop + len(end)))
-        at = _SPACE.match(data, stop + len(end)).end()  # type: ignore[union-attr]  # matches none, too
-    return FeedItems(data, tuple(spans))
 
 
 def _read_in_part(items: FeedItems, known: KnownItems, url: str) -> ParsedFeed | None:

@@ -1,16 +1,19 @@
 """The text of a feed as one that an XML parser can read.
 
 Freed of what XML forbids, cut to the entries that are wanted. Nothing is parsed here: only what
-would stop or slow the parser is repaired.
+would stop or slow the parser is repaired, and items are found by their tags.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import unescape
 from html.entities import html5
 from typing import NamedTuple
 from xml.sax.saxutils import escape
+
+import xxhash
 
 ENTRIES_KEPT = 2000  # of one document; each takes 0.3 ms or more
 
@@ -33,6 +36,10 @@ _END = re.compile(r"</\s*(?:\w{1,20}:)?(?:rss|feed|rdf|channel)\s*>", re.IGNOREC
 _YEAR = re.compile(
     r"(?:pubDate|date|published|updated|issued)>[^<]{0,24}?((?:19|20)\d\d)[^<]{0,30}<"
 )
+
+
+_FIRST_ITEM = re.compile(rb"<((?:[\w.-]{1,40}:)?(?:item|entry))[\s>]")
+_SPACE = re.compile(rb"\s*")
 
 
 class FeedText(NamedTuple):
@@ -160,3 +167,37 @@ def _years(text: str, start: int) -> str:
     """The year of the entry that starts here; the order of a long feed shows in its years."""
     found = _YEAR.search(text, start, start + 20_000)
     return found[1] if found else ""
+
+
+class FeedItems(NamedTuple):
+    """A document in UTF-8 and where its items seem to be, each from start tag to end tag."""
+
+    data: bytes
+    spans: tuple[tuple[int, int], ...]
+
+    def digests(self, around: bytes, *, url: str) -> list[bytes]:
+        """A digest of each item: of its bytes, the elements around it, and its document's url."""
+        place = xxhash.xxh3_64_intdigest(around + url.encode("utf-8", "replace"))
+        data = memoryview(self.data)
+        return [xxhash.xxh3_128_digest(data[start:end], place) for start, end in self.spans]
+
+    def only(self, wanted: Iterable[int]) -> bytes:
+        """The document with the items at these places, without the others."""
+        parts = (self.data[slice(*self.spans[at])] for at in wanted)
+        return b"".join((self.data[: self.spans[0][0]], *parts, self.data[self.spans[-1][1] :]))
+
+
+def find_items(data: bytes) -> FeedItems | None:
+    """The items of a document as its tags show them, one behind the other; None without any."""
+    first = _FIRST_ITEM.search(data)
+    if first is None:
+        return None
+    begin, end = b"<" + first[1], b"</" + first[1] + b">"
+    spans, at = [], first.start()
+    while data.startswith(begin, at):
+        stop = data.find(end, at)
+        if stop < 0:
+            return None
+        spans.append((at, stop + len(end)))
+        at = _SPACE.match(data, stop + len(end)).end()  # type: ignore[union-attr]  # matches none, too
+    return FeedItems(data, tuple(spans))

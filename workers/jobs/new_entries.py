@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -10,10 +10,12 @@ from typing import NamedTuple
 from core.config.settings import Source
 from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features
-from core.feeds.identity import NO_ALIASES, Listed, link_key, listed, rows_of_unchanged
+from core.feeds.folder import is_same_article
+from core.feeds.identity import NO_ALIASES, Listed, listed, rows_of_unchanged, without_aliases
 from core.feeds.new_entries import Remembered
+from core.feeds.steady import link_key, steady_text
 from core.ids import entry_id, guid_digest
-from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
+from core.models import Article, Decision, EntryRecord, FeedEntry, ParsedFeed
 from core.pipeline import Prepared, PreparedEntry
 from core.text import squeeze
 from store.commit import Batch, PageWait, SourceWrite
@@ -68,6 +70,8 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
         return await _told_news(store, source, feed, feed.revised, remembered)
     seen = remembered.seen
     every = listed(feed.entries, seen, feed.unchanged)
+    unaliased = without_aliases(seen, every, feed.unchanged)
+    every = [await _of_old_folder(store, source, each, unaliased, seen) for each in every]
     every = [await _under_old_guid(store, source, each) for each in every]
     known = await _known(store, source, [each.entry for each in every if each.is_changed])
     every, known = await _part_reused_guids(store, source, every, known, remembered, feed)
@@ -80,6 +84,23 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     held_back = await _held_back(store, source, wanted, remembered)
     rows = [row for each in every for row in each.rows()]
     return News(wanted, known, [*rows, *rows_of_unchanged(feed.unchanged, seen)], held_back)
+
+
+async def _of_old_folder(
+    store: Store, source: str, each: Listed, unaliased: set[bytes], seen: Mapping[bytes, bytes]
+) -> Listed:
+    """An entry under another guid that was taken in before aliases were kept: by its record."""
+    if not (unaliased and each.is_new and each.entry.link and each.entry.published):
+        return each
+    title = squeeze(each.entry.title or "")
+    for record in await entries_by_url(store, each.entry.link):
+        guid, raw, article = guid_digest(record.guid), record.raw, record.article
+        if record.source != source or guid not in unaliased or raw is None or article is None:
+            continue
+        if squeeze(raw.title or "") == title and moment(article.published) == each.entry.published:
+            unaliased.discard(guid)
+            return each._replace(was=guid, seen=seen[guid])
+    return each
 
 
 async def _under_old_guid(store: Store, source: str, each: Listed) -> Listed:
@@ -138,7 +159,7 @@ async def _part_reused_guids(
     remembered: Remembered,
     feed: ParsedFeed,
 ) -> tuple[list[Listed], dict[str, EntryRecord]]:
-    """An entry with another link and another title under an old guid is another entry."""
+    """An entry with another link, or without one another text, and another title is another."""
     reused = {
         each.entry.guid
         for each in every
@@ -148,7 +169,9 @@ async def _part_reused_guids(
     if not reused:
         return every, known
     parted = [
-        each.entry.model_copy(update={"guid": f"{each.entry.guid}#{each.entry.link}"})
+        each.entry.model_copy(
+            update={"guid": f"{each.entry.guid}#{each.entry.link or each.digest.hex()}"}
+        )
         for each in every
         if each.entry.guid in reused
     ]
@@ -170,7 +193,13 @@ async def _part_reused_guids(
 
 
 def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
-    if before.raw is None or not entry.link or not before.raw.link:
+    if before.raw is None:
+        return False
+    if not (entry.link or before.raw.link) and before.article is not None:
+        was = Article(title=before.raw.title, text=before.article.text)
+        now = Article(title=entry.title, text=steady_text(entry.content or entry.summary))
+        return not is_same_article(was, now, in_place=True)
+    if not (entry.link and before.raw.link):
         return False
     one_link = link_key(before.raw.link) == link_key(entry.link)
     return not one_link and squeeze(before.raw.title or "") != squeeze(entry.title or "")

@@ -25,7 +25,7 @@ from core.errors import (
 from core.feeds.charset import decode
 from core.feeds.folder import is_same_article
 from core.feeds.github import rate_limit
-from core.feeds.identity import entry_digest
+from core.feeds.steady import entry_digest
 from core.ids import entry_id, guid_digest
 from core.models import Article, EntryRecord, FeedEntry
 from core.pipeline import PreparedEntry, without_page

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.feeds.identity import link_key, listed, strict_digest
+from core.feeds.identity import listed
+from core.feeds.steady import entry_digest, link_key, strict_digest
 from core.ids import guid_digest
 from core.models import Enclosure, FeedEntry
 
@@ -104,6 +105,16 @@ SAME_TEXTS = {
 }
 
 
+@pytest.mark.parametrize("guid", ["1", ""])
+@pytest.mark.parametrize("counter", ["({} comments)", "[{} replies]", "评论({})", "· {} views"])
+def test_a_counter_in_a_title_is_no_update(guid: str, counter: str) -> None:
+    new, changed, _ = polled(
+        lambda n: [entry(f"Ferry {counter.format(n)}", PLAIN(1), guid or f"g{n}", "Runs.", DAY)]
+    )
+
+    assert (new, changed) == (1, 0)
+
+
 @pytest.mark.parametrize("kind", SAME_STORIES)
 def test_each_story_comes_once(kind: str) -> None:
     new, _, remembered = polled(SAME_STORIES[kind])
@@ -165,6 +176,18 @@ SEVERAL: dict[str, Poll] = {
     "releases": lambda n: [
         entry(f"v1.{n + k}", PLAIN(n + k), f"v1.{n + k}", "No content.") for k in range(3)
     ],
+    "draws of two lotteries, each time at new addresses": lambda n: [
+        entry(f"Draw {name}", PLAIN(f"{name}{n}"), f"{name}{n}", f"Numbers: {n} {n + 3} 14")
+        for name in ("A", "B")
+    ],
+    "two alerts on one page": lambda n: [
+        entry(f"Alert: {name}", "https://n.example/alerts", f"{name}{n}", f"Of level {n} in force.")
+        for name in ("wind", "rain")
+    ],
+    "two weekly threads": lambda n: [
+        entry(f"Thread of {name}", PLAIN(f"{name}{n}"), f"{name}{n}", "Be kind.")
+        for name in ("jobs", "all")
+    ],
     "live page": lambda n: [
         entry(f"News at {n}", "https://n.example/live", f"live{n}", f"All {'new ' * n}")
     ],
@@ -216,11 +239,15 @@ def test_what_was_remembered_by_the_rules_before_has_not_changed() -> None:
     old = entry("T", "http://n.example/1?a=1", "1", TEXT)
     edited = old.model_copy(update={"content": TEXT.replace("Sunday", "Monday")})
     churned = old.model_copy(update={"guid": "2"})
+    counted = entry("T (3 comments)", PLAIN(1), "1", TEXT)
     remembered = {guid_digest("1"): strict_digest(old)}
 
     assert not listed([old], remembered)[0].is_changed
     assert listed([edited], remembered)[0].is_changed
     assert not listed([churned], remembered)[0].is_new
+    before = entry_digest(counted, whole_title=True)
+    assert before != entry_digest(counted)
+    assert not listed([counted], {guid_digest("1"): before})[0].is_changed
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from core.models import Decision
+from store import keys
 from store.connection import Store
 from store.monitoring import read_counters
 from tests.origin import Answer, Origin
@@ -223,3 +224,37 @@ async def test_an_entry_that_moved_to_another_guid_is_updated_under_its_old_id(
         (entry,) = await at.entries()
 
     assert (entry.title, entry.guid) == ("Bridge to be rebuilt", old)
+
+
+async def test_entries_without_links_that_share_a_guid_one_after_the_other_all_come(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    def note(name: str, title: str) -> Answer:
+        return feed(
+            f"<item><guid isPermaLink='false'>latest</guid><title>{title}</title>"
+            f"<description>{TEXTS[name]}</description></item>"
+        )
+
+    answers = note("mill", "Mill"), note("bread", "Bread"), note("bread", "Bread")
+    async with desk(store, sandbox, origin, *answers) as at:
+        for _ in answers:
+            await at.poll()
+
+        assert [e.title for e in await at.entries()] == ["Mill", "Bread"]
+
+
+async def test_a_guid_that_changes_after_an_upgrade_is_known_by_its_record(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    """A folder from before has no aliases: one entry alone would come twice."""
+    date = "<pubDate>Mon, 23 Nov 2026 08:00:00 GMT</pubDate></item>"
+    answers = [feed(item(guid, "mill").replace("</item>", date)) for guid in ("a-1", "a-2")]
+    async with desk(store, sandbox, origin, *answers) as at:
+        await at.poll()
+        key = keys.seen("source")
+        aliases = [k for k, row in (await store.redis.hgetall(key)).items() if row[7:8] in b"lw"]
+        await store.redis.hdel(key, *aliases)
+        await at.poll()
+
+        assert len(await at.entries()) == 1
+        assert len(aliases) == 2
