@@ -134,7 +134,8 @@ async def forget_story(request: web.Request) -> web.Response:
     if not (asked.startswith(PREFIX) or web_url(asked, None)):
         return json_reply({"error": "name the story: url=ADDRESS or url=ID"}, status=400)
     try:
-        done = await forget(request.app[CONTEXT].store, asked)
+        async with in_time():  # cut off, it is safe to repeat
+            done = await forget(request.app[CONTEXT].store, asked)
     except StoreError as error:
         return _store_away(error)
     if wants_html(request):
@@ -149,7 +150,8 @@ async def _choose(request: web.Request, field: str) -> web.Response:
     store, story = request.app[CONTEXT].store, request.match_info["id"]
     chosen = form.get(field, "").strip()
     try:
-        shown = await (split if field == "entry" else join)(store, story, chosen)
+        async with in_time():
+            shown = await (split if field == "entry" else join)(store, story, chosen)
     except ChoiceRefused as error:
         return json_reply({"error": str(error)}, status=409)
     except StoreError as error:

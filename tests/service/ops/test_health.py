@@ -214,8 +214,10 @@ async def test_a_source_that_never_answered_has_a_series(served: Served) -> None
 
 async def test_everything_answers_while_the_store_is_stopped(tmp_path: Path, serve: Serve) -> None:
     server = start_store(tmp_path)
-    served = await serve(over=Store.open(socket_url(tmp_path)))
+    acting = SETTINGS.model_copy(update={"service": ServiceSettings(token="t0ken")})
+    served = await serve(acting, over=Store.open(socket_url(tmp_path)))
     await served.until(lambda: served.river.loaded is not None)
+    token = {"token": "t0ken"}
 
     server.send_signal(signal.SIGSTOP)
     try:
@@ -232,6 +234,10 @@ async def test_everything_answers_while_the_store_is_stopped(tmp_path: Path, ser
                 served.client.get("/websub/unknown?hub.mode=subscribe"),
                 served.client.post("/websub/unknown", data=b"x"),
                 served.client.post("/hub", data=wish),
+                served.client.post("/forget", data={**token, "url": "https://first.example/1"}),
+                served.client.post("/stories/x/split", data={**token, "entry": "y"}),
+                served.client.post("/stories/x/join", data={**token, "other": "y"}),
+                served.client.post("/sources/first/poll", data=token),
             )
     finally:
         server.send_signal(signal.SIGCONT)
@@ -240,7 +246,7 @@ async def test_everything_answers_while_the_store_is_stopped(tmp_path: Path, ser
         await served.store.close()
 
     assert "\nmillrace_store_up 0\n" in text
-    assert [answer.status for answer in refused] == [503] * 4
+    assert [answer.status for answer in refused] == [503] * 8
 
 
 async def test_sources_tell_how_they_did_day_by_day(served: Served) -> None:
