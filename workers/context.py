@@ -35,6 +35,7 @@ from store.schedule import Lease
 from store.sources import SourceState
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
+from workers.sandbox.fair import FairPlaces, Usage
 from workers.sandbox.pool import Sandbox
 from workers.settle import Knowledge, Order, Turn, settle
 
@@ -95,7 +96,11 @@ class Kit:
     _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
     _untold: Counts = field(default_factory=Counts)
     _telling: asyncio.Task[None] | None = None
-    _settling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _settled: Usage = field(default_factory=Usage)
+    _settling: FairPlaces = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._settling = FairPlaces(1, self._settled)
 
     def source(self, name: str) -> Source | None:
         """The source of that name, if feeds.yaml still lists it as enabled."""
@@ -160,11 +165,17 @@ class Kit:
     async def settle(
         self, arrivals: Sequence[Arrival], batch_for: Callable[[Outcome], Batch]
     ) -> Outcome:
-        """Decide and commit, one batch at a time: two of one worker would refuse each other."""
-        async with self._settling:
+        """Decide and commit, one batch at a time: two of one worker would refuse each other.
+
+        Of those that wait, the source that took least lately is next: a feed of thousands of
+        entries keeps the others waiting once, not each time.
+        """
+        source = arrivals[0].record.source if arrivals else ""
+        async with self._settling.place(source):
             started, counts = time.monotonic(), Counts()
             knowledge = Knowledge(self.settings().dedup, self.shared_idf.idf, self.site_of)
-            outcome = await settle(self.store, arrivals, knowledge, batch_for)
+            with self._settled.charged(source):
+                outcome = await settle(self.store, arrivals, knowledge, batch_for)
             counts.observe("millrace_settle_seconds", time.monotonic() - started, STEP_BUCKETS)
             self.tell(counts)
             return outcome

@@ -19,15 +19,11 @@ from core.config.settings import FetchSettings
 from core.errors import StoreAway, StoreError
 from store.migration import ensure_layout
 from store.monitoring import WorkerBeat, beat, leave
+from store.outbox import OPERATOR, SUBSCRIBERS
 from store.revision import InForce
 from store.schedule import Lease, release, rung
 from workers.context import Kit
-from workers.jobs.deliver import (
-    callback_settings,
-    deliver_operators,
-    deliver_subscribers,
-    verify_due,
-)
+from workers.jobs.deliver import Sender, callback_settings, verify_due
 from workers.jobs.page import read_page
 from workers.jobs.page_commits import PageCommits
 from workers.jobs.poll import refresh
@@ -221,19 +217,15 @@ class WorkerProcess:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _webhooks(self) -> None:
-        await self._repeat(deliver_operators, every=DELIVER_EVERY)
+        await Sender(self._kit, OPERATOR, self._kit.outgoing).run(every=DELIVER_EVERY)
 
     async def _hub(self) -> None:
-        await self._repeat(deliver_subscribers, every=HUB_EVERY)
+        await Sender(self._kit, SUBSCRIBERS, self._kit.callbacks).run(every=HUB_EVERY)
 
     async def _verifications(self) -> None:
-        await self._repeat(verify_due, every=HUB_EVERY)
-
-    async def _repeat(self, send_due: Callable[[Kit], Awaitable[int]], *, every: float) -> None:
-        """Each kind in a loop of its own: a round lasts as long as its slowest answer."""
         while True:
-            if not await send_due(self._kit):
-                await asyncio.sleep(every)
+            if not await verify_due(self._kit):
+                await asyncio.sleep(HUB_EVERY)
 
 
 def _is_ending() -> bool:

@@ -14,13 +14,14 @@ from store.connection import Store
 from store.entries import load_entries, load_stories
 from store.hosts import HostTurns
 from store.index import SharedIdf
+from store.outbox import OPERATOR, Outbox
 from store.schedule import PAGES, SOURCES, add_sources, poll_now
 from store.sources import SourceState, load_source
 from tests.leases import lease_due
 from workers.context import Kit
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
-from workers.jobs.deliver import callback_settings
+from workers.jobs.deliver import Sender, callback_settings
 from workers.jobs.page import read_page
 from workers.jobs.page_commits import PageCommits
 from workers.jobs.poll import refresh
@@ -32,6 +33,14 @@ QUICK: dict[str, Any] = {
     "backoff": {"base": "1s", "cap": "1h"},
     "per_host": {"in_flight": 8, "per_second": 1000},
 }
+
+
+async def deliver(kit: Kit, outbox: Outbox = OPERATOR) -> int:
+    """Send what is due in an outbox, once; to how many targets."""
+    sender = Sender(kit, outbox, kit.outgoing if outbox is OPERATOR else kit.callbacks)
+    targets = await sender.send_due()
+    await sender.sent()
+    return targets
 
 
 class Desk:

@@ -71,8 +71,9 @@ class Robots:
             return robots == _FORBIDS_NOTHING
         try:
             return await self._sandbox.run(
-                robots_allow, robots, url=url, agent=self._agent, timeout=PARSE_SECONDS
-            )
+                robots_allow, robots, url=url, agent=self._agent,
+                timeout=PARSE_SECONDS, on_behalf=access.url if access else "",
+            )  # fmt: skip
         except Overdue as late:
             raise HostBusy(
                 "robots.txt of {host}: {reason}", host=origin, reason=str(late), wait=RETRY_SECONDS

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from urllib.parse import urlencode, urlsplit
@@ -18,11 +19,9 @@ from urllib.parse import urlencode, urlsplit
 import structlog
 
 from core.config.settings import FetchSettings
-from core.errors import FetchError, ForbiddenAddress
+from core.errors import FetchError, ForbiddenAddress, StoreError
 from store.monitoring import Counts
 from store.outbox import (
-    OPERATOR,
-    SUBSCRIBERS,
     Delivery,
     Outbox,
     delay_delivery,
@@ -44,11 +43,14 @@ from store.websub import (
 )
 from workers.context import Kit
 from workers.http.client import Fetcher
+from workers.leases import end_tasks
 
 log = structlog.get_logger()
 
-AT_ONCE = 20
-LEASE_SECONDS = 300.0  # above what twenty deliveries to a slow target take
+AT_ONCE = 20  # deliveries that are leased together
+TARGETS_AT_ONCE = 50  # that are sent something: most answer at once, some hang for half a minute
+BUSY_SECONDS = 1.0  # that a delivery waits whose target is being sent another one
+LEASE_SECONDS = 300.0  # in half of which all leased together are sent, or put back
 FIRST_RETRY = 10.0
 LONGEST_RETRY = 3600.0
 MOST_TRIES = 16  # half a day
@@ -59,55 +61,87 @@ _METRIC = {
 }
 
 
-async def deliver_operators(kit: Kit) -> int:
-    """Send the webhooks and pings that are due; how many that were."""
-    return await _deliver_due(kit, OPERATOR, kit.outgoing)
+class Sender:
+    """Sends what is due in one outbox: to each target one after the other, to all at once.
 
+    In rounds that ended with their slowest answer, webhooks came 28 s late beside a target that
+    accepted and never answered.
+    """
 
-async def deliver_subscribers(kit: Kit) -> int:
-    """Send the news that are due to subscribers of our hub; how many that were."""
-    return await _deliver_due(kit, SUBSCRIBERS, kit.callbacks)
+    def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher) -> None:
+        self._kit = kit
+        self._outbox = outbox
+        self._fetcher = fetcher
+        self._sending: dict[str, asyncio.Task[None]] = {}  # by host
 
+    async def run(self, *, every: float) -> None:
+        """Send until cancelled; looks every `every` seconds for what is due."""
+        try:
+            while True:
+                if not await self.send_due():
+                    await asyncio.sleep(every)
+        finally:
+            await end_tasks(self._sending.values())
 
-async def _deliver_due(kit: Kit, outbox: Outbox, fetcher: Fetcher) -> int:
-    due, expired = await lease_deliveries(kit.store, outbox, limit=AT_ONCE, seconds=LEASE_SECONDS)
-    counts = Counts()
-    targets: dict[str, list[Delivery]] = defaultdict(list)
-    for delivery in due:
-        targets[_host(delivery.url)].append(delivery)
-    await asyncio.gather(
-        *(
-            _Target(kit, outbox, fetcher, counts, host).send(deliveries)
-            for host, deliveries in targets.items()
+    async def send_due(self) -> int:
+        """Begin to send what is due; to how many targets."""
+        if len(self._sending) >= TARGETS_AT_ONCE:
+            return 0
+        store, counts, begun = self._kit.store, Counts(), 0
+        due, expired = await lease_deliveries(
+            store, self._outbox, limit=AT_ONCE, seconds=LEASE_SECONDS
         )
-    )
-    for delivery_id in expired:
-        kind = delivery_id.partition("-")[0]
-        if kind in _METRIC:
-            counts.add(_METRIC[kind], outcome="expired")
-            await _give_up(kit, "expired", "not delivered in time", kind=kind)
-    await counts.write(kit.store)
-    return len(due)
+        targets: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in due:
+            targets[_host(delivery.url)].append(delivery)
+        for host, deliveries in targets.items():
+            if host in self._sending:
+                for delivery in deliveries:
+                    await delay_delivery(store, self._outbox, delivery, seconds=BUSY_SECONDS)
+            else:
+                target = _Target(self._kit, self._outbox, self._fetcher, host)
+                self._sending[host] = asyncio.create_task(self._send(target, deliveries))
+                begun += 1
+        for delivery_id in expired:
+            kind = delivery_id.partition("-")[0]
+            if kind in _METRIC:
+                counts.add(_METRIC[kind], outcome="expired")
+                await _give_up(self._kit, "expired", "not delivered in time", kind=kind)
+        self._kit.tell(counts)
+        return begun
+
+    async def sent(self) -> None:
+        """Return when nothing is being sent any more."""
+        await asyncio.gather(*self._sending.values())
+
+    async def _send(self, target: _Target, deliveries: Sequence[Delivery]) -> None:
+        try:
+            await target.send(deliveries)
+        except StoreError as error:  # they are due again when their leases end
+            log.info("delivery.interrupted", host=target.host, reason=str(error))
+        except Exception:  # one target must not end the sending to all others
+            log.exception("delivery.crashed", host=target.host)
+        finally:
+            del self._sending[target.host]
+            self._kit.tell(target.counts)
 
 
 class _Target:
     """One host that is sent deliveries, one after the other."""
 
-    def __init__(
-        self, kit: Kit, outbox: Outbox, fetcher: Fetcher, counts: Counts, host: str
-    ) -> None:
+    def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher, host: str) -> None:
+        self.host = host
         self._kit = kit
         self._outbox = outbox
         self._fetcher = fetcher
-        self._counts = counts
-        self._host = host
+        self.counts = Counts()
 
     async def send(self, deliveries: Sequence[Delivery]) -> None:
         """Send until one fails; the rest waits as long as it does."""
-        store = self._kit.store
+        store, began = self._kit.store, time.monotonic()
         for delivery in deliveries:
-            wait = await resting(store, self._host)
-            if wait > 0:
+            wait = await resting(store, self.host)
+            if wait > 0 or time.monotonic() - began > LEASE_SECONDS / 2:
                 await delay_delivery(store, self._outbox, delivery, seconds=wait)
             elif delivery.kind == "verify":
                 await self._verify(delivery)
@@ -118,23 +152,23 @@ class _Target:
         store, metric = self._kit.store, _METRIC[delivery.kind]
         fault = await self._fault(delivery)
         if fault is None:
-            self._counts.add(metric, outcome="delivered")
-            await rested(store, self._host)
+            self.counts.add(metric, outcome="delivered")
+            await rested(store, self.host)
             await end_delivery(store, self._outbox, delivery.id)
         elif fault == "gone" and delivery.subscriber is not None:
-            self._counts.add(metric, outcome="gone")
+            self.counts.add(metric, outcome="gone")
             await drop_subscribers(store, delivery.subscriber)
             await end_delivery(store, self._outbox, delivery.id)
         elif delivery.tries < MOST_TRIES:
-            self._counts.add(metric, outcome="retried")
-            await rest(store, self._host)
+            self.counts.add(metric, outcome="retried")
+            await rest(store, self.host)
             tried = delivery.model_copy(update={"tries": delivery.tries + 1})
             wait = min(FIRST_RETRY * 2.0**delivery.tries, LONGEST_RETRY)
             await delay_delivery(store, self._outbox, tried, seconds=wait)
         else:
-            self._counts.add(metric, outcome="failed")
+            self.counts.add(metric, outcome="failed")
             await end_delivery(store, self._outbox, delivery.id)
-            await _give_up(self._kit, self._host, fault, kind=delivery.kind)
+            await _give_up(self._kit, self.host, fault, kind=delivery.kind)
 
     async def _fault(self, delivery: Delivery) -> str | None:
         """Why a delivery did not arrive; None: it did."""
@@ -142,7 +176,7 @@ class _Target:
         try:
             answer = await self._fetcher.post(delivery.url, body, headers=delivery.headers)
         except FetchError as fault:
-            log.info("delivery.failed", kind=delivery.kind, host=self._host, reason=str(fault))
+            log.info("delivery.failed", kind=delivery.kind, host=self.host, reason=str(fault))
             return str(fault)
         if answer.status == 410:
             return "gone"

@@ -164,7 +164,8 @@ async def _from_page(reading: Reading) -> PreparedEntry:
 
 
 async def _in_child(reading: Reading, function: Callable[..., R], *args: Any) -> R:
-    return await reading.kit.sandbox.run(function, *args, timeout=PAGE_SECONDS, slow=True)
+    own = reading.source.url if reading.source else ""
+    return await reading.kit.sandbox.run(function, *args, timeout=PAGE_SECONDS, on_behalf=own)
 
 
 async def _fetch_page(

@@ -17,8 +17,9 @@ import shutil
 import signal
 import socket
 import tempfile
+import traceback
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import cache, partial
 from multiprocessing import util
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -26,6 +27,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from core.errors import DocumentError, MillraceError, Overdue, ResourceLimit
+from workers.sandbox.fair import FairPlaces, Usage
 
 WARMUP = "workers.sandbox.warmup"  # imported once, before children are forked
 CPU_SECONDS = 5.0  # of one call
@@ -68,13 +70,12 @@ class Sandbox:
         count = children or 1 + min(4, os.cpu_count() or 1)
         starting = asyncio.Lock()
         self._children = [_Child(context, memory, starting) for _ in range(count)]
-        self._slow = asyncio.Semaphore(max(1, count - 1))
+        self._idle = list(self._children)
+        self._usage = Usage()
+        self._places = FairPlaces(count, self._usage)
         # A dozen documents made to use up their time would hold everybody's up if each had a child
         # for it: what was not done quickly is done again, one at a time.
-        self._again = asyncio.Semaphore(1)
-        self._idle: asyncio.LifoQueue[_Child] = asyncio.LifoQueue()
-        for child in self._children:
-            self._idle.put_nowait(child)
+        self._again = FairPlaces(1, self._usage)
 
     async def start(self) -> None:
         """Start the children now rather than at the first document."""
@@ -90,25 +91,25 @@ class Sandbox:
         function: Callable[..., R],
         *args: Any,
         timeout: float = CPU_SECONDS,  # noqa: ASYNC109  of CPU, which no caller can measure
-        slow: bool = False,
+        on_behalf: str = "",
         **named: Any,
     ) -> R:
         """What `function(*args, **named)` gives in a child, within `timeout` seconds of CPU.
 
-        Calls that may well be `slow` leave one child free for the others. Raises ResourceLimit
-        (Overdue where only the clock ran out, and a later try may do), an error of ours that the
-        function raised, or DocumentError that names any other.
+        `on_behalf`: address of the source that it is done for; of those that wait, the one that
+        used the least time lately is next. Raises ResourceLimit (Overdue where only the clock ran
+        out, and a later try may do), an error of ours that the function raised, or DocumentError
+        that names any other.
         """
         call, wall = partial(function, *args, **named), timeout * WALL_FACTOR
         quick = QUICK_SECONDS if timeout > WORTH_TWO_TRIES else timeout
         try:
-            async with self._slow if slow else nullcontext():
-                answer = await self._answer(Call(call, quick), wall)
+            answer = await self._answer(Call(call, quick), wall, on_behalf)
         except ResourceLimit:
             if quick == timeout:
                 raise
-            async with self._again:
-                answer = await self._answer(Call(call, timeout), wall)
+            async with self._again.place(on_behalf):
+                answer = await self._answer(Call(call, timeout), wall, on_behalf)
         if answer.error is not None:
             try:
                 raise answer.error
@@ -117,12 +118,14 @@ class Sandbox:
         result: R = answer.value
         return result
 
-    async def _answer(self, call: Call, wall: float) -> Answer:
-        child = await self._idle.get()
-        try:
-            return await _ask(child, call, wall)
-        finally:
-            self._idle.put_nowait(child)
+    async def _answer(self, call: Call, wall: float, source: str) -> Answer:
+        async with self._places.place(source):
+            child = self._idle.pop()
+            try:
+                with self._usage.charged(source):
+                    return await _ask(child, call, wall)
+            finally:
+                self._idle.append(child)
 
 
 @cache
@@ -291,9 +294,5 @@ def _answer(call: Call) -> Answer:
 
 def _where(error: BaseException) -> str:
     """File and line that raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return "?"
-    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{os.path.basename(last.filename)}:{last.lineno}"

@@ -131,7 +131,9 @@ async def _prepare(
 ) -> Prepared:
     started = time.monotonic()
     try:
-        prepared = await sandbox.run(prepare, batch, source, learned, timeout=seconds)
+        prepared = await sandbox.run(
+            prepare, batch, source, learned, timeout=seconds, on_behalf=source.url
+        )
         each = (time.monotonic() - started) / len(batch)
         counts.observe("millrace_extract_seconds", each, STEP_BUCKETS)
         return prepared
@@ -204,13 +206,21 @@ class Reader:
                 raise
             except (ResourceLimit, DocumentError):
                 pass  # of the document or of an entry in it: the next trip tells
-        return Read(await self._sandbox.run(parse, data, timeout=PARSE_SECONDS), None)
+        own = self._source.url
+        parsed = await self._sandbox.run(parse, data, timeout=PARSE_SECONDS, on_behalf=own)
+        return Read(parsed, None)
 
     async def _read_at_once(self, parse: Callable[[], ParsedFeed]) -> Read:
         seen, learned = (await self.remembered())[1:3]
         started = time.monotonic()
         read = await self._sandbox.run(
-            read_news, parse, self._source, seen, learned, timeout=QUICK_SECONDS
+            read_news,
+            parse,
+            self._source,
+            seen,
+            learned,
+            timeout=QUICK_SECONDS,
+            on_behalf=self._source.url,
         )
         if read.prepared is not None and read.prepared.entries:
             each = (time.monotonic() - started) / len(read.prepared.entries)

@@ -29,9 +29,9 @@ from store.outbox import (
 from store.websub import load_subscribers
 from tests.origin import Answer, Origin, Request
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, remove
-from tests.workers.desk import desk_for, settings_for
+from tests.workers.desk import deliver, desk_for, settings_for
 from workers.context import Kit
-from workers.jobs.deliver import deliver_operators, deliver_subscribers, verify_due
+from workers.jobs.deliver import verify_due
 
 SECRET = "between the two of us"
 
@@ -101,8 +101,8 @@ class World:
         """Deliver until the listener was sent so many."""
 
         async def arrived() -> bool:
-            await deliver_operators(self.kit)
-            await deliver_subscribers(self.kit)
+            await deliver(self.kit)
+            await deliver(self.kit, SUBSCRIBERS)
             return len(self.listener.sent) >= count
 
         await eventually(arrived)

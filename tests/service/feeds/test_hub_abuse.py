@@ -35,8 +35,8 @@ from store.websub import (
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.feeds.test_hub import eventually, publishing
-from tests.workers.desk import Desk, desk_for, settings_for
-from workers.jobs.deliver import MOST_TRIES, deliver_operators, verify_due
+from tests.workers.desk import Desk, deliver, desk_for, settings_for
+from workers.jobs.deliver import MOST_TRIES, Sender, verify_due
 
 SECRET = "between the two of us"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -66,7 +66,7 @@ async def origin() -> AsyncIterator[Origin]:
 
 @pytest.fixture
 async def desk(served: Served, origin: Origin) -> AsyncIterator[Desk]:
-    settings = settings_for(allow_private=[origin.allowance])
+    settings = settings_for(allow_private=[origin.allowance, f"localhost:{origin.port}"])
     async with desk_for(served.store, cast(Any, None), settings) as made:
         yield made
 
@@ -162,12 +162,32 @@ async def test_callbacks_that_hang_keep_no_webhook_waiting(desk: Desk, origin: O
     hook = Delivery(id="webhook-1", kind="webhook", url=origin.url("/hook"))
     await add_deliveries(store, OPERATOR, [hook])
 
-    assert await deliver_operators(desk.kit) == 1
+    assert await deliver(desk.kit) == 1
 
     assert not hanging.done()
     assert "/hook" in [request.path for request in origin.requests]
     hanging.cancel()
     await asyncio.gather(hanging, return_exceptions=True)
+
+
+async def test_a_target_that_hangs_keeps_no_webhook_waiting(desk: Desk, origin: Origin) -> None:
+    """Sent in rounds that end with their slowest answer, they came 28 s late."""
+    store = desk.kit.store
+    origin.otherwise(lambda request: Answer(delay=30 if "hung" in request.path else 0))
+    hung = f"http://localhost:{origin.port}"
+    patient = desk.kit.outgoing.settings.model_copy(update={"timeout": 60.0})
+    desk.kit.outgoing.adopt(patient)
+    urls = [f"{hung}/hung/1", origin.url("/1"), f"{hung}/hung/2", origin.url("/2")]
+    sending = asyncio.create_task(Sender(desk.kit, OPERATOR, desk.kit.outgoing).run(every=0.01))
+
+    for number, url in enumerate(urls):
+        hook = Delivery(id=f"webhook-{number}", kind="webhook", url=url)
+        await add_deliveries(store, OPERATOR, [hook])
+    await eventually(lambda: asyncio.sleep(0, len(origin.requests) == 3))
+
+    assert [request.path for request in origin.requests] == ["/hung/1", "/1", "/2"]
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
 
 
 async def test_callbacks_at_a_sources_host_take_none_of_its_turns(
@@ -199,7 +219,7 @@ async def test_a_target_that_fails_is_left_alone_for_a_while(desk: Desk, origin:
     hooks = [Delivery(id=f"webhook-{n}", kind="webhook", url=origin.url(f"/{n}")) for n in range(3)]
     await add_deliveries(store, OPERATOR, hooks)
 
-    await deliver_operators(desk.kit)
+    await deliver(desk.kit)
 
     assert len(origin.requests) == 1
     assert await outbox.resting(store, origin.allowance) > 0
@@ -213,7 +233,7 @@ async def test_a_webhook_that_is_given_up_is_named_in_health(
     hook = Delivery(id="webhook-1", kind="webhook", url=origin.url("/"), tries=MOST_TRIES)
     await add_deliveries(served.store, OPERATOR, [hook])
 
-    await deliver_operators(desk.kit)
+    await deliver(desk.kit)
 
     missed = await given_up(served.store)
     assert missed[origin.allowance].count == 1
@@ -309,7 +329,7 @@ async def test_what_an_older_version_left_in_the_outbox_is_still_asked(
     await store.redis.set(keys.delivery(old.id), pack(old))
     await store.redis.zadd(keys.OUTBOX, {old.id: 0})
 
-    await deliver_operators(desk.kit)
+    await deliver(desk.kit)
     await verify_due(desk.kit)
 
     assert [request.path.partition("?")[0] for request in origin.requests] == ["/callback"]

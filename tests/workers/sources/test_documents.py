@@ -90,9 +90,9 @@ async def test_entries_that_use_up_their_time_share_a_bounded_one(
     given: list[float] = []
     run = sandbox.run
 
-    async def noted(*args: object, timeout: float) -> object:  # noqa: ASYNC109
+    async def noted(*args: object, timeout: float, **named: object) -> object:  # noqa: ASYNC109
         given.append(timeout)
-        return await run(*args, timeout=timeout)  # type: ignore[arg-type]
+        return await run(*args, timeout=timeout, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(sandbox, "run", noted)
 
