@@ -7,14 +7,15 @@ figures and dates make another story of the same sentences.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from core.dedup.copy import SHINGLE, Bools, Copy, Ints, Reading
+from core.dedup.copy import Bools, Copy, Reading
 from core.dedup.headline import Title
 from core.dedup.idf import Idf
-from core.dedup.swaps import Swap, runs_of, swaps_between
+from core.dedup.swaps import Swap, cover, places, runs_of, swaps_between
 from core.dedup.tokens import U64
 
 RUN = 8  # shared tokens in a row that end a lead: fewer are a common phrase
@@ -36,6 +37,8 @@ LITTLE = 8  # tokens; less is no text
 OWN_TEXT = 40  # tokens beside standing text, or half of a text; less is not compared alone
 AGREE = 0.6  # of the headlines' word pairs
 LEAD = 3  # own sentences before the common part: a report of its own, not an intro [3–4]
+# Words of each of the four stretches between which cohesion is measured.
+WINDOW, LEAST_WINDOW = 400, 20
 SUPPORT = 0.15  # of a headline's words that stand in the common part
 
 
@@ -124,7 +127,7 @@ class Evidence:
     left: int  # tokens that neither stand in both nor were swapped, in the text that has more
     shared: float  # words in common
     order: float  # share of neighbouring shared shingles that come in the same order
-    cohesion: float  # share of the longer text's other words that its shared part has, too
+    cohesion: float  # of the longer text's shared part with the rest, beside that of each in itself
     agree: float  # of the headlines: share of the shorter's word pairs that the other has
     same_headline: bool
     other_numbers: bool  # the headlines state other places in a series, dates or figures
@@ -157,7 +160,7 @@ def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
     fine = (covered[0].copy(), covered[1].copy())
     swaps, swapped = ([], (0, 0)) if strange else swaps_between(short, long, at, fine, idf)
     left = max((~fine[0]).sum() - swapped[0], (~fine[1]).sum() - swapped[1], 0)
-    steps = np.diff(at[found])
+    steps = np.diff(long.by_hash[0][np.searchsorted(long.by_hash[1], short.shingles[found])])
     holds_more = not (strange or same) and long.size >= MORE * short.size
     return Evidence(
         short=_side(short, found, covered[0], fine[0], idf),
@@ -167,7 +170,7 @@ def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
         left=int(left),
         shared=min(float(short.words[fine[0]].sum()), float(long.words[fine[1]].sum())),
         order=float((steps > 0).mean()) if len(steps) else 1.0,
-        cohesion=_cohesion(long, fine[1], idf) if holds_more else 1.0,
+        cohesion=_cohesion(long, fine[1], idf) if holds_more else 0.5,
         agree=agree,
         same_headline=same,
         other_numbers=_other_numbers(short.title, long.title),
@@ -196,43 +199,6 @@ def headlines(one: Title, other: Title) -> tuple[float, bool]:
 def _other_numbers(one: Title, other: Title) -> bool:
     pairs = zip(one.numbers, other.numbers, strict=True)
     return any(a and b and a != b for a, b in pairs)
-
-
-def places(one: Reading, other: Reading) -> tuple[Ints, Bools]:
-    """Of each shingle of `one` its place in `other`, or -1; and which of `other` stand in `one`.
-
-    Of several places the one that goes on from the shingle before is taken.
-    """
-    ours, theirs = one.shingles, other.shingles
-    order, ordered = other.by_hash
-    left, right = np.searchsorted(ordered, ours, "left"), np.searchsorted(ordered, ours, "right")
-    found = right > left
-    at = np.full(len(ours), -1, dtype=np.intp)
-    at[found] = order[left[found]]
-    if (right - left > 1).any():
-        for _ in range(3):
-            before = np.roll(at, 1)
-            following = np.minimum(before + 1, len(theirs) - 1)
-            goes_on = found & (before >= 0) & (theirs[following] == ours)
-            goes_on[0] = False
-            at[goes_on] = following[goes_on]
-    edges = np.bincount(left[found], minlength=len(theirs) + 1)
-    edges -= np.bincount(right[found], minlength=len(theirs) + 1)
-    back = np.zeros(len(theirs), dtype=np.bool_)
-    back[order] = np.cumsum(edges[:-1]) > 0
-    return at, back
-
-
-def cover(found: Bools, size: int) -> Bools:
-    """Tokens that lie in a shared shingle."""
-    if size < SHINGLE:
-        return np.full(size, bool(len(found) and found[0]))
-    steps = np.zeros(size + 1, dtype=np.intp)
-    starts = np.flatnonzero(found)
-    steps[starts] += 1
-    np.subtract.at(steps, starts + SHINGLE, 1)
-    covered: Bools = np.cumsum(steps[:size]) > 0
-    return covered
 
 
 def _mean(mask: Bools) -> float:
@@ -292,8 +258,24 @@ def _weighed(words: U64, mask: Bools, idf: Idf) -> float:
 
 
 def _cohesion(text: Reading, fine: Bools, idf: Idf) -> float:
-    """How much of the words beside the shared part that part has, too; 1: too little to say."""
-    if (~fine).sum() < 15 or fine.sum() < RUN:
-        return 1.0
-    rest = np.unique(text.units[~fine])
-    return _weighed(rest, np.isin(rest, text.units[fine]), idf)
+    """How far a text speaks of one thing: words that its shared part and the rest have in common.
+
+    0: two texts; about 1: as much as the halves of either have. By that comparison it needs no
+    knowledge of the language, in which a frequent word says nothing. 0.5: too little to say.
+    """
+    shared, rest = text.units[fine], text.units[~fine][: 2 * WINDOW]
+    half = min(len(shared) // 2, len(rest) // 2, WINDOW)
+    if half < LEAST_WINDOW:
+        return 0.5
+    one, other = shared[-2 * half : -half], shared[-half:]
+    first, second = rest[:half], rest[half : 2 * half]
+    within = _likeness(one, other, idf) + _likeness(first, second, idf)
+    across = sum(_likeness(a, b, idf) for a in (one, other) for b in (first, second))
+    return float(across / (2 * within)) if within > 0.02 else 0.5
+
+
+def _likeness(one: U64, other: U64, idf: Idf) -> float:
+    """How much two stretches have of each other's words, the rare ones above all; 0 to 1."""
+    weights = [float((idf.word_weights(np.unique(words)) ** 2).sum()) for words in (one, other)]
+    common = idf.word_weights(np.intersect1d(one, other)) ** 2
+    return float(common.sum()) / max(math.sqrt(weights[0] * weights[1]), 1e-9)

@@ -2,8 +2,9 @@
 
 The closing words of a channel, the notes of a podcast and what a press office says of itself
 identify nothing, however long they are. A sentence that one source has under three headlines that
-do not agree is such text, and so is one that sources of one host have under three headlines of
-which the text says nothing. Comparisons leave it out, wherever else it is reprinted.
+do not agree is such text, unless it is about each of them. So is a sentence that sources of one
+host have under three headlines of which it says nothing. Comparisons leave standing text out,
+wherever else it is reprinted.
 
 Entries that were folded teach it like those that stayed apart, so a wrong merge shows itself by its
 third copy. An agency's report in ten papers teaches nothing: each of them has it once.
@@ -30,6 +31,7 @@ LONGEST = 200  # letters of a headline that are looked at: the cost grows with t
 LEAST_OWN = 4  # letters: fewer are a number, a day or "video"
 SAME = 0.7  # of the word pairs of two headlines: one of them is the other, retitled
 ABOUT = 0.3  # of a headline's words: a text that has that many of them is about it
+ABOUT_OWN = 0.5  # the same of both headlines in one source: one article under several headlines
 
 
 class Standing:
@@ -122,7 +124,9 @@ def _common_places(one: Copy, other: Copy, shared: U64) -> list[int]:
         return []
     if not shared.size or not _are_unlike(one.reading.title.bare, other.reading.title.bare):
         return []
-    beside = beside and not (_is_about(one, shared) or _is_about(other, shared))
+    about = _share_about(one, other, shared), _share_about(other, one, shared)
+    own = own and min(about) < ABOUT_OWN
+    beside = beside and max(about) < ABOUT
     return [place for place, holds in ((source, own), (host, beside)) if holds]
 
 
@@ -144,12 +148,12 @@ def _are_unlike(one: str, other: str) -> bool:
     return SequenceMatcher(None, one, other, autojunk=False).ratio() < ALIKE
 
 
-def _is_about(copy: Copy, shared: U64) -> bool:
-    """Whether words of its headline are in the shared sentences."""
+def _share_about(copy: Copy, other: Copy, shared: U64) -> float:
+    """How many of the words that its headline alone has are in the shared sentences, 0 to 1."""
     text = copy.reading
-    words = text.title.units
+    words = np.setdiff1d(text.title.units, other.reading.title.units)
     inside = text.units[np.isin(text.sentence_hashes, shared)[text.sentences]]
-    return bool(len(words)) and bool(np.isin(words, inside).mean() >= ABOUT)
+    return float(np.isin(words, inside).mean()) if len(words) else 0.0
 
 
 def _sketch(title: Title) -> int:

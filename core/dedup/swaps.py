@@ -1,4 +1,4 @@
-"""Which short stretches were swapped between two texts in otherwise equal sentences, and for what.
+"""Where two texts are the same, and which stretches were swapped in otherwise equal sentences.
 
 What was swapped says more than how much: names, places, figures and dates make another story of
 the same sentences, typing and wording do not.
@@ -6,6 +6,7 @@ the same sentences, typing and wording do not.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from difflib import SequenceMatcher
 from typing import Literal, NamedTuple
 
@@ -36,6 +37,44 @@ class Swap(NamedTuple):
     other: str
 
 
+def places(one: Reading, other: Reading) -> tuple[Ints, Bools]:
+    """Of each shingle of `one` its place in `other`, or -1; and which of `other` stand in `one`.
+
+    Of several places the one that goes on from the shingle before is taken, else the next one.
+    """
+    ours, theirs = one.shingles, other.shingles
+    order, ordered = other.by_hash
+    left, right = np.searchsorted(ordered, ours, "left"), np.searchsorted(ordered, ours, "right")
+    found = right > left
+    at = np.full(len(ours), -1, dtype=np.intp)
+    at[found] = order[left[found]]
+    several = np.flatnonzero(right - left > 1)
+    if several.size:
+        ordered_places = order.tolist()
+        before = np.maximum.accumulate(np.where(found, np.arange(len(ours)), 0))
+        for n, first, end in zip(several.tolist(), left[several], right[several], strict=True):
+            last = int(at[before[n - 1]]) if n else -1
+            following = bisect_right(ordered_places, last, int(first), int(end))
+            at[n] = ordered_places[following if following < end else first]
+    edges = np.bincount(left[found], minlength=len(theirs) + 1)
+    edges -= np.bincount(right[found], minlength=len(theirs) + 1)
+    back = np.zeros(len(theirs), dtype=np.bool_)
+    back[order] = np.cumsum(edges[:-1]) > 0
+    return at, back
+
+
+def cover(found: Bools, size: int) -> Bools:
+    """Tokens that lie in a shared shingle."""
+    if size < SHINGLE:
+        return np.full(size, bool(len(found) and found[0]))
+    steps = np.zeros(size + 1, dtype=np.intp)
+    starts = np.flatnonzero(found)
+    steps[starts] += 1
+    np.subtract.at(steps, starts + SHINGLE, 1)
+    covered: Bools = np.cumsum(steps[:size]) > 0
+    return covered
+
+
 def swaps_between(
     one: Reading, other: Reading, at: Ints, fine: tuple[Bools, Bools], idf: Idf
 ) -> tuple[list[Swap], tuple[int, int]]:
@@ -50,7 +89,7 @@ def swaps_between(
             if gap is not None:
                 pending += _aligned(one, other, (first, last, *gap), fine)
     swaps, taken = [], [0, 0]
-    for i, j, k, m in pending:
+    for i, j, k, m in (part for swap in pending for part in _by_sentence(one, other, swap)):
         kind = _kind(one, other, (i, j, k, m), idf)
         low, high = np.searchsorted(one.sentences, (one.sentences[i], one.sentences[i] + 1))
         around = (high - low) - (j - i)
@@ -90,6 +129,22 @@ def _aligned(
     return swapped
 
 
+def _by_sentence(
+    one: Reading, other: Reading, swap: tuple[int, int, int, int]
+) -> list[tuple[int, int, int, int]]:
+    """A swap that runs over a full stop, as one for each sentence."""
+    i, j, k, m = swap
+    ours, theirs = one.sentences[i:j], other.sentences[k:m]
+    ends = [np.flatnonzero(np.diff(numbers)) + 1 for numbers in (ours, theirs)]
+    if not ends[0].size or ends[0].size != ends[1].size:
+        return [swap]
+    first, second = (
+        [0, *end.tolist(), size] for end, size in zip(ends, (j - i, m - k), strict=True)
+    )
+    parts = zip(first, first[1:], second, second[1:], strict=False)
+    return [(i + a, i + b, k + c, k + d) for a, b, c, d in parts]
+
+
 def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: Idf) -> Kind:
     """What was swapped: tokens i to j of `one` for tokens k to m of `other`."""
     i, j, k, m = places
@@ -105,6 +160,10 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     if words > SWAPPED_WORDS or max(len(first), len(second)) > LONGEST_SWAP:
         return "prose"
     alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
+    if len(first) == len(second) == 1 and one.is_single(i, j) and i and k:
+        return (
+            "common" if _in_rare_words(one, i, idf) and _in_rare_words(other, k, idf) else "typing"
+        )
     if alike or min(len(first), len(second)) < 2 or sorted(first) == sorted(second):
         return "typing"
     if one.has_capital(i, j) and other.has_capital(k, m):
@@ -126,6 +185,11 @@ def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:
     """Whether a stretch without capitals holds a word that few entries have."""
     words = text.units[first : max(first + 1, last - 1)]
     return bool(idf.is_rare(words).any())
+
+
+def _in_rare_words(text: Reading, place: int, idf: Idf) -> bool:
+    """Whether few entries have a character after the one before it and before the one after it."""
+    return bool(idf.is_rare(text.units[place - 1 : place + 1]).all())
 
 
 def _joined(text: Reading, first: int, last: int) -> str:

@@ -112,3 +112,10 @@ def test_the_oldest_goes_when_it_is_full(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(standing, "KEPT", 4)
 
     assert len(taught(*TITLES).to_bytes()) <= 4 * 3 * 16
+
+
+def test_one_article_under_three_headlines_that_it_is_about_is_no_standing_text():
+    about = tuple(" ".join(each.split()[:6]) for each in NOTES[:3])
+
+    assert not is_known(taught(*about))
+    assert is_known(taught(*(f"{about[0]}: {title}" for title in TITLES)))

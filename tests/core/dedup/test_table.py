@@ -245,3 +245,48 @@ def test_a_later_text_agrees_as_long_as_half_of_the_shorter_stands_in_the_other(
 
 def test_every_row_has_an_example_of_its_own():
     assert len({row.name for row in TABLE}) == len({row.example for row in TABLE}) == len(TABLE)
+
+
+RELEASE = (
+    "Corvane announced on Monday that it opens a branch in {}. {} will lead the new office. "
+    + " ".join(paragraphs(20, 4))
+)
+
+
+def test_a_place_and_a_name_on_both_sides_of_a_full_stop_are_two_swaps():
+    places = [RELEASE.format(*each) for each in (("Hale", "Ann Pruitt"), ("Perry", "Jo Crane"))]
+    one, other = (copy("Corvane opens a branch", text) for text in places)
+
+    assert len(Pair.of(one, other, Idf()).evidence.told_apart) == 2
+
+
+def test_a_name_swapped_in_text_and_headline_parts_also_longer_texts():
+    texts = [RELEASE.format(place, "Ann Pruitt") for place in ("Hale", "Perry")]
+    one, other = (
+        copy(f"Corvane opens a branch in {place}", *REPORT, text)
+        for place, text in zip(("Hale", "Perry"), texts, strict=True)
+    )
+
+    assert row(one, other) == "other subject"
+
+
+def test_one_character_of_a_place_in_a_short_text_is_another_place_and_a_typing_error_is_not():
+    known = Idf()
+    for _ in range(5):
+        known.learn_words(Copy(Article(text="调查公布结果，公布名单"), None).reading.units)
+    text = "在全省十四个城市中，{}市的工厂最多，至少有三百三十四家。当局周一{}了这份名单。"
+    jin, xu = text.format("锦州", "公布"), text.format("徐州", "公布")
+
+    def found(other: str) -> str:
+        return row_of(Pair.of(copy("工厂名单", jin), copy("工厂名单", other), known)).name
+
+    assert found(xu) == "template"
+    assert found(text.format("锦州", "公部")) != "template"
+
+
+def test_a_place_in_a_phrase_that_comes_twice_is_found_both_times():
+    text = "据报道，{0}市河东区居民王某获释，已不能行走。他家住{0}市河东区光荣村，今年五十九岁。"
+    one, other = (copy("王某获释", text.format(place)) for place in ("大连", "徐州"))
+
+    assert len(Pair.of(one, other, Idf()).evidence.telling) == 2
+    assert row(one, other) == "template"
