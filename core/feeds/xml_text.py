@@ -7,13 +7,16 @@ would stop or slow the parser is repaired, and items are found by their tags.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from html import unescape
 from html.entities import html5
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 import xxhash
+
+from core.dates import parse_date
 
 ENTRIES_KEPT = 2000  # of one document; each takes 0.3 ms or more
 
@@ -33,9 +36,10 @@ _ESCAPED = re.compile(r"&lt;(?:\?xml\b|rss\b|feed\s|rdf:RDF\s)", re.IGNORECASE)
 _JSON_START = re.compile(r'\{\s*"(?:version|title|items|home_page_url|feed_url|description)"\s*:')
 _ENTRY = re.compile(r"<(/?)(?:[A-Za-z]\w{0,20}:)?(?:item|entry)(?:\s[^>]{0,2000})?>", re.IGNORECASE)
 _END = re.compile(r"</\s*(?:\w{1,20}:)?(?:rss|feed|rdf|channel)\s*>", re.IGNORECASE)
-_YEAR = re.compile(
-    r"(?:pubDate|date|published|updated|issued)>[^<]{0,24}?((?:19|20)\d\d)[^<]{0,30}<"
+_DATE = re.compile(
+    r"(?:pubDate|date|published|updated|issued)>(?:<!\[CDATA\[)?([^<\]]{6,60})", re.IGNORECASE
 )
+_COMPARED = 9  # entries at each end of a long feed: one of them may be pinned
 
 
 _FIRST_ITEM = re.compile(rb"<((?:[\w.-]{1,40}:)?(?:item|entry))[\s>]")
@@ -158,15 +162,17 @@ def _within(text: str, entries: int) -> str:
             starts.append(tag.start())
     if len(starts) <= entries or len(ends) < len(starts):
         return text if len(starts) <= entries else text[: starts[entries]]
-    if _years(text, starts[0]) < _years(text, starts[-1]):
+    first, last = (_usual_date(text, some) for some in (starts[:_COMPARED], starts[-_COMPARED:]))
+    if first and last and first < last:
         return text[: starts[0]] + text[starts[-entries] :]
     return text[: starts[entries]] + text[ends[-1] :]
 
 
-def _years(text: str, start: int) -> str:
-    """The year of the entry that starts here; the order of a long feed shows in its years."""
-    found = _YEAR.search(text, start, start + 20_000)
-    return found[1] if found else ""
+def _usual_date(text: str, starts: Sequence[int]) -> datetime | None:
+    """The date in the middle of those that the entries at these places state."""
+    stated = (_DATE.search(text, start, start + 20_000) for start in starts)
+    dates = sorted(date for each in stated if each and (date := parse_date(each[1])))
+    return dates[len(dates) // 2] if dates else None
 
 
 class FeedItems(NamedTuple):
