@@ -20,7 +20,7 @@ from core.render.variants import signed_url
 from core.urls import without_credentials
 from service.context import CONTEXT
 from service.documents import Document
-from service.responses import secured, text_reply
+from service.responses import client_of, secured, text_reply
 
 AT_ONCE = 16  # pictures being fetched
 PER_CLIENT = 6  # of them for one client, as many as a browser opens connections
@@ -89,7 +89,7 @@ class Pictures:
         if url is None:
             return text_reply("not an address that was signed here\n", status=403)
         try:
-            async with asyncio.timeout(PATIENCE), self._places.hold(request.remote or ""):
+            async with asyncio.timeout(PATIENCE), self._places.hold(client_of(request)):
                 body = await self._fetch(url)
         except TooMany:
             return text_reply("too many at once\n", status=429, headers={"Retry-After": "5"})

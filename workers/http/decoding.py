@@ -18,6 +18,9 @@ ACCEPTED = "gzip, deflate, br, zstd"
 _GZIP = b"\x1f\x8b"
 _LAYERS = 3
 _STEP = 65_536  # decoded bytes at a time
+# Members of gzip, or frames of zstd, in one layer; files hold one, archives some dozens. Empty ones
+# have 20 and 9 bytes and cost 8 and 100 µs each: 24 kB in two layers held up all else for seconds.
+_MOST_STREAMS = 1000
 _ZSTD_WINDOW = 23  # 8 MiB, what RFC 9659 asks decoders on the web to support
 
 
@@ -85,15 +88,17 @@ class Decoding:
 
 
 class _Zlib:
-    """gzip and deflate, with or without a header, in any number of members."""
+    """gzip and deflate, with or without a header, in several members."""
 
     def __init__(self) -> None:
         self.whole = False
         self._stream: Any = None
+        self._streams = 0
 
     def decode(self, data: bytes) -> Any:
         while data:
             if self._stream is None:
+                self._streams = _one_more(self._streams)
                 self._stream = zlib.decompressobj(_window(data))
             piece = self._stream.decompress(data, _STEP)
             if piece:
@@ -105,6 +110,12 @@ class _Zlib:
                 if data[:2] != _GZIP:
                     return  # padding after the last member
                 self._stream, self.whole = None, False
+
+
+def _one_more(streams: int) -> int:
+    if streams >= _MOST_STREAMS:
+        raise FetchError(f"the body is compressed in more than {_MOST_STREAMS} parts")
+    return streams + 1
 
 
 def _window(data: bytes) -> int:
@@ -133,10 +144,12 @@ class _Zstd:
     def __init__(self) -> None:
         self.whole = False
         self._stream: Any = None
+        self._streams = 0
 
     def decode(self, data: bytes) -> Any:
         while True:
             if self._stream is None:
+                self._streams = _one_more(self._streams)
                 options = {int(zstd.DecompressionParameter.window_log_max): _ZSTD_WINDOW}
                 self._stream, self.whole = zstd.ZstdDecompressor(options=options), False
             piece = self._stream.decompress(data, _STEP)

@@ -191,6 +191,23 @@ async def test_one_client_is_given_only_so_many_places(
     assert gallery.origin.most_in_flight == pictures.PER_CLIENT
 
 
+async def test_readers_behind_one_proxy_have_places_of_their_own(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "WAITING", 5)
+    urls = [gallery.origin.at(f"/{n}.png", Answer(PNG, delay=0.2)) for n in range(10)]
+    readers = [f"192.0.{n % 2}.1" for n in range(10)]
+
+    answers = await asyncio.gather(
+        *(
+            gallery.get(url, **{"X-Forwarded-For": who})
+            for url, who in zip(urls, readers, strict=True)
+        )
+    )
+
+    assert [answer.status for answer in answers] == [200] * 10
+
+
 async def test_feeds_stream_and_pages_name_our_addresses_and_the_feed_the_original(
     gallery: Gallery,
 ) -> None:

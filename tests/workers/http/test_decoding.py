@@ -103,3 +103,16 @@ def test_a_bomb_ends_at_the_limit_in_little_memory(encodings: str) -> None:
     tracemalloc.stop()
 
     assert peak < 12 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("encodings", "coded"),
+    [
+        ("gzip", gzip.compress(b"") * 50_000),
+        ("zstd", zstd.compress(b"") * 50_000),
+        ("gzip, gzip", gzip.compress(gzip.compress(b"") * 50_000)),
+    ],
+)
+def test_a_body_of_countless_parts_is_refused(encodings: str, coded: bytes) -> None:
+    with pytest.raises(FetchError, match="more than 1000 parts"):
+        decode(encodings, coded, piece=65_536)
