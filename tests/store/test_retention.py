@@ -84,6 +84,23 @@ async def test_a_guid_that_is_still_listed_never_ages(store: Store):
     assert set(await store.redis.hkeys(keys.seen("a"))) == {listed, recent}
 
 
+async def test_of_too_many_guids_the_oldest_that_are_not_listed_go(store: Store):
+    now = int(await store.now())
+    ages = {guid_digest(str(age)): age for age in range(10, 90, 10)}
+    for digest, age in ages.items():
+        stamp = (now - age).to_bytes(4, "big")
+        await store.redis.hset(keys.seen("a"), digest, b"12345678" + stamp)
+    listed = guid_digest("listed")
+    await store.redis.hset(keys.seen("a"), listed, b"12345678" + b"\xff" * 4)
+
+    assert await trim_seen(store, "a", window=100, most=4) == 5
+
+    youngest = {digest for digest, age in ages.items() if age <= 30}
+    assert set(await store.redis.hkeys(keys.seen("a"))) == {listed, *youngest}
+    assert await trim_seen(store, "a", window=100, most=0) == 3
+    assert await store.redis.hkeys(keys.seen("a")) == [listed]
+
+
 async def publish(store: Store, name: str, source: str, age: float, *more: str) -> None:
     """A story of these sources whose place is that many minutes old."""
     placed = datetime.now(UTC) - timedelta(minutes=age)

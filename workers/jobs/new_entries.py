@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from core.config.settings import Source
 from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features
 from core.feeds.folder import is_same_article
@@ -23,34 +23,12 @@ from store.connection import Store
 from store.curation import forgotten_among
 from store.entries import entries_by_url, load_entries
 from store.schedule import SOURCES
-from store.sources import SourceState
 from workers.context import Paper, Poll, moment
+from workers.jobs.source_state import DailyRoom
 
-_DAY = 86400
-
-
-class DailyRoom:
-    """What is left of a source's day, in UTC."""
-
-    def __init__(self, state: SourceState, source: Source, *, now: float) -> None:
-        self._limit = source.max_per_day
-        self._day = int(now // _DAY)
-        self._taken = state.day_entries if state.day == self._day else 0
-
-    def take(self) -> bool:
-        """Room for one more entry."""
-        if self._limit is None:
-            return True
-        if self._taken >= self._limit:
-            return False
-        self._taken += 1
-        return True
-
-    def written_to(self, state: SourceState) -> SourceState:
-        """The state with what was taken today."""
-        if self._limit is None:
-            return state
-        return state.model_copy(update={"day": self._day, "day_entries": self._taken})
+# Letters of a document that are compared in a thread: 10 MB take a second, in which no lease would
+# be renewed. A row of what was seen takes as long as some twenty letters.
+_LARGE, _LETTERS_A_ROW = 2**18, 20
 
 
 class News(NamedTuple):
@@ -69,7 +47,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     if feed.revised is not None:
         return await _told_news(store, source, feed, feed.revised, remembered)
     seen = remembered.seen
-    every = listed(feed.entries, seen, feed.unchanged)
+    every = await _listed(feed, seen)
     unaliased = without_aliases(seen, every, feed.unchanged)
     every = [await _of_old_folder(store, source, each, unaliased, seen) for each in every]
     every = [await _under_old_guid(store, source, each) for each in every]
@@ -101,6 +79,14 @@ async def _of_old_folder(
             unaliased.discard(guid)
             return each._replace(was=guid, seen=seen[guid])
     return each
+
+
+async def _listed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:
+    """The entries of a document with what was seen of them before."""
+    letters = sum(len(entry.content) + len(entry.summary) for entry in feed.entries)
+    if letters + _LETTERS_A_ROW * len(seen) < _LARGE:
+        return listed(feed.entries, seen, feed.unchanged)
+    return await asyncio.to_thread(listed, feed.entries, seen, feed.unchanged)
 
 
 async def _under_old_guid(store: Store, source: str, each: Listed) -> Listed:

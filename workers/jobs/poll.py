@@ -29,13 +29,14 @@ from core.models import ParsedFeed
 from store.commit import Batch, SourceWrite, leave
 from store.hosts import note_reached, note_unreachable
 from store.monitoring import Counts
-from store.retention import trim_seen
+from store.retention import SEEN_KEPT, trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
 from store.sources import SourceState, read_source
 from workers.context import Kit, Paper, Poll, count_entries, count_fetch, count_merging, rhythm
-from workers.jobs.new_entries import DailyRoom, find_news, sort_out
+from workers.jobs.new_entries import find_news, sort_out
 from workers.jobs.source_state import (
     GONE_SECONDS,
+    DailyRoom,
     after_answer,
     after_fault,
     first_state,
@@ -147,7 +148,7 @@ async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Rem
 
     outcome = await kit.settle(found.arrivals, batch_for)
     kit.learn(found.features, outcome)
-    await _trim_seen(poll, write.state)
+    await _trim_seen(poll, write.state, len(remembered.seen))
     count_merging(poll.counts, outcome)
     count_entries(poll.counts, source.name, [*found.aside, *outcome.entries], now=poll.now)
 
@@ -166,9 +167,9 @@ def _write(poll: Poll, polled: Polled, published: Sequence[str | None] = ()) -> 
     return SourceWrite(poll.source.name, state, wait)
 
 
-async def _trim_seen(poll: Poll, state: SourceState) -> None:
+async def _trim_seen(poll: Poll, state: SourceState, seen: int) -> None:
     """Once in a while forget guids that the source stopped listing long ago."""
-    if state.document % TRIM_EVERY == 0:
+    if state.document % TRIM_EVERY == 0 or seen > SEEN_KEPT:
         window = poll.kit.settings().dedup.window
         await trim_seen(poll.kit.store, poll.source.name, window=window)
 

@@ -258,3 +258,19 @@ async def test_a_guid_that_changes_after_an_upgrade_is_known_by_its_record(
 
         assert len(await at.entries()) == 1
         assert len(aliases) == 2
+
+
+async def test_an_entry_whose_guid_was_forgotten_comes_back_as_the_one_it_was(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    mill, bread = item("1", "mill"), item("2", "bread")
+    async with desk(store, sandbox, origin, feed(mill), feed(bread), feed(mill, bread)) as at:
+        await at.poll()
+        await at.poll()
+        rows = await store.redis.hgetall(keys.seen("source"))
+        dropped = [digest for digest, row in rows.items() if not row.endswith(b"\xff" * 4)]
+        await store.redis.hdel(keys.seen("source"), *dropped)
+        await at.poll()
+
+        assert await decisions(at) == [Decision.PUBLISHED] * 2
+        assert len(await store.redis.xrange(keys.CHANGES)) == 2
