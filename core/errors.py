@@ -212,7 +212,7 @@ _BY_STATUS = {
     403: "set `fetch.user_agent`, or `auth` or `headers` of {name}, or raise its `every`",
     404: _ADDRESS,
     407: "correct `proxy` of {name}",
-    410: "polled again with another `url`, or by `millrace poll {name}`",
+    410: "after a second 410 it is polled only with another `url`, or by `millrace poll {name}`",
     429: _SLOWER,
     451: _ADDRESS,
 }

@@ -4,6 +4,7 @@ sub-path will do."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -15,6 +16,7 @@ from urllib.parse import quote, urlencode
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
+from markupsafe import Markup, escape
 
 from core.config.settings import FeedSettings
 from core.errors import Phrase
@@ -33,6 +35,7 @@ from service.responses import (
     way_up,
 )
 
+_CODE = re.compile(r"`([^`]+)`")
 LONGEST_NAME = 100  # characters of an address that a page repeats
 
 STATIC = {
@@ -227,13 +230,16 @@ def _iso(moment: datetime | str) -> str:
     return moment if isinstance(moment, str) else moment.isoformat(timespec="seconds")
 
 
-def _phrases(words: NullTranslations, phrases: Iterable[Phrase]) -> str:
-    """An error in the language of the page; what has no translation, as words of a host, stays."""
+def _phrases(words: NullTranslations, phrases: Iterable[Phrase]) -> Markup:
+    """An error in the language of the page, with what stands in backticks as code.
+
+    What has no translation, as words of a host, stays.
+    """
     texts = []
     for text, values in phrases:
         filled = {place: words.gettext(value) if value else "" for place, value in values.items()}
         texts.append(str(Phrase(words.gettext(text), filled)))
-    return words.gettext("; ").join(texts)
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(words.gettext("; ").join(texts)))))  # noqa: S704 - escaped
 
 
 def _rhythm(words: NullTranslations, seconds: float | None) -> str:

@@ -217,7 +217,7 @@ def _row(
         "name": source.name,
         "url": without_credentials(source.url),
         "resolved_url": without_credentials(known.url),  # after a page that led to it, or a move
-        "title": known.title,
+        "title": source.title or known.title,
         "tags": list(source.tags),
         "kind": known.kind,
         "priority": source.priority,

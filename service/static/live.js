@@ -57,13 +57,20 @@
   localTimes(document);
   if (river) localDays();
 
-  // A lead picture that its site refuses leaves no hole. Its column goes too while the card is below
-  // what is visible; later the text would move under the reader's eyes.
+  // A lead picture that its site refuses leaves no hole. Its column goes while the card is below what
+  // is visible; later the text would move under the reader's eyes, and the paper's initial takes it.
   const dropPicture = (image) => {
-    const picture = image.closest(".picture");
-    const card = picture?.closest(".card");
-    if (card?.getBoundingClientRect().top >= window.innerHeight) card.classList.remove("pictured");
-    picture?.remove();
+    const card = image.closest(".card");
+    if (!image.closest(".picture")) return;
+    if (card.getBoundingClientRect().top >= window.innerHeight) {
+      card.classList.remove("pictured");
+      image.closest(".picture").remove();
+      return;
+    }
+    const initial = document.createElement("span");
+    initial.className = "initial";
+    initial.textContent = [...card.querySelector(".source").textContent.trim()][0] ?? "";
+    image.replaceWith(initial);
   };
   for (const image of document.querySelectorAll(".picture img")) {
     if (image.complete && image.naturalWidth === 0) dropPicture(image);

@@ -36,7 +36,9 @@ def varied_stories() -> list[Story]:
         article = story.article.model_copy(
             update={"title": title, "html": html, "text": html, "language": language}
         )
-        stories.append(story.model_copy(update={"article": article}))
+        second = story.members[1].model_copy(update={"title": f"{title} {LONG_WORD}"})
+        members = (story.members[0], second, *story.members[2:])
+        stories.append(story.model_copy(update={"article": article, "members": members}))
     return stories
 
 
@@ -90,6 +92,9 @@ async def test_nothing_is_wider_than_the_window(
     served: Served, visit: Any, width: int, scheme: str
 ) -> None:
     stories = varied_stories()
+    served.settings = served.settings.model_copy(  # with a token, a story has forms
+        update={"service": ServiceSettings(token="a-long-random-word")}
+    )
     await served.publish(*stories)
     locale = "zh-CN" if scheme == "dark" else "en-GB"
     visitor = await visit(width, color_scheme=scheme, locale=locale)
@@ -154,11 +159,13 @@ async def test_a_lead_picture_that_its_site_refuses_leaves_no_hole(
 
     await visitor.go("/")
 
-    await visitor.page.wait_for_function("!document.querySelector('.card .picture')")
+    await visitor.page.wait_for_function("!document.querySelector('.card .picture img')")
     cards = visitor.page.locator(".card")
     assert await cards.count() == 8
     columns = [await cards.nth(place).get_attribute("class") for place in (0, 7)]
     assert columns == ["card pictured", "card"]  # text in sight does not move
+    assert await cards.nth(0).locator(".initial").inner_text() == "f"
+    assert await cards.nth(7).locator(".picture").count() == 0
 
 
 async def test_right_to_left_text_stands_at_the_right(served: Served, visit: Any) -> None:

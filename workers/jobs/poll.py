@@ -190,7 +190,8 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
     begins = poll.state.failures == 0 or (state.gone and not poll.state.gone)
     # Those that cannot be reached are many at once: workers/recovery.py reports them together.
     say = log.warning if begins and not isinstance(fault, _AWAY) else log.debug
-    say("source.failing", source=poll.source.name, reason=state.last_error, next_in=round(wait))
+    when = {} if state.gone else {"next_in": round(wait)}
+    say("source.failing", source=poll.source.name, reason=state.last_error, **when)
     write = SourceWrite(poll.source.name, state, wait)
     if await leave(poll.kit.store, poll.lease, write):
         if isinstance(fault, _AWAY):
