@@ -114,7 +114,9 @@ class _Zlib:
 
 def _one_more(streams: int) -> int:
     if streams >= _MOST_STREAMS:
-        raise FetchError(f"the body is compressed in more than {_MOST_STREAMS} parts")
+        raise FetchError(
+            "the body is compressed in more than {count} parts", count=str(_MOST_STREAMS)
+        )
     return streams + 1
 
 
