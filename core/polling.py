@@ -174,7 +174,7 @@ def linked(headers: Iterable[str], relation: str, *, base: str) -> str | None:
         for target, parameters in _LINK.findall(header[:8192]):
             found = _REL.search(parameters)
             if found and relation in (found[1] or found[2]).lower().split():
-                return web_url(target, base)
+                return web_url(target, base, whole=True)
     return None
 
 

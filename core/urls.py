@@ -58,8 +58,11 @@ def clean_url(url: str) -> str:
     return head + ("?" + kept if kept else "") + hash_mark + fragment
 
 
-def web_url(address: str | None, base: str | None = None) -> str | None:
-    """`address` as a clean http(s) address, resolved against `base`; None for anything else."""
+def web_url(address: str | None, base: str | None = None, *, whole: bool = False) -> str | None:
+    """`address` as a clean http(s) address, resolved against `base`; None for anything else.
+
+    `whole`: nothing is taken for tracking; `?feed=rss2` is where WordPress has its feed.
+    """
     if not address:
         return None
     address = address.strip()
@@ -70,7 +73,9 @@ def web_url(address: str | None, base: str | None = None) -> str | None:
     lowered = address[:8].lower()
     if not lowered.startswith(("http://", "https://")) or len(address) < 9:
         return None
-    return clean_url(address) if _has_host(address) else None
+    if not _has_host(address):
+        return None
+    return _FORBIDDEN.sub(_escape_forbidden, address) if whole else clean_url(address)
 
 
 def _has_host(address: str) -> bool:

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
-from core.urls import canonical_url, host_of, web_url, without_feed_scheme
+from core.urls import host_of, web_url, without_feed_scheme
 
 ALTERNATES_KEPT = 10  # WordPress names two: of articles and of comments
 PLACES_TRIED = 8  # usual places: each costs a request to a site that named none
@@ -35,7 +35,10 @@ LINKS_READ, _WORDS = 3000, 1500  # of a page, and characters behind each
 _BASE = re.compile(r"<base\b([^<>]{1,2000})>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]{2,20})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _PARAMETER = re.compile(r"""([a-zA-Z*]{2,20})\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""")
-_COMMENT_FEED = re.compile(r"comments?\b|评论", re.IGNORECASE)
+_COMMENT_FEED = re.compile(
+    r"komment|comment(?:s?\b|[ao]i)|coment[aá]ri|reacties|коммент|コメント|댓글|评论|評論|留言|yorum",
+    re.I,
+)
 # Addresses of feeds: by the last step of the path, or by a parameter.
 _FEED_STEP = re.compile(
     r"/(?:[\w-]+[._-])?(?:rss|atom|feeds?)\d{0,2}(?:[._-]\w{2,5})?/?$|/index\.(?:xml|rdf)$"
@@ -44,23 +47,15 @@ _FEED_STEP = re.compile(
 )
 _FEED_QUERY = re.compile(r"(?:^|[?&])(?:feed|format|type|mod|output|alt)=(?:rss|atom)2?\b", re.I)
 _FEED_WORDS = re.compile(r"(?<![a-z])(?:rss|atom|feeds?|xml|syndication)(?![a-z])|订阅|訂閱", re.I)
-_ABOUT_FEEDS = re.compile(
-    r"feedly|inoreader|netvibes|wikipedia|newsblur|theoldreader|bloglovin", re.I
-)
-_MOVED = re.compile(
-    r"""<meta\b[^<>]{0,200}?http-equiv\s*=\s*["']?refresh\b[^<>]{0,100}?url\s*=\s*["']?([^"'<>\s]{1,2000})"""
-    r"|<newLocation>\s*([^<\s]{1,2000})",
-    re.IGNORECASE,
-)
+# What feeds are, and buttons of readers, which name the feed inside of their own address.
+_ABOUT_FEEDS = re.compile(r"/wiki/|(?<=.)https?(?::|%3a)", re.IGNORECASE)
+_METAS_READ = 200  # of a page; a long one has 60
+_META = re.compile(r"<meta\b([^<>]{1,3000})>", re.IGNORECASE)
+_REFRESH = re.compile(r"""\s*\d*(?:\.\d*)?\s*[;,]\s*(?:url\s*=)?\s*["']?([^"'\s]{1,2000})""", re.I)
+_NEW_LOCATION = re.compile(r"<newLocation>\s*([^<\s]{1,2000})", re.IGNORECASE)
 _LONGEST = 500  # characters of an address that is looked at
 _YOUTUBE_FEED = "https://www.youtube.com/feeds/videos.xml?"
-_YOUTUBE_ID = re.compile(r"""(?:channelId|externalId|channel_id)["'=:\s]{1,4}(UC[\w-]{22})""")
 
-_SOFTWARE = re.compile(
-    r"""<meta\b[^<>]{0,200}?\bname\s*=\s*["']?generator["']?[^<>]{0,200}?\bcontent\s*=\s*["']?([^"'<>]{2,60})"""
-    r"""|<meta\b[^<>]{0,200}?\bcontent\s*=\s*["']([^"'<>]{2,60})["'][^<>]{0,60}?\bname\s*=\s*["']?generator""",
-    re.IGNORECASE,
-)
 # Where software puts its feed, by how it names itself (`generator`); `~` is the site's root.
 _PLACES_OF = {
     "wordpress": ("feed/", "~feed/", "?feed=rss2"), "ghost": ("~rss/",), "hugo": ("index.xml",),
@@ -74,16 +69,7 @@ _PLACES_OF = {
     "nikola": ("~rss.xml",), "write": ("feed/",), "shopify": ("~blogs/news.atom",),
 }  # fmt: skip
 # The commonest of all; `/feed/` is of WordPress, which runs four of ten sites (W3Techs, 2025).
-_USUAL = (
-    "~feed/",
-    "~rss.xml",
-    "~index.xml",
-    "~atom.xml",
-    "~feed.xml",
-    "~rss",
-    "~feed.json",
-    "?feed=rss2",
-)
+_USUAL = "~feed/ ~rss.xml ~index.xml ~atom.xml ~feed.xml ~rss ~feed.json ?feed=rss2".split()
 
 
 class NamedFeed(NamedTuple):
@@ -96,7 +82,8 @@ class NamedFeed(NamedTuple):
 
 def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
     """The feeds a web page names, the most likely first."""
-    page = _without_comments(page)
+    page = _without(page, "<!--", "-->")
+    page = _without(page, "<script", "</script")  # markup in them is of other pages
     head = page[:_HEAD]
     stated = _BASE.search(head)
     base = (_address(_attributes(stated[1]).get("href"), url) if stated else None) or url
@@ -108,8 +95,9 @@ def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
             found.append((weight, NamedFeed(address, attributes.get("title", "")[:200])))
     if not any(weight > 1 for weight, _ in found):  # none, or of comments alone
         found += _followed(page, base)
-    channel = [(9, NamedFeed(address)) for address in _youtube_channel(head, url)]
-    return _once([*channel, *sorted(found, key=lambda pair: -pair[0])], url)
+    within = url.partition("?")[0].rstrip("/") + "/"  # of one section, on the page of that section
+    found.sort(key=lambda pair: (-pair[0], pair[0] > 1 and not pair[1].url.startswith(within)))
+    return _once(found, url)
 
 
 def header_feeds(values: Iterable[str], *, url: str) -> tuple[NamedFeed, ...]:
@@ -127,8 +115,19 @@ def header_feeds(values: Iterable[str], *, url: str) -> tuple[NamedFeed, ...]:
 
 def moved_to(page: str, *, url: str) -> str | None:
     """Where a document that is no feed says it is now: `refresh`, or UserLand's `redirect`."""
-    moved = _MOVED.search(page[:_HEAD])
-    address = _address(html.unescape(moved[1] or moved[2]), url) if moved else None
+    stated = _NEW_LOCATION.search(page[:_HEAD])
+    if stated:
+        return refreshed_to(f"0;{html.unescape(stated[1])}", url=url)
+    return refreshed_to(_meta(page, "http-equiv", "refresh"), url=url)
+
+
+def refreshed_to(value: str, *, url: str) -> str | None:
+    """Where a `Refresh` header, or a meta element of that meaning, leads to; None if nowhere else.
+
+    HTML, 4.2.5.3: seconds, then an address, with or without `url=`.
+    """
+    found = _REFRESH.match(value)
+    address = _address(found[1], url) if found else None
     return address if address != url else None
 
 
@@ -139,9 +138,8 @@ def usual_places(url: str, page: str) -> tuple[str, ...]:
     """
     if _is_feed_address(url) or urlsplit(url).query or url.endswith((".xml", ".json")):
         return ()
-    software = _SOFTWARE.search(page[:_HEAD])
-    said = (software[1] or software[2]).lower() if software else ""
-    places = [place for name, own in _PLACES_OF.items() if name in said for place in own]
+    software = _meta(page, "name", "generator").lower()
+    places = [place for name, own in _PLACES_OF.items() if name in software for place in own]
     root, folder = urljoin(url, "/"), url if url.endswith("/") else f"{url}/"
     if folder != root:  # a blog below its site: its own folder first
         places += [place.removeprefix("~") for place in _USUAL[:3]]
@@ -184,25 +182,28 @@ def guessed_feed(url: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}.rss"
 
 
-def _without_comments(page: str) -> str:
+def _meta(page: str, kind: str, name: str) -> str:
+    """What a page's meta element of that name states."""
+    tags = (_attributes(tag[1]) for tag in islice(_META.finditer(page[:_HEAD]), _METAS_READ))
+    return next((t.get("content", "") for t in tags if t.get(kind, "").lower() == name), "")
+
+
+def _without(page: str, begin: str, end: str) -> str:
     """An expression would look for the end of each comment that has none."""
-    parts = page.split("<!--")
-    ends = (part.find("-->") for part in parts[1:])
-    rest = (
-        part[end + 3 :] if end >= 0 else part for part, end in zip(parts[1:], ends, strict=True)
-    )
-    return "".join([parts[0], *rest])
+    first, *parts = page.split(begin)
+    return first + "".join(part.partition(end)[2] if end in part else part for part in parts)
 
 
 def _once(found: Iterable[tuple[int, NamedFeed]], url: str) -> tuple[NamedFeed, ...]:
     once: dict[str, NamedFeed] = {}
     for _, feed in found:
-        once.setdefault(canonical_url(feed.url), feed)
+        once.setdefault(feed.url, feed)
     return tuple(feed for feed in once.values() if feed.url != url)[:ALTERNATES_KEPT]
 
 
 def _address(stated: str | None, base: str) -> str | None:
-    return web_url(without_feed_scheme(stated or "", scheme=base.partition(":")[0]), base)
+    stated = re.sub(r"[\t\r\n]", "", stated or "")  # WHATWG URL, 4.4
+    return web_url(without_feed_scheme(stated, scheme=base.partition(":")[0]), base, whole=True)
 
 
 def _weight(attributes: dict[str, str]) -> int:
@@ -240,6 +241,7 @@ def _followed(page: str, base: str) -> list[tuple[int, NamedFeed]]:
             continue
         is_feed = _is_feed_address(address) or stated.lower().startswith("feed:")
         says_so = _FEED_WORDS.search(shown) is not None
+        is_feed = is_feed or (says_so and address.endswith(".xml"))
         host, site = host_of(address), host_of(base)
         own = host == site or host.endswith(f".{site}") or site.endswith(f".{host}")
         if is_feed and (says_so or own):
@@ -263,14 +265,6 @@ def _attributes(tag: str) -> dict[str, str]:
         found[1].lower(): html.unescape(found[2] or found[3] or found[4] or "").strip()
         for found in _ATTRIBUTE.finditer(tag)
     }
-
-
-def _youtube_channel(head: str, url: str) -> list[str]:
-    """A channel page under a chosen name holds its id in its scripts only."""
-    if "youtube.com" not in url[:40]:
-        return []
-    found = _YOUTUBE_ID.search(head)
-    return [f"{_YOUTUBE_FEED}channel_id={found[1]}"] if found else []
 
 
 def _youtube(steps: list[str], query: str) -> str | None:

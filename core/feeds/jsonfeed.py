@@ -41,7 +41,7 @@ def read_json_feed(
         link=web_url(_text(document.get("home_page_url"), 4096), url),
         language=language,
         hub=_hub(document, url),
-        self_url=web_url(_text(document.get("feed_url"), 4096), url),
+        self_url=web_url(_text(document.get("feed_url"), 4096), url, whole=True),
         entries=tuple(
             _entry(item, at, url=url, body=body, feed=(language, authors))
             for at, item in enumerate(kept)
@@ -169,5 +169,5 @@ def _hub(document: dict[str, Any], url: str) -> str | None:
     hubs = document.get("hubs")
     for hub in hubs if isinstance(hubs, list) else []:
         if isinstance(hub, dict) and str(hub.get("type", "")).lower() == "websub":
-            return web_url(_text(hub.get("url"), 4096), url)
+            return web_url(_text(hub.get("url"), 4096), url, whole=True)
     return None

@@ -121,7 +121,7 @@ def _web_page(text: str, page: str, url: str) -> NotAFeed:
 def _related(feed: Any, relation: str, url: str) -> str | None:
     for link in feed.get("links", ()):
         if relation in (link.get("rel") or "").split():
-            return web_url(text_in(link.get("href"), 4096), url)
+            return web_url(text_in(link.get("href"), 4096), url, whole=True)
     return None
 
 

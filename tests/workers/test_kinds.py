@@ -165,7 +165,12 @@ async def test_a_page_that_sends_its_readers_on_is_followed(
     origin.at("/new", Answer(f"{feed}</rss>"))
     page = '<html><meta http-equiv="refresh" content="0; url=/new"><p>Moved.</p>'
     moved = "<redirect><newLocation>/new</newLocation></redirect>"
-    urls = [origin.at("/page", Answer(page)), origin.at("/xml", Answer(moved))]
+    head = Answer("<html><p>Moved.</p>", headers={"Refresh": "0;url=/new"})
+    urls = [
+        origin.at("/page", Answer(page)),
+        origin.at("/xml", Answer(moved)),
+        origin.at("/h", head),
+    ]
     for url in urls:
         settings = settings_for({"url": url, "kind": "feed"}, allow_private=[origin.allowance])
         async with desk_for(store, sandbox, settings) as desk:

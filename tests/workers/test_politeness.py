@@ -370,6 +370,26 @@ async def test_r15_a_torn_document_loses_no_entry(
     assert titles == {"News of the river", "News of the desert"}
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(f"{FEED}   ", cut=len(FEED) + 1),
+        Answer(f"{FEED}   ", cut=len(FEED) + 1, chunked=True),
+        Answer(FEED, status=206, headers={"Content-Range": "bytes 0-99/200", "ETag": '"2"'}),
+    ],
+)
+async def test_r15_a_document_with_its_last_tag_is_read_when_it_comes_so_again(
+    store: Store, sandbox: Sandbox, origin: Origin, answer: Answer
+) -> None:
+    """Some servers announce more than they have, at each poll."""
+    settings = settings_for({"url": origin.at("/feed", answer)}, allow_private=[origin.allowance])
+    async with desk_for(store, sandbox, settings) as desk:
+        first, second = await desk.poll(), await desk.poll()
+
+    assert "broke off" in (first.last_error or "")
+    assert (first.document, second.document, second.last_error) == (0, 1, None)
+
+
 async def test_r16_cookies_end_with_their_chain_of_redirects(
     store: Store, sandbox: Sandbox, origin: Origin
 ) -> None:

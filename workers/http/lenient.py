@@ -155,7 +155,7 @@ def _body_length(head: bytes) -> int | None:
     """The length that is announced once, or twice alike; None in chunks, else without end."""
     if _CHUNKED.search(head):
         return None
-    lengths = {value for name, value in _headers(head) if name.lower() == b"content-length"}
+    lengths = _lengths(_headers(head))
     value = lengths.pop() if len(lengths) == 1 else b""
     return int(value) if value.isdigit() and len(value) < 16 else 2**60
 
@@ -165,11 +165,17 @@ def _headers(head: bytes) -> list[tuple[bytes, bytes]]:
     return [(each[1], each[2].strip()) for each in found if each]
 
 
+def _lengths(headers: list[tuple[bytes, bytes]]) -> set[bytes]:
+    """The stated lengths, `12, 12` in one line too (RFC 9110, 8.6); an empty one is none."""
+    lines = [value for name, value in headers if name.lower() == b"content-length"]
+    return {length.strip() for line in lines for length in line.split(b",") if length.strip()}
+
+
 def _plain_head(head: bytes) -> bytes:
     """The status line and the headers that are any, with one length or none."""
     headers = _headers(head)
     chunked = any(n.lower() == b"transfer-encoding" and _CHUNKED.search(v) for n, v in headers)
-    lengths = {v for n, v in headers if n.lower() == b"content-length"}
+    lengths = _lengths(headers)
     if not chunked and (len(lengths) > 1 or not all(length.isdigit() for length in lengths)):
         raise FetchError("the answer states no length that can be believed")
     kept = [

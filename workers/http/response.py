@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import aiohttp
 from multidict import CIMultiDictProxy
@@ -172,7 +172,13 @@ def redirect_target(answer: Response) -> str | None:
     location = answer.headers.get("Location")
     if answer.status not in REDIRECTS or not location:
         return None
-    text = location.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
+    sent = location.encode("utf-8", "surrogateescape").strip()
+    try:
+        text = sent.decode()
+    except UnicodeDecodeError:  # in another charset: sent back byte for byte, as browsers do
+        text = quote(sent, safe="%/:?#[]@!$&'()*+,;=")
+    path, mark, query = text.partition("?")
+    text = path.replace("\\", "/") + mark + query  # WHATWG URL, 4.4
     try:
         target = urljoin(answer.url, text).partition("#")[0]
         parts = urlsplit(target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ import xxhash
 
 from core.config.settings import Source
 from core.errors import BadStatus, BrokeOff, DocumentError, NotAFeed, Overdue, ResourceLimit
-from core.feeds.discovery import guessed_feed, header_feeds, known_feed
+from core.feeds.discovery import guessed_feed, header_feeds, known_feed, refreshed_to
 from core.feeds.github import is_github
 from core.feeds.listing import read_listing
 from core.models import ParsedFeed
@@ -28,6 +29,7 @@ from workers.sources.github import poll_folder
 WHOLE_LEAST, WHOLE_UNKNOWN = 86_400.0, 7 * 86_400.0  # seconds without a whole document
 WHOLE_AFTER_HAND = 60.0  # seconds between two whole documents, by hand or not
 ALTERNATES_TRIED = 3  # of the feeds that a page names
+_RANGE = re.compile(r"bytes (?:0-(\d{1,15})|[^/]*)/(\d{1,15})")  # RFC 9110, 14.4
 
 
 async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
@@ -61,8 +63,9 @@ async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled
     try:
         return await _read(asking, state, answer)
     except NotAFeed as fault:
-        if fault.moved:
-            return await _ask_at(asking, source, state, fault.moved)
+        moved = fault.moved or refreshed_to(answer.headers.get("Refresh", ""), url=answer.url)
+        if moved:
+            return await _ask_at(asking, source, state, moved)
         if unknown and (found := await _discover(asking, source, state, answer, fault)):
             return found
         raise
@@ -146,10 +149,11 @@ async def _read(
     body_hash = xxhash.xxh3_128_hexdigest(answer.body)
     if body_hash == state.body_hash and answer.complete:
         return _unchanged(asking, state, answer)
-    if not answer.complete:
+    came_whole, again = answer.complete and not _is_part(answer), body_hash == state.torn_hash
+    if not (came_whole or again):
         raise _broke_off(answer, body_hash)
     feed, prepared = await _parsed(asking, state, answer, body_hash, read)
-    if not (feed.complete or answer.framed or body_hash == state.torn_hash):
+    if not (feed.complete or (came_whole and (answer.framed or again))):
         raise _broke_off(answer, body_hash)
     return Polled(
         status=answer.status,
@@ -231,6 +235,12 @@ async def _parsed(
 
 def _linked(answer: Response, relation: str) -> str | None:
     return linked(answer.headers.getall("Link", ()), relation, base=answer.url)
+
+
+def _is_part(answer: Response) -> bool:
+    """A part of a document, though the whole was requested: some caches send what they kept."""
+    stated = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
+    return stated is not None and int(stated[1] or 0) + 1 != int(stated[2])
 
 
 def _broke_off(answer: Response, body_hash: str) -> BrokeOff:

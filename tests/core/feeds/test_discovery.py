@@ -8,7 +8,9 @@ from core.feeds.discovery import (
     guessed_feed,
     header_feeds,
     known_feed,
+    moved_to,
     named_feeds,
+    refreshed_to,
     usual_places,
 )
 
@@ -41,7 +43,9 @@ def found(page: str, url: str = "https://blog.example/") -> tuple[str, ...]:
         '<a href="feed.xml"><img src="/icon.png" alt="RSS"></a>',
         '<a class="icon-rss" href="/feed.xml"></a>',
         '<a href="feed:https://blog.example/feed.xml">Follow</a>',
-        '<a href="https://feedly.com/i/feed/x">feedly</a><a href="/feed.xml">订阅</a>',
+        '<a href="https://feedly.com/i/feed/https%3A%2F%2Fx">f</a><a href="/feed.xml">订阅</a>',
+        '<link rel="alternate" type="application/rss+xml" href="/fe\ned.xml">',
+        """<script>x = '<a href="/bad.rss">RSS</a>'</script><a href="/feed.xml">XML</a>""",
         '<a href="/about">About</a><footer><a title="RSS feed" href="/feed.xml">*</a></footer>',
     ],
 )
@@ -88,6 +92,33 @@ def test_long_addresses_cost_little() -> None:
 
     assert named_feeds(page, url="https://news.example/") == ()
     assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize("address", ["https://blog.example/?feed=rss2", "/index.php?type=rss"])
+def test_no_part_of_a_feeds_address_is_taken_for_tracking(address: str) -> None:
+    page = f'<link rel="alternate" type="application/rss+xml" href="{address}">'
+
+    assert found(page)[0].endswith(address)
+
+
+def test_a_page_of_a_section_leads_to_the_feed_of_the_section() -> None:
+    page = "".join(
+        f'<link rel="alternate" type="application/rss+xml" title="{title}" href="/{path}">'
+        for title, path in (("All", "feed/"), ("Kommentare", "a/b/feed/"), ("A", "a/feed/"))
+    )
+
+    assert found(page, "https://blog.example/a/")[0] == "https://blog.example/a/feed/"
+    assert found(page, "https://blog.example/a/b/")[0] == "https://blog.example/feed/"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    ["<META CONTENT=\"0;URL='/new'\" HTTP-EQUIV=Refresh>", "<newLocation>/new</newLocation>"],
+)
+def test_a_page_says_where_its_feed_is_now(markup: str) -> None:
+    assert moved_to(f"<p>{markup}", url="https://blog.example/") == "https://blog.example/new"
+    assert refreshed_to("3; /new", url="https://blog.example/x") == "https://blog.example/new"
+    assert refreshed_to("30", url="https://blog.example/x") is None
 
 
 def test_several_feeds_come_with_their_titles() -> None:
@@ -139,14 +170,6 @@ def test_a_page_names_its_feeds_the_comments_last() -> None:
     assert found(page) == (
         "https://blog.example/dir/feed.xml?a=1&b=2",
         "https://blog.example/dir/comments/feed",
-    )
-
-
-def test_a_youtube_page_under_a_chosen_name_holds_its_channel() -> None:
-    page = '<script>{"externalId":"UCabcdefghijklmnopqrstuv"}</script>'
-
-    assert found(page, "https://www.youtube.com/@name") == (
-        "https://www.youtube.com/feeds/videos.xml?channel_id=UCabcdefghijklmnopqrstuv",
     )
 
 

@@ -22,6 +22,7 @@ SIZE = b"%d" % len(FEED)
 CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(FEED), FEED)
 HEADS = {
     "length twice": (b"Content-Length: %b\r\nContent-Length: %b\r\n" % (SIZE, SIZE), FEED),
+    "length twice in a line": (b"Content-Length: %b, %b\r\n" % (SIZE, SIZE), FEED),
     "length beside chunks": (b"Content-Length: 7\r\nTransfer-Encoding: chunked\r\n", CHUNKED),
     "a blank in a name": (b"Bad Name: x\r\nETag: \"1\"\r\nContent-Length: %b\r\n" % SIZE, FEED),
     "no name at all": (b": x\r\nContent-Length: %b\r\n" % SIZE, FEED),
@@ -122,6 +123,22 @@ def test_an_address_in_other_letters_is_the_one_that_was_sent() -> None:
     answer = Response(status, "https://n.example/", headers, body, whole, 0.1)
 
     assert redirect_target(answer) == "https://n.example/café"
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [(b"/k\xe4se", "/k%E4se"), (b"\\new?a=\\", "/new?a=\\"), (b"b c", "/b c")],
+)
+def test_an_address_in_no_known_charset_is_sent_back_byte_for_byte(
+    location: bytes, target: str
+) -> None:
+    status, headers, *_ = read_answer(
+        b"HTTP/1.1 301 M\r\nLocation: %b\r\n\r\n" % location, limit=99
+    )
+
+    answer = Response(status, "https://n.example/a", headers, b"", True, 0.1)
+
+    assert redirect_target(answer) == "https://n.example" + target
 
 
 @pytest.mark.parametrize("torn", [b"9\r\n123", b"zz\r\n", b""])
