@@ -41,7 +41,8 @@ from workers.leases import end_tasks
 
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 3.0
-KNOWN_SECONDS = 3.0  # that a store may take to say what it holds, where the file is broken
+# That a store may take to say what it holds, where the file is broken: as long as a failover.
+KNOWN_SECONDS = 10.0
 # For which all processes have to agree on another file than the current one, which no host has any
 # more: a host that is away for an update is back by then.
 AGREED_SECONDS = 60.0
@@ -83,11 +84,20 @@ async def _first(config: str, store: Store) -> LiveSettings:
     try:
         return LiveSettings(config)
     except ConfigError:
-        with suppress(StoreError, TimeoutError, ValueError):
+        with suppress(TimeoutError, ValueError):
             async with asyncio.timeout(KNOWN_SECONDS):
-                if (text := await revision_text(store)) is not None:
+                if (text := await _known(store)) is not None:
                     return LiveSettings(config, kept=Snapshot.unpacked(text, config))
         raise
+
+
+async def _known(store: Store) -> bytes | None:
+    """The configuration that the store holds, asked for until the store answers."""
+    while True:
+        try:
+            return await revision_text(store)
+        except StoreError:
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 class Member:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError
+from core.errors import ConfigError, StoreAway
 from millrace.process import cluster
 from millrace.process.cluster import Member, followed
 from millrace.process.config import LiveSettings
@@ -195,7 +195,7 @@ async def test_a_process_without_a_variable_takes_no_work_and_is_named(
 
 
 async def test_a_start_with_a_broken_file_goes_on_with_what_the_store_has(
-    store: Store, tmp_path: Path
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, "one", "sources: [\n")
     with pytest.raises(ConfigError):
@@ -204,8 +204,18 @@ async def test_a_start_with_a_broken_file_goes_on_with_what_the_store_has(
     good = written(tmp_path, "two", ALL)
     async with process(store, good) as live:
         await until(live.in_force.ready.is_set)
+    answers = iter([StoreAway("reset"), StoreAway("loading"), revision.revision_text])
 
+    async def asked(store: Store) -> bytes | None:
+        """The store is away for a moment, as in a failover."""
+        answer = next(answers)
+        if isinstance(answer, StoreAway):
+            raise answer
+        return await answer(store)
+
+    monkeypatch.setattr(cluster, "revision_text", asked)
     async with process(store, path) as live:
+        monkeypatch.setattr(cluster, "revision_text", revision.revision_text)
         await until(live.in_force.ready.is_set)
         assert names(live) == ["a", "b-example"]
         assert live.faults
