@@ -127,6 +127,16 @@ async def delay_delivery(
         await pipe.execute()
 
 
+async def put_back(
+    store: Store, outbox: Outbox, deliveries: Sequence[Delivery], *, seconds: float
+) -> None:
+    """Make leased deliveries due again after that many seconds, as they are."""
+    if deliveries:
+        due = (await store.now() + seconds) * 1000
+        with store_errors():
+            await store.redis.zadd(outbox.key, {each.id: due for each in deliveries}, xx=True)
+
+
 async def end_delivery(store: Store, outbox: Outbox, delivery_id: str) -> None:
     """It arrived, or never will. Its id stays known for a while."""
     where = [outbox.key, outbox.sizes, keys.delivery(delivery_id)]

@@ -36,11 +36,11 @@ QUICK: dict[str, Any] = {
 
 
 async def deliver(kit: Kit, outbox: Outbox = OPERATOR) -> int:
-    """Send what is due in an outbox, once; to how many targets."""
+    """Send what is due in an outbox, once; how many deliveries that were."""
     sender = Sender(kit, outbox, kit.outgoing if outbox is OPERATOR else kit.callbacks)
-    targets = await sender.send_due()
+    begun = await sender.send_due()
     await sender.sent()
-    return targets
+    return begun
 
 
 class Desk:

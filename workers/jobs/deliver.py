@@ -12,8 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import deque
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -28,6 +27,7 @@ from store.outbox import (
     end_delivery,
     give_up,
     lease_deliveries,
+    put_back,
     rest,
     rested,
     resting,
@@ -49,8 +49,9 @@ log = structlog.get_logger()
 
 AT_ONCE = 20  # deliveries that are leased together
 TARGETS_AT_ONCE = 50  # that are sent something: most answer at once, some hang for half a minute
-BUSY_SECONDS = 1.0  # that a delivery waits whose target is being sent another one
-LEASE_SECONDS = 300.0  # in half of which all leased together are sent, or put back
+WAITING_EACH = 200  # deliveries in memory for one target, of a webhook some 10 kB each
+FULL_SECONDS = 15.0  # that a delivery waits in the store where there is no place for it here
+LEASE_SECONDS = 300.0  # of which a delivery may wait for half; then it is put back
 FIRST_RETRY = 10.0
 LONGEST_RETRY = 3600.0
 MOST_TRIES = 16  # half a day
@@ -72,7 +73,8 @@ class Sender:
         self._kit = kit
         self._outbox = outbox
         self._fetcher = fetcher
-        self._sending: dict[str, asyncio.Task[None]] = {}  # by host
+        self._targets: dict[str, _Target] = {}  # by host, while something is sent there
+        self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self, *, every: float) -> None:
         """Send until cancelled; looks every `every` seconds for what is due."""
@@ -81,48 +83,52 @@ class Sender:
                 if not await self.send_due():
                     await asyncio.sleep(every)
         finally:
-            await end_tasks(self._sending.values())
+            await end_tasks(self._sending)
 
     async def send_due(self) -> int:
-        """Begin to send what is due; to how many targets."""
-        if len(self._sending) >= TARGETS_AT_ONCE:
-            return 0
-        store, counts, begun = self._kit.store, Counts(), 0
+        """Begin to send what is due; how many deliveries that were."""
+        store, counts, full = self._kit.store, Counts(), list[Delivery]()
         due, expired = await lease_deliveries(
             store, self._outbox, limit=AT_ONCE, seconds=LEASE_SECONDS
         )
-        targets: dict[str, list[Delivery]] = defaultdict(list)
         for delivery in due:
-            targets[_host(delivery.url)].append(delivery)
-        for host, deliveries in targets.items():
-            if host in self._sending:
-                for delivery in deliveries:
-                    await delay_delivery(store, self._outbox, delivery, seconds=BUSY_SECONDS)
+            target = self._target(_host(delivery.url))
+            if target is None or len(target.waiting) >= WAITING_EACH:
+                full.append(delivery)
             else:
-                target = _Target(self._kit, self._outbox, self._fetcher, host)
-                self._sending[host] = asyncio.create_task(self._send(target, deliveries))
-                begun += 1
+                target.waiting.append((time.monotonic(), delivery))
+        await put_back(store, self._outbox, full, seconds=FULL_SECONDS)
         for delivery_id in expired:
             kind = delivery_id.partition("-")[0]
             if kind in _METRIC:
                 counts.add(_METRIC[kind], outcome="expired")
                 await _give_up(self._kit, "expired", "not delivered in time", kind=kind)
         self._kit.tell(counts)
-        return begun
+        return len(due)
 
     async def sent(self) -> None:
         """Return when nothing is being sent any more."""
-        await asyncio.gather(*self._sending.values())
+        await asyncio.gather(*self._sending)
 
-    async def _send(self, target: _Target, deliveries: Sequence[Delivery]) -> None:
+    def _target(self, host: str) -> _Target | None:
+        """The target that is sent something, or begins to be; None where too many are."""
+        target = self._targets.get(host)
+        if target is None and len(self._targets) < TARGETS_AT_ONCE:
+            target = self._targets[host] = _Target(self._kit, self._outbox, self._fetcher, host)
+            task = asyncio.create_task(self._send(target))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+        return target
+
+    async def _send(self, target: _Target) -> None:
         try:
-            await target.send(deliveries)
+            await target.send()
         except StoreError as error:  # they are due again when their leases end
             log.info("delivery.interrupted", host=target.host, reason=str(error))
         except Exception:  # one target must not end the sending to all others
             log.exception("delivery.crashed", host=target.host)
         finally:
-            del self._sending[target.host]
+            del self._targets[target.host]
             self._kit.tell(target.counts)
 
 
@@ -131,29 +137,34 @@ class _Target:
 
     def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher, host: str) -> None:
         self.host = host
+        self.waiting = deque[tuple[float, Delivery]]()  # each with the time of its lease
+        self.counts = Counts()
         self._kit = kit
         self._outbox = outbox
         self._fetcher = fetcher
-        self.counts = Counts()
+        self._well = False  # whether the store knows that it answers
 
-    async def send(self, deliveries: Sequence[Delivery]) -> None:
-        """Send until one fails; the rest waits as long as it does."""
-        store, began = self._kit.store, time.monotonic()
-        for delivery in deliveries:
-            wait = await resting(store, self.host)
-            if wait > 0 or time.monotonic() - began > LEASE_SECONDS / 2:
-                await delay_delivery(store, self._outbox, delivery, seconds=wait)
+    async def send(self) -> None:
+        """Send what waits until one fails; the rest waits as long as the target is left alone."""
+        store = self._kit.store
+        wait = await resting(store, self.host)
+        while self.waiting:
+            leased, delivery = self.waiting.popleft()
+            if wait > 0 or time.monotonic() - leased > LEASE_SECONDS / 2:
+                await put_back(store, self._outbox, [delivery], seconds=wait)
             elif delivery.kind == "verify":
                 await self._verify(delivery)
-            else:
-                await self._deliver(delivery)
+            elif not await self._deliver(delivery):
+                wait = await resting(store, self.host)
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> bool:
+        """Send one; whether it arrived."""
         store, metric = self._kit.store, _METRIC[delivery.kind]
         fault = await self._fault(delivery)
         if fault is None:
             self.counts.add(metric, outcome="delivered")
-            await rested(store, self.host)
+            if not self._well:
+                await rested(store, self.host)
             await end_delivery(store, self._outbox, delivery.id)
         elif fault == "gone" and delivery.subscriber is not None:
             self.counts.add(metric, outcome="gone")
@@ -169,6 +180,8 @@ class _Target:
             self.counts.add(metric, outcome="failed")
             await end_delivery(store, self._outbox, delivery.id)
             await _give_up(self._kit, self.host, fault, kind=delivery.kind)
+        self._well = fault is None
+        return self._well
 
     async def _fault(self, delivery: Delivery) -> str | None:
         """Why a delivery did not arrive; None: it did."""

@@ -53,3 +53,20 @@ async def test_a_cancelled_wait_keeps_no_place() -> None:
     await asyncio.gather(*waiting, return_exceptions=True)
 
     assert await asyncio.wait_for(order_of(places, "c"), 5) == ["c"]
+
+
+async def test_who_used_much_leaves_the_last_place_to_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usage, now = Usage(), 0.0
+    monkeypatch.setattr("workers.sandbox.fair.time.monotonic", lambda: now)
+    places = FairPlaces(2, usage)
+    async with places.place("heavy"):
+        with usage.charged("heavy"):
+            now += 8.0  # it is still under way
+            second = asyncio.create_task(order_of(places, "heavy"))
+            await asyncio.sleep(0)
+
+            async with places.place("light"):
+                assert not second.done()
+    assert await second == ["heavy"]
