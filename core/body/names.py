@@ -10,6 +10,11 @@ _REPORTER = re.compile(
     r"(?:记者|記者|通讯员|通訊員|特约记者|特派员)[\s:：]*([\u4e00-\u9fff·‧、\s]{2,24}?)"
     r"[\s]*(?:报导|报道|報導|報道|编译报|編譯報|采访报|採訪報|综合报|綜合報|编译(?=[）)】])|編譯(?=[）)】]))"
 )
+# A dateline that names its reporter and nothing else: 长江网10月4日讯（记者陈智 整合）
+_DATELINED = re.compile(
+    r".{0,40}?[讯訊电電息]\s*[（(][^（）()\s]{0,8}(?:记者|記者|通讯员|通訊員)[\s:：]*"
+    r"([\u4e00-\u9fff·、\s]{2,24}?)[）)]"
+)
 _HOW = re.compile(
     r"(?:综合|綜合|整合|简讯|簡訊|翻译|翻譯|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
 )
@@ -17,6 +22,7 @@ _LABEL = re.compile(
     r"^(?:来源[:：]\S{1,20}\s+)?(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)"
     r"\s*[:：|｜/／]\s*(.{2,40})$"
     r"|^文\s*[/／|｜:：]\s*(.{2,20})$"
+    r"|^本文(?:来自|來自|转自|轉自|首发|首發|原载|原載|转载自|轉載自).{0,60}?作者\s*[:：]\s*([^，,；;。（(]{2,16})"
     r"|^(?:[Ww]ritten [Bb]y|[Pp]osted [Bb]y|(?:[Aa]uthor|[Aa]uteur|[Aa]utore?)s?(?=\s?[:：]))"
     r"\s*[:：]?\s*(.{3,60})$"
 )
@@ -26,13 +32,19 @@ _NEXT_LABEL = re.compile(
 )
 _SIGNED = re.compile(  # a line that is nothing else: 新京报记者 陆一夫
     r"^[（(【]?\S{0,12}?(?:记者|記者)[\s:：|｜/／]*([\u4e00-\u9fff·]{2,4}(?:[\s、]+[\u4e00-\u9fff·]{2,4}){0,4})"
-    r"(?:\s+(?:整合|整理|实习生|通讯员|编辑|責編|责编|網編|摄影|校对|图片).*)?[)）】]?$"
+    r"(?:\s+(?:整合|整理|文|图|实习生|通讯员|编辑|責編|责编|網編|摄影|校对|图片).*)?[)）】]?$"
 )
-_BY = re.compile(r"^(?:[Bb]y:?|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$")
+_BY = re.compile(
+    r"^(?:(?:(?:Words|Text|Story|Article|Report)\s+)?[Bb]y:?|BY|Von|Par|Por|Di|Door|Af|Av)\s+(.{3,60})$"
+)
 _POSTED = re.compile(r"^(?:[Pp]osted|[Pp]ublished|[Ww]ritten)\b.{0,50}?\bby\s+(.{3,40})$")
 _NAME = re.compile(
     r"[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*(?:\s+(?:de|da|di|del|della|van|von|der|den|la|le|bin|al|el|and|und|et|y|e|&"
     r"|[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*),?){1,7}"
+)
+JOB = re.compile(  # behind a name
+    r",\s*(?:[\w’'&-]+\s+){0,4}(?:correspondent|editor|reporter|writer|columnist|journalist)s?\b.*$",
+    re.IGNORECASE,
 )
 _MAIL = re.compile(r"\s*<?\(?[\w.+-]+@[\w.-]+\)?>?\s*")
 _MAIL_AND_NAME = re.compile(r"^[\w.+-]+@[\w.-]+\s*\((.+)\)$")
@@ -59,10 +71,11 @@ def stated_author(author: str | None) -> str | None:
 
 def reporter(text: str) -> str | None:
     """The reporter an agency's opening names, as in （记者李言综合报导）."""
-    match = _REPORTER.search(text[:160]) or (_SIGNED.match(text) if len(text) <= 40 else None)
+    match = _REPORTER.search(text[:160]) or _DATELINED.match(text)
+    match = match or (_SIGNED.match(text) if len(text) <= 40 else None)
     if match is None:
         return None
-    name = _HOW.sub("", match[1].strip())
+    name = _HOW.sub("", re.split("通讯员|通訊員|实习生|實習生", match[1])[0].strip())
     for _ in range(3):
         place = next((p for p in _PLACES if name.endswith(p) and len(name) > len(p) + 1), "")
         name = _HOW.sub("", name.removesuffix(place))
@@ -79,8 +92,12 @@ def labelled(line: str) -> str | None:
     if match:
         value = next(group for group in match.groups() if group)
         return re.split(r"[（()）]", _NEXT_LABEL.split(value)[0])[0].strip(" ）)】*_") or None
+    if "记" in line or "記" in line:
+        return (
+            reporter(line) if ":" not in line and "：" not in line and _SIGNED.match(line) else None
+        )
     match = _BY.match(line) or _POSTED.match(line)
     if match is None or any(is_wide(char) for char in line):
         return None
-    name = re.split(r"\s[|•·–—-]\s|,\s(?=[a-z])|\d", match[1])[0].strip(" ,.")
+    name = re.split(r"\s[|•·–—-]\s|,\s(?=[a-z])|\d", JOB.sub("", match[1]))[0].strip(" ,.")
     return name if _NAME.fullmatch(name) else None

@@ -14,7 +14,7 @@ from lxml import etree
 
 from core import dates
 from core.body.html import inner_text, spaced_text
-from core.body.names import stated_author
+from core.body.names import JOB, reporter, stated_author
 from core.text import collapse, is_wide, squeeze
 
 _HOLDERS = "a span div p meta strong address li h4 td".split()
@@ -54,6 +54,7 @@ _AFTER = re.compile(
     r"|[,;]?\s*(?:(?:last )?updated|published|posted|reviewed by|medically|edited|on (?=\w+ \d)"
     r"|follow|joined|read time|\d+ min).*$"
     r"|,?\s*(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? \d).*$"
+    r"|,\s*(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)$|(?-i:\s+on)$"
     r"|\s+(?:发布|发表|更新|来源|责任编辑|编辑).*$",
     re.IGNORECASE,
 )
@@ -90,7 +91,9 @@ _INITIAL = re.compile(r"\b(?:\w|Dr|Mr|Mrs|Ms|Jr|Sr|St|Ph|Prof|M\.D|Ph\.D)\.")
 
 def person(text: str | None, site: str | None = None) -> str | None:
     """The name in a text that names an author; None if it is no name, or the site's in Chinese."""
-    name = _AFTER.sub("", _LABEL.sub("", stated_author(text) or "", count=1)).strip(" ,;:|-–—·•@")
+    stated = stated_author(text) or ""
+    name = JOB.sub("", _LABEL.sub("", reporter(stated) or stated, count=1))
+    name = _AFTER.sub("", name).strip(" ,;:|-–—·•@")
     key = squeeze(name)
     if len(key) < 2 or len(name) > _LONGEST or key in _NO_NAME or key.isdigit():
         return None

@@ -15,6 +15,9 @@ from core.page.head import read_head
         ("Written by: Ada Miller, Updated March 3, 2024", "Ada Miller"),
         ("Ada Miller and Jo van den Berg", "Ada Miller and Jo van den Berg"),
         ("Dr. Ada Miller", "Dr. Ada Miller"),
+        ("By Ada Miller and Jo Reed, Parish Correspondent", "Ada Miller and Jo Reed"),
+        ("Ada Miller, Dec", "Ada Miller"),
+        ("mill77 on", "mill77"),
         ("Dec. 19, 2025", None),
         ("262588213843476", None),
         ("name, email@mail.example", None),
@@ -116,6 +119,26 @@ def test_the_visible_headline_is_the_title_and_the_name_of_the_site_is_not() -> 
     title = read_head(parse_page(page)[1], None).title
 
     assert title == "The weir is rebuilt after the flood"
+
+
+@pytest.mark.parametrize(
+    ("named", "headings", "title"),
+    [
+        ("Models | Weir documentation", ["Models ¶"], "Models"),
+        ("Ten weirs to see this spring", ["Our list of the ten best weirs to see"],
+         "Our list of the ten best weirs to see"),
+        ("The weir is rebuilt at last | News", ["Opinion: The weir is rebuilt at last"],
+         "The weir is rebuilt at last"),
+        ("粮仓里的图书馆开门了_苇塘新闻网", [], "粮仓里的图书馆开门了"),
+    ],
+)  # fmt: skip
+def test_the_headline_is_told_from_sites_sections_and_labels(
+    named: str, headings: list[str], title: str
+) -> None:
+    shown = "".join(f"<h1>{heading}</h1>" for heading in headings)
+    page = f"<html><head><title>{named}</title></head><body>{shown}</body></html>"
+
+    assert read_head(parse_page(page)[1], None).title == title
 
 
 @pytest.mark.parametrize("box", ["<div itemprop=author>", "<div class=author>", "<p rel=author>"])
