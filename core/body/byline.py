@@ -7,6 +7,7 @@ Where the words allow two readings: None.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
 
@@ -35,7 +36,15 @@ _ORIGINAL_FIELDS = (
     "original_url", "original", "canonical_url", "canonical", "source_url", "origin", "from",
     "source", "permalink", "link", "url",
 )  # fmt: skip
-_SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件)?来源|出处|source)[:：].{1,30}$")
+_SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件|信息)?来源于?|出处|source)[:：].{1,30}$")
+# Labels and values of a Chinese page's header: 发布日期：2026-11-27 浏览次数：12 来源：省发改委
+_VALUE = (
+    r"[|｜/\s]*(?:(?:发布|发表|更新|发稿)?(?:日期|时间)|(?:文章|新闻|消息|稿件|信息)?来源于?|作者"
+    r"|(?:责任)?编辑|(?:浏览|点击|阅读)(?:次数|数|量)?)\s*[:：](?:[^:：。]|\d:\d\d){0,30}"
+)
+_HEADER = re.compile(
+    rf"(?:{_VALUE}){{2,6}}|20\d\d[-./年]\d{{1,2}}[-./月]\d{{1,2}}日?[\d:\s]{{0,12}}(?:{_VALUE}){{1,6}}"
+)
 _STAMP = re.compile(  # a Chinese site's name and a clock: 江边观察 2026-11-27 07:30
     r"[^\d。，：:]{2,16}20\d\d[-./年]\d{1,2}[-./月]\d{1,2}日?\s*\d{1,2}:\d\d(?::\d\d)?"
 )
@@ -56,16 +65,28 @@ class Metadata:
 
 
 def read_metadata(
-    entry: FeedEntry, front: dict[str, str], spots: list[Place], from_markup: dict[str, str]
+    entry: FeedEntry,
+    front: dict[str, str],
+    spots: list[Place],
+    from_markup: dict[str, str],
+    above: Sequence[Place] = (),
 ) -> Metadata:
-    """The metadata of an entry; the lines that only repeat it are cut."""
+    """The metadata of an entry; the lines that only repeat it are cut.
+
+    `above` are lines of a page that are not in its body.
+    """
     found = Metadata()
     # The lines before the text begins, or the first dozen if no text was found.
-    head = spots[: next((here for here, spot in enumerate(spots) if spot.is_text), 12)]
+    begins = next((here for here, spot in enumerate(spots) if spot.is_text), 12)
+    head, spots = [*above, *spots[:begins]], [*above, *spots]
     found.title = _title(entry, front, head)
     wanted = squeeze(found.title or "")
     repeats = [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
-    found.original_url = _original(entry, front, head, spots, repeats)
+    named = {
+        **front,
+        "original_url": front.get("original_url") or from_markup.get("original_url", ""),
+    }
+    found.original_url = _original(entry, named, head, spots, repeats)
     # Of a post without more words the title is its text.
     alone = not any(s.line.letters and not s.line.is_linked for s in spots if s.line not in repeats)
     for line in repeats:
@@ -132,6 +153,7 @@ def _only_states(spot: Place) -> bool:
         dates.is_date_line(text)
         or _STAMP.fullmatch(text) is not None
         or _SOURCE_LINE.match(spot.folded) is not None
+        or _HEADER.fullmatch(spot.folded) is not None
         or _named_on(spot) is not None
     )
 
@@ -156,9 +178,9 @@ def _author(
     if named:
         return named
     for spot in (*head, *spots[-8:]):
-        label = _named_on(spot) if spot.line.letters <= 60 else None
+        label = _named_on(spot) if spot.line.letters <= 100 else None
         if label:
-            return stated_author(label)
+            return reporter(label) or stated_author(label)
     closing = [spot for spot in spots[-25:] if len(spot.line.text) <= 40]
     for spot in (*head, *spots[len(head) : len(head) + 3], *closing):
         name = reporter(spot.line.text)

@@ -110,14 +110,18 @@ def holds_page(element: etree._Element, tag: str) -> bool:
     return size >= least and linked <= 0.7 * size
 
 
-FromMarkup = dict[str, str]  # `author` and `published`, as by-line elements state them
+FromMarkup = dict[str, str]  # `author`, `published`, `original_url`, as elements state them
+# A translation names its original: 点击查看本文英文版
+_ORIGINAL = re.compile(
+    r"本文.{0,2}[英中日法德][文语語]版|原文版|\bread (?:it|this.{0,10}) in english", re.I
+)
 _AUTHOR = re.compile(
     r"(?:^|[-_ ])(?:author(?:-?name)?|byline(?:-?name)?)(?:$|[-_ ])", re.IGNORECASE
 )
 
 
 def note_author_and_date(element: etree._Element, from_markup: FromMarkup) -> None:
-    """Notes the author and the date that a by-line element states."""
+    """Notes the author, the date and the original that a by-line element states."""
     for found in element.iter("a", "time", "span", "p", "div", "address"):
         names = f"{found.get('class', '')} {found.get('itemprop', '')}"
         if found.tag == "time":
@@ -129,6 +133,8 @@ def note_author_and_date(element: etree._Element, from_markup: FromMarkup) -> No
             name = collapse(inner_text(found)).strip()
             if 1 < len(name) <= 60:
                 from_markup.setdefault("author", name)
+        elif found.tag == "a" and _ORIGINAL.search(inner_text(found)[:100]):
+            from_markup.setdefault("original_url", found.get("href") or "")
 
 
 TAGS = frozenset(

@@ -55,11 +55,9 @@ _QR_WORDS = ("qr", "erweima", "weixin", "wechat", "二维码", "二維碼", "公
 _LARGE = 50  # pixels
 _SQUARE = 0.8  # the least share of one side of a code in the other
 _TEXT_PICTURE = re.compile(
-    r"(?:^|[-_ ])(?:emoji(?:one|con)?|smil(?:ey|ies)|latex|tex|math)(?:$|[-_ ])", re.IGNORECASE
+    r"(?:^|[-_ ])(?:emoji(?:one|con)?|smil(?:ey|ies)|latex|tex)(?:$|[-_ ])", re.IGNORECASE
 )
-_DRAWS_FORMULA = re.compile(
-    r"[?&](?:tex|latex)=|[/.](?:latex|codecogs)\b|/math/render/", re.IGNORECASE
-)
+_DRAWS_FORMULA = re.compile(r"[?&](?:tex|latex)=|[/.](?:latex|codecogs)\b", re.IGNORECASE)
 _PICTOGRAPHS = re.compile("[\u200d\ufe0e\ufe0f\u2190-\u2bff\U0001f000-\U0001faff]{1,8}")
 _BRACKETED = re.compile(r"\[[\u4e00-\u9fff\w]{1,6}\]")
 _LONGEST_FORMULA = 300  # characters

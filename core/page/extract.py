@@ -226,7 +226,7 @@ def _stated_metadata(head: PageMetadata, body: Body, url: str | None) -> byline.
     # A line that the body holds too is read there, where it is known to be a caption or a heading.
     held = {spot.line.text for spot in body.spots}
     above = list(dict.fromkeys(line for line in body.head_lines if line not in held))
-    return byline.read_metadata(entry, stated, head_spots(above) + body.spots, body.from_markup)
+    return byline.read_metadata(entry, stated, body.spots, body.from_markup, head_spots(above))
 
 
 def _is_readable(decoded: Decoded) -> bool:

@@ -36,7 +36,7 @@ from millrace.process.config import read_config
 Kind = Literal["auto", "page", "entry", "feed"]
 FIELDS = (
     "title", "author", "published", "original_url", "link", "lead_image", "html", "text", "images",
-    "links", "method", "needs_page", "removed",
+    "links", "method", "needs_page", "removed", "lead_alt",
 )  # fmt: skip
 _FEED = re.compile(
     rb"^\s*(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*|<\?[^>]*>\s*|<!DOCTYPE[^>]*>\s*)*<(?:rss|feed|rdf:RDF)\b",
@@ -141,7 +141,8 @@ def extract_documents(
 
 def printable(name: str, article: Article) -> dict[str, Any]:
     """An article as the command prints it."""
-    return {"file": name, **article.model_dump(mode="json", include=set(FIELDS))}
+    stated = article.model_dump(mode="json", include=set(FIELDS))
+    return {"file": name, **{field: stated[field] for field in FIELDS}}
 
 
 def kind_of(data: bytes, name: str = "") -> Kind:

@@ -124,6 +124,7 @@ def story_fields(story: Story) -> dict[str, Any]:
         "original_url": article.original_url,
         "link": article.link,
         "lead_image": article.lead_image,
+        "lead_alt": article.lead_alt,
         "language": article.language,
         "method": article.method.value,
         "members": [member.model_dump(mode="json") for member in story.members],

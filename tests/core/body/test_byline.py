@@ -15,6 +15,11 @@ from core.models import FeedEntry
         ("新唐人记者 张琪 综合报导", "张琪"),
         ("新京报记者 陆一夫", "陆一夫"),
         ("記者：林春木　責編：陳立", "林春木"),
+        ("苇塘在线记者 宋小满 文/图", "宋小满"),
+        ("记者 宋小满 通讯员 李卉", "宋小满"),
+        ("长江网10月4日讯（记者陈智 整合） 国庆中秋长假过半", "陈智"),
+        ("本站讯（职工通讯员 李琴雯 刘会）为深入推进", "李琴雯、刘会"),
+        ("消息称（据说记者很多）这件事", None),
         ("当记者问他为什么这样支持时，他说", None),
         ("据记者了解，有关部门已经多次就此事进行报道", None),
     ],
@@ -30,6 +35,10 @@ def test_a_reporter_is_named_by_the_opening(text: str, name: str | None) -> None
         ("文／周宁", "周宁"),
         ("（作者：高大维） （未完待续）", "高大维"),
         ("By Nora Field", "Nora Field"),
+        ("Words by Nora Field, Parish Correspondent", "Nora Field"),
+        ("本文来自微信公众号“苇塘旧事”，作者：宋小满，编辑：阿林，经授权发布。", "宋小满"),
+        ("新京报记者 陆一夫", "陆一夫"),
+        ("记者：你好吗", None),
         ("By Nora Field and Ada de Brook", "Nora Field and Ada de Brook"),
         ("Von Karl Weiß", "Karl Weiß"),
         ("By the end of May the path was open", None),
@@ -72,3 +81,13 @@ def test_an_address_above_the_text_names_its_author() -> None:
 
     assert article.author == "罗小江"
     assert not article.text.startswith("罗小江")
+
+
+def test_a_translation_names_its_original() -> None:
+    link = "<a href='https://b.example/original'>点击查看本文英文版</a>"
+    content = (
+        f"<p>{'青溪镇的老码头上周重新开放。' * 9}</p><footer><p>翻译：某报。{link}</p></footer>"
+    )
+    article = clean_entry(FeedEntry(guid="x", position=0, content=content)).article
+
+    assert article.original_url == "https://b.example/original"

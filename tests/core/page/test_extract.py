@@ -260,6 +260,24 @@ def test_a_header_line_states_the_date_and_no_address_does() -> None:
     assert (found.article.published, found.article.author) == ("2024-05-03", "Ann Lee")
 
 
+def test_the_lines_above_a_chinese_text_are_read_and_cut_whatever_stands_beside_them() -> None:
+    prose = "苇塘镇的旧粮仓上个月改成了图书馆，第一天来了三百多人，其中一半是附近小学的学生。" * 3
+    bar = (
+        "<div class='tools'>"
+        + "<span>分享到：微信 微博 QQ空间 更多 字号大小打印收藏</span>" * 4
+        + "</div>"
+    )
+    header = "<p>发布日期：2026-11-20 浏览次数：12 来源：苇塘日报</p>"
+    body = f"{bar}<div><h1>粮仓里的图书馆</h1>{header}<p>{prose}</p><p>{prose}</p></div>"
+    page = f"<html><head><title>粮仓里的图书馆_苇塘新闻网</title></head><body>{body}</body></html>"
+
+    found = extract_page(page.encode(), url="https://a.example/1")
+
+    assert found is not None
+    assert (found.article.title, found.article.published) == ("粮仓里的图书馆", "2026-11-20")
+    assert found.article.text == f"{prose}\n\n{prose}"
+
+
 def test_a_dateline_behind_a_picture_and_its_caption_is_read() -> None:
     prose = "克里姆林宫发言人周六向俄罗斯国家通讯社证实两国元首的通话计划，表示将在晚上进行。" * 4
     caption = "美国总统（左）和俄罗斯总统在日内瓦的会晤上，周围站着两国的代表团成员，摄于六月。"
