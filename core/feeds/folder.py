@@ -180,8 +180,9 @@ def _in_turn(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def _natural(path: str) -> list[tuple[int, str]]:
-    """Order of names in which 10 comes after 9."""
-    return [(int(p), "") if p.isdecimal() else (-1, p.lower()) for p in _NUMBERS.split(path[:1024])]
+    """Order of names in which 10 comes after 9; names hold a date and a number or two."""
+    parts = _NUMBERS.split(path[:1024], maxsplit=12)
+    return [(int(part), "") if part.isdecimal() else (-1, part.lower()) for part in parts]
 
 
 def is_same_article(before: Article, now: Article, *, in_place: bool = False) -> bool:

@@ -7,7 +7,7 @@ them than GitHub lists, and a force push removes them.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -138,10 +138,7 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> Difference:
     holds a new article now: some mirrors renumber their files with each push.
     """
     arrived = [path for path, blob in now.items() if before.get(path) != blob]
-    gone: dict[str, list[str]] = defaultdict(list)
-    for path, blob in before.items():
-        if now.get(path) != blob:
-            gone[blob].append(path)
+    gone = {path: blob for path, blob in before.items() if now.get(path) != blob}
     moved = dict(_moved(arrived, now, gone))
     left = set(moved.values())
     is_new = [path not in moved and (path not in before or path in left) for path in arrived]
@@ -151,7 +148,7 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> Difference:
             path for path, new in zip(arrived, is_new, strict=True) if not new and path not in moved
         ],
         moved=moved,
-        removed=[path for paths in gone.values() for path in paths if path not in now],
+        removed=[path for path in gone if path not in now and path not in left],
     )
 
 
@@ -235,16 +232,31 @@ def known_by_guids(
 
 
 def _moved(
-    arrived: Iterable[str], now: Mapping[str, str], gone: dict[str, list[str]]
+    arrived: Iterable[str], now: Mapping[str, str], gone: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Pairs of new and old path under one content, those with the same file name first."""
+    """Pairs of new and old path under one content, those with the same file name first.
+
+    A folder may hold thousands of files with one content, such as an error page.
+    """
+    by_name: dict[tuple[str, str], deque[str]] = defaultdict(deque)
+    by_blob: dict[str, deque[str]] = defaultdict(deque)
+    for path, blob in gone.items():
+        by_name[blob, _name(path)].append(path)
+        by_blob[blob].append(path)
+    paired: set[str] = set()
     for path in arrived:
-        candidates = gone.get(now[path])
-        if candidates:
-            name = path.rpartition("/")[2]
-            old = next((each for each in candidates if each.endswith("/" + name)), candidates[0])
-            candidates.remove(old)
-            yield path, old
+        for candidates in (by_name.get((now[path], _name(path))), by_blob.get(now[path])):
+            while candidates and candidates[0] in paired:
+                candidates.popleft()
+            if candidates:
+                old = candidates.popleft()
+                paired.add(old)
+                yield path, old
+                break
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _is_listed(root: str, path: str) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from core.errors import DocumentError
@@ -172,3 +174,15 @@ def test_guids_that_were_listed_tell_what_is_known_where_no_tree_is() -> None:
     )
 
     assert list(kept.articles()) == ["pages/1.md", "pages/2.md"]
+
+
+def test_thousands_of_files_with_one_content_may_be_renamed_at_once() -> None:
+    before = {f"old/{number}.md": A for number in range(20_000)}
+    now = {f"new/{number}.md": A for number in reversed(range(20_000))}
+    begun = time.process_time()
+
+    found = difference(before, now | {"more.md": A})
+
+    assert found.moved == {f"new/{n}.md": f"old/{n}.md" for n in range(20_000)}
+    assert (found.added, found.changed, found.removed) == (["more.md"], [], [])
+    assert time.process_time() - begun < 2
