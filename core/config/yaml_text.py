@@ -271,7 +271,7 @@ def _typed(text: str, kind: str) -> Plain:
     if kind == "bool":
         return text.lower() == "true"
     try:
-        if kind == "int":
+        if kind == "int" and len(text) <= 100:  # no message could show a number of thousands
             return int(text.replace("_", ""), 0)
         if kind == "float":
             return float(text.replace("_", ""))

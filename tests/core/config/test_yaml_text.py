@@ -53,3 +53,7 @@ def test_lines_are_those_of_the_text() -> None:
     assert [document.line_of(path) for path in [("a",), ("b", 1), ("b", 1, "c"), ("no",)]] == [
         1, 4, 4, 1,
     ]  # fmt: skip
+
+
+def test_a_number_that_no_message_could_show_is_text() -> None:
+    assert read_yaml("a: 0x" + "f" * 9000, {}).value == {"a": "0x" + "f" * 9000}
