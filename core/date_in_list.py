@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from core.date_words import month_named
 from core.dates import iso_day, parse_date, usual_zone
 
 # Dates beside the links of lists, whose parts may be in elements of their own.
@@ -32,6 +33,11 @@ _MONTH_AND_DAY = re.compile(
     r"|(?<!\d)(0?[1-9]|1[0-2]) ?月 ?(0?[1-9]|[12]\d|3[01]) ?日?(?!\d)(?: ?(\d{1,2}:\d\d))?"
     r"|(?<![\d:/.-])(?P<day>0?[1-9]|[12]\d|3[01]) ?日? (?P<month>0?[1-9]|1[0-2]) ?月(?! ?\d)"
 )
+_WORDED = re.compile(  # and nothing beside it: `10 Mars photos` is a title
+    r"\W*(?P<d1>\d{1,2})(?:\.|st|nd|rd|th)? (?P<m1>[^\W\d_]{3,12})\W*"
+    r"|\W*(?P<m2>[^\W\d_]{3,12})\.? (?P<d2>\d{1,2})\W*"
+)
+_SHORT = 40  # characters: a date with its clock and zone, and no headline
 _AGO = re.compile(
     r"(?<!\d)(\d{1,3}) ?(?:(?P<minutes>分钟|分鐘|分|min(?:ute)?s?)"
     r"|(?P<hours>小时|小時|時間|h(?:ou)?rs?)|(?P<days>天|日|days?)) ?(?:[之以]?前|ago)",
@@ -49,7 +55,7 @@ _DAY_IN_ADDRESS = re.compile(
 def date_in_list(
     text: str, *, now: float | None = None, address: str = "", language: str = ""
 ) -> datetime | None:
-    """The date that is stated beside a link of a list, or else in its `address`.
+    """The date that is stated beside a link of a list, or without a text in its `address`.
 
     Day and year may be apart (“27 2026-11”). A day without a year is of that in the address, else
     the last one before `now`, from which “3 hours ago” counts too.
@@ -63,35 +69,43 @@ def date_in_list(
         return _moment_of_day(day)
     whole = _WHOLE.search(text)
     if whole:
-        return parse_date(whole[0], language=language)
+        alone = parse_date(text, language=language) if len(text) <= _SHORT else None
+        return alone or parse_date(whole[0], language=language)
     short = _MONTH_AND_DAY.search(text)
     if short:
-        return _in_its_year(short, now, address, language)
+        month, day = short[1] or short[4] or short["month"], short[2] or short[5] or short["day"]
+        clock = f" {short[3] or short[6]}" if short[3] or short[6] else ""
+        return _in_its_year(int(month), day + clock, now, address, language)
+    worded = _WORDED.fullmatch(text)
+    named = month_named(worded["m1"] or worded["m2"], language) if worded else None
+    if worded and named:
+        return _in_its_year(named, worded["d1"] or worded["d2"], now, address, language)
     ago = _ago(text, now) if now is not None else None
     if ago is None and 5 < len(text) <= 60:
         ago = parse_date(text, language=language)
-    return ago or _moment_of_day(_in_any_address(address))
+    return ago or (None if text else _moment_of_day(_in_any_address(address)))
 
 
 def states_date(text: str) -> bool:
     """Whether a text states a date, if only one without a year."""
     text = " ".join(text.split())
     forms = (_APART, _WHOLE, _MONTH_AND_DAY, _AGO, _DAY_NAMED)
+    worded = _WORDED.fullmatch(text)
+    if worded and month_named(worded["m1"] or worded["m2"], ""):
+        return True
     return any(form.search(text) for form in forms) or date_in_list(text) is not None
 
 
 def _in_its_year(
-    short: re.Match[str], now: float | None, address: str, language: str
+    month: int, rest: str, now: float | None, address: str, language: str
 ) -> datetime | None:
-    """`[11-27]`, `11月27日 08:11`."""
-    month, day = short[1] or short[4] or short["month"], short[2] or short[5] or short["day"]
-    clock = f" {short[3] or short[6]}" if short[3] or short[6] else ""
+    """`[11-27]`, `11月27日 08:11`, `27 Nov`: the `rest` is a day, and perhaps a clock."""
     stated = _YEAR_AND_MONTH.search(address)
     latest = datetime.fromtimestamp(now, UTC) if now is not None else None
-    if stated and (stated[2] is None or int(stated[2]) == int(month)):
-        return parse_date(f"{stated[1]}-{month}-{day}{clock}", language=language)
+    if stated and (stated[2] is None or int(stated[2]) == month):
+        return parse_date(f"{stated[1]}-{month}-{rest}", language=language)
     for year in (latest.year, latest.year - 1) if latest else ():
-        moment = parse_date(f"{year}-{month}-{day}{clock}", language=language)
+        moment = parse_date(f"{year}-{month}-{rest}", language=language)
         if moment is not None and latest is not None and moment <= latest + timedelta(days=1):
             return moment
     return None

@@ -224,44 +224,44 @@ def _date(
     link: Any, now: float | None, *, address: str = "", language: str = ""
 ) -> datetime | None:
     """The date beside a link: in the largest element around it that holds no other item."""
+    shape = _shape(link)
     item, climbed = link, islice(link.iterancestors(), _CLIMB)
     for element in climbed:
-        if _holds_another(element, link):
+        if _holds_another(element, link, shape):
             break
         item = element
-    for text in _date_texts(item):
+    for text in _date_texts(item, link):
         moment = date_in_list(text, now=now, address=address, language=language)
         if moment is not None:
             return moment
     return date_in_list("", address=address)
 
 
-def _holds_another(element: Any, link: Any) -> bool:
+def _holds_another(element: Any, link: Any, shape: str) -> bool:
+    """Whether an element holds another link of the list: of the same shape, as no author's is."""
     near = islice(element.iter("a"), _AROUND)
     others = (a for a in near if a.get("href") != link.get("href"))
-    return any(_weight_of(other) >= DATED_LEAST for other in others)
+    return any(_shape(other) == shape for other in others)
 
 
-def _weight_of(link: Any) -> float:
-    text = "".join(link.itertext())[:200]
-    return letters(text) * (1 + wide_share(text))
-
-
-def _date_texts(item: Any) -> Iterator[str]:
+def _date_texts(item: Any, link: Any) -> Iterator[str]:
     """Texts that may state the date of an item, the surest first."""
     for time in item.iter("time"):
         yield time.get("datetime") or ""
         yield "".join(time.itertext())
+    whole = " ".join(" ".join(item.itertext())[:4000].split())
+    beside = whole.replace(" ".join("".join(link.itertext()).split()), " ")
+    if len(beside) <= _LONGEST_DATE:  # a year may be in an element of its own
+        yield beside
     for element in item.iterdescendants():
         text = " ".join(element.itertext()) if isinstance(element.tag, str) else ""
         if element.tag != "a" and len(text) <= _LONGEST_DATE:
             yield text
-    yield " ".join(text for text in item.itertext())[:4000]
+    yield item.text or ""
+    yield whole
     yield from _beside(item)
-    for element in (
-        item,
-        *islice(item.iterancestors(), _CLIMB - 1),
-    ):  # a heading above the items of a day
+    # A heading above the items of a day.
+    for element in (item, *islice(item.iterancestors(), _CLIMB - 1)):
         above = element.getprevious()
         if above is not None and isinstance(above.tag, str) and not _has_link(above):
             yield " ".join(above.itertext())[:_LONGEST_DATE]

@@ -136,6 +136,9 @@ ROWS = {
     "a card": '<a href="/a/{k}"><div class="title">{t}</div><p>{t}{t}</p><p>11-{d} 08:11</p></a>',
     "cut": '<li><a href="/a/{k}" title="{t}">{t:.5}…</a><span>2026-11-{d}</span></li>',
     "under its day": '<h3>2026-11-{d}</h3><ul><li><a href="/a/{k}.html">{t}</a></li></ul>',
+    "a forum": '<tr><th><a href="/t-{k}-1.html">{t}</a></th><td><a href="/u/{k}">某用户名{k}</a>'
+    " 2026-11-{d}</td></tr>",
+    "month by name": '<li>{d} November: <a href="/a/{k}.html">{t}</a></li>',
     "thumbnail and more": '<div><a href="/{k}"><img></a><div><a href="/{k}">{t}</a>'
     '<p>2026-11-{d}</p><a href="/{k}">阅读全文</a></div></div>',
 }  # fmt: skip
@@ -145,8 +148,11 @@ ROWS = {
 def test_titles_and_dates_are_found_wherever_they_are(kind: str) -> None:
     menu = '<ul><li><a href="/news/">新闻中心</a></li><li><a href="/gov/">政务公开</a></li></ul>'
     rows = "".join(ROWS[kind].format(k=k, t=t, d=27 - k) for k, t in enumerate(TITLES))
-    around = {"date in dt": "dl", "date in dd": "dl", "table": "table"}.get(kind, "div")
-    now = datetime(2026, 11, 28, tzinfo=UTC).timestamp()
+    around = {"date in dt": "dl", "date in dd": "dl", "table": "table", "a forum": "table"}.get(
+        kind, "div"
+    )
+    now = datetime(2028, 11, 28, tzinfo=UTC).timestamp()
+    undated = kind in ("a card", "within the link", "month by name")
 
     feed = read_listing(
         f"<body>{menu}<{around}>{rows}</{around}>".encode(),
@@ -158,6 +164,21 @@ def test_titles_and_dates_are_found_wherever_they_are(kind: str) -> None:
     assert [entry.title for entry in feed.entries] == list(TITLES)
     days = [entry.published.day for entry in feed.entries if entry.published]
     assert days == [27 - k for k in range(len(TITLES))]
+    years = {entry.published.year for entry in feed.entries if entry.published}
+    assert years == {2028 if undated else 2026}
+
+
+@pytest.mark.parametrize("clock", ["08:10:22", "HKT 08:10:22"])
+def test_a_stated_clock_counts_beside_a_day_in_the_address(clock: str) -> None:
+    rows = "".join(
+        f'<dl><dt><a href="/2026-11/2{k}/c{k}.htm">{title}</a></dt>'
+        f"<dd>记者从有关部门获悉。<span>2026-11-2{k} {clock}</span></dd></dl>"
+        for k, title in enumerate(TITLES)
+    )
+
+    dates = [entry.published for entry in read(f"<body>{rows}").entries]
+
+    assert dates == [datetime(2026, 11, 20 + k, 0, 10, 22, tzinfo=UTC) for k in range(8)]
 
 
 def test_what_is_counted_from_now_has_a_date_where_now_is_known() -> None:
