@@ -24,7 +24,7 @@ async def split(store: Store, story_id: str, entry_id: str) -> str:
     story = await _story(store, story_id)
     record, founder = await load_entries(store, [entry_id, story_id])
     if record is None:
-        raise ChoiceRefused(f"{entry_id} is no longer kept")
+        raise ChoiceRefused("{entry} is no longer kept", entry=entry_id)
     changes, alone = curation.split(story, record, founder, now=await _now(store))
     claim = Claim(alone.id, alone.id, await _fingerprint(store, alone), weighed=None)
     refused = await commit(store, Batch(entries=[alone], stories=changes, claims=[claim]))
@@ -61,14 +61,15 @@ async def chosen_stories(store: Store, ids: Iterable[str]) -> dict[str, str]:
 async def _remember(store: Store, choices: dict[str, str]) -> None:
     with store_errors():
         if await store.redis.hlen(keys.CHOICES) >= keys.CHOICES_KEPT:  # type: ignore[misc]
-            raise ChoiceRefused(f"more than {keys.CHOICES_KEPT} choices are remembered already")
+            most = str(keys.CHOICES_KEPT)
+            raise ChoiceRefused("more than {most} choices are remembered already", most=most)
         await store.redis.hset(keys.CHOICES, mapping=choices)  # type: ignore[misc]
 
 
 async def _story(store: Store, story_id: str) -> Story:
     found = await load_stories(store, [story_id])
     if not found or found[0] is None:
-        raise ChoiceRefused(f"{story_id} is no story, or no longer kept")
+        raise ChoiceRefused("{story} is no story, or no longer kept", story=story_id)
     return found[0]
 
 

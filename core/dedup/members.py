@@ -220,7 +220,7 @@ def split(
     """
     member = next((m for m in story.members if m.id == record.id), None)
     if member is None:
-        raise ChoiceRefused(f"{record.id} is no member of {story.id}")
+        raise ChoiceRefused("{entry} is no member of {story}", entry=record.id, story=story.id)
     if member.id == story.id:
         raise ChoiceRefused("the founder gives its story the id and stays; split the others off")
     if record.article is None:

@@ -11,11 +11,12 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from core.dedup.members import ChoiceRefused
-from core.errors import StoreError
+from core.errors import Phrase, StoreError
 from core.ids import PREFIX
 from core.urls import web_url, without_credentials
 from service.context import CONTEXT, Context, in_time
 from service.feeds.hub import CALLBACK
+from service.pages.page import missing
 from service.pages.pictures import PICTURE
 from service.responses import BodyRefused, json_reply, read_form, secured, wants_html
 from store.curation import forget, join, split
@@ -61,16 +62,17 @@ async def private_reading(request: web.Request, handler: Handler) -> web.StreamR
     )
 
 
-def action_refusal(request: web.Request, context: Context, form_token: str | None) -> str | None:
+def action_refusal(request: web.Request, context: Context, form_token: str | None) -> Phrase | None:
     """Why this action is refused, or None.
 
     Basic authentication does not count here: browsers send it along with a foreign site's form.
     """
     token = context.settings().service.token
     if token is None:
-        return "actions are off: set service.token"
-    given = form_token or _bearer(request) or ""
-    return None if _same(token, given) else "wrong or missing token"
+        return Phrase("actions are off: set `service.token`", {})
+    if _same(token, form_token or _bearer(request) or ""):
+        return None
+    return Phrase("wrong or missing token: it is `service.token` of feeds.yaml", {})
 
 
 def form_may_help(request: web.Request, context: Context) -> bool:
@@ -97,7 +99,7 @@ def _same(token: str, given: str) -> bool:
     return hmac.compare_digest(token.encode(), given.encode("utf-8", "surrogateescape"))
 
 
-async def poll(request: web.Request) -> web.Response:
+async def poll(request: web.Request) -> web.StreamResponse:
     """POST /sources/NAME/poll: make this source due now."""
     refused, _ = await _form(request)
     if refused is not None:
@@ -115,17 +117,17 @@ async def poll(request: web.Request) -> web.Response:
     return json_reply({"source": name, "poll": "due now"}, status=202)
 
 
-async def split_story(request: web.Request) -> web.Response:
+async def split_story(request: web.Request) -> web.StreamResponse:
     """POST /stories/ID/split: `entry` becomes a separate story."""
     return await _choose(request, "entry")
 
 
-async def join_stories(request: web.Request) -> web.Response:
+async def join_stories(request: web.Request) -> web.StreamResponse:
     """POST /stories/ID/join: the story `other` becomes part of this one."""
     return await _choose(request, "other")
 
 
-async def forget_story(request: web.Request) -> web.Response:
+async def forget_story(request: web.Request) -> web.StreamResponse:
     """POST /forget: the story at the address or id `url` goes, with its copies, and stays out."""
     refused, form = await _form(request)
     if refused is not None:
@@ -143,7 +145,7 @@ async def forget_story(request: web.Request) -> web.Response:
     return json_reply({"url": asked, "stories": done.stories, "entries": done.entries})
 
 
-async def _choose(request: web.Request, field: str) -> web.Response:
+async def _choose(request: web.Request, field: str) -> web.StreamResponse:
     refused, form = await _form(request)
     if refused is not None:
         return refused
@@ -153,7 +155,7 @@ async def _choose(request: web.Request, field: str) -> web.Response:
         async with in_time():
             shown = await (split if field == "entry" else join)(store, story, chosen)
     except ChoiceRefused as error:
-        return json_reply({"error": str(error)}, status=409)
+        return await _refusal(request, error.phrase, 409)
     except StoreError as error:
         return _store_away(error)
     if wants_html(request):
@@ -161,7 +163,7 @@ async def _choose(request: web.Request, field: str) -> web.Response:
     return json_reply({"story": shown})
 
 
-async def _form(request: web.Request) -> tuple[web.Response | None, Mapping[str, str]]:
+async def _form(request: web.Request) -> tuple[web.StreamResponse | None, Mapping[str, str]]:
     """The refusal, if there is one, and the fields that were sent.
 
     The body of a request that its headers refuse for good is never read.
@@ -176,7 +178,14 @@ async def _form(request: web.Request) -> tuple[web.Response | None, Mapping[str,
             return json_reply({"error": str(error)}, status=error.status), {}
     if reason is not None:
         reason = action_refusal(request, context, form.get("token"))
-    return (None if reason is None else json_reply({"error": reason}, status=403)), form
+    return (None if reason is None else await _refusal(request, reason, 403)), form
+
+
+async def _refusal(request: web.Request, reason: Phrase, status: int) -> web.StreamResponse:
+    """Why an action was not done: a page for a person who sent its form, else JSON."""
+    if wants_html(request):
+        return await missing(request, "refused", why=reason, status=status)
+    return json_reply({"error": str(reason)}, status=status)
 
 
 def _store_away(error: StoreError) -> web.Response:

@@ -89,14 +89,18 @@ async def page_reply(
 
 
 async def missing(
-    request: web.Request, reason: str, name: str = "", *, status: int = 404
+    request: web.Request,
+    reason: str,
+    name: str = "",
+    *,
+    why: Phrase | None = None,
+    status: int = 404,
 ) -> web.StreamResponse:
     """What a person sees where there is no page; scripts get one line. `reason` is one of those
-    in missing.html."""
+    in missing.html, `why` goes with `refused`."""
     if wants_html(request):
-        return await page_reply(
-            request, "missing.html", status=status, reason=reason, name=name[:LONGEST_NAME]
-        )
+        values: dict[str, Any] = {"reason": reason, "name": name[:LONGEST_NAME], "why": why}
+        return await page_reply(request, "missing.html", status=status, **values)
     return text_reply(
         f"{reason.replace('-', ' ')} {name[:LONGEST_NAME]}".strip() + "\n", status=status
     )

@@ -59,18 +59,15 @@ def kinds(kind: type[Exception]) -> set[str]:
 
 # What makes an error of a source, or a text for one.
 MAKERS = kinds(FetchError) | kinds(DocumentError) | kinds(ResourceLimit)
-MAKERS |= {"MillraceError", "Phrase", "_web_page"}
+MAKERS |= {"MillraceError", "ChoiceRefused", "Phrase", "_web_page"}
 MAKERS -= {"HostBusy", "Disallowed"}  # no failure of a source
 
 
 def fault_texts() -> Iterator[str]:
-    """The texts of the errors that a source can end with; each has to be a literal."""
-    files = [ROOT / "core" / "errors.py", SERVICE / "context.py"]
-    for path in [
-        *files,
-        *(ROOT / "core" / "feeds").glob("*.py"),
-        *(ROOT / "workers").rglob("*.py"),
-    ]:
+    """The texts of the errors that a page can show; each has to be a literal."""
+    files = ["core/errors.py", "core/dedup/members.py", "store/curation.py", "service/context.py"]
+    found = [ROOT / name for name in [*files, "service/ops/access.py"]]
+    for path in [*found, *(ROOT / "core/feeds").glob("*.py"), *(ROOT / "workers").rglob("*.py")]:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and getattr(call.func, "id", None) in MAKERS:
                 text = call.args[0]

@@ -182,6 +182,20 @@ async def test_a_choice_that_cannot_be_made_is_refused_with_the_reason(acting: S
     assert "urn:x" in (await answer.json())["error"]
 
 
+async def test_a_person_is_refused_by_a_page(acting: Served) -> None:
+    story = make_story(1, sources=("first", "second"))
+    await acting.publish(story)
+    chinese = {"Accept": "text/html", "Accept-Language": "zh-CN"}
+
+    for path, form, said in (
+        (f"/stories/{story.id}/split", {"token": "wrong", "entry": "y"}, "令牌错误或缺失"),
+        (f"/stories/{story.id}/join", {"token": "t0ken", "other": story.id}, "不能与自身合并"),
+    ):
+        answer = await acting.client.post(path, data=form, headers=chinese)
+        assert answer.status in (403, 409)
+        assert said in await answer.text()
+
+
 async def test_choices_need_the_token_and_the_page_offers_them(acting: Served) -> None:
     story = make_story(1, sources=("first", "second"))
     await acting.publish(story)
