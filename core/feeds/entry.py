@@ -56,6 +56,7 @@ _PAGES = ("", "text/html", "application/xhtml+xml")
 _ANCHOR = re.compile(r"<a\s[^<>]{0,200}?href\s*=\s*[\"']?([^\s\"'<>]+)", re.IGNORECASE)
 _BROKEN_SCHEME = re.compile(r"^(https?)(?:://?/?|//|/(?=[\w.-]+\.\w+/))(?=[^/])", re.IGNORECASE)
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z]{1,10}(?:\s[^<>]*)?/?>", re.IGNORECASE)  # no mail in brackets
 _BY = re.compile(r"^[Bb]y\s+(?=[A-Z])")
 _NOT_A_NAME = frozenset(("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none"))
 _MAILBOX = re.compile(
@@ -164,7 +165,8 @@ def _name(element: Element) -> str | None:
 
 def person(stated: str | None) -> str | None:
     """The name in an author's text, without the mail address beside it."""
-    stated = _BY.sub("", text_in(stated, AUTHOR_KEPT) or "")
+    stated = _TAG.sub("", text_in(stated, _LONGEST_LINK) or "")[:AUTHOR_KEPT]
+    stated = _BY.sub("", stated)
     if stated.lower() in _NOT_A_NAME:
         return None
     mailbox = _MAILBOX.fullmatch(stated)
@@ -260,6 +262,7 @@ def _with_scheme(address: str, base: str) -> str:
 
     An address whose scheme lost a sign is repaired, one inside a link of HTML is taken out.
     """
+    address = address.replace("&amp;", "&")  # escaped twice
     anchor = _ANCHOR.match(address)
     address = _BROKEN_SCHEME.sub(r"\1://", anchor[1] if anchor else address)
     if "://" in address or address.startswith(("/", "#", "?", ".")) or not _HOST.match(address):

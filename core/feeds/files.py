@@ -20,7 +20,7 @@ _MEDIA = ("audio", "video", "image")
 _FLASH = "application/x-shockwave-flash"  # YouTube's players
 # Of a person, of a smile or a counter; pictures of articles are named otherwise.
 _NO_PICTURE = re.compile(
-    r"gravatar\.com/|/avatars?/|[/_.-]avatar[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/"
+    r"gravatar\.com/|[/_.-]avatars?[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/"
     r"|/pixel\.|/1x1\.|//feeds\.feedburner\.com/~|//pixel\.|//stats?\.",
     re.IGNORECASE,
 )
@@ -32,6 +32,7 @@ _LOGO = re.compile(
 )
 _WITH_TEXT = frozenset("atom:link link enclosure media:thumbnail thumb thumbnail".split())
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:\.\d+)?")
+_PERIOD = re.compile(r"PT(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:(\d{1,5})(?:\.\d+)?S)?")  # ISO 8601
 
 
 class Picture(NamedTuple):
@@ -96,10 +97,11 @@ def picture_of(entry: Entry, base: str) -> dict[str, str | None]:
 
 
 def seconds(stated: str) -> int | None:
-    """A duration as podcasts state it: seconds, MM:SS or HH:MM:SS."""
-    clock = _CLOCK.fullmatch(stated.strip())
+    """A duration as podcasts state it: seconds, MM:SS, HH:MM:SS or PT1H2M3S."""
+    clock = _CLOCK.fullmatch(stated.strip()) or _PERIOD.fullmatch(stated.strip())
     if clock:
-        return int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3]) or None
+        hours, minutes, rest = (int(part or 0) for part in clock.groups())
+        return hours * 3600 + minutes * 60 + rest or None
     whole = stated.strip().partition(".")[0]
     return int(whole) or None if whole.isascii() and whole.isdigit() and len(whole) < 8 else None
 
@@ -178,7 +180,7 @@ def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
 
 
 def _sized(element: Element) -> Picture:
-    width = element.get("width").removesuffix("px")
+    width = (element.get("width") or element.get("height")).removesuffix("px")
     texts = (child.text for child in element.node if str(child.tag).endswith("}description"))
     return Picture(
         _address(element),

@@ -13,7 +13,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from core.feeds.steady import entry_digest, link_key, steady_text, steady_title, strict_digest
+from core.feeds.steady import (
+    earlier_digests,
+    entry_digest,
+    link_key,
+    steady_text,
+    steady_title,
+    strict_digest,
+)
 from core.ids import CONTENT_DIGEST, guid_digest
 from core.models import FeedEntry, ParsedFeed
 from core.text import squeeze
@@ -78,8 +85,7 @@ class Listed(NamedTuple):
         """Whether it said something else when it was seen."""
         if self.seen in (None, self.digest, self.entry.former):
             return False
-        earlier = strict_digest(self.entry), entry_digest(self.entry, whole_title=True)
-        return self.seen not in earlier
+        return self.seen not in earlier_digests(self.entry)
 
     @property
     def guid(self) -> bytes:

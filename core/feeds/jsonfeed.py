@@ -83,8 +83,9 @@ def _entry(
     language = _text(item.get("language"), 40) or feed_language
     said = spoken(_text(item.get("title"), 4000) or own.value[:400], language)
     attachments = _attachments(item.get("attachments"), url)
-    stated = [_text(item.get("url"), 4096), _text(item.get("external_url"), 4096)]
+    stated = [_text(item.get(name), 4096) for name in ("url", "external_url")]
     link = next(filter(None, (web_url(address, url) for address in stated)), None)
+    link = link or web_url(_text(item.get("id"), 4096))
     return FeedEntry(
         guid=_text(item.get("id"), 4096) or "",
         position=position,

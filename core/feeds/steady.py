@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 
 from core.ids import WHOLE, content_digest, stated_digest
@@ -115,6 +116,14 @@ def entry_digest(entry: FeedEntry, *, whole_title: bool = False) -> bytes:
         text += "".join(each.rpartition("/")[2] for each in _PICTURE.findall(entry.content))
     title = (entry.title or "") if whole_title else steady_title(entry)
     return content_digest("".join(title.split()), link, text, summary)
+
+
+def earlier_digests(entry: FeedEntry) -> Iterator[bytes]:
+    """The content digests by all rules before: an entry that was seen under one has not changed."""
+    yield strict_digest(entry)
+    link = entry.link or ""
+    for was in (link, link.replace("&", "&amp;"), None if link == entry.guid else link):
+        yield entry_digest(entry.model_copy(update={"link": was}), whole_title=True)
 
 
 def strict_digest(entry: FeedEntry) -> bytes:

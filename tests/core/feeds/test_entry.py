@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.body.clean import clean_entry
+from core.feeds.files import seconds
 from core.feeds.parse import parse_feed
 from core.feeds.texts import MEANINGS
 from core.models import FeedEntry
@@ -178,6 +179,7 @@ def test_text_in_base64_is_read() -> None:
         ("<link>www.a.example/1</link>", "https://www.a.example/1"),
         ("<link>a.example/1?x=2</link>", "https://a.example/1?x=2"),
         ("<link>//b.example/1</link>", "https://b.example/1"),
+        ("<link>https://a.example/?a=1&amp;amp;b=2</link>", "https://a.example/?a=1&b=2"),
         ("<link>1.html</link>", "https://a.example/feeds/1.html"),
         ("<link>http://b.example/x</link><feedburner:origLink>https://a.example/1"
          "</feedburner:origLink>", "https://a.example/1"),
@@ -240,6 +242,7 @@ def test_an_atom_entry_leads_to_its_alternate(links: str, address: str | None) -
         ("<author>Ann A</author><author>Bob B</author>", "Ann A, Bob B"),
         ("<author><name>Ann A</name></author>", "Ann A"),
         ("<dc:creator>By Ann A</dc:creator>", "Ann A"),
+        ("<dc:creator>&lt;a href='https://a.example/ann'>Ann A&lt;/a></dc:creator>", "Ann A"),
         ("<dc:creator/><author>x@a.example (Ann A)</author>", "Ann A"),
         ("<author>(author unknown)</author>", None),
         ("<podcast:person>Ann A</podcast:person><podcast:person>Bob B</podcast:person>",
@@ -275,6 +278,9 @@ def test_the_authors_of_an_atom_feed_are_those_of_entries_that_name_none() -> No
          "/u.jpg"),
         ("<media:content url='/1.mp4' type='video/mp4'><media:thumbnail url='/t.jpg'/>"
          "</media:content>", "/t.jpg"),
+        ("<media:content height='9' url='/9.jpg'/><media:content height='900' url='/900.jpg'/>",
+         "/900.jpg"),
+        ("<media:thumbnail url='https://avatars.n.example/u/1?s=60'/>", None),
         ("<enclosure url='/1.JPG' length='0'/>", "/1.JPG"),
         ("<enclosure url='/x' type='image' length='0'/>", "/x"),
         ("<enclosure url='/x.webp?w=9' type='application/octet-stream'/>", "/x.webp?w=9"),
@@ -331,6 +337,11 @@ def test_every_file_is_kept_with_what_is_said_of_it() -> None:
     ]
     assert [f.role for f in entry.enclosures[-2:]] == ["transcript", "chapters"]
     assert entry.enclosures[-2].language == "en"
+
+
+@pytest.mark.parametrize("stated", ["3723", "3723.5", "62:03", "1:02:03", "PT1H2M3S", "PT62M3S"])
+def test_a_duration_is_read_in_every_form(stated: str) -> None:
+    assert seconds(stated) == 3723
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,9 @@ def test_what_was_remembered_by_the_rules_before_has_not_changed() -> None:
     before = entry_digest(counted, whole_title=True)
     assert before != entry_digest(counted)
     assert not listed([counted], {guid_digest("1"): before})[0].is_changed
+    shown = entry("T", "https://n.example/?a=1&b=2", "1", TEXT)
+    escaped = shown.model_copy(update={"link": "https://n.example/?a=1&amp;b=2"})
+    assert not listed([shown], {guid_digest("1"): entry_digest(escaped)})[0].is_changed
 
 
 @pytest.mark.parametrize(

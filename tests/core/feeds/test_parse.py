@@ -302,6 +302,16 @@ def test_a_feed_inside_a_page_is_read(page: str) -> None:
     assert [entry.title for entry in feed.entries] == ["One"]
 
 
+def test_a_json_item_without_an_address_is_at_its_id() -> None:
+    document = (
+        '{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "%s"}, {"id": "2"}]}'
+    )
+
+    feed = parse(document % "https://a.example/1")
+
+    assert [entry.link for entry in feed.entries] == ["https://a.example/1", None]
+
+
 def test_json_with_commas_behind_the_last_is_read() -> None:
     text = '{"version": "x", "items": [{"id": "1", "title": "One, ] ,} two",}, ],}'
 
