@@ -175,9 +175,10 @@ def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
 
 def _spare(element: etree._Element) -> str | None:
     """The address in an attribute that some lazy loader reads."""
-    named = [name for name in element.attrib if name != "src" and _SPARE.search(str(name))]
-    values = [value for name in named if (value := _first_of(element, (str(name),)))]
-    return next(filter(_FILE.match, values), values[0] if values else None)
+    names = [str(name) for name in element.attrib if name not in ("src", "alt", "title", "style")]
+    values = {name: value for name in names if (value := _first_of(element, (name,)))}
+    named = (value for name, value in values.items() if _SPARE.search(name))
+    return next(filter(_FILE.match, values.values()), None) or next(named, None)
 
 
 def _largest(element: etree._Element) -> str | None:

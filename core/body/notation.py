@@ -32,13 +32,13 @@ _RAISED, _LOWERED = frozenset("0123456789+-âˆ’=()ni"), frozenset("0123456789+-âˆ
 
 def code_text(element: etree._Element) -> str:
     """The text of preformatted markup, one line of code a line; nothing for a column of numbers."""
-    if any(_GUTTER.search(each.get("class") or "") for each in (element, *_around(element))):
+    if any(map(_is_gutter, (element, *_around(element)))):
         return ""
     parts: list[str] = []
     walker = etree.iterwalk(element, events=("start", "end"))
     for event, each in walker:
         if event == "start":
-            if each is not element and _GUTTER.search(each.get("class") or ""):
+            if each is not element and _is_gutter(each):
                 walker.skip_subtree()
             else:
                 parts.append(each.text or "")
@@ -53,6 +53,12 @@ def code_text(element: etree._Element) -> str:
             parts.append("\n")
         parts.append(_tail_of(each))
     return "".join(parts).strip("\n").rstrip()
+
+
+def _is_gutter(element: etree._Element) -> bool:
+    """Whether an element holds the numbers of lines; Prism marks the code with such a class too."""
+    named = _GUTTER.search(element.get("class") or "") is not None
+    return named and not any(map(str.isalpha, inner_text(element)))
 
 
 def _around(element: etree._Element) -> list[etree._Element]:
@@ -109,7 +115,8 @@ def formula(element: etree._Element, depth: int = 0) -> str:
         return ""
     inner = [formula(child, depth + 1) for child in element]
     if not len(element):
-        return collapse(element.text or "").strip()
+        text = collapse(element.text or "")
+        return text if tag == "mtext" else text.strip()
     if tag in ("msup", "msub", "mover", "munder") and len(inner) == 2:
         raised = tag in ("msup", "mover")
         return inner[0] + (_raise(inner[1]) if raised else _lower(inner[1]))

@@ -137,6 +137,16 @@ def test_a_phrase_inside_a_paragraph_takes_nothing_with_it() -> None:
         "<p>点击上方“江边观察”关注我们，设为⭐星标</p>",
         "<p>本文约2100字，预计阅读6分钟</p>",
         "<p>排版 | 阿林</p>",
+        "<p>▼ 点击关注“江边观察” ▼</p>",
+        "<p>喜欢就点个“在看”吧</p>",
+        "<p>📢 频道 @weir_news</p>",
+        "<p><a href='https://a.example/q'>查看知乎讨论</a></p>",
+        "<p>Facebook'ta paylaş</p>",
+        "<p>İlgili haberler</p><ul><li><a href='https://a.example/2'>Başka</a></li></ul>",
+        "<p>Chia sẻ bài viết lên Facebook</p>",
+        "<p>این مطلب را به اشتراک بگذارید</p>",
+        "<p>Читайте також:</p><ul><li><a href='https://a.example/2'>Інша новина</a></li></ul>",
+        "<p>Was this email forwarded to you? <a href='https://a.example/s'>Subscribe here</a></p>",
         "<p>编辑 刘晓阳 校对 李铭</p>",
         "<p>图片来自网络，如有侵权，请联系删除。</p>",
         "<p>扫一扫在手机打开当前页</p>",
@@ -190,6 +200,8 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
         "<p>声明：我们要求当局停止拆除。</p>",
         "<p>Contact with the probe was lost.</p>",
         "<p>这条消息当天获得三万次点赞和转发。</p>",
+        "<p>他在店里点了关东煮。</p>",
+        "<p>Xem thêm nhiều sách, ông ấy nói.</p>",
         "<p>他把手机设为静音，星标那封邮件。</p>",
         "<p>全文三千字，他写了整整一个冬天。</p>",
         "<p>The photo measures 1200×675 and weighs 98.2 KB.</p>",
@@ -273,7 +285,7 @@ def test_pictures_are_found_where_lazy_loading_hides_them() -> None:
         "<img src='/spacer.gif' data-original='/b.jpg'>"
         "<picture><source srcset='/c-1.webp 1w, /c-2.webp 2w'><img src='/blank.svg'></picture>"
         "<img src='/p.gif' width='1' height='1'><img src='/qrcode.png'>"
-        "<img src='/spinner.gif' data-flickity-lazyload='/d.jpg' data-permalink='/page'>"
+        "<img src='/spinner.gif' data-breeze='/d.jpg' data-permalink='/page' title='g.jpg'>"
         "<noscript><img src='/e_small.jpg'></noscript><img src='data:,' data-original='/e.jpg'>"
         "<figure><div role='img' style='background-image:url(&quot;/f.jpg&quot;)'></div></figure>"
         "<img src='/icon.png' style='width: 1rem;height: 1rem'>"

@@ -14,6 +14,8 @@ def cleaned(content: str) -> Article:
         "<pre><code><div>first()</div><div>  second()</div></code></pre>",
         "<pre><span class='line'>first()</span><span class='line'>  second()</span></pre>",
         "<pre><ol><li>first()</li><li>  second()</li></ol></pre>",
+        "<pre class='line-numbers'><code>first()\n  second()<span class='line-numbers-rows'></span>"
+        "</code></pre>",
         "<pre><span class='line'>first()</span><br><span class='line'>  second()</span><br></pre>",
         "<table class='highlight'><tr><td class='gutter'><pre>1\n2</pre></td>"
         "<td><pre>first()\n  second()</pre></td></tr></table>",
@@ -33,6 +35,7 @@ def test_each_line_of_code_is_a_line_without_its_number(markup: str) -> None:
          "a/(b+c)"),
         ("<math><msub><mi>a</mi><mi>k</mi></msub><annotation>a_k</annotation></math>", "a_k"),
         ("<math><mroot><mi>x</mi><mn>3</mn></mroot></math>", "³√x"),
+        ("<math><mtable><mtr><mtext>if </mtext><mi>x</mi></mtr></mtable></math>", "if x"),
         ("<script type='math/tex'>E = mc^2</script>", "E = mc^2"),
         ("<img src='https://a.example/equation?tex=E%3Dmc' alt='E=mc'>", "E=mc"),
         ("<img class='latex' src='/f.png' alt='\\pi' width='8' height='7'>", "\\pi"),
