@@ -15,7 +15,7 @@ import structlog
 from core.config.settings import Settings, Source
 from core.dedup.copy import Copy
 from core.dedup.decide import Arrival, Outcome
-from core.dedup.fingerprint import Features, fingerprint, taught, words_of
+from core.dedup.fingerprint import Features, fingerprint, teach
 from core.errors import StoreError
 from core.metrics import (
     CANDIDATE_BUCKETS,
@@ -182,11 +182,11 @@ class Kit:
 
     def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
         """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""
-        self.shared_idf.idf.standing.learn(outcome.standing)
-        founders = [r.id for r in outcome.entries if r.decision is Decision.PUBLISHED]
-        for founder in [each for each in founders if each in read][:TAUGHT_AT_ONCE]:
-            self.shared_idf.idf.learn(taught(read[founder]))
-            self.shared_idf.idf.learn_words(words_of(read[founder]))
+        source = outcome.entries[0].source if outcome.entries else None
+        self.shared_idf.idf.standing.learn(outcome.standing, source=source)
+        founders = [r for r in outcome.entries if r.decision is Decision.PUBLISHED]
+        for founder in [each for each in founders if each.id in read][:TAUGHT_AT_ONCE]:
+            teach(read[founder.id], self.shared_idf.idf, source=founder.source)
 
 
 @dataclass(frozen=True)

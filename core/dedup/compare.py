@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.dedup.copy import Bools, Copy, Reading
+from core.dedup.copy import Copy
 from core.dedup.headline import Title
 from core.dedup.idf import Idf
+from core.dedup.reading import Bools, Reading
 from core.dedup.swaps import Swap, cover, places, runs_of, swaps_between
 from core.dedup.tokens import U64
 
@@ -63,7 +64,7 @@ class Pair:
                 texts = rest
             else:
                 repeated = texts[0].title.bare != texts[1].title.bare
-        return cls(entry, held, compare(*texts, idf), repeated)
+        return cls(entry, held, compare(*texts, idf, (entry.places[0], held.places[0])), repeated)
 
     @property
     def same_source(self) -> bool:
@@ -149,8 +150,8 @@ class Evidence:
         return frozenset((one, other) for one, other in swapped if (other, one) not in swapped)
 
 
-def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
-    """Hold two texts against each other, by what `idf` knows to be common."""
+def compare(one: Reading, other: Reading, idf: Idf, sources: tuple[int, int] = (0, 0)) -> Evidence:
+    """Hold two texts against each other, by what `idf` knows to be common, also in `sources`."""
     short, long = (one, other) if one.size <= other.size else (other, one)
     at, back = places(short, long)
     found = at >= 0
@@ -163,8 +164,8 @@ def compare(one: Reading, other: Reading, idf: Idf) -> Evidence:
     steps = np.diff(long.by_hash[0][np.searchsorted(long.by_hash[1], short.shingles[found])])
     holds_more = not (strange or same) and long.size >= MORE * short.size
     return Evidence(
-        short=_side(short, found, covered[0], fine[0], idf),
-        long=_side(long, back, covered[1], fine[1], idf),
+        short=_side(short, found, covered[0], fine[0], idf, sources),
+        long=_side(long, back, covered[1], fine[1], idf, sources),
         first_is_short=short is one,
         swaps=tuple(swaps),
         left=int(left),
@@ -205,8 +206,15 @@ def _mean(mask: Bools) -> float:
     return float(mask.mean()) if mask.size else 0.0
 
 
-def _side(text: Reading, found: Bools, covered: Bools, fine: Bools, idf: Idf) -> Side:
-    weights = idf.weights(idf.counts(text.shingles))
+def _side(
+    text: Reading,
+    found: Bools,
+    covered: Bools,
+    fine: Bools,
+    idf: Idf,
+    sources: tuple[int, int],
+) -> Side:
+    weights = idf.weights(idf.counts(text.shingles, *sources))
     rare = float(weights.sum())
     own = np.bincount(text.sentences[~fine], minlength=text.sentence_count())
     total = np.bincount(text.sentences, minlength=text.sentence_count())

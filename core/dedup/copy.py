@@ -1,19 +1,14 @@
-"""An entry as a decision between texts sees it: its article, its text taken apart, what is kept."""
+"""An entry as a decision between texts sees it: its article, where it is from, what is kept."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-import numpy.typing as npt
-import xxhash
-
-from core.dedup.headline import LONGEST_NUMERAL, SINGLE_FROM, Title, bare, title_of, value_of
-from core.dedup.simhash import shingles
-from core.dedup.tokens import U64, code_points, comparable, mix, simplified, token_spans, units
+from core.dedup.reading import Reading, read
+from core.dedup.tokens import hash_of
 from core.models import Article, EntryRecord, Story
 from core.urls import canonical_url, host_of
 
@@ -49,8 +44,7 @@ class Copy:
     def places(self) -> tuple[int, int]:
         """Hashes of its source, and of the host of its address; 0: none."""
         host = host_of(self.article.original_url or self.article.link or "")
-        source = xxhash.xxh64_intdigest(self.source.encode()) if self.source else 0
-        return source, xxhash.xxh64_intdigest(b"//" + host.encode()) if host else 0
+        return hash_of(self.source), hash_of(f"//{host}" if host else None)
 
     @cached_property
     def has_prose(self) -> bool:
@@ -131,170 +125,3 @@ class Kept:
 
     def _copy_of(self, article: Article | None, source: str) -> Copy | None:
         return None if article is None else Copy(article, source, self._site_of(source))
-
-
-SHINGLE = 4  # tokens, as in fingerprints
-# Characters that are compared: of longer texts the beginning decides. A comparison of two so long
-# takes some 30 ms, and a hostile source may bring thousands.
-LONGEST = 40_000
-
-_STOP = re.compile(r"[。！？!?；;؟।\n]|\.(?=\s|$)|…")
-_LINE = (6, 160)  # characters of a line that may be a headline inside a digest
-# Tokens of one character come to so much of a word: measured on parallel texts (a Chinese
-# character about .6 of an English word, a Thai letter about a quarter).
-_HAN_WORD, _LETTER_WORD = 0.6, 0.25
-_LETTERS = (SINGLE_FROM, 0x1800)  # Thai to Khmer: one token a letter
-NUMERALS = "零〇一二两三四五六七八九十百千万亿兩萬億"
-_HAN_FROM, HAN_SHARE = 0x3400, 0.3  # of the tokens, from which a text is Chinese or Japanese
-_LATIN, _MANY = r"\d+(?:[.,]\d+)*", f"[{NUMERALS}]{{2,{LONGEST_NUMERAL}}}"
-# Two numerals and more, or one before what it counts: 一些 and 三峡 are words.
-_AMOUNT = re.compile(
-    rf"百分之((?:{_MANY}|[{NUMERALS}])(?:[点點][{NUMERALS}]+)?)|({_LATIN})\s?%"
-    rf"|{_LATIN}[十百千万亿萬億]*|{_MANY}(?:[点點][{NUMERALS}]+)?"
-    r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家])"
-)
-
-Ints = npt.NDArray[np.intp]
-Bools = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A text taken apart. Arrays hold one element a token unless they say otherwise."""
-
-    text: str  # in compatibility form; what `starts` and `ends` point into
-    hashes: U64
-    starts: Ints
-    ends: Ints
-    sentences: Ints  # number of the sentence
-    title: Title
-
-    @property
-    def size(self) -> int:
-        """Tokens."""
-        return len(self.hashes)
-
-    @cached_property
-    def shingles(self) -> U64:
-        """One hash for each run of four tokens; a shorter text is one."""
-        if 0 < self.size < SHINGLE:
-            return mix(self.hashes.sum(keepdims=True))
-        return shingles(self.hashes, SHINGLE)
-
-    @cached_property
-    def units(self) -> U64:
-        """A word, or a single character with the next one."""
-        return units(self.hashes, self._single)
-
-    @cached_property
-    def words(self) -> npt.NDArray[np.float64]:
-        """How much of a word each token comes to."""
-        share = np.where(self._first < _LETTERS[1], _LETTER_WORD, _HAN_WORD)
-        return np.where(self._single, share, 1.0)
-
-    @cached_property
-    def by_hash(self) -> tuple[Ints, U64]:
-        """Places of the shingles in the order of their hashes, and the hashes in that order."""
-        order = np.argsort(self.shingles, kind="stable")
-        return order, self.shingles[order]
-
-    @cached_property
-    def lines(self) -> frozenset[str]:
-        """Its short lines without punctuation: a digest holds the headlines of its parts."""
-        least, most = _LINE
-        return frozenset(bare(line) for line in self.text.split("\n") if least < len(line) < most)
-
-    @cached_property
-    def _single(self) -> Bools:
-        """Tokens of scripts that write no spaces."""
-        single: Bools = (self.ends - self.starts == 1) & (self._first >= _LETTERS[0])
-        return single
-
-    @cached_property
-    def _first(self) -> npt.NDArray[np.uint32]:
-        """The first character of each token."""
-        return code_points(self.text)[self.starts]
-
-    @cached_property
-    def sentence_hashes(self) -> U64:
-        """One hash a sentence, whatever the order of its tokens."""
-        starts = np.flatnonzero(np.diff(self.sentences, prepend=-1))
-        return mix(np.add.reduceat(self.hashes, starts)) if starts.size else self.hashes
-
-    def without(self, gone: Bools) -> Reading:
-        """The same text without the sentences that `gone` marks."""
-        kept = ~gone[self.sentences]
-        sentences = (np.cumsum(~gone) - 1)[self.sentences]
-        return replace(
-            self,
-            hashes=self.hashes[kept],
-            starts=self.starts[kept],
-            ends=self.ends[kept],
-            sentences=sentences[kept],
-        )
-
-    def has_capital(self, first: int, last: int) -> bool:
-        """Whether one of these tokens begins with a capital inside a sentence."""
-        return any(
-            self.text[self.starts[n]].isupper()
-            and n > 0
-            and self.sentences[n] == self.sentences[n - 1]
-            for n in range(first, last)
-        )
-
-    def is_single(self, first: int, last: int) -> bool:
-        """Whether these tokens are characters of scripts that write no spaces."""
-        return bool(self._single[first:last].all())
-
-    def token(self, number: int) -> str:
-        """The token as it is written, without case."""
-        return self.text[self.starts[number] : self.ends[number]].casefold()
-
-    def sentence_count(self) -> int:
-        """How many sentences hold a token."""
-        return int(self.sentences[-1]) + 1 if self.size else 0
-
-    def sentence(self, number: int) -> str:
-        """One sentence as it is written."""
-        first, last = np.searchsorted(self.sentences, (number, number + 1))
-        return self.text[self.starts[first] : self.ends[last - 1]]
-
-
-def read(title: str | None, text: str) -> Reading:
-    """Take a text and its headline apart."""
-    text = comparable(text[:LONGEST])
-    hashes, starts, ends = token_spans(text)
-    stops = np.fromiter((stop.start() for stop in _STOP.finditer(text)), dtype=np.intp)
-    after = np.searchsorted(stops, starts)  # full stops before each token
-    sentences = np.zeros(len(starts), dtype=np.intp)
-    np.cumsum(after[1:] != after[:-1], out=sentences[1:])
-    hashes, ends, kept = _with_amounts(text, hashes, starts, ends)
-    tokens = hashes[kept], starts[kept], ends[kept], sentences[kept]
-    return Reading(text, *tokens, title_of(title or ""))
-
-
-def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64, Ints, Bools]:
-    """Tokens with each number of a Chinese text as one: 2400亿 is 二千四百亿, 1.4% 百分之一点四."""
-    kept = np.ones(len(starts), dtype=np.bool_)
-    if (code_points(text)[starts] >= _HAN_FROM).sum() < HAN_SHARE * len(starts):
-        return hashes, ends, kept
-    found = [(m.start(), m.end(), _amount(m)) for m in _AMOUNT.finditer(text)]
-    begins = np.array([begin for begin, _, _ in found], dtype=np.intp)
-    firsts = np.searchsorted(starts, begins)
-    lasts = np.searchsorted(starts, np.array([end for _, end, _ in found], dtype=np.intp))
-    hashes, ends = hashes.copy(), ends.copy()
-    for first, last, (_, _, value) in zip(firsts.tolist(), lasts.tolist(), found, strict=True):
-        if first < last:
-            hashes[first] = xxhash.xxh64_intdigest(f"{value:.12g}".encode())
-            ends[first] = ends[last - 1]
-            kept[first + 1 : last] = False
-    return hashes, ends, kept
-
-
-def _amount(match: re.Match[str]) -> float:
-    share = match[1] or match[2]
-    whole, _, decimals = simplified(share or match[0]).partition("点")
-    value = value_of(whole)
-    if decimals:
-        value += sum(value_of(d) / 10**n for n, d in enumerate(decimals[:LONGEST_NUMERAL], start=1))
-    return value / 100 if share else value

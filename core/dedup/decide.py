@@ -8,7 +8,7 @@ hide a story.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -27,6 +27,7 @@ NEW = Verdict(None, "founder")
 # Candidates whose texts are compared, the likeliest first. On the corpora an entry has .3 on
 # average; a comparison costs one to two milliseconds.
 COMPARED = 8
+OF_ONE_SOURCE = 3  # of those; a source that varies another's text would take all of the places
 # Bits from which two texts are strangers unless headline or address say otherwise: of true pairs
 # on the corpora that only shared minhash keys led to, none lay farther apart than 51.
 FAR = 54
@@ -89,8 +90,14 @@ def _likeliest(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Cand
         shared = candidate.minhashes + 2 * candidate.same_headline + 2 * bool(candidate.under_url)
         return -shared, _distance(entry, candidate)
 
-    kept = sorted(candidates, key=likeness)[:COMPARED]
-    return [candidate for candidate in candidates if candidate in kept]
+    kept: list[Candidate] = []
+    of_source: Counter[int] = Counter()
+    for candidate in sorted(candidates, key=likeness):
+        source = candidate.print.source
+        of_source[source] += 1
+        if not source or of_source[source] <= OF_ONE_SOURCE:
+            kept.append(candidate)
+    return [candidate for candidate in candidates if candidate in kept[:COMPARED]]
 
 
 def _is_plausible(entry: Subject, candidate: Candidate) -> bool:

@@ -22,7 +22,7 @@ import xxhash
 from core.dedup.headline import Headline, headline
 from core.dedup.idf import COMMON, Idf
 from core.dedup.simhash import shingles, simhash
-from core.dedup.tokens import NO_TOKENS, U64, mix, tokenized, units
+from core.dedup.tokens import NO_TOKENS, U64, hash_of, mix, tokenized, units
 from core.models import Article
 from core.urls import canonical_url
 
@@ -119,10 +119,11 @@ def fingerprint(
 ) -> Fingerprint:
     """Weigh `read` by what `idf` knows now. `urls`: addresses that name the article exactly."""
     hashes = np.frombuffer(read.shingles, dtype=np.uint64)
-    mixed, counts = mix(hashes), idf.counts(hashes)
+    origin = hash_of(source)
+    mixed, counts = mix(hashes), idf.counts(hashes, origin)
     rare = mixed[counts < COMMON]
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
-    rare_words = words[idf.counts(words) < COMMON]
+    rare_words = words[idf.counts(words, origin) < COMMON]
     figures = np.frombuffer(read.figures, dtype=np.uint64)[:FIGURES_KEPT]
     kept = StoredFingerprint(
         simhash=simhash(hashes, idf.weights(counts), np.frombuffer(read.times, dtype=np.uint8)),
@@ -134,7 +135,7 @@ def fingerprint(
         figures=_short(read.headline.figures, 8),
         word_bits=_bitmap(rare_words, HEADLINE_BITS),
         figure_bits=_bitmap(mix(figures), FIGURE_BITS) if len(figures) else 0,
-        source=_short(xxhash.xxh64_intdigest(source.encode())) if source else 0,
+        source=_short(origin),
     )
     minhashes = tuple(np.sort(rare)[:LOOKED_UP].tolist())
     keys = tuple(
@@ -155,9 +156,10 @@ def taught(read: Features) -> U64:
     return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words))
 
 
-def words_of(read: Features) -> U64:
-    """What `Idf.learn_words` takes from a unique entry."""
-    return np.frombuffer(read.words, dtype=np.uint64)
+def teach(read: Features, idf: Idf, *, source: str | None, alone: bool = False) -> None:
+    """Let a unique entry teach `idf`; `alone`: not for other workers."""
+    words = np.frombuffer(read.words, dtype=np.uint64)
+    idf.learn_entry(taught(read), words, source=hash_of(source), alone=alone)
 
 
 def _figures(hashes: U64, digits: npt.NDArray[np.bool_]) -> U64:

@@ -1,14 +1,19 @@
-"""How often each shingle was seen among the unique entries of the stream.
+"""How often each shingle was seen among the unique entries of the stream, and of one source.
 
-A table of small counters that hashes share: what is frequent in the stream (promotion, link bars,
-standing formulas) weighs nothing in a fingerprint. Old evidence fades: after each
-`LEARNED_BEFORE_FADING` shingles all counters are halved. The weights depend on the counters alone,
-not on how many entries were seen, so fingerprints made at different times stay comparable.
+A table of small counters that hashes share: what many sources have (standing formulas), or one
+source often (promotion, link bars), weighs nothing in a fingerprint. A source counts once in the
+stream for each shingle, beside the count among its own entries, which concerns these alone: else
+one could make another's text common by repeating it, and its copies could not be found.
+
+Old evidence fades: after each `LEARNED_BEFORE_FADING` shingles all counters are halved. The weights
+depend on the counters alone, not on how many entries were seen, so fingerprints made at different
+times stay comparable.
 """
 
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from functools import cache
 from importlib import resources
 
@@ -17,7 +22,7 @@ import numpy.typing as npt
 
 from core import zstd
 from core.dedup.standing import Standing
-from core.dedup.tokens import U64
+from core.dedup.tokens import U64, mix
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
@@ -27,6 +32,9 @@ VERSION = 1  # of the hashes; fingerprints of another version are not compared b
 SLOTS = 1 << 22  # counters of one byte: a table of 4 MB in each worker
 COMMON = 5  # unique entries; a shingle in that many identifies none of them
 LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance rarely makes a 5
+# Entries of one source that teach: so many, or twice what a source teaches on average. A flood of
+# fifty thousand would fade what others taught six times over.
+LEAST_SHARE, SHARE = 200, 2.0
 SHARED_FROM = 3  # counters below this are noise to other workers
 
 # Words, and pairs of neighbouring Chinese characters, have their own table of 256 kB.
@@ -56,6 +64,7 @@ class Idf:
         self._words = np.zeros(WORD_SLOTS, dtype=np.uint16) if words is None else words
         self._entries = entries  # that taught the words
         self.standing = Standing()
+        self._taught: Counter[int] = Counter()  # entries by source, since all last faded
         self._fresh: list[npt.NDArray[np.uint32]] = []
 
     @classmethod
@@ -89,9 +98,14 @@ class Idf:
         view.standing = Standing(self.standing.titles_above)
         return view
 
-    def counts(self, hashes: U64) -> U8:
-        """In how many unique entries each was seen lately, about."""
+    def counts(self, hashes: U64, *sources: int) -> U8:
+        """How many sources had each lately, or how many unique entries of one of `sources`, about.
+
+        `sources` are hashes of their names; 0: each entry is a source of its own.
+        """
         counts: U8 = self._counts[hashes & _SLOT]
+        for source in filter(None, dict.fromkeys(sources)):
+            counts = np.maximum(counts, self._counts[_own_slots(hashes, source)])
         return counts
 
     @staticmethod
@@ -111,16 +125,33 @@ class Idf:
         )
         return rare
 
+    def learn_entry(
+        self, shingles: U64, words: U64, *, source: int = 0, alone: bool = False
+    ) -> None:
+        """Count what a unique entry holds, if its source did not teach more than its share.
+
+        `source` is a hash of its name; `alone`: not for other workers, which never learn words.
+        """
+        share = max(LEAST_SHARE, SHARE * self._entries / max(1, len(self._taught)))
+        if source and self._taught[source] >= share:
+            return
+        self._taught[source] += 1
+        self.learn(shingles, source=source, alone=alone)
+        self.learn_words(words)
+
     def learn_words(self, words: U64) -> None:
-        """Count the words of one unique entry, each once; other workers do not learn it."""
+        """Count the words of one unique entry, each once."""
         slots = (words & _WORD_SLOT).astype(np.uint32)
         counts = self._words[slots]
         self._words[slots] = counts + (counts < np.iinfo(np.uint16).max)
         self._entries += 1
 
-    def learn(self, hashes: U64, *, alone: bool = False) -> None:
-        """Count the shingles of one unique entry, each once; `alone`: not for other workers."""
+    def learn(self, hashes: U64, *, source: int = 0, alone: bool = False) -> None:
+        """Count the shingles of one unique entry, each once in its source and once for it."""
         slots = (hashes & _SLOT).astype(np.uint32)
+        if source:
+            own = _own_slots(hashes, source).astype(np.uint32)
+            slots = np.concatenate((slots[self._counts[own] == 0], own))
         self._add(slots)  # a slot that two of them share is counted once: both write the same
         if alone:
             return
@@ -150,6 +181,12 @@ class Idf:
             self._learned = 0
             self._words >>= 1
             self._entries //= 2
+            self._taught.clear()
+
+
+def _own_slots(hashes: U64, source: int) -> U64:
+    """The counters of one source, in the same table: they fade and are shared with the others."""
+    return mix(hashes ^ np.uint64(source)) & _SLOT
 
 
 @cache

@@ -21,10 +21,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.dedup.compare import AGREE, Pair, headlines
-from core.dedup.copy import SHINGLE, Copy, unlinked
+from core.dedup.copy import Copy, unlinked
 from core.dedup.decide import Claim, StoryChange, founded
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
+from core.dedup.reading import SHINGLE
 from core.dedup.simhash import shingles
 from core.dedup.swaps import Kind
 from core.dedup.table import row_of

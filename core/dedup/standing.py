@@ -12,19 +12,20 @@ third copy. An agency's report in ten papers teaches nothing: each of them has i
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from difflib import SequenceMatcher
 
 import numpy as np
-import xxhash
 
-from core.dedup.copy import Bools, Copy, owns
+from core.dedup.copy import Copy, owns
 from core.dedup.headline import Title
-from core.dedup.tokens import NO_TOKENS, U64
+from core.dedup.reading import Bools
+from core.dedup.tokens import NO_TOKENS, U64, hash_of
 
 HEADLINES = 3  # as with the third value in a template: two may be a copy under a new headline
 KEPT = 1 << 14  # sentences; the one met longest ago goes. At most 48 bytes each in the store
+SHARE = KEPT // 16  # of them for one source, before the others had theirs
 TAUGHT = 60  # sentences of a pair: notes and closing words of public podcasts come to fewer
 ALIKE = 0.6  # of the letters of two headlines; strangers have .3 to .45 in common
 LONGEST = 200  # letters of a headline that are looked at: the cost grows with their square
@@ -40,6 +41,7 @@ class Standing:
     def __init__(self, known: Callable[[int], tuple[int, ...]] = lambda _: ()) -> None:
         self._learned: list[tuple[int, int]] = []  # sentence at its place, sketch of a headline
         self._known = known  # titles above a sentence, as another table has them
+        self._given: Counter[str | None] = Counter()  # places by source, until all were given once
         self._titles: OrderedDict[int, tuple[int, ...]] = OrderedDict()
 
     def observe(self, one: Copy, other: Copy) -> bool:
@@ -62,10 +64,20 @@ class Standing:
         texts = one.reading, other.reading
         return np.isin(texts[0].sentence_hashes, known), np.isin(texts[1].sentence_hashes, known)
 
-    def learn(self, sightings: bytes, *, alone: bool = False) -> None:
-        """Take over what was observed elsewhere; `alone`: it is not to be passed on."""
+    def learn(self, sightings: bytes, *, source: str | None = None, alone: bool = False) -> None:
+        """Take over what was observed elsewhere; `alone`: it is not to be passed on.
+
+        Of the places that become free `source`, whose entries were compared, gets a share: else
+        one could have what all others repeat forgotten.
+        """
         before = len(self._learned)
         for key, title in np.frombuffer(sightings, dtype=np.uint64).reshape(-1, 2).tolist():
+            new = source is not None and not self.titles_above(key)
+            if new and self._given[source] >= SHARE:
+                continue
+            self._given[source] += new
+            if self._given.total() >= KEPT:
+                self._given.clear()
             self._add(key, title)
         if alone:
             del self._learned[before:]
@@ -158,5 +170,5 @@ def _share_about(copy: Copy, other: Copy, shared: U64) -> float:
 
 def _sketch(title: Title) -> int:
     """A bit of 64 for each word pair of a headline."""
-    pairs = title.pairs or {xxhash.xxh64_intdigest(title.bare.encode())}
+    pairs = title.pairs or {hash_of(title.bare)}
     return sum(1 << bit for bit in {pair % 64 for pair in pairs})

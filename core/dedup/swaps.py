@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from core.dedup.copy import NUMERALS, SHINGLE, Bools, Ints, Reading
 from core.dedup.idf import Idf
+from core.dedup.reading import NUMERALS, SHINGLE, Bools, Ints, Reading
 
 # A "word" may be a name: of the two stretches only one is rare in the stream. So may a "common"
 # one: two short stretches that are not, such as two capitals or two synonyms.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import xxhash
 
 from core.text import converter
 
@@ -144,6 +145,11 @@ def _hash_of(word: str) -> int:
     mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _U64  # as `mix`
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _U64
     return mixed ^ (mixed >> 31)
+
+
+def hash_of(name: str | None) -> int:
+    """64 bits of a name; 0: no name."""
+    return xxhash.xxh64_intdigest(name.encode()) if name else 0
 
 
 def mix(values: U64) -> U64:

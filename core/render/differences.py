@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from core.dedup.compare import OWN, Pair
-from core.dedup.copy import Bools, Copy, Ints, Reading
+from core.dedup.copy import Copy
 from core.dedup.idf import Idf
+from core.dedup.reading import Bools, Ints, Reading
 from core.dedup.swaps import cover, places
 from core.dedup.table import row_of
 from core.models import EntryRecord

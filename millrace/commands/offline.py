@@ -16,7 +16,7 @@ import orjson
 
 from core.config.settings import DedupSettings
 from core.dedup.decide import Arrival, Claim, Outcome
-from core.dedup.fingerprint import Features, taught, words_of
+from core.dedup.fingerprint import Features, teach
 from core.dedup.idf import Idf
 from core.dedup.merge import merge
 from core.dedup.prints import Candidate
@@ -73,12 +73,13 @@ class Offline:
             records |= {entry: self._shelf.record(entry) for entry in outcome.wanted}
         self._shelf.put(outcome)
         self._unfiled = [claim for claim in outcome.claims if claim.entry == claim.story]
-        self._idf.standing.learn(outcome.standing, alone=True)
+        named = {a.record.id: a.copy.source if a.copy else a.record.source for a in arrivals}
+        source = next(iter(named.values()), None)
+        self._idf.standing.learn(outcome.standing, source=source, alone=True)
         features = {a.record.id: each for a, each in zip(arrivals, read, strict=True)}
         for record in outcome.entries:
             if record.decision is Decision.PUBLISHED and record.id in features:
-                self._idf.learn(taught(features[record.id]), alone=True)
-                self._idf.learn_words(words_of(features[record.id]))
+                teach(features[record.id], self._idf, source=named[record.id], alone=True)
         return outcome
 
     async def _candidates(self, arrivals: Sequence[Arrival]) -> dict[str, list[Candidate]]:

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from core.dedup.copy import read
 from core.dedup.headline import headline, numbers_of, value_of
+from core.dedup.reading import read
 
 
 @pytest.mark.parametrize(

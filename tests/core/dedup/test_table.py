@@ -290,3 +290,14 @@ def test_a_place_in_a_phrase_that_comes_twice_is_found_both_times():
 
     assert len(Pair.of(one, other, Idf()).evidence.telling) == 2
     assert row(one, other) == "template"
+
+
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [("The fire killed seven cows and twenty hens.", "The fire killed 7 cows and 20 hens."),
+     ("Das Feuer tötete fünf Kühe und zwölf Hühner.", "Das Feuer tötete 5 Kühe und 12 Hühner.")],
+)  # fmt: skip
+def test_small_number_words_are_their_digits(words: str, digits: str):
+    one, other = copy("Fire on a farm", words), copy("Fire on a farm", digits)
+
+    assert row(one, other) == "same text"

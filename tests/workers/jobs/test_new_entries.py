@@ -202,7 +202,9 @@ async def test_a_feed_of_thousands_teaches_no_more_than_others(
 
     async with desk_for(store, sandbox, settings) as at:
         lessons: list[object] = []
-        monkeypatch.setattr(at.kit.shared_idf.idf, "learn", lessons.append)
+        monkeypatch.setattr(
+            at.kit.shared_idf.idf, "learn_entry", lambda *text, **_: lessons.append(text)
+        )
         await at.poll()
 
         assert len(await at.published()) == 2
