@@ -32,12 +32,12 @@ VERSION = 1  # of the hashes; fingerprints of another version are not compared b
 SLOTS = 1 << 22  # counters of one byte: a table of 4 MB in each worker
 COMMON = 5  # unique entries; a shingle in that many identifies none of them
 LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance rarely makes a 5
-# Entries of one source that teach: so many, or twice what a source teaches on average. A flood of
-# fifty thousand would fade what others taught six times over.
+# Entries of one source that teach: at least 200, and twice what a source teaches on average. A
+# flood of fifty thousand would fade what others taught six times over.
 LEAST_SHARE, SHARE = 200, 2.0
 SHARED_FROM = 3  # counters below this are noise to other workers
 
-# Words, and pairs of neighbouring Chinese characters, have their own table of 256 kB.
+# Words, and pairs of neighbouring Chinese characters, have their own table of 512 kB.
 WORD_SLOTS = 1 << 18
 COMMON_SHARE = 0.01  # of the unique entries: a word that more of them hold names nothing
 COMMON_WORD = 2  # entries; the same of a table that has learned little
