@@ -12,9 +12,11 @@ What arq loses or doubles, the schedule makes good: store/schedule.py.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ from arq import ArqRedis, Worker, cron, func
 from arq.connections import RedisSettings
 from arq.worker import create_worker
 
+from core.errors import StoreError
 from store.address import connection_options, sentinel_nodes
 from store.connection import Store, store_errors
 from store.keys import QUEUE
@@ -35,6 +38,7 @@ POLL_DELAY = 0.1
 HEALTH_SECONDS = 15
 _START_TIMEOUT = 10  # seconds; to start work is one call of the store at most
 _TIDY_TIMEOUT = 20  # seconds; what was not reached is removed at the next tick
+_END_SECONDS = 1.0  # that jobs have to end by themselves
 _HINT_SECONDS = 120  # a hint that old is about a lease that expired
 # arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
 # from the others. One fixed time makes every job due; ids grow, so they stay in order.
@@ -79,19 +83,26 @@ async def enqueue(redis: ArqRedis, role: Role, leases: Sequence[Lease]) -> None:
             )
 
 
+# A job that the store failed is not reported by arq, in a line for each: its lease expires, the
+# next tick tidies, and workers/recovery.py logs once that the store is away.
+
+
 async def poll(ctx: dict[str, Any], leases: list[list[str]]) -> None:
     """The job that starts polls."""
-    await _worker(ctx).take(Role.POLL, [Lease(*lease) for lease in leases])
+    with suppress(StoreError):
+        await _worker(ctx).take(Role.POLL, [Lease(*lease) for lease in leases])
 
 
 async def page(ctx: dict[str, Any], leases: list[list[str]]) -> None:
     """The job that starts fetching and reading pages."""
-    await _worker(ctx).take(Role.PAGE, [Lease(*lease) for lease in leases])
+    with suppress(StoreError):
+        await _worker(ctx).take(Role.PAGE, [Lease(*lease) for lease in leases])
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
     """The job that keeps the store small; a tick that is missed or doubled harms nothing."""
-    await _worker(ctx).tidy()
+    with suppress(StoreError):
+        await _worker(ctx).tidy()
 
 
 def _worker(ctx: dict[str, Any]) -> WorkStarter:
@@ -127,6 +138,8 @@ async def run_queue(settings: type, store: Store, starter: WorkStarter) -> None:
             await worker.async_run()
     finally:
         jobs = set(worker.tasks.values())
+        if jobs:  # what fails with the connection ends by itself; cancelled, it is never retrieved
+            await asyncio.wait(jobs, timeout=_END_SECONDS)
         await end_tasks(job for job in jobs if not job.done())
         for job in jobs:
             if job.done() and not job.cancelled():

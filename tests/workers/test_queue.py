@@ -90,6 +90,27 @@ async def test_what_is_too_old_is_removed_from_the_start_of_a_worker_on(store: S
         await worker.tidied.wait()
 
 
+class Away(Taking):
+    """Meets a store that has just gone."""
+
+    async def take(self, role: Role, leases: Sequence[Lease]) -> None:
+        await super().take(role, leases)
+        raise StoreAway("no answer from the store")
+
+
+async def test_a_job_that_the_store_fails_adds_no_line_of_its_own_to_the_log(
+    store: Store, caplog: pytest.LogCaptureFixture
+):
+    crew = Away()
+    task = asyncio.create_task(run_queue(WorkerSettings, store, crew))
+    await enqueue(arq_redis(store), Role.POLL, LEASES)
+    await crew.next()
+
+    await end_tasks([task])
+
+    assert [record.getMessage() for record in caplog.records if record.name == "arq.worker"] == []
+
+
 async def test_a_job_is_json(store: Store):
     await enqueue(arq_redis(store), Role.POLL, LEASES)
 
