@@ -113,7 +113,7 @@ def read_answer(came: bytes, *, limit: int) -> tuple[int, CIMultiDictProxy[str],
         body, whole = answer.read(), True
     except http.client.IncompleteRead as torn:
         body, whole = torn.partial, False
-    except (http.client.HTTPException, ValueError) as error:
+    except (http.client.HTTPException, ValueError, OverflowError) as error:  # a length beyond all
         raise FetchError("the answer cannot be read: {fault}", fault=repr(error)) from error
     decoding = Decoding(answer.headers.get("Content-Encoding", ""), limit=limit)
     decoding.feed(body)
