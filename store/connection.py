@@ -35,6 +35,8 @@ _REMEDIES = {
     "NOAUTH": _LOGIN,
     "unknown command 'GET'": "that is a sentinel: "
     "write redis+sentinel://HOST:PORT/NAME as REDIS_URL, with the name of its master",
+    "Protocol error": "what answers there is no Redis or Valkey: "
+    "correct host and port in REDIS_URL",
     "DB index is out of range": "the store has fewer databases: "
     "correct the number at the end of REDIS_URL",
     "WRONG_VERSION_NUMBER": "the store speaks no TLS there: "
@@ -63,7 +65,7 @@ def store_errors():  # type: ignore[no-untyped-def]
         raise StoreError(
             "the store is at its memory limit: raise maxmemory or keep less"
         ) from error
-    except (*_AWAY, exceptions.ResponseError) as error:
+    except (*_AWAY, exceptions.ResponseError, exceptions.InvalidResponse) as error:
         raise _fault_of(error) from error
     except (TypeError, RuntimeError) as error:
         if _is_torn(error):

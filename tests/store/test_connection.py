@@ -38,6 +38,8 @@ def test_a_fault_of_ours_is_not_taken_for_it(fault: Exception) -> None:
          "point REDIS_URL at the primary"),
         (exceptions.NoPermissionError("User weak has no permissions to run the 'set' command"),
          StoreError, "ACL SETUSER"),
+        (exceptions.InvalidResponse('Protocol error, got "H" as reply type byte'), StoreError,
+         "no Redis or Valkey"),
         (exceptions.AuthenticationError("whatever"), StoreError, "REDIS_PASSWORD"),
         (exceptions.ConnectionError("Connection closed by server."), StoreAway, "start it, or"),
     ],
