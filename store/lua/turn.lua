@@ -9,6 +9,8 @@
 local at_once, gap, lease = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local GRACE = 15000 -- a promise that was not used expires
 local BUSY = 200
+local LONGEST_PAUSE = 3600000 -- as in store/hosts.py
+local SLEW = 1000 -- by which a clock that is set right bit by bit may run back
 
 local function start(state, running, holder, next_place)
   redis.call('ZADD', running, now + lease, holder)
@@ -18,10 +20,21 @@ local function start(state, running, holder, next_place)
   return 0
 end
 
+-- What lies further ahead than any of it may was written before the store's clock was set back, and
+-- would hold the host up for as long: two hours back, and no source of a host was polled for four.
+local function forget_future(state, running, promised, refused)
+  local last = tonumber(redis.call('HGET', state, 'last') or 0)
+  if last > now + SLEW then redis.call('DEL', state, promised) end
+  redis.call('ZREMRANGEBYSCORE', running, now + lease + SLEW, '+inf')
+  redis.call('ZREMRANGEBYSCORE', refused, now + LONGEST_PAUSE + SLEW, '+inf')
+end
+
 local function take(state, running, promised, refused, holder, horizon)
   if redis.call('EXISTS', state, running, promised, refused) == 0 then
     return start(state, running, holder, now + gap) -- no request lately: the usual case
   end
+
+  forget_future(state, running, promised, refused)
 
   -- A host that told two of its sources to wait means all of them, while both waits last.
   redis.call('ZREMRANGEBYSCORE', refused, '-inf', now)

@@ -96,6 +96,23 @@ async def test_a_worker_that_dies_gives_its_turn_back_by_itself(store: Store) ->
     assert await host.take("a.example", "lives") == 0
 
 
+async def test_a_store_whose_clock_was_set_back_holds_no_host_up(store: Store) -> None:
+    """Two hours back, and the sources of a host that was just polled waited for up to four."""
+    host = turns(store)
+    await host.take("a.example", "first")
+    await host.take("a.example", "promised")
+    before = (await store.now() + 7200) * 1000
+    await store.redis.hset(
+        keys.host("a.example", "state"), mapping={"last": before, "next": before}
+    )
+    await store.redis.zadd(keys.host("a.example", "promised"), {"promised": before})
+    await store.redis.zadd(keys.host("a.example", "running"), {"one": before, "other": before})
+    await store.redis.zadd(keys.host("a.example", "refused"), {"one": before, "other": before})
+
+    assert await host.take("a.example", "promised") == 0
+    assert 0.9 < await host.take("a.example", "next") <= 1.1
+
+
 async def test_a_host_that_told_two_sources_to_wait_is_left_alone(store: Store) -> None:
     host = turns(store, per_second=1000)
 
