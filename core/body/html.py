@@ -62,6 +62,12 @@ def _tree(source: str, elements: ElementDefaultClassLookup) -> tuple[etree._Elem
     )
     parser.set_element_class_lookup(elements)
     root = etree.fromstring(source.encode("utf-8", "replace"), parser)
+    if root is not None:
+        # A template that closes the page after its menu leaves the article outside of the tree.
+        # Browsers put what follows into the body (WHATWG HTML 13.2.6.4.19).
+        body = root.find("body")
+        for more in list(root.itersiblings()):
+            (root if body is None else body).append(more)
     deep = any("depth" in entry.message for entry in parser.error_log)
     return root, deep
 

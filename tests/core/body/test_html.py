@@ -1,6 +1,6 @@
 import pytest
 
-from core.body.html import sanitize
+from core.body.html import parse_page, sanitize
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -61,3 +61,11 @@ def test_an_address_that_ends_like_an_attribute_is_closed() -> None:
 
     assert 'src="https://a.example/x?SRC%3D"' in html
     assert 'src="https://a.example/y="' in html
+
+
+def test_what_follows_the_end_of_a_page_is_part_of_it() -> None:
+    menu = "<html><head></head><body><nav>News</nav></body></html>"
+
+    _, root = parse_page(f"{menu}<div><p>The ferry runs again.</p></div><p>On Monday.</p>")
+
+    assert root.xpath("string(body)") == "NewsThe ferry runs again.On Monday."
