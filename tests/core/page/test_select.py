@@ -1,4 +1,3 @@
-import json
 from pathlib import Path
 
 import numpy as np
@@ -145,15 +144,20 @@ def test_the_model_is_small_and_fits_the_columns() -> None:
         assert likely[1:].min() > 0.45
 
 
-def test_trees_of_other_columns_are_refused() -> None:
-    leaf = json.loads('{"columns": 2, "trees": [[[1, 0, 0], [0.5, 0, 0], [1, 0, 0], [2, 0, 0],'
-                      " [0, -2, 2]]]}")  # fmt: skip
-    model = Trees(leaf)
+def test_each_row_falls_into_one_leaf_of_each_tree() -> None:
+    # Up to .5 in column 1: -2; else up to 3 in column 0: .5, else up to .8 in column 1: 1, else 2.
+    deep = [[1, -1, 0, -1, 1, -1, -1], [0.5, -2, 3, 0.5, 0.8, 1, 2]]
+    flat = [[0, -1, -1], [7, 0, 0.25]]
+    model = Trees({"columns": 2, "trees": [deep, flat]})
+    rows = np.array([[9, 0.5], [3, 0.6], [7, 0.8], [9, 0.9]], np.float32)
 
-    low, high = model.probabilities(np.array([[9, 0.5], [9, 0.6]]))
+    sums = [-2 + 0.25, 0.5, 1, 2 + 0.25]
+    assert model.probabilities(rows) == pytest.approx([1 / (1 + np.exp(-each)) for each in sums])
 
-    assert low < 0.2
-    assert high > 0.8
+
+def test_rows_with_other_columns_are_refused() -> None:
+    model = Trees({"columns": 2, "trees": [[[0, -1, -1], [1, 0, 1]]]})
+
     with pytest.raises(ValueError, match="2 columns, the page 3"):
         model.probabilities(np.zeros((1, 3)))
 
@@ -177,3 +181,15 @@ def test_code_behind_the_text_stays() -> None:
     _, html = article(f"<main><h1>Lamps</h1>{PROSE}{code}{PROSE[:150]}</p>{code}</main>")
 
     assert html.count("<pre>") == 2
+
+
+def test_a_copy_that_alternates_with_the_text_goes() -> None:
+    both = "".join(
+        f"<div><p>{sentence} It was the talk of the whole week.</p></div>"
+        f"<section><p>{sentence} It was the talk of the whole week.</p></section>"
+        for sentence in STORY
+    )
+
+    text, _ = article(f"<main><h1>Night</h1>{both}</main>")
+
+    assert [text.count(sentence) for sentence in STORY] == [1] * len(STORY)
