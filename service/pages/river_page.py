@@ -43,9 +43,10 @@ from service.responses import public_base
 from service.window import Kept
 
 CARDS = 50  # stories on one page
+MOST_CARDS = 200  # the same, where `limit` asks for more: an open page that has grown does
 SOURCES = 200  # shown while there is no story yet
 RENDER_EVERY = 0.25  # seconds; less than live.js waits after a change, so that it sees the change
-PAGES_KEPT = 64  # about 100 kB each, with their compressed form
+PAGES_KEPT = 32  # 100 to 400 kB each, with their compressed form
 
 Key = tuple[str, str, str, str]  # address with its query, that of the service, encoding, language
 
@@ -155,7 +156,7 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
     context = request.app[CONTEXT]
     settings, position = context.settings(), context.river.log.end
     stories = context.river.newest()
-    size = min(query.limit or CARDS, CARDS)
+    size = min(query.limit or CARDS, MOST_CARDS)
     start = (query.page - 1) * size
     background = request.app[BACKGROUND]
     found = await choose(stories, query, settings, most=start + size + 1, background=background)

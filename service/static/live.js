@@ -6,7 +6,8 @@
   // service shows an older page (RENDER_EVERY).
   const SOON = 400;
   const GAP = 2000; // between two refreshes
-  const MOST = 200; // cards that stay on an open page
+  const PAGE = 50; // cards of a page (CARDS of the service)
+  const MOST = 200; // cards that stay on an open page (MOST_CARDS)
   const words = document.getElementById("words").dataset;
   // The reader's own way to write dates (en-AU), where it is in the language of the page.
   const page = document.documentElement.lang;
@@ -82,17 +83,16 @@
   if (!river || !("live" in river.dataset) || !window.EventSource) return;
 
   // The page takes the place of what is shown: its order is the feed's, whatever came in which
-  // order. What it no longer reaches stays below, where it was, up to a number.
+  // order. It was requested longer than what is shown, so nothing is missing down to the last card
+  // that stays; what is below that one is left to the next page.
   const merge = (page) => {
-    const fresh = [...page.querySelectorAll("#river article.card")];
+    const shown = new Set(cards().map((card) => card.id));
+    const found = [...page.querySelectorAll("#river article.card")];
+    const last = found.findLastIndex((card) => shown.has(card.id));
+    const older = page.querySelector("a[rel=next]");
+    const fresh = older ? found.slice(0, Math.max(last + 1, PAGE)) : found;
     const ids = new Set(fresh.map((card) => card.id));
-    const shown = cards();
-    const overlap = shown.findLastIndex((card) => ids.has(card.id));
-    const last = page.querySelector("a[rel=next]") ? overlap : shown.length - 1;
-    shown.forEach((card, place) => {
-      // Without one in common there would be a gap between the new ones and those below.
-      if (!ids.has(card.id) && (overlap < 0 || place <= last)) card.remove();
-    });
+    for (const card of cards()) if (!ids.has(card.id)) card.remove();
     let cursor = river.querySelector("article.card");
     for (const card of fresh) {
       const before = document.getElementById(card.id);
@@ -107,9 +107,14 @@
       if (before?.isConnected) before.replaceWith(card);
       else river.insertBefore(card, cursor);
     }
-    for (const card of cards().slice(MOST)) card.remove();
     localDays();
     if (fresh.length) document.getElementById("empty")?.remove();
+    if (older && !document.querySelector("a[rel=next]")) {
+      const query = new URLSearchParams(older.search);
+      if (!limited) query.delete("limit"); // page 2 begins within what is shown
+      older.search = query;
+      document.querySelector(".pages").append(older);
+    }
     document.dispatchEvent(new Event("river"));
   };
   const next = (card) => {
@@ -118,6 +123,7 @@
     return element;
   };
 
+  const limited = new URLSearchParams(location.search).has("limit"); // the reader's number of cards
   let due = 0;
   let refreshed = 0;
   let fetching = false;
@@ -126,8 +132,11 @@
     due = 0;
     fetching = true;
     refreshed = Date.now();
+    const address = new URL(location.href);
+    const size = PAGE * (Math.ceil(cards().length / PAGE) + 1);
+    if (!limited) address.searchParams.set("limit", Math.min(size, MOST));
     try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const answer = await fetch(address, { headers: { Accept: "text/html" } });
       if (answer.ok) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
       // the service is away: the stream opens again when it is back, and that refreshes

@@ -82,6 +82,9 @@ async def test_an_open_page_keeps_a_bounded_number_of_cards(served: Served, visi
     ids = await shown(visitor)
     assert ids == (await in_feed(served, 300))[: len(ids)]
     assert len(ids) == 200
+    older = await visitor.page.locator("a[rel=next]").get_attribute("href")
+    assert older is not None
+    assert older.endswith("/?page=2")
 
 
 async def test_after_a_gap_no_card_stands_below_stories_that_are_missing(
@@ -94,6 +97,23 @@ async def test_after_a_gap_no_card_stands_below_stories_that_are_missing(
     await served.publish(*(make_story(n) for n in range(100, 200)))
 
     await until_shown(visitor, await in_feed(served, 50))
+
+
+async def test_stories_that_come_between_those_shown_leave_no_gap(
+    served: Served, visit: Any
+) -> None:
+    await served.publish(*(make_story(3 * n) for n in range(48)))
+    visitor = await visit(DESK)
+    await visitor.go("/")
+
+    for place, source in enumerate(("second", "third"), start=1):
+        await served.publish(*(make_story(3 * n + place, sources=(source,)) for n in range(48)))
+        newest = make_story(3 * 47 + place, sources=(source,)).id
+        await visitor.page.wait_for_function("id => document.getElementById(id)", arg=newest)
+
+    ids = await shown(visitor)
+    assert ids == (await in_feed(served, 200))[: len(ids)]
+    assert len(ids) == 144
 
 
 async def test_a_removed_story_leaves_the_page(served: Served, visit: Any) -> None:
