@@ -15,7 +15,7 @@ from core import dates
 from core.body import junk
 from core.body.blocks import Block, Line
 from core.body.names import labelled, reporter, stated_author
-from core.body.rules import Place, is_prose
+from core.body.rules import Place, cut_own_address, is_prose
 from core.models import FeedEntry, Removed
 from core.text import plain_title, squeeze, wide_share
 from core.urls import canonical_url, web_url
@@ -81,7 +81,7 @@ def read_metadata(
     head, spots = [*above, *spots[:begins]], [*above, *spots]
     found.title = _title(entry, front, head)
     wanted = squeeze(found.title or "")
-    repeats = [s.line for s in head if s.line.letters and s.line.words.lower() == wanted]
+    repeats = [spot.line for spot in head if _is_headline(spot, wanted)]
     named = {
         **front,
         "original_url": front.get("original_url") or from_markup.get("original_url", ""),
@@ -92,12 +92,23 @@ def read_metadata(
     for line in repeats:
         if not alone or line.is_linked or any(s.block.is_heading for s in head if s.line is line):
             line.cut("title")
+    if entry.link:
+        cut_own_address(spots, canonical_url(entry.link), wanted)
     found.author = _author(entry, front, head, spots, from_markup)
     found.published = _published(entry, front, head, spots, from_markup, found.original_url)
     for spot in head:
         if spot.line.rule is None and not spot.line.images and _only_states(spot):
             spot.line.cut("stated")
     return found
+
+
+def _is_headline(spot: Place, title: str) -> bool:
+    """Whether a line above the text is the title, or a heading that holds most of it."""
+    words = spot.line.words.lower()
+    if not words or words == title or not spot.block.is_heading:
+        return bool(words) and words == title
+    short, long = sorted((words, title), key=len)
+    return 2 * len(short) >= len(long) and short in long
 
 
 def named_original(front: dict[str, str], raw: str) -> str | None:

@@ -13,15 +13,12 @@ from dataclasses import dataclass
 from core.body import junk
 from core.body.blocks import Block, Line
 from core.text import letters, wide_share
-from core.urls import host_of
+from core.urls import canonical_url, host_of
 
 # Lines at either end. No page of 177 public ones has 5,000 elements: articles are judged whole.
 MOST_AT_ENDS = 2500
 _NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 _REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
-_LISTED = re.compile(r"[,、，;；]")  # a list inside a sentence, not a bar
-_ARROW = re.compile(r"^[←«‹<]|[→»›]$")
-_PICTOGRAPH = re.compile("[\U0001f300-\U0001faff\u2600-\u27bf\u2b00-\u2bff]")
 _ADDRESSES = re.compile(r"https?://\S+")
 _ADDRESS_ONLY = re.compile(r"^\W*(?:(?:https?://|www\.)\S+\s*)+$")
 _CODE = (".png", ".jpg", ".gif", ".svg")
@@ -113,8 +110,6 @@ def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
             rule = spot.word_rule or _shape_rule(spot, markdown=markdown)
             if rule:
                 spot.line.cut(rule)
-    _cut_edge_bars(spots)
-    _cut_stacks(spots)
     _cut_related(spots)
     _cut_behind_markers(spots)
 
@@ -133,10 +128,6 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
         return "promo"
     if spot.block.inside("li"):
         return None
-    if _ARROW.search(line.text) and line.letters <= 60:
-        return "navigation"
-    if spot.block.is_heading and _PICTOGRAPH.match(line.text.lstrip()):
-        return "promo"
     if (
         markdown
         and spot.block.is_heading
@@ -170,21 +161,6 @@ def _picture_rule(line: Line) -> str | None:
     return None
 
 
-def _cut_edge_bars(spots: list[Place]) -> None:
-    """In front of the text and behind it, a row of short links is a way through the site."""
-    last = _last_text(spots)
-    first = next(here for here in range(last + 1) if _is_left(spots[here])) if last >= 0 else 0
-    for spot in spots[:first] + spots[max(last, 0) :]:
-        line = spot.line
-        if line.rule or not line.letters or spot.block.inside("li"):
-            continue
-        is_row = len(line.links) >= 3 and line.is_linked and not _LISTED.search(line.text)
-        if (is_row and line.letters <= 16 * len(line.links)) or (
-            len(line.links) == 2 and _is_bar(spot)
-        ):
-            line.cut("navigation")
-
-
 def _last_text(spots: list[Place]) -> int:
     """Where the last line of text stands that no rule cut; -1: nowhere."""
     here = len(spots) - 1
@@ -195,19 +171,6 @@ def _last_text(spots: list[Place]) -> int:
 
 def _is_left(spot: Place) -> bool:
     return spot.line.rule is None and spot.is_text
-
-
-def _cut_stacks(spots: list[Place]) -> None:
-    """Two and more headings in a row that are nothing but links are a stack of promotions."""
-    run: list[Place] = []
-    for spot in [*spots, None]:
-        if spot is not None and spot.block.is_heading and spot.line.is_linked:
-            run.append(spot)
-            continue
-        if len(run) >= 2:
-            for member in run:
-                member.line.cut("promo")
-        run = []
 
 
 def _cut_related(spots: list[Place]) -> None:
@@ -252,3 +215,13 @@ def _cut_behind_markers(spots: list[Place]) -> None:
 def _is_address(line: Line) -> bool:
     text = line.text
     return ("//" in text or "www." in text) and _ADDRESS_ONLY.match(text) is not None
+
+
+def cut_own_address(spots: list[Place], own: str, title: str) -> None:
+    """A line that is nothing but the entry's address, and its title above that: a licence box."""
+    for here, spot in enumerate(spots):
+        text = spot.line.text.strip()
+        if text[:4] == "http" and len(text) < 500 and canonical_url(text) == own:
+            spot.line.cut("stated")
+            if here and spots[here - 1].line.words.lower() == title:
+                spots[here - 1].line.cut("title")

@@ -25,7 +25,7 @@ _ARTICLE_TYPES = re.compile(
     r"Article|BlogPosting|Report|NewsStory|LiveBlog|ForumPosting|QAPage|Question|Recipe|HowTo",
     re.IGNORECASE,
 )
-_SEPARATOR = re.compile(r"\s+[-–—|·»:_]+\s+|\s*[|_｜]\s*|(?<=[\u4e00-\u9fff])\s*[-–—]+\s*")
+_SEPARATOR = re.compile(r"\s+[-–—|·•»:_/]+\s+|\s*[|_｜]\s*|(?<=[\u4e00-\u9fff])\s*[-–—]+\s*")
 _CHINESE_SITE = re.compile(
     "^[^\\d，。]{1,14}(?:网|網|网站|網站|在线|频道|客户端|订阅|公报|日报|晚报)$"
 )
@@ -160,7 +160,7 @@ def _title(
     root: etree._Element, metas: dict[str, str], linked: list[dict[str, Any]], named: str | None
 ) -> str | None:
     first = islice(root.iter("h1"), _MOST_HEADINGS)
-    headings = [text for each in first if (text := spaced_text(each)[:_LONGEST].rstrip("¶# "))]
+    headings = [text for each in first if (text := spaced_text(each)[:_LONGEST].strip("¶#» "))]
     headline = next((item["headline"] for item in linked if "headline" in item), None)
     stated = (_first(metas, "og:title", "twitter:title"), headline, named)
     texts = [each[:_LONGEST] for each in stated if isinstance(each, str)]

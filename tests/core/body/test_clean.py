@@ -502,6 +502,14 @@ def test_a_quoted_post_stays() -> None:
     assert "<blockquote><p>The weir was rebuilt.</p></blockquote>" in cleaned(P + quote + P).html
 
 
+def test_the_box_of_a_licence_with_title_and_own_address_goes() -> None:
+    box = "<div>The weir</div><div>https://a.example/1</div><p>本文最后更新于：2026年11月27日</p>"
+    other = "<p>https://b.example/1</p>"
+
+    assert cleaned(P + P + box, title="The weir").text == cleaned(P + P).text
+    assert cleaned(P + P + other, title="The weir").text.endswith("https://b.example/1")
+
+
 def test_a_link_that_only_leads_back_to_its_note_shows_nothing() -> None:
     note = "<ol><li>Twice counted. <a href='#fnref1'>↩︎</a></li></ol>"
 

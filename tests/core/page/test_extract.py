@@ -260,6 +260,27 @@ def test_a_header_line_states_the_date_and_no_address_does() -> None:
     assert (found.article.published, found.article.author) == ("2024-05-03", "Ann Lee")
 
 
+@pytest.mark.parametrize(
+    ("title", "heading"),
+    [
+        ("Mills and weirs - The Valley Handbook", "Mills and weirs ¶"),
+        ("Mills and weirs • Valley", "Mills and weirs"),
+        ("Mills and weirs / Rivers / Valley Forums", "» Mills and weirs"),
+        ("All about mills and weirs | Valley", "About mills and weirs"),
+    ],
+)
+def test_the_headline_is_no_part_of_the_text(title: str, heading: str) -> None:
+    body = f"<main><h1>{heading}</h1><p>{SENTENCES}</p><h2>Mills</h2><p>{SENTENCES}</p></main>"
+    found = extract_page(
+        f"<html><head><title>{title}</title></head><body>{body}</body></html>".encode(),
+        url="https://a.example/1",
+    )
+
+    assert found is not None
+    assert found.article.html.startswith("<p>")
+    assert "<h2>Mills</h2>" in found.article.html
+
+
 def test_the_lines_above_a_chinese_text_are_read_and_cut_whatever_stands_beside_them() -> None:
     prose = "苇塘镇的旧粮仓上个月改成了图书馆，第一天来了三百多人，其中一半是附近小学的学生。" * 3
     bar = (
