@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import logging
 import socket
 from collections import Counter
@@ -39,6 +40,7 @@ from service.window import River
 from store.connection import Store
 from store.outbox import OPERATOR, SUBSCRIBERS
 
+_MMAP_THRESHOLD = -3  # the number of this option in glibc's malloc.h
 DRAIN = 3.0  # seconds between "not ready" and the closed door, for the proxy to notice
 CANCEL_AGAIN = 0.5  # seconds
 FINISH = 5.0  # seconds that requests under way may take after that
@@ -95,6 +97,7 @@ async def run_service(
 
     `listener` is a socket that already listens, in place of `host` and `port`.
     """
+    _return_large_blocks()
     app = make_app(store, settings, config_fault=config_fault, fetch_picture=fetch_picture)
     runner = _runner(app)
     await runner.setup()
@@ -114,6 +117,16 @@ async def run_service(
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await runner.cleanup()
+
+
+def _return_large_blocks() -> None:
+    """Have every block of a megabyte go back to the system when it is freed.
+
+    By itself glibc raises that bound to 32 MB, and long feeds leave holes in its heap: 40 slow
+    readers of different ones took 301 MB.
+    """
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        mallopt(_MMAP_THRESHOLD, 2**20)
 
 
 def _runner(app: web.Application) -> web.AppRunner:

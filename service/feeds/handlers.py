@@ -33,7 +33,7 @@ from store.keys import CHANGES_KEPT
 AHEAD_SECONDS = 1.0  # that a reader of a service which is ahead of this one waits for it
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
-BYTES_KEPT = 48 * 2**20  # of their documents; a feed of 100 entries is 300 kB, gzip included
+BYTES_KEPT = 32 * 2**20  # of their documents; a feed of 100 entries is 300 kB, gzip included
 DELTAS_KEPT = 16  # of one document
 LONG = 500  # entries; a longer document is rendered in the background threads
 LONG_WAITING = 16  # of them; 5,000 entries take a second
@@ -96,7 +96,9 @@ class Feeds:
             delta = await self._delta(answer, document, tag)
             if delta is not None:
                 return await delta.answer_new(request, encoding, whole=document)
-        return await document.answer(request, encoding)
+        sending = document.answer(request, encoding)
+        del document, answer  # or a slow reader would hold every encoding of it
+        return await sending
 
     async def digest(self, request: web.Request) -> web.StreamResponse:
         """GET /digest.xml, /digest.atom, /digest.json."""
@@ -215,9 +217,9 @@ class Feeds:
     def _evict(self) -> None:
         while len(self._answers) > ANSWERS_KEPT:
             self._answers.popitem(last=False)
-        held = sum(answer.size for answer in self._answers.values())
-        while held > BYTES_KEPT and len(self._answers) > 1:
-            held -= self._answers.popitem(last=False)[1].size
+        sizes = {key: each.document.size for key, each in self._answers.items() if each.document}
+        while sum(sizes.values()) > BYTES_KEPT and len(self._answers) > 1:
+            sizes.pop(self._answers.popitem(last=False)[0], None)
 
 
 FEEDS = web.AppKey("feeds", Feeds)

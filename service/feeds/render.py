@@ -93,11 +93,6 @@ class Answer:
     rendered: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    @property
-    def size(self) -> int:
-        """Bytes held."""
-        return 0 if self.document is None else self.document.size
-
     def url(self, page: int | None = None) -> str:
         """This address, or that of another of its pages."""
         parameters = self.parameters
@@ -131,7 +126,9 @@ def render(
         if only is not None:
             shown = [kept for kept in shown if only(kept)]
         bare, short, form = without_bodies(shown), replace(style, summary=True), answer.form.name
-        pieces = (piece(kept, form, short if kept.id in bare else style) for kept in shown)
+        # A document of more than are kept would only push out those of all others.
+        make = piece if len(shown) <= STORIES_KEPT else _rendered
+        pieces = (make(kept, form, short if kept.id in bare else style) for kept in shown)
     body = answer.form.document(head, pieces)
     headers = feed_headers(answer.form.type, settings, stale=stamp.stale)
     hubs = "".join(f'<{hub}>; rel="hub", ' for hub in head.hubs)
@@ -294,6 +291,10 @@ def piece(kept: Kept, form: str, style: Style) -> Any:
         pieces.clear()
     made = pieces.get((form, style))
     if made is None:
-        made = pieces[form, style] = FORMATS[form].item(item_of(kept, style))
+        made = pieces[form, style] = _rendered(kept, form, style)
         _letters += 0 if style.summary else kept.letters
     return made
+
+
+def _rendered(kept: Kept, form: str, style: Style) -> Any:
+    return FORMATS[form].item(item_of(kept, style))

@@ -197,7 +197,7 @@ async def test_very_many_queries_keep_a_bounded_memory(
 
     answers_kept = served.client.app[handlers.FEEDS]._answers.values()
     assert len(answers_kept) <= 20
-    assert sum(answer.size for answer in answers_kept) <= 100_000
+    assert sum(each.document.size for each in answers_kept) <= 100_000
 
 
 async def test_what_is_new_since_many_documents_is_kept_for_a_few(
