@@ -21,7 +21,7 @@ from core.feeds.parse import parse_feed
 from core.models import ParsedFeed
 
 _FEEDS = (".xml", ".rss", ".atom", ".rdf", ".json", "")
-# What feedparser finds and we do not. Documents of several feeds, of which it makes one, are few.
+# What feedparser finds and we do not; dates it finds whether they can be read or not.
 _MISSED = ("entries", "dates", "links", "authors")
 
 
@@ -63,11 +63,11 @@ def _missed(feed: ParsedFeed, data: bytes) -> Counter[str]:
     found = feedparser.parse(io.BytesIO(data), sanitize_html=False, resolve_relative_uris=False)
     missed: Counter[str] = Counter()
     if len(feed.entries) != len(found.entries):
-        missed["entries"] += max(0, len(found.entries) - len(feed.entries))
-        return missed
+        missed["entries"] = max(0, len(found.entries) - len(feed.entries))
+        return +missed
     for ours, theirs in zip(feed.entries, found.entries, strict=True):
         web = str(theirs.get("link", "")).startswith(("http:", "https:"))
-        missed["dates"] += bool(theirs.get("published_parsed")) and ours.published is None
+        missed["dates"] += bool(theirs.get("published")) and ours.published is None
         missed["links"] += web and ours.link is None
         missed["authors"] += bool(theirs.get("author")) and ours.author is None
     return +missed

@@ -165,8 +165,8 @@ def _name(element: Element) -> str | None:
 
 def person(stated: str | None) -> str | None:
     """The name in an author's text, without the mail address beside it."""
-    stated = _TAG.sub("", text_in(stated, _LONGEST_LINK) or "")[:AUTHOR_KEPT]
-    stated = _BY.sub("", stated)
+    stated = text_in(stated, _LONGEST_LINK) or ""
+    stated = _BY.sub("", _TAG.sub("", stated) if "<" in stated else stated)[:AUTHOR_KEPT]
     if stated.lower() in _NOT_A_NAME:
         return None
     mailbox = _MAILBOX.fullmatch(stated)

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from core.feeds.new_entries import KnownItems
 from core.feeds.steady import (
     earlier_digests,
     entry_digest,
@@ -110,13 +111,16 @@ def listed(
     entries: Sequence[FeedEntry],
     seen: Mapping[bytes, bytes],
     unchanged: Sequence[tuple[bytes, bytes]] = (),
+    items: bytes = b"",
 ) -> list[Listed]:
     """The entries of a document with what was `seen` of them before, under whatever guid.
 
-    `unchanged`: guids and contents of others in the document, which were not read again.
+    `unchanged`: guids and contents of others in the document, which were not read again. `items`:
+    its `KnownItems`, whose digests are not made again.
     """
     later = _later_guids(seen)
-    every = [_listed(entry, seen, later) for entry in entries]
+    digests = dict(KnownItems.from_bytes(items).items.values())
+    every = [_listed(entry, seen, later, digests) for entry in entries]
     counts = Counter(alias for each in every for alias in each.aliases if alias).items()
     shared = {alias for alias, count in counts if count > 1}
     every = [each._replace(aliases=each.aliases.without(shared)) for each in every]
@@ -138,19 +142,29 @@ def listed(
     ]
 
 
+def listed_in(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:
+    """The entries of a whole document with what was `seen` of them before."""
+    return listed(feed.entries, seen, feed.unchanged, feed.items)
+
+
 def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry] | None:
     """The entries that are new; None where one changed, or records of a store must be looked at."""
-    every = listed(feed.entries, seen, feed.unchanged)
+    every = listed_in(feed, seen)
     changed = any(each.is_changed for each in every)
     if changed or without_aliases(seen, every, feed.unchanged):
         return None
     return [each.entry for each in every if each.is_new]
 
 
-def _listed(entry: FeedEntry, seen: Mapping[bytes, bytes], later: Mapping[bytes, bytes]) -> Listed:
+def _listed(
+    entry: FeedEntry,
+    seen: Mapping[bytes, bytes],
+    later: Mapping[bytes, bytes],
+    digests: Mapping[bytes, bytes],
+) -> Listed:
     stated = guid_digest(entry.guid)
     was = None if stated in seen else later.get(stated[:CONTENT_DIGEST])
-    digest, aliases = entry_digest(entry), Aliases.of(entry)
+    digest, aliases = digests.get(stated) or entry_digest(entry), Aliases.of(entry)
     return Listed(entry, digest, seen.get(was or stated), aliases, stated, was)
 
 

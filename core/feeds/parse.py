@@ -208,6 +208,7 @@ def _bound_feedparser() -> None:
     resolved against the document's address would change with every redirect. For each document it
     looks for a parser on disk that is no longer distributed.
     """
+    feedparser.registerDateHandler(_no_date)
     feedparser.api.PREFERRED_XML_PARSERS.clear()
     FeedParserDict.get = _quick_get
     FeedParserDict.__deepcopy__ = lambda self, _: FeedParserDict(self)  # what it copies is flat
@@ -216,6 +217,11 @@ def _bound_feedparser() -> None:
         parser._add_tag = _bounded_tags(parser._add_tag)
         parser.startDocument = _buffered
         parser.can_be_relative_uri = parser.can_be_relative_uri - {"id"}
+
+
+def _no_date(_: str) -> tuple[int, ...]:
+    """Dates are read from the elements (`core/dates.py`); feedparser tries eight ways for each."""
+    return (1970, 1, 1, 0, 0, 0, 3, 1, 0)
 
 
 _under_other_names = FeedParserDict.get

@@ -11,7 +11,14 @@ from typing import NamedTuple
 from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features
 from core.feeds.folder import is_same_article
-from core.feeds.identity import NO_ALIASES, Listed, listed, rows_of_unchanged, without_aliases
+from core.feeds.identity import (
+    NO_ALIASES,
+    Listed,
+    listed,
+    listed_in,
+    rows_of_unchanged,
+    without_aliases,
+)
 from core.feeds.new_entries import Remembered
 from core.feeds.steady import link_key, steady_text
 from core.ids import entry_id, guid_digest
@@ -85,8 +92,8 @@ async def _listed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]
     """The entries of a document with what was seen of them before."""
     letters = sum(len(entry.content) + len(entry.summary) for entry in feed.entries)
     if letters + _LETTERS_A_ROW * len(seen) < _LARGE:
-        return listed(feed.entries, seen, feed.unchanged)
-    return await asyncio.to_thread(listed, feed.entries, seen, feed.unchanged)
+        return listed_in(feed, seen)
+    return await asyncio.to_thread(listed_in, feed, seen)
 
 
 async def _under_old_guid(store: Store, source: str, each: Listed) -> Listed:
