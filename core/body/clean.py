@@ -220,7 +220,7 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
         method=Method.FEED if entry.content and not wanted else Method.SUMMARY,
         needs_page=wanted,
         removed=tuple(body.removed[:_MOST_REMOVED]),
-        categories=entry.categories,
+        categories=entry.categories or stated.topics,
         enclosures=with_played(
             tuple(file for file in entry.enclosures if web_url(file.url)), body.blocks
         ),

@@ -31,7 +31,10 @@ _UNOPENED_FRONT = re.compile(
     r"(?:(?:[A-Za-z_][\w-]{0,40}:|[ \t]+|- )[^\n]*\n){1,60}?)---[ \t]*(?:\n|$)"
 )
 _LONGEST_FRONT = 20_000  # characters
-_FIELD = re.compile(r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*)$", re.MULTILINE)
+_FIELD = re.compile(  # of one line, or a list with one for each
+    r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*|(?:\n[ \t]*- [^\n]*){1,50})$", re.MULTILINE
+)
+_JSON_FIELDS = re.compile(r'\s*("(?:title|date|layout|tags)".{0,20000}?)\n;;;[ \t]*\n', re.DOTALL)
 _SHARED = re.compile(r'<a href="([^"<>\s]{1,2000})">\s*\[link\]\s*</a>')
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
@@ -104,17 +107,22 @@ def is_draft(text: str) -> bool:
 def _front_matter(text: str, declared: Declared) -> tuple[dict[str, str], str]:
     """The fields of YAML or TOML before a text, and the text.
 
-    Where markdown is declared, those of JSON (Hugo) and of YAML that only ends with a mark (Hexo).
+    Where markdown is declared, those of JSON (Hugo, Hexo) and of YAML that only ends with a mark
+    (Hexo). Lists are joined by commas.
     """
     match = _FRONT.match(text)
     if declared == "markdown" and match is None:
+        bare = _JSON_FIELDS.match(text)
+        if bare:
+            return _json_front_matter(f"{{{bare[1]}}}{text[bare.end() :]}")
         if text.startswith("{"):
             return _json_front_matter(text)
         match = _UNOPENED_FRONT.match(text)
     if match is None or not _FIELD.search(match[2]):
         return {}, text
     fields = {name.lower(): value.strip() for name, value in _FIELD.findall(match[2])}
-    return {name: _unquote(value) for name, value in fields.items()}, text[match.end() :]
+    words = {n: _unquote(v) if n == "title" else _joined(v) for n, v in fields.items()}
+    return words, text[match.end() :]
 
 
 def _json_front_matter(text: str) -> tuple[dict[str, str], str]:
@@ -125,8 +133,19 @@ def _json_front_matter(text: str) -> tuple[dict[str, str], str]:
     if "title" not in fields and "date" not in fields:
         return {}, text
     stated = {name.lower(): value for name, value in fields.items()}
+    lists = {n: ", ".join(map(str, v)) for n, v in stated.items() if isinstance(v, list)}
     words = {name: str(value) for name, value in stated.items() if isinstance(value, str | bool)}
-    return words, text[end:]
+    return lists | words, text[end:]
+
+
+def _joined(value: str) -> str:
+    if value.startswith("[") and value.endswith("]"):
+        parts = value[1:-1].split(",")
+    elif value.startswith("- "):
+        parts = [part.strip().removeprefix("-") for part in value.split("\n")]
+    else:
+        return _unquote(value)
+    return ", ".join(filter(None, (_unquote(part.strip()) for part in parts)))
 
 
 def _unquote(value: str) -> str:

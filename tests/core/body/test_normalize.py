@@ -1,7 +1,9 @@
 import pytest
 
+from core.body.clean import clean_entry
 from core.body.html import parse_markup, spaced_text
 from core.body.normalize import normalize
+from core.models import FeedEntry
 
 
 def text(raw: str, **how: str) -> str:
@@ -38,6 +40,26 @@ def test_front_matter_is_read_and_taken_off() -> None:
 
     assert document.front == {"title": "A: b", "date": "2020-01-02"}
     assert spaced_text(document.root) == "Body"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '---\ntitle: "[A] b"\ntags: [x, "y z"]\n---\nBody',
+        '---\ntitle: "[A] b"\ntags:\n  - x\n  - y z\n---\nBody',
+        'title: "[A] b"\ntags:\n- x\n- y z\n---\nBody',
+        '+++\ntitle = "[A] b"\ntags = ["x", "y z"]\n+++\nBody',
+        '{"title": "[A] b", "tags": ["x", "y z"]}\nBody',
+        '"title": "[A] b",\n"tags": ["x", "y z"]\n;;;\nBody',
+    ],
+)
+def test_lists_of_front_matter_are_read_in_every_form(text: str) -> None:
+    document = normalize(text, content_type="markdown")
+
+    assert document.front == {"title": "[A] b", "tags": "x, y z"}
+    assert spaced_text(document.root) == "Body"
+    entry = FeedEntry(guid="1", position=0, content=text, content_type="markdown")
+    assert clean_entry(entry).article.categories == ("x", "y z")
 
 
 def test_a_ruler_at_the_start_is_no_front_matter() -> None:
