@@ -188,6 +188,14 @@ def rows_of_unchanged(
     return [*unchanged, *others]
 
 
+def agrees(entry: FeedEntry, guid: bytes, seen: Mapping[bytes, bytes]) -> bool:
+    """Whether an alias of the entry leads to the guid."""
+    return any(
+        alias is not None and seen.get(alias, b"")[:_PREFIX] == guid[:_PREFIX]
+        for alias in Aliases.of(entry)
+    )
+
+
 def without_aliases(
     seen: Mapping[bytes, bytes], every: Sequence[Listed], unchanged: Sequence[tuple[bytes, bytes]]
 ) -> set[bytes]:

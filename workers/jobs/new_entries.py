@@ -14,6 +14,7 @@ from core.feeds.folder import is_same_article
 from core.feeds.identity import (
     NO_ALIASES,
     Listed,
+    agrees,
     listed,
     listed_in,
     rows_of_unchanged,
@@ -57,7 +58,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     every = await _listed(feed, seen)
     unaliased = without_aliases(seen, every, feed.unchanged)
     every = [await _of_old_folder(store, source, each, unaliased, seen) for each in every]
-    every = [await _under_old_guid(store, source, each) for each in every]
+    every = [await _under_old_guid(store, source, each, seen) for each in every]
     known = await _known(store, source, [each.entry for each in every if each.is_changed])
     every, known = await _part_reused_guids(store, source, every, known, remembered, feed)
     wanted = [
@@ -96,10 +97,13 @@ async def _listed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]
     return await asyncio.to_thread(listed_in, feed, seen)
 
 
-async def _under_old_guid(store: Store, source: str, each: Listed) -> Listed:
+async def _under_old_guid(
+    store: Store, source: str, each: Listed, seen: Mapping[bytes, bytes]
+) -> Listed:
     """A changed entry whose source gave it another guid, under the one it was taken in with.
 
-    Its record is found by its address; where that changed too, the entry stays as it was.
+    Its record is found by its address. Where that changed too, the entry stays as it was, if it
+    agrees with it; else its source gives that guid to one entry after the other.
     """
     if each.was is None or not each.is_changed:
         return each
@@ -107,7 +111,9 @@ async def _under_old_guid(store: Store, source: str, each: Listed) -> Listed:
         if record.source == source and guid_digest(record.guid) == each.was:
             entry = each.entry.model_copy(update={"guid": record.guid})
             return each._replace(entry=entry, was=None)
-    return each._replace(digest=each.seen or each.digest)
+    if agrees(each.entry, each.was, seen):
+        return each._replace(digest=each.seen or each.digest)
+    return each._replace(seen=None, was=None)
 
 
 async def _told_news(
@@ -171,7 +177,7 @@ async def _part_reused_guids(
     kept = [each for each in every if each.entry.guid not in reused]
     others = [*feed.unchanged, *((each.guid, each.digest) for each in kept)]
     fresh = [
-        await _under_old_guid(store, source, each)
+        await _under_old_guid(store, source, each, remembered.seen)
         for each in listed(parted, remembered.seen, others)
     ]
     # The old entry stays listed under its guid, so that its next guise is held against it too.

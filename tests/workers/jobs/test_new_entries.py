@@ -22,6 +22,9 @@ TEXTS = {
     "engineers found cracks in two of its five arches when the spring flood had gone down. "
     "Traffic will be led over the northern crossing, which adds nine minutes to the way to work. "
     "The work costs four million and is paid for by the region and a fund for old buildings.",
+    "river": "The river rose by two metres overnight and flooded the lower town; forty people left "
+    "their houses before dawn. Firemen built a wall of sand along the market, and the school is a "
+    "shelter until the water is gone, which may take a week, says the mayor of the lower town.",
     "bread": "A baker from the lower street has won the national prize for rye bread with a loaf "
     "that rests three days in the cold before it meets the oven. The jury praised its crust and "
     "its quiet sourness. He says the secret is patience, and a cellar that never gets warm, which "
@@ -243,6 +246,23 @@ async def test_entries_without_links_that_share_a_guid_one_after_the_other_all_c
             await at.poll()
 
         assert [e.title for e in await at.entries()] == ["Mill", "Bread"]
+
+
+async def test_one_guid_for_one_entry_after_the_other_loses_none(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    """Two under one guid are told apart; alone, the first has the guid, and then others have."""
+    answers = (
+        feed(item("g", "mill"), item("g", "bread")),
+        feed(item("g", "mill")),
+        feed(item("g", "river")),
+        feed(item("g", "bread", title="Bread, again")),
+    )
+    async with desk(store, sandbox, origin, *answers) as at:
+        for _ in answers:
+            await at.poll()
+
+        assert {e.title for e in await at.entries()} >= {"Mill", "River", "Bread"}
 
 
 async def test_a_guid_that_changes_after_an_upgrade_is_known_by_its_record(
