@@ -111,6 +111,8 @@ def _verification(form: Mapping[str, str], request: web.Request, context: Contex
         raise Refused(f"hub.topic and hub.callback have at most {LONGEST_ADDRESS} bytes")
     if web_url(callback, None) is None:
         raise Refused("hub.callback is an http or https address")
+    if not topic.isprintable():  # it goes back in a header of each delivery
+        raise Refused("hub.topic is the address of a feed")
     secret = form.get("hub.secret") or None
     if secret is not None and len(secret.encode()) >= LONGEST_SECRET:
         raise Refused(f"hub.secret is shorter than {LONGEST_SECRET} bytes")

@@ -81,6 +81,12 @@ async def test_what_a_request_stores_is_short(served: Served) -> None:
     assert await served.store.redis.keys("millrace:verification*") == []
 
 
+async def test_a_topic_adds_no_header_to_what_is_delivered(served: Served) -> None:
+    topic = str(served.client.make_url("/feed.xml")) + "?x=1\r\nX-Forged: 1"
+
+    assert await subscribe(served, "https://c.example/", **{"hub.topic": topic}) == 400
+
+
 async def test_seven_hundred_requests_leave_a_few_behind(served: Served) -> None:
     statuses = [await subscribe(served, f"https://c.example/{number}") for number in range(700)]
 
