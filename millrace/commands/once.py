@@ -16,7 +16,8 @@ from typing import NamedTuple
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
 from core.errors import MillraceError
-from millrace.process.config import read_config
+from millrace.process.cluster import refuse_another_file
+from millrace.process.config import Snapshot, read_snapshot
 from millrace.process.data_folder import locked, private_store
 from millrace.process.lifetime import stop_event
 from millrace.process.logs import progress_bar
@@ -40,20 +41,24 @@ _UNDER_WAY = 30.0  # a page whose next attempt is further away than a lease has 
 
 def write_once(*, config: str, data: Path, redis: str | None, out: Path) -> int:
     """Poll, write into `out`, end; the exit code. Raises ConfigError or MillraceError."""
-    settings = read_config(config)
+    snapshot = read_snapshot(config)
+    settings = snapshot.settings()
     # Sources that fail are named once, at the end.
     logging.getLogger().setLevel(logging.ERROR)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise MillraceError(f"{out}: cannot be written: {error.strerror}") from error
-    return asyncio.run(_once(settings, data, redis, out))
+    return asyncio.run(_once(snapshot, settings, data, redis, out))
 
 
-async def _once(settings: Settings, data: Path, redis: str | None, out: Path) -> int:
+async def _once(
+    snapshot: Snapshot, settings: Settings, data: Path, redis: str | None, out: Path
+) -> int:
     stop = stop_event()
     async with _store_url(data, redis) as url, opened(url) as store:
         await ensure_layout(store)
+        await refuse_another_file(store, snapshot)
         # So that one input gives one feed: nothing may depend on who answers first.
         order = Order(strict=True)
         due = await _make_due(store, settings)

@@ -100,6 +100,22 @@ async def _known(store: Store) -> bytes | None:
             await asyncio.sleep(LOOK_SECONDS)
 
 
+async def refuse_another_file(store: Store, snapshot: Snapshot) -> None:
+    """Raise ConfigError where processes live on `store` that follow another feeds.yaml.
+
+    For a command that works by its own file: it would take what that lacks off their schedule.
+    """
+    processes = await load_processes(store)
+    current = processes.current
+    if current is not None and processes.beats and current.hash != snapshot.hash:
+        raise ConfigError(
+            [
+                f"{snapshot.path}: the processes on this store follow another feeds.yaml, from "
+                f"{current.host}: use that one, or another store (--redis, --data)"
+            ]
+        )
+
+
 class Member:
     """One process among those that share a store."""
 

@@ -11,8 +11,8 @@ import pytest
 
 from core.errors import ConfigError, StoreAway
 from millrace.process import cluster
-from millrace.process.cluster import Member, followed
-from millrace.process.config import LiveSettings
+from millrace.process.cluster import Member, followed, refuse_another_file
+from millrace.process.config import LiveSettings, read_snapshot
 from store import keys, revision
 from store.connection import Store
 from store.entries import tell_names
@@ -243,6 +243,21 @@ async def test_a_second_millrace_in_one_database_is_refused(store: Store, tmp_pa
 
         assert names(live) == ["a", "b-example"]
         assert await due_times(store, ["elsewhere.example"]) == [None]
+
+
+async def test_a_round_by_another_file_is_refused_while_processes_live(
+    store: Store, tmp_path: Path
+) -> None:
+    one = written(tmp_path, "one", "sources: [{url: 'https://a.example/', name: a}]\n")
+    other = written(tmp_path, "other", "sources: [{url: 'https://b.example/', name: b}]\n")
+    async with process(store, one) as live:
+        await eventually(lambda all_: bool(all_.beats) and joined(live), store)
+
+        await refuse_another_file(store, read_snapshot(one))
+        with pytest.raises(ConfigError, match="follow another"):
+            await refuse_another_file(store, read_snapshot(other))
+
+    await refuse_another_file(store, read_snapshot(other))
 
 
 async def test_a_source_that_comes_back_brings_its_stories_and_its_plan_back(
