@@ -15,6 +15,7 @@ from core.urls import canonical_url, host_of
 # Words of its own that an entry needs to be more than a link post. What hnrss writes under each
 # link ("Article URL … Comments URL … Points: 120 # Comments: 33") comes to eight.
 LEAST_PROSE = 12
+BEGINNING = 400  # characters that mostly hold so many words: most of a text need not be read
 
 _LINK = re.compile(r"<a\b[^>]*>.*?</a>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
@@ -49,8 +50,9 @@ class Copy:
     @cached_property
     def has_prose(self) -> bool:
         """Whether it says anything of its own: not a link post, not a picture alone."""
-        words = read(None, unlinked(self.article)).words
-        return float(words.sum()) >= LEAST_PROSE
+        text = " ".join(unlinked(self.article).split())
+        parts = (text[:BEGINNING], text) if len(text) > BEGINNING else (text,)
+        return any(float(read(None, part).words.sum()) >= LEAST_PROSE for part in parts)
 
     def owns_one_of(self, addresses: Iterable[str]) -> bool:
         """Whether one of `addresses` lies on the site that this entry's source comes from."""

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import xxhash
 
 from core.dedup.headline import LONGEST_NUMERAL, SINGLE_FROM, Title, bare, title_of, value_of
 from core.dedup.simhash import shingles
@@ -19,6 +18,7 @@ from core.dedup.tokens import (
     U64,
     code_points,
     comparable,
+    hash_of,
     mix,
     simplified,
     token_spans,
@@ -47,6 +47,7 @@ _AMOUNT = re.compile(
     r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家])"
 )
 
+_AMOUNTS_KEPT = 1 << 12  # values of numbers: news repeat days, years and small counts
 # From two on; "one" is also an article in many languages.
 _NUMBER_WORDS = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen",
@@ -204,23 +205,24 @@ def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64
     kept = np.ones(len(starts), dtype=np.bool_)
     if (code_points(text)[starts] >= _HAN_FROM).sum() < HAN_SHARE * len(starts):
         return hashes, ends, kept
-    found = [(m.start(), m.end(), _amount(m)) for m in _AMOUNT.finditer(text)]
+    found = [(m.start(), m.end(), _amount(m[1] or m[2], m[0])) for m in _AMOUNT.finditer(text)]
     begins = np.array([begin for begin, _, _ in found], dtype=np.intp)
     firsts = np.searchsorted(starts, begins)
     lasts = np.searchsorted(starts, np.array([end for _, end, _ in found], dtype=np.intp))
     hashes, ends = hashes.copy(), ends.copy()
-    for first, last, (_, _, value) in zip(firsts.tolist(), lasts.tolist(), found, strict=True):
+    for first, last, (_, _, amount) in zip(firsts.tolist(), lasts.tolist(), found, strict=True):
         if first < last:
-            hashes[first] = xxhash.xxh64_intdigest(f"{value:.12g}".encode())
+            hashes[first] = amount
             ends[first] = ends[last - 1]
             kept[first + 1 : last] = False
     return hashes, ends, kept
 
 
-def _amount(match: re.Match[str]) -> float:
-    share = match[1] or match[2]
-    whole, _, decimals = simplified(share or match[0]).partition("点")
+@lru_cache(maxsize=_AMOUNTS_KEPT)
+def _amount(share: str | None, number: str) -> int:
+    """The hash of a number's value; `share`: the figure of a percentage."""
+    whole, _, decimals = simplified(share or number).partition("点")
     value = value_of(whole)
     if decimals:
         value += sum(value_of(d) / 10**n for n, d in enumerate(decimals[:LONGEST_NUMERAL], start=1))
-    return value / 100 if share else value
+    return hash_of(f"{value / 100 if share else value:.12g}")

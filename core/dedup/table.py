@@ -23,8 +23,9 @@ REWORDED = 0.45  # of both, in one order: rewritten sentence by sentence
 WIRE = 0.7  # of both under an intro of its own: a wire copy
 SMALL_PART = 3.0  # times as long under another headline: a page of several stories, if anything
 # The headline of the longer text is about what it adds, if so few of its words are in the common
-# part. Of 150 articles followed by another one under its headline 94 joined without this.
-HALF_MORE, ABOUT = 1.5, 0.2
+# part. Of 150 articles followed by another one under its headline 94 joined without this. With half
+# of them there the page is the same article, however its parts cohere.
+HALF_MORE, ABOUT, HALF_ABOUT = 1.5, 0.2, 0.5
 # Cohesion below which a text is two, and from which it is one: over 1,000 cut pages and as many
 # joined to another page of their language, .2 calls 2 % of the whole ones two and .75 calls less
 # than 1 % of the joined ones one (6 % before the words of the language were learned).
@@ -188,7 +189,7 @@ def _digest(pair: Pair) -> bool:
     if e.long.size > SMALL_PART * e.short.size or e.long.support < ABOUT:
         parts = e.cohesion < ONE
     else:
-        parts = e.cohesion < APART
+        parts = e.cohesion < APART and e.long.support < HALF_ABOUT
     parts = parts and e.long.size >= HALF_MORE * e.short.size
     apart = not pair.agree and (parts or e.long.lead >= LEAD > e.short.lead)
     return apart or e.headline_inside
