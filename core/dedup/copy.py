@@ -15,7 +15,7 @@ from core.urls import canonical_url, host_of
 # Words of its own that an entry needs to be more than a link post. What hnrss writes under each
 # link ("Article URL … Comments URL … Points: 120 # Comments: 33") comes to eight.
 LEAST_PROSE = 12
-BEGINNING = 400  # characters that mostly hold so many words: most of a text need not be read
+BEGINNING = 400  # characters that mostly hold these words: the rest need not be read
 
 _LINK = re.compile(r"<a\b[^>]*>.*?</a>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
