@@ -72,8 +72,9 @@ def _document(data: bytes | str, env: Mapping[str, str]) -> Document:
         text = data
     document = read_yaml(text, env)
     if not document.faults and not isinstance(document.value, dict):
-        what = "is empty" if document.value is None else "must begin with a name, as in `sources:`"
-        document.faults.append(Fault(1, (), f"the file {what}; see docs/feeds-yaml.md"))
+        empty = "is empty; write `sources: [{url: ADDRESS}]`"
+        what = empty if document.value is None else "must begin with a name, as in `sources:`"
+        document.faults.append(Fault(1, (), f"the file {what}"))
     return document
 
 

@@ -181,7 +181,10 @@ class ServiceSettings(Frozen):
     @model_validator(mode="after")
     def _private_needs_a_token(self) -> Self:
         if self.private and self.token is None:
-            raise ValueError("private: true needs a token; set service.token")
+            raise ValueError(
+                "private: true needs a token; set service.token, and in the environment what its "
+                "${NAME} names"
+            )
         return self
 
 

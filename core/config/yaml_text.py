@@ -286,15 +286,15 @@ def _line(node: Node) -> int:
 
 def _in_words(error: MarkedYAMLError) -> str:
     problem = _one_line(error.problem or str(error))
-    if "mapping values are not allowed" in problem:
-        return f"{problem}; put the value in quotes, or check the indentation"
-    if "cannot start any token" in problem:
-        return f"{problem}; indent with spaces and put the value in quotes"
+    if "unexpected end of stream" in problem:
+        return "a quote above this line is not closed"
     if problem.startswith("expected <block end>"):
         return "this line does not line up with those above it; check the indentation"
-    return problem
+    if "cannot start any token" in problem:
+        return f"{problem}; indent with spaces and put the value in quotes"
+    mapping = "mapping values are not allowed" in problem
+    return f"{problem}; put the value in quotes, or check the indentation" if mapping else problem
 
 
 def _one_line(text: str) -> str:
-    shown = text.replace(_OPEN, "{").replace(_CLOSE, "}")
-    return " ".join(shown.split())[:300]
+    return " ".join(text.replace(_OPEN, "{").replace(_CLOSE, "}").split())[:300]

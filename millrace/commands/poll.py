@@ -66,8 +66,8 @@ def poll_source(name: str, *, config: str, data: Path, redis: str | None) -> Out
     settings = read_config(config)
     sources = {source.name: source for source in settings.sources if source.enabled}
     if name not in sources:
-        guess = nearest(name, list(sources))
-        hint = f"; did you mean {guess}?" if guess else ""
+        guess = nearest(name, list(sources)) or next((s for s in sources if name in s), None)
+        hint = f"; did you mean {guess}?" if guess else "; /sources lists the names"
         raise ConfigError([f"{config}: has no enabled source named {name!r}{hint}"])
     done = asyncio.run(_poll([sources[name]], settings, data, redis, by_name=True))
     for fault in done.faults():

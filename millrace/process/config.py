@@ -111,7 +111,8 @@ def _read(path: str) -> bytes:
             [f"{path}:1: there is no such file; create it, or choose another with --config"]
         ) from None
     except OSError as error:
-        raise ConfigError([f"{path}:1: cannot be read: {error.strerror}"]) from error
+        what = f"cannot be read: {error.strerror}; correct that, or choose another with --config"
+        raise ConfigError([f"{path}:1: {what}"]) from error
 
 
 def _patterns(data: bytes) -> list[str]:

@@ -172,7 +172,8 @@ webhooks: []
         ),
         (
             "service: {private: true}\n",
-            "feeds.yaml:1: service: private: true needs a token; set service.token",
+            "feeds.yaml:1: service: private: true needs a token; set service.token, and in the"
+            " environment what its ${NAME} names",
         ),
         (
             "sources: 3\n",
@@ -194,10 +195,14 @@ webhooks: []
             "sources:\n",
             "feeds.yaml:1: sources: is empty; add a source, or write `sources: []`",
         ),
-        ("", "feeds.yaml:1: the file is empty; see docs/feeds-yaml.md"),
+        ("", "feeds.yaml:1: the file is empty; write `sources: [{url: ADDRESS}]`"),
         (
             b"feed:\n  title: \xff\n",
             "feeds.yaml:2: not UTF-8 text: save the file as UTF-8",
+        ),
+        (
+            'sources:\n  - url: "https://a.example/x\n',
+            "feeds.yaml:3: not YAML: a quote above this line is not closed",
         ),
         (
             "feed:\n\ttitle: x\n",
