@@ -82,7 +82,8 @@ class Decoding:
 
     def _unzipped(self, whole: bool) -> tuple[bytes, bool]:
         inner = Decoding("gzip", limit=self._limit)
-        inner.feed(bytes(self._body))
+        for at in range(0, len(self._body), _STEP):  # zlib copies what is left at each step
+            inner.feed(bytes(self._body[at : at + _STEP]))
         body = bytes(inner._body)
         return body, whole and inner._layers[0].whole
 
