@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from core.errors import (
@@ -26,6 +28,7 @@ from workers.http.client import Fetcher
 from workers.http.response import Access, origin_of
 from workers.sandbox.pool import Sandbox
 
+LARGE_KEPT = 8  # files of up to a megabyte, in memory
 MAX_BYTES = 1_000_000  # RFC 9309 asks for half of that at least
 RETRY_SECONDS = 600.0  # after which an unreachable robots.txt is fetched again
 PARSE_SECONDS = 2.0
@@ -44,6 +47,7 @@ class Robots:
         self._store = store
         self._fetcher = fetcher
         self._sandbox = sandbox
+        self._large = OrderedDict[str, tuple[float, bytes]]()  # what the store does not keep
 
     @property
     def _agent(self) -> str:
@@ -64,7 +68,7 @@ class Robots:
         scheme, host, port = origin_of(url)
         bracketed = f"[{host}]" if ":" in host else host
         origin = f"{scheme}://{bracketed}:{port}"
-        robots = await load_robots(self._store, origin)
+        robots = await self._known(origin)
         if robots is None:
             robots = await self._ask_or_wait(origin, access)
         if robots in (_FORBIDS_NOTHING, _FORBIDS_ALL):
@@ -81,14 +85,21 @@ class Robots:
         except (DocumentError, ResourceLimit):
             return False  # patterns made to hang us: such a site is left alone
 
+    async def _known(self, origin: str) -> bytes | None:
+        until, robots = self._large.get(origin, (0.0, b""))
+        return robots if time.monotonic() < until else await load_robots(self._store, origin)
+
     async def _ask_or_wait(self, origin: str, access: Access | None) -> bytes:
         """The file from the site, or from the request already under way. Raises HostBusy."""
         for _ in range(WAITS):
             async with asking_robots(self._store, origin, seconds=CLAIM_SECONDS) as ours:
-                robots = await load_robots(self._store, origin)
+                robots = await self._known(origin)
                 if robots is None and ours:
                     robots, seconds = await self._fetch(origin, access)
-                    await keep_robots(self._store, origin, robots, seconds=seconds)
+                    if not await keep_robots(self._store, origin, robots, seconds=seconds):
+                        self._large[origin] = (time.monotonic() + seconds, robots)
+                        while len(self._large) > LARGE_KEPT:
+                            self._large.popitem(last=False)
             if robots is not None:
                 return robots
             await asyncio.sleep(WAIT_SECONDS)

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from core.config.settings import FetchSettings
+from store import keys
 from store.connection import Store
+from store.hosts import keep_robots
 from tests.origin import Answer, Origin
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
@@ -86,3 +88,19 @@ async def test_the_question_can_be_put_before_each_hop(origin: Origin, robots: R
 
     assert await allowed(origin.url("/yes"))
     assert not await allowed(origin.url("/no"))
+
+
+async def test_large_files_of_many_hosts_do_not_fill_the_store(
+    origin: Origin, robots: Robots, store: Store
+) -> None:
+    """200 hosts with a file of a megabyte each took 128 MB."""
+    rules = "".join(f"Disallow: /{os.urandom(20).hex()}\n" for _ in range(10_000))
+    origin.at("/robots.txt", Answer(f"User-agent: *\nDisallow: /no\n{rules}"))
+
+    assert await robots.allow(origin.url("/news/1"))
+    assert not await robots.allow(origin.url("/no"))
+
+    assert len(origin.asked("/robots.txt")) == 1
+    assert not await store.redis.exists(keys.robots(origin.address))
+    await keep_robots(store, "http://a.example:80", os.urandom(4096), seconds=keys.ROBOTS_SECONDS)
+    assert await store.redis.ttl(keys.robots("http://a.example:80")) < keys.ROBOTS_SECONDS / 10
