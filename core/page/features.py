@@ -43,9 +43,11 @@ _BY_NAME = (
          r"|search"),
     (14, r"comment|disqus|respond|replies|discussion|kommentar|\breply\b"),
     (15, r"article|\bpost|entry|content|story|\bbody\b|main|message|text"),
+    (18, r"comment(?!ary)|disqus|kommentare"),  # no opinion piece is named so
 )  # fmt: skip
 _NAMES = tuple((flag, re.compile(pattern, re.IGNORECASE)) for flag, pattern in _BY_NAME)
-_HIDDEN, _POST, _FLAG_COUNT = 16, 17, 18
+_HIDDEN, _POST, _FLAG_COUNT = 16, 17, 18  # those from 18 on are no columns
+COMMENT = 18
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _LONGEST_NAME = 400  # characters of id and class; 82 of 103,673 on public pages have more
 _NAMES_KEPT = 4096  # most elements of a page, and most pages of a site, share them
@@ -154,7 +156,8 @@ def _own_columns(page: PageBlocks) -> Numbers:
         row, text = columns[here], page.texts[here]
         row[_kind_column(block)] = 1
         for flag in page.flags[here]:
-            row[_KIND_COUNT + flag] = 1
+            if flag < _FLAG_COUNT:
+                row[_KIND_COUNT + flag] = 1
         weight = float(page.weights[here])
         same = len(title & set(_WORD.findall(text.lower()))) if weight < _MOST_WORDS else 0
         row[_KIND_COUNT + _FLAG_COUNT :] = (

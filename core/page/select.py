@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from core.body import junk
 from core.body.blocks import Block
 from core.page.extractors import votes
-from core.page.features import Numbers, PageBlocks, features
+from core.page.features import COMMENT, Numbers, PageBlocks, features
 from core.page.kind import Kind, kind_of_page
 from core.page.structure import add_wordless, add_words, article_of, without_label
 
@@ -40,6 +40,9 @@ _LEAST_COPIED = 50  # weighed letters; shorter blocks may rightly come twice in 
 _LEAST_BEFORE = 300
 _BEFORE_SECOND = 0.3
 _BEFORE_COMMENTS = 0.1
+# Of `Kind.forum`: where no program or address speaks of a forum, comments by name go. On the halves
+# articles gain .0025 and .0016; with 1.5 a thread loses .3.
+_PERHAPS_THREAD = 1
 _THREAD = 3  # of `Kind.forum`: the page is marked as a thread; without it threads lose .028
 # Fewer linked headlines with an excerpt below also stand in round-ups, and excerpts have fewer
 # letters. 3 to 8, and 400 to 1,600, change nothing on those pages: none of them is a front page.
@@ -82,6 +85,9 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
         return Choice(dropped=page.blocks, is_front_page=True)
     chosen[teasers] = False
     chosen[start_of_others(page, chosen, kind) :] = False
+    comments = comments_below(page, chosen, kind)
+    chosen[comments] = False
+    likely[comments] = 0
     chances = dict(zip(map(id, page.blocks), likely, strict=True))
     is_kept = {id(block): bool(here) for block, here in zip(page.blocks, chosen, strict=True)}
     add_words(blocks, is_kept, chances)
@@ -149,6 +155,17 @@ def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
             before += float(page.weights[here])
             first = first if first is not None else article_of(block)
     return len(page.blocks)
+
+
+def comments_below(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> list[int]:
+    """The blocks inside elements named as comments, below an article; on a thread none."""
+    said = [here for here, flags in enumerate(page.flags) if COMMENT in flags]
+    if kind.forum >= _PERHAPS_THREAD or not chosen[said].any():
+        return []
+    first = next(here for here in said if chosen[here])
+    before = float(page.weights[:first][chosen[:first]].sum())
+    below_article = before >= max(_LEAST_BEFORE, _BEFORE_COMMENTS * _weight(page, chosen))
+    return said if below_article else []
 
 
 def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:

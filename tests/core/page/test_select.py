@@ -193,3 +193,18 @@ def test_a_copy_that_alternates_with_the_text_goes() -> None:
     text, _ = article(f"<main><h1>Night</h1>{both}</main>")
 
     assert [text.count(sentence) for sentence in STORY] == [1] * len(STORY)
+
+
+def test_comments_go_by_their_name_below_an_article_only() -> None:
+    said = "".join(
+        f"<div class='comment-block'><p>{sentence} I was there, and it was exactly so.</p></div>"
+        for sentence in STORY
+    )
+    box = f"<div class='comment-thread'>{said}</div>"
+
+    text, _ = article(f"<div class='post'><h1>Night</h1>{PROSE}</div>{box}")
+    thread, _ = article(f"<div class='post'><h1>Night</h1></div>{box}")
+
+    assert STORY[5] in text
+    assert "I was there" not in text
+    assert thread.count("I was there") == len(STORY)
