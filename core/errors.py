@@ -239,6 +239,7 @@ _BY_FAULT: tuple[tuple[type[MillraceError], str | None], ...] = (
 
 
 _REPORT = "report it with the line of the log"
+_GONE = "polled again with another `url`, or by `millrace poll {name}`"
 
 
 def remedy(fault: MillraceError, name: str) -> Phrase | None:
@@ -252,9 +253,9 @@ def remedy(fault: MillraceError, name: str) -> Phrase | None:
     return None if words is None else Phrase(words, {"name": name})
 
 
-def with_remedy(fault: MillraceError, name: str) -> tuple[Phrase, ...]:
-    """A fault and what helps against it."""
-    words = remedy(fault, name)
+def with_remedy(fault: MillraceError, name: str, *, gone: bool = False) -> tuple[Phrase, ...]:
+    """A fault and what helps against it; `gone`: it is not polled any more by itself."""
+    words = Phrase(_GONE, {"name": name}) if gone else remedy(fault, name)
     return (fault.phrase,) if words is None else (fault.phrase, words)
 
 
@@ -265,5 +266,6 @@ def in_english(phrases: Iterable[Phrase]) -> str:
 
 # The texts above, and what the pages say of a source besides (`service.context.fault_of`).
 REMEDIES = frozenset(
-    {_AGAIN, _ADDRESS, _REPORT, *_BY_STATUS.values()} | {words for _, words in _BY_FAULT if words}
+    {_AGAIN, _ADDRESS, _REPORT, _GONE, *_BY_STATUS.values()}
+    | {words for _, words in _BY_FAULT if words}
 )

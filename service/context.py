@@ -169,16 +169,10 @@ def is_failing(state: SourceState) -> bool:
     return state.failures > 0 or state.gone or state.poison is not None
 
 
-def fault_of(name: str, state: SourceState) -> tuple[Phrase, ...]:
+def fault_of(state: SourceState) -> tuple[Phrase, ...]:
     """Why a source fails and what helps; pages show it in their own language."""
     reason = state.last_fault or (Phrase(state.last_error or "unknown", {}),)
-    if state.gone:
-        gone = Phrase("gone (410)", {})
-        helps = Phrase(
-            "polled again with another `url`, or by `millrace poll {name}`", {"name": name}
-        )
-        reason = (gone, helps)
-    elif state.poison is not None:
+    if state.poison is not None:
         aside = Phrase("set aside after {count} tries", {"count": str(state.poison.tries)})
         reason = (aside, *reason)
     return tuple(
@@ -194,7 +188,7 @@ def failure(name: str, state: SourceState) -> dict[str, Any]:
     """A failing source, in words."""
     return {
         "name": name,
-        "error": in_english(fault_of(name, state)),
+        "error": in_english(fault_of(state)),
         "failures": state.failures,
         "last_success": written(state.last_success),
         "next_poll": written(state.next_poll),

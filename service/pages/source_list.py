@@ -222,7 +222,7 @@ def _row(
         "kind": known.kind,
         "priority": source.priority,
         "state": _state(source, state),
-        "last_error": fault_of(source.name, known) if is_failing(known) else (),
+        "last_error": fault_of(known) if is_failing(known) else (),
         "notes": list(known.notes),
         "last_status": known.last_status,
         "failures": known.failures,

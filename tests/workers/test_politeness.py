@@ -290,6 +290,9 @@ async def test_r14_gone_is_confirmed_once_and_then_believed(
     states = await polls(store, sandbox, origin, 2)
 
     assert [state.gone for state in states] == [False, True]
+    first, second = (str(state.last_error) for state in states)
+    assert "after a second 410 it is polled only with another `url`" in first
+    assert "; polled again with another `url`, or by `millrace poll source`" in second
     assert states[1].next_poll is None
     (due,) = await due_times(store, ["source"])
     assert (due or 0) - await store.now() > 30 * 86400

@@ -121,7 +121,7 @@ def after_fault(
     unreachable = state.unreachable + (network := isinstance(fault, Unreachable))
     status = fault.status if isinstance(fault, BadStatus) else None
     gone = status == GONE and state.last_status == GONE and failures >= GONE_CONFIRMED
-    reason = with_remedy(fault, source.name)
+    reason = with_remedy(fault, source.name, gone=gone)
     wait = GONE_SECONDS if gone else after_failure(
         fetch,
         interval=state.interval or source.every or fetch.min_interval,
