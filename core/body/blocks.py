@@ -202,7 +202,6 @@ _LONGEST_CREDITED = 160  # characters; half of 46 captions of public pages have 
 
 def pair_captions(blocks: list[Block]) -> None:
     """A caption by its class or credit, right after a picture, makes a figure of the two."""
-    _part_captions(blocks)
     for here in range(1, len(blocks)):
         block, before = blocks[here], blocks[here - 1]
         if not block.kind == before.kind == "p" or before.path != block.path:
@@ -212,18 +211,6 @@ def pair_captions(blocks: list[Block]) -> None:
             figure: Container = ("figure", -here, "")
             before.path = (*before.path, figure)
             block.path = (*block.path, figure, ("figcaption", -here, ""))
-
-
-def _part_captions(blocks: list[Block]) -> None:
-    """A picture and its caption in one paragraph are two blocks."""
-    for here in range(len(blocks) - 1, -1, -1):
-        block = blocks[here]
-        if block.kind != "p" or len(block.lines) != 2 or not block.lines[0].images:
-            continue
-        picture, words = block.lines
-        if not picture.text and not words.images and _CREDIT.search(words.text):
-            blocks[here] = Block("p", [picture], block.path, owner=block.owner)
-            blocks.insert(here + 1, Block("p", [words], block.path, owner=block.owner))
 
 
 def is_credit(element: etree._Element, tag: str) -> bool:

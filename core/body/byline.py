@@ -30,7 +30,6 @@ _ORIGINAL_WORDS = tuple(
     "转载 转自 转帖 转发 摘自 译自 本文 首发 原载 来源 原文 出处 原帖 original source published"
     " appeared posted republished article via".split()
 )
-_NAMED = re.compile(r"(?:原文|转载自|轉載自)[^\n<]{0,40}?(https?://[^\s<>\"'）)」】》，。；、]+)")
 _PICTURE = re.compile(r"\.(?:jpe?g|png|gif|webp|svg|mp4|mp3|pdf)(?:\?|$)", re.IGNORECASE)
 _ORIGINAL_FIELDS = (
     "original_url", "original", "canonical_url", "canonical", "source_url", "origin", "from",
@@ -44,9 +43,6 @@ _VALUE = (
 )
 _HEADER = re.compile(
     rf"(?:{_VALUE}){{2,6}}|20\d\d[-./年]\d{{1,2}}[-./月]\d{{1,2}}日?[\d:\s]{{0,12}}(?:{_VALUE}){{1,6}}"
-)
-_STAMP = re.compile(  # a Chinese site's name and a clock: 江边观察 2026-11-27 07:30
-    r"[^\d。，：:]{2,16}20\d\d[-./年]\d{1,2}[-./月]\d{1,2}日?\s*\d{1,2}:\d\d(?::\d\d)?"
 )
 _IDENTIFIER = re.compile(r"\s*\((?:arxiv|doi|pmid|issn)\s*:[^()]{3,80}\)\s*$", re.IGNORECASE)
 _SEPARATED = re.compile(r"\s*[-–—|_·»:：]\s*.{1,40}$")
@@ -113,15 +109,6 @@ def _is_headline(spot: Place, title: str) -> bool:
     return 2 * len(short) >= len(long) and short in long
 
 
-def named_original(front: dict[str, str], raw: str) -> str | None:
-    """The first publisher's address by a quick look at the raw text."""
-    for name in _ORIGINAL_FIELDS:
-        if name in front:
-            return web_url(front[name])
-    match = _NAMED.search(raw)
-    return web_url(unescape(match[1])) if match else None
-
-
 def _topics(front: dict[str, str]) -> tuple[str, ...]:
     stated = (front.get(name, "").split(",") for name in ("categories", "tags", "labels"))
     names = (plain_title(name.strip()[:200]) for each in stated for name in each)
@@ -170,7 +157,6 @@ def _only_states(spot: Place) -> bool:
     text = spot.line.text
     return (
         dates.is_date_line(text)
-        or _STAMP.fullmatch(text) is not None
         or _SOURCE_LINE.match(spot.folded) is not None
         or _HEADER.fullmatch(spot.folded) is not None
         or _named_on(spot) is not None

@@ -116,8 +116,7 @@ def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
     raw = with_shared_link(entry.content or entry.summary, entry.link)
     document = normalize(raw, content_type=entry.content_type)
     base = entry.base or entry.link
-    first_page = None if base else byline.named_original(document.front, raw)
-    body = read_body(document, base=base, options=options, picture_base=first_page)
+    body = read_body(document, base=base, options=options)
     card = byline.cut_card(body.blocks, body.removed)
     if "author" in card:  # else the archive's editor would be the author
         entry = entry.model_copy(update={"author": card["author"], "authors": ()})
@@ -135,19 +134,9 @@ def finish_entry(
     return _article(reading, options)
 
 
-def read_body(
-    document: Document,
-    *,
-    base: str | None,
-    options: CleanOptions,
-    picture_base: str | None = None,
-) -> Body:
-    """The blocks of a tree, without hidden elements and widgets.
-
-    Mirrors copy pictures with the addresses they had on the first publisher's page: those start
-    from `picture_base` where there is no other base.
-    """
-    walker = Walker(base, picture_base=picture_base)
+def read_body(document: Document, *, base: str | None, options: CleanOptions) -> Body:
+    """The blocks of a tree, without hidden elements and widgets."""
+    walker = Walker(base)
     walker.removed += cut_selected(document.root, options.remove)
     walker.removed += cut_contents(document.root, base)
     blocks = walker.walk(document.root)

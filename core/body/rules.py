@@ -1,7 +1,7 @@
 """The fixed rules applied to an article's lines: words (`core/body/junk.py`) and shapes.
 
-Shapes are what mirrors and feeds share: bars of links, stacks of headings that are only links,
-addresses of machines without a name, and lines without words behind a footer's first line.
+Shapes are what mirrors and feeds share: bars of links, addresses of machines without a name, and
+lines without words behind a footer's first line.
 """
 
 from __future__ import annotations

@@ -56,14 +56,11 @@ class Walker:
     hidden inside a sentence: the blocks of a whole page are chosen later.
     """
 
-    def __init__(
-        self, base: str | None, *, picture_base: str | None = None, judging: bool = True
-    ) -> None:
+    def __init__(self, base: str | None, *, judging: bool = True) -> None:
         self.blocks: list[Block] = []
         self.removed: list[Removed] = []
         self.from_markup: FromMarkup = {}
         self._base = base
-        self._picture_base = base or picture_base
         self._judging = judging
         self._line = LineBuilder()
         self._lines: list[Line] = []
@@ -121,7 +118,7 @@ class Walker:
         if tag in _GONE or tag in _CONTROLS:
             if self._judging or not holds_page(element, tag):
                 for found in element.iter("img") if tag in _CONTROLS else ():
-                    if not media.is_fallback(element, self._picture_base):
+                    if not media.is_fallback(element, self._base):
                         self._picture(found)
                 return False
             return self._open_block(element, tag)
@@ -219,7 +216,7 @@ class Walker:
         if (words := media.text_instead(element, alt)) is not None:
             self._line.text(words)
             return
-        address = media.picture(element, self._picture_base)
+        address = media.picture(element, self._base)
         if address is None or self._is_shown(address):
             return
         if media.is_code(element, address, alt):
@@ -292,7 +289,7 @@ class Walker:
         if played is None:
             return
         self._end_block()
-        image = media.poster(element, self._picture_base)
+        image = media.poster(element, self._base)
         if image and not self._is_shown(image):
             line = Line(html=image_html(image, "", element), text="", images=(image,))
             self._add_block("p", [line])
