@@ -19,6 +19,7 @@ from core.models import ENCLOSURES_KEPT, Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
 _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*+")|/\*[^*]*+\*/|(?<=[\s{,\[])//[^\n]*')
+_HALF = re.compile("[\ud800-\udfff]")  # of an emoji that JavaScript cut: in no UTF-8 text
 _LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*+[\]}])')
 
 
@@ -130,7 +131,7 @@ def _text(value: object, longest: int) -> str | None:
         if isinstance(value, float)
         else f"{value:d}"
     )
-    return text.strip()[:longest] or None
+    return _HALF.sub("", text).strip()[:longest] or None
 
 
 def _authors(holder: dict[str, Any]) -> tuple[str, ...]:

@@ -312,6 +312,14 @@ def test_a_json_item_without_an_address_is_at_its_id() -> None:
     assert [entry.link for entry in feed.entries] == ["https://a.example/1", None]
 
 
+def test_half_an_emoji_in_a_json_feed_is_left_out() -> None:
+    item = r'{"id": "1\ud83d", "url": "/1\ud83d", "title": "Cut \ud83d", "summary": "\ud83d"}'
+    feed = parse(r'{"title": "N\ud83d", "items": [' + item + "]}")
+
+    assert (feed.title, feed.entries[0].guid, feed.entries[0].title) == ("N", "1", "Cut")
+    assert feed.model_dump_json()
+
+
 def test_json_with_commas_behind_the_last_is_read() -> None:
     text = '{"version": "x", "items": [{"id": "1", "title": "One, ] ,} two",}, ],}'
 
