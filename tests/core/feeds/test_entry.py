@@ -137,6 +137,23 @@ def test_a_content_that_is_no_text_is_no_body() -> None:
     assert atom(outside).content == atom(picture).content == "In short."
 
 
+@pytest.mark.parametrize(
+    ("uri", "element"),
+    [
+        ("http://purl.org/rss/1.0/modules/content/", "encoded"),
+        ("http://purl.org/dc/elements/1.1/", "description"),
+        ("http://purl.org/rss/1.0/", "description"),
+        ("http://backend.userland.com/rss2", "description"),
+        ("http://www.itunes.com/dtds/podcast-1.0.dtd", "summary"),
+        ("http://www.w3.org/2005/Atom", "content"),
+        ("http://purl.org/atom/ns#", "summary"),
+        ("http://www.w3.org/1999/xhtml", "body"),
+    ],
+)
+def test_an_element_means_the_same_under_any_prefix(uri: str, element: str) -> None:
+    assert rss(f"<ns0:{element} xmlns:ns0='{uri}'>The text.</ns0:{element}>").content == "The text."
+
+
 @pytest.mark.parametrize("fault", ["R&D & more", "&unknown; word", "<podlove:x>1</podlove:x>"])
 def test_a_document_with_a_common_fault_is_read_by_its_elements(fault: str) -> None:
     entry = rss(
