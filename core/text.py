@@ -37,12 +37,15 @@ _FORMATTING = (
     "a|abbr|b|big|br|cite|code|del|em|font|i|ins|mark|p|q|s|small|span|strike|strong|sub|sup|tt|u"
     "|wbr"
 )
-_FORMATTING_TAG = re.compile(rf"</?(?:{_FORMATTING})(?:[\s/][^>]{{0,2000}})?/?>", re.IGNORECASE)
+_FORMATTING_TAG = re.compile(  # attributes have values: in `a<b and b>c` there is no tag
+    rf"</?(?:{_FORMATTING})(?:\s[^<>=]{{0,2000}}+=[^<>]{{0,2000}}+)?\s*/?>", re.IGNORECASE
+)
 _TAG_IN_USE = re.compile(  # it has attributes, or is closed, or closes
     r"<([a-zA-Z][\w-]{0,30})[^<>]{0,2000}>(?=.*</\1\s*>)|</[a-zA-Z][^<>]{0,200}>"
     r"|<[a-zA-Z][^<>\s]{0,60}(?:[\s/][^<>]{0,2000})?=[^<>]{0,2000}(?:>|$)|<!--.{0,2000}?(?:-->|$)",
     re.IGNORECASE | re.DOTALL,
 )
+_LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,2000}>")
 # “How to use the <video> element”: a name in brackets that opens nothing is a word of the title.
 # Of these only the name: a reader that takes titles for HTML would lose what follows, or run it.
@@ -150,7 +153,7 @@ def plain_title(
     for _ in range(3):  # what is left may be a tag again: <ifr<b>ame>
         if "<" not in title:
             break
-        title = _TAG_IN_USE.sub("", title)
+        title = _TAG_IN_USE.sub("", _LINE_BREAK.sub(" ", title))
         if declared == "auto":
             title = _FORMATTING_TAG.sub("", title)
         title = _LONE_TAG.sub(r"\1", title)

@@ -165,7 +165,7 @@ def _name(element: Element) -> str | None:
 
 def person(stated: str | None) -> str | None:
     """The name in an author's text, without the mail address beside it."""
-    stated = text_in(stated, _LONGEST_LINK) or ""
+    stated = " ".join((stated or "")[:_LONGEST_LINK].split())
     stated = _BY.sub("", _TAG.sub("", stated) if "<" in stated else stated)[:AUTHOR_KEPT]
     if stated.lower() in _NOT_A_NAME:
         return None

@@ -116,6 +116,7 @@ def _file_elements(entry: Entry) -> Iterator[Element]:
 
 def _address(element: Element) -> str:
     stated = element.get("url") or element.get("href") or element.get("src")
+    stated = stated.replace("&amp;", "&")  # escaped twice
     if not stated and element.name == "podcast:alternateenclosure":
         return next((source.get("uri", "") for source in element.node), "")
     return stated or (element.text if element.name in _WITH_TEXT else "")

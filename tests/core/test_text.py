@@ -12,7 +12,7 @@ from core.text import collapse, converter, joins, letters, plain_title, wide_sha
         ("How to use the <video> element", "How to use the <video> element"),
         ("Why &lt;article&gt; beats <div>", "Why <article> beats <div>"),
         ("What a <script> tag does", "What a script tag does"),
-        ("Breaking<br>news", "Breakingnews"),
+        ("Breaking<br>news", "Breaking news"),
         ("if x<y and y>z", "if x<y and y>z"),
         ("<img src=x onerror=alert(1)>Hello", "Hello"),
         ("<svg/onload=alert(1)", None),
