@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import os
 import resource
 import time
 import zlib
@@ -21,6 +22,7 @@ import brotli
 from store.connection import Store
 from store.schedule import poll_in_order
 from store.sources import SourceState, load_sources
+from tests.origin import Answer, Origin
 from tests.workers.desk import desk_for, settings_for
 from workers.sandbox.pool import Sandbox
 
@@ -301,6 +303,29 @@ async def test_answers_without_an_end_are_given_up(store: Store, sandbox: Sandbo
     assert [name for name in ENDLESS if not second[name].last_error] == []
     assert_plain(first, second)
     assert stall() < 0.5
+
+
+async def test_without_descriptors_polls_fail_and_come_back(
+    store: Store, sandbox: Sandbox, origin: Origin
+) -> None:
+    settings = settings_for(
+        {"url": origin.at("/feed", Answer(FEED, length=False))}, allow_private=[origin.allowance]
+    )
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with desk_for(store, sandbox, settings) as desk:
+        await desk.poll()
+        store.script("unreachable")  # what is opened once is open
+        os.close(free := os.dup(0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+        try:
+            without = await desk.poll()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        again = await desk.poll()
+
+    assert "Too many open files" in (without.last_error or "")
+    assert (again.last_error, again.failures) == (None, 0)
+    assert len(origin.requests) == 2
 
 
 def assert_plain(first: dict[str, SourceState], second: dict[str, SourceState]) -> None:

@@ -149,6 +149,30 @@ async def test_a_child_that_was_killed_while_idle_is_replaced(sandbox: Sandbox) 
         assert await sandbox.run(add, 1, 2) == 3
 
 
+def be_killed(times: int, folder: str) -> int:
+    """End as by the system that is out of memory, in the first `times` calls."""
+    calls = len(os.listdir(folder))
+    Path(folder, str(calls)).touch()
+    if calls < times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return calls
+
+
+@pytest.mark.parametrize(("times", "given"), [(1, 1), (9, None)])
+async def test_a_child_that_is_killed_at_work_is_asked_again_but_not_for_ever(
+    sandbox: Sandbox, tmp_path: Path, times: int, given: int | None
+) -> None:
+    call = sandbox.run(be_killed, times, str(tmp_path), timeout=1)
+    if given is None:
+        with pytest.raises(ResourceLimit, match="ended with -9"):
+            await call
+    else:
+        assert await call == given
+
+    assert len(os.listdir(tmp_path)) == 2
+    assert await sandbox.run(add, 1, 2) == 3
+
+
 async def test_the_loop_stays_awake_while_children_work(sandbox: Sandbox) -> None:
     work = asyncio.create_task(sandbox.run(spin, timeout=0.5))
     turns = 0
