@@ -201,6 +201,7 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
         "<p>Contact with the probe was lost.</p>",
         "<p>这条消息当天获得三万次点赞和转发。</p>",
         "<p>他在店里点了关东煮。</p>",
+        "<p>局长亲自带货，镇长点赞渡口</p>",
         "<p>Xem thêm nhiều sách, ông ấy nói.</p>",
         "<p>他把手机设为静音，星标那封邮件。</p>",
         "<p>全文三千字，他写了整整一个冬天。</p>",
