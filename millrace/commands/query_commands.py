@@ -44,7 +44,7 @@ def explain(
 
     Example: millrace explain https://example.org/article
     """
-    from millrace.commands.explain import explain_entry
+    from millrace.commands.story import explain_entry
 
     print(explain_entry(entry, data=data, redis=redis))
 
@@ -92,7 +92,7 @@ def forget(
 
     Example: millrace forget https://example.org/article
     """
-    from millrace.commands.forget import forget_entry
+    from millrace.commands.story import forget_entry
 
     print(forget_entry(entry, data=data, redis=redis))
 

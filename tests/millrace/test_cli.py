@@ -164,6 +164,7 @@ def test_wrong_usage_is_one_line_and_2(tmp_path: Path, arguments: list[str], say
     ("arguments", "says"),
     [
         (["explain", "https://example.org/"], "no running Millrace at the data folder data"),
+        (["forget", "x"], "neither the address of a story nor an id"),
         (["poll", "a"], "no running Millrace at the data folder data"),
         (["explain", "x", "--redis", "redis://:pw@127.0.0.1:1"], "redis://***@127.0.0.1:1"),
         (["opml", "import", "nowhere.opml"], "nowhere.opml: cannot be read"),
