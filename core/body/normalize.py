@@ -31,8 +31,14 @@ _UNOPENED_FRONT = re.compile(
     r"(?:(?:[A-Za-z_][\w-]{0,40}:|[ \t]+|- )[^\n]*\n){1,60}?)---[ \t]*(?:\n|$)"
 )
 _LONGEST_FRONT = 20_000  # characters
-_FIELD = re.compile(  # of one line, or a list with one for each
-    r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*(\S.*|(?:\n[ \t]*- [^\n]*){1,50})$", re.MULTILINE
+_FIELD = re.compile(  # in quotes over several lines, of one line, or a list with one for each
+    r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*"
+    r'("(?:[^"\\\n]|\\[^\n]|\\?\n(?=[ \t])){0,2000}"|\S.*|(?:\n[ \t]*- [^\n]*){1,50})$',
+    re.MULTILINE,
+)
+# In double quotes, of YAML and TOML: what Python writes for Chinese, and folds at 80 characters.
+_QUOTED = re.compile(
+    r'\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|(["\\/ ])|\n[ \t]*)'
 )
 _JSON_FIELDS = re.compile(r'\s*("(?:title|date|layout|tags)".{0,20000}?)\n;;;[ \t]*\n', re.DOTALL)
 _SHARED = re.compile(r'<a href="([^"<>\s]{1,2000})">\s*\[link\]\s*</a>')
@@ -149,9 +155,17 @@ def _joined(value: str) -> str:
 
 
 def _unquote(value: str) -> str:
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+    if len(value) < 2 or value[0] != value[-1] or value[0] not in "\"'":
+        return value
+    if value[0] == "'":
         return value[1:-1]
-    return value
+    text = _SURROGATES.sub(_surrogate_pair, _QUOTED.sub(_quoted_char, value[1:-1]))
+    return " ".join(line.strip() for line in text.split("\n")).encode(errors="ignore").decode()
+
+
+def _quoted_char(match: re.Match[str]) -> str:
+    code = int(match[1] or match[2] or match[3] or "0", 16)
+    return (match[4] or "") if not code else chr(code) if code < 0x110000 else ""
 
 
 def _unescape(text: str, declared: Declared) -> tuple[str, Declared]:

@@ -183,3 +183,12 @@ def test_accents_are_no_wrongly_read_utf_8() -> None:
     french = "Café déjà vu, naïve façade, “élève” Ã la carte, Ångström. " * 10
 
     assert text(f"<p>{french}</p>").strip() == french.strip()
+
+
+def test_escapes_of_front_matter_in_double_quotes_are_read() -> None:
+    title = r'title: "\u6CB3\u6C34' + "\\\n" + r'  \ \ud83d\ude00 \"rises\""'
+    folded = f'---\n{title}\nfolder: "C:\\new"\n---\nText'
+
+    front = normalize(folded, content_type="markdown").front
+
+    assert front == {"title": '河水 😀 "rises"', "folder": "C:\\new"}
