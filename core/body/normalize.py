@@ -31,11 +31,13 @@ _UNOPENED_FRONT = re.compile(
     r"(?:(?:[A-Za-z_][\w-]{0,40}:|[ \t]+|- )[^\n]*\n){1,60}?)---[ \t]*(?:\n|$)"
 )
 _LONGEST_FRONT = 20_000  # characters
-_FIELD = re.compile(  # in quotes over several lines, of one line, or a list with one for each
+_FIELD = re.compile(  # in quotes, of one line and those that go on with it, or a list
     r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*"
-    r'("(?:[^"\\\n]|\\[^\n]|\\?\n(?=[ \t])){0,2000}"|\S.*|(?:\n[ \t]*- [^\n]*){1,50})$',
+    r'("(?:[^"\\\n]|\\[^\n]|\\?\n(?=[ \t])){0,2000}"'
+    r"|\S.*(?:\n[ \t]+(?!-[ \t]|[\w-]{1,40}[ \t]*[:=])\S.*){0,20}|(?:\n[ \t]*- [^\n]*){1,50})$",
     re.MULTILINE,
 )
+_BLOCK_MARK = re.compile(r"^[>|][+-]?[ \t]*\n")
 # In double quotes, of YAML and TOML: what Python writes for Chinese, and folds at 80 characters.
 _QUOTED = re.compile(
     r'\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|(["\\/ ])|\n[ \t]*)'
@@ -126,7 +128,7 @@ def _front_matter(text: str, declared: Declared) -> tuple[dict[str, str], str]:
         match = _UNOPENED_FRONT.match(text)
     if match is None or not _FIELD.search(match[2]):
         return {}, text
-    fields = {name.lower(): value.strip() for name, value in _FIELD.findall(match[2])}
+    fields = {name.lower(): _one_line(value.strip()) for name, value in _FIELD.findall(match[2])}
     words = {n: _unquote(v) if n == "title" else _joined(v) for n, v in fields.items()}
     return words, text[match.end() :]
 
@@ -142,6 +144,13 @@ def _json_front_matter(text: str) -> tuple[dict[str, str], str]:
     lists = {n: ", ".join(map(str, v)) for n, v in stated.items() if isinstance(v, list)}
     words = {name: str(value) for name, value in stated.items() if isinstance(value, str | bool)}
     return lists | words, text[end:]
+
+
+def _one_line(value: str) -> str:
+    """A plain value that goes on in further lines, or stands below `>-`, as writers fold them."""
+    if "\n" not in value or value.startswith(('"', "- ")):
+        return value
+    return " ".join(_BLOCK_MARK.sub("", value).split())
 
 
 def _joined(value: str) -> str:

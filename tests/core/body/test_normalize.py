@@ -192,3 +192,14 @@ def test_escapes_of_front_matter_in_double_quotes_are_read() -> None:
     front = normalize(folded, content_type="markdown").front
 
     assert front == {"title": '河水 😀 "rises"', "folder": "C:\\new"}
+
+
+def test_values_of_front_matter_that_are_folded_are_whole() -> None:
+    title = "title: The mill by the river\n  is rebuilt\n"
+    fields = f"{title}author: >-\n  Ann\n  Miller\ntags:\n  - a\n  - b\n"
+    folded = f"---\n{fields}cover:\n  image: x.jpg\n---\nText"
+
+    front = normalize(folded, content_type="markdown").front
+
+    whole = "The mill by the river is rebuilt"
+    assert front == {"title": whole, "author": "Ann Miller", "tags": "a, b"}
