@@ -66,7 +66,7 @@ _SIZE = re.compile(r"(?:^|;)\s*(?:max-)?(width|height)\s*:\s*(\d+(?:\.\d+)?)px",
 # The height of a line of text: icons of links, beside which bridges write nothing else.
 _ICON = re.compile(r"(?:^|;)\s*(?:width|height)\s*:\s*[01](?:\.\d+)?r?em", re.IGNORECASE)
 _BACKGROUND = re.compile(
-    r"background(?:-image)?\s*:[^;]*?url\(\s*[\"']?([^\"')\s]+)", re.IGNORECASE
+    r"background(?:-image)?\s*:[^;]{0,200}?url\(\s*[\"']?([^\"')\s]+)", re.IGNORECASE
 )
 _NUMBER = re.compile(r"\s*(\d+)(?:\.\d+)?\s*(?:px)?\s*$")
 _SMALL_PARAMETER = re.compile(r"[?&](?:s|w|h|size|width|height)=(\d{1,2})(?:&|$)")
