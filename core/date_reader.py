@@ -126,7 +126,8 @@ def _whole(text: str) -> Stated | None:
 
 def _parts(text: str, language: str) -> Stated | None:
     text = _ABBREVIATED.sub(r"\1\2", _without_comments(text))
-    text = _HOUR_ALONE.sub(r"\1:00", _DAY_OF_YEAR.sub(_iso_day, text))
+    text = _DAY_OF_YEAR.sub(lambda d: str(datetime.strptime(d[0], "%Y-%j").date()), text)
+    text = _HOUR_ALONE.sub(r"\1:00", text)
     day, own, rest = _numeric_day(text, language)
     language = language or own
     if day is None:
@@ -142,10 +143,6 @@ def _parts(text: str, language: str) -> Stated | None:
         return Stated(day, language=own, rest=tuple(words))
     day += timedelta(days=clock.next_day)
     return Stated(day, clock.at, clock.zone, own, tuple(words))
-
-
-def _iso_day(found: re.Match[str]) -> str:
-    return datetime.strptime(found[0], "%Y-%j").date().isoformat()
 
 
 def _without_comments(text: str) -> str:

@@ -122,6 +122,7 @@ def earlier_digests(entry: FeedEntry) -> Iterator[bytes]:
     """The content digests by all rules before: an entry that was seen under one has not changed."""
     yield strict_digest(entry)
     link = entry.link or ""
+    # Links were left escaped twice, and an item of JSON Feed had none at its id.
     for was in (link, link.replace("&", "&amp;"), None if link == entry.guid else link):
         yield entry_digest(entry.model_copy(update={"link": was}), whole_title=True)
 
