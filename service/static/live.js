@@ -13,6 +13,7 @@
   const page = document.documentElement.lang;
   const own = navigator.languages.find((tag) => tag.split("-")[0] === page.split("-")[0]);
   const language = (page !== "en" && page) || own || "en-GB";
+  const comma = page.startsWith("zh") ? "，" : ", ";
   const clock = new Intl.DateTimeFormat(language, { timeStyle: "short" });
   const calendar = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
   const weekday = new Intl.DateTimeFormat(language, { dateStyle: "full" });
@@ -37,8 +38,8 @@
     const name = weekday.format(moment);
     const yesterday = new Date();
     yesterday.setDate(yesterday.getDate() - 1);
-    if (dayOf(moment) === new Date().toDateString()) return `${words.today}, ${name}`;
-    return dayOf(moment) === yesterday.toDateString() ? `${words.yesterday}, ${name}` : name;
+    if (dayOf(moment) === new Date().toDateString()) return `${words.today}${comma}${name}`;
+    return dayOf(moment) === yesterday.toDateString() ? `${words.yesterday}${comma}${name}` : name;
   };
   const localDays = () => {
     for (const heading of river.querySelectorAll(".day")) heading.remove();
