@@ -161,9 +161,7 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
         return "prose"
     alike = SequenceMatcher(None, first, second, autojunk=False).ratio() >= ALIKE
     if len(first) == len(second) == 1 and one.is_single(i, j) and i and k:
-        return (
-            "common" if _in_rare_words(one, i, idf) and _in_rare_words(other, k, idf) else "typing"
-        )
+        return "common" if _are_words(one, i, idf) == _are_words(other, k, idf) else "typing"
     if alike or min(len(first), len(second)) < 2 or sorted(first) == sorted(second):
         return "typing"
     if one.has_capital(i, j) and other.has_capital(k, m):
@@ -187,9 +185,13 @@ def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:
     return bool(idf.is_rare(words).any())
 
 
-def _in_rare_words(text: Reading, place: int, idf: Idf) -> bool:
-    """Whether few entries have a character after the one before it and before the one after it."""
-    return bool(idf.is_rare(text.units[place - 1 : place + 1]).all())
+def _are_words(text: Reading, place: int, idf: Idf) -> list[bool]:
+    """Whether entries have a character after the one before it, and before the one after it.
+
+    With a typing error only one of two texts has words there; 长沙 and 长春 are two places.
+    """
+    words: list[bool] = (~idf.is_rare(text.units[place - 1 : place + 1])).tolist()
+    return words
 
 
 def _joined(text: Reading, first: int, last: int) -> str:

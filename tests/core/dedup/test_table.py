@@ -281,6 +281,10 @@ def test_one_character_of_a_place_in_a_short_text_is_another_place_and_a_typing_
         return row_of(Pair.of(copy("工厂名单", jin), copy("工厂名单", other), known)).name
 
     assert found(xu) == "template"
+    for word in ("锦州", "徐州", "市的"):
+        for _ in range(5):
+            known.learn_words(Copy(Article(text=word), None).reading.units)
+    assert found(xu) == "template"
     assert found(text.format("锦州", "公部")) != "template"
 
 
