@@ -54,6 +54,7 @@ UNNAMED = {
 # What another dependency brings and shows in its own interface, and what a rare tool asks for.
 BROUGHT = {
     "lightgbm": "benchmarks/training/blocks.py makes its trees again; it says how to install it",
+    "markupsafe": "jinja2's strings of markup",
     "multidict": "aiohttp's headers",
     "pydantic_core": "pydantic's errors",
     "dateparser": "trafilatura's reader of dates; its words are compared with ours in a test",
