@@ -36,6 +36,7 @@ from store.keys import CHANGES_KEPT
 from store.migration import ensure_layout, shared_secret
 from store.plan import UNREADABLE, unpack
 
+FLOOD = 5000  # stories beyond those kept, 3 kB each; two sources bring as many in one poll
 RETRY = 0.5  # seconds between two attempts to reach the store again
 WAIT = 5.0  # seconds that one read waits for a change
 COMPARE = 15.0  # seconds between two comparisons of sizes while changes come all the time
@@ -149,6 +150,14 @@ class River:
             if member.id != each.id
         }
 
+    def _most(self) -> int:
+        """How many stories are held: more than are kept, until the store has chosen which go.
+
+        Cut here at what is kept, a flood hid the oldest stories of all others for up to a minute,
+        though the store then takes those of the flood.
+        """
+        return self._settings().retention.entries + FLOOD
+
     def _miss(self, reason: str) -> None:
         if self.away is None:
             self.away_since = datetime.now(UTC)
@@ -183,23 +192,21 @@ class River:
             if changes and loop.time() - compared < COMPARE:
                 continue
             compared = loop.time()
-            if len(self._stories) != min(
-                await river_size(self._store), self._settings().retention.entries
-            ):
+            if len(self._stories) != min(await river_size(self._store), self._most()):
                 return  # the store was wiped, or set back to an earlier state
 
     async def _apply(self, changes: list[Change]) -> None:
         last = {change.story: change.kind for change in changes}
         await self._load([story for story, kind in last.items() if kind != "removed"])
         self._forget(story for story, kind in last.items() if kind == "removed")
-        self._forget([rank[2] for rank in self._ranks[self._settings().retention.entries :]])
+        self._forget([rank[2] for rank in self._ranks[self._most() :]])
         self.log.extend(changes)
 
     async def _reconcile(self, *, versions: bool = False) -> None:
         """Compare with the river itself: the stream of changes is trimmed and may have a gap."""
         await self._tell_names()  # before what a wiped store no longer holds is forgotten here too
         self.secret = await shared_secret(self._store, self.secret)
-        ids = await river_ids(self._store, self._settings().retention.entries)
+        ids = await river_ids(self._store, self._most())
         lost = set(self._stories).difference(ids)
         await add_names(self._store, self._names(lost))  # they may come again: it was set back
         if lost:  # do changes that are still to come name all of them?

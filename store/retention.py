@@ -72,7 +72,7 @@ FEWEST = 20  # stories that any source may have
 SHARE_BYTES = 32 * 2**20
 FLOOD_SECONDS = 86_400  # that /health names a source after it gave up stories of its own
 _FLOODS_NAMED = 100
-_VICTIMS = 2000  # in one round; the next comes within half a minute
+_VICTIMS = 2000  # in one round; the next comes within ten seconds
 
 
 class _Held(NamedTuple):

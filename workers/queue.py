@@ -114,8 +114,10 @@ FUNCTIONS = [
     func(poll, name=str(Role.POLL), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
     func(page, name=str(Role.PAGE), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
 ]
-# At the start too: `millrace once` may end before half a minute is over.
-CRON_JOBS = [cron(tidy, second={0, 30}, run_at_startup=True, timeout=_TIDY_TIMEOUT, keep_result=0)]
+# Every ten seconds: until then a flood stands before the stories of all others. At the start too:
+# `millrace once` may end before that.
+_TIDY_AT = set(range(0, 60, 10))
+CRON_JOBS = [cron(tidy, second=_TIDY_AT, run_at_startup=True, timeout=_TIDY_TIMEOUT, keep_result=0)]
 
 
 async def run_queue(settings: type, store: Store, starter: WorkStarter) -> None:

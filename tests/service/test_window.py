@@ -37,13 +37,25 @@ async def test_what_was_there_before_the_start_is_loaded(store: Store, serve: Se
     assert numbers(served) == ["Story 2", "Story 1", "Story 0"]
 
 
-async def test_no_more_is_kept_than_retention_allows(serve: Serve) -> None:
+async def test_no_more_is_kept_than_retention_allows(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(window, "FLOOD", 0)
     few = SETTINGS.model_copy(update={"retention": RetentionSettings(entries=2)})
     served = await serve(few)
     await put(served.store, *(make_story(n) for n in range(5)))
     await served.until(lambda: numbers(served)[:1] == ["Story 4"])
 
     assert numbers(served) == ["Story 4", "Story 3"]
+
+
+async def test_a_flood_hides_no_story_that_the_store_will_keep(serve: Serve) -> None:
+    """The store takes those of the flood, but looks every ten seconds only."""
+    few = SETTINGS.model_copy(update={"retention": RetentionSettings(entries=2)})
+    served = await serve(few)
+    await put(served.store, *(make_story(n) for n in range(5)))
+
+    await served.until(lambda: len(numbers(served)) == 5)
 
 
 async def test_a_document_that_cannot_be_read_hides_no_other(served: Served) -> None:
