@@ -49,23 +49,26 @@ class GithubApi:
         self._asking = asking
         self._folder = folder
         self._address = asking.fetcher.settings.github.api
+        self._own = commits_url(self._address, folder)  # charged with what its answers cost
         self._token = os.environ.get("GITHUB_TOKEN")
         self._requests = 0
         self._left: int | None = None  # of the hourly allowance, where the answers say so
 
     async def commits(self, state: SourceState) -> Response:
         """The newest commits of the folder, or 304. Raises FetchError."""
-        return await self._get(commits_url(self._address, self._folder), state)
+        return await self._get(self._own, state)
 
     async def tree(self, tree: str, *, recursive: bool = False) -> Listing:
         """One tree. Raises FetchError or DocumentError."""
         answer = await self._get(tree_url(self._address, self._folder, tree, recursive=recursive))
-        return await self._asking.sandbox.run(read_tree, answer.body)
+        sandbox = self._asking.sandbox
+        return await sandbox.run(read_tree, answer.body, on_behalf=self._own)
 
     async def changes(self, sha: str) -> list[Change]:
         """What a commit did. Raises FetchError or DocumentError."""
         answer = await self._get(commit_url(self._address, self._folder, sha))
-        return await self._asking.sandbox.run(read_changes, answer.body)
+        sandbox = self._asking.sandbox
+        return await sandbox.run(read_changes, answer.body, on_behalf=self._own)
 
     def spare(self) -> int:
         """Requests for what is only nice to have: a quarter of what is left for half an hour."""

@@ -189,7 +189,7 @@ async def test_one_stuck_document_does_not_hold_up_the_others() -> None:
     sandbox = Sandbox(children=2)
     await sandbox.start()
 
-    stuck = asyncio.create_task(sandbox.run(rest, 60, timeout=15))
+    stuck = asyncio.create_task(sandbox.run(rest, 60, timeout=15, on_behalf="stuck"))
     started = time.monotonic()
     results = [await sandbox.run(add, n, n) for n in range(20)]
 
