@@ -20,6 +20,7 @@ BEGINNING = 400  # characters that mostly hold these words: the rest need not be
 _LINK = re.compile(r"<a\b[^>]*>.*?</a>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
 _ADDRESS = re.compile(r"https?://\S+")
+_ROOT = re.compile(r"https?://[^/?#]*/?$")
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,14 @@ class Copy:
 
     @cached_property
     def addresses(self) -> frozenset[str]:
-        """The addresses under which it says it stands."""
+        """The addresses under which it says it stands; the root of a site is that of none."""
         stated = (self.article.original_url, self.article.link)
-        return frozenset(canonical_url(url) for url in stated if url)
+        return frozenset(canonical_url(url) for url in stated if url and not _ROOT.match(url))
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The addresses of its audio, video and documents."""
+        return frozenset(canonical_url(each.url) for each in self.article.enclosures)
 
     @cached_property
     def places(self) -> tuple[int, int]:

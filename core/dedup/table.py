@@ -7,6 +7,7 @@ the labelled corpora and checked on the other; in brackets how far each moved wi
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from core.dedup.compare import LEAD, LITTLE, MORE, STRANGERS, SUPPORT, Pair
@@ -31,6 +32,7 @@ HALF_MORE, ABOUT, HALF_ABOUT = 1.5, 0.2, 0.5
 # than 1 % of the joined ones one (6 % before the words of the language were learned).
 APART, ONE = 0.2, 0.75
 STILL = 0.5  # of the shorter text; revisions are trusted further than strangers
+ANOTHER_DAY = timedelta(hours=20)  # what is daily comes again; a copy in two sections has one date
 BARE = 4.0  # sum of weights; less is standing text
 LEFT = 0.25  # of the shorter text that may be neither equal nor swapped in a template
 # Swaps of names and figures in a hundred common words: one alone, two and more, in one source.
@@ -59,17 +61,37 @@ def _link_post(pair: Pair) -> bool:
     if len(prose) == 1:
         other = pair.held if prose[0] is pair.entry else pair.entry
         return prose[0].owns_one_of(other.addresses)
-    return not prose
+    return not prose and (_same_text(pair) or not pair.same_source)
 
 
 def _no_text(pair: Pair) -> bool:
     return pair.evidence.short.size < LITTLE and not _little_text(pair)
 
 
+def _own_pages(pair: Pair) -> bool:
+    """Both from one source, each under an address of its own."""
+    stated = pair.entry.addresses and pair.held.addresses
+    return pair.same_source and bool(stated) and not pair.same_address
+
+
+def _recurring(pair: Pair) -> bool:
+    """A source's short text again under its headline, with another file or on another day."""
+    e = pair.evidence
+    if not (pair.same_source and e.same_headline and e.short.rare < BLURB) or pair.same_address:
+        return False
+    one, other = pair.entry.article, pair.held.article
+    if pair.entry.files and pair.held.files and pair.entry.files.isdisjoint(pair.held.files):
+        return True
+    if not (one.published and other.published):
+        return False
+    apart = datetime.fromisoformat(one.published) - datetime.fromisoformat(other.published)
+    return abs(apart) >= ANOTHER_DAY
+
+
 def _little_text(pair: Pair) -> bool:
     e = pair.evidence
     little = e.short.size < LITTLE or min(e.short.rare, e.long.rare) < BARE
-    same = e.same_headline and _same_text(pair)
+    same = e.same_headline and _same_text(pair) and not _own_pages(pair)
     return little and e.short.size > 0 and same and not e.told_apart
 
 
@@ -83,7 +105,8 @@ def _own_address(pair: Pair) -> bool:
 
 def _own_address_agrees(pair: Pair) -> bool:
     e = pair.evidence
-    return _own_address(pair) and max(e.short.share, e.short.weight) >= 0.3
+    agrees = max(e.short.share, e.short.weight) >= 0.3
+    return _own_address(pair) and agrees and not _template(pair)
 
 
 def _closing_words(pair: Pair) -> bool:
@@ -222,6 +245,7 @@ def _wire(pair: Pair) -> bool:
 TABLE: tuple[Row, ...] = (
     Row("pictures", True, _pictures, "one gallery in two papers under one headline"),
     Row("link post", True, _link_post, "a link to an article, and the article itself"),
+    Row("recurring item", False, _recurring, "the open thread of the next week"),
     Row("little text", True, _little_text, "a few words under one headline, twice"),
     Row("no text", False, _no_text, "two link posts with different links"),
     Row("own address", True, _own_address_agrees, "an article that moved between two sections"),

@@ -214,6 +214,45 @@ def test_one_address_in_one_source_is_one_entry_whatever_its_headline():
     assert row(one, live) == "another item"
 
 
+def _note(text: str = "Say what you like.", day: int = 1, **more) -> Copy:
+    return copy(
+        "Open thread", text, source="paper", published=f"2026-11-{day:02}T08:00+00:00", **more
+    )
+
+
+def test_a_source_s_short_entry_of_another_week_hides_none_of_those_before():
+    weeks = [
+        _note(REPORT[0], day=day, link=f"https://paper.example/thread/{day}") for day in (1, 8)
+    ]
+    hours = [
+        _note(REPORT[0], link=f"https://paper.example/{hour}", enclosures=({"url": file},))
+        for hour, file in enumerate(("https://cdn.example/7.mp3", "https://cdn.example/8.mp3"))
+    ]
+    sections = [_note(REPORT[0], link=f"https://paper.example/{name}/1") for name in ("a", "b")]
+    other_paper = copy("Open thread", REPORT[0], source="other", published="2026-11-08T08:00+00:00")
+
+    assert row(*weeks) == row(*hours) == "recurring item"
+    assert row(*sections) == "same text"
+    assert row(weeks[0], other_paper) in SAME
+
+
+def test_a_few_words_of_one_source_are_one_entry_at_one_address_only():
+    places = ("https://paper.example/thread/1", "https://paper.example/thread/2")
+    threads = [_note(link=place) for place in places]
+    roots = [_note(f"Numbers {n} {n + 7}", link="https://paper.example/") for n in (3, 4)]
+    readings = [_note(f"Temperature {n} degrees", link=places[0]) for n in (3, 4)]
+
+    assert row(*threads) == row(*roots) == row(*readings) == "no text"
+    assert row(threads[0], _note(link=places[0])) in SAME
+
+
+def test_what_one_address_reports_again_with_another_figure_is_another_item():
+    report = "The river stands at {} metres at the lower bridge and goes on rising this morning."
+    one, other = (_note(report.format(n), link="https://paper.example/river") for n in (3, 4))
+
+    assert row(one, other) == "another item"
+
+
 def test_one_address_in_two_sources_joins_a_short_report_but_never_other_words():
     link = "https://paper.example/1"
     one = copy(HEADLINE, *REPORT[:2], source="news", link=link)
