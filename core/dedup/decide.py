@@ -70,6 +70,8 @@ def decide(
             verdict = _by_text(entry, candidate, Pair.of(entry.copy, copy, idf))
         if verdict is not None and verdict.similarity > nearest:
             best, nearest = verdict, verdict.similarity
+        if nearest >= 1.0:  # nothing is nearer; of equals the first counts
+            break
     return best, turned
 
 
