@@ -23,7 +23,7 @@ from store import keys
 from store.connection import Store, opened
 from store.entries import river_size, tell_names
 from store.monitoring import load_workers
-from store.schedule import add_sources
+from store.schedule import Lease, add_sources
 from tests.origin import Answer, Origin, Request
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.leases import Places, Role
@@ -149,13 +149,18 @@ async def _unchanged(*, sources: int, seconds: float) -> list[Row]:
     ]
 
 
+async def _no_poll(_: Lease) -> None:
+    """Stands for the poll of a lease where only the sweeping is measured."""
+
+
 async def _schedule(sources: int, *, seconds: float) -> list[Row]:
     """One hour between polls: what sweeping alone costs, the polls themselves left out."""
     settings = settings_for(*({"url": f"https://example.org/{n}"} for n in range(sources)))
     async with throwaway_store() as url, opened(url) as store:
         names = [source.name for source in settings.sources]
         await add_sources(store, names, spacing=3600 / sources)
-        sweeper = Sweeper(store, lambda: settings, Places(dict.fromkeys(Role, 400), {}))
+        places = Places(dict.fromkeys(Role, 400), dict.fromkeys(Role, _no_poll))
+        sweeper = Sweeper(store, lambda: settings, places)
         await tell_names(store, {})
         await sweeper.sweep()
         before, server = time.process_time(), await _store_cpu(store)
