@@ -195,6 +195,17 @@ def in_address(address: str) -> str | None:
     return iso_day(*numbers) if numbers else None
 
 
+def moment(published: str | None) -> datetime | None:
+    """The moment that an article's `published` stands for; a day alone is its beginning, UTC."""
+    if not published:
+        return None
+    try:
+        parsed = datetime.fromisoformat(published)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
 def is_day(published: str) -> bool:
     """Whether a published date states the day alone."""
     return len(published) == 10

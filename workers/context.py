@@ -7,12 +7,12 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 import structlog
 
 from core.config.settings import Settings, Source
+from core.dates import moment
 from core.dedup.copy import Copy
 from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import Features, fingerprint, teach
@@ -41,17 +41,6 @@ from workers.settle import Knowledge, Order, Turn, settle
 
 _A_DAY_ALONE = len("2026-01-01")
 _YEAR = 366 * 86400.0
-
-
-def moment(published: str | None) -> datetime | None:
-    """The moment that an article's `published` stands for; a day alone is its beginning, UTC."""
-    if not published:
-        return None
-    try:
-        parsed = datetime.fromisoformat(published)
-    except ValueError:
-        return None
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:

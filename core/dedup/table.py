@@ -7,9 +7,10 @@ the labelled corpora and checked on the other; in brackets how far each moved wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
+from core.dates import moment
 from core.dedup.compare import LEAD, LITTLE, MORE, STRANGERS, SUPPORT, Pair
 from core.dedup.headline import bare
 
@@ -79,13 +80,10 @@ def _recurring(pair: Pair) -> bool:
     e = pair.evidence
     if not (pair.same_source and e.same_headline and e.short.rare < BLURB) or pair.same_address:
         return False
-    one, other = pair.entry.article, pair.held.article
     if pair.entry.files and pair.held.files and pair.entry.files.isdisjoint(pair.held.files):
         return True
-    if not (one.published and other.published):
-        return False
-    apart = datetime.fromisoformat(one.published) - datetime.fromisoformat(other.published)
-    return abs(apart) >= ANOTHER_DAY
+    one, other = (moment(copy.article.published) for copy in (pair.entry, pair.held))
+    return one is not None and other is not None and abs(one - other) >= ANOTHER_DAY
 
 
 def _little_text(pair: Pair) -> bool:

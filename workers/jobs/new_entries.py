@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from core.dates import moment
 from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features
 from core.feeds.folder import is_same_article
@@ -31,7 +32,7 @@ from store.connection import Store
 from store.curation import forgotten_among
 from store.entries import entries_by_url, load_entries
 from store.schedule import SOURCES
-from workers.context import Paper, Poll, moment
+from workers.context import Paper, Poll
 from workers.jobs.source_state import DailyRoom
 
 # Letters of a document that are compared in a thread: 10 MB take a second, in which no lease would

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from core.config.settings import Source
+from core.dates import moment
 from core.errors import (
     BadStatus,
     Disallowed,
@@ -35,7 +36,7 @@ from store.monitoring import Counts
 from store.plan import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import load_learned, load_source
-from workers.context import Kit, Paper, count_fetch, moment
+from workers.context import Kit, Paper, count_fetch
 from workers.http.client import PAGE_TYPES, PATIENCE
 from workers.http.response import PAGE_LINE, Response, access_of
 from workers.jobs.page_commits import PageCommits, ReadPage

@@ -231,7 +231,12 @@ def test_a_source_s_short_entry_of_another_week_hides_none_of_those_before():
     sections = [_note(REPORT[0], link=f"https://paper.example/{name}/1") for name in ("a", "b")]
     other_paper = copy("Open thread", REPORT[0], source="other", published="2026-11-08T08:00+00:00")
 
-    assert row(*weeks) == row(*hours) == "recurring item"
+    days = [
+        each.article.model_copy(update={"published": each.article.published[:10]}) for each in weeks
+    ]
+    bare = Copy(days[1], "paper")  # a date without an hour
+
+    assert row(*weeks) == row(*hours) == row(weeks[0], bare) == "recurring item"
     assert row(*sections) == "same text"
     assert row(weeks[0], other_paper) in SAME
 
