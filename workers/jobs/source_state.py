@@ -29,6 +29,7 @@ GONE_SECONDS = 365 * 86400.0
 # Good answers that make good for one that used up the time, the bytes or the memory of a poll. Each
 # costs up to 30 s and 10 MB, so where every other answer is one the gaps grow all the same.
 STRAIN = 4
+COSTLY = (Endless, TooLarge, ResourceLimit)
 MOST_STRAIN = 12 * STRAIN  # a gap that has doubled twelve times is at its cap
 # Failures in a row at a place that a redirect led to; then the address in feeds.yaml is fetched.
 LOST_FAILURES = 3
@@ -116,8 +117,7 @@ def after_fault(
     Failures to connect have a gap apart: a night without network must not count against a source.
     """
     failures = state.failures + 1
-    strain = STRAIN if isinstance(fault, Endless | TooLarge | ResourceLimit) else 0
-    strain = min(state.strain + strain, MOST_STRAIN)
+    strain = min(state.strain + STRAIN * isinstance(fault, COSTLY), MOST_STRAIN)
     unreachable = state.unreachable + (network := isinstance(fault, Unreachable))
     status = fault.status if isinstance(fault, BadStatus) else None
     gone = status == GONE and state.last_status == GONE and failures >= GONE_CONFIRMED
