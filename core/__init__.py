@@ -1,4 +1,4 @@
-"""Decides: the steps of one entry, as pure functions. No socket, store, clock or event loop."""
+"""Decisions about one entry, as pure functions: no socket, store, clock or event loop."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The date beside a link in a list, whose parts are often apart, short or counted from now."""
+"""Dates beside links in lists, where parts are often separated, abbreviated or relative."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from core.date_words import month_named
 from core.dates import iso_day, parse_date, usual_zone
 
-# Dates beside the links of lists, whose parts may be in elements of their own.
+# Dates whose parts may be in separate elements.
 _YEAR4, _MONTH2, _DAY2 = r"(?P<y{}>20\d\d)", r"(?P<m{}>\d{{1,2}})", r"(?P<d{}>\d{{1,2}})"
 _APART = re.compile(
     "|".join(
@@ -33,11 +33,11 @@ _MONTH_AND_DAY = re.compile(
     r"|(?<!\d)(0?[1-9]|1[0-2]) ?月 ?(0?[1-9]|[12]\d|3[01]) ?日?(?!\d)(?: ?(\d{1,2}:\d\d))?"
     r"|(?<![\d:/.-])(?P<day>0?[1-9]|[12]\d|3[01]) ?日? (?P<month>0?[1-9]|1[0-2]) ?月(?! ?\d)"
 )
-_WORDED = re.compile(  # and nothing beside it: `10 Mars photos` is a title
+_WORDED = re.compile(  # matches whole texts only: `10 Mars photos` is a title
     r"\W*(?P<d1>\d{1,2})(?:\.|st|nd|rd|th)? (?P<m1>[^\W\d_]{3,12})\W*"
     r"|\W*(?P<m2>[^\W\d_]{3,12})\.? (?P<d2>\d{1,2})\W*"
 )
-_SHORT = 40  # characters: a date with its clock and zone, and no headline
+_SHORT = 40  # characters: a date with clock and zone, but no headline
 _AGO = re.compile(
     r"(?<!\d)(\d{1,3}) ?(?:(?P<minutes>分钟|分鐘|分|min(?:ute)?s?)"
     r"|(?P<hours>小时|小時|時間|h(?:ou)?rs?)|(?P<days>天|日|days?)) ?(?:[之以]?前|ago)",
@@ -55,10 +55,10 @@ _DAY_IN_ADDRESS = re.compile(
 def date_in_list(
     text: str, *, now: float | None = None, address: str = "", language: str = ""
 ) -> datetime | None:
-    """The date that is stated beside a link of a list, or without a text in its `address`.
+    """The date stated in the text beside a link, or, if that is empty, in its `address`.
 
-    Day and year may be apart (“27 2026-11”). A day without a year is of that in the address, else
-    the last one before `now`, from which “3 hours ago” counts too.
+    Day and year may be separated (“27 2026-11”). A day without a year gets the year in the address,
+    else the last one before `now` (Unix time). “3 hours ago” is relative to `now` too.
     """
     text = " ".join(text.split())
     apart = _APART.search(text)
@@ -87,7 +87,7 @@ def date_in_list(
 
 
 def states_date(text: str) -> bool:
-    """Whether a text states a date, if only one without a year."""
+    """Whether a text states a date, even one without a year."""
     text = " ".join(text.split())
     forms = (_APART, _WHOLE, _MONTH_AND_DAY, _AGO, _DAY_NAMED)
     worded = _WORDED.fullmatch(text)
@@ -99,7 +99,7 @@ def states_date(text: str) -> bool:
 def _in_its_year(
     month: int, rest: str, now: float | None, address: str, language: str
 ) -> datetime | None:
-    """`[11-27]`, `11月27日 08:11`, `27 Nov`: the `rest` is a day, and perhaps a clock."""
+    """Add the year to `[11-27]`, `11月27日 08:11`, `27 Nov`: `rest` is a day, and maybe a clock."""
     stated = _YEAR_AND_MONTH.search(address)
     latest = datetime.fromtimestamp(now, UTC) if now is not None else None
     if stated and (stated[2] is None or int(stated[2]) == month):
@@ -112,7 +112,7 @@ def _in_its_year(
 
 
 def _ago(text: str, now: float) -> datetime | None:
-    """“3小时前”, “昨天 18:20”, “5 min ago”: how long before `now`."""
+    """Parse “3小时前”, “昨天 18:20”, “5 min ago” relative to `now` (Unix time)."""
     found = _AGO.search(text)
     if found:
         unit = next(name for name, value in found.groupdict().items() if value)

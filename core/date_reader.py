@@ -1,10 +1,9 @@
-"""A date and a time out of a short text, in any form that sources write: what is stated, no more.
+"""Parse a date and a time from a short text in any format that sources write.
 
-The parts are found one after the other: day in numbers, clock, zone, month by name; a text with
-two readings states nothing. Words come from Unicode CLDR through dateparser (`date_words.json`),
-zones from the IANA database. No library reads the text itself: of 40 forms met in public reports
-dateparser read 27, in 3 ms each, and python-dateutil 11 (13 wrongly), which fills what is missing
-with today's date.
+The parts are searched in order: numeric day, clock, zone, month name. An ambiguous text gives no
+date. Words come from Unicode CLDR through dateparser (`date_words.json`), zones from the IANA
+database. No library parses the text itself: of 40 formats from public bug reports dateparser read
+27, in 3 ms each, and python-dateutil 11 (13 wrongly), which fills missing parts with today's date.
 """
 
 from __future__ import annotations
@@ -31,20 +30,20 @@ LONGEST = 120  # characters
 
 
 class Stated(NamedTuple):
-    """What a text states: a day, with a time if it has one, with a zone if that is stated."""
+    """A parsed date: a day, with time and zone if the text states them."""
 
     day: date
     clock: time | None = None
     zone: tzinfo | None = None
-    language: str = ""  # that the form itself shows: 年 is Chinese or Japanese
-    rest: tuple[str, ...] = ()  # words that are no part of the date
+    language: str = ""  # implied by the format itself: 年 is Chinese or Japanese
+    rest: tuple[str, ...] = ()  # words outside the date
 
 
 _DAY_FIRST_ENGLISH = frozenset(
     f"en-{land}" for land in "gb uk ie au nz za in sg hk my ng ke".split()
 )
 _NUMERALS = {numeral: at for at, numeral in enumerate("〇一二三四五六七八九")} | {"零": 0, "○": 0}
-_ZONE_INSIDE = r"(?:gmt|utc) ?[+-]|[+-]\d|[a-z]{4,12}/[a-z_]{3,20}$"  # the last is IANA's
+_ZONE_INSIDE = r"(?:gmt|utc) ?[+-]|[+-]\d|[a-z]{4,12}/[a-z_]{3,20}$"  # the last one is an IANA name
 _HOUR_ALONE = re.compile(r"((?<!\d)\d{4}-\d\d-\d\d[Tt]\d\d)(?=$|[Zz]|[+-]\d\d:?\d\d)")
 _DATE_INSIDE = re.compile(r"\d{4}\D\d|\d\D\d{4}")
 _EPOCH = re.compile(r"(?:/Date\()?(\d{10})(?:\d{3}){0,2}(?:\.\d+)?(?:[+-]\d{4})?(?:\)/)?")
@@ -71,9 +70,9 @@ _NUMBER_PART = re.compile(
 )
 
 
-@lru_cache(maxsize=2048)  # a document's dates are of one form, and often the same
+@lru_cache(maxsize=2048)  # dates of one document share a format and often repeat
 def read(value: str, language: str = "") -> Stated | None:
-    """What `value` states, if it states a day; `language` is that of its source, if known."""
+    """Parse `value`; None if it states no day. `language` is that of its source, if known."""
     text = _plain(value[:LONGEST])
     if not any(char.isdigit() for char in text):
         return None
@@ -84,8 +83,8 @@ def read(value: str, language: str = "") -> Stated | None:
 
 
 def _plain(text: str) -> str:
-    """One line without marks, digits of any script as ours, Chinese numerals as numbers."""
-    text = html.unescape(text) if "&" in text else text  # escaped twice
+    """One line without invisible marks, with ASCII digits and Chinese numerals as numbers."""
+    text = html.unescape(text) if "&" in text else text  # double-escaped entities
     text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("İ", "i")
     text = "".join(
         str(unicodedata.digit(char)) if char > "\x7f" and char.isdigit() else char
@@ -99,7 +98,7 @@ def _plain(text: str) -> str:
 
 
 def _number(found: re.Match[str]) -> str:
-    """A Chinese number below a hundred, or a year written digit by digit."""
+    """A Chinese number below 100, or a year written digit by digit, in ASCII digits."""
     numeral = found[0].replace("廿", "二十")
     if "十" not in numeral:
         return "".join(str(_NUMERALS[char]) for char in numeral)
@@ -112,7 +111,7 @@ def _year_of_era(found: re.Match[str]) -> str:
 
 
 def _whole(text: str) -> Stated | None:
-    """A text that is nothing but a date of one of the standards, or a count of seconds."""
+    """Parse a text that is only a standard date without a clock, or a Unix time."""
     epoch = _EPOCH.fullmatch(text)
     if epoch:
         moment = datetime.fromtimestamp(int(epoch[1]), UTC)
@@ -146,7 +145,7 @@ def _parts(text: str, language: str) -> Stated | None:
 
 
 def _without_comments(text: str) -> str:
-    """Without what is in brackets, unless that is a zone: `GMT+0800 (China Standard Time)`."""
+    """Remove bracketed parts except zones and dates: `GMT+0800 (China Standard Time)`."""
 
     def kept(found: re.Match[str]) -> str:
         inside = found[1].strip()
@@ -164,7 +163,7 @@ def _without_comments(text: str) -> str:
 
 
 def _numeric_day(text: str, language: str) -> tuple[date | None, str, str]:
-    """The day, the language that its form shows, and the text without it."""
+    """The day, the language that its format implies, and the rest of the text."""
     east = _EAST.search(text)
     if east:
         own = "ko" if "년" in east[0] else "zh"
@@ -185,7 +184,7 @@ def _numeric_day(text: str, language: str) -> tuple[date | None, str, str]:
 
 
 def _order_on(weekday: str, found: re.Match[str]) -> str:
-    """The order of three numbers of which one reading alone is on that day of the week."""
+    """The order of day and month, if only one reading falls on the stated weekday; else empty."""
     a, b, year = int(found[1]), int(found[3]), _year(found[4])
     if max(a, b) > 12 or min(a, b) < 1:
         return ""
@@ -195,7 +194,7 @@ def _order_on(weekday: str, found: re.Match[str]) -> str:
 
 
 def _ordered_day(first: str, second: str, third: str, sign: str, language: str, order: str) -> date:
-    """Three numbers in the order that they allow, or that the language writes; never a guess."""
+    """Order three numbers by their size or by the language's convention; raise if ambiguous."""
     a, b, c = int(first), int(second), int(third)
     year = _year(third)
     order = order or _order(language)
@@ -224,17 +223,18 @@ def _order(language: str) -> str:
 
 
 def _year(digits: str) -> int:
-    """A year; one of two digits is of the last or of this century."""
+    """A year; two digits mean 1970 to 2069."""
     return int(digits) + (0 if len(digits) > 2 else 1900 if int(digits) >= 70 else 2000)
 
 
 def _day(year: int, month: int, day: int, language: str) -> date:
-    """The day of our calendar; Buddhist, Persian and Minguo years are known by their size."""
-    if 80 < year < 200 and language[:2] == "zh":  # 115/11/27: Taiwan counts from 1912
+    """A Gregorian date; Buddhist, Persian and Minguo years are detected by their range."""
+    if 80 < year < 200 and language[:2] == "zh":  # 115/11/27: Taiwan counts years from 1912
         year += ERAS["民國"]
     if 2400 < year < 2700:
         year -= 543
-    if language[:2] == "th" and 50 <= year % 100 < 90:  # 15 ม.ค. 67: the end of a Buddhist year
+    # 15 ม.ค. 67: the last digits of a Buddhist year
+    if language[:2] == "th" and 50 <= year % 100 < 90:
         year = 2500 - 543 + year % 100
     if 1300 < year < 1500:
         if language[:2] not in ("fa", "ps"):
@@ -244,7 +244,7 @@ def _day(year: int, month: int, day: int, language: str) -> date:
 
 
 def _persian_day(year: int, month: int, day: int) -> date:
-    """By the cycle of 33 years, which holds from 1925 to 2088."""
+    """Convert from the Persian calendar by its 33-year cycle, which holds from 1925 to 2088."""
     past = year - 1
     days = 365 * past + (8 * past + 29) // 33  # leap years before this one
     days += 31 * (month - 1) if month < 8 else 30 * (month - 1) + 6
@@ -255,7 +255,7 @@ def _persian_day(year: int, month: int, day: int) -> date:
 
 
 def _worded_day(words: list[str], language: str) -> tuple[date | None, list[str]]:
-    """The day that the words state, and the words that have no part in it."""
+    """The day made of words and numbers, and the words outside it."""
     at, length, month, persian = _month_among(words, language)
     if not length:
         return None, words
@@ -263,7 +263,7 @@ def _worded_day(words: list[str], language: str) -> tuple[date | None, list[str]
     years = [here for here, number, digits in numbers if digits == 4]
     before = [here for here, _, digits in numbers if here < at and digits < 3]
     after = [here for here, _, digits in numbers if here > at and digits < 3]
-    days = before[-1:] + after  # the day is beside the month, a short year behind both
+    days = before[-1:] + after  # the day is next to the month; a two-digit year follows both
     if not days or (not years and len(days) < 2):
         return None, words
     used = {days[0], years[0] if years else days[1], *range(at, at + length)}
@@ -274,7 +274,7 @@ def _worded_day(words: list[str], language: str) -> tuple[date | None, list[str]
 
 
 def _month_among(words: list[str], language: str) -> tuple[int, int, int, bool]:
-    """Index of the month, its count of words, its number, and whether it is Persian."""
+    """Index of the month, the number of its words, its value, and whether it is Persian."""
     found = []
     for at in range(len(words)):
         for length in (2, 1):
@@ -283,13 +283,13 @@ def _month_among(words: list[str], language: str) -> tuple[int, int, int, bool]:
             if month or name in PERSIAN_MONTHS:
                 found.append((at, length, month or PERSIAN_MONTHS.index(name) + 1, not month))
                 break
-    if len(found) > 1:  # mar. is a day of the week in mar., 01 déc.
+    if len(found) > 1:  # mar. is a weekday in "mar., 01 déc."
         found = [each for each in found if not goes_with_dates(words[each[0]])] or found[-1:]
     return found[0] if found else (0, 0, 0, False)
 
 
 def _numbers(words: list[str]) -> list[tuple[int, int, int]]:
-    """Indexes of numbers, with their values and counts of digits."""
+    """Indexes of numbers, with their values and numbers of digits."""
     found = []
     for here, word in enumerate(words):
         number = _NUMBER_PART.fullmatch(word.lower().lstrip("'’"))

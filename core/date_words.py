@@ -1,7 +1,7 @@
-"""The words of dates in 60 languages, and the clock, half of the day and zone in a short text.
+"""Date words of 60 languages, and the parser for clock, am/pm and zone in a short text.
 
-Months, days and the order of numbers come from Unicode CLDR as dateparser carries it, out of
-`date_words.json` (made by `tests/core/date_words.py`): dateparser takes 0.6 s to import.
+Months, weekdays and the order of numbers come from Unicode CLDR as packaged by dateparser, through
+`date_words.json` (made by `tests/core/date_words.py`): importing dateparser takes 0.6 s.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-# By name, in the reading that is usual in feeds; hours from UTC.
+# By abbreviation, in its usual meaning in feeds; hours from UTC.
 ZONES = {
     "z": 0, "utc": 0, "gmt": 0, "ut": 0, "uct": 0, "wet": 0, "west": 1, "bst": 1, "cet": 1,
     "cest": 2, "mez": 1, "mesz": 2, "met": 1, "mest": 2, "eet": 2, "eest": 3, "msk": 3, "msd": 4,
@@ -38,13 +38,19 @@ ZONES_IN_WORDS = {
     "北京时间": 8, "北京時間": 8, "台灣時間": 8, "台湾时间": 8, "香港時間": 8, "日本時間": 9,
     "한국시간": 9,
 }  # fmt: skip
-# The hour below which a clock beside the word gets twelve more.
+# Hour below which twelve hours are added to a clock beside the word.
 HALVES = {
     "am": 0, "pm": 12, "上午": 0, "凌晨": 0, "清晨": 0, "早上": 0, "早晨": 0, "午前": 0, "오전": 0,
     "下午": 12, "傍晚": 12, "晚上": 12, "晚间": 12, "晚間": 12, "午後": 12, "오후": 12, "中午": 9,
     "πμ": 0, "μμ": 12,
 }  # fmt: skip
-ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "民國": 1911, "民国": 1911}  # the year before
+ERAS = {
+    "令和": 2018,
+    "平成": 1988,
+    "昭和": 1925,
+    "民國": 1911,
+    "民国": 1911,
+}  # the year before each era
 PERSIAN_MONTHS = (
     "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن",
     "اسفند",
@@ -52,7 +58,7 @@ PERSIAN_MONTHS = (
 ENGLISH_MONTHS = (
     "january february march april may june july august september october november december".split()
 )
-# Names of months that CLDR lacks: of the Levant and the Maghreb, of Austria, and abbreviations.
+# Month names missing in CLDR: of the Levant, the Maghreb and Austria, and abbreviations.
 _MORE_MONTHS = {
     "كانون الثاني": 1, "شباط": 2, "آذار": 3, "نيسان": 4, "أيار": 5, "حزيران": 6, "تموز": 7, "آب": 8,
     "أيلول": 9, "تشرين الأول": 10, "تشرين الثاني": 11, "كانون الأول": 12, "جانفي": 1, "فيفري": 2,
@@ -85,9 +91,9 @@ _LAST_WORD = re.compile(r"([^\W\d_]+)\s*$")
 
 
 class Words(NamedTuple):
-    """The words of one language."""
+    """Date words of one language."""
 
-    order: str  # of day, month and year in numbers
+    order: str  # of day, month and year in numeric dates
     months: dict[str, int]
     halves: dict[str, int]
     beside: frozenset[str]
@@ -113,7 +119,7 @@ def words_of(language: str) -> Words | None:
 
 @lru_cache(maxsize=1024)
 def month_named(word: str, language: str) -> int | None:
-    """The month of that name in the language, in English, or in all that have the name."""
+    """The month number of a name in the language, in English, or in all languages that have it."""
     word = word.lower().strip("'’").replace(".", "")  # мар., มี.ค.
     if len(word) > 30 or word.isdigit():
         return None
@@ -133,12 +139,12 @@ def month_named(word: str, language: str) -> int | None:
 
 
 def goes_with_dates(word: str) -> bool:
-    """Whether the word is a day of the week or goes with a date, in any language."""
+    """Whether the word is a weekday or accompanies dates, in any language."""
     return any(word.lower().strip(".'’") in words.beside for words in _all_words().values())
 
 
 class Clock(NamedTuple):
-    """A time, with its zone where one is stated, and the text without either."""
+    """A time, its zone if stated, and the rest of the text."""
 
     at: time
     zone: tzinfo | None
@@ -147,11 +153,11 @@ class Clock(NamedTuple):
 
 
 class UnknownZone(ValueError):
-    """The clock is of a zone that is not known: the moment is not stated."""
+    """The clock has an unknown zone, so the text gives no exact time."""
 
 
 def read_clock(text: str, language: str, *, has_day: bool) -> Clock | None:
-    """The first clock in a text; `has_day`: the day was found, and its numbers are cut out."""
+    """The first clock in a text; `has_day`: the day was found and its numbers are already cut."""
     found = _CLOCK.search(text) or _dotted_clock(text, language, has_day=has_day)
     found = found or _BARE_HOUR.search(text)
     if found is None:
@@ -168,12 +174,12 @@ def read_clock(text: str, language: str, *, has_day: bool) -> Clock | None:
     zone, after = _zone(after, language)
     if zone is None:
         zone = next((_fixed(h) for word, h in ZONES_IN_WORDS.items() if word in text), None)
-    at = time(hour % 24, minute, min(second, 59))  # datetime has no leap seconds
+    at = time(hour % 24, minute, min(second, 59))  # datetime supports no leap seconds
     return Clock(at, zone, f"{before} {after}", next_day=hour == 24)
 
 
 def _dotted_clock(text: str, language: str, *, has_day: bool) -> re.Match[str] | None:
-    """13.06, where it can be nothing else: beside a whole date, or where clocks are written so."""
+    """Match 13.06 as a clock only if unambiguous: beside a date, or in languages that write it."""
     found = _DOTTED_CLOCK.search(text)
     if found is None or has_day or language[:2] in _DOT_IN_CLOCKS:
         return found
@@ -181,7 +187,7 @@ def _dotted_clock(text: str, language: str, *, has_day: bool) -> re.Match[str] |
 
 
 def _half(before: str, after: str, language: str) -> tuple[int | None, str, str]:
-    """The hour below which twelve are added, and what is left before and after the clock."""
+    """The hour below which twelve are added, and the text before and after the clock."""
     words = words_of(language.partition("-")[0])
     halves = HALVES | (words.halves if words else {})
     for found, text in ((_WORD.match(after), after), (_LAST_WORD.search(before), before)):
@@ -200,7 +206,7 @@ def _ends(word: str, half: str) -> bool:
 
 
 def _zone(text: str, language: str) -> tuple[tzinfo | None, str]:
-    """The zone right behind a clock, or farther behind under a name."""
+    """The zone directly after a clock, or by name further on, and the rest of the text."""
     offset = _OFFSET.match(text)
     if offset:
         numbers = [int(number) for number in offset.groups()[1:] if number]
@@ -223,7 +229,7 @@ def _zone(text: str, language: str) -> tuple[tzinfo | None, str]:
 def _region(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:  # no such file, or a folder of them
+    except (KeyError, ValueError, OSError) as error:  # unknown zone, or a folder of zones
         raise UnknownZone(name) from error
 
 

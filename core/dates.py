@@ -1,12 +1,11 @@
-"""Dates as feeds, pages and texts state them: one way to read all of them.
+"""Dates in feeds, pages and texts: the one interface for reading all of them.
 
-`date_reader.py` reads what is stated; here is what it means. A time without a zone is that of the
-source's language where that has one zone, else UTC; a day alone is midnight UTC. What cannot be a
-date of publication (1970, the year 1), has two readings or cannot be read is no date.
+`date_reader.py` parses what is stated; this module interprets it. A time without a zone is in the
+zone of the source's language if that has a single zone, else UTC; a date without time is midnight
+UTC. A value that is implausible (1970, the year 1), ambiguous or unreadable gives no date.
 
-Where the clock of a source is ahead of ours, what it dates in the future is taken back. Times that
-are written without a zone, or with a wrong one, are wrong by hours. Behind ours a wrong clock
-cannot be told from late news; ahead of it, it shows.
+If a source's clock is ahead, its future dates are shifted back: times without a zone, or with a
+wrong one, are off by hours. A clock that is behind cannot be distinguished from late news.
 """
 
 from __future__ import annotations
@@ -22,12 +21,12 @@ from core.date_reader import Stated, read
 from core.date_words import goes_with_dates
 from core.models import FeedEntry, ParsedFeed
 
-OLDEST = 1990  # before the first feeds; below it are zeros that a program mistook for a date
-NEWEST = 2199  # above are Buddhist years (from 2400) and "never" (9999)
-# Languages whose countries share one zone, in hours from UTC; of all others a clock is UTC's.
+OLDEST = 1990  # before the first feeds; earlier values are zeros misread as dates
+NEWEST = 2199  # later ones are Buddhist years (from 2400) and "never" (9999)
+# Languages whose countries share one zone, in hours from UTC. All others: UTC.
 _ZONE_OF_LANGUAGE = {"zh": 8, "ja": 9, "ko": 9, "th": 7, "vi": 7}
 
-# The forms of nearly all feeds, read without the reader: RFC 822 and RFC 3339.
+# The formats of nearly all feeds, parsed without the full reader: RFC 822 and RFC 3339.
 _RFC822 = re.compile(
     r"(?:[A-Z][a-z]{2,8},? )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))?"
     r" (?:([+-])(\d\d)(\d\d)|GMT|UTC|Z)"
@@ -40,7 +39,7 @@ _MONTHS = {name: at for at, name in enumerate(
 _SCRIPTS = re.compile("(?P<ja>[ぁ-ヿ]{2})|(?P<ko>[가-힣]{2})|(?P<th>[ก-๛]{3})|(?P<zh>[㐀-鿿]{2})")
 _KANA = re.compile("[ぁ-ゖァ-ヺ]")
 
-# A line that may state a day: a year, or three numbers.
+# A line that may contain a date: a year, or three numbers.
 _MAY_STATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}([./-])\d{1,2}\1\d\d")
 _YEAR_FIRST = re.compile(r"(?<![\d./-])\d{4}\s?[-./年]\s?\d")
 _BRACKETED = re.compile(r"[(（\[【]([^()（）\[\]【】]*)[)）\]】]")
@@ -69,16 +68,18 @@ _FILLER = re.compile(
     re.IGNORECASE,
 )
 
-_INEXACT = timedelta(minutes=10)  # clocks that are merely not set exactly
-_FURTHEST = timedelta(hours=14)  # of a zone from UTC; what is further ahead is an announcement
-_STEP = timedelta(minutes=30)  # zones differ by whole half hours, but for two of quarters
-_LEAST = 2  # entries in the future at once: one alone may be an announcement
+_INEXACT = timedelta(minutes=10)  # normal inaccuracy of clocks
+_FURTHEST = timedelta(hours=14)  # largest UTC offset; a date further ahead is an announcement
+# UTC offsets are multiples of half an hour, except for a few of quarters
+_STEP = timedelta(minutes=30)
+_LEAST = 2  # entries in the future at once: a single one may be an announcement
 
 
 def parse_date(value: str | None, *, language: str | None = None) -> datetime | None:
-    """The moment a feed's date means, in UTC; None if it means none.
+    """A feed's date in UTC; None if it is missing, ambiguous or implausible.
 
-    `language` is that of the source: it names months, orders numbers and gives clocks their zone.
+    `language` is that of the source. It selects month names, the order of numbers and the default
+    zone.
     """
     value = " ".join((value or "")[:120].split())
     moment = _standard(value) or _moment(read(value, (language or "").lower()), language or "")
@@ -103,7 +104,7 @@ def _standard(value: str) -> datetime | None:
         moment = datetime(*numbers, int(found[6] or 0), tzinfo=UTC)
         return moment + offset if found[7] == "-" else moment - offset
     except (ValueError, OverflowError):
-        return None  # such as second 60: the reader knows more
+        return None  # such as second 60, which the full reader handles
 
 
 def _moment(stated: Stated | None, language: str) -> datetime | None:
@@ -119,34 +120,34 @@ def _moment(stated: Stated | None, language: str) -> datetime | None:
 
 
 def spoken(text: str | None, declared: str | None) -> str:
-    """The language whose zone a source's clocks have: that of its text, where a script shows it.
+    """The language that determines a source's zone: by the script of `text`, else as declared.
 
-    Many feeds in Chinese are declared as English, the default of their software.
+    Many Chinese feeds are declared as English, the default of their software.
     """
     found = _SCRIPTS.search(text) if text and not text.isascii() else None
     if found is None:
         return declared or ""
-    if found.lastgroup == "zh":  # Japanese titles in Chinese characters alone are declared so
+    if found.lastgroup == "zh":  # Japanese titles may have no kana; such feeds declare "ja"
         kana = _KANA.search(text or "")
         return "ja" if kana else (declared if declared and declared[:2] in ("ja", "ko") else "zh")
     return found.lastgroup or ""
 
 
 def usual_zone(language: str) -> timezone | None:
-    """The zone of a language's clocks, where its countries share one."""
+    """The default zone of a language; None if its countries have several."""
     hours = _ZONE_OF_LANGUAGE.get(language[:2].lower())
     return timezone(timedelta(hours=hours)) if hours else None
 
 
 def stated(text: str, *, chinese: bool = False) -> str | None:
-    """The date a short text states, as ISO 8601; None if it states none or an unclear one.
+    """The date in a short text, as ISO 8601; None if there is none or it is ambiguous.
 
-    A time is given only with a zone: one that is stated, or China's in a Chinese text.
+    The time is included only with a zone: the stated one, or China's in a Chinese text.
     """
     found = read(text.strip()[:120], "zh" if chinese else "")
     if found is None or not OLDEST <= found.day.year <= NEWEST:
         return None
-    # Days first are written by papers of other countries, whose clocks are theirs.
+    # Dates with the day first come from foreign papers, whose zone is unknown.
     zone = found.zone or (usual_zone("zh") if chinese and _YEAR_FIRST.search(text) else None)
     if found.clock is None or zone is None:
         return found.day.isoformat()
@@ -154,7 +155,7 @@ def stated(text: str, *, chinese: bool = False) -> str | None:
 
 
 def is_date_line(text: str) -> bool:
-    """Whether a line holds nothing but a date (and a time)."""
+    """Whether a line contains only a date (and a time)."""
     if len(text) > 60 or not _MAY_STATE.search(text):
         return False
     found = read(text)
@@ -165,14 +166,14 @@ def is_date_line(text: str) -> bool:
 
 
 def in_header(line: str) -> bool:
-    """Whether a short line above a text names a date among source, author and editor."""
+    """Whether a short line above a text has a date beside source, author or editor."""
     if len(line) > 90 or not _LABEL.search(line) or not _MAY_STATE.search(line):
         return False
     return read(line) is not None
 
 
 def dateline(text: str, address: str | None) -> str | None:
-    """The day in an agency's opening, as in 【…2022年12月02日讯】."""
+    """The day in an agency's dateline, as in 【…2022年12月02日讯】."""
     head = text[:80]
     if "月" not in head:
         return None
@@ -189,14 +190,14 @@ def dateline(text: str, address: str | None) -> str | None:
 
 
 def in_address(address: str) -> str | None:
-    """The day in an article's own address."""
+    """The day in an article's URL, as ISO 8601."""
     match = _IN_ADDRESS.search(address)
     numbers = [group for group in match.groups() if group] if match else []
     return iso_day(*numbers) if numbers else None
 
 
 def moment(published: str | None) -> datetime | None:
-    """The moment that an article's `published` stands for; a day alone is its beginning, UTC."""
+    """An article's `published` as a datetime; a date without time is midnight UTC."""
     if not published:
         return None
     try:
@@ -207,17 +208,17 @@ def moment(published: str | None) -> datetime | None:
 
 
 def is_day(published: str) -> bool:
-    """Whether a published date states the day alone."""
+    """Whether a published date has no time."""
     return len(published) == 10
 
 
 def iso(moment: datetime) -> str:
-    """A time as it is published: whole seconds, with its zone."""
+    """A time in the published format: whole seconds, with its zone."""
     return moment.replace(microsecond=0).isoformat()
 
 
 def iso_day(year: str, month: str, day: str) -> str | None:
-    """A day as ISO 8601; None if there is no such day."""
+    """A date as ISO 8601; None if it does not exist."""
     try:
         return date(int(year), int(month), int(day)).isoformat()
     except ValueError:
@@ -226,7 +227,7 @@ def iso_day(year: str, month: str, day: str) -> str | None:
 
 @lru_cache(1024)
 def http_date(value: str | None) -> float | None:
-    """Seconds since 1970 of an HTTP date in any of its three forms (RFC 9110, 5.6.7), or None."""
+    """Unix time of an HTTP date in any of its three formats (RFC 9110, 5.6.7), or None."""
     if not value or not any(sign.isdigit() for sign in value):
         return None
     try:
@@ -237,14 +238,14 @@ def http_date(value: str | None) -> float | None:
 
 
 class SourceClock(NamedTuple):
-    """The time, and by how many seconds a source is known to be ahead of it."""
+    """The current time, and the seconds by which a source's clock is known to be ahead."""
 
-    now: float  # seconds since 1970
+    now: float  # Unix time
     ahead: float = 0.0
 
 
 def on_our_clock(feed: ParsedFeed, clock: SourceClock | None) -> ParsedFeed:
-    """The feed with the dates of its entries taken back, and with what was found in them."""
+    """The feed with future dates shifted back, and with the measured lead of its clock."""
     if clock is None:
         return feed
     now = datetime.fromtimestamp(clock.now, UTC)
@@ -262,7 +263,7 @@ def on_our_clock(feed: ParsedFeed, clock: SourceClock | None) -> ParsedFeed:
 
 
 def _ahead(lead: timedelta, feed: ParsedFeed) -> timedelta:
-    """By how much: the zone of its language if that explains it, else the next half hour."""
+    """The lead of the clock: its language's zone if that explains it, else the next half hour."""
     first = feed.entries[0]
     zone = usual_zone(spoken(first.title, first.language or feed.language))
     hours = zone.utcoffset(None) if zone else timedelta()

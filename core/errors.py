@@ -1,23 +1,25 @@
-"""Every error Millrace raises on purpose, and what a person can do about it.
+"""Every error Millrace raises on purpose, and the remedy shown to the operator.
 
 MillraceError
 ├── ConfigError            feeds.yaml or a setting is wrong; holds one line per fault
 ├── FetchError             a source or page could not be fetched
 │   ├── Unreachable        no connection: the name does not resolve, refused, timed out
-│   ├── NoResponse         a connection, and then not one byte in time
+│   ├── NoResponse         connected, but not one byte arrived in time
 │   ├── ForbiddenAddress   the address guard refused the connection
 │   ├── UntrustedHost      its certificate is for another name, or from an unknown issuer
 │   ├── TooLarge           more bytes than the limit, on the wire or decoded
+│   ├── Endless            a response began but did not end in time
 │   ├── Disallowed         robots.txt disallows this page
-│   ├── HostBusy           the host's turn is too far off; put the request off
-│   └── BadStatus          an answer that is neither 2xx nor 304
+│   ├── HostBusy           too many requests are queued for the host; postpone this one
+│   └── BadStatus          a response that is neither 2xx nor 304
 │       └── RateLimited    the host allows no more requests for now
-├── DocumentError          the document arrived but cannot be used
-│   └── NotAFeed           it is something else: a web page, garbage, nothing
+├── DocumentError          the document was received but cannot be used
+│   ├── BrokeOff           it is truncated
+│   └── NotAFeed           it is something else: a web page, garbage, empty
 ├── ResourceLimit          parsing or extracting was stopped at its time or memory limit
-│   └── Overdue            by the clock, before its CPU ran out: the machine was busy
+│   └── Overdue            by wall-clock time, before its CPU limit: the machine was busy
 └── StoreError             the store cannot be used
-    ├── StoreAway          no connection; comes back by itself
+    ├── StoreAway          no connection; retried automatically
     └── LayoutMismatch     written by a newer Millrace
 """
 
@@ -28,10 +30,10 @@ from typing import NamedTuple
 
 
 class Phrase(NamedTuple):
-    """Words for people: English with places in braces, and what fills them.
+    """A message for people: English text with placeholders in braces, and their values.
 
-    The pages look `text` and each value up in the catalogue of the reader's language, so the texts
-    of errors are literals. tests/service/test_languages.py fails where one has no translation.
+    The web pages look up `text` and each value in the catalogue of the reader's language, so error
+    texts are literals. tests/service/test_languages.py fails if a translation is missing.
     """
 
     text: str
@@ -42,9 +44,9 @@ class Phrase(NamedTuple):
 
 
 class MillraceError(Exception):
-    """Base of all; its text states what failed, where, and what to do.
+    """Base class; the message states what failed, where, and what to do.
 
-    `values` fill the places in braces of `text`.
+    `values` fill the placeholders of `text`.
     """
 
     def __init__(self, text: str, /, **values: str) -> None:
@@ -65,9 +67,9 @@ class FetchError(MillraceError):
 
 
 class Unreachable(FetchError):
-    """No connection was made. It may be our own network, so it is retried when that is back.
+    """No connection was made. If the local network is down, it is retried once that is back.
 
-    `unresolved`: because the name of the host has no address.
+    `unresolved`: the host name has no address.
     """
 
     def __init__(self, text: str, /, *, unresolved: bool = False, **values: str) -> None:
@@ -76,7 +78,7 @@ class Unreachable(FetchError):
 
 
 class NoResponse(FetchError):
-    """Connected, and no answer began in time: the host, or a network that drops what it took."""
+    """Connected, but no response began in time: the host hangs, or the network drops packets."""
 
 
 class ForbiddenAddress(FetchError):
@@ -92,7 +94,7 @@ class TooLarge(FetchError):
 
 
 class Endless(FetchError):
-    """An answer began and did not end in time."""
+    """A response began but did not end in time."""
 
 
 class Disallowed(FetchError):
@@ -100,7 +102,7 @@ class Disallowed(FetchError):
 
 
 class HostBusy(FetchError):
-    """The host's turn is too far off: retry after `wait` seconds. Not a failure of the source."""
+    """The host's queue is full: retry after `wait` seconds. Not a failure of the source."""
 
     def __init__(self, text: str, /, *, wait: float, **values: str) -> None:
         super().__init__(text, **values)
@@ -108,7 +110,7 @@ class HostBusy(FetchError):
 
 
 class BadStatus(FetchError):
-    """An answer that is neither 2xx nor 304."""
+    """A response that is neither 2xx nor 304."""
 
     def __init__(
         self,
@@ -121,13 +123,13 @@ class BadStatus(FetchError):
         text, values = phrase or Phrase("{host} answered {status}", {})
         super().__init__(text, **(values or {"host": host, "status": str(status)}))
         self.status = status
-        self.retry_after = retry_after  # seconds, where the answer states it
+        self.retry_after = retry_after  # seconds, if the response states it
 
 
 class RateLimited(BadStatus):
     """The host allows no more requests for now: fetch again after `retry_after` seconds.
 
-    `phrase` has when it goes on, `advice` how the limit is raised.
+    `phrase` states when requests resume, `advice` how to raise the limit.
     """
 
     def __init__(
@@ -144,11 +146,11 @@ class RateLimited(BadStatus):
 
 
 class DocumentError(MillraceError):
-    """The document arrived but cannot be used."""
+    """The document was received but cannot be used."""
 
 
 class BrokeOff(DocumentError):
-    """The document ends in the middle. `body_hash` tells whether it is the same one again."""
+    """The document is truncated. `body_hash` shows whether the same bytes were received before."""
 
     def __init__(self, text: str, /, *, body_hash: str, **values: str) -> None:
         super().__init__(text, **values)
@@ -156,10 +158,10 @@ class BrokeOff(DocumentError):
 
 
 class NotAFeed(DocumentError):
-    """The document is no feed. `alternates` are the feeds it names as a web page.
+    """The document is not a feed. `alternates` are the feed URLs that it declares as a web page.
 
-    `titles` are what it calls them and others that it links to, `places` where one may be that it
-    does not name; `moved` is where the document itself says that its feed is now.
+    `titles` maps these and other linked feeds to their names; `places` are guessed feed URLs that
+    the page does not declare; `moved` is the feed's new URL if the document states one.
     """
 
     def __init__(
@@ -183,7 +185,7 @@ class ResourceLimit(MillraceError):
 
 
 class Overdue(ResourceLimit):
-    """Stopped by the clock before its CPU ran out: the machine is busy."""
+    """Stopped by wall-clock time before its CPU limit: the machine is busy."""
 
 
 class StoreError(MillraceError):
@@ -191,14 +193,14 @@ class StoreError(MillraceError):
 
 
 class StoreAway(StoreError):
-    """No connection to the store; it is tried again."""
+    """No connection to the store; it is retried."""
 
 
 class LayoutMismatch(StoreError):
     """The store was written by a newer Millrace."""
 
 
-# What helps, as one clause: a command or a line of feeds.yaml.
+# Remedies, each one clause: a command or a line of feeds.yaml.
 _AGAIN = "polled again by itself; at once: `millrace poll {name}`"
 _ADDRESS = "correct `url` of {name}; `millrace add` finds the feed of a site"
 _LOGIN = "set `auth` or `headers` of {name}"
@@ -208,7 +210,7 @@ _BY_STATUS = {
     400: _ADDRESS,
     401: _LOGIN,
     402: _LOGIN,
-    # Many hosts turn away what they take for a robot; some mean "too often" (docs/fetching.md).
+    # Many hosts refuse clients they take for bots; some mean "too often" (docs/fetching.md).
     403: "set `fetch.user_agent`, or `auth` or `headers` of {name}, or raise its `every`",
     404: _ADDRESS,
     407: "correct `proxy` of {name}",
@@ -217,9 +219,9 @@ _BY_STATUS = {
     451: _ADDRESS,
 }
 
-# The first row that fits a fault counts: narrow before wide. A new fault is a new row.
+# The first matching row counts, so narrow types come first. Each new error type needs a row.
 _BY_FAULT: tuple[tuple[type[MillraceError], str | None], ...] = (
-    (ForbiddenAddress, None),  # names the line of `fetch.allow_private`
+    (ForbiddenAddress, None),  # its own text names the line of `fetch.allow_private`
     (
         Unreachable,
         "polled as soon as the host takes connections; at once: `millrace poll {name}`",
@@ -243,7 +245,7 @@ _GONE = "polled again with another `url`, or by `millrace poll {name}`"
 
 
 def remedy(fault: MillraceError, name: str) -> Phrase | None:
-    """What helps the source `name` against `fault`; None where the fault itself has it."""
+    """The remedy for `fault` of the source `name`; None if the message already contains it."""
     if isinstance(fault, RateLimited):
         return fault.advice
     if isinstance(fault, BadStatus):
@@ -254,17 +256,17 @@ def remedy(fault: MillraceError, name: str) -> Phrase | None:
 
 
 def with_remedy(fault: MillraceError, name: str, *, gone: bool = False) -> tuple[Phrase, ...]:
-    """A fault and what helps against it; `gone`: it is not polled any more by itself."""
+    """A fault and its remedy; `gone`: the source is no longer polled automatically."""
     words = Phrase(_GONE, {"name": name}) if gone else remedy(fault, name)
     return (fault.phrase,) if words is None else (fault.phrase, words)
 
 
 def in_english(phrases: Iterable[Phrase]) -> str:
-    """Phrases in one line, for the log and for scripts."""
+    """Join phrases into one line, for the log and for scripts."""
     return "; ".join(map(str, phrases))
 
 
-# The texts above, and what the pages say of a source besides (`service.context.fault_of`).
+# The texts above, for the test that looks for missing translations.
 REMEDIES = frozenset(
     {_AGAIN, _ADDRESS, _REPORT, _GONE, *_BY_STATUS.values()}
     | {words for _, words in _BY_FAULT if words}

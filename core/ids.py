@@ -1,9 +1,9 @@
-"""What identifies an entry: its public id, its guid within a document, and its digests.
+"""Identifiers of an entry: its public id, its guid within a document, and its digests.
 
 All are the same on every machine, at every poll and after every wipe of the store. A stated guid
-counts, unless the feed gives one to all; then the link, unless that is one for all too; then the
-text. Better two entries of one story than two stories under one guid. What an entry is known
-by is read by the first rules, whatever the rest is read by.
+is used unless all entries share it; then the link, unless all share it too; then the text. Two
+entries for one story are better than two stories under one guid. Identifiers are derived from the
+first version of the parsing rules; later versions change only the other fields.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from core.text import text_in
 from core.urls import canonical_url, web_url
 
 PREFIX = "urn:millrace:"
-GUID_DIGEST = 16  # bytes: no two guids share one by chance
-CONTENT_DIGEST = 8  # bytes that tell one version of an entry from the next
-WHOLE = 200  # characters of a body that no two entries of a source share by chance
+GUID_DIGEST = 16  # bytes: guids do not collide by chance
+CONTENT_DIGEST = 8  # bytes: versions of one entry do not collide by chance
+WHOLE = 200  # characters of a body: entries of one source do not share this many by chance
 
 
 def entry_id(source: str, guid: str) -> str:
-    """The public id of the entry `guid` of `source`; a story carries its founder's.
+    """The public id of the entry `guid` of `source`; a story has the id of its founder.
 
-    Made from nothing but these two, so that a wiped store makes the same ids again.
+    Computed from these two alone, so a wiped store produces the same ids again.
     """
     digest = hashlib.sha256(f"{source}\0{guid}".encode("utf-8", "surrogatepass")).hexdigest()
     return PREFIX + digest[:32]
 
 
 def guid_digest(guid: str) -> bytes:
-    """The short form of a guid, alone unique within its source."""
+    """A short digest of a guid, unique within its source."""
     return hashlib.blake2b(guid.encode("utf-8", "surrogatepass"), digest_size=GUID_DIGEST).digest()
 
 
 def content_digest(*parts: str | None) -> bytes:
-    """The short form of an entry's content; a different one means that its source changed it."""
+    """A short digest of an entry's content; a different one means that the source changed it."""
     joined = "\0".join(part or "" for part in parts).encode("utf-8", "surrogatepass")
     return hashlib.blake2b(joined, digest_size=CONTENT_DIGEST).digest()
 
@@ -45,21 +45,21 @@ def content_digest(*parts: str | None) -> bytes:
 def stated_digest(
     title: str | None, link: str | None, content: str, summary: str, *, version: str | None = None
 ) -> bytes:
-    """The content digest of what a source stated.
+    """The content digest of what a source states.
 
-    Beside a whole text the query of its link does not count: some sources put a number into it
-    that changes with every poll.
+    If the body is long, the link's query string is ignored: some sources put a number into it that
+    changes with every poll.
     """
     if link and len(content or summary) >= WHOLE:
         link = link.partition("?")[0]
     return content_digest(title, link, content, summary, version)
 
 
-LONGEST_GUID = 1024  # characters; of a longer guid, such as a whole text, the digest is kept
+LONGEST_GUID = 1024  # characters; a longer guid, such as a whole text, is replaced by its digest
 
 
 class Named(NamedTuple):
-    """What distinguishes an entry."""
+    """The fields of an entry that identify it."""
 
     stated: str | None
     link: str | None
@@ -68,10 +68,10 @@ class Named(NamedTuple):
 
 
 class Former(NamedTuple):
-    """An entry by the first rules, which never change, however well the rest is read.
+    """An entry as read by the first version of the parsing rules, which never change.
 
-    An entry without guid is known by its link or its text: better reading of either would publish
-    it a second time.
+    An entry without guid is identified by its link or text. Better parsing of either would give it
+    another id and publish it a second time.
     """
 
     named: Named
@@ -79,21 +79,21 @@ class Former(NamedTuple):
 
 
 def stable_guids(entries: Sequence[Named]) -> list[str | None]:
-    """A guid for each entry; None for one that only repeats an earlier entry of the document."""
-    stated = _unless_one_for_all([_short(entry.stated) for entry in entries])
-    links = _unless_one_for_all([_short(entry.link) for entry in entries])
+    """A guid for each entry; None for an exact duplicate of an earlier entry of the document."""
+    stated = _unless_all_equal([_short(entry.stated) for entry in entries])
+    links = _unless_all_equal([_short(entry.link) for entry in entries])
     guids = [
         guid or link or _digest(entry)
         for guid, link, entry in zip(stated, links, entries, strict=True)
     ]
-    return _kept_apart(guids, links, entries)
+    return _disambiguated(guids, links, entries)
 
 
 def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list[str]] | None:
-    """What tells all of them apart alone: the guids they state, or, if none does, their links.
+    """The guids that the entries state, or, if none does, their links; None if either repeats.
 
-    Then `stable_guids` gives just these, whatever other entries of that kind there are besides, as
-    long as all differ. None where it takes more.
+    Where the result is not None, `stable_guids` returns the same values, also with more entries of
+    the same kind, as long as all differ.
     """
     stated = [_short(entry.stated) for entry in entries]
     links = [] if any(stated) else [_short(entry.link) for entry in entries]
@@ -103,12 +103,13 @@ def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list
     return "link" if links else "guid", names
 
 
-def _kept_apart(
+def _disambiguated(
     guids: Sequence[str], links: Sequence[str | None], entries: Sequence[Named]
 ) -> list[str | None]:
-    """Entries that share a guid get their link or text added to it; true copies go.
+    """Append link or text to guids that several entries share; drop exact duplicates.
 
-    Copies have one link and one text: each photo of an album may be called “New photo”.
+    Duplicates share link and text. A title alone proves nothing: all photos of an album may be
+    called “New photo”.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for at, guid in enumerate(guids):
@@ -119,8 +120,8 @@ def _kept_apart(
             continue
         firsts: dict[tuple[str, str], int] = {}
         for at in members:
-            told_apart = (_digest(entries[at]), canonical_url(links[at] or ""))
-            if firsts.setdefault(told_apart, at) != at:
+            identity = (_digest(entries[at]), canonical_url(links[at] or ""))
+            if firsts.setdefault(identity, at) != at:
                 result[at] = None
         if len(firsts) > 1:
             by_link = len({link for _, link in firsts} - {canonical_url("")}) == len(firsts)
@@ -131,7 +132,7 @@ def _kept_apart(
     return result
 
 
-def _unless_one_for_all(values: list[str | None]) -> list[str | None]:
+def _unless_all_equal(values: list[str | None]) -> list[str | None]:
     if len(values) > 1 and len(set(values)) == 1:
         return [None] * len(values)
     return values
@@ -150,7 +151,7 @@ def _digest(entry: Named) -> str:
 
 
 def former_entry(raw: Any, *, url: str, longest: int) -> Former:
-    """What tells an entry apart, and its content digest, as feedparser alone gives them."""
+    """The identifying fields of an entry and its content digest, as feedparser alone reads them."""
     content, base = _longest_body(raw, longest)
     guid, title = text_in(raw.get("id"), 1_000_000), text_in(raw.get("title"), 4000)
     link = _link(raw, web_url(base, url) or url)
@@ -160,7 +161,7 @@ def former_entry(raw: Any, *, url: str, longest: int) -> Former:
 
 
 def _longest_body(raw: Any, longest: int) -> tuple[str, str | None]:
-    """The longest `content`, or else the summary, with the base that is stated for it."""
+    """The longest `content`, or else the summary, with its stated base URL."""
     bodies = [(text, part) for part in raw.get("content", ()) if (text := _body(part, longest))]
     if bodies:
         content, detail = max(bodies, key=lambda pair: len(pair[0]))
@@ -171,7 +172,7 @@ def _longest_body(raw: Any, longest: int) -> tuple[str, str | None]:
 
 
 def _body(part: Any, longest: int) -> str | None:
-    """A content element that holds text; Atom allows pictures and addresses too."""
+    """The text of a content element; None for images and links, which Atom allows as well."""
     kind = part.get("type") or "text/html"
     if kind.startswith(("text/", "application/xhtml", "application/xml")) or kind in (
         "html",
@@ -189,7 +190,7 @@ def _link(raw: Any, base: str) -> str | None:
 
 
 def _own_links(raw: Any) -> list[Any]:
-    """`link`, unless it is a guid that is no whole address: `<guid>17</guid>` is no path."""
+    """`link`, unless it is a copy of a guid that is not a URL: `<guid>17</guid>` is not a path."""
     link, guid = raw.get("link"), raw.get("id") or ""
     listed = any(each.get("href") == link for each in raw.get("links", ()))
     absolute = guid.lower().startswith(("http://", "https://"))

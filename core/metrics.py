@@ -1,5 +1,8 @@
-"""Every metric: its name, kind, labels and meaning. Workers count under these names, /metrics
-writes them out, docs/metrics.md lists them and a test compares the two."""
+"""Every metric: its name, kind, labels and meaning.
+
+Workers count under these names, /metrics exports them, docs/metrics.md lists them; a test
+compares the two.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Metric(NamedTuple):
 
 
 METRICS: dict[str, Metric] = {
-    # Counted by the workers, kept in the store.
+    # Counted by the workers, stored in Redis.
     "millrace_polls_total": Metric("counter", "Polls of sources, by outcome.", ("outcome",)),
     "millrace_source_polls_total": Metric(
         "counter", "Polls of one source, by outcome.", ("source", "outcome")
@@ -78,7 +81,7 @@ METRICS: dict[str, Metric] = {
     "millrace_metrics_dropped_total": Metric(
         "counter", "Counts that came under too many labels and were added up here."
     ),
-    # Known to the service.
+    # Measured by the service.
     "millrace_store_up": Metric("gauge", "1 while the store answers."),
     "millrace_store_memory_bytes": Metric("gauge", "Memory the store uses."),
     "millrace_store_memory_limit_bytes": Metric("gauge", "Memory limit of the store; 0: none."),

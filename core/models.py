@@ -1,7 +1,7 @@
-"""The types of one entry, in the order in which they arise.
+"""The types of one entry, in processing order.
 
-`FeedEntry` is what a source stated; `Article` is what Millrace makes of it; `Member` is an article
-with its place in a `Story`. All are frozen: a step takes values and returns new ones.
+`FeedEntry` is what a source states; `Article` is the result of cleaning it; `Member` is an entry
+within a `Story`. All are frozen: each step takes values and returns new ones.
 Times are aware and UTC unless a comment states otherwise.
 """
 
@@ -15,12 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Frozen(BaseModel):
-    """A value that is validated once, where it crosses an edge, and never changed afterwards."""
+    """A value that is validated once, at the boundary, and never changed afterwards."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-ENCLOSURES_KEPT = 20  # of one entry, as a hostile feed may state millions
+ENCLOSURES_KEPT = 20  # per entry: a hostile feed may state millions
 
 
 class Enclosure(Frozen):
@@ -30,48 +30,49 @@ class Enclosure(Frozen):
     type: str | None = None
     length: int | None = None  # bytes
     duration: int | None = None  # seconds
-    # A file, or the text of one (`podcast:transcript`), or its parts (`podcast:chapters`).
+    # A file, its text (`podcast:transcript`) or its chapters (`podcast:chapters`).
     role: Literal["file", "transcript", "chapters"] = "file"
     language: str | None = None  # of a transcript
 
 
 class FeedEntry(Frozen):
-    """One entry as its source stated it: nothing cleaned, nothing guessed."""
+    """One entry as its source states it: not cleaned, nothing inferred."""
 
-    # Entries that wait for their page are stored, some with fields of earlier versions.
+    # Entries that wait for their page are stored; some have fields of earlier versions.
     model_config = ConfigDict(extra="ignore")
 
-    guid: str  # unique within its source; made from link, title or text where none is stated
+    guid: str  # unique within its source; made from link, title or text if the source states none
     position: int  # 0 is the first in the document
     title: str | None = None
-    title_type: Literal["html", "text", "auto"] = "auto"  # what its title is declared to be
+    title_type: Literal["html", "text", "auto"] = "auto"  # the type the source declares
     link: str | None = None  # as stated, resolved against the feed's address
     author: str | None = None
-    authors: tuple[str, ...] = ()  # where it states several; `author` joins them
+    authors: tuple[str, ...] = ()  # if the source states several; `author` joins them
     published: datetime | None = None
     updated: datetime | None = None
-    content: str = ""  # the fullest body the feed holds, as markup or text
+    content: str = ""  # the longest body in the feed, as markup or text
     summary: str = ""
     content_type: Literal["html", "text", "markdown", "auto"] = "auto"
-    base: str | None = None  # xml:base, or the address that relative links start from
+    base: str | None = None  # xml:base, or the URL that relative links are resolved against
     language: str | None = None
-    bridged: bool = False  # by software that makes a title of each post's own text
+    bridged: bool = False  # its software makes the title from the post's text
     categories: tuple[str, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
     image: str | None = None  # media:thumbnail, itunes:image or JSON Feed image
-    image_alt: str | None = None  # its media:description
-    body_urls: tuple[str, ...] = ()  # where the body is if the document only names it; in order
-    version: str | None = None  # changes with a body that is not in the document
-    # Its content digest by the rules before the last change of reading: who remembers that one
-    # sees no change (`core/feeds/new_entries.py`). Not stored.
+    image_alt: str | None = None  # the image's media:description
+    # where to fetch the body if the document only links to it; in this order
+    body_urls: tuple[str, ...] = ()
+    version: str | None = None  # changes whenever a body outside the document changes
+    # Content digest by the previous parsing rules. A stored digest equal to this one means that the
+    # source changed nothing (`core/feeds/new_entries.py`). Not stored.
     former: bytes | None = Field(default=None, exclude=True, repr=False)
-    # A stated date that cannot be read. Not stored.
+    # A stated date that could not be parsed. Not stored.
     unread_date: str | None = Field(default=None, exclude=True, repr=False)
-    reading: int = 1  # the rules it was read by: `READING` of `core/feeds/entry.py`
+    reading: int = 1  # version of the parsing rules: `READING` in `core/feeds/entry.py`
 
 
 class ParsedFeed(Frozen):
-    """A feed document after parsing, with what it states about its own rhythm."""
+    """A feed document after parsing, with the polling hints it states."""
 
     title: str | None = None
     link: str | None = None
@@ -80,22 +81,21 @@ class ParsedFeed(Frozen):
     hub: str | None = None  # WebSub hub
     self_url: str | None = None
     ttl: float | None = None  # seconds: the longest of ttl, sy:update*
-    skip_hours: tuple[int, ...] = ()  # UTC hours in which nothing is published
+    skip_hours: tuple[int, ...] = ()  # UTC hours in which the source publishes nothing
     skip_days: tuple[int, ...] = ()  # 0 is Monday
-    complete: bool = True  # False: the document broke off; its validators must not be kept
-    fault: str | None = None  # what the parser had to forgive
-    clock_ahead: float | None = None  # seconds by which its clock was seen to be ahead
-    # Guids of entries that are not new, where the source itself tells them from new ones.
+    # False: the document is truncated; do not store its ETag or Last-Modified
+    complete: bool = True
+    fault: str | None = None  # the error the parser recovered from
+    clock_ahead: float | None = None  # seconds by which the source's clock is ahead, as measured
+    # Guids of changed entries, if the source itself separates them from new ones.
     revised: frozenset[str] | None = None
-    # Digests of guid and content of what it holds beside its entries, known and unchanged.
+    # Digests of guid and content of known, unchanged items that are not among `entries`.
     unchanged: tuple[tuple[bytes, bytes], ...] = ()
-    items: bytes = (
-        b""  # by which all its items are known the next time: `core/feeds/new_entries.py`
-    )
+    items: bytes = b""  # digest to recognize an unchanged item list: `core/feeds/new_entries.py`
 
 
 class Method(StrEnum):
-    """Where the published body comes from."""
+    """Where the published body was taken from."""
 
     FEED = "feed"
     PAGE = "page"
@@ -109,9 +109,9 @@ class Removed(Frozen):
     text: str
 
 
-# Characters of an article's steps that are kept for people to look at. The markup as it came
-# compresses badly (400 of the corpus: 735 bytes each, 1,100 at 8,000 characters), the text before
-# anything was cut is mostly that of the body (100 bytes).
+# Characters of intermediate results that are kept for debugging. Raw markup compresses badly (400
+# articles of the corpus: 735 bytes each; 1,100 at 8,000 characters). The uncut text mostly repeats
+# the body and compresses to 100 bytes.
 CAME_KEPT = 2_000
 FOUND_KEPT = 8_000
 
@@ -121,34 +121,34 @@ class Article(Frozen):
 
     title: str | None = None
     author: str | None = None
-    published: str | None = None  # ISO 8601; a day alone if only that is stated
-    original_url: str | None = None  # the first publisher's address, where the item states one
-    link: str | None = None  # the entry's own address without tracking parameters
+    published: str | None = None  # ISO 8601; a date without time if only the day is stated
+    original_url: str | None = None  # the first publisher's URL, if the item states one
+    link: str | None = None  # the entry's link without tracking parameters
     lead_image: str | None = None
-    lead_alt: str | None = None  # what it shows, where it is not in the body
+    lead_alt: str | None = None  # alt text of the lead image, if the image is not in the body
     language: str | None = None
-    html: str = ""  # sanitised: safe to publish as it is
+    html: str = ""  # sanitized HTML
     text: str = ""  # blocks joined by an empty line
     images: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     method: Method = Method.FEED
-    needs_page: bool = False  # the feed holds no article: the page behind the link should be read
+    needs_page: bool = False  # the feed has no full article: fetch the linked page
     removed: tuple[Removed, ...] = ()
     categories: tuple[str, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
-    authors: tuple[str, ...] = ()  # where the source states several; `author` names them all
-    came: str = ""  # the beginning of the body as the feed or the folder gave it
-    found: str = ""  # the beginning of the text before anything was cut
+    authors: tuple[str, ...] = ()  # if the source states several; `author` joins them
+    came: str = ""  # the beginning of the body as received
+    found: str = ""  # the beginning of the text before any block was cut
 
 
 class Decision(StrEnum):
-    """What became of an entry, as `millrace explain` prints it."""
+    """The outcome for an entry, as `millrace explain` prints it."""
 
     PUBLISHED = "published"  # it founded a story
     MERGED = "merged"  # it is a repost inside a story
     UPDATED = "updated"  # its new text replaced what its story showed
-    FILTERED = "filtered"  # keep, drop or forget rules kept it out
-    PENDING = "pending"  # its page is still to be read
+    FILTERED = "filtered"  # a keep, drop or forget rule excluded it
+    PENDING = "pending"  # its page has not been read yet
 
 
 class Member(Frozen):
@@ -166,26 +166,28 @@ class Member(Frozen):
     priority: int = 0
     published: str | None = None
     tags: tuple[str, ...] = ()
-    source_title: str | None = None  # what its feed called itself then
+    source_title: str | None = None  # title of its feed at that time
     source_link: str | None = None  # the site of its feed
 
 
 class Story(Frozen):
-    """A cluster of near-identical entries; its representative's article is what is published."""
+    """A cluster of near-identical entries; the representative's article is published."""
 
     id: str  # made from the founding member's source and guid; never changes
-    first_seen: datetime  # the story's place in the feed; of a first poll: the published time
-    arrived: datetime  # when its founder was taken in; retention counts from here
-    order: int  # feed order among stories of the same moment; lower comes first
-    updated: datetime  # when what is published last changed
-    version: int  # grows with every change; two writers cannot overtake each other
-    representative: str  # id of the member whose article is shown
+    # the story's place in the feed; after a source's first poll, the published time
+    first_seen: datetime
+    arrived: datetime  # when its founder was received; retention counts from here
+    order: int  # feed order among stories with the same time; lower comes first
+    updated: datetime  # when the published content last changed
+    # increases with every change, so that concurrent writers cannot overwrite each other
+    version: int
+    representative: str  # id of the member whose article is published
     members: tuple[Member, ...]  # the founder first, then by arrival
     article: Article
 
 
 class EntryRecord(Frozen):
-    """All that is remembered of one entry taken in, whatever became of it."""
+    """Everything stored about one received entry, whatever the decision."""
 
     id: str
     source: str
@@ -196,13 +198,13 @@ class EntryRecord(Frozen):
     place: datetime  # its place in the feed if it founds a story
     order: int
     decision: Decision
-    rule: str  # what decided: "founder", a merge rule, or the filter that kept it out
+    rule: str  # "founder", a merge rule, or the filter that excluded it
     story: str | None = None
     distance: int | None = None
     similarity: float = 1.0
-    compared_with: str | None = None  # the entry it was found to repeat
+    compared_with: str | None = None  # the entry it was matched with
     revised: datetime | None = None  # when its source last changed it
     attempts: int = 0  # page fetches so far
-    backfill: bool = False  # of its source's first poll: its own date is its place in the feed
-    raw: FeedEntry | None = None  # what the source stated
-    article: Article | None = None  # what was made of it
+    backfill: bool = False  # from its source's first poll: its place in the feed is its own date
+    raw: FeedEntry | None = None  # the entry as the source states it
+    article: Article | None = None  # the cleaned result

@@ -1,23 +1,23 @@
 """The steps of one entry through `core`, in order.
 
- 1. parse        bytes to entries, those already seen left out   core/feeds/new_entries.py
- 2. normalize    a body in any form to one tree                  core/body/normalize.py
+ 1. parse        bytes to entries, known entries left out        core/feeds/new_entries.py
+ 2. normalize    a body in any format to one tree                core/body/normalize.py
  3. blocks       the tree to blocks of lines, without widgets    core/body/walk.py
  4. metadata     title, author, date, first publisher            core/body/byline.py
- 5. fixed rules  cut the lines that are junk in every source     core/body/rules.py
- 6. learned      cut the lines that repeat in this source        core/body/boilerplate.py
- 7. complete?    whether the article's page has to be read       core/body/clean.py
- 8. sanitize     markup that cannot act                          core/body/html.py
- 9. filter       the source's rules that keep an entry out       core/config/source.py
-10. features     what fingerprints are made from                 core/dedup/fingerprint.py
+ 5. fixed rules  cut lines that are junk in every source         core/body/rules.py
+ 6. learned      cut lines that repeat in this source            core/body/boilerplate.py
+ 7. complete?    whether the article's page must be fetched      core/body/clean.py
+ 8. sanitize     remove scripts and unsafe markup                core/body/html.py
+ 9. filter       drop entries by the source's filter rules       core/config/source.py
+10. features     what fingerprints are computed from             core/dedup/fingerprint.py
 
-Steps 2 to 8 are called by core/body/clean.py. An entry without an article in its feed comes again
-with its page: core/page/extract.py chooses the blocks, which then pass steps 4 to 6 and 8 to 10.
-Whether an entry is a repost is decided by core/dedup/merge.py, from values that the store holds
-(workers/settle.py calls it); core/render/items.py makes the item that is published.
+core/body/clean.py calls steps 2 to 8. An entry without an article in its feed passes twice: the
+second time with its page, whose blocks core/page/extract.py selects; they pass steps 4 to 6 and
+8 to 10. core/dedup/merge.py decides whether an entry is a repost, from values in the store
+(workers/settle.py calls it). core/render/items.py renders the published item.
 
-Everything that reads untrusted text happens here, in one call for a whole batch: a child process
-runs it, so that a hostile document can be killed at its limit, and costs one trip to the child.
+All untrusted text is read here, one call per batch. A child process makes the call, so a hostile
+document can be killed at its limit, and a batch costs one round trip to the child.
 """
 
 from __future__ import annotations
@@ -37,9 +37,10 @@ from core.page.extract import extract_page
 from core.page.surroundings import following_page, may_continue
 from core.urls import web_url
 
-_boilerplate_of = lru_cache(maxsize=16)(Boilerplate.from_bytes)  # a source's pages come together
-_LONGEST_BARE_TITLE = 300  # characters: the title was not read either, so it may be of any length
-BATCH = 20  # entries a call: one trip to the child for many, and a limit that one cannot use up
+# pages of one source are read in succession
+_boilerplate_of = lru_cache(maxsize=16)(Boilerplate.from_bytes)
+_LONGEST_BARE_TITLE = 300  # characters: a title that was never cleaned may have any length
+BATCH = 20  # entries per call: few round trips to the child, and no entry uses up the limit alone
 
 
 class PreparedEntry(NamedTuple):
@@ -47,18 +48,18 @@ class PreparedEntry(NamedTuple):
 
     article: Article
     features: Features
-    filtered: str | None  # the rule of its source that keeps it out
+    filtered: str | None  # the rule of its source that drops it
 
 
 class Prepared(NamedTuple):
     """A batch after cleaning."""
 
     entries: tuple[PreparedEntry, ...]
-    learned: bytes  # the source's boilerplate, with what these entries taught
+    learned: bytes  # the source's boilerplate, updated with these entries
 
 
 class Read(NamedTuple):
-    """A document, and what is new in it after cleaning, if the document alone decides that."""
+    """A parsed document; `prepared` is set if its new entries could be cleaned in the same call."""
 
     feed: ParsedFeed
     prepared: Prepared | None
@@ -68,7 +69,7 @@ class PreparedPage(NamedTuple):
     """An entry whose page was read."""
 
     entry: PreparedEntry
-    signatures: tuple[int, ...]  # what the page teaches of its source's boilerplate
+    signatures: tuple[int, ...]  # block signatures of the page, for the source's boilerplate
 
 
 def read_news(
@@ -77,7 +78,7 @@ def read_news(
     seen: Mapping[bytes, bytes],
     learned: bytes | None,
 ) -> Read:
-    """What `parse` gives, and with it what is new in it, if that is one batch and no more."""
+    """Parse a document; clean its new entries too if they are determined and fit in one batch."""
     feed = parse()
     news = plain_news(feed, seen)
     if news is None or len(news) > BATCH:
@@ -86,9 +87,9 @@ def read_news(
 
 
 def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None) -> Prepared:
-    """Clean `entries`, oldest first, so that each is cleaned by what those before it taught.
+    """Clean `entries`, oldest first, each with the boilerplate learned from earlier ones.
 
-    A first batch has nothing before it: all of it is learned from before any of it is cleaned.
+    A source's first batch has no earlier entries: all of them are learned before any is cleaned.
     """
     known = Boilerplate.from_bytes(learned)
     options = clean_options(source)
@@ -115,7 +116,7 @@ def prepare_page(
     learned: bytes | None = None,
     further: Sequence[bytes] = (),
 ) -> PreparedPage:
-    """The better of an entry's page, its further pages with it, and the body of its feed."""
+    """The entry with the better of two bodies: its page (with `further` pages) or its feed's."""
     from_page = extract_page(
         page,
         url=url,
@@ -138,18 +139,18 @@ def prepare_first_page(
     source: Source,
     learned: bytes | None = None,
 ) -> PreparedPage | str:
-    """As `prepare_page`; or the address of the article's next page, which is to be read first."""
+    """As `prepare_page`; or, if the article continues, the URL of the next page to fetch first."""
     following = following_page(page, url, content_type) if may_continue(page) else None
     return following or prepare_page(page, url, content_type, from_feed, source, learned)
 
 
 def without_page(made: PreparedEntry) -> PreparedEntry:
-    """The same entry, after the fetch of its page gave no better body."""
+    """The same entry, marked as complete after its page gave no better body."""
     return made._replace(article=made.article.model_copy(update={"needs_page": False}))
 
 
 def bare(entry: FeedEntry, source: Source) -> PreparedEntry:
-    """An entry whose body could not be read within the limits: its title and its link are news."""
+    """An entry reduced to title and link, because its body exceeded the parser's limits."""
     article = Article(
         title=" ".join(entry.title[:_LONGEST_BARE_TITLE].split()) if entry.title else None,
         link=web_url(entry.link),
@@ -165,7 +166,7 @@ def _with_features(article: Article, source: Source) -> PreparedEntry:
 
 
 def clean_options(source: Source) -> CleanOptions:
-    """The options of cleaning in a source's line of feeds.yaml."""
+    """The cleaning options of a source in feeds.yaml."""
     return CleanOptions(
         remove=source.remove,
         keep_blocks=source.keep_blocks,

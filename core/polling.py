@@ -1,8 +1,8 @@
-"""When and how politely a source is polled: its own rhythm, what it asks for, and backoff.
+"""When and how politely a source is polled: its publishing rhythm, HTTP hints and backoff.
 
-Pure: the moment, what is known and one random number in [0, 1) come in; seconds come out. What a
-publisher states: how long an answer keeps, moved addresses, robots.txt, and its WebSub hub, with
-the signatures of what a hub sends.
+Pure functions: the current time, the history and one random number in [0, 1) come in; seconds
+come out. Also reads what a publisher states: cache lifetime, permanent redirects, robots.txt, and
+its WebSub hub, including the signatures of the hub's requests.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from core.urls import web_url
 
 DAY = 86400.0
 HOUR = 3600.0
-RHYTHM_WINDOW = 28 * DAY  # whole weeks, so that weekends weigh alike
-ARRIVALS_KEPT = 64  # newest arrivals that the rhythm is learned from
-PATIENCE = 0.5  # entries expected to wait at the source when it is polled
+RHYTHM_WINDOW = 28 * DAY  # whole weeks, so that each weekday has the same weight
+ARRIVALS_KEPT = 64  # newest arrivals that the rhythm is computed from
+PATIENCE = 0.5  # entries expected to be waiting at the source when it is polled
 FIRST_STEPS = 4.0  # a source without history starts at this many min_intervals: an hour
-WIDENING = 1.5  # per poll without any arrival known
+WIDENING = 1.5  # factor per poll while no arrival is known
 SPREAD = 0.25  # of an interval: no 5 % window holds more than a fifth of the polls
-SPREAD_CAP = 25.0  # seconds that a fixed interval may be overstepped by
-FAILURE_SPREAD = 0.2  # below 2 / 1.5 - 1, so that gaps grow by half at least
-ANSWERS_NEEDED = 3  # that redirect to the same address, before it is believed
+SPREAD_CAP = 25.0  # seconds by which a fixed interval may be exceeded
+FAILURE_SPREAD = 0.2  # below 2 / 1.5 - 1, so that each gap is at least 1.5 times the one before
+ANSWERS_NEEDED = 3  # consecutive redirects to the same URL before it is adopted
 
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?(\d{1,18})", re.IGNORECASE)
 _STALE_AT_ONCE = re.compile(r"(?:^|[,\s])(?:no-cache|no-store)(?:$|[,\s])", re.IGNORECASE)
@@ -45,7 +45,7 @@ _METHODS = frozenset(("sha1", "sha256", "sha384", "sha512"))
 
 
 class Wishes(Frozen):
-    """What a source's last answer stated about the next poll."""
+    """Polling hints of a source's last response."""
 
     fresh: float = 0.0  # seconds: Cache-Control, Expires, ttl or sy:update*, the longest
     skip_hours: tuple[int, ...] = ()
@@ -62,9 +62,9 @@ def next_interval(
     last: float | None = None,
     wishes: Wishes | None = None,
 ) -> float:
-    """Seconds until the next poll of a source that has just answered well.
+    """Seconds until the next poll of a source, after a successful one.
 
-    `every` is its fixed interval, `arrivals` are moments when its entries were published,
+    `every` is its fixed interval in seconds, `arrivals` are times when its entries were published,
     `last` is its last interval, `chance` a random number in [0, 1).
     """
     wishes = wishes or Wishes()
@@ -84,9 +84,9 @@ def after_failure(
     chance: float,
     retry_after: float | None = None,
 ) -> float:
-    """Seconds until a source is tried again after `failures` failures in a row.
+    """Seconds until a source is retried after `failures` failures in a row.
 
-    A stated Retry-After is obeyed, above the floor of all intervals.
+    A stated Retry-After is obeyed, but never below the minimum of all intervals.
     """
     if retry_after is not None:
         return max(retry_after, fetch.min_interval) * (1 + 0.1 * chance)
@@ -94,23 +94,23 @@ def after_failure(
     doubled = base * 2.0 ** min(max(failures, 1), 64)
     gap = min(doubled * (1 + FAILURE_SPREAD * chance), fetch.backoff.cap)
     if gap == fetch.backoff.cap:
-        gap *= 1 - 0.1 * chance  # a crowd that failed together does not come back together
+        gap *= 1 - 0.1 * chance  # sources that failed together are not retried together
     return max(gap, fetch.min_interval)
 
 
 def own_rhythm(
     fetch: FetchSettings, *, now: float, arrivals: Sequence[float], last: float | None
 ) -> float:
-    """Seconds in which half an entry is to be expected, by hour of the day, within the limits."""
+    """Seconds until PATIENCE entries are expected, by hour of the day, within the limits."""
     recent = [at for at in arrivals if now - RHYTHM_WINDOW < at <= now][-ARRIVALS_KEPT:]
     if not recent:
         first = fetch.min_interval * FIRST_STEPS
-        return _within(fetch, first if last is None or arrivals else last * WIDENING)
-    return _within(fetch, _until_expected(now, sorted(recent), limit=fetch.max_interval))
+        return _clamped(fetch, first if last is None or arrivals else last * WIDENING)
+    return _clamped(fetch, _until_expected(now, sorted(recent), limit=fetch.max_interval))
 
 
 def _until_expected(now: float, arrivals: Sequence[float], *, limit: float) -> float:
-    """Walk the coming hours, each at its own rate, until PATIENCE entries are due."""
+    """Sum the expected entries of the coming hours, each at its rate, until they reach PATIENCE."""
     span = max(now - arrivals[0], HOUR)
     per_second = len(arrivals) / span
     weights = _hour_weights(arrivals)
@@ -127,8 +127,8 @@ def _until_expected(now: float, arrivals: Sequence[float], *, limit: float) -> f
 
 
 def _hour_weights(arrivals: Collection[float]) -> list[float]:
-    """How busy each hour of the day is, 1 on average; few arrivals change little."""
-    counts = [1.0] * 24  # one arrival of prior belief in each hour
+    """Weight of each hour of the day, 1 on average; few arrivals change little."""
+    counts = [1.0] * 24  # prior: one arrival in each hour
     for at in arrivals:
         hour = datetime.fromtimestamp(at, UTC).hour
         for offset, weight in ((-1, 0.25), (0, 0.5), (1, 0.25)):
@@ -138,7 +138,7 @@ def _hour_weights(arrivals: Collection[float]) -> list[float]:
 
 
 def _fixed(every: float, floor: float, chance: float) -> float:
-    """A fixed interval is not exceeded where there is room below it."""
+    """Spread a fixed interval downwards if the minimum leaves room, else slightly upwards."""
     room = min(every - floor, every * SPREAD)
     if room >= every * SPREAD / 2:
         return every - room * chance
@@ -151,25 +151,25 @@ def _spread(interval: float, fetch: FetchSettings, chance: float) -> float:
     return interval * (1 + SPREAD * chance)
 
 
-def _within(fetch: FetchSettings, interval: float) -> float:
+def _clamped(fetch: FetchSettings, interval: float) -> float:
     return max(fetch.min_interval, min(interval, max(fetch.max_interval, fetch.min_interval)))
 
 
 class Subscription(Frozen):
-    """What was requested of a hub for one source. Times are seconds of the store's clock."""
+    """A subscription at a hub for one source. Times are Unix times of the store's clock."""
 
-    id: str  # unguessable: requests that carry it are the hub's
+    id: str  # unguessable: requests that contain it come from the hub
     source: str
     topic: str
     hub: str
-    secret: str  # key of the hub's signatures
+    secret: str  # key of the hub's HMAC signatures
     state: Literal["wanted", "active", "denied"] = "wanted"
     until: float | None = None  # end of the lease
-    tries: int = 0  # requests to the hub that it did not confirm, in a row
+    tries: int = 0  # requests to the hub in a row that it did not confirm
 
 
 def linked(headers: Iterable[str], relation: str, *, base: str) -> str | None:
-    """The address of a relation in the `Link` headers of an answer."""
+    """The target of a link relation in the `Link` headers of a response."""
     for header in headers:
         for target, parameters in _LINK.findall(header[:8192]):
             found = _REL.search(parameters)
@@ -179,7 +179,7 @@ def linked(headers: Iterable[str], relation: str, *, base: str) -> str | None:
 
 
 def is_signed(header: str | None, body: bytes, *, secret: str) -> bool:
-    """Whether `X-Hub-Signature` proves that the body comes from who knows the secret."""
+    """Whether `X-Hub-Signature` proves that the sender of the body has the secret."""
     method, _, stated = (header or "").strip().partition("=")
     if method.lower() not in _METHODS or not stated.isascii():
         return False
@@ -188,14 +188,14 @@ def is_signed(header: str | None, body: bytes, *, secret: str) -> bool:
 
 
 def signature(body: bytes, *, secret: str) -> str:
-    """The value that proves to who knows the secret that the body is ours."""
+    """The `X-Hub-Signature` value of a body that Millrace sends."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def freshness(headers: Mapping[str, str], *, now: float) -> float:
-    """Seconds for which an answer stays fresh: 0 if it does not state it, at most a day.
+    """Seconds for which a response stays fresh: 0 if it states none, at most a day.
 
-    `headers` answers to names in any case, as aiohttp's do.
+    `headers` looks names up in any case, as aiohttp's mappings do.
     """
     control = headers.get("Cache-Control", "")
     if _STALE_AT_ONCE.search(control):
@@ -211,9 +211,9 @@ def freshness(headers: Mapping[str, str], *, now: float) -> float:
 
 
 def retry_after(headers: Mapping[str, str], *, now: float, cap: float = DAY) -> float | None:
-    """Seconds that Retry-After asks to wait, or None where it is missing or junk.
+    """The delay in seconds that Retry-After states; None if it is missing or invalid.
 
-    What is longer than a day is taken as a mistake and answered with `cap`.
+    A delay above one day is treated as a mistake and replaced by `cap`.
     """
     value = headers.get("Retry-After", "").strip()
     seconds = _SECONDS.fullmatch(value)
@@ -228,9 +228,9 @@ def retry_after(headers: Mapping[str, str], *, now: float, cap: float = DAY) -> 
 
 
 def after_skips(when: float, hours: Collection[int], days: Collection[int]) -> float:
-    """`when`, or the first full hour after it that a feed's skipHours and skipDays leave open.
+    """`when`, or the next full hour that a feed's skipHours and skipDays allow.
 
-    A feed that closes the whole week is not believed.
+    A feed that excludes the whole week is ignored.
     """
     moment = when
     for _ in range(7 * 24):
@@ -246,7 +246,7 @@ def _within_a_day(seconds: float) -> float:
 
 
 class RedirectWatch(Frozen):
-    """A permanent redirect that is being watched."""
+    """A permanent redirect seen in recent responses."""
 
     to: str
     since: float
@@ -254,7 +254,7 @@ class RedirectWatch(Frozen):
 
 
 def watch(before: RedirectWatch | None, to: str | None, *, now: float) -> RedirectWatch | None:
-    """What is known after one more complete answer; `to` is None when it was no such redirect."""
+    """The state after one more complete response; `to` is None if it did not redirect."""
     if to is None:
         return None
     if before is None or before.to != to:
@@ -263,14 +263,14 @@ def watch(before: RedirectWatch | None, to: str | None, *, now: float) -> Redire
 
 
 def believed(seen: RedirectWatch | None, *, now: float, persistence: float) -> bool:
-    """True once the redirect was met often enough and for long enough."""
+    """Whether the redirect was seen often enough and for long enough (`persistence`, seconds)."""
     if seen is None:
         return False
     return seen.count >= ANSWERS_NEEDED and now - seen.since >= persistence
 
 
 def robots_allow(robots: bytes, *, url: str, agent: str) -> bool:
-    """Whether `robots` lets `agent` fetch `url`; what cannot be read forbids nothing."""
+    """Whether `robots` allows `agent` to fetch `url`; unreadable rules forbid nothing."""
     rules = Protego.parse(decode(robots).text)
     allowed: bool = rules.can_fetch(url, agent)
     return allowed

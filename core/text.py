@@ -1,7 +1,7 @@
-"""Characters and white space: letters, where two pieces join, plain titles, a text's language.
+"""Characters and white space: letters, joins, plain titles, language, XML escaping.
 
-Chinese and Japanese are written without spaces, so white space that only a formatter or a dropped
-element left between two such characters is no part of the text.
+Chinese and Japanese are written without spaces. White space between two such characters, left by a
+formatter or a dropped element, does not belong to the text.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from opencc import OpenCC
 
 WIDE = "\u2e80-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
 _WIDE = re.compile(f"[{WIDE}]+")
-_SAMPLE = 600  # characters that tell a text's script
-_CERTAIN = 12  # sequences of UTF-8 that no text in a Latin language holds by chance
+_SAMPLE = 600  # characters, enough to detect a text's script
+_CERTAIN = 12  # UTF-8 sequences; no text in a Latin language contains this many by chance
 _SPECIAL = bytes(b for b in range(0x80, 0xA0) if b not in (0x81, 0x8D, 0x8F, 0x90, 0x9D))
 _BYTES = {ord(sign): byte for sign, byte in zip(_SPECIAL.decode("cp1252"), _SPECIAL, strict=True)}
 _HIGH = re.compile("[\x80-\xff" + _SPECIAL.decode("cp1252") + "]+")
@@ -25,9 +25,9 @@ _NEUTRAL = frozenset("-–—―~·•‧…“”‘’()/:\"'#")
 _SPACES = re.compile(r"[ \t\r\n\f\v\xa0]+")
 _BROKEN_WIDE = re.compile(f"(?<=[{WIDE}])[ \\t\\xa0]*[\\r\\n]\\s*(?=[{WIDE}])")
 _ASCII_OTHERS = bytes(sign for sign in range(128) if not chr(sign).isalnum())
-# With a + it is tried at every letter, and takes half as long again.
+# Without `+`: a quantifier is retried at every letter and takes 50 % longer.
 _NOT_LETTERS = re.compile(r"[\W_]")
-# Characters that XML forbids, and invisible ones that only break searching and comparing.
+# Characters that XML forbids, and invisible ones that break searching and comparing.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     "\ufeff\ufff9-\uffff\ud800-\udfff]"
@@ -40,22 +40,22 @@ _FORMATTING = (
 _FORMATTING_TAG = re.compile(  # attributes have values: in `a<b and b>c` there is no tag
     rf"</?(?:{_FORMATTING})(?:\s[^<>=]{{0,2000}}+=[^<>]{{0,2000}}+)?\s*/?>", re.IGNORECASE
 )
-_TAG_IN_USE = re.compile(  # it has attributes, or is closed, or closes
+_TAG_IN_USE = re.compile(  # has attributes, or has an end tag, or is one
     r"<([a-zA-Z][\w-]{0,30})[^<>]{0,2000}>(?=.*</\1\s*>)|</[a-zA-Z][^<>]{0,200}>"
     r"|<[a-zA-Z][^<>\s]{0,60}(?:[\s/][^<>]{0,2000})?=[^<>]{0,2000}(?:>|$)|<!--.{0,2000}?(?:-->|$)",
     re.IGNORECASE | re.DOTALL,
 )
 _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,2000}>")
-# “How to use the <video> element”: a name in brackets that opens nothing is a word of the title.
-# Of these only the name: a reader that takes titles for HTML would lose what follows, or run it.
+# “How to use the <video> element”: a tag name in brackets without an end tag is a word of the
+# title. Only the name is kept: a reader that renders titles as HTML would hide the rest, or run it.
 _LONE_TAG = re.compile(
     r"<(img|script|style|svg|iframe|object|math|form|input|body|html|marquee|title|base|link|meta"
     r"|embed|textarea|select|template|frame|frameset|plaintext|xmp|noscript|noembed|applet)\s*/?>",
     re.IGNORECASE,
 )
 _ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,12});")
-# In text that is declared to be no markup, brackets that are still escaped stay as written.
+# In titles declared as plain text, brackets that are still escaped stay as written.
 _ENTITY_IN_TEXT = re.compile(
     r"&(?!(?:lt|gt|LT|GT|#0*6[02]|#[xX]0*3[cCeE]);)(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,12});"
 )
@@ -67,15 +67,15 @@ def is_wide(char: str) -> bool:
 
 
 def joins(before: str, after: str) -> bool:
-    """Whether formatter's white space between these two characters is no part of the text."""
+    """Whether white space between these two characters comes from formatting, not the text."""
     if is_wide(before):
         return is_wide(after) or after in _NEUTRAL
     return before in _NEUTRAL and is_wide(after)
 
 
 def collapse(text: str) -> str:
-    """White space as a browser shows it; none where a line broke inside Chinese."""
-    if "  " not in text and text.isprintable():  # its white space is single spaces
+    """Collapse white space as a browser does; remove line breaks inside Chinese text."""
+    if "  " not in text and text.isprintable():  # only single spaces
         return text
     if "\n" in text or "\r" in text:
         text = _BROKEN_WIDE.sub("", text)
@@ -83,28 +83,28 @@ def collapse(text: str) -> str:
 
 
 def letters(text: str) -> int:
-    """Letters and digits of any script."""
-    if text.isascii():  # a table is twenty times as fast as the expression
+    """Count the letters and digits of any script."""
+    if text.isascii():  # translate() is twenty times as fast as the expression
         return len(text.encode().translate(None, _ASCII_OTHERS))
     return len(_NOT_LETTERS.sub("", text))
 
 
 def only_letters(text: str) -> str:
-    """The text without anything but letters and digits."""
+    """Keep only letters and digits."""
     if text.isascii():
         return text.encode().translate(None, _ASCII_OTHERS).decode()
     return _NOT_LETTERS.sub("", text)
 
 
 def squeeze(text: str) -> str:
-    """Only letters and digits, lower case: the form in which two texts are compared."""
+    """Only letters and digits, in lower case: the form in which texts are compared."""
     return only_letters(text).lower()
 
 
 def repaired(text: str) -> str:
-    """The text, with UTF-8 that someone read as Latin-1 or Windows-1252 put right.
+    """Repair UTF-8 that was decoded as Latin-1 or Windows-1252.
 
-    Only where it is certain: at least a dozen sequences, all of them valid.
+    Only if it is certain: at least a dozen sequences, all of them valid.
     """
     if text.isascii() or len(_DOUBLE.findall(text, 0, 20_000)) < _CERTAIN:
         return text
@@ -115,8 +115,8 @@ def repaired(text: str) -> str:
 
 
 def strip_invisible(text: str) -> str:
-    """The text without control characters and other invisible marks."""
-    # Most of a page is plain ASCII, and a table drops it in a fifth of the expression's time.
+    """Remove control characters and other invisible ones."""
+    # Most text is plain ASCII; translate() checks it in a fifth of the expression's time.
     rest = text.encode("utf-8", "surrogatepass").translate(None, _ORDINARY)
     if not rest or not _INVISIBLE.search(rest.decode("utf-8", "surrogatepass")):
         return text
@@ -135,10 +135,10 @@ def wide_share(text: str) -> float:
 def plain_title(
     title: str | None, declared: Literal["html", "text", "auto"] = "auto"
 ) -> str | None:
-    """A headline as plain text: entities resolved, tags gone, one line; None if nothing is left.
+    """A title as one line of plain text without entities and tags; None if nothing is left.
 
-    Feeds escape titles once, twice or not at all, so entities are resolved while there are any.
-    Where a title is declared to be HTML or text, the brackets that it shows are its own.
+    Feeds escape titles once, twice or not at all, so entities are decoded up to three times. If a
+    title is declared as HTML or text, the brackets that remain after decoding are text.
     """
     if not title:
         return None
@@ -150,7 +150,7 @@ def plain_title(
         if not entity.search(title):
             break
         title = entity.sub(lambda found: html.unescape(found[0]), title)
-    for _ in range(3):  # what is left may be a tag again: <ifr<b>ame>
+    for _ in range(3):  # the rest may form a tag again: <ifr<b>ame>
         if "<" not in title:
             break
         title = _TAG_IN_USE.sub("", _LINE_BREAK.sub(" ", title))
@@ -162,7 +162,7 @@ def plain_title(
 
 
 def text_in(value: object, longest: int) -> str | None:
-    """`value` if it is text and not blank, cut at `longest` characters."""
+    """`value` cut to `longest` characters, if it is text and not blank; else None."""
     if not isinstance(value, str):
         return None
     return value[:longest].strip() or None
@@ -174,17 +174,17 @@ def text_of(blocks: list[str]) -> str:
 
 
 def converter(configuration: str) -> OpenCC:
-    """The converter of Chinese characters by a packaged configuration, such as `t2s`.
+    """The converter of Chinese characters for a packaged configuration, such as `t2s`.
 
-    `OpenCC("t2s")` prefers a file `t2s.json` of the working directory, which any user may have put
-    there; an absolute path leaves no choice.
+    `OpenCC("t2s")` prefers a file `t2s.json` in the working directory, which another user may have
+    put there; an absolute path prevents that.
     """
     packaged = resources.files("opencc") / "clib" / "share" / "opencc" / f"{configuration}.json"
     return OpenCC(str(packaged))
 
 
-# XML 1.0, section 2.2; one of these in a title and every reader refuses the whole feed.
-# The control characters from 7F to 9F are allowed, but have no meaning.
+# XML 1.0, section 2.2: one of these in a title and every reader rejects the whole feed. The control
+# characters 7F to 9F are allowed but have no meaning.
 _ILLEGAL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TEXT = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ATTRIBUTE = str.maketrans(
@@ -193,7 +193,7 @@ _ATTRIBUTE = str.maketrans(
 
 
 def legal(text: str) -> str:
-    """`text` without characters that XML forbids; JSON forbids the lone surrogates among them."""
+    """`text` without characters that XML forbids, nor lone surrogates, which JSON forbids."""
     return _ILLEGAL.sub("", text)
 
 
@@ -203,11 +203,11 @@ def escaped(text: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """`text` as an attribute's value, quotes included."""
+    """`text` as an attribute value, including the quotes."""
     return f'"{legal(text).translate(_ATTRIBUTE)}"'
 
 
-# Characters that only one of the two scripts writes, all frequent.
+# Frequent characters that exist in only one of the two scripts.
 _SIMPLIFIED = re.compile("[这来个们国说为时会学对后发经头长动样现将进实点种声话儿报导记闻务员区]")
 _TRADITIONAL = re.compile("[這來個們國說為時會學對後發經頭長動樣現將進實點種聲話兒報導記聞務員區]")
 _KANA = re.compile("[\u3041-\u30ff]+")
@@ -232,7 +232,7 @@ _LANGUAGE_SAMPLE = 800
 
 
 def language_of(text: str, stated: str | None = None) -> str | None:
-    """A BCP 47 tag: what the script shows, else what is stated, else the most likely one."""
+    """A BCP 47 tag: by script, else as stated, else by the most frequent words."""
     sample = text[:_LANGUAGE_SAMPLE]
     if not sample.isascii():
         script = _by_script(sample)
@@ -255,7 +255,7 @@ def _by_script(sample: str) -> str | None:
 
 
 def _count(characters: re.Pattern[str], text: str) -> int:
-    """How many of the characters the text holds; dropping them is faster than listing them."""
+    """Count matching characters; removing them is faster than listing them."""
     return len(text) - len(characters.sub("", text))
 
 

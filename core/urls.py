@@ -1,4 +1,4 @@
-"""Addresses: resolved, freed of tracking and credentials, and in the form that serves as a key."""
+"""URLs: resolved, without tracking parameters and credentials, and in canonical form as keys."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _TRACKING = re.compile(
     r"|isappinstalled|_openstat|ysclid|rb_clickid|wickedid|mkwid|ito|cvid|_ga|_gl)",
     re.IGNORECASE,
 )
-# Parameters that are tracking only with a value that means "from a feed or a share button".
+# Parameters that are tracking only if their value means "from a feed or a share button".
 _TRACKING_PAIR = re.compile(
     r"(?:source|src|ref|from|partner|emc|cmp|campaign|medium|via|rss|feed|origin|referrer)="
     r"(?:rss|feed|atom|feedburner|newsletter|email|share|social|twitter|facebook|timeline"
     r"|singlemessage|groupmessage|wechat|weibo)[\w.+-]*|rss=1|(?:from|feature)=emb[\w.]*",
     re.IGNORECASE,
 )
-# Types by the endings of file names: those of audio, video, pictures and documents in feeds.
+# Media types by file extension: audio, video, images and documents found in feeds.
 _TYPES = {
     "mp3": "audio/mpeg", "m4a": "audio/mp4", "m4b": "audio/mp4", "aac": "audio/aac",
     "ogg": "audio/ogg", "oga": "audio/ogg", "opus": "audio/ogg", "flac": "audio/flac",
@@ -44,11 +44,11 @@ _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\u200b\ufeff]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_MAX_LENGTH = 4096  # characters; what is longer is data, not the address of a page
+_MAX_LENGTH = 4096  # characters; a longer one is data, not the URL of a page
 
 
 def clean_url(url: str) -> str:
-    """The address without tracking parameters and without characters no address may hold."""
+    """The URL without tracking parameters and with invalid characters escaped or removed."""
     url = _FORBIDDEN.sub(_escape_forbidden, url.strip())
     if "?" not in url:
         return url
@@ -59,9 +59,9 @@ def clean_url(url: str) -> str:
 
 
 def web_url(address: str | None, base: str | None = None, *, whole: bool = False) -> str | None:
-    """`address` as a clean http(s) address, resolved against `base`; None for anything else.
+    """`address` as a clean http(s) URL, resolved against `base`; None for anything else.
 
-    `whole`: nothing is taken for tracking; `?feed=rss2` is where WordPress has its feed.
+    `whole`: keep all parameters. `?feed=rss2` is the feed URL of a WordPress site.
     """
     if not address:
         return None
@@ -79,7 +79,7 @@ def web_url(address: str | None, base: str | None = None, *, whole: bool = False
 
 
 def _has_host(address: str) -> bool:
-    """Whether a host follows the slashes; only odd ones need the full parser."""
+    """Whether a host follows `//`; only URLs with brackets need the full parser."""
     rest = address.partition("//")[2][:1]
     if not rest or rest in "/?#:@":
         return False
@@ -93,7 +93,7 @@ def _has_host(address: str) -> bool:
 
 @lru_cache(maxsize=1024)  # one entry needs it for several keys
 def canonical_url(url: str) -> str:
-    """The form in which two spellings of one address are equal; for keys, never for readers."""
+    """One form for equivalent spellings of a URL; used as a key, never published."""
     try:
         parts = urlsplit(clean_url(url))
         port = parts.port
@@ -109,7 +109,7 @@ def canonical_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of an address in lower case, without `www.`; empty if it has no host."""
+    """The host of a URL in lower case, without `www.`; empty if there is none."""
     start = url.find("//")
     if start < 0:
         return ""
@@ -124,7 +124,7 @@ def host_of(url: str) -> str:
 
 
 def without_feed_scheme(address: str, *, scheme: str = "http") -> str:
-    """The web address that `feed:https://host/x` or `feed://host/x` means; others as they are."""
+    """`feed:https://host/x` or `feed://host/x` as a web URL; other URLs unchanged."""
     address = re.sub(r"^feed:(?://)?(?=https?:)", "", address.strip(), flags=re.IGNORECASE)
     return re.sub(r"^feed:(?://)?", f"{scheme}://", address, flags=re.IGNORECASE)
 
@@ -169,25 +169,26 @@ def without_credentials(text: str) -> str:
 
 
 def for_logs(text: str) -> str:
-    """The same, without the query of web addresses: `https://host/feed?key=1` ends at `?…`."""
+    """The same, also without the query of web URLs: `https://host/feed?key=1` ends at `?…`."""
     return _QUERY.sub(r"\1…", without_credentials(text))
 
 
 def without_login(text: str) -> str:
-    """`text` without the `user:password@` of the addresses in it, which stay addresses."""
+    """`text` with the `user:password@` removed from the URLs in it."""
     return _LOGIN.sub("", text)
 
 
 def type_by_name(address: str) -> str:
-    """The media type that a file's name shows; empty if it shows none."""
+    """The media type for a file name's extension; empty if unknown."""
     name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
     return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
 
 
 def target_of(address: str | None) -> str | None:
-    """Where a link that only passes readers on leads: the address among its parameters.
+    """The target URL of a redirecting link, taken from its parameters; other links unchanged.
 
-    `link.site/?target=https%3A//b.example/1` names its target; a share link names its own page.
+    `link.site/?target=https%3A//b.example/1` redirects; a share link, which holds its own page's
+    URL, does not.
     """
     if not address or "?" not in address or "http" not in address.partition("?")[2]:
         return address
