@@ -1,6 +1,6 @@
-"""Adds sources to the text of feeds.yaml: every comment, space and quote stays as it was.
+"""Add sources to the text of feeds.yaml; comments, spaces and quotes of existing lines are kept.
 
-New lines are put behind the last source in the way the list is written; nothing else is rewritten.
+New lines follow the last source, in the style of the existing list.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/._~%?=&+@;,!()*'-]*")
 
 
 class NewSource(Subscription):
-    """A subscription with its name in the file."""
+    """A subscription and its name in feeds.yaml."""
 
     name: str = ""
-    keeps_title: bool = False  # `title` is what people want to see, not what its feed says
+    keeps_title: bool = False  # `title` was set by the user, not by the feed
 
 
 def with_sources(text: str, additions: Sequence[NewSource]) -> str:
-    """`text` with `additions` at the end of its sources; raises ConfigError for other files."""
+    """Append `additions` to the sources in `text`. Raises ConfigError if it is not a mapping."""
     if not additions:
         return text
     root = nodes_of(text)
@@ -49,21 +49,21 @@ def _extended(text: str, key: Node, value: Node, additions: Sequence[NewSource])
         return _inserted(lines, at, _block(additions, indent=indent))
     if isinstance(value, SequenceNode) and value.value:
         return _into_flow(text, value, additions)
-    # `sources:` and `sources: []` become a list; a comment behind them stays.
+    # `sources:` or `sources: []` becomes a block list; a comment on that line stays.
     line = key.start_mark.line
     lines[line] = re.sub(r"(sources['\"]?\s*:)\s*(\[\s*\]|null|~)?", r"\1", lines[line], count=1)
     return _inserted(lines, line + 1, _block(additions, indent=key.start_mark.column + 2))
 
 
 def _into_flow(text: str, value: SequenceNode, additions: Sequence[NewSource]) -> str:
-    """`[{url: …}, {url: …}]` stays on its line."""
+    """Extend a list in flow style: `[{url: …}, {url: …}]` stays on its line."""
     end = value.value[-1].end_mark.index
     added = "".join(f", {_flow(each)}" for each in additions)
     return text[:end] + added + text[end:]
 
 
 def _last_line(node: Node) -> int:
-    """The last line of a value, without the comments below it."""
+    """The last line of a value, excluding comments below it."""
     while isinstance(node, CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
         node = last[1] if isinstance(last, tuple) else last
@@ -88,15 +88,15 @@ def _block(additions: Sequence[NewSource], *, indent: int) -> str:
     written = []
     for each in additions:
         title = "".join(sign for sign in each.title if sign.isprintable())[:80]
-        said = each.title and each.title != each.name and not each.keeps_title
-        comment = f"  # {title}" if said else ""
+        shows_title = each.title and each.title != each.name and not each.keeps_title
+        comment = f"  # {title}" if shows_title else ""
         written.append(f"{pad}- url: {_scalar(each.url)}{comment}\n")
         written += [f"{pad}  {line}\n" for line in _fields(each)]
     return "".join(written)
 
 
 def _fields(each: NewSource) -> list[str]:
-    """What is stated of a source beside its address."""
+    """The YAML lines of a source, without its URL."""
     fields = [f"name: {_scalar(each.name)}"] if each.name else []
     if each.keeps_title and each.title not in ("", each.name):
         fields.append(f"title: {_in_quotes(each.title[:LONGEST_TITLE])}")
@@ -108,14 +108,14 @@ def _fields(each: NewSource) -> list[str]:
 
 
 def _flow(each: NewSource) -> str:
-    stated = each.model_copy(update={"site": ""})  # plain addresses need quotes between commas
+    stated = each.model_copy(update={"site": ""})  # a plain URL must be quoted between commas
     parts = [f"url: {_in_quotes(each.url)}", *_fields(stated)]
     parts += [f"site: {_in_quotes(each.site)}"] if each.site else []
     return "{" + ", ".join(parts) + "}"
 
 
 def _scalar(value: str) -> str:
-    """Plain where YAML reads it as the same text, else in quotes."""
+    """`value` unquoted if YAML reads it back unchanged, else quoted."""
     plain = _PLAIN.fullmatch(value) and ": " not in value and not value.endswith(":")
     return value if plain and not _looks_like_a_number(value) else _in_quotes(value)
 
@@ -126,10 +126,10 @@ def _quoted(tag: str) -> str:
 
 
 def _in_quotes(value: str) -> str:
-    """`value` so that it is read back as it is.
+    """`value` in quotes, escaped so that it is read back unchanged.
 
-    The additions are untrusted text: `${NAME}` in them must not become the environment's NAME,
-    with which an imported address would send the operator's secrets to its host.
+    The value is untrusted: `${NAME}` in an imported URL must not expand to an environment variable,
+    which would send the operator's secrets to that host.
     """
     return json.dumps(value, ensure_ascii=False).replace("${", "\\u0024{")
 

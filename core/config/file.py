@@ -1,8 +1,8 @@
-"""The text of feeds.yaml (and of what it includes) to Settings, or to a list of faults.
+"""Parse the text of feeds.yaml (and included files) into Settings, or into a list of faults.
 
-Files come in through a reader and the environment as a mapping: nothing is opened here. Every
-fault is one line: `feeds.yaml:LINE: sources[3].every: what is wrong`. Settings may be changed by
-hand afterwards: `dedup.radius=8`.
+The caller passes a reader for included files and the environment; this module opens nothing. Each
+fault is one line: `feeds.yaml:LINE: sources[3].every: what is wrong`. `with_overrides` applies
+command-line changes such as `dedup.radius=8`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from core.config.source import RULE_FORMS, name_from_url, with_values
 from core.config.yaml_text import Document, Fault, Path, Plain, read_yaml
 from core.errors import ConfigError
 
-# Gives (path as it is to be shown, bytes) of each file that an include pattern finds.
+# Returns (displayed path, content) of each file that matches an include pattern.
 IncludeReader = Callable[[str], Sequence[tuple[str, bytes]]]
 
 _INCLUDED = ("sources", "defaults")
@@ -29,7 +29,7 @@ _INCLUDED = ("sources", "defaults")
 def load_settings(
     data: bytes | str, *, path: str, env: Mapping[str, str], read: IncludeReader | None = None
 ) -> Settings:
-    """The settings in `data`; raises ConfigError with one line per fault."""
+    """Parse `data` and the files it includes. Raises ConfigError with one line per fault."""
     main = _Part(path, _document(data, env))
     parts = [main, *_included(main, env, read)]
     faults = [replace(fault, file=part.path) for part in parts for fault in part.document.faults]
@@ -41,14 +41,14 @@ def load_settings(
         if settings is not None:
             return settings
     else:
-        faults += _stated_twice(parts)
+        faults += _duplicate_names(parts)
     rank = {part.path: position for position, part in enumerate(parts)}
     faults.sort(key=lambda fault: (rank.get(fault.file, 0), fault.line))
     raise ConfigError([_printed(fault) for fault in faults])
 
 
 class _Part:
-    """One file: its path and its content."""
+    """One parsed file and its path."""
 
     def __init__(self, path: str, document: Document) -> None:
         self.path = path
@@ -94,14 +94,14 @@ def _included(main: _Part, env: Mapping[str, str], read: IncludeReader | None) -
 
 
 def include_patterns(value: Plain) -> list[str]:
-    """What `include` names; what is not text is left to the model's validation."""
+    """The patterns under `include`; other values are left to the model's validation."""
     stated = value.get("include") if isinstance(value, dict) else None
     patterns = stated if isinstance(stated, list) else [stated]
     return [each for each in patterns if isinstance(each, str)]
 
 
 def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
-    """Each file is validated on its own, so that a fault is named where it was written."""
+    """Validate each file separately, so that a fault has the line of its own file."""
     value = part.document.value
     if not isinstance(value, dict):
         return None, []
@@ -118,15 +118,15 @@ def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
 
 
 def _without_empty_groups(value: dict[str, Plain]) -> dict[str, Plain]:
-    """`fetch:` with nothing (or only comments) under it means that nothing is set there.
+    """Drop groups without content: `fetch:` with nothing (or only comments) under it is valid.
 
-    Not so `sources:`, which may be a file that is being written.
+    An empty `sources:` stays and is reported: the file may be in the middle of an edit.
     """
     return {name: each for name, each in value.items() if each is not None or name == "sources"}
 
 
 def _path(location: Path, value: Plain) -> Path:
-    """pydantic's location without its own marks (`[key]`, a union's branch)."""
+    """A pydantic location without pydantic's own steps (`[key]`, the branch of a union)."""
     path: list[str | int] = []
     for step in location:
         if isinstance(value, dict) and step in value:
@@ -144,7 +144,7 @@ def _path(location: Path, value: Plain) -> Path:
 def _joined(
     parts: list[_Part], checked: list[Settings | None]
 ) -> tuple[Settings | None, list[Fault]]:
-    """All files as one: tags' defaults applied, names made, duplicates found."""
+    """Merge all files: apply defaults of tags, generate names, report duplicates."""
     main = checked[0]
     if main is None:
         return None, []
@@ -163,7 +163,7 @@ def _joined(
             if defaults := _defaults(source.tags, raw_defaults):
                 raw = _group(part, "sources")[index]
                 sources.append({**defaults, **raw, "name": name})
-            else:  # validated above; not once more, which takes as long again
+            else:  # already validated; a second validation would double the time
                 sources.append(source if source.name == name else with_values(source, name=name))
     if faults:
         return None, faults
@@ -171,8 +171,8 @@ def _joined(
     return Settings.model_validate({**whole, "sources": sources, "defaults": raw_defaults}), []
 
 
-def _stated_twice(parts: list[_Part]) -> list[Fault]:
-    """Names that are used twice, for files in which other faults were found."""
+def _duplicate_names(parts: list[_Part]) -> list[Fault]:
+    """Duplicate names, checked also if the files have other faults."""
     first: dict[str, str] = {}
     faults = []
     for part in parts:
@@ -189,14 +189,14 @@ def _stated_twice(parts: list[_Part]) -> list[Fault]:
 
 
 class _Names:
-    """The names of all sources, each used once."""
+    """Assigns names to sources and detects duplicates."""
 
     def __init__(self, main: _Part) -> None:
         self._main = main
-        self._taken: dict[str, tuple[str, str]] = {}  # name -> address, where
+        self._taken: dict[str, tuple[str, str]] = {}  # name -> URL, position in the file
 
     def take(self, source: Source, part: _Part, index: int) -> tuple[str, str | None]:
-        """The name of a source, and what is wrong with it."""
+        """The name of a source, and a fault text if it is taken."""
         name = source.name or name_from_url(source.url)
         if not source.name and self._taken.get(name, (source.url,))[0] != source.url:
             name = name_from_url(source.url, taken=self._taken)
@@ -218,7 +218,7 @@ def _group(part: _Part, name: str | None = None) -> Any:
 
 
 def _defaults(tags: Sequence[str], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of a source's tags; the first of its tags wins."""
+    """The default options for a source's tags; earlier tags take precedence."""
     found: dict[str, Any] = {}
     for tag in tags:
         for option, value in (defaults.get(tag) or {}).items():
@@ -246,7 +246,7 @@ def printed_path(path: Path) -> str:
 
 
 def with_overrides(settings: Settings, assignments: Sequence[str], *, group: str) -> Settings:
-    """`settings` after each `GROUP.FIELD=VALUE`; raises ConfigError with one line per fault."""
+    """`settings` after each `GROUP.FIELD=VALUE`. Raises ConfigError with one line per fault."""
     document = settings.model_dump(mode="json")
     faults = []
     for assignment in assignments:
@@ -257,7 +257,7 @@ def with_overrides(settings: Settings, assignments: Sequence[str], *, group: str
         elif name not in fields_at((group,)):
             faults.append(f"--set {assignment}: unknown field; {_allowed(group, name)}")
         else:
-            document[group][name] = _plain(value.strip())
+            document[group][name] = _json_or_text(value.strip())
     if faults:
         raise ConfigError(faults)
     try:
@@ -276,8 +276,8 @@ def _allowed(group: str, name: str) -> str:
     return f"allowed: {', '.join(f'{group}.{field}' for field in allowed)}"
 
 
-def _plain(value: str) -> Any:
-    """Numbers and truth values as such, everything else as text (`30d`)."""
+def _json_or_text(value: str) -> Any:
+    """Parse numbers and booleans; return anything else (`30d`) as text."""
     try:
         return json.loads(value)
     except ValueError:

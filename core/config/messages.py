@@ -1,4 +1,4 @@
-"""A fault found by pydantic, in words: what is wrong, what is allowed, the nearest right word."""
+"""Messages for pydantic errors: what is wrong, what is allowed, and the closest valid word."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BOUNDS = {
 
 
 def in_words(error: ErrorDetails) -> str:
-    """One line for people."""
+    """The message for one pydantic error, on one line."""
     kind = error["type"]
     field = _field_at(error["loc"])
     given = error["input"] if field is None or field.repr else _Secret()
@@ -56,13 +56,13 @@ def in_words(error: ErrorDetails) -> str:
 
 
 def nearest(word: str, allowed: list[str]) -> str | None:
-    """The allowed word that `word` was most likely meant to be."""
+    """The allowed word closest to `word`; None if none is similar."""
     close = get_close_matches(word.lower().replace("-", "_"), allowed, n=1, cutoff=0.6)
     return close[0] if close else None
 
 
 def fields_of(group: Any) -> Mapping[str, FieldInfo]:
-    """The fields of a group of feeds.yaml; none of what is not a group."""
+    """The fields of a settings group; empty for other types."""
     if isinstance(group, type) and issubclass(group, BaseModel):
         return group.model_fields
     if isinstance(group, type) and is_pydantic_dataclass(group):
@@ -71,7 +71,7 @@ def fields_of(group: Any) -> Mapping[str, FieldInfo]:
 
 
 def fields_at(path: Path) -> list[str]:
-    """Names of the fields that are allowed under `path` in feeds.yaml."""
+    """Names of the fields allowed at `path` in feeds.yaml."""
     return list(fields_of(_group_at(path)))
 
 
@@ -94,13 +94,13 @@ def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: An
     key, words = _BOUNDS[kind]
     bound = context[key]
     if _field_at(location) is not None and "parse_duration" in repr(_field_at(location)):
-        # Checked as seconds; people wrote a duration.
+        # Validated in seconds, but written as a duration.
         return f"must be {words} {format_duration(bound)}, not {format_duration(given)}"
     return f"must be {words} {bound:g}, not {_shown(given)}"
 
 
 def _unlike(location: Path, given: Any) -> str:
-    """Text of the wrong form: what it must look like, with a guess for names."""
+    """A pattern mismatch: examples of valid values, with a suggestion for names."""
     field = _field_at(location)
     examples = field.examples if field is not None and field.examples else []
     guess = re.sub(r"[^a-z0-9]+", "-", str(given).lower()).strip("-")
@@ -120,7 +120,7 @@ def _length(kind: str, context: dict[str, Any]) -> str:
 
 
 def _wrong_type(kind: str, given: Any) -> str:
-    """`string_type`, `tuple_type`, `int_parsing` … as the word for what was wanted."""
+    """A type error (`string_type`, `tuple_type`, `int_parsing` …), with the expected type."""
     wanted = {
         "string": "text" if isinstance(given, (list, dict)) else "text: put it in quotes",
         "bool": "true or false",
@@ -140,7 +140,7 @@ def _wrong_type(kind: str, given: Any) -> str:
 
 
 class _Secret:
-    """In place of a value that must not be shown."""
+    """Placeholder for a value that must not be printed."""
 
 
 def _shown(value: Any) -> str:
@@ -178,7 +178,7 @@ def _group_at(path: Path) -> Any:
 
 
 def _inside(annotation: Any) -> Any:
-    """What a list or a mapping holds."""
+    """The type of the elements of a list or of the values of a mapping."""
     arguments = get_args(annotation)
     if get_origin(annotation) in (Union, UnionType):
         return next((_inside(each) for each in arguments if get_args(each)), None)

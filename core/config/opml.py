@@ -1,7 +1,7 @@
-"""OPML files: the subscriptions in one from any reader, and the sources as one.
+"""Read subscriptions from an OPML file and write the sources as one.
 
-A file is untrusted: entities are not resolved, its size is bounded, nothing is fetched, and
-what cannot be a feed's address is named instead of passed on. Folders become tags.
+A file is untrusted: entities are not resolved, its size is bounded, nothing is fetched, and invalid
+feed URLs are reported instead of passed on. Folders become tags.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from core.models import Frozen
 from core.text import escaped, quoted
 from core.urls import web_url, without_login
 
-MAX_BYTES = 32 * 2**20  # as of feeds.yaml, to which its feeds are added
-MAX_TAGS = 8  # folders inside folders
+MAX_BYTES = 32 * 2**20  # same limit as feeds.yaml, to which its feeds are added
+MAX_TAGS = 8  # nesting depth of folders
 
 _AMPERSAND = re.compile(
     rb"&(?!(?:amp|lt|gt|quot|apos|#[0-9]+|#x[0-9A-Fa-f]+);)(?:([A-Za-z]+[0-9]*);)?"
@@ -30,23 +30,23 @@ _FEED_TYPES = ("rss", "atom", "feed")
 
 
 class Subscription(Frozen):
-    """One feed that an OPML file names."""
+    """One feed in an OPML file."""
 
     url: str
     title: str = ""
-    site: str = ""  # the page that people read
+    site: str = ""  # the website of the feed
     tags: tuple[str, ...] = ()
 
 
 class Subscriptions(Frozen):
-    """What an OPML file holds, in its order."""
+    """The contents of an OPML file, in document order."""
 
     found: tuple[Subscription, ...]
-    unusable: tuple[str, ...]  # why an outline could not be taken, one line each
+    unusable: tuple[str, ...]  # one line for each outline that was rejected, with the reason
 
 
 def read_opml(data: bytes) -> Subscriptions:
-    """The subscriptions in `data`; raises DocumentError when it is not OPML."""
+    """Parse OPML. Raises DocumentError if `data` is not OPML."""
     if len(data) > MAX_BYTES:
         raise DocumentError(f"the OPML file is over {MAX_BYTES // 2**20} MiB")
     if not data.strip():
@@ -69,7 +69,7 @@ def read_opml(data: bytes) -> Subscriptions:
 
 
 def _repaired(data: bytes) -> bytes:
-    """Without what XML does not know: `&eacute;` of HTML, and the bare `&` of an address."""
+    """Replace what is invalid in XML: HTML entities such as `&eacute;`, and bare `&` in URLs."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         text = data.decode("utf-16", "replace")
         data = re.sub(r"^\s*<\?xml[^>]*\?>", "", text).encode()
@@ -101,13 +101,13 @@ def _collect(root: etree._Element) -> Subscriptions:
                 unusable.append(f"{title}: it has no address (xmlUrl)")
             else:
                 inner = _with_tags(tags, attributes.get("text") or attributes.get("title") or "")
-        # A stack, last first: documents nest deeper than Python's calls may.
+        # An explicit stack, last first: documents may be nested deeper than Python's call stack.
         waiting.extend((child, inner) for child in reversed(element))
     return Subscriptions(found=tuple(found), unusable=tuple(unusable))
 
 
 def _address(attributes: dict[str, str]) -> str:
-    """Readers write `xmlUrl`; some write `url` with the type of a feed."""
+    """The feed URL: `xmlUrl`, or `url` if the outline has a feed type."""
     if attributes.get("xmlurl"):
         return attributes["xmlurl"]
     return attributes.get("url", "") if _is_feed(attributes) else ""
@@ -138,7 +138,7 @@ def _add_subscription(
 
 
 def _with_tags(tags: tuple[str, ...], name: str) -> tuple[str, ...]:
-    """`name` as one more tag: a word that is valid in an address."""
+    """Add `name` as a tag, reduced to characters that are valid in a URL path."""
     shown = "".join(sign if sign.isprintable() else " " for sign in name)
     tag = re.sub(r"[\s/?#&\\,${}-]+", "-", shown.strip()).strip("-.").lower()
     if not tag or tag in tags or len(tags) >= MAX_TAGS:
@@ -154,9 +154,10 @@ def opml_document(
     sites: Mapping[str, str] | None = None,
     credentials: bool = False,
 ) -> bytes:
-    """All sources, in folders of their tags; `titles` and `sites` are what feeds say of themselves.
+    """All sources as OPML, in folders by tag. `titles` and `sites` come from the feeds.
 
-    What is set in feeds.yaml counts more. What `read_opml` makes of it gives the same document.
+    Values set in feeds.yaml take precedence. `credentials`: keep logins in URLs. Writing the result
+    of `read_opml` again gives the same document.
     """
     root = _OutlineFolder()
     for source in sources:
@@ -181,13 +182,13 @@ def opml_document(
 
 @dataclass
 class _OutlineFolder:
-    """The feeds of one folder, and the folders in it."""
+    """The feeds of one folder, and its subfolders."""
 
     feeds: list[str] = field(default_factory=list)
     folders: dict[str, _OutlineFolder] = field(default_factory=dict)
 
     def lines(self) -> Iterator[str]:
-        """The outlines in it: a tag is one step, and tags are few (`MAX_TAGS` of an import)."""
+        """The lines of its outlines; recursion depth is the number of tags of one source."""
         yield from self.feeds
         for tag, folder in self.folders.items():
             yield f"<outline text={quoted(tag)} title={quoted(tag)}>\n"

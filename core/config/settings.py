@@ -1,7 +1,7 @@
-"""The models of feeds.yaml, with every field documented at its definition.
+"""The models of feeds.yaml; each field is documented at its definition.
 
-They are the single source: feeds.schema.json, docs/feeds-yaml.md and the error messages are made
-from them. `core/config/file.py` reads the file, `core/config/fields.py` has the kinds of value.
+feeds.schema.json, docs/feeds-yaml.md and the error messages are generated from them.
+`core/config/file.py` reads the file; `core/config/fields.py` defines the value types.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ VERSION = "0.1.0"
 
 
 class FeedSettings(Frozen):
-    """The merged feed itself."""
+    """The merged feed."""
 
     title: str = Field("Millrace", min_length=1, description="Title of the merged feed.")
     link: Address | None = Field(
@@ -65,14 +65,14 @@ class FeedSettings(Frozen):
 
 
 class Backoff(Frozen):
-    """How the gap grows when a source fails: max(interval, base) x 2^n, at most cap."""
+    """The delay after failures of a source: max(interval, base) x 2^n, at most cap."""
 
     base: Duration = Field(60.0, gt=0, description="Smallest gap after a failure.")
     cap: Duration = Field(86400.0, gt=0, description="Largest gap after failures.")
 
 
 class PerHost(Frozen):
-    """Limits per host, over feeds and pages and all workers."""
+    """Limits per host, for feeds and pages together, over all workers."""
 
     in_flight: int = Field(2, ge=1, description="Requests under way at once.")
     per_second: float = Field(1.0, gt=0, description="New requests a second.")
@@ -87,14 +87,14 @@ class MaxBytes(Frozen):
 
 
 class GithubSettings(Frozen):
-    """Addresses of the GitHub endpoints; a token is read from `GITHUB_TOKEN`."""
+    """URLs of the GitHub endpoints; the token is read from `GITHUB_TOKEN`."""
 
     api: Address = Field("https://api.github.com", description="REST API.")
     raw: Address = Field("https://raw.githubusercontent.com", description="Raw files.")
 
 
 class FetchSettings(Frozen):
-    """How other people's servers are fetched from."""
+    """How sources and pages are fetched."""
 
     user_agent: str = Field(
         f"Millrace/{VERSION} (feed aggregator)",
@@ -135,7 +135,7 @@ class FetchSettings(Frozen):
 
 
 class DedupSettings(Frozen):
-    """When two entries are one story."""
+    """When two entries belong to one story."""
 
     window: Duration = Field(
         30 * 86400.0, gt=0, description="How long an entry can be found again by a repost."
@@ -146,7 +146,7 @@ class DedupSettings(Frozen):
 
 
 class RetentionSettings(Frozen):
-    """How much is kept."""
+    """How many stories are kept, and for how long."""
 
     entries: int = Field(5000, ge=1, description="Stories kept with their bodies; the oldest go.")
     days: int = Field(30, ge=1, description="Days since a story was first seen.")
@@ -189,7 +189,7 @@ class ServiceSettings(Frozen):
 
 
 class Webhook(Frozen):
-    """One address that receives every new or changed story."""
+    """A URL that receives every new or changed story."""
 
     url: Address = Field(description="Where the story is sent, as a signed POST of JSON.")
     secret: str = Field(
@@ -201,7 +201,7 @@ class Webhook(Frozen):
 
 
 class Settings(Frozen):
-    """The whole of feeds.yaml."""
+    """The root of feeds.yaml."""
 
     feed: FeedSettings = Field(FeedSettings(), description="The merged feed.")
     sources: tuple[Source, ...] = Field((), description="What is read, one source a line.")
@@ -222,19 +222,19 @@ class Settings(Frozen):
 
     @model_validator(mode="after")
     def _share_filters(self) -> Self:
-        """Every source carries all rules that its entries are matched with."""
+        """Copy the global filters to every source without its own."""
         if self.filters != Filters():
             sources = tuple(
                 source if source.filters is not None else with_values(source, filters=self.filters)
                 for source in self.sources
             )
-            object.__setattr__(self, "sources", sources)  # frozen to everyone else
+            object.__setattr__(self, "sources", sources)  # immutable for all other code
         return self
 
     @model_validator(mode="before")
     @classmethod
-    def _say_who_we_are(cls, raw: Any) -> Any:
-        """A publisher who sees our requests should find out whose they are."""
+    def _name_about_page(cls, raw: Any) -> Any:
+        """Point the default user agent to this service's `/about` page, for publishers."""
         if not isinstance(raw, dict):
             return raw
         feed, fetch = raw.get("feed"), raw.get("fetch", {})

@@ -1,4 +1,4 @@
-"""One line of `sources` in feeds.yaml: its settings, its name, and its rules on entries."""
+"""One entry of `sources` in feeds.yaml: its options, its name, and its filter rules."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from pydantic_core import ArgsKwargs
 from core.config.fields import Address, Duration, Expression, Selector, Tag
 from core.models import Article, Frozen
 
-_LONGEST = 50_000  # characters of text that rules are tried on: an expression may be quadratic
+# characters of text that rules are matched against: an expression may be quadratic
+_LONGEST = 50_000
 
 
 class Condition(Frozen):
-    """What an entry must be to match: every field that is set has to hold."""
+    """A condition on an entry; all fields that are set must match."""
 
     title: Expression | None = Field(None, description="Found in the title.")
     text: Expression | None = Field(None, description="Found in the text.")
@@ -36,7 +37,7 @@ class Condition(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _says_something(cls, raw: Any) -> Any:
+    def _is_not_empty(cls, raw: Any) -> Any:
         if isinstance(raw, dict) and not raw:
             raise ValueError("an empty rule matches every entry; name a field, as in {title: Ad}")
         return raw
@@ -50,22 +51,23 @@ def _form_of(value: Any) -> str:
     return "fields" if isinstance(value, dict | Condition) else "expression"
 
 
-Rule = Annotated[  # a bare expression is looked for in title and text
+Rule = Annotated[  # a bare expression is searched in title and text
     Annotated[Expression, FormOf("expression")] | Annotated[Condition, FormOf("fields")],
     Discriminator(_form_of),
 ]
-RULE_FORMS = frozenset({"expression", "fields"})  # steps in the place of a fault, not in the file
+# pydantic inserts these into error locations; they are not in the file
+RULE_FORMS = frozenset({"expression", "fields"})
 
 
 class Filters(Frozen):
-    """Rules for the entries of all sources; a source's own `keep` and `drop` come on top."""
+    """Filter rules for the entries of all sources; a source adds its own `keep` and `drop`."""
 
     keep: tuple[Rule, ...] = Field((), description="Only entries that match one stay.")
     drop: tuple[Rule, ...] = Field((), description="Entries that match one are left out.")
 
 
 class Rules(Protocol):
-    """What holds rules: `Filters`, or a source."""
+    """An object with filter rules: `Filters`, or a source."""
 
     @property
     def keep(self) -> tuple[Rule, ...]: ...
@@ -74,9 +76,9 @@ class Rules(Protocol):
 
 
 def filtered_by(article: Article, *holders: Rules | None) -> str | None:
-    """The rule that keeps this article out, as `drop: PATTERN` or `keep`; None: it may pass.
+    """The rule that excludes an article, as `drop: PATTERN` or `keep`; None if it passes.
 
-    Each of `holders` (the rules for all sources, and the source itself) has to let it pass.
+    The article must pass the rules of each holder (the global rules, and the source itself).
     """
     for rules in filter(None, holders):
         for rule in rules.drop:
@@ -114,7 +116,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 _STRICT = ConfigDict(extra="forbid")
 
 
-# With slots in place of a dictionary 100,000 sources take 33 MB; as models they took 119.
+# With slots, 100,000 sources take 33 MB; as pydantic models they took 119 MB.
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class SourceOptions:
     """Options of a source, or of all sources with a tag."""
@@ -185,7 +187,7 @@ class SourceOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Source(SourceOptions):
-    """One line of `sources`."""
+    """One entry of `sources`."""
 
     url: Address = Field(
         description="Address of the feed, the GitHub folder or the listing page. "
@@ -238,8 +240,8 @@ class Source(SourceOptions):
 
     @model_validator(mode="before")
     @classmethod
-    def _credentials_leave_the_address(cls, raw: Any) -> Any:
-        """`https://user:pw@host/` becomes `url` and `auth`: the one is shown, the other never."""
+    def _move_credentials_to_auth(cls, raw: Any) -> Any:
+        """Split `https://user:pw@host/` into `url`, which is displayed, and hidden `auth`."""
         raw = raw.kwargs if isinstance(raw, ArgsKwargs) else raw
         if (
             not isinstance(raw, dict)
@@ -250,7 +252,7 @@ class Source(SourceOptions):
         try:
             parts = urlsplit(raw["url"].strip())
         except ValueError:
-            return raw  # the field's own validation reports it
+            return raw  # the field's own validator reports it
         userinfo, at, host = parts.netloc.rpartition("@")
         if not at:
             return raw
@@ -260,33 +262,33 @@ class Source(SourceOptions):
 
     @property
     def request_line(self) -> str:
-        """What decides how it is requested, secrets included: a change may cure a failure."""
+        """Everything that affects the request, secrets included; a change may fix a failure."""
         return json.dumps([self.url, self.auth, sorted(self.headers.items()), self.proxy])
 
 
 def with_values(source: Source, **values: object) -> Source:
-    """A copy with other values, which are valid already: to check them all again takes as long."""
+    """A copy with other valid values; it skips validation, which would double the time."""
     changed = copy.copy(source)
     for name, value in values.items():
-        object.__setattr__(changed, name, value)  # frozen to everyone else
+        object.__setattr__(changed, name, value)  # immutable for all other code
     return changed
 
 
-LONGEST = 64  # characters of a made name; a stated one may have 80
+LONGEST = 64  # characters of a generated name; a stated one may have 80
 
 
 def name_from_url(url: str, *, taken: Container[str] = ()) -> str:
     """`https://example.org/rss.xml` becomes `example-org-rss-xml`.
 
-    A name that is taken by another address gets a digest of its own address; the same address
-    twice gets the same name twice, which the caller reports.
+    If another URL has taken the name, a digest of the URL is appended. The same URL twice gets the
+    same name twice, which the caller reports.
     """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].lower().removeprefix("www.")
     whole = "/".join(filter(None, (host, parts.path, parts.query)))
     name = re.sub(r"[^a-z0-9]+", "-", whole.lower()).strip("-")
-    told_apart = len(name) <= LONGEST and whole.isascii()
-    if not told_apart:
+    is_unique = len(name) <= LONGEST and whole.isascii()
+    if not is_unique:
         name = f"{name[: LONGEST - 9].strip('-')}-{_digest(url)}".strip("-")
     elif name in taken:
         name = f"{name[: LONGEST - 9]}-{_digest(url)}"

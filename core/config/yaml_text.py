@@ -1,11 +1,11 @@
-"""YAML text to plain values, with the line of each: no object that the text names is constructed.
+"""Parse YAML text into plain values with line numbers; no objects are constructed from tags.
 
-Only mappings, lists, text, numbers, truth values and null come out. Size, depth and what aliases
-multiply are bounded. `${NAME}` may be anywhere in a value, also in `{token: ${NAME}}`, which
-YAML alone would refuse.
+The result contains only mappings, lists, text, numbers, booleans and null. Size, depth and the
+expansion of aliases are bounded. `${NAME}` may be anywhere in a value, also in `{token: ${NAME}}`,
+which plain YAML rejects.
 
-A text is read by libyaml where PyYAML brings it; where it has a fault or aliases, or a line number
-is wanted, by ruamel.yaml, which takes ten times as long and holds every node in memory.
+libyaml parses the text where PyYAML includes it. ruamel.yaml parses texts with errors or aliases,
+or when a line number is needed: it takes ten times as long and keeps every node in memory.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ruamel.yaml.resolver import implicit_resolvers
 
 try:
     from yaml import CBaseLoader, YAMLError as LibyamlError, events, parse as libyaml_events  # isort: skip
-except ImportError:  # no wheel for this platform: all is read by ruamel.yaml
+except ImportError:  # no wheel for this platform: ruamel.yaml parses all
     CBaseLoader = None
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
@@ -32,10 +32,10 @@ Path: TypeAlias = tuple[str | int, ...]
 
 MAX_CHARS = 32 * 2**20  # a source with name and tags takes about 100: room for 300,000
 MAX_REPEATED = 50_000  # values that aliases may add, against "billion laughs"
-MAX_DEPTH = 40  # the models nest five deep; Python's stack ends at a thousand calls
+MAX_DEPTH = 40  # the models nest five deep; Python's recursion limit is a thousand calls
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)((?::-[^{}\n]*)?)\}")
-# While YAML reads the text, braces of references are two private characters, so that columns stay.
+# During parsing, private characters replace the braces of references; columns stay the same.
 _OPEN, _CLOSE = "\ue0b0", "\ue0b1"
 _HIDDEN = re.compile(rf"\${_OPEN}([A-Za-z_][A-Za-z0-9_]*)(?::-([^{_CLOSE}]*))?{_CLOSE}")
 _TAG = "tag:yaml.org,2002:"
@@ -44,7 +44,7 @@ _KINDS = ("null", "bool", "int", "float", "str", "timestamp")
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong at one place of a file. `line` counts from 1."""
+    """An error at one place of a file. `line` counts from 1."""
 
     line: int
     path: Path
@@ -54,16 +54,16 @@ class Fault:
 
 @dataclass
 class Document:
-    """The value of a YAML text and what is wrong with it."""
+    """The value of a YAML text and its faults."""
 
     value: Plain = None
-    lines: dict[Path, int] = field(default_factory=dict)  # of values, and of keys for mappings
+    lines: dict[Path, int] = field(default_factory=dict)  # of values; of keys in mappings
     unset: dict[Path, str] = field(default_factory=dict)  # values that are one unset variable
     faults: list[Fault] = field(default_factory=list)
-    text: str | None = None  # from which lines are found once they are wanted
+    text: str | None = None  # from which `lines` is computed on demand
 
     def line_of(self, path: Path) -> int:
-        """Line of `path`, or of the nearest thing around it."""
+        """Line of `path`, or of its nearest parent."""
         if self.text is not None:
             self.lines, self.text = _read_with_lines(self.text, {}).lines, None
         while path and path not in self.lines:
@@ -72,15 +72,15 @@ class Document:
 
 
 def read_yaml(text: str, env: Mapping[str, str]) -> Document:
-    """The plain value of `text` with `${NAME}` filled in from `env`. Never raises."""
+    """Parse `text` and replace `${NAME}` with values of `env`. Never raises."""
     if len(text) > MAX_CHARS:
         return Document(faults=[Fault(1, (), f"the file is over {MAX_CHARS // 2**20} MiB")])
     text = text.removeprefix("\ufeff")
-    if CBaseLoader is not None and "\t" not in text:  # which libyaml allows in more places
+    if CBaseLoader is not None and "\t" not in text:  # libyaml accepts tabs in more places
         try:
-            return _Quickly(text, env).document
-        except (_TooHard, LibyamlError, ValueError, RecursionError):
-            pass  # it has a fault, or what only ruamel.yaml reads as it is meant here
+            return _FastParser(text, env).document
+        except (_Unsupported, LibyamlError, ValueError, RecursionError):
+            pass  # it has a fault, or syntax that only ruamel.yaml handles as required here
     return _read_with_lines(text, env)
 
 
@@ -89,7 +89,7 @@ def _read_with_lines(text: str, env: Mapping[str, str]) -> Document:
     try:
         root = nodes_of(text)
         document.lines[()] = 1
-        document.value = _Plainer(document, env).plain(root, ()) if root is not None else None
+        document.value = _NodeConverter(document, env).plain(root, ()) if root is not None else None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
@@ -102,7 +102,7 @@ def _read_with_lines(text: str, env: Mapping[str, str]) -> Document:
 
 
 def nodes_of(text: str) -> Node | None:
-    """The nodes of a YAML text with their places; raises what ruamel.yaml does."""
+    """The node tree of a YAML text with positions. Raises the errors of ruamel.yaml."""
     root: Node | None = YAML(typ="safe", pure=True).compose(_hidden(text))
     return root
 
@@ -111,17 +111,17 @@ def _hidden(text: str) -> str:
     return _REFERENCE.sub(rf"${_OPEN}\1\2{_CLOSE}", text) if "${" in text else text
 
 
-class _Plainer:
-    """Walks the nodes of one text."""
+class _NodeConverter:
+    """Converts the node tree of one text to plain values."""
 
     def __init__(self, document: Document, env: Mapping[str, str]) -> None:
         self._document = document
         self._env = env
-        self._seen: set[int] = set()  # nodes; an alias leads to one a second time
+        self._seen: set[int] = set()  # node ids; an alias leads to a node again
         self._repeated = 0
 
     def plain(self, node: Node, path: Path) -> Plain:
-        """`node` as plain values; raises ValueError when it is too deep or repeats too much."""
+        """Convert `node`. Raises ValueError if nesting or repetition exceeds its limit."""
         self._repeated += id(node) in self._seen
         self._seen.add(id(node))
         if self._repeated > MAX_REPEATED:
@@ -173,32 +173,32 @@ class _Plainer:
         self._document.faults.append(Fault(_line(node), path, what))
 
 
-class _TooHard(Exception):
-    """What a text holds that is left to ruamel.yaml."""
+class _Unsupported(Exception):
+    """The text contains syntax that only ruamel.yaml handles."""
 
 
-class _Quickly:
-    """The value of one text from the events of libyaml, of which none is kept."""
+class _FastParser:
+    """Converts the event stream of libyaml to plain values, without keeping events."""
 
     def __init__(self, text: str, env: Mapping[str, str]) -> None:
         self.document = Document(text=text)
         self._env = env
         self._events = iter(libyaml_events(_hidden(text), Loader=CBaseLoader))
-        next(self._events)  # of the stream
+        next(self._events)  # the stream start
         begin = next(self._events)
         if isinstance(begin, events.DocumentStartEvent):
             self.document.value = self._value(next(self._events), ())
             next(self._events)
             if begin.version or isinstance(next(self._events), events.DocumentStartEvent):
-                raise _TooHard("another version, or a second document")
+                raise _Unsupported("another version, or a second document")
 
     def _value(self, event: Any, path: Path) -> Plain:
         if len(path) > MAX_DEPTH:
-            raise _TooHard("nested too deeply")
+            raise _Unsupported("nested too deeply")
         if isinstance(event, events.ScalarEvent):
             return self._scalar(event, path)
         if getattr(event, "tag", None) is not None:
-            raise _TooHard("a type")
+            raise _Unsupported("a type")
         if isinstance(event, events.SequenceStartEvent):
             found: list[Plain] = []
             while not isinstance(each := next(self._events), events.SequenceEndEvent):
@@ -206,37 +206,37 @@ class _Quickly:
             return found
         if isinstance(event, events.MappingStartEvent):
             return self._mapping(path)
-        raise _TooHard("an alias")
+        raise _Unsupported("an alias")
 
     def _mapping(self, path: Path) -> Plain:
         found: dict[str, Plain] = {}
         while isinstance(event := next(self._events), events.ScalarEvent):
             key = sys.intern(event.value)
             if key in found or event.tag is not None or event.value == "<<":
-                raise _TooHard("a key")
+                raise _Unsupported("a key")
             found[key] = self._value(next(self._events), (*path, key))
         if not isinstance(event, events.MappingEndEvent):
-            raise _TooHard("a key that is no text")
+            raise _Unsupported("a key that is no text")
         return found
 
     def _scalar(self, event: Any, path: Path) -> Plain:
         text: str = event.value
         kind = "str" if not event.implicit[0] else _kind_of(text)  # in quotes, or a block
         if event.tag is not None or kind == "value":
-            raise _TooHard("a type")
+            raise _Unsupported("a type")
         if _OPEN in text:
             filled, unset = _with_variables(text, self._env)
             if filled is None:
                 self.document.unset[path] = unset[0]
             elif unset:
-                raise _TooHard("a variable that is not set")
+                raise _Unsupported("a variable that is not set")
             return filled
         return _typed(text, kind)
 
 
 @cache
 def _kinds() -> dict[str, list[tuple[str, Any]]]:
-    """The types of YAML 1.2, in which `no` is text, by their first character."""
+    """The scalar types of YAML 1.2, in which `no` is text, by first character."""
     kinds: dict[str, list[tuple[str, Any]]] = {}
     for versions, tag, expression, first in implicit_resolvers:
         if (1, 2) in versions:
@@ -251,7 +251,7 @@ def _kind_of(text: str) -> str:
 
 
 def _with_variables(text: str, env: Mapping[str, str]) -> tuple[str | None, list[str]]:
-    """A text with its variables, and those that are unset; one that is and is alone gives None."""
+    """Expand variables; also return the unset ones. A single unset variable gives None."""
     alone = _HIDDEN.fullmatch(text)
     if alone and alone[2] is None and not env.get(alone[1]):
         return None, [alone[1]]
@@ -271,12 +271,12 @@ def _typed(text: str, kind: str) -> Plain:
     if kind == "bool":
         return text.lower() == "true"
     try:
-        if kind == "int" and len(text) <= 100:  # no message could show a number of thousands
+        if kind == "int" and len(text) <= 100:  # error messages could not show longer numbers
             return int(text.replace("_", ""), 0)
         if kind == "float":
             return float(text.replace("_", ""))
     except ValueError:
-        return text  # 007 and .inf: not a number that anything here wants
+        return text  # 007 and .inf: no option takes such a number
     return text
 
 
