@@ -1,4 +1,4 @@
-"""What the jobs of one worker process share, opened once and handed to each of them."""
+"""What the jobs of one worker process share: opened once, passed to each job."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ _YEAR = 366 * 86400.0
 
 
 def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:
-    """Moments that may teach a rhythm: days alone, dates to come and very old ones may not."""
+    """The times of publication (Unix seconds) from which a source's rhythm may be learned.
+
+    Dates without a time of day, dates in the future and dates older than a year are left out.
+    """
     stated = [moment(text) for text in published if text and len(text) > _A_DAY_ALONE]
     times = [time.timestamp() for time in stated if time is not None]
     return [time for time in times if now - _YEAR < time <= now]
@@ -53,14 +56,14 @@ def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:
 log = structlog.get_logger()
 
 TELL_SECONDS = 1.0
-# Entries of one commit that count for how frequent text is: most feeds list fewer, and one that
-# lists thousands must not decide what all others have in common.
+# Entries of one commit that count towards the frequency of text. Most feeds list fewer; a feed that
+# lists thousands must not decide which text is common.
 TAUGHT_AT_ONCE = 50
 _DAY = 86400.0
 
 
 class Paper(NamedTuple):
-    """What a feed says of itself, which every entry of it is published with."""
+    """Title and link of a feed, published with each of its entries."""
 
     title: str | None = None
     link: str | None = None
@@ -68,21 +71,22 @@ class Paper(NamedTuple):
 
 @dataclass
 class Kit:
-    """The tools of one worker process."""
+    """The connections, settings and shared state of one worker process."""
 
     store: Store
     settings: Callable[[], Settings]
     fetcher: Fetcher
-    outgoing: Fetcher  # for webhooks and pings, and
-    callbacks: Fetcher  # for our hub's subscribers: they wait for no host's turn and take none
+    # Webhooks and pings; subscribers of our hub. Neither shares the limits per host of `fetcher`.
+    outgoing: Fetcher
+    callbacks: Fetcher
     robots: Robots
     sandbox: Sandbox
     shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
     order: Order = field(default_factory=Order)
-    answered: bool = False  # whether a source answered since workers/recovery.py last looked
-    _named: tuple[Settings, dict[str, Source]] | None = None  # a list of 100,000 is long to search
+    answered: bool = False  # whether a source answered since the last look of workers/recovery.py
+    _named: tuple[Settings, dict[str, Source]] | None = None  # by name: a list may hold 100,000
     _untold: Counts = field(default_factory=Counts)
     _telling: asyncio.Task[None] | None = None
     _settled: Usage = field(default_factory=Usage)
@@ -92,7 +96,7 @@ class Kit:
         self._settling = FairPlaces(1, self._settled)
 
     def source(self, name: str) -> Source | None:
-        """The source of that name, if feeds.yaml still lists it as enabled."""
+        """The source of that name, or None when feeds.yaml does not list it as enabled."""
         settings = self.settings()
         if self._named is None or self._named[0] is not settings:
             enabled = {source.name: source for source in settings.sources if source.enabled}
@@ -100,7 +104,7 @@ class Kit:
         return self._named[1].get(name)
 
     def keep_seconds(self) -> float:
-        """How long an entry is remembered: while it can be found again or is shown."""
+        """Seconds for which an entry is stored: while it is a candidate or is shown."""
         settings = self.settings()
         return max(settings.dedup.window, settings.retention.days * _DAY) + _DAY
 
@@ -112,7 +116,7 @@ class Kit:
         known: EntryRecord | None,
         paper: Paper,
     ) -> Arrival:
-        """A prepared entry with its fingerprint, by what is known of the stream now."""
+        """A prepared entry with its fingerprint, weighted by the present frequency of its text."""
         article = made.article
         urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
         return Arrival(
@@ -129,12 +133,12 @@ class Kit:
         )
 
     def site_of(self, name: str) -> str | None:
-        """The host that a source's address in feeds.yaml names; None when it left the file."""
+        """The host of a source's address in feeds.yaml; None when the file does not list it."""
         source = self.source(name)
         return host_of(source.url) if source else None
 
     def tell(self, counts: Counts) -> None:
-        """Have these counts written; those of a second go into the store together."""
+        """Add counts to those that are written together once a second."""
         self._untold.take(counts)
         if self._telling is None or self._telling.done():
             self._telling = asyncio.create_task(self._tell_soon())
@@ -144,7 +148,7 @@ class Kit:
         await self.tell_now()
 
     async def tell_now(self) -> None:
-        """Write what was not told yet."""
+        """Write the counts that are not written yet."""
         counts, self._untold = self._untold, Counts()
         try:
             await counts.write(self.store)
@@ -154,10 +158,10 @@ class Kit:
     async def settle(
         self, arrivals: Sequence[Arrival], batch_for: Callable[[Outcome], Batch]
     ) -> Outcome:
-        """Decide and commit, one batch at a time: two of one worker would refuse each other.
+        """Decide and commit, one batch at a time: two concurrent commits would refuse each other.
 
-        Of those that wait, the source that took least lately is next: a feed of thousands of
-        entries keeps the others waiting once, not each time.
+        Of the waiting batches, that of the source which used the least time lately is next. So a
+        feed of thousands of entries delays the others once, not at each batch.
         """
         source = arrivals[0].record.source if arrivals else ""
         async with self._settling.place(source):
@@ -170,7 +174,10 @@ class Kit:
             return outcome
 
     def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
-        """Only what founded a story teaches: a wave of reposts must not erase its own evidence."""
+        """Learn the frequency of text, and standing text, from a committed outcome.
+
+        Only founders of stories are counted: many reposts would make their own words common.
+        """
         source = outcome.entries[0].source if outcome.entries else None
         self.shared_idf.idf.standing.learn(outcome.standing, source=source)
         founders = [r for r in outcome.entries if r.decision is Decision.PUBLISHED]
@@ -180,7 +187,7 @@ class Kit:
 
 @dataclass(frozen=True)
 class Poll:
-    """One poll under way."""
+    """One poll in progress."""
 
     kit: Kit
     lease: Lease
@@ -192,7 +199,7 @@ class Poll:
 
 
 def count_fetch(counts: Counts, kind: str, *, seconds: float, size: int) -> None:
-    """Count one answer of a stranger."""
+    """Count one response, with its seconds and its size in bytes."""
     counts.observe("millrace_fetch_seconds", seconds, FETCH_BUCKETS, kind=kind)
     counts.add("millrace_fetched_bytes_total", size, kind=kind)
 
@@ -200,7 +207,7 @@ def count_fetch(counts: Counts, kind: str, *, seconds: float, size: int) -> None
 def count_entries(
     counts: Counts, source: str, records: Iterable[EntryRecord], *, now: float
 ) -> None:
-    """Count what became of entries, and how long after their publication."""
+    """Count decisions on entries, and the delay since their publication."""
     for record in records:
         counts.add("millrace_entries_total", decision=record.decision)
         counts.add("millrace_source_entries_total", source=source, decision=record.decision)
@@ -211,7 +218,7 @@ def count_entries(
 
 
 def count_merging(counts: Counts, outcome: Outcome) -> None:
-    """Count how a batch was decided: candidates, rules, distances, lag behind the first copy."""
+    """Count the candidates, rules, distances and delays behind the first copy of a batch."""
     for claim in outcome.claims:
         if claim.weighed is not None:
             counts.observe("millrace_candidates", len(claim.weighed), CANDIDATE_BUCKETS)

@@ -1,7 +1,7 @@
-"""The leases that one worker works on: renewed while work goes on, counted, and ended.
+"""The leases that one worker works on: started as tasks, renewed, counted and ended.
 
-A lease under way is a task of this process and lives by its lease alone: whatever becomes of the
-hint that it came in with, or of the connection, it ends by itself or is cancelled at the end.
+A task does not depend on the hint that started it or on the connection that the hint came by. It
+ends by itself, or is cancelled when the worker ends.
 """
 
 from __future__ import annotations
@@ -18,33 +18,34 @@ from core.errors import StoreError
 from store.connection import Store
 from store.schedule import PAGES, SOURCES, Lease, Queue, renew
 
-_SAY_AGAIN = 0.5  # seconds
-_TIMES = 10
+_CANCEL_AGAIN_SECONDS = 0.5
+_CANCELLATIONS = 10
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
     """Cancel `tasks` and wait until they have ended.
 
     Before Python 3.12 `asyncio.wait_for` swallows a cancellation that arrives together with the
-    result it waited for (python/cpython#86296). One that ignores ten of them is left behind.
+    result it waited for (python/cpython#86296), so tasks are cancelled up to ten times.
     """
     left = set(tasks)
-    for _ in range(_TIMES):
+    for _ in range(_CANCELLATIONS):
         if not left:
             break
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=_SAY_AGAIN)
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)
 
 
-LEASE_SECONDS = 9.0  # a killed worker's source is due again after it, and within 10 s of a crash
+LEASE_SECONDS = 9.0  # the source of a killed worker is due again within 10 s
 _RENEW_SECONDS = LEASE_SECONDS / 3
 
 
 class held:  # in lower case like those of contextlib
-    """Renew a lease until the block ends. Losing it ends nothing here: the commit is refused.
+    """Renew a lease until the block ends.
 
-    Mostly a timer: hardly any poll takes long enough for its lease to be renewed.
+    A lost lease does not end the block; its commit is refused. A timer, not a task: few polls take
+    long enough to need a renewal.
     """
 
     def __init__(self, store: Store, queue: Queue, lease: Lease) -> None:
@@ -72,7 +73,7 @@ class held:  # in lower case like those of contextlib
         try:
             ours = await renew(self._store, self._queue, self._lease, seconds=LEASE_SECONDS)
         except StoreError:
-            ours = True  # it may be back before the lease runs out
+            ours = True  # the store may be back before the lease expires
         if ours and not self._ended:
             self._wait()
 
@@ -81,28 +82,28 @@ log = structlog.get_logger()
 
 Job = Callable[[Lease], Coroutine[Any, Any, None]]
 
-# A hint that this worker gave counts as a place taken until the work begins; after this time some
-# other worker has taken it, because each looks into the queue ten times a second.
+# A hint that this worker queued counts as a place in use until its work begins. After this time
+# another worker has taken it, because each reads the queue ten times a second.
 _HINTED_SECONDS = 1.0
-# Work is refused only beyond this share of the places: a worker that asked for no more may still
-# get the hints of another, or of a sweep that came late.
+# Work is refused only beyond this share of the places: hints of other workers, or of a late sweep,
+# may arrive at a worker that is full.
 _OVERFULL = 1.25
 
 
 class Role(StrEnum):
-    """A kind of work. Each has places of its own, so that slow pages do not hold up polls."""
+    """A kind of work. Each has separate places, so that slow pages do not delay polls."""
 
     POLL = "poll"
     PAGE = "page"
 
 
-# Leases under way in one process. Most of them wait for a stranger, and many may wait in vain.
+# Leases in progress in one process. Most of them wait for a server, which may never answer.
 LIMITS = {Role.POLL: 300, Role.PAGE: 100}
 SCHEDULES: Mapping[Role, Queue] = {Role.POLL: SOURCES, Role.PAGE: PAGES}
 
 
 class Places:
-    """Starts work under leases, counts it, and ends it."""
+    """Starts the work of leases as tasks, counts them, and ends them."""
 
     def __init__(self, limits: Mapping[Role, int], jobs: Mapping[Role, Job]) -> None:
         self.limits = limits
@@ -112,23 +113,23 @@ class Places:
 
     @property
     def running(self) -> int:
-        """Leases that are being worked on."""
+        """The number of leases in progress."""
         return sum(map(len, self._running.values()))
 
     def room(self, role: Role) -> int:
-        """How many more leases there is a place for."""
+        """The number of free places."""
         oldest = time.monotonic() - _HINTED_SECONDS
         hinted = {token: at for token, at in self._hinted[role].items() if at > oldest}
         self._hinted[role] = hinted
         return self.limits[role] - len(self._running[role]) - len(hinted)
 
     def hint(self, role: Role, leases: Iterable[Lease]) -> None:
-        """Count leases that this worker put into the queue and will probably take itself."""
+        """Count leases that this worker queued and will probably take itself."""
         now = time.monotonic()
         self._hinted[role].update((lease.token, now) for lease in leases)
 
     def start(self, role: Role, lease: Lease) -> bool:
-        """Start the work under a lease; False when there is no place for it."""
+        """Start the work of a lease; False when there is no place for it."""
         self._hinted[role].pop(lease.token, None)
         running = self._running[role]
         if len(running) >= self.limits[role] * _OVERFULL:
@@ -141,13 +142,13 @@ class Places:
     async def _work(self, role: Role, lease: Lease) -> None:
         try:
             await self._jobs[role](lease)
-        except StoreError as error:  # the lease expires and the work is done again
+        except StoreError as error:  # the lease expires and the work is repeated
             log.warning("job.interrupted", role=str(role), name=lease.name, reason=str(error))
-        except Exception:  # as above; one lease that went wrong must not end the worker
+        except Exception:  # the same; the failure of one lease must not end the worker
             log.exception("job.failed", role=str(role), name=lease.name)
 
     async def drain(self, seconds: float) -> None:
-        """Let what runs end within `seconds`, then cancel it; its leases expire."""
+        """Wait up to `seconds` for running work, then cancel it; its leases expire."""
         running = set().union(*self._running.values())
         if running:
             _, late = await asyncio.wait(running, timeout=seconds)

@@ -1,7 +1,7 @@
-"""The loops of one worker process: sweep, take jobs, beat, exchange, send out.
+"""The loops of one worker process: sweep, take jobs, heartbeat, exchange, send.
 
-arq's worker ends when its connection breaks, and every loop here may lose the store: each is
-started again as soon as the store answers, so that a worker never ends by itself.
+A loop ends when it loses the store, and an arq worker when its connection breaks. Each is started
+again as soon as the store answers, so that a worker process never ends by itself.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ EXCHANGE_SECONDS = 5.0
 TEND_EVERY = 2.0
 DELIVER_EVERY = 0.5
 HUB_EVERY = 1.0  # subscribers of our hub
-REFUSED_SECONDS = 12.0  # that a refusal is reported; longer than a lease, after which it recurs
-NOT_CURRENT_SECONDS = 1.0  # for another worker's hint to come
+REFUSED_SECONDS = 12.0  # for which a refusal is reported: longer than a lease, then it recurs
+NOT_CURRENT_SECONDS = 1.0  # after which another worker may lease it
 AWAY_SECONDS = 0.5  # between two attempts while the store is away
-# Inside the 10 s that a supervisor grants: with 8, the end took 10.5 at a load of 30.
+# Within the 10 s that the supervisor grants; with 8, ending took 10.5 s at a load of 30.
 DRAIN_SECONDS = 6.0
 
 
 class WorkerProcess:
-    """All loops of one worker process, and what its jobs call."""
+    """All loops of one worker process, and the methods that its jobs call."""
 
     def __init__(self, worker_id: str, kit: Kit, in_force: InForce | None = None) -> None:
         self._id = worker_id
@@ -80,10 +80,10 @@ class WorkerProcess:
         stopping.cancel()
         for loop in loops:
             if loop.done() and not loop.cancelled():
-                loop.result()  # a loop that ended by itself has a fault to show
+                loop.result()  # raises the error that ended the loop
 
     def start(self, run_queue: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Start the loops; without that of the queue where arq's command runs it."""
+        """Start the loops; `run_queue` is None when arq's command runs the queue."""
         taking = [self._sweep]
         if run_queue is not None:
             taking.append(partial(self._take_jobs, run_queue))
@@ -101,7 +101,7 @@ class WorkerProcess:
         self._others = [asyncio.create_task(self._outlive(body)) for body in others]
 
     async def end(self) -> None:
-        """Take no new work, let what runs end, then stop everything."""
+        """Take no new work, wait for running work, then stop everything."""
         await end_tasks(self._taking)
         await self._places.drain(DRAIN_SECONDS)
         await end_tasks(self._others)
@@ -111,9 +111,9 @@ class WorkerProcess:
             log.debug("worker.leave_failed", reason=str(error))  # its heartbeat expires by itself
 
     async def take(self, role: Role, leases: Sequence[Lease]) -> None:
-        """Start the work under these leases; what has no place here becomes due again at once.
+        """Start the work of these leases; those without a free place become due again at once.
 
-        A worker that cannot follow the current feeds.yaml leaves them to others.
+        A worker that cannot follow the current feeds.yaml releases them for others.
         """
         for lease in leases:
             if not self._current.is_set():
@@ -122,12 +122,12 @@ class WorkerProcess:
                 await release(self._store, SCHEDULES[role], lease, after=0)
 
     async def tidy(self) -> None:
-        """Remove what retention no longer keeps."""
+        """Remove data beyond the retention."""
         if self._current.is_set():
             await self._sweeper.tidy()
 
     async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
-        """Run a loop until cancelled, across every absence of the store."""
+        """Run a loop until cancelled, and start it again after errors."""
         name = getattr(body, "__name__", "queue").strip("_")
         while True:
             try:
@@ -141,8 +141,8 @@ class WorkerProcess:
             except asyncio.CancelledError:
                 if _is_ending():
                     raise
-                log.warning("loop.cut_off", loop=name)  # a job's cancellation came up through arq
-            except Exception:  # one round that went wrong must not end all the other work
+                log.warning("loop.cut_off", loop=name)  # arq passed on the cancellation of a job
+            except Exception:  # an error in one loop must not end the others
                 log.exception("loop.stumbled", loop=name)
                 await asyncio.sleep(AWAY_SECONDS)
 
@@ -154,7 +154,7 @@ class WorkerProcess:
         while True:
             await self._current.wait()
             self._adopt(self._kit.settings().fetch)
-            if await self._sweeper.sweep():  # announced, too: the store takes everything again
+            if await self._sweeper.sweep():  # leases were written: the store accepts writes
                 self._refused = None
             await rung(self._store, seconds=self._pause())
 
@@ -170,7 +170,7 @@ class WorkerProcess:
 
     async def _beat(self) -> None:
         while True:
-            await ensure_layout(self._store)  # it may have been wiped, or migrated under us
+            await ensure_layout(self._store)  # it may have been wiped or migrated since
             now = await self._store.now()
             self._started = self._started or now
             await beat(
@@ -230,6 +230,6 @@ class WorkerProcess:
 
 
 def _is_ending() -> bool:
-    """Whether somebody cancelled this very task."""
+    """Whether this task itself was cancelled."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0

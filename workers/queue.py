@@ -1,13 +1,14 @@
-"""arq's side of the work: one queue, shared by all workers, that carries hints.
+"""The queue in arq: shared by all workers, it carries hints.
 
-A job names leases that wait to be worked on. It starts that work in the worker that took the job,
-and ends; it does not wait for the work, for three reasons. A running job stays in arq's queue, and
-every worker looks at each of them at every poll, in four round trips: a hundred sources that
-answer slowly would keep a core busy. The mark of a killed worker hides its jobs for the longest
-timeout + 10 s (python-arq/arq#402), so timeouts have to be short, and a poll may take minutes. And
-a worker ends with its connection (python-arq/arq#386), which need not end the work.
+A job lists leases whose work is to be started. It starts that work in the worker that took the job,
+and ends without waiting for it, for three reasons:
+- A running job stays in arq's queue, and every worker reads each of them at every look, in four
+  round trips. A hundred slow sources would keep a core busy.
+- The in-progress key of a killed worker hides its jobs for the longest timeout + 10 s
+  (python-arq/arq#402). So timeouts must be short, but a poll may take minutes.
+- An arq worker ends with its connection (python-arq/arq#386), which need not end the work.
 
-What arq loses or doubles, the schedule makes good: store/schedule.py.
+Hints that arq loses or doubles do no harm, because the schedule decides: store/schedule.py.
 """
 
 from __future__ import annotations
@@ -32,32 +33,32 @@ from store.keys import QUEUE
 from store.schedule import Lease
 from workers.leases import Role, end_tasks
 
-# Half of this passes on average from a hint to its start. At ten looks a second an idle worker
-# takes 1 % of a core (benchmarks/polling.py).
+# A hint waits for half of this on average. With ten looks a second an idle worker uses 1 % of a
+# core (benchmarks/polling.py).
 POLL_DELAY = 0.1
 HEALTH_SECONDS = 15
-_START_TIMEOUT = 10  # seconds; to start work is one call of the store at most
-_TIDY_TIMEOUT = 20  # seconds; what was not reached is removed at the next tick
-_END_SECONDS = 1.0  # that jobs have to end by themselves
-_HINT_SECONDS = 120  # a hint that old is about a lease that expired
+_START_TIMEOUT = 10  # seconds; starting work makes one call to the store at most
+_TIDY_TIMEOUT = 20  # seconds; the next run removes what is left
+_END_SECONDS = 1.0  # for jobs to end by themselves
+_HINT_SECONDS = 120  # the lease of an older hint has expired
 # arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
 # from the others. One fixed time makes every job due; ids grow, so they stay in order.
 _ALWAYS_DUE = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class WorkStarter(Protocol):
-    """What the jobs need of the worker that runs them; it is `ctx["worker"]`."""
+    """The interface of the worker that runs the jobs; it is `ctx["worker"]`."""
 
     async def take(self, role: Role, leases: Sequence[Lease]) -> None:
-        """Start the work under these leases."""
+        """Start the work of these leases."""
 
     async def tidy(self) -> None:
-        """Remove what retention no longer keeps."""
+        """Remove data beyond the retention."""
 
 
 def dumps(value: dict[str, Any]) -> bytes:
-    """A job as JSON: writing into the store must not mean running code here, as with pickle."""
-    return json.dumps(value, default=str).encode()  # arq also writes down exceptions
+    """A job as JSON: with pickle, write access to the store would run code in workers."""
+    return json.dumps(value, default=str).encode()  # arq also serializes exceptions
 
 
 def arq_redis(store: Store) -> ArqRedis:
@@ -71,7 +72,7 @@ def arq_redis(store: Store) -> ArqRedis:
 
 
 async def enqueue(redis: ArqRedis, role: Role, leases: Sequence[Lease]) -> None:
-    """Hint to all workers that these leases wait: one job for all, under an id of its own."""
+    """Queue one job for these leases; its id is unique, because tokens of leases are."""
     if leases:
         with store_errors():
             await redis.enqueue_job(
@@ -83,8 +84,8 @@ async def enqueue(redis: ArqRedis, role: Role, leases: Sequence[Lease]) -> None:
             )
 
 
-# A job that the store failed is not reported by arq, in a line for each: its lease expires, the
-# next tick tidies, and workers/recovery.py logs once that the store is away.
+# The jobs suppress StoreError, or arq would log each of them: the lease expires, the next run
+# tidies, and workers/recovery.py logs once that the store is away.
 
 
 async def poll(ctx: dict[str, Any], leases: list[list[str]]) -> None:
@@ -100,7 +101,7 @@ async def page(ctx: dict[str, Any], leases: list[list[str]]) -> None:
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
-    """The job that keeps the store small; a tick that is missed or doubled harms nothing."""
+    """The job that removes data beyond the retention; a missed or doubled run does no harm."""
     with suppress(StoreError):
         await _worker(ctx).tidy()
 
@@ -114,17 +115,17 @@ FUNCTIONS = [
     func(poll, name=str(Role.POLL), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
     func(page, name=str(Role.PAGE), timeout=_START_TIMEOUT, keep_result=0, max_tries=2),
 ]
-# Every ten seconds: until then a flood stands before the stories of all others. At the start too:
-# `millrace once` may end before that.
+# Every ten seconds, because until then a flood of one source pushes out the stories of others. At
+# the start too, because `millrace once` may end before the first run.
 _TIDY_AT = set(range(0, 60, 10))
 CRON_JOBS = [cron(tidy, second=_TIDY_AT, run_at_startup=True, timeout=_TIDY_TIMEOUT, keep_result=0)]
 
 
 async def run_queue(settings: type, store: Store, starter: WorkStarter) -> None:
-    """Run jobs until cancelled; raises StoreError when the connection is lost.
+    """Run jobs until cancelled. Raises StoreError when the connection is lost.
 
-    arq's worker ends then, and a second call starts a fresh one. `settings` is a class such as the
-    command `arq` takes; what it would open and close is open here.
+    The arq worker ends with its connection; the caller starts the next. `settings` is the class
+    that arq's command takes, without its start-up and shutdown: the caller has opened everything.
     """
     quiet_logs()
     worker: Worker = create_worker(
@@ -140,21 +141,21 @@ async def run_queue(settings: type, store: Store, starter: WorkStarter) -> None:
             await worker.async_run()
     finally:
         jobs = set(worker.tasks.values())
-        if jobs:  # what fails with the connection ends by itself; cancelled, it is never retrieved
+        if jobs:  # most end by themselves with the connection; cancel only those that do not
             await asyncio.wait(jobs, timeout=_END_SECONDS)
         await end_tasks(job for job in jobs if not job.done())
         for job in jobs:
             if job.done() and not job.cancelled():
-                job.exception()  # fetched, so that asyncio does not report it as never retrieved
+                job.exception()  # retrieved, or asyncio logs "exception was never retrieved"
 
 
 def quiet_logs() -> None:
-    """Keep arq from two lines for every hint; what polls and pages did is logged by them."""
+    """Keep arq from logging two lines for each hint; polls and pages log their results."""
     logging.getLogger("arq.worker").setLevel(logging.WARNING)
 
 
 def redis_settings(url: str) -> RedisSettings:
-    """The store's address as arq wants it; raises StoreError when it is not an address."""
+    """The store's address in the form of arq. Raises StoreError for an invalid address."""
     if urlsplit(url).scheme == "redis+sentinel":
         nodes, service, _ = sentinel_nodes(url)
         options = connection_options(url)

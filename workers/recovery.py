@@ -1,9 +1,10 @@
-"""What one worker does when the network or the store was away.
+"""Recovery of one worker after the network or the store was away.
 
-While no source can be reached one host is tried every few seconds, without a request. Where it
-takes a connection, or where any source answers, all that failed meanwhile is made due. Of the store
-one line is logged when trouble begins and one when it ends: every loop of a worker meets an absent
-store many times a second, and what they meet is one event.
+While sources cannot be reached, the worker tries to connect to one host every few seconds, without
+a request. When a connection succeeds, or any source answers, all unreachable sources become due.
+
+Every loop of a worker notices an absent store many times a second. That is one event, so one line
+is logged when the trouble begins and one when it ends.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ from workers.http.response import Access, access_of
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 2.0  # between two looks at what cannot be reached
-RESOLVE_SECONDS = 30.0  # between two rounds of names that had no address
+LOOK_SECONDS = 2.0  # between two looks at the unreachable sources
+RESOLVE_SECONDS = 30.0  # between two look-ups of host names that had no address
 RESOLVED_AT_ONCE = 20
 NAMED = 5  # sources in one line of the log
 _HINT = "polled again as soon as a host takes connections; /sources has the reasons"
 
 
 class Recovery:
-    """What one worker process does about sources that cannot be reached."""
+    """Retries unreachable sources as soon as they may be reached again."""
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
@@ -50,7 +51,7 @@ class Recovery:
         self._report = Report()
 
     async def look(self) -> None:
-        """Retry what can be reached again. Raises StoreError."""
+        """Make sources due that may be reached again. Raises StoreError."""
         if not self._started:
             await self._retry("started")
             self._started = True
@@ -68,9 +69,10 @@ class Recovery:
             await self._resolve()
 
     async def _resolve(self) -> None:
-        """Poll sources whose host has an address again, also while all others answer.
+        """Make sources due whose host name resolves again.
 
-        This asks a name server, not the host; once it answers, what fails next is another fault.
+        Needed beside the probe, because such sources may fail while all others answer. It sends
+        the host nothing.
         """
         names = await some_unreachable(self._kit.store, RESOLVED_AT_ONCE)
         states = zip(names, await load_sources(self._kit.store, names), strict=True)
@@ -93,12 +95,12 @@ class Recovery:
         if source is None or state is None:
             await note_reached(self._kit.store, probe.name)  # feeds.yaml no longer lists it
         elif not state.unreachable:
-            return  # it connects, and then there is silence: a connection would prove nothing
+            return  # it accepts connections and never answers: connecting would prove nothing
         elif await self._kit.fetcher.reaches(self._access(source, state)):
             await self._retry("reached")
 
     def _access(self, source: Source, state: SourceState) -> Access:
-        """Where a poll of this source would connect to."""
+        """The address to which a poll of this source would connect."""
         if source.kind == "github" or is_github(source.url):
             return Access(self._kit.fetcher.settings.github.api)
         moved = state.configured_url == source.url
@@ -110,10 +112,10 @@ class Recovery:
 
 
 class Report:
-    """Says in the log what cannot be reached and what can again, many sources in one line.
+    """Logs sources that become unreachable or reachable, many in one line.
 
-    A network that goes takes them all within seconds, and they come back over two minutes: a line
-    is written when a look finds no more of a kind.
+    When the network fails, all sources fail within seconds and return within two minutes. So a
+    line is logged when a look finds no further change of its kind.
     """
 
     def __init__(self) -> None:
@@ -122,7 +124,7 @@ class Report:
         self._back: set[str] = set()
 
     def look(self, names: set[str]) -> None:
-        """Take note of the sources that cannot be reached now."""
+        """Compare the unreachable sources with those of the last look."""
         lost, back = names - self._known, self._known - names
         self._known = names
         if self._lost and not lost:
@@ -142,16 +144,16 @@ def _listed(names: set[str]) -> dict[str, object]:
 
 STORE_LOOK_SECONDS = 15.0
 LOOK_SECONDS_IN_TROUBLE = 1.0
-QUIET_SECONDS = 2.0  # without a failure in any loop before the trouble counts as over
+QUIET_SECONDS = 2.0  # without a failure in any loop, after which the store counts as back
 
 
 class StoreWatch:
-    """What one process knows of its store's trouble."""
+    """Logs the beginning and the end of trouble with the store, for one process."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._began: float | None = None  # since when there is trouble
-        self._failed = 0.0  # when a call failed last
+        self._began: float | None = None  # when the present trouble began
+        self._failed = 0.0  # when a call failed last; both by the monotonic clock
         self._warnings: frozenset[str] = frozenset()
 
     @property
@@ -160,14 +162,14 @@ class StoreWatch:
         return STORE_LOOK_SECONDS if self._began is None else LOOK_SECONDS_IN_TROUBLE
 
     def failed(self, reason: str) -> None:
-        """A call to the store failed."""
+        """Note that a call to the store failed."""
         self._failed = time.monotonic()
         if self._began is None:
             self._began = self._failed
             log.warning("store.away", reason=reason)
 
     async def look(self) -> None:
-        """Look at the store itself."""
+        """Check the store and log what changed."""
         try:
             found = await vitals(self._store)
         except StoreError as error:

@@ -1,4 +1,4 @@
-"""Leases what is due and tells the queue: the only thing that starts work."""
+"""Leases due sources and pages, and queues hints for them: the only place that starts work."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from workers.leases import LEASE_SECONDS, SCHEDULES, Places, Role
 from workers.queue import arq_redis, enqueue
 from workers.settle import Order
 
-DROP_SECONDS = 5.0  # between two looks whether all processes have the same feeds.yaml
-REMEMBER_SECONDS = 4.0  # that a service has to tell the names it remembers
-# Few, so that workers share what is due instead of one taking it all.
+DROP_SECONDS = 5.0  # between two checks whether all processes have the same feeds.yaml
+REMEMBER_SECONDS = 4.0  # in which a service can write back the story ids that it remembers
+# Few, so that several workers share the due leases.
 PER_SWEEP = {Role.POLL: 50, Role.PAGE: 10}
-_ALLOWED = "allow_private"  # beside the names of sources, none of which holds an underscore
+_ALLOWED = "allow_private"  # a key beside the names of sources, none of which has an underscore
 
 
 class Sweeper:
@@ -40,18 +40,18 @@ class Sweeper:
         self._settings = settings
         self._places = places
         self._arq = arq_redis(store)
-        self.more = False  # whether the last sweep left something for the next
-        self.quiet = False  # whether nothing runs and nothing is due soon, unless somebody rings
+        self.more = False  # whether the last sweep left due leases for the next
+        self.quiet = False  # whether nothing runs and nothing is due soon
         self._order = order or Order()
         self._in_force = in_force or InForce.alone()
         self._in_step_with: Settings | None = None
-        self._found_empty: float | None = None  # when a store without story ids from before was met
-        self._scheduled = 0  # how many sources those settings name
+        self._found_empty: float | None = None  # when a store without story ids was found
+        self._scheduled = 0  # number of sources in the schedule
         self._shares = Shares()
-        self._drop_at: float | None = None  # when stories of sources that left may be dropped
+        self._drop_at: float | None = None  # when stories of removed sources may be dropped
 
     async def sweep(self) -> int:
-        """Lease what is due, and start it or tell the queue; returns how much that was."""
+        """Lease what is due, and start it or queue hints; returns the number of leases."""
         if self._settings() is not self._in_step_with:
             await self._keep_in_step()
         if self._drop_at is not None and time.monotonic() >= self._drop_at:
@@ -62,12 +62,11 @@ class Sweeper:
         self.quiet = all(each.next_in > LEASE_SECONDS for each in found)
         for role, (scheduled, _, leases) in zip(Role, found, strict=True):
             self.more = self.more or len(leases) == PER_SWEEP[role]
-            if len(leases) != 1 or self._order.strict:  # all by one way stay in order
+            if len(leases) != 1 or self._order.strict:  # all through the queue keep their order
                 await enqueue(self._arq, role, leases)
                 self._places.hint(role, leases)
-            # One lease is nothing to share: started here, a pushed entry is in the feed after
-            # 35 ms, and after 110 when it waits for the next look into the queue
-            # (benchmarks/push.py).
+            # One lease need not be shared. Started here, a pushed entry is in the feed after 35 ms;
+            # through the queue it takes 110 ms (benchmarks/push.py).
             elif not self._places.start(role, leases[0]):
                 await release(self._store, SCHEDULES[role], leases[0], after=0)
             if role is Role.POLL and scheduled != self._scheduled:
@@ -75,10 +74,10 @@ class Sweeper:
         return sum(len(each.leases) for each in found)
 
     async def tidy(self) -> int:
-        """Remove what retention no longer keeps; returns how many stories went.
+        """Remove data beyond the retention; returns the number of removed stories.
 
-        While the feeds.yaml of some process differs, the longest retention of any counts: what is
-        removed by mistake is gone for good.
+        While the feeds.yaml of some process differs, the longest retention of all applies, because
+        a removal cannot be undone.
         """
         settings, processes = self._settings(), await load_processes(self._store)
         others = processes.beats if processes.differ else []
@@ -91,7 +90,7 @@ class Sweeper:
         )
 
     async def _drop(self) -> None:
-        """Take out the stories of sources that left, once no process has another feeds.yaml."""
+        """Drop the stories of removed sources, once all processes have the same feeds.yaml."""
         if (await load_processes(self._store)).differ:
             self._drop_at = time.monotonic() + DROP_SECONDS
             return
@@ -109,7 +108,7 @@ class Sweeper:
         return min(self._places.room(role), PER_SWEEP[role])
 
     async def _keep_in_step(self) -> None:
-        """Schedule what feeds.yaml lists: after an edit, and after the store was wiped."""
+        """Bring the schedule in line with feeds.yaml, after an edit or a wiped store."""
         settings = self._settings()
         known = settings is self._in_step_with
         if not await self._in_force.agrees(self._store) or not await self._names_are_told():
@@ -128,7 +127,7 @@ class Sweeper:
         self._in_step_with, self._scheduled = settings, len(names)
 
     async def _poll_changed(self, settings: Settings) -> None:
-        """Poll at once what is requested otherwise than before: it may have been repaired."""
+        """Poll sources at once whose request settings changed: the edit may be a repair."""
         lines = {source.name: source.request_line for source in settings.sources if source.enabled}
         fetch = settings.fetch
         allowed = json.dumps([sorted(fetch.allow_private), sorted(fetch.ports)])
@@ -142,7 +141,10 @@ class Sweeper:
             await poll_in_order(self._store, changed)
 
     async def _names_are_told(self) -> bool:
-        """A store that is new or was wiped waits for a service that may remember what was in it."""
+        """Whether the story ids of before are known; a new or wiped store waits for a service.
+
+        A service that ran before the wipe remembers them and writes them back.
+        """
         if await names_told(self._store):
             self._found_empty = None
             return True
@@ -154,9 +156,9 @@ class Sweeper:
 
 
 def _longest_waits(settings: Settings) -> dict[str, float]:
-    """What no plan made under these settings exceeds; one made under others must not outlast them.
+    """The longest possible wait of each source; longer ones were planned under other settings.
 
-    A file that was saved half, and for that moment meant something else, does no lasting harm so.
+    They are shortened, so that a half-saved file has no lasting effect.
     """
     fetch = settings.fetch
     longest = max(fetch.max_interval, fetch.backoff.cap)

@@ -1,12 +1,12 @@
-"""Find-or-claim for a batch, and the order in which one worker does it.
+"""Find-or-claim for a batch of entries, and the order in which one worker settles its batches.
 
-Candidates are looked up, core decides, the result is committed; again if it moved on. The commit
-refuses when a candidate appeared, a story changed or an entry came in meanwhile, so decision and
-claim are one step as far as anyone can see. Another's commit always goes through, so the loop ends.
+The worker looks up candidates, core decides, and the result is committed. The commit is refused
+when a candidate, a story or an entry changed since the look-up; then all of it is repeated. So
+decision and claim are one atomic step. Every refusal means that another commit succeeded, so the
+loop makes progress.
 
-Which copy of a story is settled first gives the story its id. Answers come as fast as the network
-lets them; so that the same sources give the same ids again, an early answer waits a little for
-those that were requested before.
+The copy that is settled first gives its story the id. Responses arrive in any order; an early one
+waits a little for those requested before it, so that the same sources give the same ids again.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from store.curation import chosen_stories
 from store.entries import load_entries, load_stories
 from store.index import look_up
 
-# Arrivals of one batch that are worth a thread: 7 ms each where copies are compared, and while they
-# are weighed on the loop no lease of this worker is renewed.
+# A batch of this many arrivals is decided in a thread. An arrival takes 7 ms where copies are
+# compared, and a decision on the event loop delays the renewal of this worker's leases.
 MANY = 10
-_ATTEMPTS = 50  # each refusal means that another worker's commit went through
+_ATTEMPTS = 50  # each refusal means that another commit succeeded
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a decision rests on beside the store."""
+    """What a decision needs beside the content of the store."""
 
     settings: DedupSettings
     idf: Idf
@@ -49,7 +49,7 @@ class Knowledge:
 
 
 class LeaseLost(StoreError):
-    """The lease of `names` ran out while we worked; its present holder does the work again."""
+    """The leases of `names` expired during the work; their present holders repeat it."""
 
     def __init__(self, names: frozenset[str]) -> None:
         super().__init__("the lease of this work ran out")
@@ -62,10 +62,10 @@ async def settle(
     knowledge: Knowledge,
     batch_for: Callable[[Outcome], Batch],
 ) -> Outcome:
-    """Decide upon `arrivals` and write them; returns what was written.
+    """Decide upon `arrivals`, commit the decision and return it.
 
-    `batch_for` makes of a decision everything that is to be written with it. Raises LeaseLost
-    when a lease of the batch is no longer ours, StoreAway when the store goes.
+    `batch_for` returns everything else that the same commit writes. Raises LeaseLost when a lease
+    of the batch has another holder, StoreAway when the store cannot be reached.
     """
     there: set[str] = set()
     for _ in range(_ATTEMPTS):
@@ -84,7 +84,7 @@ async def settle(
 async def _decide(
     store: Store, arrivals: Sequence[Arrival], knowledge: Knowledge
 ) -> tuple[Outcome, str | None]:
-    """What the arrivals change, and where the index stood when that was decided."""
+    """The outcome for the arrivals, and the position of the index that it is based on."""
     if not arrivals:
         return Outcome(), None
     asked = await look_up(store, {a.record.id: a.fingerprint for a in arrivals}, knowledge.settings)
@@ -105,7 +105,6 @@ async def _decide(
     )
     records: dict[str, EntryRecord | None] = {}
     while True:
-        # A thousand alike take seconds: in a thread, or this worker's leases would run out.
         if len(arrivals) < MANY:
             outcome = weigh(records=records)
         else:
@@ -117,7 +116,7 @@ async def _decide(
 
 
 async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
-    """Founders whose story a person joined with another stand for that one."""
+    """The candidates, with the story into which a person joined theirs in place of the old one."""
     chosen = await chosen_stories(store, {c.entry for near in found.values() for c in near})
     return {
         entry: [c._replace(story=chosen.get(c.entry, c.story)) for c in near]
@@ -138,7 +137,7 @@ def _with(batch: Batch, outcome: Outcome, mark: str | None, arrivals: Sequence[A
 
 
 def _without(there: set[str], batch: Batch) -> Batch:
-    """An entry that is there already was taken in by somebody else, and once is enough."""
+    """The batch without the entries that another worker has committed."""
     return dataclasses.replace(
         batch,
         entries=[record for record in batch.entries if record.id not in there],
@@ -146,14 +145,14 @@ def _without(there: set[str], batch: Batch) -> Batch:
     )
 
 
-SHORT_PATIENCE = 1.0  # seconds; a slow source must not hold up the first page of a fresh start
-LONG_PATIENCE = 60.0  # of a round that ends only when all have answered
+SHORT_PATIENCE = 1.0  # seconds; a slow source must not delay the first page of a fresh start
+LONG_PATIENCE = 60.0  # seconds, in a round that ends only when all sources have answered
 
-_numbers = count()  # over all lines: pages stand behind polls
+_numbers = count()  # one count for all sequences: pages wait for polls
 
 
 class Turn:
-    """The place of one job in the line; over when its work is written, or is next to be."""
+    """The position of one job in its sequence, until its result is written or about to be."""
 
     def __init__(self, name: str, line: Line, behind: Sequence[Line], patience: float) -> None:
         self.name = name
@@ -165,7 +164,7 @@ class Turn:
         self._kept = False
 
     async def come(self) -> None:
-        """Return when everything before is over, or when patience is."""
+        """Wait until all earlier jobs are finished, but no longer than `patience` seconds."""
         before = [turn for line in self._behind for turn in line.before(self)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
@@ -173,11 +172,11 @@ class Turn:
                     await turn.over.wait()
 
     def put_off(self) -> None:
-        """The job ends for now and comes again; its place is kept."""
+        """Keep the position: the job was postponed and runs again."""
         self._kept = True
 
     def end(self) -> None:
-        """Let those behind go on, unless the place is kept."""
+        """Let later jobs continue, unless the position is kept."""
         if not self._kept:
             self._line.leave(self)
             self.over.set()
@@ -185,33 +184,34 @@ class Turn:
 
 
 class Line:
-    """The jobs of one kind that are under way, in the order in which they began."""
+    """The jobs of one kind that are in progress, in the order in which they began."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._turns: dict[str, Turn] = {}
 
     def take(self, name: str, *, after: Line | None = None) -> Turn:
-        """A place at the end of the line; who was put off finds the place that was kept."""
+        """A position at the end; a postponed job gets the position that it kept."""
         if name not in self._turns:
             behind = (self,) if after is None else (after, self)
             self._turns[name] = Turn(name, self, behind, self._patience)
         return self._turns[name]
 
     def before(self, turn: Turn) -> list[Turn]:
-        """Those that began before `turn` and are not over."""
+        """The jobs that began before `turn` and are not finished."""
         return [other for other in self._turns.values() if other.number < turn.number]
 
     def leave(self, turn: Turn) -> None:
-        """Somebody's turn is over."""
+        """Remove a finished job."""
         if self._turns.get(turn.name) is turn:
             del self._turns[turn.name]
 
 
 class Order:
-    """The lines of one worker: for first polls, or strictly for one round over all sources.
+    """The sequences of one worker.
 
-    In a strict round pages wait until `pages_may_begin`, and all that comes in comes at one moment.
+    Normally only the first polls of sources are ordered. In a strict round (`millrace once`) all
+    jobs are, pages wait until `pages_may_begin`, and all entries get one time of arrival.
     """
 
     def __init__(self, *, strict: bool = False) -> None:
@@ -222,7 +222,7 @@ class Order:
         self._moment: float | None = None
 
     def moment(self, now: float) -> float:
-        """When what is found `now` arrived."""
+        """The time of arrival of entries that are found `now`."""
         if not self.strict:
             return now
         self._moment = self._moment or now

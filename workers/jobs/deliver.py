@@ -1,10 +1,12 @@
 """Sends webhooks, pings and hub content until they arrive, and confirms subscriptions.
 
-Everything goes through guarded sessions of its own, so that no source's turn at its host is taken.
-What fails is tried again, ever later, and its target is left alone meanwhile; what is given up is
-counted, logged and named in /health. Callbacks of our hub have to confirm, because anyone may have
-subscribed in their name: few at a time, slowly at each host, with short time limits and without
-redirects (WebSub, section 5.3: any other status than 2xx is no confirmation).
+Deliveries use separate guarded HTTP sessions, so that they do not share the limits per host of
+sources. A failed delivery is retried with growing delays, during which its target gets no other;
+deliveries that are given up are counted, logged and named in /health.
+
+Callbacks of our hub must confirm, because anyone may have subscribed in their name. They are
+requested few at a time, slowly per host, with short timeouts and without redirects (WebSub, section
+5.3: a status other than 2xx is no confirmation).
 """
 
 from __future__ import annotations
@@ -48,10 +50,10 @@ from workers.leases import end_tasks
 log = structlog.get_logger()
 
 AT_ONCE = 20  # deliveries that are leased together
-TARGETS_AT_ONCE = 50  # that are sent something: most answer at once, some hang for half a minute
-WAITING_EACH = 200  # deliveries in memory for one target, of a webhook some 10 kB each
-FULL_SECONDS = 15.0  # that a delivery waits in the store where there is no place for it here
-LEASE_SECONDS = 300.0  # of which a delivery may wait for half; then it is put back
+TARGETS_AT_ONCE = 50  # most answer at once, some hang for half a minute
+WAITING_EACH = 200  # deliveries in memory for one target; one of a webhook has some 10 kB
+FULL_SECONDS = 15.0  # after which a delivery is leased again when there was no room in memory
+LEASE_SECONDS = 300.0  # a delivery that waited for half of this is put back
 FIRST_RETRY = 10.0
 LONGEST_RETRY = 3600.0
 MOST_TRIES = 16  # half a day
@@ -63,21 +65,21 @@ _METRIC = {
 
 
 class Sender:
-    """Sends what is due in one outbox: to each target one after the other, to all at once.
+    """Sends the due deliveries of one outbox: to each target in turn, to all targets in parallel.
 
-    In rounds that ended with their slowest answer, webhooks came 28 s late beside a target that
-    accepted and never answered.
+    Rounds that wait for their slowest response delivered webhooks 28 s late beside a target that
+    accepted connections and never answered.
     """
 
     def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher) -> None:
         self._kit = kit
         self._outbox = outbox
         self._fetcher = fetcher
-        self._targets: dict[str, _Target] = {}  # by host, while something is sent there
+        self._targets: dict[str, _Target] = {}  # by host, while it has deliveries
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self, *, every: float) -> None:
-        """Send until cancelled; looks every `every` seconds for what is due."""
+        """Send until cancelled; look for due deliveries every `every` seconds."""
         try:
             while True:
                 if not await self.send_due():
@@ -86,7 +88,7 @@ class Sender:
             await end_tasks(self._sending)
 
     async def send_due(self) -> int:
-        """Begin to send what is due; how many deliveries that were."""
+        """Begin to send the due deliveries; returns their number."""
         store, counts, full = self._kit.store, Counts(), list[Delivery]()
         due, expired = await lease_deliveries(
             store, self._outbox, limit=AT_ONCE, seconds=LEASE_SECONDS
@@ -107,11 +109,11 @@ class Sender:
         return len(due)
 
     async def sent(self) -> None:
-        """Return when nothing is being sent any more."""
+        """Wait until nothing is being sent."""
         await asyncio.gather(*self._sending)
 
     def _target(self, host: str) -> _Target | None:
-        """The target that is sent something, or begins to be; None where too many are."""
+        """The target of a host, started if it is new; None when too many are active."""
         target = self._targets.get(host)
         if target is None and len(self._targets) < TARGETS_AT_ONCE:
             target = self._targets[host] = _Target(self._kit, self._outbox, self._fetcher, host)
@@ -123,9 +125,9 @@ class Sender:
     async def _send(self, target: _Target) -> None:
         try:
             await target.send()
-        except StoreError as error:  # they are due again when their leases end
+        except StoreError as error:  # its deliveries are due again when their leases expire
             log.info("delivery.interrupted", host=target.host, reason=str(error))
-        except Exception:  # one target must not end the sending to all others
+        except Exception:  # an error at one target must not end the sending to others
             log.exception("delivery.crashed", host=target.host)
         finally:
             del self._targets[target.host]
@@ -133,7 +135,7 @@ class Sender:
 
 
 class _Target:
-    """One host that is sent deliveries, one after the other."""
+    """One host and its waiting deliveries, sent one after the other."""
 
     def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher, host: str) -> None:
         self.host = host
@@ -142,10 +144,10 @@ class _Target:
         self._kit = kit
         self._outbox = outbox
         self._fetcher = fetcher
-        self._well = False  # whether the store knows that it answers
+        self._well = False  # whether the last delivery arrived
 
     async def send(self) -> None:
-        """Send what waits until one fails; the rest waits as long as the target is left alone."""
+        """Send the waiting deliveries; after a failure put the rest back until the retry."""
         store = self._kit.store
         wait = await resting(store, self.host)
         while self.waiting:
@@ -158,7 +160,7 @@ class _Target:
                 wait = await resting(store, self.host)
 
     async def _deliver(self, delivery: Delivery) -> bool:
-        """Send one; whether it arrived."""
+        """Send one delivery and record the result; returns whether it arrived."""
         store, metric = self._kit.store, _METRIC[delivery.kind]
         fault = await self._fault(delivery)
         if fault is None:
@@ -184,7 +186,7 @@ class _Target:
         return self._well
 
     async def _fault(self, delivery: Delivery) -> str | None:
-        """Why a delivery did not arrive; None: it did."""
+        """Send the request; returns why it failed, or None on success."""
         body = delivery.body.encode()
         try:
             answer = await self._fetcher.post(delivery.url, body, headers=delivery.headers)
@@ -196,7 +198,7 @@ class _Target:
         return None if 200 <= answer.status < 300 else f"it answered {answer.status}"
 
     async def _verify(self, delivery: Delivery) -> None:
-        """What an older version left in this outbox goes to where it belongs now."""
+        """Move a verification, which older versions kept in this outbox, to its present queue."""
         mode = "subscribe" if delivery.headers.get("mode") == "subscribe" else "unsubscribe"
         asked = Subscriber.model_validate_json(delivery.body, extra="ignore")
         await ask_for(self._kit.store, Verification(mode=mode, subscriber=asked))
@@ -204,7 +206,7 @@ class _Target:
 
 
 async def _give_up(kit: Kit, host: str, reason: str, *, kind: str) -> None:
-    """Subscribers come and go; what the operator configured is worth a word."""
+    """Log a webhook that is given up: the operator configured it. Subscribers come and go."""
     if kind == "webhook" and await give_up(kit.store, host, count=1, reason=reason):
         log.warning("webhook.given_up", host=host, reason=reason)
 
@@ -220,12 +222,12 @@ _MOST_BYTES = 4096  # of the answer, which is the challenge
 
 
 def callback_settings(fetch: FetchSettings) -> FetchSettings:
-    """How strangers' callbacks are requested: as sources, but they have less time."""
+    """The settings for requests to callbacks: those for sources, with a shorter timeout."""
     return fetch.model_copy(update={"timeout": min(fetch.timeout, CALLBACK_SECONDS)})
 
 
 async def verify_due(kit: Kit) -> int:
-    """Ask the callbacks that are due; how many that were."""
+    """Request the confirmations that are due; returns their number."""
     due = await lease_verifications(kit.store, limit=VERIFIED_AT_ONCE, seconds=VERIFY_LEASE_SECONDS)
     counts = Counts()
     await asyncio.gather(*(_verify(kit, verification, counts) for verification in due))

@@ -1,6 +1,6 @@
-"""The page job: read the page of one pending entry, settle the better of page and feed.
+"""The page job: read the page of one pending entry and settle the better of page and feed.
 
-Whatever happens to the page, the entry is published: with the page's text, or with the feed's.
+If the page cannot be read, the entry is published with the text of its feed.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ log = structlog.get_logger()
 
 R = TypeVar("R")
 
-ATTEMPTS = 2  # then the feed's text is published; a page must not hold news up
-# Where no connection is made it may be our own network: five minutes (5 s, doubled six times) until
-# an excerpt is published in place of an article that is there.
+ATTEMPTS = 2  # then the feed's text is published: a page must not delay news for long
+# A missing connection may be due to our own network: five minutes (5 s, doubled six times) pass
+# before an excerpt is published in place of the article.
 ATTEMPTS_TO_CONNECT = 7
-BODY_DAYS = 14.0  # an entry that has no other text is fetched again for so long
+BODY_DAYS = 14.0  # for which the body of an entry without other text is fetched again
 BODY_RETRY_CAP = 6 * 3600.0
 RETRY_SECONDS = 5.0
 CRASH_SECONDS = 600.0
 BUSY_SECONDS = 60.0
 PAGE_SECONDS = 5.0
-ROW_PATIENCE = 30.0  # seconds that the next page of an article may wait for its turn
+ROW_PATIENCE = 30.0  # seconds for which the next page of an article may wait for its host
 _PASSING = frozenset((408, 425, 500, 502, 503, 504))
 _PASSING_OF_BODIES = _PASSING | {
     403,
@@ -69,27 +69,27 @@ _PASSING_OF_BODIES = _PASSING | {
 
 @dataclass(frozen=True)
 class Reading:
-    """One pending entry under way."""
+    """One pending entry in progress."""
 
     kit: Kit
     commits: PageCommits
     lease: Lease
-    source: Source | None  # None: taken off feeds.yaml meanwhile
+    source: Source | None  # None: feeds.yaml no longer lists it
     record: EntryRecord
     counts: Counts
     turn: Turn
 
     @property
     def own_source(self) -> Source:
-        """Its source; of one that was taken off feeds.yaml, what came in before is kept.
+        """The source, or a placeholder when feeds.yaml no longer lists it: its entries stay.
 
-        The address in its place is of no site: the entry's link may be that of another publisher.
+        The placeholder's address belongs to no site: the entry's link may be another publisher's.
         """
         return self.source or Source(url="https://removed.invalid/", name=self.record.source)
 
 
 async def read_page(kit: Kit, commits: PageCommits, lease: Lease) -> None:
-    """Complete the pending entry of a lease; does nothing when the lease is not ours."""
+    """Complete the pending entry of a lease; do nothing when the lease has another holder."""
     turn = kit.order.pages.take(lease.name, after=kit.order.polls)
     try:
         if (begun := await begin(kit.store, PAGES, lease)) is not None:
@@ -189,7 +189,7 @@ async def _fetch_page(
 
 
 async def _further_pages(reading: Reading, url: str | None, source: Source) -> list[bytes]:
-    """The next pages of the same article; what cannot be read ends the row, not the article."""
+    """The next pages of the same article, up to the first that cannot be read."""
     found: list[bytes] = []
     try:
         while url is not None and len(found) + 1 < MOST_PAGES:
@@ -203,7 +203,7 @@ async def _further_pages(reading: Reading, url: str | None, source: Source) -> l
 
 
 async def _from_feed(reading: Reading) -> PreparedEntry:
-    """What the feed alone gives: the text it had, or its title and link."""
+    """The entry from its feed alone: with the feed's text, or just title and link."""
     raw, source = reading.record.raw, reading.own_source
     assert raw is not None  # noqa: S101 - read_page asked
     learned = await load_learned(reading.kit.store, reading.record.source)
@@ -227,7 +227,7 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
     source = reading.own_source
     if kit.order.strict or record.backfill:
         await reading.turn.come()
-        reading.turn.end()  # those behind it may join it: pages are finished in the order they come
+        reading.turn.end()  # later pages may join its commit, which keeps the order
     state = await load_source(kit.store, source.name)
     paper = Paper(state.title, state.link) if state else Paper()
     arrival = kit.arrival(record, made, source, reading.record, paper)
@@ -235,10 +235,10 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
 
 
 async def _is_worth_another(reading: Reading, fault: MillraceError) -> bool:
-    """Whether an entry is tried again; one that has no text but the one to be fetched, for long."""
+    """Whether to retry: an entry with a feed text a few times, one without for two weeks."""
     record = reading.record
     if record.raw is None or not record.raw.body_urls:
-        # A round that ends when all is taken in does not wait for the network.
+        # `millrace once` ends when all entries are settled: it does not wait for the network.
         waits = isinstance(fault, Unreachable) and not reading.kit.order.strict
         return record.attempts + 1 < (ATTEMPTS_TO_CONNECT if waits else ATTEMPTS)
     age = await reading.kit.store.now() - record.arrived.timestamp()
@@ -246,13 +246,13 @@ async def _is_worth_another(reading: Reading, fault: MillraceError) -> bool:
 
 
 async def _give_up(reading: Reading) -> None:
-    """A body that is nowhere to be had leaves nothing to publish."""
+    """Drop an entry whose only body could not be fetched: there is nothing to publish."""
     update = {"decision": Decision.FILTERED, "rule": "unreachable", "raw": None}
     await commit(reading.kit.store, _batch(reading, [reading.record.model_copy(update=update)]))
 
 
 async def _try_again(reading: Reading, fault: MillraceError) -> None:
-    """Wait twice as long as before, and as long as the host stated."""
+    """Retry after twice the last delay, or after the Retry-After of the host if that is longer."""
     record = reading.record.model_copy(update={"attempts": reading.record.attempts + 1})
     has_body = record.raw is not None and record.raw.body_urls
     cap = BODY_RETRY_CAP if has_body else CRASH_SECONDS
@@ -274,7 +274,7 @@ def _batch(reading: Reading, entries: list[EntryRecord], waits: Sequence[PageWai
 
 
 def _may_pass(fault: MillraceError, record: EntryRecord) -> bool:
-    """Whether fetching once more may help."""
+    """Whether a retry may succeed."""
     if isinstance(fault, BadStatus):
         has_body = record.raw is not None and record.raw.body_urls
         return fault.status in (_PASSING_OF_BODIES if has_body else _PASSING)

@@ -1,4 +1,4 @@
-"""Decides upon pages that were read at about the same moment, and writes them in one commit."""
+"""Settles pages that were read at about the same time in one commit, and saves what they teach."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from store.sources import Taken, count_taken, keep_learned, load_learned
 from workers.context import Kit, count_entries, count_merging
 from workers.settle import LeaseLost
 
-MOMENT = 0.2  # seconds that a page waits for others; below what a reader notices
-MOST = 20  # pages in one commit: 7 ms of comparing each
-TELL_SECONDS = 1.0  # between a lesson and its being written, with those of the same second
-_FRESH_SECONDS = 30.0  # for which what was read from the store is good enough
-_SOURCES_KEPT = 200  # whose lessons are kept in memory
+MOMENT = 0.2  # seconds for which a page waits for others; below what a reader notices
+MOST = 20  # pages in one commit: comparing takes 7 ms each
+TELL_SECONDS = 1.0  # after which learned boilerplate is saved, that of one second together
+_FRESH_SECONDS = 30.0  # for which boilerplate that was read from the store is reused
+_SOURCES_KEPT = 200  # whose boilerplate is kept in memory
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class ReadPage:
-    """A pending entry that is complete now."""
+    """A pending entry whose page was read."""
 
     lease: Lease
     arrival: Arrival
@@ -44,7 +44,7 @@ class ReadPage:
 
 
 class PageCommits:
-    """What the page jobs of one worker share: commits, and what their pages taught."""
+    """What the page jobs of one worker share: their commits and the boilerplate they learned."""
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
@@ -53,13 +53,13 @@ class PageCommits:
         self._together = Together(self._finish_in_order)
 
     async def finish(self, page: ReadPage) -> None:
-        """Settle a page, with others that are read at about this moment; raises LeaseLost."""
+        """Settle a page, together with others that were just read. Raises LeaseLost."""
         place = await self.company.gather()
         try:
             written = await self._together.ask((place, page))
         except StoreError:
             raise
-        except Exception:  # noqa: BLE001 - a fault in another's page must not cost ours
+        except Exception:  # noqa: BLE001 - an error in another page must not lose this one
             (written,) = await self._finish([page])
         if not written:
             raise LeaseLost(frozenset([page.lease.name]))
@@ -71,7 +71,7 @@ class PageCommits:
         return [by_place[here] for here in range(len(placed))]
 
     async def _finish(self, pages: Sequence[ReadPage]) -> list[bool]:
-        """Whether each of the pages was written: False when its lease is no longer ours."""
+        """Whether each page was written: False when its lease has another holder."""
         ours, kit = list(pages), self._kit
 
         def batch_for(_: Outcome) -> Batch:
@@ -91,7 +91,7 @@ class PageCommits:
 
 
 async def _count(kit: Kit, outcome: Outcome) -> None:
-    """Count the entries, for /metrics and for each source, as a poll counts its own."""
+    """Count the entries for /metrics and for each source, as the poll job does."""
     counts, now = Counts(), await kit.store.now()
     decisions: dict[str, list[Decision]] = {}
     count_merging(counts, outcome)
@@ -108,7 +108,7 @@ async def _count(kit: Kit, outcome: Outcome) -> None:
 
 
 class Company:
-    """Pages that are being read, and those that are read and wait."""
+    """Gathers pages for one commit: counts those being read, holds those that wait."""
 
     def __init__(self) -> None:
         self._under_way = 0
@@ -118,7 +118,7 @@ class Company:
 
     @contextmanager
     def under_way(self) -> Iterator[None]:
-        """A page is in a child's hands: it is worth waiting for."""
+        """While the block runs a page is being read, and pages that are read wait for it."""
         self._under_way += 1
         try:
             yield
@@ -128,9 +128,9 @@ class Company:
                 self._release()
 
     async def gather(self) -> int:
-        """Return when no other page is under way, when enough wait, or after a moment.
+        """Wait until no page is being read, `MOST` pages wait, or `MOMENT` has passed.
 
-        Returned is its number in the order in which pages came.
+        Returns the page's number in the order of arrival.
         """
         number = next(self._numbers)
         if not self._under_way:
@@ -156,7 +156,7 @@ class Company:
 
 
 class Lessons:
-    """The learned boilerplate of the sources whose pages a worker reads."""
+    """The learned boilerplate of the sources whose pages a worker reads, with a cache."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -165,7 +165,7 @@ class Lessons:
         self._writing: asyncio.Task[None] | None = None
 
     async def of(self, source: str) -> bytes | None:
-        """What was learned from a source, some seconds old at most."""
+        """The boilerplate of a source, at most 30 seconds old."""
         until, learned = self._known.get(source, (0.0, None))
         if until < time.monotonic():
             learned = await load_learned(self._store, source)
@@ -173,13 +173,13 @@ class Lessons:
         return learned
 
     def teach(self, source: str, signatures: tuple[int, ...]) -> None:
-        """Take one more page into account, soon."""
+        """Add the signatures of one page; they are saved within a second."""
         self._unwritten.setdefault(source, []).append(signatures)
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self.write(after=TELL_SECONDS))
 
     async def write(self, *, after: float = 0.0) -> None:
-        """Write what was taught and not yet written, `after` seconds from now."""
+        """Save the unsaved signatures, `after` seconds from now."""
         await asyncio.sleep(after)
         unwritten, self._unwritten = self._unwritten, {}
         try:

@@ -1,4 +1,4 @@
-"""What a poll leaves behind in its source's state, and when the source is due again."""
+"""The state of a source after a poll, and the time of its next poll."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from store.sources import Poison, SourceState
 from workers.sources.documents import Poisoned, Polled
 
 GONE = 410
-GONE_CONFIRMED = 2  # answers; then the source is left alone until it has another address
+GONE_CONFIRMED = 2  # responses; then the source is not polled until its address changes
 GONE_SECONDS = 365 * 86400.0
-# Good answers that make good for one that used up the time, the bytes or the memory of a poll. Each
-# costs up to 30 s and 10 MB, so where every other answer is one the gaps grow all the same.
+# Good responses that outweigh one which used up the time, bytes or memory of a poll. That one costs
+# up to 30 s and 10 MB, so the gaps grow even where every other response is good.
 STRAIN = 4
 COSTLY = (Endless, TooLarge, ResourceLimit)
-MOST_STRAIN = 12 * STRAIN  # a gap that has doubled twelve times is at its cap
-# Failures in a row at a place that a redirect led to; then the address in feeds.yaml is fetched.
+MOST_STRAIN = 12 * STRAIN  # a gap that has doubled twelve times is at its maximum
+# Consecutive failures at the target of a redirect; then the address in feeds.yaml is fetched again.
 LOST_FAILURES = 3
 _DAY = 86400
 
 
 class DailyRoom:
-    """What is left of a source's day, in UTC."""
+    """What is left of `max_per_day` of a source; days are UTC."""
 
     def __init__(self, state: SourceState, source: Source, *, now: float) -> None:
         self._limit = source.max_per_day
@@ -45,7 +45,7 @@ class DailyRoom:
         self._taken = state.day_entries if state.day == self._day else 0
 
     def take(self) -> bool:
-        """Room for one more entry."""
+        """Use up one entry; False when the limit is reached."""
         if self._limit is None:
             return True
         if self._taken >= self._limit:
@@ -54,14 +54,14 @@ class DailyRoom:
         return True
 
     def written_to(self, state: SourceState) -> SourceState:
-        """The state with what was taken today."""
+        """The state with today's number of entries."""
         if self._limit is None:
             return state
         return state.model_copy(update={"day": self._day, "day_entries": self._taken})
 
 
 def first_state(source: Source) -> SourceState:
-    """The state of a source that was never asked."""
+    """The state of a source that was never polled."""
     return SourceState(url=source.url, configured_url=source.url)
 
 
@@ -75,10 +75,10 @@ def after_answer(
     chance: float,
     arrivals: Sequence[float] = (),
 ) -> tuple[SourceState, float]:
-    """The state after a good answer, and the seconds until the next poll."""
+    """The state after a good response, and the seconds until the next poll."""
     newest = tuple(sorted([*state.arrivals, *arrivals]))[-ARRIVALS_KEPT:]
     if polled.push is not None:
-        # Beside the poll, not in its place: the plan stays, and what was asked last is still so.
+        # A push comes beside the polls: their plan and their validators stay.
         due = max(0.0, (state.next_poll or now) - now)
         return state.model_copy(update={"arrivals": newest}), due
     wait = next_interval(
@@ -114,7 +114,7 @@ def after_fault(
 ) -> tuple[SourceState, float]:
     """The state after a failure, and the seconds until the next attempt.
 
-    Failures to connect have a gap apart: a night without network must not count against a source.
+    Failures to connect have a separate back-off: our own network may be the cause.
     """
     failures = state.failures + 1
     strain = min(state.strain + STRAIN * isinstance(fault, COSTLY), MOST_STRAIN)
@@ -145,7 +145,7 @@ def after_fault(
 
 
 def _kind_of_fault(state: SourceState, fault: MillraceError, version: str) -> dict[str, object]:
-    """What follows from this kind of fault, and from its being one of several."""
+    """The changes that depend on the kind of the fault and on the number of failures before it."""
     changes: dict[str, object] = {
         "refused": isinstance(fault, ForbiddenAddress),
         "unresolved": isinstance(fault, Unreachable) and fault.unresolved,
@@ -162,7 +162,7 @@ def _kind_of_fault(state: SourceState, fault: MillraceError, version: str) -> di
 def with_counts(
     state: SourceState, outcome: Outcome, new_aside: Sequence[EntryRecord] = ()
 ) -> SourceState:
-    """The state with what became of a poll's entries added up, and with those that wait."""
+    """The state with the decisions on a poll's entries, and those that wait, counted in it."""
     waiting = sum(record.decision is Decision.PENDING for record in new_aside)
     decisions = [record.decision for record in outcome.entries if record.revised is None]
     return state.model_copy(
@@ -176,7 +176,7 @@ def with_counts(
 
 
 def _all_is_well(now: float) -> dict[str, object]:
-    """Whatever was wrong before is over."""
+    """The changes that clear every earlier fault."""
     return {
         "last_poll": now,
         "last_success": now,
@@ -193,7 +193,7 @@ def _all_is_well(now: float) -> dict[str, object]:
 
 
 def _validators(state: SourceState, polled: Polled) -> dict[str, object]:
-    """A 304 need not repeat its validators; a 200 that gives none has none any more."""
+    """The validators for the next request: a 304 may omit them, a 200 without them removes them."""
     if polled.status == 304:
         return {
             "etag": polled.etag or state.etag,
