@@ -1,4 +1,4 @@
-"""One worker process, opened and run: by `millrace work`, or by arq's own command."""
+"""Opens and runs one worker process, for `millrace work` or for arq's own command."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from workers.queue import (
 from workers.sandbox.pool import Sandbox
 from workers.settle import Order
 
-# For arq's own command, with its own default.
+# For arq's own command, with arq's default.
 _REDIS_URL = store_address(os.environ.get("REDIS_URL") or "redis://localhost:6379/0", os.environ)
 
 
@@ -50,9 +50,9 @@ async def run_worker(
     order: Order | None = None,
     in_force: InForce | None = None,
 ) -> None:
-    """Work on the store at `redis_url` until `stop` is set; survives every absence of the store.
+    """Work on the store at `redis_url` until `stop` is set, also while the store is away at times.
 
-    `in_force`: whether the settings are those that all processes follow; without it they are.
+    `in_force` states whether `settings` are those that all processes follow; without it they are.
     """
     async with (
         opened(redis_url) as store,
@@ -100,9 +100,10 @@ async def _worker(
 
 
 async def start_worker(ctx: dict[str, Any]) -> None:
-    """What arq's command calls at the start: everything of a worker but the queue, which it runs.
+    """Start a worker without its queue, which arq's command runs.
 
-    The settings come from the package that wires all others; imports go down, so it is named here.
+    The settings come from the package `millrace`. It is imported by name, because no package may
+    import upwards.
     """
     quiet_logs()
     wiring = importlib.import_module("millrace.commands.work")
@@ -117,15 +118,15 @@ async def start_worker(ctx: dict[str, Any]) -> None:
 
 
 async def end_worker(ctx: dict[str, Any]) -> None:
-    """What arq's command calls at the end."""
+    """End the worker that `start_worker` started."""
     await ctx["open"].aclose()
 
 
 class WorkerSettings:
-    """How arq runs a worker: `arq workers.worker.WorkerSettings`, with `--check` for its health.
+    """The settings for arq's command: `arq workers.worker.WorkerSettings`, with `--check`.
 
-    The store is at REDIS_URL, the list of sources at MILLRACE_CONFIG. Other than `millrace work`,
-    arq's command ends when the store stays away; whatever started it has to start it again.
+    REDIS_URL names the store, MILLRACE_CONFIG the list of sources. Unlike `millrace work`, arq's
+    command ends when the store stays away, and must be restarted.
     """
 
     functions = FUNCTIONS

@@ -1,7 +1,7 @@
-"""The address guard: no connection to an address that is not on the public internet.
+"""The address guard: refuses connections to addresses that are not on the public internet.
 
-It sits where sockets are made, so it sees the address really connected to: a name that resolves
-twice, a literal, a redirect all end here. Exceptions are a list of exact endpoints.
+It runs where sockets are made, so it checks the address of the real connection, also for redirects,
+literal addresses and names that resolve differently each time. Exceptions are exact endpoints.
 """
 
 from __future__ import annotations
@@ -55,17 +55,17 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class RefusedAddress(OSError):
-    """The guard made no socket; an OSError, so that the next address of a name is tried."""
+    """The guard refused an address; an OSError, so that aiohttp tries the name's next address."""
 
 
 class Endpoint(NamedTuple):
-    """A host and port that a request is meant for, as its address names them."""
+    """The host and port of a request, as its address states them."""
 
     host: str
     port: int
 
 
-# What the request under way is meant for, and the proxy it goes through, if any.
+# The endpoint of the present request, and its proxy, if any.
 asked: ContextVar[Endpoint | None] = ContextVar("asked", default=None)
 proxied: ContextVar[Endpoint | None] = ContextVar("proxied", default=None)
 
@@ -110,7 +110,7 @@ class Guard:
         """Whether a connection to this address and port may be made."""
         proxy = proxied.get()
         if proxy is not None and proxy.port == port:
-            return True  # the operator's own proxy; what it connects to is its own affair
+            return True  # the operator's own proxy; its connections cannot be checked here
         try:
             found = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
@@ -126,7 +126,7 @@ class Guard:
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to the public internet, whatever it is wrapped in."""
+    """Whether an address, or the IPv4 address embedded in it, is on the public internet."""
     if isinstance(address, ipaddress.IPv4Address):
         return not any(address in network for network in _FORBIDDEN_V4)
     inner = _embedded(address)
@@ -138,7 +138,7 @@ def is_public(address: Address) -> bool:
 
 
 def is_public_name(host: str) -> bool:
-    """Whether a host is a name of the public internet, and no address in any spelling.
+    """Whether a host is a public name, and not an address in any spelling.
 
     By WHATWG URL a host whose last label is a number, 0x included, is an IPv4 address; so it is
     for libc, curl and most proxies (127.1, 0x7f.1, 127.0x0.0.1). Escapes and full-width signs are
@@ -158,7 +158,7 @@ def is_public_name(host: str) -> bool:
 
 
 def _embedded(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that an IPv6 address leads to, if it is of such a kind."""
+    """The IPv4 address embedded in an IPv6 address, if there is one."""
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
     if address.sixtofour is not None:

@@ -1,7 +1,7 @@
-"""One guarded HTTP session for feeds, pages and everything else: polite, bounded, no cookies.
+"""The guarded HTTP client for feeds, pages and everything else: polite, bounded, no cookie jar.
 
-A request either gives a `Response`, whatever its status, or raises a FetchError. Redirects are
-followed by hand, because each hop is a request to a stranger like the first.
+A request returns a `Response`, whatever its status, or raises a FetchError. The client follows
+redirects itself, because each hop needs the same checks as the first request.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ from workers.http.response import (
 )
 
 MAX_REDIRECTS = 5
-MAX_REPLY = 65_536  # bytes of an answer to a POST
-PATIENCE = 5.0  # seconds a request waits for its host's turn before it is put off
-HOP_PATIENCE = 30.0  # the same in the middle of a chain of redirects
+MAX_REPLY = 65_536  # bytes of a response to a POST
+PATIENCE = 5.0  # seconds for which a request waits for its host before it is postponed
+HOP_PATIENCE = 30.0  # the same within a chain of redirects
 FEED_TYPES = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/rdf+xml, "
     "application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, text/html;q=0.7, */*;q=0.5"
@@ -64,23 +64,23 @@ _PERMANENT = frozenset((301, 308))
 
 
 class Turns(Protocol):
-    """Who may fetch from a host now: limits at once and a second, over all workers."""
+    """The limits per host, in parallel and per second, over all workers."""
 
     async def take(self, host: str, holder: str, *, line: float = FEED_LINE) -> float:
-        """0 when the turn is taken, else the seconds after which to ask again."""
+        """Take a turn: 0 when it was taken, else the seconds after which to try again."""
 
     async def give_back(self, host: str, holder: str) -> None:
-        """The request is over."""
+        """Return the turn: the request has ended."""
 
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
-        """The host told `holder` to wait so long."""
+        """Let nobody fetch from the host for `seconds`: it answered 429 to `holder`."""
 
     def adopt(self, limits: PerHost, *, timeout: float) -> None:
-        """Go on under other limits."""
+        """Use other limits from now on."""
 
 
 class Fetcher:
-    """Asks other people's servers. Open it once, close it at the end."""
+    """Sends requests to servers on the web. Open it once, close it at the end."""
 
     def __init__(self, fetch: FetchSettings, *, turns: Turns | None = None) -> None:
         self.settings = fetch
@@ -91,7 +91,7 @@ class Fetcher:
         self._retiring: dict[asyncio.Task[None], aiohttp.ClientSession] = {}
 
     def adopt(self, fetch: FetchSettings) -> None:
-        """Go on under other settings; requests under way end under those they began with."""
+        """Use other settings from now on; requests in progress end with their own."""
         if fetch == self.settings:
             return
         self.settings = fetch
@@ -140,10 +140,11 @@ class Fetcher:
         line: float = FEED_LINE,
         redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """The answer to a GET of `url` after at most `redirects` redirects; with 0 also a redirect.
+        """The response to a GET of `url` after at most `redirects` redirects.
 
-        `access` is what the source that named this address may use; `allowed` is called before each
-        hop. Raises HostBusy when the turn is over `patience` away; within `line` its place is kept.
+        With `redirects=0` a redirect is returned. `access` holds the credentials, port and proxy of
+        the source; `allowed` is called before each hop. Raises HostBusy when the host is free only
+        after `patience` seconds; if that is within `line` seconds, the request keeps its place.
         """
         journey = Journey(
             max_bytes=max_bytes or self.settings.max_bytes.feed,
@@ -168,18 +169,18 @@ class Fetcher:
     async def post(
         self, url: str, body: bytes, *, headers: Mapping[str, str], access: Access | None = None
     ) -> Response:
-        """The answer to a POST under the same guard, limits and turns, without redirects."""
+        """The response to a POST, under the same guard and limits, without redirects."""
         self._check(url, access)
         left = self.settings.timeout
         journey = Journey(MAX_REPLY, {"Accept": "*/*", **headers}, access, left, body)
         return await self._in_turn(url, journey, HOP_PATIENCE)
 
     async def reaches(self, access: Access) -> bool:
-        """Whether the host of a source takes a connection now. Sends it no request."""
+        """Whether the host of a source accepts a connection now. Sends no request."""
         return await can_connect(access.url, access.proxy, self._guard)
 
     async def resolves(self, access: Access) -> bool:
-        """Whether the name of a source's host has an address now. Sends the host nothing."""
+        """Whether the host name of a source resolves now. Sends the host nothing."""
         return await resolves(access.url, access.proxy)
 
     async def _hop(
@@ -191,7 +192,7 @@ class Fetcher:
         *,
         first: bool,
     ) -> Response:
-        """One request of a chain of redirects; each goes to a stranger like the first."""
+        """One request of a chain of redirects, with all checks."""
         self._check(url, journey.access)
         if allowed is not None and not await allowed(url):
             raise Disallowed("robots.txt of {host} does not allow this page", host=shown_host(url))
@@ -200,17 +201,17 @@ class Fetcher:
         except Unreachable as fault:
             if first:
                 raise
-            # The redirect came: the network is there.
+            # A redirect arrived, so the network is up: the fault is the target's.
             raise FetchError(fault.phrase.text, **fault.phrase.values) from fault
 
     async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
-        """One request, made when its host may be asked."""
+        """One request, sent when the limits of its host permit."""
         if self._turns is None:
             return await self._ask(url, journey)
         host, waited = turn_key(url), 0.0
         while (wait := await self._turns.take(host, url, line=journey.line)) > 0:
             waited += wait
-            if waited > patience:  # its place in the line is kept
+            if waited > patience:  # the request keeps its place for the next attempt
                 late = wait * random.uniform(1, 2) if wait > journey.line else wait  # noqa: S311
                 raise HostBusy("{host} is being asked by others", host=host, wait=late)
             await asyncio.sleep(wait)
@@ -232,7 +233,7 @@ class Fetcher:
             raise timed_out(url, journey, seconds=self.settings.timeout) from error
         except aiohttp.ClientConnectorError as error:
             raise connection_fault(error, url) from error
-        except aiohttp.ClientResponseError as refused:  # by its parser: we raise for no status
+        except aiohttp.ClientResponseError as refused:  # from its parser, not for a status
             agent = self.settings.user_agent
             return await fetch_leniently(url, journey, self._guard, agent, refused, started)
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:
@@ -272,7 +273,7 @@ class Fetcher:
         return self._session
 
     def _check(self, url: str, access: Access | None) -> None:
-        """Refuse what is no public web address before anything is looked up."""
+        """Refuse addresses that are not public web addresses, before any look-up."""
         try:
             scheme, host, port = origin_of(url)
             own = origin_of(access.url)[2] if access else None
@@ -285,8 +286,8 @@ class Fetcher:
         if port not in self._ports and port != own:
             raise ForbiddenAddress("port {port} of {host} is not among `fetch.ports`",
                                    port=str(port), host=host)  # fmt: skip
-        # Through a proxy the guard sees only the proxy: what names an inner machine is refused.
-        # It is looked at as it is sent; what two parsers take for two names is public by both.
+        # Behind a proxy the guard sees only the proxy, so names of internal hosts are refused here.
+        # Where two parsers read different names, both must be public.
         named = is_public_name(sent) and is_public_name(host)
         if access is not None and access.proxy and not named:
             raise ForbiddenAddress("{host} is refused by the address guard: no public name, and "
@@ -294,6 +295,6 @@ class Fetcher:
 
 
 async def _retire(session: aiohttp.ClientSession, seconds: float) -> None:
-    """Close a session when the last of its requests must have ended."""
+    """Close a session after `seconds`, when its last request must have ended."""
     await asyncio.sleep(seconds)
     await session.close()

@@ -1,7 +1,7 @@
-"""How connections are made, what it means when none is, and a trial without a request.
+"""Opens HTTP sessions, classifies failed connections, and tests connections without a request.
 
-A host that cannot be reached and a host that answers badly are two things: the first may be our
-own network, and is tried again as soon as that is back.
+A host that cannot be reached (Unreachable) differs from one that answers badly: our own network
+may be the cause, and the source is polled again as soon as the network is back.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from workers.http.decoding import ACCEPTED
 from workers.http.response import Journey, in_words, origin_of, shown_host
 
 CONNECT_TIMEOUT = 10.0  # seconds
-CONNECTIONS = 512  # above what a worker has under way: none waits for one that hangs
-KEPT_ALIVE = 4.0  # seconds; servers keep connections for five at least
+CONNECTIONS = 512  # more than a worker's leases: none waits for a connection that hangs
+KEPT_ALIVE = 4.0  # seconds; servers keep idle connections for five or more
 MAX_HEADERS = 256
 MAX_HEADER_BYTES = 8190  # of one line
 
@@ -59,21 +59,21 @@ def open_session(guard: Guard, user_agent: str) -> aiohttp.ClientSession:
 async def _sent_once(
     request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    """Keep the session from sending a request again at once to a server that has just hung up.
+    """Keep the session from repeating a request at once when the server closes the connection.
 
-    It has no option against that (aio-libs/aiohttp#10790), but retries only errors of two kinds.
-    A retry is right where a kept connection was closed meanwhile; those are kept only shortly.
+    It has no option for that (aio-libs/aiohttp#10790), but it retries only two kinds of errors. A
+    retry helps where an idle connection was closed; idle ones are kept for a few seconds only.
     """
     try:
         return await send(request)
     except aiohttp.ClientConnectorError:
-        raise  # never retried, and told apart by its kind
+        raise  # the session does not retry it, and callers need its kind
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
         raise aiohttp.ClientError(in_words(error)) from error
 
 
 def _noting_connections() -> aiohttp.TraceConfig:
-    """Notes at the journey of a request (its trace context) when it has a connection."""
+    """A trace that sets `connected` of a request's Journey (its trace context)."""
     trace = aiohttp.TraceConfig()
 
     async def note(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
@@ -86,7 +86,7 @@ def _noting_connections() -> aiohttp.TraceConfig:
 
 
 def timed_out(url: str, journey: Journey, *, seconds: float) -> FetchError:
-    """What it means that a request took too long: no connection, or an answer that did not end."""
+    """The error for a request that timed out, by how far it came."""
     if not journey.connected:
         seconds = min(seconds, CONNECT_TIMEOUT)
     host, given = shown_host(url), f"{seconds:g}"
@@ -98,7 +98,7 @@ def timed_out(url: str, journey: Journey, *, seconds: float) -> FetchError:
 
 
 def connection_fault(error: aiohttp.ClientConnectorError, url: str) -> FetchError:
-    """What it means that no connection was made, or none that can be trusted."""
+    """The error for a failed or untrusted connection."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = in_words(error.certificate_error)
         return UntrustedHost("{host}: {reason}", host=shown_host(url), reason=reason)

@@ -1,7 +1,7 @@
-"""Content-Encoding undone piece by piece, with the decoded size under a limit at every moment.
+"""Decodes Content-Encoding piece by piece, with the decoded size always below a limit.
 
-Not left to the HTTP client: it does not undo `gzip, gzip`, and a body that breaks off would look
-whole. Servers that announce gzip and send plain text, or zip twice, are understood.
+The HTTP client does not: it cannot decode `gzip, gzip`, and does not report a truncated body. Plain
+text that is labelled as gzip, and bodies compressed once more than stated, are understood too.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ ACCEPTED = "gzip, deflate, br, zstd"
 _GZIP = b"\x1f\x8b"
 _LAYERS = 3
 _STEP = 65_536  # decoded bytes at a time
-# Members of gzip, or frames of zstd, in one layer; files hold one, archives some dozens. Empty ones
-# have 20 and 9 bytes and cost 8 and 100 µs each: 24 kB in two layers held up all else for seconds.
+# Members of gzip, or frames of zstd, in one layer. Files have one, archives some dozens. An empty
+# one has 20 or 9 bytes and costs 8 or 100 µs: 24 kB in two layers blocked the loop for seconds.
 _MOST_STREAMS = 1000
 _ZSTD_WINDOW = 23  # 8 MiB, what RFC 9659 asks decoders on the web to support
 
@@ -33,7 +33,7 @@ class _Layer(Protocol):
 
 
 class Decoding:
-    """Undoes the codings of one body; `limit` is on what comes out of every layer."""
+    """Decodes one body; `limit` (bytes) applies to the output of every layer."""
 
     def __init__(self, encodings: str, *, limit: int) -> None:
         names = [name.strip().lower() for name in encodings.split(",")]
@@ -47,17 +47,17 @@ class Decoding:
         self._begun = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes from the wire. Raises TooLarge or FetchError."""
+        """Decode the next received bytes. Raises TooLarge or FetchError."""
         if not self._begun and data:
             self._begun = True
             if data.lstrip()[:1] in (b"<", b"{"):
-                self._layers = []  # announced as compressed, sent as it is
+                self._layers = []  # labelled as compressed, but sent plain
         self._push(data, 0)
 
     def finish(self) -> tuple[bytes, bool]:
-        """The body, and whether every layer came to its end."""
+        """The body, and whether every layer is complete."""
         whole = not self._body or all(layer.whole for layer in self._layers)
-        if self._body[:2] == _GZIP:  # a .gz file, or zipped once more than said
+        if self._body[:2] == _GZIP:  # a .gz file, or compressed once more than stated
             return self._unzipped(whole)
         return bytes(self._body), whole
 

@@ -1,8 +1,8 @@
-"""A GET for answers that aiohttp refuses to read: other people's servers make such heads.
+"""A second GET for responses whose header aiohttp refuses, but curl and browsers read.
 
-Two equal lengths, a length beside chunks, a header with a blank in its name: curl and browsers read
-them. The answer is fetched once more, over a connection that is closed behind it, so that where it
-ends cannot be mistaken for where another begins; the standard library reads it.
+Examples: two equal lengths, a length beside chunks, a header name with a blank. The response is
+fetched again over a connection that is then closed, so that its end cannot be confused with the
+start of another one. The standard library parses it.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ async def fetch_leniently(
     refused: aiohttp.ClientResponseError,
     started: float,
 ) -> Response:
-    """The answer to a GET that aiohttp `refused` to read, in the time that its journey has left.
+    """The response to a GET that aiohttp `refused`, within the time that its journey has left.
 
-    Not through a proxy, whose answer it may be. Raises FetchError.
+    Not through a proxy, which may have sent the refused response itself. Raises FetchError.
     """
     fault = FetchError("{host}: {reason}", host=shown_host(url), reason=in_words(refused))
     if journey.body is not None or journey.proxy:
@@ -62,9 +62,9 @@ async def fetch_leniently(
 
 
 async def _raw_get(target: URL, headers: Mapping[str, str], *, guard: Guard, limit: int) -> bytes:
-    """All that a server sends for a GET, until it closes the connection or the length is there.
+    """The bytes that a server sends for a GET, until the stated length or the end.
 
-    Raises OSError where no connection is made or allowed, TooLarge.
+    Raises OSError when no connection is made or permitted, TooLarge.
     """
     host, port = target.raw_host or "", target.port or 80
     reader, writer = await _connected(host, port, guard, secure=target.scheme == "https")
@@ -79,9 +79,9 @@ async def _raw_get(target: URL, headers: Mapping[str, str], *, guard: Guard, lim
 
 
 async def read_whole(reader: asyncio.StreamReader, *, limit: int) -> bytes:
-    """What comes until the announced length is there or the connection ends.
+    """The bytes received until the stated length or the end of the connection.
 
-    The head is looked at once, not with each piece: a server may send it in thousands of lines,
+    The header is parsed once, not for each piece: a server may send it in thousands of lines,
     and then byte by byte. Raises FetchError, TooLarge.
     """
     came, begin, length = bytearray(), 0, None
@@ -102,7 +102,7 @@ async def read_whole(reader: asyncio.StreamReader, *, limit: int) -> bytes:
 
 
 def read_answer(came: bytes, *, limit: int) -> tuple[int, CIMultiDictProxy[str], bytes, bool]:
-    """Status, headers, decoded body, and whether that is whole. Raises FetchError, TooLarge."""
+    """Status, headers, decoded body, and whether the body is whole. Raises FetchError, TooLarge."""
     end = _HEAD_END.search(came, 0, MAX_HEAD)
     if end is None:
         raise FetchError("the answer has no head")
@@ -123,12 +123,12 @@ def read_answer(came: bytes, *, limit: int) -> tuple[int, CIMultiDictProxy[str],
 
 
 def _in_utf8(value: str) -> str:
-    """A header as aiohttp gives it: the standard library takes all for ISO 8859-1."""
+    """A header as aiohttp decodes it; the standard library decodes all as ISO 8859-1."""
     return value.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 class _Received(io.BytesIO):
-    """What came, as the socket that the standard library reads an answer from."""
+    """Received bytes in the form of the socket from which the standard library reads."""
 
     def makefile(self, _: str) -> io.BytesIO:
         return self
@@ -152,7 +152,7 @@ async def _connected(
 
 
 def _body_length(head: bytes) -> int | None:
-    """The length that is announced once, or twice alike; None in chunks, else without end."""
+    """The stated length in bytes; None for chunks, 2**60 when none is stated."""
     if _CHUNKED.search(head):
         return None
     lengths = _lengths(_headers(head))
@@ -166,13 +166,13 @@ def _headers(head: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _lengths(headers: list[tuple[bytes, bytes]]) -> set[bytes]:
-    """The stated lengths, `12, 12` in one line too (RFC 9110, 8.6); an empty one is none."""
+    """The stated lengths, also of a list such as `12, 12` (RFC 9110, 8.6)."""
     lines = [value for name, value in headers if name.lower() == b"content-length"]
     return {length.strip() for line in lines for length in line.split(b",") if length.strip()}
 
 
 def _plain_head(head: bytes) -> bytes:
-    """The status line and the headers that are any, with one length or none."""
+    """The status line and the valid headers, with one length or none."""
     headers = _headers(head)
     chunked = any(n.lower() == b"transfer-encoding" and _CHUNKED.search(v) for n, v in headers)
     lengths = _lengths(headers)

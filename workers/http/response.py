@@ -1,4 +1,4 @@
-"""One request and its answer: what is sent to whom, and the body read within its limit."""
+"""One request and its response: which headers go to which origin, and bodies within a limit."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from core.config.settings import Source
 from core.errors import FetchError, TooLarge
 from workers.http.decoding import Decoding
 
-FEED_LINE = 600.0  # seconds ahead for which a feed's place in its host's line is kept
-PAGE_LINE = 5.0  # a page's: no feed shall stand behind a thousand pages
+FEED_LINE = 600.0  # seconds ahead for which a feed keeps its place in the queue of its host
+PAGE_LINE = 5.0  # the same for pages: a feed must not wait for a thousand pages
 
 COOKIES_KEPT, LONGEST_COOKIE = 20, 4096  # of one chain; browsers keep 180 of 4,096 bytes
 _COOKIE = re.compile(
@@ -32,7 +32,10 @@ REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 class Access(NamedTuple):
-    """What the operator gave for one source: its port counts, its secrets stay with its host."""
+    """Address, credentials and proxy of one source.
+
+    Its port is permitted, and its secrets are sent to its own origin only.
+    """
 
     url: str
     auth: str | None = None  # user:password
@@ -47,51 +50,51 @@ def access_of(source: Source) -> Access:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer with its body decompressed."""
+    """One response with its body decompressed."""
 
     status: int
     url: str
     headers: CIMultiDictProxy[str]
     body: bytes
-    complete: bool  # all that was announced arrived; else its validators must not be kept
-    elapsed: float  # seconds, without waiting for the host's turn
-    permanent_redirect: str | None = None  # where the permanent redirects it began with lead
-    repaired: str | None = None  # what was wrong with its head
+    complete: bool  # the whole body arrived; otherwise its validators must not be kept
+    elapsed: float  # seconds, without the wait for the host
+    permanent_redirect: str | None = None  # the target of the permanent redirects at its start
+    repaired: str | None = None  # what was wrong with its header
 
     @property
     def framed(self) -> bool:
-        """Its length was announced, so that `complete` is certain."""
+        """Whether the response stated its length, so that `complete` is certain."""
         chunked = "chunked" in self.headers.get("Transfer-Encoding", "").lower()
         return chunked or "Content-Length" in self.headers or self.status in (204, 304)
 
     @property
     def etag(self) -> str | None:
-        """Byte-exact, or None where it cannot be sent back so."""
+        """The ETag, byte-exact; None when it cannot be sent back unchanged."""
         return _sendable(self.headers.get("ETag"))
 
     @property
     def last_modified(self) -> str | None:
-        """Byte-exact, or None where it cannot be sent back so."""
+        """The Last-Modified, byte-exact; None when it cannot be sent back unchanged."""
         return _sendable(self.headers.get("Last-Modified"))
 
     @property
     def content_type(self) -> str | None:
-        """As stated."""
+        """The Content-Type as stated."""
         return self.headers.get("Content-Type")
 
     def after(self, redirect: str | None, elapsed: float) -> Self:
-        """The same answer as the end of a chain of redirects that took so long before it."""
+        """The response as the end of a chain of redirects that took `elapsed` seconds before it."""
         return replace(self, permanent_redirect=redirect, elapsed=elapsed + self.elapsed)
 
 
 def _sendable(validator: str | None) -> str | None:
-    """A validator of printable text; bytes that are no UTF-8 arrive as lone surrogates."""
+    """A validator, if it is printable; bytes that are not UTF-8 arrive as lone surrogates."""
     return validator if validator and validator.isprintable() else None
 
 
 @dataclass(slots=True)
 class Journey:
-    """What stays the same from hop to hop, and the seconds that are left."""
+    """The state of a chain of redirects: what all hops share, and the seconds that are left."""
 
     max_bytes: int
     headers: Mapping[str, str]
@@ -99,18 +102,18 @@ class Journey:
     left: float
     body: bytes | None = None  # of a POST
     line: float = FEED_LINE
-    connected: bool = False  # whether the request under way has its connection
-    answered: bool = False  # and the head of its answer
-    # Of answers that redirected, for the rest of this chain: origin -> name -> value.
+    connected: bool = False  # whether the present request has its connection
+    answered: bool = False  # whether the header of its response has arrived
+    # Set by redirects, kept for the rest of this chain: origin -> name -> value.
     cookies: dict[tuple[str, str, int], dict[str, str]] = field(default_factory=dict)
 
     @property
     def proxy(self) -> str | None:
-        """The proxy that the source is fetched through."""
+        """The proxy of the source."""
         return self.access.proxy if self.access else None
 
     def headers_for(self, url: str) -> dict[str, str]:
-        """The headers for one hop; what belongs to the source goes to its own origin only."""
+        """The headers for one hop; the source's secrets go to its own origin only."""
         headers = dict(self.headers)
         cookies = self.cookies.get(origin_of(url))
         if cookies:
@@ -123,7 +126,7 @@ class Journey:
         return headers | dict(self.access.headers)
 
     def keep_cookies(self, answer: Response) -> None:
-        """What a redirect sets is sent to the same origin until the chain ends."""
+        """Keep the cookies of a redirect for its origin until the chain ends."""
         own = self.cookies.setdefault(origin_of(answer.url), {})
         for stated in answer.headers.getall("Set-Cookie", ())[:COOKIES_KEPT]:
             name, equals, value = stated.partition(";")[0].partition("=")
@@ -133,7 +136,7 @@ class Journey:
 
 
 def conditional(etag: str | None, last_modified: str | None) -> dict[str, str]:
-    """Both validators, exactly as they came: servers that zip alter one of them."""
+    """The headers with both validators, unchanged: servers that compress alter one of them."""
     headers = {}
     if etag is not None:
         headers["If-None-Match"] = etag
@@ -143,9 +146,9 @@ def conditional(etag: str | None, last_modified: str | None) -> dict[str, str]:
 
 
 async def read_body(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """The decompressed body and whether it is whole. Raises TooLarge.
+    """The decompressed body, and whether it is whole. Raises TooLarge.
 
-    That of a redirect is left alone: it need not end, and says nothing that the header does not.
+    The body of a redirect is not read: it need not end, and the header has all that is needed.
     """
     if answer.status == 304 or (answer.status in REDIRECTS and "Location" in answer.headers):
         return b"", True
@@ -163,12 +166,12 @@ async def read_body(answer: aiohttp.ClientResponse, limit: int) -> tuple[bytes, 
                 raise TooLarge("more than {limit} bytes", limit=str(limit))
             decoding.feed(piece)
     except (aiohttp.ClientPayloadError, ConnectionError):
-        return decoding.finish()[0], False  # torn off: what came is used, its validators are not
+        return decoding.finish()[0], False  # truncated: its validators are not used
     return decoding.finish()
 
 
 def redirect_target(answer: Response) -> str | None:
-    """Where an answer redirects to, if it does."""
+    """The absolute target of a redirect, or None. Raises FetchError for an invalid one."""
     location = answer.headers.get("Location")
     if answer.status not in REDIRECTS or not location:
         return None
@@ -193,12 +196,12 @@ def redirect_target(answer: Response) -> str | None:
 
 
 def as_sent(url: str) -> URL:
-    """Plain addresses are sent byte for byte; others are quoted, names in other scripts encoded."""
+    """The address as it is sent: unchanged if it is plain ASCII, else quoted, its host in IDNA."""
     plain = url.isascii() and url.isprintable() and " " not in url
     return URL(url.partition("#")[0], encoded=plain)
 
 
-@lru_cache(maxsize=1024)  # asked four times in each request
+@lru_cache(maxsize=1024)  # called four times in each request
 def origin_of(url: str) -> tuple[str, str, int]:
     """Scheme, host and port. Raises ValueError."""
     parts = urlsplit(url)
@@ -207,7 +210,7 @@ def origin_of(url: str) -> tuple[str, str, int]:
 
 
 def turn_key(url: str) -> str:
-    """One host is one machine on its usual ports; other ports are services of their own."""
+    """The key of a host's limits: the host, with its port unless that is 80 or 443."""
     _, host, port = origin_of(url)
     return host if port in (80, 443) else f"{host}:{port}"
 
@@ -243,9 +246,9 @@ CERTIFICATE_REASONS = {
 
 
 def in_words(error: BaseException) -> str:
-    """An error in one printable line, for people."""
+    """An error as one printable line of at most 200 characters."""
     if isinstance(error, aiohttp.ClientResponseError):
-        text = f"{error.status} {error.message}"  # as text it would hold the whole address
+        text = f"{error.status} {error.message}"  # str(error) would show the whole address
     elif isinstance(error, aiohttp.InvalidURL):
         text = "no address"
     elif isinstance(error, ssl.SSLCertVerificationError):

@@ -1,6 +1,6 @@
-"""robots.txt, asked before a page is fetched (RFC 9309); feeds are published to be fetched.
+"""robots.txt, read before a page is fetched (RFC 9309). Feeds are published to be fetched.
 
-Kept in the store for a day, so that one request serves all pages of a site.
+It is kept in the store for a day, so that one request serves all pages of a site.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from workers.http.response import Access, origin_of
 from workers.sandbox.pool import Sandbox
 
 LARGE_KEPT = 8  # files of up to a megabyte, in memory
-MAX_BYTES = 1_000_000  # RFC 9309 asks for half of that at least
+MAX_BYTES = 1_000_000  # RFC 9309 demands 500 KiB or more
 RETRY_SECONDS = 600.0  # after which an unreachable robots.txt is fetched again
 PARSE_SECONDS = 2.0
-CLAIM_SECONDS = 90.0  # after which another worker asks, should this one be gone
-WAIT_SECONDS = 0.25  # between two looks at what another one has found
+CLAIM_SECONDS = 90.0  # after which another worker may fetch it, if this one was killed
+WAIT_SECONDS = 0.25  # between two looks whether another worker has stored it
 WAITS = 20
 
 _FORBIDS_NOTHING = b""
@@ -41,22 +41,22 @@ _FORBIDS_ALL = b"User-agent: *\nDisallow: /\n"
 
 
 class Robots:
-    """Answers whether a page may be fetched."""
+    """Decides whether a page may be fetched."""
 
     def __init__(self, store: Store, fetcher: Fetcher, sandbox: Sandbox) -> None:
         self._store = store
         self._fetcher = fetcher
         self._sandbox = sandbox
-        self._large = OrderedDict[str, tuple[float, bytes]]()  # what the store does not keep
+        self._large = OrderedDict[str, tuple[float, bytes]]()  # too large for the store
 
     @property
     def _agent(self) -> str:
-        """What robots.txt calls us."""
+        """Our product token, as robots.txt names it."""
         product = re.match(r"[A-Za-z_-]+", self._fetcher.settings.user_agent)
         return product[0] if product else "Millrace"
 
     def for_source(self, access: Access | None) -> Callable[[str], Awaitable[bool]]:
-        """The question as `Fetcher.get(allowed=...)` asks it for the pages of one source."""
+        """The argument `allowed` of `Fetcher.get` for the pages of one source."""
 
         async def allowed(url: str) -> bool:
             return await self.allow(url, access=access)
@@ -64,7 +64,7 @@ class Robots:
         return allowed
 
     async def allow(self, url: str, *, access: Access | None = None) -> bool:
-        """Whether robots.txt lets us fetch `url`. Raises HostBusy or Unreachable."""
+        """Whether robots.txt permits `url`. Raises HostBusy or Unreachable."""
         scheme, host, port = origin_of(url)
         bracketed = f"[{host}]" if ":" in host else host
         origin = f"{scheme}://{bracketed}:{port}"
@@ -83,14 +83,14 @@ class Robots:
                 "robots.txt of {host}: {reason}", host=origin, reason=str(late), wait=RETRY_SECONDS
             ) from late
         except (DocumentError, ResourceLimit):
-            return False  # patterns made to hang us: such a site is left alone
+            return False  # its patterns exceed the limits: fetch nothing from this site
 
     async def _known(self, origin: str) -> bytes | None:
         until, robots = self._large.get(origin, (0.0, b""))
         return robots if time.monotonic() < until else await load_robots(self._store, origin)
 
     async def _ask_or_wait(self, origin: str, access: Access | None) -> bytes:
-        """The file from the site, or from the request already under way. Raises HostBusy."""
+        """The file from the site, or from a request already in progress. Raises HostBusy."""
         for _ in range(WAITS):
             async with asking_robots(self._store, origin, seconds=CLAIM_SECONDS) as ours:
                 robots = await self._known(origin)
@@ -107,7 +107,7 @@ class Robots:
         raise HostBusy("{host} is being asked for its robots.txt", host=origin, wait=wait)
 
     async def _fetch(self, origin: str, access: Access | None) -> tuple[bytes, float]:
-        """The file and for how long it holds. A site without one forbids nothing."""
+        """The file, and the seconds for which it is valid. A site without one forbids nothing."""
         try:
             answer = await self._fetcher.get(
                 origin + "/robots.txt",

@@ -1,4 +1,4 @@
-"""What a document holds that was not seen before, or not in this form, within the daily limit."""
+"""Finds the new and changed entries of a document, and sorts them by what is done with them."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ from store.schedule import SOURCES
 from workers.context import Paper, Poll
 from workers.jobs.source_state import DailyRoom
 
-# Letters of a document that are compared in a thread: 10 MB take a second, in which no lease would
-# be renewed. A row of what was seen takes as long as some twenty letters.
+# Documents of this many letters are compared in a thread: 10 MB take a second, in which no lease
+# would be renewed. A row of a seen entry takes as long as some twenty letters.
 _LARGE, _LETTERS_A_ROW = 2**18, 20
 
 
 class News(NamedTuple):
-    """The news of one document."""
+    """The new and changed entries of one document."""
 
-    entries: list[FeedEntry]  # new and changed ones, in the document's order
-    known: dict[str, EntryRecord]  # by entry id: what is remembered of the changed ones
-    # Digests of every guid that is listed with those of what is said under it, and of what else
-    # its entries are known by (`core/feeds/identity.py`).
+    entries: list[FeedEntry]  # in the document's order
+    known: dict[str, EntryRecord]  # by entry id: the records of the changed entries
+    # (digest of a guid, digest of its entry) of all listed entries, and rows of their aliases
+    # (core/feeds/identity.py).
     listed: list[tuple[bytes, bytes]]
-    held_back: frozenset[str]  # ids of those entries that a person took out before
+    held_back: frozenset[str]  # ids of entries that a person removed before
 
 
 async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Remembered) -> News:
-    """Compare a document with what its source listed before."""
+    """Compare a document with what its source listed before. Reads records, writes nothing."""
     if feed.revised is not None:
         return await _told_news(store, source, feed, feed.revised, remembered)
     seen = remembered.seen
@@ -65,7 +65,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     wanted = [
         each.entry
         for each in every
-        # A changed entry whose record ran out was published long ago; it must not come again.
+        # A changed entry whose record expired was published long ago: it must not come again.
         if each.is_new or (each.is_changed and entry_id(source, each.entry.guid) in known)
     ]
     held_back = await _held_back(store, source, wanted, remembered)
@@ -76,7 +76,7 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
 async def _of_old_folder(
     store: Store, source: str, each: Listed, unaliased: set[bytes], seen: Mapping[bytes, bytes]
 ) -> Listed:
-    """An entry under another guid that was taken in before aliases were kept: by its record."""
+    """The entry under its old guid, if a version without aliases stored it: found by its record."""
     if not (unaliased and each.is_new and each.entry.link and each.entry.published):
         return each
     title = squeeze(each.entry.title or "")
@@ -91,7 +91,7 @@ async def _of_old_folder(
 
 
 async def _listed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:
-    """The entries of a document with what was seen of them before."""
+    """The entries of a document, each with what was seen of it before."""
     letters = sum(len(entry.content) + len(entry.summary) for entry in feed.entries)
     if letters + _LETTERS_A_ROW * len(seen) < _LARGE:
         return listed_in(feed, seen)
@@ -101,10 +101,10 @@ async def _listed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]
 async def _under_old_guid(
     store: Store, source: str, each: Listed, seen: Mapping[bytes, bytes]
 ) -> Listed:
-    """A changed entry whose source gave it another guid, under the one it was taken in with.
+    """A changed entry whose source gave it another guid, under its first guid.
 
-    Its record is found by its address. Where that changed too, the entry stays as it was, if it
-    agrees with it; else its source gives that guid to one entry after the other.
+    Its record is found by its address. If the address changed too, an entry that agrees with what
+    was seen counts as unchanged, any other as new: its source reuses the guid.
     """
     if each.was is None or not each.is_changed:
         return each
@@ -120,10 +120,10 @@ async def _under_old_guid(
 async def _told_news(
     store: Store, source: str, feed: ParsedFeed, revised: frozenset[str], remembered: Remembered
 ) -> News:
-    """The news of a source that itself tells new entries from revised ones.
+    """The news of a source that states which entries are new and which revised (a folder).
 
-    A revised entry without a record was never taken in or ran out; it must not come as news. A new
-    one under a guid that was seen long ago is one that returned.
+    A revised entry without a record was filtered, or its record expired; it is not news. A new
+    entry under a guid seen long ago has returned.
     """
     every = listed(feed.entries, remembered.seen)
     known = await _known(store, source, [each.entry for each in every])
@@ -159,7 +159,10 @@ async def _part_reused_guids(
     remembered: Remembered,
     feed: ParsedFeed,
 ) -> tuple[list[Listed], dict[str, EntryRecord]]:
-    """An entry with another link, or without one another text, and another title is another."""
+    """Give a guid of its own to an entry that replaced another one under a reused guid.
+
+    Such an entry has another title and another link; without links, another text.
+    """
     reused = {
         each.entry.guid
         for each in every
@@ -181,7 +184,7 @@ async def _part_reused_guids(
         await _under_old_guid(store, source, each, remembered.seen)
         for each in listed(parted, remembered.seen, others)
     ]
-    # The old entry stays listed under its guid, so that its next guise is held against it too.
+    # The old entry stays listed under its guid, so that the next replacement is noticed too.
     old = [
         each._replace(digest=each.seen or each.digest, aliases=NO_ALIASES)
         for each in every
@@ -205,21 +208,21 @@ def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
     return not one_link and squeeze(before.raw.title or "") != squeeze(entry.title or "")
 
 
-_PLACED = ("arrived", "place", "order", "backfill")  # what an entry keeps when it changes
+_PLACED = ("arrived", "place", "order", "backfill")  # kept when an entry changes
 _JOINED = ("rule", "story", "distance", "similarity", "compared_with", "revised")
 
 
 @dataclass(frozen=True)
 class SortedOut:
-    """News by what is to be done with them."""
+    """New and changed entries by what is done with them."""
 
-    arrivals: list[Arrival]  # to be weighed now
+    arrivals: list[Arrival]  # compared with stories now
     aside: list[EntryRecord]  # filtered, or waiting for their page
-    new_aside: list[EntryRecord]  # of these, those that were not known before
+    new_aside: list[EntryRecord]  # those of `aside` that were not known before
     features: dict[str, Features]
 
     def batch(self, poll: Poll, write: SourceWrite) -> Batch:
-        """What is written with the decision upon the arrivals."""
+        """Everything that is written together with the decision on the arrivals."""
         return Batch(
             SOURCES,
             [poll.lease],
@@ -234,7 +237,7 @@ class SortedOut:
 def sort_out(
     poll: Poll, news: News, prepared: Prepared, room: DailyRoom, paper: Paper
 ) -> SortedOut:
-    """Which of the news are decided upon now; the others are filtered or wait for their page."""
+    """Sort the news into arrivals, filtered entries, and entries that wait for their page."""
     arrivals, aside, read = [], [], {}
     for entry, made in zip(news.entries, prepared.entries, strict=True):
         known = news.known.get(entry_id(poll.source.name, entry.guid))
@@ -243,7 +246,7 @@ def sort_out(
             aside.append(_filtered(record, "forgotten"))
         elif known is None and made.filtered is None and not room.take():
             aside.append(_filtered(record, "max_per_day"))
-        elif entry.body_urls:  # nothing of it is here yet that a filter could judge
+        elif entry.body_urls:  # filters need its body, which is not fetched yet
             aside.append(record)
         elif made.filtered is not None:
             aside.append(_filtered(record, made.filtered))
@@ -259,14 +262,14 @@ def sort_out(
 def _record(
     poll: Poll, entry: FeedEntry, made: PreparedEntry, known: EntryRecord | None
 ) -> EntryRecord:
-    """The entry as it came now; one that is known keeps its place and its story."""
+    """The record of an entry; a known entry keeps its place and its story."""
     record = _new_record(poll, entry, made)
     if known is None:
         return record
     kept = [*_PLACED, *(_JOINED if known.story else ())]
     update = {name: getattr(known, name) for name in kept}
     if entry.body_urls and known.article is not None:
-        # A file without a date of its own keeps the one under which it came.
+        # A file that states no date keeps the date of its first commit.
         came = moment(known.article.published)
         update["raw"] = entry.model_copy(update={"updated": came})
     return record.model_copy(update=update)

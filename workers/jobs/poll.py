@@ -1,7 +1,7 @@
-"""The poll job: ask a source, clean what is new in it, settle it, plan the next poll.
+"""The poll job: fetch a source, clean its new entries, settle them, plan the next poll.
 
-Calls the steps in order and decides nothing itself. All it learned is written in one commit, under
-the lease it was started with.
+It calls the steps in order and decides nothing itself. The result is written in one commit, under
+the lease that started the job.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ from workers.sources.websub import after_push, pushed
 log = structlog.get_logger()
 
 _AWAY = (Unreachable, NoResponse)
-TRIM_EVERY = 20  # changed documents: a look at all guids of a source costs what its poll does
+TRIM_EVERY = 20  # changed documents: reading all guids of a source costs as much as its poll
 
 
 async def refresh(kit: Kit, lease: Lease) -> None:
-    """Poll the source of a lease; does nothing when the lease is not ours to work on."""
+    """Poll the source of a lease; do nothing when the lease has another holder."""
     source, turn = kit.source(lease.name), kit.order.polls.take(lease.name)
     try:
         if source is not None and (begun := await begin(kit.store, SOURCES, lease)) is not None:
             state, counts = _state_of(source, begun), Counts()
-            if state.gone:  # whatever made it due: only another address or a person lifts this
+            if state.gone:  # due all the same; only a new address or a person lifts this
                 await release(kit.store, SOURCES, lease, after=GONE_SECONDS)
                 return
             with held(kit.store, SOURCES, lease):
@@ -71,17 +71,17 @@ async def refresh(kit: Kit, lease: Lease) -> None:
 
 
 def _state_of(source: Source, begun: Begun) -> SourceState:
-    """What is remembered of a source; another address in feeds.yaml starts over."""
+    """The stored state of a source; a new state when its address in feeds.yaml changed."""
     state = read_source(begun.state)
     if state is not None and state.configured_url == source.url:
         return state
-    if state is not None and state.failures:  # what began in the log ends there
+    if state is not None and state.failures:  # the log names the failures, so it names their end
         log.info("source.readdressed", source=source.name, failures=state.failures)
     return first_state(source)
 
 
 async def _poll_or_record(poll: Poll) -> None:
-    """Poll; what fails is written into the source's state."""
+    """Poll, and write a failure into the source's state."""
     kit, name = poll.kit, poll.source.name
     try:
         await _poll(poll)
@@ -122,7 +122,7 @@ async def _poll(poll: Poll) -> None:
 
 
 async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Remembered) -> None:
-    """Prepare what is new in a document, decide upon it, and write all in one commit."""
+    """Prepare the news of a document, decide upon them, and write all in one commit."""
     kit, source = poll.kit, poll.source
     news = await find_news(kit.store, source.name, feed, remembered)
     prepared = polled.prepared or await prepare_entries(
@@ -154,7 +154,7 @@ async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Rem
 
 
 def _write(poll: Poll, polled: Polled, published: Sequence[str | None] = ()) -> SourceWrite:
-    """The state of the source after a good answer, and when it is due again."""
+    """The state of the source after a good response, and when it is due again."""
     state, wait = after_answer(
         poll.state,
         polled,
@@ -168,14 +168,14 @@ def _write(poll: Poll, polled: Polled, published: Sequence[str | None] = ()) -> 
 
 
 async def _trim_seen(poll: Poll, state: SourceState, seen: int) -> None:
-    """Once in a while forget guids that the source stopped listing long ago."""
+    """Now and then forget guids that the source stopped listing long ago."""
     if state.document % TRIM_EVERY == 0 or seen > SEEN_KEPT:
         window = poll.kit.settings().dedup.window
         await trim_seen(poll.kit.store, poll.source.name, window=window)
 
 
 async def _record_fault(poll: Poll, fault: MillraceError) -> None:
-    """Write a failure down; the entries that were taken in before stay as they are."""
+    """Write a failure into the source's state and plan the retry; its entries stay."""
     state, wait = after_fault(
         poll.state,
         fault,
@@ -186,9 +186,9 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
         version=poll.kit.version,
     )
     _count(poll, _outcome(fault))
-    # The first failure in a row is news; the others are in /health, /sources and the metrics.
+    # Only the first failure in a row is logged; the others are in /health, /sources and metrics.
     begins = poll.state.failures == 0 or (state.gone and not poll.state.gone)
-    # Those that cannot be reached are many at once: workers/recovery.py reports them together.
+    # Unreachable sources are often many at once: workers/recovery.py logs them in one line.
     say = log.warning if begins and not isinstance(fault, _AWAY) else log.debug
     when = {} if state.gone else {"next_in": round(wait)}
     say("source.failing", source=poll.source.name, reason=state.last_error, **when)

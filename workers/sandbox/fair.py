@@ -1,7 +1,7 @@
-"""Fair shares of what is scarce in a worker: the source that used the least lately is next.
+"""Fair shares of scarce places in a worker: the source that used the least time lately is next.
 
-In order of arrival, an ordinary source waited for all documents of 24 whose documents use up their
-time. So it waits for one at most.
+In order of arrival, an ordinary source waited for all documents of 24 hostile sources that use up
+their time limit. With fair shares it waits for one at most.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 _HALF_LIFE = 60.0  # seconds after which half of what was used is forgotten
-_MOST_KNOWN = 10_000  # sources; beyond them all start again
-# Seconds of which a source that used more leaves the last place to others. A feed with 20 new
-# entries uses .2; on a machine with a load of 25 one that uses up its .5 s of CPU takes 8.
+_MOST_KNOWN = 10_000  # sources; beyond them the record starts again
+# A source that used more seconds than this never takes the last free place. A feed with 20 new
+# entries uses .2 s; on a machine with a load of 25 one that uses up its .5 s of CPU takes 8 s.
 _MUCH = 1.0
 
 
 class Usage:
-    """The seconds that each source used lately, what is under way included."""
+    """The seconds that each source used lately, running work included."""
 
     def __init__(self) -> None:
         self._used: dict[str, tuple[float, float]] = {}  # seconds, and when they were added up
-        self._running: dict[str, list[float]] = {}  # when each began
+        self._running: dict[str, list[float]] = {}  # start times of running work
 
     def of(self, source: str) -> float:
-        """Seconds that `source` used; those of a minute ago count half."""
+        """The seconds that `source` used; those of a minute ago count half."""
         now = time.monotonic()
         seconds, at = self._used.get(source, (0.0, 0.0))
         running = sum(now - began for began in self._running.get(source, ()))
@@ -35,7 +35,7 @@ class Usage:
 
     @contextmanager
     def charged(self, source: str) -> Iterator[None]:
-        """Add what the block takes to what `source` used."""
+        """Charge the duration of the block to `source`."""
         began = time.monotonic()
         self._running.setdefault(source, []).append(began)
         try:
@@ -52,9 +52,9 @@ class Usage:
 
 
 class FairPlaces:
-    """A number of places; a free one goes to who used the least, of equals to the first.
+    """A number of places. A free one goes to the source that used the least, then to the first.
 
-    Where there are several, who used much never takes the last one.
+    Where there are several, a source that used much never takes the last one.
     """
 
     def __init__(self, places: int, usage: Usage) -> None:
@@ -79,7 +79,7 @@ class FairPlaces:
 
     def _give(self) -> None:
         while self._free:
-            # One that is done was cancelled, and leaves by itself.
+            # A future that is done was cancelled; `place` removes it.
             used = {
                 turn: self._usage.of(source)
                 for turn, source in self._waiting.items()

@@ -1,8 +1,8 @@
-"""Work on strangers' documents in child processes that can be killed.
+"""Runs functions on untrusted documents in child processes that can be killed.
 
-`await sandbox.run(function, *args)` gives the function's result; it raises ResourceLimit when the
-child took too much time or memory. A thread could not be stopped: it holds the interpreter's
-lock, and the regular expression that hangs it never looks up.
+`await sandbox.run(function, *args)` returns the function's result, and raises ResourceLimit when
+the child exceeds its time or memory. A thread could not be stopped: a regular expression that
+hangs holds the interpreter lock.
 """
 
 from __future__ import annotations
@@ -33,48 +33,48 @@ WARMUP = "workers.sandbox.warmup"  # imported once, before children are forked
 CPU_SECONDS = 5.0  # of one call
 QUICK_SECONDS = 0.5  # of CPU, in which nearly every call is done
 WORTH_TWO_TRIES = 4 * QUICK_SECONDS
-WALL_FACTOR = 4.0  # a busy machine may take this much longer by the clock
+WALL_FACTOR = 4.0  # wall-clock seconds per second of CPU on a busy machine
 MEMORY = 512 * 2**20  # bytes of data in one child
-CALLS = 2000  # after which a child is replaced, so that what leaked ends
-_BUFFER = 2**20  # bytes of an answer that are taken before they are read
+CALLS = 2000  # after which a child is replaced, so that leaks have an end
+_BUFFER = 2**20  # bytes of an answer that are buffered
 _REAP_SECONDS = 2.0
 OUT_OF_MEMORY = 71  # exit code
-LONGEST_FOLDER = 50  # letters, with which the address of a unix socket below it has its 107
-HEAD = 8  # bytes in front of an answer that state its length
+LONGEST_FOLDER = 50  # letters, so that the path of a unix socket below it fits into 107
+HEAD = 8  # bytes before an answer that state its length
 
 R = TypeVar("R")
 
 
 class Call(NamedTuple):
-    """What a child is to do."""
+    """A function call for a child."""
 
     function: Callable[[], Any]
     cpu_seconds: float
 
 
 class Answer(NamedTuple):
-    """What came of it: a value, or the error that was raised."""
+    """The result of a call: a value, or the error that was raised."""
 
     value: Any
     error: MillraceError | None
 
 
 class Sandbox:
-    """A few children, each on its own, so that a stuck one holds up no other."""
+    """A few child processes, each with one call at a time."""
 
     def __init__(self, *, children: int | None = None, memory: int = MEMORY) -> None:
         _claim_folder()
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its threads' stacks count as data
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([WARMUP])  # without a word if there is no such module
+        context.set_forkserver_preload([WARMUP])  # no error if there is no such module
         count = children or 1 + min(4, os.cpu_count() or 1)
         starting = asyncio.Lock()
         self._children = [_Child(context, memory, starting) for _ in range(count)]
         self._idle = list(self._children)
         self._usage = Usage()
         self._places = FairPlaces(count, self._usage)
-        # A dozen documents made to use up their time would hold everybody's up if each had a child
-        # for it: what was not done quickly is done again, one at a time.
+        # A dozen documents made to use up their time would occupy all children. So calls first get
+        # a short limit; those that exceed it are repeated with the full limit, one at a time.
         self._again = FairPlaces(1, self._usage)
 
     async def start(self) -> None:
@@ -83,7 +83,7 @@ class Sandbox:
             await child.start()
 
     async def close(self) -> None:
-        """End all children, at work or not, within two seconds."""
+        """End all children, idle or not, within two seconds."""
         await asyncio.gather(*(child.stop() for child in self._children))
 
     async def run(
@@ -94,12 +94,12 @@ class Sandbox:
         on_behalf: str = "",
         **named: Any,
     ) -> R:
-        """What `function(*args, **named)` gives in a child, within `timeout` seconds of CPU.
+        """The result of `function(*args, **named)` in a child, within `timeout` seconds of CPU.
 
-        `on_behalf`: address of the source that it is done for; of those that wait, the one that
-        used the least time lately is next. Raises ResourceLimit (Overdue where only the clock ran
-        out, and a later try may do), an error of ours that the function raised, or DocumentError
-        that names any other.
+        `on_behalf` is the address of the source: of the waiting calls, that of the source which
+        used the least time lately is next. Raises ResourceLimit (Overdue when only the wall-clock
+        time ran out: a retry may succeed), a MillraceError that the function raised, or
+        DocumentError for any other error.
         """
         call, wall = partial(function, *args, **named), timeout * WALL_FACTOR
         quick = QUICK_SECONDS if timeout > WORTH_TWO_TRIES else timeout
@@ -114,7 +114,7 @@ class Sandbox:
             try:
                 raise answer.error
             finally:
-                del answer  # or the error would hold this frame, and with it the document, for long
+                del answer  # else the traceback keeps this frame, and the document, in memory
         result: R = answer.value
         return result
 
@@ -130,10 +130,10 @@ class Sandbox:
 
 @cache
 def _claim_folder() -> Any:
-    """Have the socket that children are forked through in a folder of this process.
+    """Put the socket of multiprocessing's fork server into a locked folder of this process.
 
-    Those of processes that were killed are removed: each kill left one in /tmp. Which they are is
-    known by a lock, since process ids mean nothing where containers share the folder.
+    Folders of killed processes, recognised by their free locks, are removed; otherwise each kill
+    would leave one in /tmp. Process ids would not do where containers share the folder.
     """
     usual = tempfile.gettempdir()
     if len(usual) > LONGEST_FOLDER:
@@ -146,7 +146,7 @@ def _claim_folder() -> Any:
     util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-101)  # after its own, -100
     held = (folder / "new").open("w")
     fcntl.flock(held, fcntl.LOCK_EX)
-    (folder / "new").rename(folder / "lock")  # it is there only once it is locked
+    (folder / "new").rename(folder / "lock")  # so that it never exists without being locked
     tempfile.tempdir = str(folder)
     util.get_temp_dir()
     tempfile.tempdir = usual
@@ -160,7 +160,7 @@ async def _ask(child: _Child, call: Call, wall: float) -> Answer:
         except _Ended as ended:
             if ended.code != -signal.SIGKILL:
                 raise
-            return await child.ask(call, wall)  # a person or the system killed it while idle
+            return await child.ask(call, wall)  # somebody killed it, probably while it was idle
     except TimeoutError as error:
         raise Overdue("stopped after {seconds} seconds", seconds=f"{wall:g}") from error
     except _Ended as error:
@@ -184,12 +184,12 @@ class _Ended(Exception):
 
 
 class _Child:
-    """A process that answers one call at a time; another one whenever it has ended."""
+    """A process that answers one call at a time; it is started again when it has ended."""
 
     def __init__(self, context: ForkServerContext, memory: int, starting: asyncio.Lock) -> None:
         self._context = context
         self._memory = memory
-        self._starting = starting  # multiprocessing keeps books that two threads would tangle
+        self._starting = starting  # multiprocessing's process table is not thread-safe
         self._process: ForkServerProcess | None = None
         self._asked = 0
 
@@ -200,17 +200,17 @@ class _Child:
         try:
             with theirs:
                 process = self._context.Process(target=serve, args=arguments, daemon=True)
-                async with self._starting:  # it takes a moment: not on this thread
+                async with self._starting:  # in a thread, because starting blocks
                     await asyncio.to_thread(process.start)
             streams = await asyncio.open_unix_connection(sock=ours, limit=_BUFFER)
-        except BaseException:  # cancelled meanwhile: the child ends when its socket does
+        except BaseException:  # also cancellation: the child ends when its socket is closed
             ours.close()
             raise
         self._answers, self._calls = streams
         self._process, self._asked = process, 0
 
     async def ask(self, call: Call, wall: float) -> Answer:
-        """Its answer, or TimeoutError after `wall` seconds, or _Ended; it is killed but for one."""
+        """The answer to a call. Else the child is killed: TimeoutError after `wall` s, or _Ended."""
         if self._process is not None and self._asked >= CALLS:
             self._kill()
         if self._process is None:
@@ -256,11 +256,11 @@ class _Child:
 
 
 def serve(connection: socket.socket, memory: int) -> None:
-    """A child's work: answer one call after another until the caller is gone.
+    """The main loop of a child: answer calls until the connection is closed.
 
-    A call comes as a pickle, an answer goes back as its length and a pickle.
+    A call is a pickle; an answer is the length of a pickle, followed by it.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal; the worker ends its children
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the worker ends its children
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
@@ -269,15 +269,15 @@ def serve(connection: socket.socket, memory: int) -> None:
                 answer = pickle.dumps(_answer(pickle.load(calls)))  # noqa: S301 - our worker's
                 connection.sendall(len(answer).to_bytes(HEAD, "big") + answer)
     except ConnectionError:
-        return  # the worker went away
+        return  # the worker has ended
     except MemoryError:
-        os._exit(OUT_OF_MEMORY)  # what is held is best given back whole
+        os._exit(OUT_OF_MEMORY)  # unwinding would need memory
 
 
 def _answer(call: Call) -> Answer:
-    """The call under its CPU limit, with errors that survive the way back."""
-    # Its signal is not handled, so it ends the child at once, whatever library is at work. A limit
-    # on the CPU as such counts in whole seconds.
+    """The result of a call under its CPU limit, with errors in a form that can be pickled."""
+    # The timer's signal has no handler, so it ends the child at once, also within a C library.
+    # RLIMIT_CPU would count in whole seconds.
     signal.setitimer(signal.ITIMER_PROF, call.cpu_seconds)
     try:
         return Answer(call.function(), None)
@@ -293,6 +293,6 @@ def _answer(call: Call) -> Answer:
 
 
 def _where(error: BaseException) -> str:
-    """File and line that raised."""
+    """File and line where an error was raised."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{os.path.basename(last.filename)}:{last.lineno}"

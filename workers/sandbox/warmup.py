@@ -1,7 +1,7 @@
-"""Read once before children are made of it: what every child needs is loaded, made and shared.
+"""Imported once by the process that forks the children: loads what every child needs.
 
-The process that forks children imports this. Patterns that are compiled at their first use, tables
-and the caches of the libraries are then there for each child from its start, and in memory once.
+Patterns that are compiled at first use, tables and caches of libraries are then ready in each child
+from its start, and shared in memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PARAGRAPH = (
     "except in the two years after the flood. 水車はおよそ百年前に建てられ、村人は今も粉を挽く。"
     "磨坊在河邊，建於1874年，村民至今仍在使用。Photo: A. Miller (Reuters)</p>"
 )
-# Patterns are made for the lengths of lines: here is one of each.
+# Some patterns are compiled for a length of line: one line of each length.
 _LINES = "".join(f"<p>{'Corn ' * length}</p>" for length in range(1, 102))
 _PAGE = (
     "<html lang='en'><head><title>The mill - Example</title></head><body><nav><a href='/'>Home</a>"
@@ -32,7 +32,7 @@ _LINK = "https://example.org/mill"
 
 
 def rehearse() -> None:
-    """Walk the whole road of entries and of pages."""
+    """Run the whole pipeline once, for an entry and for a page."""
     feed = (
         f"<rss version='2.0'><channel><title>Mill</title><item><title>The mill</title>"
         f"<link>{_LINK}</link><description><![CDATA[{_PARAGRAPH}]]></description></item>"
@@ -47,4 +47,4 @@ def rehearse() -> None:
 
 rehearse()
 gc.collect()
-gc.freeze()  # what is here stays: a child's collections pass it by, and it stays shared
+gc.freeze()  # children do not collect these objects, so their memory stays shared

@@ -1,6 +1,6 @@
-"""What the poll of a source needs and what it gives, whatever its kind: feed, folder or listing.
+"""Input and result of a poll, the same for feeds, folders and listings; reading of documents.
 
-Its document is read and the new entries in it are cleaned in a child, in one trip where possible.
+A document is parsed and its new entries are cleaned in a child process, in one call where possible.
 """
 
 from __future__ import annotations
@@ -27,52 +27,52 @@ from workers.http.response import Response
 from workers.sandbox.pool import QUICK_SECONDS, Sandbox
 
 NO_WISHES = Wishes()
-POISON_TRIES = 3  # by one version; then the document is set aside until it changes
+POISON_TRIES = 3  # by one version; then the document is skipped until it changes
 PARSE_SECONDS = 5.0
-_MOST_AT_ONCE = 2**19  # bytes; what is longer may well take more than a quick trip's time
+_MOST_AT_ONCE = 2**19  # bytes; longer documents may exceed the time of a quick call
 BATCH_SECONDS = 5.0
-LEAST_SECONDS = 1.0  # of each entry, where others of its batch used up their time
+LEAST_SECONDS = 1.0  # for each entry, also when others of its batch used up their time
 
 
 @dataclass(frozen=True)
 class Asking:
-    """What a poll works with."""
+    """The tools of a poll."""
 
     store: Store
     fetcher: Fetcher
     sandbox: Sandbox
     reader: Reader
     now: float  # the store's clock
-    version: str  # of Millrace: another one tries documents again that were set aside
+    version: str  # of Millrace: another version tries skipped documents again
 
 
 @dataclass(frozen=True)
 class Polled:
-    """One answer of a source."""
+    """The result of one poll."""
 
     status: int  # 200, or 304 where nothing changed
-    url: str  # where the answer came from in the end
+    url: str  # after redirects
     feed: ParsedFeed | None  # None: nothing changed
-    prepared: Prepared | None = None  # what is new in it, where that was told when it was read
-    etag: str | None = None  # to be kept byte-exact; None: none was given
+    prepared: Prepared | None = None  # its new entries, when they were found while parsing
+    etag: str | None = None  # byte-exact; None: the response had none
     last_modified: str | None = None
     body_hash: str | None = None
     permanent_redirect: str | None = None
     wishes: Wishes = NO_WISHES
     seconds: float = 0.0  # until the last byte
     size: int = 0  # decoded bytes
-    kind: str | None = None  # what `auto` found
-    found_at: str | None = None  # the feed's own address, where another page led there
-    push: tuple[str, bytes] | None = None  # what a hub sent, in place of an answer
-    tree: bytes | None = None  # of a folder: what it held, to be remembered
+    kind: str | None = None  # found by `kind: auto`
+    found_at: str | None = None  # the address of a feed that a page named
+    push: tuple[str, bytes] | None = None  # content type and body that a hub sent
+    tree: bytes | None = None  # of a folder: its content, to be stored
     hub: str | None = None
     self_url: str | None = None
-    notes: tuple[str, ...] = ()  # what was put up with, for people
-    whole: bool = False  # it was fetched without validators after answers of 304
+    notes: tuple[str, ...] = ()  # tolerated faults, shown to people
+    whole: bool = False  # it was fetched without validators, to check responses of 304
 
 
 def unchanged(answer: Response, wishes: Wishes) -> Polled:
-    """Nothing new; validators are taken over all the same, servers change them at will."""
+    """A result without news; its validators are kept, because servers change them at will."""
     return Polled(
         status=answer.status,
         url=answer.url,
@@ -86,7 +86,7 @@ def unchanged(answer: Response, wishes: Wishes) -> Polled:
 
 
 class Poisoned(ResourceLimit):
-    """A document that ran into its limits, with the hash by which it is known again."""
+    """A document exceeded its limits; `body_hash` identifies it at the next poll."""
 
     def __init__(self, text: str, /, *, body_hash: str, **values: str) -> None:
         super().__init__(text, **values)
@@ -94,7 +94,7 @@ class Poisoned(ResourceLimit):
 
 
 def is_set_aside(state: SourceState, body_hash: str, version: str) -> bool:
-    """Whether this very document was tried often enough by this very version."""
+    """Whether this document exceeded its limits too often under this version."""
     poison = state.poison
     return (
         poison is not None
@@ -110,9 +110,9 @@ async def prepare_entries(
     learned: bytes | None,
     counts: Counts,
 ) -> Prepared:
-    """Clean `entries`; the result is in their order. Raises Overdue on a machine too busy."""
+    """Clean `entries`; the result is in their order. Raises Overdue on an overloaded machine."""
     done: list[PreparedEntry] = []
-    # From the end, because the oldest entry stands last and teaches first.
+    # From the end: the oldest entry is the last, and entries are cleaned by what older ones taught.
     for end in range(len(entries), 0, -BATCH):
         batch = entries[max(0, end - BATCH) : end]
         prepared = await _prepare(sandbox, batch, source, learned, counts, BATCH_SECONDS)
@@ -140,7 +140,7 @@ async def _prepare(
     except (ResourceLimit, DocumentError) as fault:
         if len(batch) > 1:
             return await _one_by_one(sandbox, batch, source, learned, counts)
-        if isinstance(fault, Overdue):  # a later try may well read the body
+        if isinstance(fault, Overdue):  # a retry may succeed
             raise
     counts.add("millrace_killed_total", step="clean")
     return Prepared((bare(batch[0], source),), learned or b"")
@@ -154,7 +154,7 @@ async def _one_by_one(
     counts: Counts,
 ) -> Prepared:
     done: list[PreparedEntry] = []
-    spare = BATCH_SECONDS  # one that takes long is given time, many are not
+    spare = BATCH_SECONDS  # shared: one slow entry gets all of it, many do not
     for entry in reversed(batch):
         started = time.monotonic()
         seconds = max(LEAST_SECONDS, spare)
@@ -166,7 +166,7 @@ async def _one_by_one(
 
 
 class Reader:
-    """What one poll reads documents with."""
+    """Reads the documents of one poll."""
 
     def __init__(self, store: Store, sandbox: Sandbox, source: Source, counts: Counts) -> None:
         self._store = store
@@ -176,7 +176,7 @@ class Reader:
         self._remembered: Remembered | None = None
 
     async def remembered(self) -> Remembered:
-        """What is remembered of the source, asked for once."""
+        """What the store remembers of the source, loaded once."""
         if self._remembered is None:
             self._remembered = await load_remembered(self._store, self._source.name)
         return self._remembered
@@ -190,11 +190,10 @@ class Reader:
         parse: Callable[..., ParsedFeed] | None = None,
         clock: SourceClock | None = None,
     ) -> Read:
-        """What `parse` makes of `data`, or else the feed that it is, without its known items.
+        """Parse `data` in a child: with `parse`, else as a feed without its known items.
 
-        The dates of a feed are by our `clock`.
-
-        Raises DocumentError, or ResourceLimit.
+        `clock` corrects dates that the source states by a wrong clock. Raises DocumentError or
+        ResourceLimit.
         """
         known = (await self.remembered()).items
         parse = parse or partial(read_new_entries, known=known, clock=clock)
@@ -205,7 +204,7 @@ class Reader:
             except NotAFeed:
                 raise
             except (ResourceLimit, DocumentError):
-                pass  # of the document or of an entry in it: the next trip tells
+                pass  # due to the document or to an entry in it: parsing alone shows which
         own = self._source.url
         parsed = await self._sandbox.run(parse, data, timeout=PARSE_SECONDS, on_behalf=own)
         return Read(parsed, None)

@@ -1,4 +1,4 @@
-"""Asks a source and reads its answer: the same form for every kind of source."""
+"""Polls a source of any kind: request, response, feed discovery; returns a `Polled`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from workers.sources.documents import Asking, Poisoned, Polled, is_set_aside, un
 from workers.sources.github import poll_folder
 
 WHOLE_LEAST, WHOLE_UNKNOWN = 86_400.0, 7 * 86_400.0  # seconds without a whole document
-WHOLE_AFTER_HAND = 60.0  # seconds between two whole documents, by hand or not
-ALTERNATES_TRIED = 3  # of the feeds that a page names
+WHOLE_AFTER_HAND = 60.0  # the same for a poll by hand
+ALTERNATES_TRIED = 3  # feeds that a page names
 _RANGE = re.compile(r"bytes (?:0-(\d{1,15})|[^/]*)/(\d{1,15})")  # RFC 9110, 14.4
 
 
@@ -43,7 +43,7 @@ async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
 
 
 def kind_of(source: Source, state: SourceState) -> str:
-    """What a source is: as feeds.yaml says, as was found before, or as its address looks."""
+    """The kind of a source: from feeds.yaml, from earlier polls, or from its address."""
     if source.kind != "auto":
         return source.kind
     if state.kind != "auto":
@@ -54,7 +54,7 @@ def kind_of(source: Source, state: SourceState) -> str:
 
 
 async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled:
-    """A conditional GET, and the feed in the answer; a web page that names a feed leads there."""
+    """A conditional GET of a feed; if the response is a web page, of the feed that it names."""
     unknown = source.kind == "auto" and (state.document == 0 or state.discovered)
     known = known_feed(state.url) if unknown else None
     if known is not None:
@@ -72,7 +72,7 @@ async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled
 
 
 async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Polled:
-    """A conditional GET of a page that lists articles; their texts are read like all pages."""
+    """A conditional GET of a page that lists articles; the page job reads their texts."""
     answer = await _get(asking, source, state, state.url, listing=True)
     read = partial(read_listing, selector=source.links, now=asking.now)
     try:
@@ -80,22 +80,23 @@ async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Pol
     except NotAFeed:
         if source.kind == "page":
             raise
-        return await _read(asking, state, answer)  # what was a page may have become a feed
+        return await _read(asking, state, answer)  # the page may have become a feed
 
 
 async def _discover(
     asking: Asking, source: Source, state: SourceState, page: Response, fault: NotAFeed
 ) -> Polled | None:
-    """The feed that a web page names, else one at a usual place, else the page as a plain list.
+    """The feed that a web page names, else one at a usual path, else the page as a listing.
 
-    The fault stays with the caller: raised from here, it would hold the page in a circle.
+    None when there is none. The caller raises `fault`: raised here, its traceback would keep the
+    page in memory.
     """
     for url in candidates(page, fault, state.url):
         try:
             return replace(await _ask_at(asking, source, state, url), found_at=url)
         except (NotAFeed, BadStatus) as refusal:
             if url in fault.places and isinstance(refusal, BadStatus) and refusal.status != 404:
-                break  # the site does not want to be searched
+                break  # the site refuses such requests
     try:
         read = partial(read_listing, strict=True, now=asking.now)
         return replace(await _read(asking, state, page, read), kind="page")
@@ -104,7 +105,7 @@ async def _discover(
 
 
 def candidates(page: Response, fault: NotAFeed, url: str) -> list[str]:
-    """Where the feed of a web page may be, in the order in which it is to be tried."""
+    """The addresses at which a web page's feed may be, in the order of trial."""
     header = header_feeds(page.headers.getall("Link", ()), url=page.url)
     named = [*(feed.url for feed in header), *fault.alternates][:ALTERNATES_TRIED]
     guess = guessed_feed(url)
@@ -112,7 +113,7 @@ def candidates(page: Response, fault: NotAFeed, url: str) -> list[str]:
 
 
 async def _ask_at(asking: Asking, source: Source, state: SourceState, url: str) -> Polled:
-    """The feed at another address than that of the source."""
+    """Poll the feed at another address than that of the source."""
     return await _read(asking, state, await _get(asking, source, state, url))
 
 
@@ -176,16 +177,16 @@ async def _read(
 
 
 def wants_whole(state: SourceState, now: float) -> bool:
-    """Whether a source that answers 304 is to be fetched without validators, to be sure.
+    """Whether to omit the validators, to check a source that keeps answering 304.
 
-    Some servers say "unchanged" of all that comes. By hand at any time; else at most daily, and
-    when it is silent for longer than three times what lay between its entries.
+    Some servers always answer 304. A poll by hand checks at once; otherwise it is done once a day
+    at most, and when the source was silent for three times the usual gap between its entries.
     """
     if state.whole_at is None or now - state.whole_at < WHOLE_AFTER_HAND:
         return False
     early = state.next_poll is not None and now < state.next_poll - WHOLE_AFTER_HAND
-    if early and not state.failures:  # one that failed is polled early when the network is back
-        return True  # polled out of turn: a person asked for it
+    if early and not state.failures:  # after failures, polls are early when the network is back
+        return True  # an early poll was requested by a person
     gaps = [later - at for at, later in pairwise(state.arrivals)]
     usual = 0.0 if state.false_304 else median(gaps) if len(gaps) > 1 else WHOLE_UNKNOWN
     return now - state.whole_at > max(WHOLE_LEAST, 3 * usual)
@@ -215,7 +216,7 @@ async def _parsed(
     body_hash: str,
     read: Callable[..., ParsedFeed] | None,
 ) -> Read:
-    """The document as a feed. One that ran into its limits time and again is not tried again."""
+    """The parsed document. Raises DocumentError for one that exceeded its limits too often."""
     if is_set_aside(state, body_hash, asking.version):
         raise DocumentError("the document is set aside: it could not be read within its limits")
     try:
@@ -226,7 +227,7 @@ async def _parsed(
             parse=read,
             clock=state.clock(asking.now),
         )
-    except Overdue:  # a machine that is busy says nothing against the document
+    except Overdue:  # the machine is overloaded, which is no fault of the document
         raise
     except ResourceLimit as limit:
         text, values = limit.phrase
@@ -238,13 +239,13 @@ def _linked(answer: Response, relation: str) -> str | None:
 
 
 def _is_part(answer: Response) -> bool:
-    """A part of a document, though the whole was requested: some caches send what they kept."""
+    """Whether only part of the document was sent though no range was requested (faulty caches)."""
     stated = _RANGE.fullmatch(answer.headers.get("Content-Range", ""))
     return stated is not None and int(stated[1] or 0) + 1 != int(stated[2])
 
 
 def _broke_off(answer: Response, body_hash: str) -> BrokeOff:
-    """Nothing of it is taken: its last entry is cut, and its validators would hide the rest."""
+    """The error for a truncated document, of which nothing is used: its last entry is cut."""
     size = str(len(answer.body))
     return BrokeOff("the document broke off after {size} bytes", size=size, body_hash=body_hash)
 

@@ -1,8 +1,8 @@
 """`kind: github`: a repository folder of markdown articles, by GitHub's REST API.
 
-An unchanged folder costs one conditional request. What is new is the difference between the
-folder's trees then and now; new and changed files become entries whose bodies are fetched one by
-one, as pages are.
+An unchanged folder costs one conditional request. The news is the difference between the folder's
+trees at the last poll and now. New and changed files become pending entries, whose bodies the page
+job fetches one by one.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from workers.sources.documents import Asking, Polled, unchanged
 from workers.sources.github_api import GithubApi, TreeReader
 from workers.sources.github_body import Suspect, returned, same_articles
 
-COMMITS_READ = 10  # of a push, one by one, where their renames or dates are wanted
+COMMITS_READ = 10  # of a push, one request each, where their renames or dates are needed
 _NO_SUCH_TREE = (404, 409, 422)
 
 
 @dataclass(frozen=True)
 class FolderPoll:
-    """One poll of a folder under way."""
+    """One poll of a folder in progress."""
 
     asking: Asking
     source: Source
@@ -59,12 +59,12 @@ class FolderPoll:
 
     @property
     def is_first(self) -> bool:
-        """Whether nothing of the folder was taken in before."""
+        """Whether the folder was never read before."""
         return not self.state.first_poll_done
 
     @property
     def new_commits(self) -> list[Commit]:
-        """Those since the last poll, as far as they are listed."""
+        """The listed commits since the last poll."""
         shas = [commit.sha for commit in self.commits]
         known = self.state.body_hash
         return self.commits[: shas.index(known)] if known in shas else self.commits
@@ -75,7 +75,7 @@ class FolderPoll:
         tree: FolderTree,
         dates: Mapping[str, datetime] = MappingProxyType({}),
     ) -> list[FeedEntry]:
-        """Articles of the newest commit as entries."""
+        """The articles at `paths`, as of the newest commit, as entries without bodies."""
         return folder_entries(
             self.folder,
             paths,
@@ -108,7 +108,7 @@ async def poll_folder(asking: Asking, source: Source, state: SourceState) -> Pol
 
 
 async def _read(poll: FolderPoll, answer: Response) -> Polled:
-    """A folder that changed, or is read for the first time."""
+    """Read a folder that changed, or is read for the first time."""
     trees = await _trees(poll)
     before, now, first = trees
     articles = now.articles()
@@ -123,7 +123,7 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
     dates = dates_of(changes)
     renamed = [*fates.renamed, *found.moved]
     taken = intake(newest_first(news, dates), changed, renamed, first=first)
-    if not first and poll.commits[0].date is not None:  # they came with the commits since then
+    if not first and poll.commits[0].date is not None:  # the new commits brought them
         dates = dict.fromkeys(taken.news, poll.commits[0].date) | dates
     entries = poll.entries([*taken.news, *taken.revised], now, dates)
     feed = folder_feed(poll.folder, entries, [now.guid(path) for path in taken.revised])
@@ -133,7 +133,7 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
         status=answer.status,
         url=answer.url,
         feed=feed,
-        # What was put off is only found by a poll that does not end with "unchanged".
+        # Postponed files are found at the next poll only if it does not end with "unchanged".
         etag=answer.etag if whole else None,
         last_modified=answer.last_modified if whole else None,
         body_hash=poll.commits[0].sha if whole else None,
@@ -146,11 +146,11 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
 
 
 class Trees(NamedTuple):
-    """What a folder held at the last poll and holds now."""
+    """The content of a folder at the last poll and now."""
 
     before: FolderTree
     now: FolderTree
-    newest_alone: bool  # it cannot be told what of the rest is news
+    newest_alone: bool  # only the newest files count as news: the earlier content is unknown
 
 
 async def _trees(poll: FolderPoll) -> Trees:
@@ -177,9 +177,9 @@ async def _trees(poll: FolderPoll) -> Trees:
 async def _at_last_commit(
     poll: FolderPoll, reader: TreeReader, remembered: FolderTree | None
 ) -> FolderTree | None:
-    """The folder at the commit of the last poll, which remembered no tree that we can read.
+    """The folder at the commit of the last poll, when no tree of it is stored in a known form.
 
-    None where a force push took that commit away.
+    None when a force push removed that commit.
     """
     if poll.state.body_hash is None:
         return None
@@ -194,10 +194,10 @@ async def _at_last_commit(
 
 
 async def _changes(poll: FolderPoll, found: Difference) -> list[Change]:
-    """What the new commits did, the oldest first, where their renames or dates are wanted.
+    """The changes of the new commits, oldest first, where their renames or dates are needed.
 
-    They are a nicety: one that cannot be read costs these, and none is read when GitHub's
-    allowance runs low.
+    They are optional: unreadable ones are skipped, and none is read when GitHub's allowance of
+    requests runs low.
     """
     several = len(found.added) > FIRST_TAKEN if poll.is_first else len(poll.new_commits) > 1
     if not (found.added and (found.removed or several)):
@@ -214,11 +214,11 @@ async def _changes(poll: FolderPoll, found: Difference) -> list[Change]:
 
 
 class Fates(NamedTuple):
-    """What files hold that were renamed, that returned or that were rewritten."""
+    """Which article the renamed, restored and rewritten files hold."""
 
     renamed: dict[str, str]  # new path -> old path of articles that are the same
     others: frozenset[str]  # paths that hold another article than before
-    undecided: frozenset[str]  # paths, old ones of renamed files too, whose text cannot be had now
+    undecided: frozenset[str]  # paths, old ones of renamed files too, whose text is not available
 
 
 async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: list[Change]) -> Fates:
@@ -227,7 +227,7 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
         return Fates({}, frozenset(), frozenset())
     before, now = trees.before, trees.now
     maybe = renames(changes, found)
-    left = set(found.moved.values())  # none of these holds its old article
+    left = set(found.moved.values())  # none of these paths holds its old article
     files = dict(zip(found.added, poll.entries(found.added, now), strict=True))
     suspects = [Suspect(path, before.guid(old), files[path]) for path, old in maybe.items()]
     back = await returned(poll.asking, [files[path] for path in files if path not in left])
@@ -241,7 +241,7 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
     same = await same_articles(poll.asking, poll.source, suspects)
     undecided = {path for path, verdict in same.items() if verdict is None}
     others = {path for path, verdict in same.items() if verdict is False and path not in maybe}
-    # Not what git takes it for, and its path belonged to an article that was removed.
+    # Files that git calls renamed, but hold another article, at the path of a removed article.
     others |= {e.guid for e in back if e.guid in maybe and same.get(e.guid, False) is False}
     return Fates(
         renamed={path: old for path, old in maybe.items() if same.get(path)},

@@ -1,6 +1,6 @@
-"""Requests to GitHub's REST API, within what it allows, and the trees that are read so.
+"""Requests to GitHub's REST API within its rate limits, and reading of trees.
 
-A refusal that is about a rate limit pauses the host for all sources until the stated time.
+A response that reports a rate limit pauses the host for all sources until the stated time.
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
@@ -33,26 +33,26 @@ log = structlog.get_logger()
 
 ALLOWANCE = 60  # requests an hour for an address without a token
 ALLOWANCE_WITH_TOKEN = 5000
-MOST_REQUESTS = 50  # of one poll without a token: other sources need some of the allowance
+MOST_REQUESTS = 50  # in one poll without a token: the rest is for other sources
 MOST_WITH_TOKEN = 1000
 TREE_BYTES = 48 * 2**20  # a listing of 100,000 files is 25 MB
-ONE_BY_ONE = 3  # changed sub-folders; of more, all are fetched in one recursive listing
-PATIENCE = 60.0  # seconds that a request of a poll waits for its host's turn
+ONE_BY_ONE = 3  # changed sub-folders; if there are more, one recursive listing is fetched
+PATIENCE = 60.0  # seconds for which a request waits for the limits of its host
 
 _TYPE = "application/vnd.github+json"
 
 
 class GithubApi:
-    """The API for one poll of one folder."""
+    """GitHub's API for one poll of one folder."""
 
     def __init__(self, asking: Asking, folder: Folder) -> None:
         self._asking = asking
         self._folder = folder
         self._address = asking.fetcher.settings.github.api
-        self._own = commits_url(self._address, folder)  # charged with what its answers cost
+        self._own = commits_url(self._address, folder)  # the key for fair shares of the sandbox
         self._token = os.environ.get("GITHUB_TOKEN")
         self._requests = 0
-        self._left: int | None = None  # of the hourly allowance, where the answers say so
+        self._left: int | None = None  # of the hourly allowance, as the last response stated
 
     async def commits(self, state: SourceState) -> Response:
         """The newest commits of the folder, or 304. Raises FetchError."""
@@ -65,13 +65,13 @@ class GithubApi:
         return await sandbox.run(read_tree, answer.body, on_behalf=self._own)
 
     async def changes(self, sha: str) -> list[Change]:
-        """What a commit did. Raises FetchError or DocumentError."""
+        """The changes of a commit. Raises FetchError or DocumentError."""
         answer = await self._get(commit_url(self._address, self._folder, sha))
         sandbox = self._asking.sandbox
         return await sandbox.run(read_changes, answer.body, on_behalf=self._own)
 
     def spare(self) -> int:
-        """Requests for what is only nice to have: a quarter of what is left for half an hour."""
+        """The number of requests for optional data: a quarter of those left beyond half an hour."""
         left = MOST_REQUESTS - self._requests if self._left is None else self._left
         return max(0, (left - ALLOWANCE // 2) // 4)
 
@@ -141,7 +141,7 @@ class GithubApi:
 
 
 class TreeReader:
-    """Reads the trees of one folder; `read` holds what could be read, whatever stops it."""
+    """Reads the trees of one folder; `read` holds those read so far, also after an error."""
 
     def __init__(self, api: GithubApi, folder: Folder, *known: FolderTree | None) -> None:
         self.read = FolderTree(folder)

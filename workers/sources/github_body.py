@@ -1,7 +1,7 @@
-"""Fetches the files of a folder: of pending entries, and to tell renamed articles from others.
+"""Fetches files of a folder: the bodies of pending entries, and files that may be renamed ones.
 
-Git takes two files for one that was renamed where half of their lines agree, and the articles of a
-mirror share a frame. So texts are compared before one article is taken for another.
+Git calls a file renamed when half of the lines agree, and articles of a mirror share many lines. So
+texts are compared before a file counts as the same article.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ from workers.http.response import PAGE_LINE, Response, shown_host
 from workers.sources.documents import Asking, prepare_entries
 from workers.sources.github_api import PATIENCE as POLL_PATIENCE
 
-PAUSE = 10.0  # seconds after a 429 of the raw files, which state no time
+PAUSE = 10.0  # seconds after a 429 without Retry-After, as raw.githubusercontent.com sends
 PAUSE_CAP = 600.0
-MOST_COMPARED = 50  # articles in one poll; others wait for the next, as each takes a request
-MASS_REWRITE = 500  # articles in one poll; then a folder was moved or given another form
+MOST_COMPARED = 50  # articles in one poll, one request each; others wait for the next poll
+MASS_REWRITE = 500  # articles in one poll; beyond that the whole folder was moved or reformatted
 
 
 async def read_body(kit: Kit, record: EntryRecord, source: Source, counts: Counts) -> PreparedEntry:
-    """A pending entry with the body that its source named; what it teaches is kept at once.
+    """A pending entry with the body from its file; learned boilerplate is saved at once.
 
     Raises FetchError, ResourceLimit or DocumentError.
     """
@@ -61,11 +61,11 @@ async def read_body(kit: Kit, record: EntryRecord, source: Source, counts: Count
     made = without_page(prepared.entries[0])
     article = made.article
     if article.published is None and raw.updated is not None:
-        # Only now: what the text states says when it was written, the commit when it came here.
+        # After the dates in the text: the commit's date is when the article arrived here.
         article = article.model_copy(update={"published": iso(raw.updated)})
     kept_out = made.filtered
     if not (article.text or article.images or article.enclosures):
-        kept_out = "empty"  # front matter alone
+        kept_out = "empty"  # only front matter
     if is_draft(whole.content):
         kept_out = "draft"
     return made._replace(article=article, filtered=kept_out)
@@ -79,10 +79,10 @@ async def fetch_body(
     attempts: int = 0,
     patience: float = PATIENCE,
 ) -> FeedEntry:
-    """An entry whose document only named its body, with that body.
+    """An entry with the body from its `body_urls`.
 
-    `attempts` that failed before make the pause longer after a refusal that states none. Raises
-    FetchError; HostBusy while the host of the files is paused.
+    The more `attempts` failed before, the longer is the pause after a 429 without Retry-After.
+    Raises FetchError; HostBusy while the host of the files is paused.
     """
     for url in entry.body_urls:
         host = shown_host(url)
@@ -104,13 +104,13 @@ async def fetch_body(
                 text = without_components(text)
             return entry.model_copy(update={"content": text, "body_urls": (), "updated": None})
         await _pause_where_limited(store, host, answer, attempts)
-        if answer.status != 404:  # the file may be on the branch alone
+        if answer.status != 404:  # the next address names the branch instead of the commit
             raise BadStatus(answer.status, host)
     raise BadStatus(404, shown_host(entry.body_urls[0]))
 
 
 async def _pause_where_limited(store: Store, host: str, answer: Response, attempts: int) -> None:
-    """Raise RateLimited after an answer about a limit, and fetch nothing of its host for a time."""
+    """Pause the host and raise RateLimited, if the response reports a limit."""
     pause = min(PAUSE * 2.0 ** min(attempts, 32), PAUSE_CAP)
     seconds = rate_limit(answer.status, answer.headers, now=await store.now(), otherwise=pause)
     if seconds is not None:
@@ -123,20 +123,20 @@ async def _pause_where_limited(store: Store, host: str, answer: Response, attemp
 
 
 class Suspect(NamedTuple):
-    """A file that may hold the article that was taken in under `guid`, or another one."""
+    """A file that may hold the known article `guid`, or another one."""
 
     path: str
     guid: str
-    entry: FeedEntry  # of the file as it is now
-    in_place: bool = False  # the file was not renamed: then it holds that article as a rule
+    entry: FeedEntry  # of the present file
+    in_place: bool = False  # the file was not renamed; then it usually holds that article
 
 
 async def same_articles(
     asking: Asking, source: Source, suspects: list[Suspect]
 ) -> dict[str, bool | None]:
-    """Path -> whether it holds that article; None where its text cannot be had just now.
+    """Path -> whether the file holds that article; None when its text is not available now.
 
-    Only of articles whose text is kept: nothing can be told of the others.
+    Suspects whose known article has no stored text are left out.
     """
     records = await load_entries(asking.store, [entry_id(source.name, s.guid) for s in suspects])
     known = [
@@ -154,7 +154,7 @@ async def same_articles(
 
 
 async def returned(asking: Asking, entries: list[FeedEntry]) -> list[FeedEntry]:
-    """Those of new entries whose path held something else before it was removed."""
+    """The entries whose path held another text before the file was removed."""
     seen = (await asking.reader.remembered()).seen
     digests = [seen.get(guid_digest(entry.guid)) for entry in entries]
     return [

@@ -1,6 +1,6 @@
-"""The subscriber of WebSub: asks hubs to push, renews leases, takes in what they sent.
+"""The subscriber of WebSub: subscribes at hubs, renews subscriptions, reads pushed documents.
 
-Polling goes on beside it, so that a hub which fails costs time and nothing else.
+Sources with a hub are polled too, so a failing hub delays entries but loses none.
 """
 
 from __future__ import annotations
@@ -31,19 +31,17 @@ from workers.sources.documents import Asking, Polled
 
 log = structlog.get_logger()
 
-LEASE_SECONDS = 10 * 86400  # asked for; the hub decides
-CONFIRM_SECONDS = (
-    600.0  # a hub has to confirm; after that it is requested again, at growing intervals
-)
+LEASE_SECONDS = 10 * 86400  # requested; the hub decides
+CONFIRM_SECONDS = 600.0  # for a hub to confirm; then it is requested again, with growing delays
 RETRY_CAP = 86400.0
-TEND_SECONDS = 60.0  # for one request to a hub, after which another worker may make it
+TEND_SECONDS = 60.0  # for one request to a hub, after which another worker may send it
 HUB_REDIRECTS = 3
 _KEEPS_METHOD = frozenset((307, 308))
 _AT_ONCE = 20
 
 
 async def tend_subscriptions(kit: Kit) -> int:
-    """Ask hubs for what is wanted or about to run out; how many were asked."""
+    """Send the subscriptions and renewals that are due; returns their number."""
     due = await subscriptions_due(kit.store, limit=_AT_ONCE, seconds=TEND_SECONDS)
     for subscription in due:
         source = kit.source(subscription.source)
@@ -56,7 +54,7 @@ async def tend_subscriptions(kit: Kit) -> int:
 
 
 async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -> Polled | None:
-    """What a hub sent for a source, in the form of an answer; None if it sent nothing."""
+    """The oldest document that a hub pushed for a source, as a poll's result; None without one."""
     waiting = await oldest_push(kit.store, source.name) if state.hub else None
     if waiting is None:
         return None
@@ -87,7 +85,7 @@ async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -
 
 
 async def after_push(kit: Kit, source: Source, polled: Polled) -> None:
-    """Once a poll or push is committed: go on with the next push, or want some."""
+    """After the commit of a poll or push: read the next push, or subscribe at the feed's hub."""
     if polled.push is not None:
         content_type, body = polled.push
         await end_push(kit.store, source.name, body=body, content_type=content_type)
@@ -98,7 +96,7 @@ async def after_push(kit: Kit, source: Source, polled: Polled) -> None:
 
 
 async def _want_push(kit: Kit, source: Source, polled: Polled) -> None:
-    """See to it that a hub which the feed names will be asked to push."""
+    """Plan a subscription at the hub that the feed names, unless there is one."""
     if polled.hub is None or kit.settings().feed.link is None:
         return
     topic = polled.self_url or polled.url
@@ -127,7 +125,7 @@ async def _subscribe(kit: Kit, source: Source, wanted: Subscription, public: str
     }
     asked = wanted.model_copy(update={"tries": wanted.tries + 1})
     retry = min(CONFIRM_SECONDS * 2.0 ** min(wanted.tries, 20), RETRY_CAP)
-    # Written first: the hub may ask for our confirmation before it answers.
+    # Stored before the request: the hub may verify before it answers.
     await keep_subscription(kit.store, asked, tend_after=retry)
     try:
         answer = await _posted(kit, source, wanted.hub, urlencode(form).encode())
@@ -139,7 +137,7 @@ async def _subscribe(kit: Kit, source: Source, wanted: Subscription, public: str
 
 
 async def _posted(kit: Kit, source: Source, hub: str, form: bytes) -> Response:
-    """The answer of a hub, or of where it has moved: 307 and 308 keep a POST what it is."""
+    """The response of a hub, after redirects that keep the method (307, 308)."""
     for _ in range(HUB_REDIRECTS + 1):
         answer = await kit.fetcher.post(
             hub,
