@@ -1,4 +1,4 @@
-"""The application: which path is answered by what, and how it starts and drains."""
+"""The web application: routes, start and drain."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ from store.connection import Store
 from store.outbox import OPERATOR, SUBSCRIBERS
 
 _MMAP_THRESHOLD = -3  # the number of this option in glibc's malloc.h
-DRAIN = 3.0  # seconds between "not ready" and the closed door, for the proxy to notice
+DRAIN = 3.0  # seconds between "not ready" and the closed listener, for the proxy to notice
 CANCEL_AGAIN = 0.5  # seconds
-FINISH = 5.0  # seconds that requests under way may take after that
+FINISH = 5.0  # seconds for requests in progress after that
 
 
 def make_app(
@@ -53,9 +53,9 @@ def make_app(
     config_fault: Callable[[], str | None] = lambda: None,
     fetch_picture: FetchPicture | None = None,
 ) -> web.Application:
-    """The service over `store`. Settings and fault are read at each use: they may change.
+    """The service over `store`. `settings` and `config_fault` are called at each use.
 
-    `fetch_picture` brings pictures from strangers' sites, for `service.pictures: proxy`.
+    `fetch_picture` fetches pictures from other sites, for `service.pictures: proxy`.
     """
     app = web.Application(middlewares=[actions.private_reading])
     context = Context(store, settings, config_fault, River(store, settings), Known(store))
@@ -91,11 +91,10 @@ async def run_service(
     fetch_picture: FetchPicture | None = None,
     started: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until `stop` is set; then readiness goes first, and requests under way are ended.
+    """Serve until `stop` is set, then drain.
 
-    For `drain` seconds all is still answered, until load balancers have seen that it is not ready.
-
-    `listener` is a socket that already listens, in place of `host` and `port`.
+    For `drain` seconds after `stop`, readiness is false and requests are still answered, until load
+    balancers have noticed. `listener` is a listening socket to use instead of `host` and `port`.
     """
     _return_large_blocks()
     app = make_app(store, settings, config_fault=config_fault, fetch_picture=fetch_picture)
@@ -120,19 +119,19 @@ async def run_service(
 
 
 def _return_large_blocks() -> None:
-    """Have every block of a megabyte go back to the system when it is freed.
+    """Have glibc return each freed block of a megabyte or more to the system.
 
-    By itself glibc raises that bound to 32 MB, and long feeds leave holes in its heap: 40 slow
-    readers of different ones took 301 MB.
+    By default it raises that threshold up to 32 MB, and long feeds leave holes in the heap: 40 slow
+    readers of different feeds took 301 MB.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_MMAP_THRESHOLD, 2**20)
 
 
 def _runner(app: web.Application) -> web.AppRunner:
-    """aiohttp's server, which logs no request; malformed ones are counted."""
+    """aiohttp's server without an access log; malformed requests are counted."""
     logger = logging.getLogger("aiohttp.server")
-    logger.setLevel(logging.DEBUG)  # it logs what is not HTTP at this level
+    logger.setLevel(logging.DEBUG)  # the level at which aiohttp logs malformed requests
     logger.filters = [_Counting(app[CONNECTIONS].refused)]
     return web.AppRunner(
         app,
@@ -140,12 +139,12 @@ def _runner(app: web.Application) -> web.AppRunner:
         logger=logger,
         shutdown_timeout=FINISH,
         keepalive_timeout=IDLE_SECONDS,
-        auto_decompress=False,  # packed bodies are refused: 15 kB become as many megabytes
+        auto_decompress=False,  # compressed bodies are refused: 15 kB may become 15 MB
     )
 
 
 class _Counting(logging.Filter):
-    """Counts requests that are not HTTP; aiohttp would log a traceback of each."""
+    """Counts malformed requests, of which aiohttp would log tracebacks."""
 
     def __init__(self, refused: Counter[str]) -> None:
         super().__init__()
@@ -169,7 +168,7 @@ def _get(path: str, handler: Handler) -> web.RouteDef:
 
 
 def _post(path: str, handler: Handler) -> web.RouteDef:
-    """Whatever has a body is the last request of its connection: see `service/connections.py`."""
+    """A request with a body is the last of its connection: see service/connections.py."""
     return web.post(path, last(guarded(handler)))
 
 
@@ -235,8 +234,8 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
 
 
 async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel until they are gone: a cancellation that meets the end of a timeout inside the
-    store's client is swallowed there."""
+    """Cancel tasks until they have ended: redis-py swallows a cancellation that coincides with the
+    end of its own timeout."""
     while tasks:
         for task in tasks:
             task.cancel()
@@ -244,7 +243,7 @@ async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
 
 
 async def _drain(app: web.Application) -> None:
-    """End the streams: their readers resume with the next process."""
+    """End all streams: readers reconnect and resume at the next process."""
     context = app[CONTEXT]
     context.draining = True
     context.river.log.ring()

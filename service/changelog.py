@@ -1,7 +1,7 @@
-"""What changed lately, in order, so that a reader of /stream can resume where it broke off.
+"""The latest changes of stories, in order, so that a reader of /stream can resume.
 
-Readers hold a position, not a queue: a slow one costs no memory and gets a reset when it is too
-far behind.
+Readers have a position, not a queue. So a slow reader costs no memory, and gets a reset when it is
+too far behind.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Position = tuple[int, int]
 
 
 class ChangeLog:
-    """The newest changes and a bell that rings when one is added.
+    """The newest changes, and an event that is set when one is added.
 
-    `epoch` grows when stories went without a change that names them (the store was wiped, or set
-    back): what readers have been sent until then is not what is in the feed.
+    `epoch` grows when stories disappear without a change that names them (the store was wiped or
+    restored from a backup). What readers received before then no longer matches the feed.
     """
 
     def __init__(self, keep: int = CHANGES_KEPT) -> None:
@@ -31,7 +31,7 @@ class ChangeLog:
         self._changes: list[Change] = []
         self._positions: list[Position] = []
         self._keep = keep
-        self._first: Position | None = None  # of what is known; changes before it were trimmed
+        self._first: Position | None = None  # of the oldest known change, once older ones were cut
         self._bell = asyncio.Event()
 
     @property
@@ -40,8 +40,10 @@ class ChangeLog:
         return self._changes[-1].id if self._changes else "0"
 
     def extend(self, changes: Iterable[Change], *, first: str | None = None) -> None:
-        """Add changes and wake who waits. `first`: the oldest change that the store still has,
-        where it trimmed older ones."""
+        """Add changes and wake waiting readers.
+
+        `first` is the position of the oldest change in the store, if it has trimmed older ones.
+        """
         for change in changes:
             self._changes.append(change)
             self._positions.append(position(change.id))
@@ -58,23 +60,23 @@ class ChangeLog:
         del self._changes[:count], self._positions[:count]
 
     def lose(self) -> None:
-        """Stories went that no change names."""
+        """Note that stories disappeared without a change that names them."""
         self.epoch += 1
         self.ring()
 
     def after(self, where: Position, *, count: int = 100) -> list[Change] | None:
-        """Up to `count` changes after `where`; None if some of them are no longer known."""
+        """Up to `count` changes after `where`; None if some of them were trimmed."""
         if self._first is not None and where < self._first:
             return None
         start = bisect_right(self._positions, where)
         return self._changes[start : start + count]
 
     async def wait(self) -> None:
-        """Return when something was added, or the bell rang."""
+        """Wait until changes are added or `ring` is called."""
         await self._bell.wait()
 
     async def wait_after(self, where: str, seconds: float) -> None:
-        """Return when there is a change after `where`, at the latest after `seconds`."""
+        """Wait for a change after `where`, up to `seconds`."""
         if self._positions and self._positions[-1] > position(where):
             return
         with suppress(TimeoutError):
@@ -82,20 +84,20 @@ class ChangeLog:
                 await self._bell.wait()
 
     async def wait_until(self, where: Position, seconds: float) -> None:
-        """Return when the log reaches `where`, at the latest after `seconds`."""
+        """Wait until the log reaches `where`, up to `seconds`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while where > position(self.end):
                     await self._bell.wait()
 
     def ring(self) -> None:
-        """Wake everyone who waits now."""
+        """Wake all waiting tasks."""
         self._bell.set()
         self._bell = asyncio.Event()
 
 
 def position(text: str) -> Position:
-    """A place in the log, from its written form; raises ValueError."""
+    """Parse a position. Raises ValueError."""
     if not _POSITION.fullmatch(text):
         raise ValueError(f"no position in the stream: {text[:40]!r}")
     milliseconds, _, sequence = text.partition("-")

@@ -1,11 +1,11 @@
-"""The connections of one service: how many, for how long without a request, and how large a head.
+"""Limits for the connections of one service: their number, idle time, and size of a request head.
 
-Each is a protocol of ours around the one that aiohttp makes for it. aiohttp has no time limit for
-the head of a first request, no limit for a head as a whole and none for the number of connections:
-1,200 half requests used up the descriptors, and nothing was answered any more.
+Each connection is a protocol of ours that wraps aiohttp's. aiohttp limits neither the time for the
+head of the first request, nor the size of a whole head, nor the number of connections: 1,200 half
+requests used up all descriptors, and the service answered nothing.
 
-Where all places are taken, the connection that has waited the longest without a request is closed
-for the new one. A few places beyond the limit answer nothing but /health.
+When all places are taken, a new connection replaces the one that has waited longest without a
+request. A few places beyond the limit answer only /health.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from core.errors import MillraceError
 MOST = 8192  # connections; 8,000 that sent nothing took 33 MB
 FOR_HEALTH = 32  # beyond them
 HELD_SHARE = 0.75  # of the places that /stream may take
-HEAD_SECONDS = 20.0  # from its first byte to its last; nginx grants 60, Apache 20
-IDLE_SECONDS = 75.0  # between two requests, as nginx; readers that poll each minute keep theirs
-HEAD_BYTES = 16_384  # nginx takes 32 kB, Apache 8 kB a line
-STALLED_SECONDS = 60.0  # that a reader may take nothing of what waits for it
-LOOK_SECONDS = 2.0  # between two looks at all of them
-SPARED_SECONDS = 10.0  # after a request, its connection is not closed for another
+HEAD_SECONDS = 20.0  # for a whole request head; nginx grants 60, Apache 20
+IDLE_SECONDS = 75.0  # between two requests, as nginx; enough for readers that poll each minute
+HEAD_BYTES = 16_384  # nginx accepts 32 kB, Apache 8 kB a line
+STALLED_SECONDS = 60.0  # for which a reader may read none of the bytes that wait for it
+LOOK_SECONDS = 2.0  # between two checks of all connections
+SPARED_SECONDS = 10.0  # after a request, in which its connection is not replaced
 DESCRIPTORS_KEPT = 128  # for the store, files and pictures
 
 _HEALTH = b"GET /health"
@@ -46,7 +46,7 @@ _TOO_LARGE = (
 
 
 class TooManyHeld(MillraceError):
-    """Too many readers hold a connection for long."""
+    """Too many readers hold a long-lived connection."""
 
 
 class Connections:
@@ -57,8 +57,8 @@ class Connections:
         self.most = max(1, min(MOST, descriptors - DESCRIPTORS_KEPT))
         self.refused = Counter[str]()  # by reason, for /metrics
         self._open: set[Connection] = set()
-        self._waiting: dict[Connection, None] = {}  # without a whole request, oldest first
-        self._idle: deque[Connection] = deque()  # found at the last look, longest idle first
+        self._waiting: dict[Connection, None] = {}  # for a whole request; oldest first
+        self._idle: deque[Connection] = deque()  # at the last check; longest idle first
         self._looked = -LOOK_SECONDS
         self._for_health: dict[Connection, None] = {}  # beyond the limit, oldest first
         self._held = 0
@@ -67,13 +67,14 @@ class Connections:
         return len(self._open)
 
     def factory(self, server: Callable[[], asyncio.Protocol]) -> Callable[[], Connection]:
-        """What `create_server` makes of each new connection to `server`."""
+        """The protocol factory for `create_server`, around aiohttp's `server`."""
         return lambda: Connection(self, server())
 
     def hold(self, request: web.Request) -> Callable[[], None]:
-        """Keep the connection of `request`, which is sent something for as long as it lasts.
+        """Mark the connection of `request` as long-lived, so that it is not replaced.
 
-        Returns what ends that; raises TooManyHeld when ordinary requests would find no place.
+        Returns a function that ends this. Raises TooManyHeld when too few places would be left for
+        ordinary requests.
         """
         transport = request.transport
         found = None if transport is None else transport.get_protocol()
@@ -93,7 +94,7 @@ class Connections:
         return release
 
     async def watch(self) -> None:
-        """Close what takes too long, until cancelled."""
+        """Close connections that exceed a time limit, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             now = asyncio.get_running_loop().time()
@@ -104,14 +105,14 @@ class Connections:
                     connection.end()
 
     def add(self, connection: Connection) -> None:
-        """A new connection; another may be closed for it."""
+        """Register a new connection; it may replace another one."""
         victim = self._victim() if len(self._open) >= self.most else None
         self._open.add(connection)
         self._waiting[connection] = None
         if victim is not None:
             self.refused["idle"] += 1
             victim.end()
-            self.remove(victim)  # now: many may come before the loop reports that it is lost
+            self.remove(victim)  # at once: many may arrive before `connection_lost` is called
         elif len(self._open) > self.most:
             connection.only_health = True
             self._for_health[connection] = None
@@ -122,10 +123,9 @@ class Connections:
             self.remove(oldest)
 
     def _victim(self) -> Connection | None:
-        """The connection that is closed for a new one: the first that sent no whole request, else
-        the one that is idle longest.
+        """The connection to replace: the oldest without a whole request, else the longest idle.
 
-        Finding the idle ones takes milliseconds, so it is done every two seconds at most.
+        Finding idle connections takes milliseconds, so it is done every two seconds at most.
         """
         if self._waiting:
             return next(iter(self._waiting))
@@ -141,33 +141,33 @@ class Connections:
         return None
 
     def begun(self, connection: Connection) -> None:
-        """A head has begun on it that is not whole yet."""
+        """Note that a request head has begun on the connection."""
         self._waiting.setdefault(connection)
 
     def completed(self, connection: Connection) -> None:
-        """A whole request came on it."""
+        """Note that a whole request arrived on the connection."""
         self._waiting.pop(connection, None)
 
     def remove(self, connection: Connection) -> None:
-        """It is closed."""
+        """Forget a closed connection."""
         self._open.discard(connection)
         self._waiting.pop(connection, None)
         self._for_health.pop(connection, None)
 
 
 class Connection(asyncio.Protocol):
-    """One connection: hands everything on to aiohttp's protocol, and keeps count."""
+    """One connection: passes data on to aiohttp's protocol and checks the limits."""
 
     def __init__(self, connections: Connections, inner: asyncio.Protocol) -> None:
         self._connections = connections
         self._inner = inner
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
-        self.last = self._loop.time()  # when something came
-        self._head_since: float | None = self.last  # since when a head is waited for
+        self.last = self._loop.time()  # when data arrived
+        self._head_since: float | None = self.last  # start of the wait for a whole head
         self._head = _Head()
-        self._has_body = False  # what comes is the body of the last request
-        self._untaken: tuple[int, float] = (0, self.last)  # bytes to be taken, since when as many
+        self._has_body = False  # arriving data is the body of the last request
+        self._untaken: tuple[int, float] = (0, self.last)  # unread bytes, and since when unchanged
         self.held = False
         self.only_health = False
 
@@ -189,12 +189,12 @@ class Connection(asyncio.Protocol):
         elif data.startswith(b"GET ") and data.endswith(_END) and not self._head.size:
             if self._head_since is not None:
                 self._head_ended()
-            self._inner.data_received(data)  # the usual case: one request, nothing else
+            self._inner.data_received(data)  # the usual case: exactly one request
         elif self._add_to_head(data):
             self._inner.data_received(data)
 
     def _add_to_head(self, data: bytes) -> bool:
-        """Whether these bytes of a head may be handed on; counts them."""
+        """Count bytes of a head; returns whether they may be passed on."""
         whole, has_body = self._head.add(data)
         self._has_body = whole and has_body
         if not self._has_body and self._head.size > HEAD_BYTES:
@@ -225,12 +225,12 @@ class Connection(asyncio.Protocol):
         self._inner.resume_writing()
 
     def is_idle(self, now: float) -> bool:
-        """Whether it may be closed for another: nothing is under way on it."""
+        """Whether the connection may be replaced: no request is in progress on it."""
         nothing_to_take = self._transport is None or not self._transport.get_write_buffer_size()
         return not self.held and nothing_to_take and now - self.last > SPARED_SECONDS
 
     def overdue(self, now: float) -> str | None:
-        """Why it must be closed, if it must."""
+        """The time limit that the connection exceeds, or None."""
         if self._head_since is not None and now - self._head_since > HEAD_SECONDS:
             return "head too slow"
         untaken = 0 if self._transport is None else self._transport.get_write_buffer_size()
@@ -241,7 +241,7 @@ class Connection(asyncio.Protocol):
         return None
 
     def end(self, answer: bytes = b"") -> None:
-        """Close it, after sending `answer` where there is one."""
+        """Close the connection, after sending `answer` if there is one."""
         if self._transport is None or self._transport.is_closing():
             return
         if not answer:
@@ -252,18 +252,18 @@ class Connection(asyncio.Protocol):
 
 
 class _Head:
-    """The head that is coming in: how much of it there is, and how it began."""
+    """An arriving request head: its size so far, and how it began."""
 
     def __init__(self) -> None:
         self.size = 0  # bytes
         self._beginning = b""
-        self._tail = b""  # its last bytes: the end of a head may come in two pieces
+        self._tail = b""  # its last bytes: the end of a head may arrive in two pieces
 
     def add(self, data: bytes) -> tuple[bool, bool]:
-        """Add bytes; whether a head ended in them, and whether a body follows it.
+        """Add bytes; returns whether a head ended in them, and whether a body follows it.
 
         Only requests other than GET and HEAD have a body here. Each is the last of its connection
-        (service/app.py), so that what follows need not be distinguished from a head.
+        (service/app.py), so its body need not be distinguished from a next head.
         """
         if not self.size:
             self._beginning = b""

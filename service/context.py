@@ -1,7 +1,7 @@
-"""What the handlers of one running service share, and the last answers of the store about sources.
+"""What the handlers of one service share, and a cache of the store's data about sources.
 
-A store that hangs must not make /sources and /metrics hang with it: they answer from what is known,
-and millrace_store_up and /health report the outage.
+While the store hangs, /sources and /metrics answer from that cache; millrace_store_up and /health
+report the outage.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from store.monitoring import read_counters
 from store.schedule import due_times
 from store.sources import SourceState, Taken, load_sources, load_taken
 
-STORE_SECONDS = 2.0  # that a request waits which nothing can answer without the store
-PATIENCE = 1.0  # seconds for one answer; pages that need two ask for both at once
-NOT_ASKED = 5.0  # seconds after an answer failed to come in which the store is not asked
-STATES_KEPT = 2000  # sources; of longer lists only the last answer
+STORE_SECONDS = 2.0  # for which a request waits that cannot be answered without the store
+PATIENCE = 1.0  # seconds for one call; pages that need two make both in parallel
+NOT_ASKED = 5.0  # seconds without calls to the store after one timed out
+STATES_KEPT = 2000  # sources in the cache
 
 Answer = TypeVar("Answer")
 
 
 @dataclass
 class Context:
-    """Made once by `make_app`; settings are read again at each use, for they change."""
+    """Made once by `make_app`; `settings` is called at each use, because they change."""
 
     store: Store
     settings: Callable[[], Settings]
@@ -51,7 +51,7 @@ CONTEXT = web.AppKey("context", Context)
 
 @dataclass(frozen=True, eq=False, slots=True)
 class SourceTitles:
-    """Title, if set, and address of each source; compared as one object, for it is long."""
+    """Title, if set, and address of each source; compared by identity, because it is long."""
 
     by_name: Mapping[str, tuple[str | None, str]]
 
@@ -61,7 +61,7 @@ NO_TITLES = SourceTitles({})
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What requests need of the list of sources: with 100,000 of them it is too long to search."""
+    """What requests need of the list of sources, which may have 100,000 members."""
 
     names: frozenset[str]
     tags: tuple[str, ...]  # sorted
@@ -74,7 +74,7 @@ _listed: tuple[Settings, Listed] | None = None
 
 
 def listed(settings: Settings) -> Listed:
-    """The same for the settings in force, gone through once."""
+    """The `Listed` of the present settings, made once for each version of them."""
     global _listed
     known = _listed
     if known is None or known[0] is not settings:
@@ -93,7 +93,7 @@ def listed(settings: Settings) -> Listed:
 
 
 class Known:
-    """The store behind the pages that have to answer without it."""
+    """The store for pages that must answer without it too: the last known data instead."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -104,26 +104,26 @@ class Known:
         self._taken = _Newest[Taken]()
 
     async def counters(self) -> dict[str, float]:
-        """What the workers counted."""
+        """The counters of the workers."""
         found = await self._answer(lambda: read_counters(self._store))
         self._counters = self._counters if found is None else found
         return self._counters
 
     async def states(self, names: Sequence[str]) -> list[SourceState | None]:
-        """The states of these sources; None: not polled yet, or not known."""
+        """The states of these sources; None for those not polled yet, or not known."""
         return self._states.of(names, await self._answer(lambda: load_sources(self._store, names)))
 
     async def due(self, names: Sequence[str]) -> list[float | None]:
-        """When each is due, in seconds of the store's clock."""
+        """When each source is due, in Unix seconds of the store's clock."""
         return self._due.of(names, await self._answer(lambda: due_times(self._store, names)))
 
     async def taken(self, names: Sequence[str]) -> list[Taken]:
-        """Entries of each that were settled after the poll which brought them."""
+        """The counts of entries that were settled after their poll, as those with pages are."""
         found = await self._answer(lambda: load_taken(self._store, names))
         return [each or Taken() for each in self._taken.of(names, found)]
 
     async def _answer(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
-        """The answer, or None where there is none in time."""
+        """The result of a call to the store, or None when it fails or times out."""
         if time.monotonic() < self._silent_until:
             return None
         try:
@@ -137,7 +137,7 @@ class Known:
 
 
 class _Newest(Generic[Answer]):
-    """The newest answer for each source."""
+    """The last known value for each source."""
 
     def __init__(self) -> None:
         self._answers: dict[str, Answer | None] = {}
@@ -145,7 +145,7 @@ class _Newest(Generic[Answer]):
     def of(
         self, names: Sequence[str], found: Sequence[Answer | None] | None
     ) -> list[Answer | None]:
-        """What was found, which is remembered; where nothing was found, what is remembered."""
+        """The values of `found`, which are remembered; when it is None, the remembered values."""
         if found is None:
             return [self._answers.get(name) for name in names]
         if len(self._answers) > STATES_KEPT:
@@ -156,7 +156,7 @@ class _Newest(Generic[Answer]):
 
 @asynccontextmanager
 async def in_time() -> AsyncIterator[None]:
-    """Limit what a request waits for a store that hangs; raises StoreAway."""
+    """Limit the time for which a request waits for the store. Raises StoreAway."""
     try:
         async with asyncio.timeout(STORE_SECONDS):
             yield
@@ -165,12 +165,12 @@ async def in_time() -> AsyncIterator[None]:
 
 
 def is_failing(state: SourceState) -> bool:
-    """Whether a source's last poll brought nothing, for whatever reason."""
+    """Whether a source's last poll failed."""
     return state.failures > 0 or state.gone or state.poison is not None
 
 
 def fault_of(state: SourceState) -> tuple[Phrase, ...]:
-    """Why a source fails and what helps; pages show it in their own language."""
+    """Why a source fails, and what helps; pages translate it."""
     reason = state.last_fault or (Phrase(state.last_error or "unknown", {}),)
     if state.poison is not None:
         aside = Phrase("set aside after {count} tries", {"count": str(state.poison.tries)})
@@ -185,7 +185,7 @@ def fault_of(state: SourceState) -> tuple[Phrase, ...]:
 
 
 def failure(name: str, state: SourceState) -> dict[str, Any]:
-    """A failing source, in words."""
+    """A failing source as JSON."""
     return {
         "name": name,
         "error": in_english(fault_of(state)),
@@ -196,7 +196,7 @@ def failure(name: str, state: SourceState) -> dict[str, Any]:
 
 
 def written(moment: datetime | float | None) -> str | None:
-    """A time, or seconds since 1970, as answers state it: `2026-01-31T08:00:00Z`."""
+    """A time, or Unix seconds, in the form `2026-01-31T08:00:00Z`."""
     if moment is None:
         return None
     if not isinstance(moment, datetime):

@@ -1,8 +1,8 @@
-"""Documents: made once, kept in every encoding that was requested, shared by all who request them.
+"""Documents: made once, cached in every requested encoding, shared by all clients.
 
-Compressing per request costs 180 times what sending the kept bytes does. Work whose cost a client
-chooses (searches, comparisons, very long feeds, the list of all sources) has its own threads, so
-that the default threads stay free for ordinary feeds and pages.
+Compressing for each request costs 180 times as much as sending cached bytes. Work whose cost a
+client chooses (searches, comparisons, very long feeds, the list of all sources) runs in separate
+threads, so that the default threads stay free for ordinary feeds and pages.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from core.render.items import rfc822
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
-# Bytes handed to a connection at once; the next ones wait until its reader has taken them. A slow
-# reader then holds back a slice and not a copy of the document.
+# Bytes written to a connection at once; the next slice waits until the reader has read them. So a
+# slow reader keeps one slice in buffers, not a copy of the document.
 SLICE = 256 * 1024
 SMALLEST_COMPRESSED = 256  # bytes; below, the header costs more than compression saves
-# Of all bodies longer than a slice that are being sent. A slow reader holds the document that it is
-# sent: 60 of them, each of another feed with `limit=5000`, held 782 MB.
+# Total of the bodies longer than a slice that are being sent. A slow reader keeps its document in
+# memory: 60 readers of different feeds with `limit=5000` kept 782 MB.
 BYTES_SENT = 64 * 2**20
-SLOW_SECONDS = 10.0  # of a transfer; then it is ended where others need its bytes
+SLOW_SECONDS = 10.0  # after which a transfer is ended when others need its bytes
 
-THREADS = 2  # more would only share the interpreter lock with the event loop
-WAITING = 32  # pieces of work; with comparisons, a fifth of a second each, the last waits 3 s
+THREADS = 2  # more would compete with the event loop for the interpreter lock
+WAITING = 32  # calls; with comparisons of .2 s each the last one waits 3 s
 BYTES_KEPT = 64 * 2**20  # of shared documents
-SHARE = 0.1  # of the time at most goes into making one: what took 3 s is served for 30
+SHARE = 0.1  # of the time may go into making one document: one that took 3 s is served for 30 s
 
 
 def gzip(body: bytes) -> bytes:
@@ -65,7 +65,7 @@ _ON_304 = ("Cache-Control", "Vary", "Warning", "Access-Control-Allow-Origin")
 
 @dataclass(slots=True)
 class Representation:
-    """The bytes of one encoding with the headers that go before them."""
+    """A document in one encoding, with the headers of its responses."""
 
     encoding: str
     body: bytes
@@ -75,12 +75,12 @@ class Representation:
 
 @dataclass(slots=True)
 class Document:
-    """One rendered answer. Headers are complete: handlers add nothing."""
+    """One rendered response body. Its headers are complete: handlers add none."""
 
     body: bytes
     headers: Mapping[str, str]  # content type, caching and security
     modified: datetime
-    position: str = ""  # in the stream of changes, up to which it shows them
+    position: str = ""  # of the last change that it shows
     digest: str = ""
     kept: dict[str, Representation] = field(default_factory=dict)
     deltas: dict[str, Document] = field(default_factory=dict)  # by the reader's position
@@ -89,7 +89,7 @@ class Document:
         self.digest = hashlib.sha256(self.body).hexdigest()[:24]
 
     def encoded(self, encoding: str) -> Representation:
-        """This document in `encoding`; made at its first use, so call it off the event loop."""
+        """The document in `encoding`. The first use compresses: call it off the event loop."""
         found = self.kept.get(encoding)
         if found is None:
             found = self.kept[encoding] = self._encode(encoding)
@@ -97,19 +97,19 @@ class Document:
 
     @property
     def size(self) -> int:
-        """Bytes held, in all encodings."""
+        """Bytes in memory, in all encodings."""
         own = len(self.body) + sum(len(kept.body) for kept in self.kept.values())
         return own + sum(delta.size for delta in self.deltas.values())
 
     def etag(self, encoding: str = "identity") -> str:
-        """The strong tag of one encoding, with the position by which any service makes a delta."""
+        """The strong ETag of one encoding, with the position from which a delta can be made."""
         place = f".{self.position.replace('-', '_')}" if self.position else ""
         return f'"{self.digest}{place}{_SUFFIX[encoding]}"'
 
     def known_to(self, if_none_match: str | None, if_modified_since: str | None) -> bool:
-        """Whether the reader already holds this document, in whatever encoding."""
+        """Whether the reader already has this document, in any encoding."""
         if if_none_match is not None:
-            # A proxy may have made our tag weak, or changed the encoding: the content is the same.
+            # A proxy may have weakened our tag or changed the encoding; the content is the same.
             return self.digest in if_none_match or if_none_match.strip() == "*"
         since = http_date(if_modified_since)
         return since is not None and int(self.modified.timestamp()) <= since
@@ -117,9 +117,10 @@ class Document:
     def answer(
         self, request: web.Request, encoding: str, *, conditional: bool = True
     ) -> Awaitable[web.StreamResponse]:
-        """Send the document, or word that the reader has it.
+        """Send the document, or 304 when the reader has it.
 
-        While it is awaited it holds one encoding alone: a slow reader of 4 MB held 22.
+        The returned awaitable keeps one encoding in memory, not the document: a slow reader of 4 MB
+        kept 22 MB.
         """
         made, headers = self.encoded(encoding), request.headers
         tag, since = headers.get(hdrs.IF_NONE_MATCH), headers.get(hdrs.IF_MODIFIED_SINCE)
@@ -130,13 +131,13 @@ class Document:
     def answer_new(
         self, request: web.Request, encoding: str, *, whole: Document
     ) -> Awaitable[web.StreamResponse]:
-        """Send this document as the news since what the reader has of `whole` (RFC 3229)."""
+        """Send this document as a delta of `whole` (RFC 3229): the entries the reader lacks."""
         made = self.encoded(encoding)
         headers = made.headers.copy()
         headers["IM"] = "feed"
         headers["ETag"] = whole.etag(encoding)
         headers["Last-Modified"] = rfc822(whole.modified)
-        headers["Cache-Control"] = "no-store"  # a cache that knows no deltas must not keep it
+        headers["Cache-Control"] = "no-store"  # for caches that do not support deltas
         return _sent(request, 226, headers, made.body)
 
     def _encode(self, encoding: str) -> Representation:
@@ -159,7 +160,7 @@ async def _sent(
     response = web.StreamResponse(status=status, headers=headers)
     response.content_length = len(body)
     whole = memoryview(body)
-    # A reader that leaves is no error: aiohttp would log it, and keep the body in its traceback.
+    # A reader may disconnect. aiohttp would log that, and keep the body in its traceback.
     with suppress(ConnectionError), request.app[TRANSFERS].sending(request.transport, body):
         await response.prepare(request)
         for start in range(0, len(body), SLICE):
@@ -169,17 +170,17 @@ async def _sent(
 
 
 def return_memory() -> None:
-    """Give what was freed back to the system: glibc keeps 12 MB more after each long feed."""
+    """Return freed memory to the system: glibc keeps 12 MB more after each long feed."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
 
 class TooBusy(MillraceError):
-    """Too much of this kind is waiting; the reader may try again in a moment."""
+    """Too many requests of this kind are waiting; the reader may retry in a moment."""
 
 
 class Transfers:
-    """Long bodies that are being sent, each held in memory until the last of its readers has it."""
+    """Long bodies that are being sent; each is in memory until its last reader has received it."""
 
     def __init__(self, refused: Counter[str]) -> None:
         self._refused = refused  # by reason, for /metrics
@@ -189,10 +190,9 @@ class Transfers:
 
     @contextmanager
     def sending(self, transport: asyncio.Transport | None, body: bytes) -> Iterator[None]:
-        """Hold `body` for the reader at `transport`; raises TooBusy.
+        """Count `body` as being sent to the reader at `transport`. Raises TooBusy.
 
-        Where too much is held, the transfers that take longest are ended, or else this one is
-        refused: of readers that keep up, none is cut off.
+        Beyond the limit the oldest transfers are ended; if all are recent, this one is refused.
         """
         if transport is None:
             raise ConnectionResetError("the reader left")
@@ -223,7 +223,7 @@ class Transfers:
 
 
 class Background:
-    """Threads for requests of any cost."""
+    """Threads for work whose cost a client chooses."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="background")
@@ -235,7 +235,7 @@ class Background:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Result:
-        """The result of `work`; raises TooBusy."""
+        """The result of `work`. Raises TooBusy."""
         if self._waiting >= WAITING:
             raise TooBusy("too much is requested at the same time; try again in a moment")
         self._waiting += 1
@@ -246,13 +246,13 @@ class Background:
             self._waiting -= 1
 
     def close(self) -> None:
-        """End once the present work is done; what waits is dropped."""
+        """End after the present calls; drop the waiting ones."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 @dataclass
 class _Kept:
-    """A document that was made, or is being made."""
+    """A document that is made or being made."""
 
     made: asyncio.Task[Document]
     until: float | None = None  # None: being made
@@ -260,18 +260,18 @@ class _Kept:
 
 
 class SharedDocuments:
-    """Documents that are the same for all clients, made once and kept for a moment."""
+    """Documents that are the same for all clients, made once and cached for seconds."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
 
     async def document(self, key: Hashable, make: Callable[[], Awaitable[Document]]) -> Document:
-        """The document under `key`, made by `make` where there is none or it is too old."""
+        """The cached document under `key`, or a new one by `make`."""
         kept = self._kept.get(key)
         if kept is None or (kept.until is not None and kept.until < time.monotonic()):
             kept = self._kept[key] = _Kept(asyncio.ensure_future(self._made(key, make)))
         self._kept.move_to_end(key)
-        # A client that leaves must not cancel what others wait for.
+        # A client that disconnects must not cancel it for others.
         return await asyncio.shield(kept.made)
 
     async def _made(self, key: Hashable, make: Callable[[], Awaitable[Document]]) -> Document:
@@ -287,7 +287,7 @@ class SharedDocuments:
         return document
 
     def _evict(self, newest: Hashable) -> None:
-        """Drop the oldest; the newest stays, however large, for those who wait for it."""
+        """Drop the oldest documents beyond the limit; the newest stays, whatever its size."""
         held = sum(kept.size for kept in self._kept.values())
         for key, kept in list(self._kept.items()):
             if held > BYTES_KEPT and key != newest and kept.until is not None:

@@ -1,8 +1,7 @@
 """The languages of the interface: English, Simplified and Traditional Chinese.
 
-Texts are marked in English where they are used, and translated in `locale/LANGUAGE.po`. The
-catalogues are read as translators write them: there is nothing to compile. What sources publish is
-never translated.
+Texts are marked in English where they are used, and translated in `locale/LANGUAGE.po`. The .po
+files are read directly, without a compile step. Content of sources is never translated.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ LANGUAGES = tuple(_LOCALES)
 
 
 def language_of(request: web.Request, feed: FeedSettings) -> Language:
-    """The language of a page: the first of the browser's that we have, else that of the feed."""
+    """The language of a page: the browser's first that we have, else that of the feed."""
     stated = request.headers.get(hdrs.ACCEPT_LANGUAGE, "")
     return _accepted(stated[:1000]) or feed_language(feed)
 
 
 def feed_language(feed: FeedSettings) -> Language:
-    """The language for readers who name none that we have."""
+    """The language for readers whose browser names none that we have."""
     return _ours(feed.language or "") or "en"
 
 
@@ -51,7 +50,7 @@ def _accepted(stated: str) -> Language | None:
 
 
 def _ours(tag: str) -> Language | None:
-    """Where a tag of Chinese states no script, its region does (likely subtags of CLDR)."""
+    """Our language for a tag; a Chinese tag without script implies one by its region (CLDR)."""
     language, *parts = tag.lower().split("-")
     if language == "zh":
         traditional = "hant" in parts or ("hans" not in parts and {"tw", "hk", "mo"} & set(parts))
@@ -61,7 +60,7 @@ def _ours(tag: str) -> Language | None:
 
 @cache
 def translations(language: Language) -> NullTranslations:
-    """The catalogue of a language; English needs none."""
+    """The translations of a language; English has none."""
     if language == "en":
         return NullTranslations()
     name = _LOCALES[language]
@@ -80,7 +79,7 @@ def day_name(moment: datetime | date, language: Language, *, weekday: bool = Tru
 
 @lru_cache(1024)
 def foreign_name(tag: str, language: Language) -> str:
-    """The name of another language than the page's, in the page's; empty where it is the same."""
+    """The name of another language in the page's language; empty when it is the same."""
     base = tag.split("-")[0].lower()
     if base == language.split("-")[0]:
         return ""
@@ -89,5 +88,5 @@ def foreign_name(tag: str, language: Language) -> str:
 
 
 def in_zone(moment: datetime, feed: FeedSettings) -> datetime:
-    """A moment as the clock of `feed.timezone` shows it."""
+    """A time in `feed.timezone`."""
     return moment.astimezone(ZoneInfo(feed.timezone))

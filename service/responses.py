@@ -1,9 +1,8 @@
-"""HTTP as all handlers use it: small answers, the headers of every answer, bodies and forms read
-with a limit on bytes and on time, and who requests under which address.
+"""HTTP functions of all handlers: small responses, common headers, request bodies and forms within
+limits of bytes and time, the public address of the service, and the client's address.
 
-A form is UTF-8 by definition (WHATWG URL, section 5.1); the charset that its sender declares is not
-looked at. Python has codecs whose time grows with the square of the text: 400 kB declared as
-`punycode` stopped the service for a minute.
+Forms are UTF-8 by definition (WHATWG URL, section 5.1), so a declared charset is ignored. Some of
+Python's codecs take quadratic time: 400 kB declared as `punycode` blocked the service for a minute.
 """
 
 from __future__ import annotations
@@ -60,12 +59,12 @@ BODY_SECONDS = 30.0  # from the head to the last byte; nginx grants 60 between t
 
 
 def secured(headers: dict[str, str]) -> dict[str, str]:
-    """`headers` with the security headers they do not set themselves."""
+    """`headers` with the missing security headers added."""
     return {**SECURE, **headers}
 
 
 def feed_headers(content_type: str, settings: Settings, *, stale: bool) -> dict[str, str]:
-    """Headers of a feed document."""
+    """The headers of a feed document."""
     private = settings.service.private
     headers = {
         "Content-Type": f"{content_type}; charset=utf-8",
@@ -81,7 +80,7 @@ def feed_headers(content_type: str, settings: Settings, *, stale: bool) -> dict[
 
 
 def guarded(handler: Handler) -> Handler:
-    """A handler whose faults are answered with the headers that every answer carries."""
+    """A handler whose errors become responses with the common headers."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -105,20 +104,20 @@ def guarded(handler: Handler) -> Handler:
 
 
 def _broken_off(request: web.Request) -> web.Response:
-    """End a connection on which half an answer was sent; aiohttp logs nothing of it."""
+    """Close a connection on which part of a response was sent, without a log line of aiohttp."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=500)
 
 
 def request_id(request: web.Request) -> str:
-    """The id that a proxy in front gave this request, else a random one: for the log."""
+    """The request id for the log: from the proxy in front, else random."""
     given = request.headers.get("X-Request-ID", "")
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
 def last(handler: Handler) -> Handler:
-    """A handler after whose answer the connection is closed."""
+    """A handler after whose response the connection is closed."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -133,7 +132,7 @@ def last(handler: Handler) -> Handler:
 
 
 def json_reply(value: Any, *, status: int = 200) -> web.Response:
-    """`value` as JSON, indented: people read these too."""
+    """`value` as JSON, indented for people."""
     body = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     headers = {"Content-Type": "application/json; charset=utf-8", "Cache-Control": "no-store"}
     return web.Response(body=body, status=status, headers=secured(headers))
@@ -142,7 +141,7 @@ def json_reply(value: Any, *, status: int = 200) -> web.Response:
 def text_reply(
     text: str, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """One line of plain text."""
+    """A response of plain text."""
     own = {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}
     return web.Response(
         body=text.encode(), status=status, headers=secured(own | dict(headers or {}))
@@ -151,7 +150,7 @@ def text_reply(
 
 @lru_cache(1024)
 def choose_encoding(accepted: str) -> str:
-    """The best encoding that an Accept-Encoding header allows."""
+    """The best encoding that an Accept-Encoding header permits."""
     weights = weighted(accepted.lower())
     fallback = weights.get("*", 0.0)
     best = max(ENCODERS, key=lambda name: weights.get(name, fallback))  # ties: ENCODERS' order
@@ -159,12 +158,12 @@ def choose_encoding(accepted: str) -> str:
 
 
 def weighted(header: str) -> dict[str, float]:
-    """What an Accept header names, with the weight of each (RFC 9110, section 12.4.2)."""
+    """The names in an Accept header with their weights (RFC 9110, section 12.4.2)."""
     return {name: float(weight or 1) for name, weight in _ACCEPTED.findall(header)}
 
 
 def wants_html(request: web.Request) -> bool:
-    """Whether the reader is a browser: it names text/html before any JSON."""
+    """Whether the client is a browser: it accepts text/html before JSON."""
     accepted = [part.split(";")[0].strip() for part in request.headers.get("Accept", "").split(",")]
     html = accepted.index("text/html") if "text/html" in accepted else len(accepted)
     json = min((i for i, kind in enumerate(accepted) if "json" in kind), default=len(accepted))
@@ -172,9 +171,9 @@ def wants_html(request: web.Request) -> bool:
 
 
 def public_base(request: web.Request, settings: Settings) -> str:
-    """The service's address with a slash at its end: `feed.link`, else what the request names.
+    """The service's public address, ending in a slash: `feed.link`, else from the request.
 
-    Forwarded headers are trusted for links only, and only where they are well-formed.
+    Forwarded headers are trusted for links only, and only if they are well-formed.
     """
     if settings.feed.link:
         return settings.feed.link.rstrip("/") + "/"
@@ -192,7 +191,7 @@ def public_base(request: web.Request, settings: Settings) -> str:
 
 
 def way_up(path: str) -> str:
-    """The relative way from the page at `path` to the service's root: `./`, `../`, `../../`."""
+    """The relative path from the page at `path` to the service's root: `./`, `../`, `../../`."""
     return "../" * (path.count("/") - 1) or "./"
 
 
@@ -227,7 +226,7 @@ def _first(header: str | None) -> str:
 
 
 class BodyRefused(MillraceError):
-    """The body is too large or took too long; `status` is the HTTP status to answer with."""
+    """The body is too large or too slow; `status` is the HTTP status of the response."""
 
     def __init__(self, reason: str, *, status: int) -> None:
         super().__init__(reason)
@@ -235,7 +234,7 @@ class BodyRefused(MillraceError):
 
 
 async def read_body(request: web.Request, *, limit: int) -> bytes:
-    """The whole body; raises BodyRefused when it is over `limit` bytes, packed or too slow."""
+    """The whole body. Raises BodyRefused if it exceeds `limit` bytes, is compressed or too slow."""
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise BodyRefused("send the body as it is, without Content-Encoding", status=415)
     if (request.content_length or 0) > limit:
@@ -256,7 +255,7 @@ async def read_body(request: web.Request, *, limit: int) -> bytes:
 
 
 async def read_form(request: web.Request) -> dict[str, str]:
-    """The fields of a form, the last of each name; none where the body is no form.
+    """The fields of a form, the last of each name; empty if the body is not a form.
 
     Raises BodyRefused.
     """

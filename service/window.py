@@ -1,7 +1,7 @@
-"""The kept window in memory: follows the store's changes and survives the store's absence.
+"""The window in memory: all kept stories, updated from the store, available while it is away.
 
-Stories stay compressed, as the store keeps them: 2.5 kB each instead of 30, so that a window of
-100,000 fits. What selection needs (place, sources, tags) lies beside them.
+Stories stay compressed as in the store: 2.5 kB each instead of 30, so that 100,000 fit. The fields
+needed for selection (place, sources, tags) are kept beside them.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ from store.keys import CHANGES_KEPT
 from store.migration import ensure_layout, shared_secret
 from store.plan import UNREADABLE, unpack
 
-FLOOD = 5000  # stories beyond those kept, 3 kB each; two sources bring as many in one poll
+FLOOD = 5000  # stories beyond the retention, 3 kB each; two sources may bring as many in one poll
 RETRY = 0.5  # seconds between two attempts to reach the store again
-WAIT = 5.0  # seconds that one read waits for a change
-COMPARE = 15.0  # seconds between two comparisons of sizes while changes come all the time
-RECONCILE = 300.0  # seconds between two comparisons with the whole river
+WAIT = 5.0  # seconds for which one read waits for a change
+COMPARE = 15.0  # seconds between two comparisons of sizes during constant changes
+RECONCILE = 300.0  # seconds between two comparisons with all ids in the store
 CHUNK = 200  # stories read at once; unpacking them takes about 20 ms, long ones 2 ms each
-PASS = 0.01  # seconds of unpacking after which others have their turn
+PASS = 0.01  # seconds of unpacking, after which the event loop continues with other tasks
 
 log = structlog.get_logger()
 
@@ -51,7 +51,7 @@ Rank = tuple[float, int, str]  # newest first, then feed order, then id
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # one object a version
 class Kept:
-    """One story of the window, with what selecting it needs."""
+    """One story of the window, with the fields needed for selection."""
 
     id: str
     seen: datetime
@@ -69,7 +69,7 @@ class Kept:
 
     @property
     def story(self) -> Story:
-        """The whole story, unpacked again."""
+        """The whole story, unpacked at each use."""
         return unpack(Story, self.packed)
 
 
@@ -87,7 +87,7 @@ class River:
         self._settings = settings
         self._stories: dict[str, Kept] = {}
         self._ranks: list[Rank] = []
-        self._ordered: list[Kept] = []  # beside `_ranks`: a copy of it costs next to nothing
+        self._ordered: list[Kept] = []  # parallel to `_ranks`, so that a snapshot is one copy
         self._snapshot: tuple[int, tuple[Kept, ...]] = (-1, ())
 
     def newest(self) -> tuple[Kept, ...]:
@@ -100,7 +100,7 @@ class River:
         return len(self._stories)
 
     def __bool__(self) -> bool:
-        return True  # an empty river is one, too
+        return True  # an empty river is not a missing one
 
     def find(self, story_id: str) -> Kept | None:
         """One kept story."""
@@ -120,19 +120,19 @@ class River:
                     await self._reconcile()
             except StoreError as error:
                 self._miss(str(error))
-            except Exception as error:  # feeds must go on, whatever one round met
+            except Exception as error:  # an error in one round must not end the feeds
                 log.exception("river.failed")
                 self._miss(repr(error))
             await asyncio.sleep(RETRY)
 
     async def keep_names(self) -> None:
-        """Write into a new or wiped store in which story each entry was."""
+        """Write story ids of entries back into a new or wiped store."""
         while True:
             try:
                 await self._tell_names()
             except StoreError as error:
                 log.debug("names.wait", reason=str(error))
-            except Exception:  # only ids after a wipe hang on it, and the next round may succeed
+            except Exception:  # it only matters after a wipe, and the next round may succeed
                 log.exception("names.failed")
             await asyncio.sleep(RETRY)
 
@@ -141,7 +141,7 @@ class River:
             await tell_names(self._store, self._names(self._stories))
 
     def _names(self, ids: Iterable[str]) -> dict[str, str]:
-        """Entry -> story, of all members of these stories that did not give theirs its id."""
+        """Entry id -> story id, for members of these stories where the two differ."""
         kept = [story for story in map(self._stories.__getitem__, ids) if story.members > 1]
         return {
             member.id: each.id
@@ -151,10 +151,10 @@ class River:
         }
 
     def _most(self) -> int:
-        """How many stories are held: more than are kept, until the store has chosen which go.
+        """The maximal number of stories in memory: above the retention, which the store applies.
 
-        Cut here at what is kept, a flood hid the oldest stories of all others for up to a minute,
-        though the store then takes those of the flood.
+        Cut at the retention here, a flood of one source hid the oldest stories of all others for up
+        to a minute, although the store then removes those of the flood.
         """
         return self._settings().retention.entries + FLOOD
 
@@ -166,9 +166,10 @@ class River:
         self.log.ring()
 
     async def catch_up(self) -> None:
-        """Read the changes first and the window after them: what changes meanwhile comes again.
+        """Read the changes, then the window, then publish the changes to readers of the log.
 
-        Readers of the log see them only then: a story that is not loaded yet would look removed.
+        Changes during the load are in the next read. Published before the load, a change would name
+        a story that is not in the window and looks removed.
         """
         await ensure_layout(self._store)
         changes, end = list[Change](), self.log.end
@@ -203,13 +204,13 @@ class River:
         self.log.extend(changes)
 
     async def _reconcile(self, *, versions: bool = False) -> None:
-        """Compare with the river itself: the stream of changes is trimmed and may have a gap."""
-        await self._tell_names()  # before what a wiped store no longer holds is forgotten here too
+        """Compare with the ids in the store, because the trimmed stream of changes may have a gap."""
+        await self._tell_names()  # before stories that a wiped store lacks are forgotten here
         self.secret = await shared_secret(self._store, self.secret)
         ids = await river_ids(self._store, self._most())
         lost = set(self._stories).difference(ids)
-        await add_names(self._store, self._names(lost))  # they may come again: it was set back
-        if lost:  # do changes that are still to come name all of them?
+        await add_names(self._store, self._names(lost))  # the store may be an old backup
+        if lost:  # unless coming changes name all of them, readers of the log need a reset
             coming = await changes_after(self._store, self.log.end, wait=0, count=CHANGES_KEPT)
             if not lost <= {change.story for change in coming if change.kind == "removed"}:
                 self.log.lose()
@@ -218,7 +219,7 @@ class River:
         await self._load(await self._stale(ids) if versions else unknown)
 
     async def _stale(self, ids: list[str]) -> list[str]:
-        """Those of `ids` that are unknown or known in another version."""
+        """The `ids` that are unknown here, or known in another version."""
         found = await story_versions(self._store, ids)
         return [
             story
@@ -252,7 +253,7 @@ class River:
         self.place(kept)
 
     def place(self, kept: Kept) -> None:
-        """Put a story where it belongs."""
+        """Insert a story at its rank."""
         self._stories[kept.id] = kept
         place = bisect_left(self._ranks, kept.rank)
         self._ranks.insert(place, kept.rank)
@@ -269,7 +270,7 @@ class River:
 
 
 def kept_story(story: Story, packed: bytes, generation: int) -> Kept:
-    """A story with what selecting it needs."""
+    """A story with the fields needed for selection."""
     return Kept(
         id=story.id,
         seen=story.first_seen,

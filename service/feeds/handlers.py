@@ -1,6 +1,6 @@
-"""The merged feed in three formats: rendered at most once a second, kept ready in each encoding.
+"""The merged feed in three formats: rendered at most once a second, cached in each encoding.
 
-A poll answers from memory: it reads neither the store nor a source.
+Requests are answered from memory, without the store or a source.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from service.window import Kept
 from store.entries import Change
 from store.keys import CHANGES_KEPT
 
-AHEAD_SECONDS = 1.0  # that a reader of a service which is ahead of this one waits for it
+AHEAD_SECONDS = (
+    1.0  # for which a reader who saw newer stories at another service waits for this one
+)
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 32 * 2**20  # of their documents; a feed of 100 entries is 300 kB, gzip included
@@ -38,7 +40,7 @@ DELTAS_KEPT = 16  # of one document
 LONG = 500  # entries; a longer document is rendered in the background threads
 LONG_WAITING = 16  # of them; 5,000 entries take a second
 
-# Names as aiohttp's own: found without folding their case for each request.
+# As istr like aiohttp's own names: looked up without folding their case.
 _PURPOSE = istr("Sec-Fetch-Dest")
 _MANIPULATIONS = istr("A-IM")
 _PREFIX = istr("X-Forwarded-Prefix")
@@ -54,7 +56,7 @@ class UnknownName(MillraceError):
 
 
 class Feeds:
-    """Every feed address that was requested lately."""
+    """The feed addresses that were requested lately, with their documents."""
 
     def __init__(
         self,
@@ -107,7 +109,7 @@ class Feeds:
         return await self.feed(request)
 
     def _find_answer(self, request: web.Request, settings: Settings) -> Answer:
-        """The answer for this address; raises BadQuery or UnknownName."""
+        """The answer for this address. Raises BadQuery or UnknownName."""
         key = _answer_key(request, settings)
         answer = self._answers.get(key)
         if answer is None:
@@ -164,7 +166,7 @@ class Feeds:
     async def _delta(
         self, answer: Answer, document: Document, if_none_match: str
     ) -> Document | None:
-        """Only what is new since the document that the reader has, whichever service sent it."""
+        """The entries that are new since the reader's document, whichever service sent that."""
         for tag in if_none_match.split(","):
             where = tag.strip().removeprefix("W/").strip('"').partition("-")[0].partition(".")[2]
             if not where or answer.stamp is None:
@@ -196,7 +198,7 @@ class Feeds:
         modified: Callable[[bytes], datetime],
         only: Callable[[Kept], bool] | None = None,
     ) -> Document:
-        """A document, made where it keeps no usual one waiting; raises TooBusy."""
+        """Make a document, a long one in the background threads. Raises TooBusy."""
         query, stories = answer.query, self._context.river.newest()
         work = partial(render, answer, stories, stamp, modified, only=only)
         if (query.limit or stamp.settings.feed.limit) > LONG:
@@ -239,7 +241,7 @@ def _answer_key(request: web.Request, settings: Settings) -> Key:
 
 
 def open_answer(request: web.Request, settings: Settings, stories: Sequence[Kept]) -> Answer:
-    """The answer for a request; raises BadQuery, or UnknownName."""
+    """The answer for a request. Raises BadQuery or UnknownName."""
     path = request.rel_url.raw_path.lstrip("/")
     return answer_at(
         path, request.query, base=public_base(request, settings), settings=settings, stories=stories
@@ -254,7 +256,7 @@ def answer_at(
     settings: Settings,
     stories: Sequence[Kept],
 ) -> Answer:
-    """The answer for an address of a feed; raises BadQuery, or UnknownName."""
+    """The answer for an address of a feed. Raises BadQuery or UnknownName."""
     digest = _DIGEST.fullmatch(path)
     if digest is not None:
         style = MultiDict((k, v) for k, v in parameters.items() if k in ("content", "variant"))
@@ -285,7 +287,7 @@ def answer_at(
 
 
 def answer_of(topic: str, base: str, settings: Settings, stories: Sequence[Kept]) -> Answer:
-    """The answer for the whole address of one of our feeds, as hubs speak of it."""
+    """The answer for the absolute address of one of our feeds, as hubs name it."""
     if not topic.startswith(base):
         raise UnknownName("this hub knows only the feeds of this service")
     path, _, query = topic.removeprefix(base).partition("?")

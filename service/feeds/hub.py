@@ -1,8 +1,8 @@
 """WebSub at this service: /hub, our own hub for the feeds of this service alone, and /websub/ID,
 the callback of the hubs of our sources.
 
-Requests to our hub are only stored here, and few of each client. Workers verify the callback and
-send what is new, through a guarded session: the callback is a stranger's address.
+Requests to our hub are only stored here, a few for each client. Workers verify the callback and
+send new entries through a guarded session, because anyone may name any address as a callback.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _REASONS: Mapping[Refusal, str] = {
 
 
 class Refused(MillraceError):
-    """The request cannot be granted; the message gives the reason."""
+    """The request is refused; the message gives the reason."""
 
 
 # Requests to the hub that go on in one pass of the event loop, .4 ms each: 700 at once kept all
@@ -71,7 +71,7 @@ HUB_PACE = web.AppKey("hub pace", Pace)
 
 
 async def hub(request: web.Request) -> web.Response:
-    """POST /hub: subscribe or unsubscribe; `publish` is accepted and ignored: we know our news."""
+    """POST /hub: subscribe or unsubscribe; `publish` is accepted and ignored."""
     context = request.app[CONTEXT]
     settings = context.settings()
     if not settings.service.hub:
@@ -96,7 +96,7 @@ async def hub(request: web.Request) -> web.Response:
 
 
 async def about_hub(request: web.Request) -> web.Response:
-    """GET /hub: what it is."""
+    """GET /hub: one line that says what it is."""
     if not request.app[CONTEXT].settings().service.hub:
         return text_reply("this service is no hub\n", status=404)
     return text_reply("a WebSub hub: POST hub.mode, hub.topic and hub.callback\n")
@@ -136,7 +136,7 @@ def _lease(form: Mapping[str, str]) -> float:
 
 
 def _while_the_store_answers(handler: Handler) -> Handler:
-    """A hub repeats what was answered with 503."""
+    """Answer 503 while the store is away: hubs repeat such requests."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:

@@ -1,7 +1,7 @@
-"""Fills the outbox: whenever stories change, what our hub's subscribers and the webhooks are sent.
+"""Fills the outboxes: whenever stories change, deliveries for hub subscribers and webhooks.
 
-Where it got to is kept in the store, so that a restart loses nothing; one process at a time does
-it, so that nothing is delivered twice.
+Its position is kept in the store, so that a restart loses nothing. One process at a time does this,
+so that nothing is delivered twice.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ log = structlog.get_logger()
 class Publisher:
     """Follows the river's log and fills one outbox.
 
-    There is one publisher for each outbox: what strangers subscribed to takes long to render, and
-    no webhook waits for that.
+    There is one publisher for each outbox: documents for subscribers may take long to render, and
+    webhooks must not wait for them.
     """
 
     def __init__(self, context: Context, outbox: Outbox) -> None:
@@ -65,7 +65,7 @@ class Publisher:
             try:
                 where = await self._round()
                 loaded = self._context.river.loaded is not None
-                # The end of the first load may be missed: it is no change.
+                # Before the first load wait briefly: its end is not a change in the log.
                 await self._context.river.log.wait_after(
                     where, LEAD_SECONDS / 3 if loaded else EVERY
                 )
@@ -76,7 +76,7 @@ class Publisher:
             await asyncio.sleep(EVERY)
 
     async def _round(self) -> str:
-        """Send what came since the last round; returns the position it got to."""
+        """Queue deliveries for the changes since the last round; returns the new position."""
         context, changes_log = self._context, self._context.river.log
         if context.river.loaded is None:
             return "0"
@@ -116,7 +116,7 @@ class Publisher:
             await self._report_dropped(refused)
 
     async def _report_dropped(self, count: int) -> None:
-        """Webhooks that found no room are counted, logged and named in /health."""
+        """Count and log webhooks for which the outbox had no room, and name them in /health."""
         store, reason = self._context.store, "the outbox is full: a target takes nothing in"
         counts = Counts()
         counts.add("millrace_webhooks_total", by=count, outcome="dropped")
@@ -140,7 +140,7 @@ class Publisher:
         return deliveries
 
     def _document(self, subscriber: Subscriber, news: set[str]) -> tuple[str, str] | None:
-        """Type and body of what is new in one feed; None if nothing of the news is in it."""
+        """Content type and body with the new entries of one feed; None when it has none."""
         context, river = self._context, self._context.river
         stories, settings = river.newest(), context.settings()
         try:
@@ -207,7 +207,7 @@ def _to_webhook(webhook: Webhook, fields: dict[str, object], change: Change) -> 
 
 
 def _pings(settings: Settings, until: str) -> list[Delivery]:
-    """Notify an outside hub that our feeds have changed; it fetches them itself."""
+    """The pings to an outside hub that our feeds have changed; it fetches them itself."""
     if settings.feed.link is None or settings.feed.hub is None:
         return []  # without a public address there is nothing it could fetch
     base = settings.feed.link.rstrip("/") + "/"

@@ -1,5 +1,5 @@
-"""What a reader asks of a feed, and which of the kept stories that selects: those of a page, or for
-/digest.xml, .atom and .json those that each entry of the digest names."""
+"""The query of a feed address, and the stories that it selects; for /digest.xml, .atom and .json
+the stories that each entry of the digest names."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ _SPACED_OFFSET = re.compile(r" (\d\d:?\d\d)$")  # a `+` that was not written as 
 
 
 class BadQuery(MillraceError):
-    """The query cannot be understood; the message names the part."""
+    """The query is invalid; the message names the parameter."""
 
 
 @dataclass(frozen=True, slots=True)
 class FeedQuery:
-    """One selection of stories and how to show them."""
+    """One selection of stories, and how to show them."""
 
     limit: int | None = None  # None: `feed.limit`
     since: datetime | None = None
@@ -105,7 +105,7 @@ FOLDED_BYTES = 64 * 2**20  # kept of folded texts, once there is a search; most 
 def select(
     stories: Sequence[Kept], query: FeedQuery, settings: Settings, *, most: int | None = None
 ) -> Sequence[Kept]:
-    """The stories that `query` narrows to, in their order; `most` ends the search early."""
+    """The stories that match `query`, in their order, at most `most`."""
     if not (query.since or query.sources or query.tags or query.text):
         return stories[:most]  # the usual case must not grow with what is kept
     found: list[Kept] = []
@@ -124,21 +124,21 @@ async def choose(
     most: int,
     background: Background,
 ) -> Sequence[Kept]:
-    """The same, beside the event loop; raises TooBusy."""
+    """`select` in the background threads where it may be slow. Raises TooBusy."""
     if not query.text:
         return await asyncio.to_thread(select, stories, query, settings, most=most)
     return await background.run(select, stories, query, settings, most=most)
 
 
 def is_known_tag(tag: str, settings: Settings, stories: Iterable[Kept]) -> bool:
-    """Whether a source has this tag, or had it when a kept story came."""
+    """Whether a source has this tag, or had it when a kept story arrived."""
     return tag in listed(settings).tags or any(
         tag == each for kept in stories for each, _ in kept.tags
     )
 
 
 def is_known_source(name: str, settings: Settings, stories: Iterable[Kept]) -> bool:
-    """Whether this source is in feeds.yaml, or a kept story has it."""
+    """Whether feeds.yaml lists this source, or a kept story is from it."""
     return name in listed(settings).names or any(name in kept.sources for kept in stories)
 
 
@@ -161,17 +161,20 @@ def _matching(stories: Sequence[Kept], query: FeedQuery, settings: Settings) -> 
 
 
 def _has_tag(kept: Kept, tags: frozenset[str], tagged: set[str], current: frozenset[str]) -> bool:
-    """By today's tags; a source that left feeds.yaml keeps those it had when the entry came."""
+    """Whether a story has a tag, by the present tags of its sources.
+
+    A source that left feeds.yaml keeps the tags that it had when the entry arrived.
+    """
     return bool(kept.sources & tagged) or any(
         tag in tags and source not in current for tag, source in kept.tags
     )
 
 
 class _Folded:
-    """Titles and texts with their case folded, as bytes: searched thirty times faster than packed.
+    """A cache of titles and texts with folded case: searching it is thirty times faster.
 
-    Those that were searched last are kept, bounded by bytes: one source can publish texts of a
-    megabyte. Used by several threads at once.
+    It keeps the last searched ones, bounded by bytes, because one source may publish texts of a
+    megabyte. Several threads use it in parallel.
     """
 
     def __init__(self) -> None:
@@ -180,7 +183,7 @@ class _Folded:
         self._lock = Lock()
 
     def text(self, kept: Kept) -> bytes:
-        """What is searched of a story."""
+        """The searchable text of a story."""
         with self._lock:
             known = self._texts.get(kept)
             if known is not None:
@@ -209,9 +212,9 @@ def digest_items(
     url: str,
     item_of: Callable[[Kept], FeedItem],
 ) -> list[FeedItem]:
-    """The entries of the digest, the last period first; `stories` are the newest first.
+    """The entries of the digest, the last period first; `stories` are sorted, newest first.
 
-    A period of which retention may have taken stories is left out, for its entry would shrink.
+    Periods that may have lost stories to retention are left out: their entries would shrink.
     """
     every, feed = settings.feed.digest, settings.feed
     if every == "off" or not stories:
@@ -243,10 +246,10 @@ def digest_items(
 
 
 def most_carried(stories: Sequence[Kept], period: Period) -> list[tuple[Kept, datetime]]:
-    """The stories of a period that most sources had at its end, the newest first among equals,
-    each with the moment before which its copies count.
+    """The stories that most sources carried at the end of a period, newest first among equals.
 
-    Only as many stories are unpacked as may be among them: what a story counts today is no less.
+    Each comes with the time before which its copies count. A story's present number of sources is
+    an upper bound, so only stories that may be among them are unpacked.
     """
     first, last = (
         bisect_right(stories, -moment.timestamp(), key=lambda kept: kept.rank[0])
@@ -269,5 +272,5 @@ def most_carried(stories: Sequence[Kept], period: Period) -> list[tuple[Kept, da
 
 
 def digest_day(settings: Settings, now: datetime | None = None) -> date:
-    """The day it is: the digest of yesterday comes with the next one."""
+    """The present day in `feed.timezone`; a day's digest appears when the next day begins."""
     return in_zone(now or datetime.now(UTC), settings.feed).date()

@@ -1,6 +1,6 @@
-"""Renders one address of a feed: its head, its page of stories, each as the format writes it.
+"""Renders one address of a feed: its header and its page of stories, in the requested format.
 
-Rendered items are kept between two renders, so that a change to one story renders that story alone.
+Rendered items are cached, so that a change to one story renders only that story.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ Links = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one format writes an item and a document."""
+    """The functions that write an item and a document in one format."""
 
     name: str  # as in the path: /feed.NAME
     type: str
@@ -67,7 +67,7 @@ FORMATS = {
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """All that a document is made from: while it stays, so does the document."""
+    """Everything that a document depends on: an equal stamp means an equal document."""
 
     generation: int
     settings: Settings
@@ -80,7 +80,7 @@ class Stamp:
 
 @dataclass(slots=True)
 class Answer:
-    """One address, with the document that was last rendered for it."""
+    """One feed address with its query, and the document that was last rendered for it."""
 
     form: Format
     query: FeedQuery
@@ -110,7 +110,7 @@ def render(
     *,
     only: Callable[[Kept], bool] | None = None,
 ) -> Document:
-    """The document of `answer`; `only` leaves out what its reader has already."""
+    """The document of `answer`; `only` limits it to the given stories (a delta)."""
     settings = stamp.settings
     proxy = proxy_of(settings, stamp.secret, answer.base)
     style = style_of(settings, answer.query, proxy=proxy)
@@ -142,7 +142,7 @@ def render(
 def digest_of(
     answer: Answer, stories: Sequence[Kept], stamp: Stamp, style: Style
 ) -> list[FeedItem]:
-    """The entries of the digest as `answer` shows them."""
+    """The entries of the digest for `answer`."""
     items = digest_items(
         stories,
         stamp.settings,
@@ -154,10 +154,10 @@ def digest_of(
 
 
 def without_bodies(shown: Sequence[Kept]) -> frozenset[str]:
-    """The stories that come as summaries, because all bodies together would be too much.
+    """The stories that are shown as summaries, because all bodies together would be too large.
 
-    The longest lose their bodies first: a source that publishes giant ones takes nothing from the
-    others, and no entry is left out.
+    The longest bodies are left out first. So a source with giant bodies does not affect the others,
+    and no entry is missing.
     """
     room = min(LETTERS_SHOWN, max(LETTERS_AT_LEAST, LETTERS_EACH * len(shown)))
     letters = sum(kept.letters for kept in shown)
@@ -175,7 +175,7 @@ def without_bodies(shown: Sequence[Kept]) -> frozenset[str]:
 def _page_of(
     found: Sequence[Kept], answer: Answer, settings: Settings
 ) -> tuple[Sequence[Kept], Links]:
-    """One page of a paged feed (RFC 5005, section 3) and the links to the others."""
+    """One page of a paged feed (RFC 5005, section 3), with links to the others."""
     size = answer.query.limit or settings.feed.limit
     number, last = answer.query.page, max(1, -(-len(found) // size))
     places = {"first": 1, "previous": number - 1, "next": number + 1, "last": last}
@@ -207,7 +207,7 @@ def _head(answer: Answer, stamp: Stamp, updated: datetime | None, links: Links =
 
 
 def _hubs(settings: Settings, base: str) -> tuple[str, ...]:
-    """Where a reader of our feeds may subscribe to be sent what is new."""
+    """The hubs at which readers may subscribe to this feed."""
     if settings.feed.hub:
         return (settings.feed.hub,)
     return (base + "hub",) if settings.service.hub else ()
@@ -223,7 +223,7 @@ def _feed_id(query: FeedQuery) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """What decides, beside the story, how an item looks."""
+    """What determines a rendered item, beside its story."""
 
     summary: bool = False
     variant: Variant | None = None
@@ -237,7 +237,7 @@ class Style:
 def style_of(
     settings: Settings, query: FeedQuery | None = None, *, proxy: PictureProxy | None = None
 ) -> Style:
-    """The style that settings and query ask for."""
+    """The style by settings and query."""
     query = query or FeedQuery()
     _ = translations(feed_language(settings.feed)).gettext
     return Style(
@@ -252,17 +252,17 @@ def style_of(
 
 
 def proxy_of(settings: Settings, key: bytes | None, base: str) -> PictureProxy | None:
-    """The proxy for documents of the service at `base`, where it is on."""
+    """The picture proxy for documents of the service at `base`; None when it is off."""
     return PictureProxy(base, key) if key and settings.service.pictures == "proxy" else None
 
 
 def proxy_at(context: Context, base: str) -> PictureProxy | None:
-    """The same, with the present settings and key."""
+    """`proxy_of` with the present settings and key."""
     return proxy_of(context.settings(), context.river.secret, base)
 
 
 def item_of(kept: Kept, style: Style) -> FeedItem:
-    """A kept story as the item that every format shows."""
+    """A kept story as the item that all formats render."""
     item = feed_item(
         kept.story,
         link_to_source=style.link_to_source,
@@ -281,7 +281,7 @@ _letters = 0  # of the bodies in them; what went with its story is still counted
 
 
 def piece(kept: Kept, form: str, style: Style) -> Any:
-    """One rendered item; a change to one story renders that story alone."""
+    """One rendered item, from the cache if its story did not change."""
     global _letters
     if len(_pieces) > STORIES_KEPT or _letters > LETTERS_KEPT:
         _pieces.clear()

@@ -1,9 +1,9 @@
 """/stream: server-sent events, one for each new or changed entry, resumed by `Last-Event-ID`.
 
-A reader is sent what lies after its position, at its own speed: nothing is queued for it, and an
-event is written in slices, each of which waits until the reader has taken what came before. An
-event is rendered once for all readers: rendered for each, one poll of 20 entries of 5 kB blocked
-the event loop for 1.8 s with 1,000 readers.
+Each reader is sent the changes after its position, at its own speed. Nothing is queued for it: an
+event is written in slices, each after the reader has read the one before. An event is rendered once
+for all readers; rendered for each of 1,000 readers, one poll with 20 entries of 5 kB blocked the
+event loop for 1.8 s.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _HEADERS = secured(
 
 
 class Pace:
-    """Lets a number of tasks go on in each pass of the event loop, in the order they came."""
+    """Lets a fixed number of tasks continue in each pass of the event loop, in order."""
 
     def __init__(self, most: int = SLICES_A_PASS) -> None:
         self._most = most
@@ -65,7 +65,7 @@ class Pace:
         self._refills = False
 
     async def turn(self) -> None:
-        """Return in this pass or in a later one."""
+        """Wait for a turn in this pass or a later one."""
         loop = asyncio.get_running_loop()
         if not self._refills:
             self._refills = True
@@ -91,7 +91,7 @@ class Pace:
 
 @dataclass
 class Readers:
-    """Who reads /stream now, and what is shared between them."""
+    """The readers of /stream, and what they share."""
 
     events: Events
     count: int = 0
@@ -104,7 +104,7 @@ READERS_OF = web.AppKey("stream", Readers)
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """GET /stream; `?content=summary` leaves bodies out."""
+    """GET /stream; `?content=summary` omits bodies."""
     context, readers = request.app[CONTEXT], request.app[READERS_OF]
     if context.draining or context.river.loaded is None:
         # Before the first load the log names stories that are not in the window yet.
@@ -160,7 +160,7 @@ class _Reader:
         self._summary = request.query.get("content") == "summary"
 
     async def send(self) -> None:
-        """Send until the service drains; raises TimeoutError if the reader does not read."""
+        """Send until the service drains. Raises TimeoutError if the reader does not read."""
         context, log = self._context, self._context.river.log
         where, opening = await self._start()
         await self._write(opening)
@@ -184,9 +184,10 @@ class _Reader:
                 where = position(change.id)
 
     async def _start(self) -> tuple[Position | None, bytes]:
-        """Where this reader broke off, else the end: it has just read the feed. None: unknown here.
+        """The position to start from, and the opening event, which states it for the reader.
 
-        With the opening: a reader that gets no event yet has its place by it.
+        It is where the reader left off, else the end: it has just read the feed. None when that
+        position is unknown here.
         """
         log = self._context.river.log
         try:
@@ -212,7 +213,7 @@ class _Reader:
 
 
 class Events:
-    """Renders the changes of a river, one at a time and beside the event loop."""
+    """Renders the changes of a river, one at a time, in a thread."""
 
     def __init__(self, river: River) -> None:
         self._river = river
@@ -276,7 +277,7 @@ class Events:
 def event(name: str | None, where: str, fields: object) -> bytes:
     """One event as it is sent.
 
-    New and changed entries carry no event name: that is what `onmessage` receives.
+    New and changed entries have no event name, so that `onmessage` receives them.
     """
     kind = f"event: {name}\n".encode() if name else b""
     return b"id: " + where.encode() + b"\n" + kind + b"data: " + orjson.dumps(fields) + b"\n\n"

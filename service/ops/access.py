@@ -1,4 +1,4 @@
-"""Who may read and who may act; what changes state is POST and needs the token."""
+"""Access control, and the actions: requests that change state are POST and need the token."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ OPEN = frozenset(
 
 @web.middleware
 async def private_reading(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """With `service.private`, every reader needs the token, except for what is `OPEN`.
+    """With `service.private`, every reader needs the token, except at the `OPEN` paths.
 
-    Feed readers know basic authentication: any name, the token as password.
+    Feed readers support basic authentication: any name, the token as password.
     """
     service = request.app[CONTEXT].settings().service
     resource = request.match_info.route.resource
@@ -65,7 +65,7 @@ async def private_reading(request: web.Request, handler: Handler) -> web.StreamR
 def action_refusal(request: web.Request, context: Context, form_token: str | None) -> Phrase | None:
     """Why this action is refused, or None.
 
-    Basic authentication does not count here: browsers send it along with a foreign site's form.
+    Basic authentication does not permit actions: browsers add it to forms of other sites.
     """
     token = context.settings().service.token
     if token is None:
@@ -76,7 +76,7 @@ def action_refusal(request: web.Request, context: Context, form_token: str | Non
 
 
 def form_may_help(request: web.Request, context: Context) -> bool:
-    """Whether an action that the headers do not allow could be allowed by a token in its form."""
+    """Whether a token in its form may permit an action that the headers do not."""
     return context.settings().service.token is not None and _bearer(request) is None
 
 
@@ -128,7 +128,7 @@ async def join_stories(request: web.Request) -> web.StreamResponse:
 
 
 async def forget_story(request: web.Request) -> web.StreamResponse:
-    """POST /forget: the story at the address or id `url` goes, with its copies, and stays out."""
+    """POST /forget: remove the story at the address or id `url`, with its copies, for good."""
     refused, form = await _form(request)
     if refused is not None:
         return refused
@@ -164,9 +164,9 @@ async def _choose(request: web.Request, field: str) -> web.StreamResponse:
 
 
 async def _form(request: web.Request) -> tuple[web.StreamResponse | None, Mapping[str, str]]:
-    """The refusal, if there is one, and the fields that were sent.
+    """The refusal, if there is one, and the fields of the form.
 
-    The body of a request that its headers refuse for good is never read.
+    The body is not read when the headers alone decide on the refusal.
     """
     context = request.app[CONTEXT]
     reason = action_refusal(request, context, None)
@@ -182,7 +182,7 @@ async def _form(request: web.Request) -> tuple[web.StreamResponse | None, Mappin
 
 
 async def _refusal(request: web.Request, reason: Phrase, status: int) -> web.StreamResponse:
-    """Why an action was not done: a page for a person who sent its form, else JSON."""
+    """The response that refuses an action: a page for forms, else JSON."""
     if wants_html(request):
         return await missing(request, "refused", why=reason, status=status)
     return json_reply({"error": str(reason)}, status=status)

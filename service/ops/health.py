@@ -1,4 +1,4 @@
-"""/health reports what was checked and what answered; /health/live and /ready are for machines."""
+"""/health reports all checks and their results; /health/live and /health/ready are for probes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ IsFailing = Callable[[SourceState], bool]
 
 
 class Counted(NamedTuple):
-    """How many sources are well, and those that are not."""
+    """The numbers of sources by state, and the failing ones."""
 
     ok: int = 0
     failing: int = 0
@@ -43,7 +43,7 @@ class Counted(NamedTuple):
 
 
 class Census:
-    """Counts the sources of a store."""
+    """Counts the sources of a store by state."""
 
     def __init__(self, is_failing: IsFailing) -> None:
         self._is_failing = is_failing
@@ -52,7 +52,7 @@ class Census:
         self._counting: asyncio.Task[None] | None = None
 
     async def counted(self, store: Store, settings: Settings) -> Counted:
-        """The present count; of very many sources the last one that was finished."""
+        """The present count; for very long lists the last finished count."""
         names = [source.name for source in settings.sources if source.enabled]
         if len(names) <= FEW:
             return await self._count(store, names)
@@ -92,7 +92,7 @@ OVERDUE = 120.0  # seconds a source may wait before that /health reports it
 
 @dataclass(slots=True)
 class Findings:
-    """What the store answered."""
+    """The data that /health reports, as fetched from the store."""
 
     fault: str | None = None
     vitals: Vitals | None = None
@@ -109,7 +109,7 @@ class Findings:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Settings of the store that may lose or refuse data later."""
+        """Settings of the store that may lose data, or refuse it later."""
         return self.vitals.warnings if self.vitals else ()
 
 
@@ -122,12 +122,12 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def live(request: web.Request) -> web.Response:
-    """GET /health/live: the process answers."""
+    """GET /health/live: 200 while the process answers."""
     return text_reply("live\n")
 
 
 async def ready(request: web.Request) -> web.Response:
-    """GET /health/ready: feeds can be answered, stale included, and the process stays."""
+    """GET /health/ready: 200 while feeds can be served, stale ones included, until draining."""
     context = request.app[CONTEXT]
     if context.draining:
         return text_reply("draining\n", status=503)
@@ -195,7 +195,7 @@ class Check:
         self._lock = asyncio.Lock()
 
     async def findings(self) -> Findings:
-        """What the store answers now, or answered less than a second ago."""
+        """The findings, at most a second old."""
         async with self._lock:
             settings, last = self._context.settings(), self._last
             if last and last[1] is settings and time.monotonic() - last[0] < KEPT:
@@ -209,7 +209,7 @@ CHECK = web.AppKey("check", Check)
 
 
 async def examine(store: Store, settings: Settings, census: Census | None = None) -> Findings:
-    """Fetch from the store all that /health reports."""
+    """Fetch from the store everything that /health reports."""
     try:
         async with asyncio.timeout(PATIENCE):
             return await _fetch_findings(store, settings, census or Census(is_failing))

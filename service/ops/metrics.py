@@ -1,4 +1,4 @@
-"""/metrics: what the workers counted, and what the service knows, as Prometheus text."""
+"""/metrics: counters of the workers and gauges of the service, as Prometheus text."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def gauges(
     readers: Readers,
     connections: Connections,
 ) -> dict[str, float]:
-    """Fields and values, as the counters have them."""
+    """The gauges, as fields and values in the form of the counters."""
     settings = context.settings()
     found: dict[str, float] = {
         "millrace_store_up": float(findings.fault is None),

@@ -210,7 +210,7 @@ class _Child:
         self._process, self._asked = process, 0
 
     async def ask(self, call: Call, wall: float) -> Answer:
-        """The answer to a call. Else the child is killed: TimeoutError after `wall` s, or _Ended."""
+        """The answer to a call. Else the child is killed: TimeoutError (`wall` s), or _Ended."""
         if self._process is not None and self._asked >= CALLS:
             self._kill()
         if self._process is None:
