@@ -204,7 +204,7 @@ class River:
         self.log.extend(changes)
 
     async def _reconcile(self, *, versions: bool = False) -> None:
-        """Compare with the ids in the store, because the trimmed stream of changes may have a gap."""
+        """Compare with the ids in the store: the trimmed stream of changes may have a gap."""
         await self._tell_names()  # before stories that a wiped store lacks are forgotten here
         self.secret = await shared_secret(self._store, self.secret)
         ids = await river_ids(self._store, self._most())

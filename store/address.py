@@ -1,7 +1,7 @@
 """The store's address: checked before its first use, completed from the environment, connected to.
 
-A wrong address is one line that names what to correct, and never a part of the password: what a
-library says of an address may quote any piece of it.
+A wrong address gives one line that names what to correct, never a part of the password. So errors
+of libraries are not passed on: they may quote any part of the address.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from core.errors import ConfigError, StoreError
 
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 15.0  # seconds; above any script of ours, below a job's end
-# The same where sentinels name another master when one hangs, which takes them some three seconds;
-# above the longest wait for news (service/window.py).
+# The same with sentinels, which take some three seconds to name another master when one hangs; more
+# than the longest wait for changes (service/window.py).
 SENTINEL_TIMEOUT = 6.0
 
-# A certificate for another name is refused; redis-py asks for that only from version 6 on.
+# A certificate for another name is refused; redis-py checks that by default only from version 6 on.
 _NAMED: dict[str, Any] = {"ssl_check_hostname": True}
 
 _SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
@@ -36,7 +36,7 @@ _RAW = (
 
 
 def store_address(url: str, env: Mapping[str, str]) -> str:
-    """`url` with the login that it leaves out and `env` has.
+    """`url`, with a missing login taken from `env`.
 
     Raises ConfigError with one line that names what to correct.
     """
@@ -99,7 +99,7 @@ def _option_fault(url: str) -> str | None:
 
 
 def _password(env: Mapping[str, str]) -> str:
-    """REDIS_PASSWORD, or the content of the file that REDIS_PASSWORD_FILE names."""
+    """The value of REDIS_PASSWORD, or the content of the file REDIS_PASSWORD_FILE."""
     password, file = env.get("REDIS_PASSWORD", ""), env.get("REDIS_PASSWORD_FILE", "")
     if not file:
         return password
@@ -129,7 +129,7 @@ def _with_login(url: str, user: str, password: str) -> str:
 
 
 def connect(url: str) -> aioredis.Redis:
-    """A client for `url`; it connects at its first use."""
+    """A client for `url`, which connects at its first use."""
     options: dict[str, Any] = {
         "socket_connect_timeout": CONNECT_TIMEOUT,
         "socket_timeout": ANSWER_TIMEOUT,
@@ -171,10 +171,10 @@ def _sentinel_client(url: str, options: dict[str, Any]) -> aioredis.Redis:
 
 
 class _Packing:
-    """A connection whose commands hiredis packs, in an eighth of the time: 5 µs instead of 42.
+    """A connection whose commands are packed by hiredis: 5 µs instead of 42.
 
-    redis-py does that only in its blocking client (redis/redis-py#4176). It is the only method of
-    redis-py that is replaced.
+    redis-py does that only in its blocking client (redis/redis-py#4176). No other method of
+    redis-py is overridden.
     """
 
     def pack_command(self, *arguments: Any) -> list[bytes]:
@@ -188,7 +188,7 @@ def _packing(client: aioredis.Redis) -> aioredis.Redis:
 
 
 def connection_options(url: str) -> dict[str, Any]:
-    """Host, port, path, db, login and TLS options in a store's address; raises StoreError."""
+    """Host, port, path, db, login and TLS options of a store's address. Raises StoreError."""
     parts = urlsplit(url)
     try:
         if parts.scheme != "redis+sentinel":

@@ -1,7 +1,7 @@
-"""Writes the result of one poll or one page: everything in one script, or nothing of it.
+"""Writes the result of one poll or one page in one script: everything or nothing.
 
-Validators are written with the entries they vouch for, never before them; a worker that died in
-between would lose entries for good, because only 304s would follow.
+Validators are written together with the entries of their document. Written earlier, they would lose
+entries when the worker is killed, because the source would answer 304 from then on.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MIGRATED = "the store was migrated by a newer Millrace; upgrade this one"
 
 @dataclass(frozen=True)
 class SourceWrite:
-    """What a poll leaves behind for its source."""
+    """What a poll writes for its source."""
 
     name: str
     state: SourceState
@@ -39,7 +39,7 @@ class SourceWrite:
 
 @dataclass(frozen=True)
 class PageWait:
-    """A pending entry and the seconds until its page may be asked for."""
+    """A pending entry, and the seconds until its page may be fetched."""
 
     entry: str
     seconds: float
@@ -47,7 +47,7 @@ class PageWait:
 
 @dataclass(frozen=True)
 class Batch:
-    """All that one piece of work changes."""
+    """Everything that one job writes."""
 
     queue: Queue | None = None
     leases: Sequence[Lease] = ()  # none: not fenced (a command)
@@ -63,7 +63,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Conflict:
-    """Why a batch was refused: what it was decided upon has moved on."""
+    """Why a commit was refused: the data that the decision was based on has changed."""
 
     fenced: frozenset[str] = frozenset()  # of these the lease is somebody else's now
     exists: frozenset[str] = frozenset()  # entries that are there already
@@ -72,7 +72,7 @@ class Conflict:
 
 
 async def leave(store: Store, lease: Lease, write: SourceWrite) -> bool:
-    """Write what a poll without entries leaves behind; False when its lease is no longer ours."""
+    """Write the state of a source after a poll without news; False when its lease was lost."""
     return await store.gathered(_leave_all, (lease, write))
 
 
@@ -89,7 +89,7 @@ async def _leave_all(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -
 
 
 async def commit(store: Store, batch: Batch) -> Conflict | None:
-    """Write `batch`; None when it is written, else why not. Writing it twice is harmless."""
+    """Write `batch`; returns None, or why it was refused. Writing it twice does no harm."""
     shown = {c.story.representative: c.story.article for c in batch.stories}
     plan = Plan(
         layout=str(keys.LAYOUT_VERSION),
@@ -158,7 +158,7 @@ def _story(change: StoryChange) -> StoryPlan:
         version=story.version,
         kind="new" if new else "changed",
         doc=pack(story),
-        # A member that is no longer shown takes its article back.
+        # A member that is no longer shown gets its article back from the story.
         displaced=keys.entry(before.representative) if before else None,
         article=pack(Held(article=before.article)) if before else None,
         score=f"{keys.river_score(first_seen_ms, story.order):.0f}" if new else None,

@@ -1,4 +1,4 @@
-"""One connection pool to the store: round trips shared, its errors in our words."""
+"""One connection pool to the store: calls are gathered, errors of redis-py translated."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _AWAY = (
     OSError,
 )
 _LOGIN = "the store refuses the login: correct REDIS_PASSWORD (or the password in REDIS_URL)"
-# What a message holds -> what it means and what helps. redis-py makes a plain ConnectionError of
-# a refused greeting, and takes the code (WRONGPASS, NOPERM, READONLY) off most messages.
+# Part of a message -> what it means and what helps. redis-py raises a plain ConnectionError for a
+# refused login, and removes the code (WRONGPASS, NOPERM, READONLY) from most messages.
 _REMEDIES = {
     "called without any password": "the store asks for no password: "
     "unset REDIS_PASSWORD, and take the password out of REDIS_URL",
@@ -46,7 +46,7 @@ _REMEDIES = {
     "MISCONF": "the store's append-only file cannot be written: is the disk full?",
     "has no permissions": "the store's user lacks a permission: ACL SETUSER NAME ~millrace:* +@all",
 }
-# The same for what may pass by itself, as a failover does.
+# The same for trouble that may end by itself, such as a failover.
 _WAITS = {
     "No master found": "no sentinel answers for a master of that name: "
     "start the sentinels, or correct the name after the hosts in REDIS_URL",
@@ -58,7 +58,7 @@ _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 
 @contextmanager
 def store_errors():  # type: ignore[no-untyped-def]
-    """Turn what redis-py raises into the errors of `core/errors.py`."""
+    """Turn exceptions of redis-py into those of core/errors.py."""
     try:
         yield
     except exceptions.OutOfMemoryError as error:
@@ -101,10 +101,10 @@ def _distrusted(message: str) -> str:
 
 
 def _is_torn(error: TypeError | RuntimeError) -> bool:
-    """Whether the loop stumbled over a transport that was closed under it.
+    """Whether an error comes from writing to a connection that was closed in the meantime.
 
-    From Python 3.12 on asyncio's `writelines` calls a method that a lost connection has taken
-    away; uvloop raises that the handler is closed.
+    From Python 3.12 on asyncio's `writelines` fails with an AttributeError then; uvloop raises a
+    RuntimeError about a closed handler.
     """
     if isinstance(error, RuntimeError):
         return "handler is closed" in str(error)
@@ -121,7 +121,7 @@ Answer = TypeVar("Answer")
 
 
 class Together(Generic[Asked, Answer]):
-    """Gathers calls and gives each its own answer."""
+    """Gathers concurrent calls into one, and returns to each its own result."""
 
     def __init__(self, call: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]]) -> None:
         self._call = call
@@ -129,7 +129,7 @@ class Together(Generic[Asked, Answer]):
         self._calling: asyncio.Task[Sequence[Answer]] | None = None
 
     async def ask(self, one: Asked) -> Answer:
-        """The answer to `one`; raises what the call raised that it went with."""
+        """The result for `one`. Raises what the shared call raised."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, answer))
         if self._calling is None:
@@ -177,39 +177,39 @@ class Store:
 
     @classmethod
     def open(cls, url: str) -> Store:
-        """A store at `url` (redis, rediss, unix or redis+sentinel); connects at its first use."""
+        """The store at `url` (redis, rediss, unix or redis+sentinel); connects at its first use."""
         return cls(connect(url), url)
 
     async def close(self) -> None:
-        """Give all connections back."""
+        """Close all connections."""
         await self.redis.aclose()
         watched = getattr(self.redis.connection_pool, "sentinel_manager", None)
         for sentinel in watched.sentinels if watched else ():
             await sentinel.aclose()
 
     def script(self, *names: str) -> AsyncScript:
-        """The server-side script made of the files `store/lua/NAME.lua`: store/plan.py."""
+        """The server-side script made of the files store/lua/NAME.lua: see store/plan.py."""
         key = "+".join(names)
         if key not in self._scripts:
             self._scripts[key] = self.redis.register_script(scripts.script(*names))
         return self._scripts[key]
 
     async def call(self, script: AsyncScript, keys: list[Any], args: list[Any]) -> Any:
-        """Run a server-side script; raises StoreAway or StoreError."""
+        """Run a server-side script. Raises StoreAway or StoreError."""
         with store_errors():
             return await script(keys=keys, args=args)
 
     async def gathered(
         self, call: Callable[[Store, Sequence[Asked]], Awaitable[Sequence[Answer]]], one: Asked
     ) -> Answer:
-        """The answer to `one` of a `call` that is made for all who ask for it just now."""
+        """The result for `one` of a `call` that is made once for all concurrent callers."""
         if call not in self._together:
             self._together[call] = Together(partial(call, self))
         together: Together[Asked, Answer] = self._together[call]
         return await together.ask(one)
 
     async def now(self) -> float:
-        """The store's clock in seconds: the only clock that leases and order trust."""
+        """The store's clock in Unix seconds: the only clock used for leases and order."""
         with store_errors():
             seconds, micros = await self.redis.time()
         return float(seconds) + float(micros) / 1e6
@@ -222,7 +222,7 @@ class Store:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[Store]:
-    """A store that is closed again at the end of the block."""
+    """A store that is closed at the end of the block."""
     store = Store.open(url)
     try:
         yield store

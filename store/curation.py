@@ -1,4 +1,4 @@
-"""Carries out and remembers a person's choices: stories forgotten, split and joined."""
+"""Carries out and stores the choices of a person: stories forgotten, split and joined."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from store.index import SharedIdf
 
 
 async def split(store: Store, story_id: str, entry_id: str) -> str:
-    """Take an entry out of a story into one of its own; returns its id. Raises ChoiceRefused."""
+    """Move an entry from its story into a new one; returns that one's id. Raises ChoiceRefused."""
     story = await _story(store, story_id)
     record, founder = await load_entries(store, [entry_id, story_id])
     if record is None:
@@ -35,12 +35,12 @@ async def split(store: Store, story_id: str, entry_id: str) -> str:
 
 
 async def join(store: Store, kept_id: str, absorbed_id: str) -> str:
-    """Make two stories one, under the first's id. Raises ChoiceRefused."""
+    """Join two stories under the id of the first. Raises ChoiceRefused."""
     kept, absorbed = await _story(store, kept_id), await _story(store, absorbed_id)
     change = curation.join(kept, absorbed, now=await _now(store))
     found = await load_entries(store, [member.id for member in absorbed.members])
     moved = [curation.moved_record(record, kept_id) for record in found if record is not None]
-    # Remembered first: a repost of the absorbed story that comes now must find the other one.
+    # Stored first: a repost of the absorbed story that arrives now must find the other one.
     await _remember(store, {absorbed_id: kept_id, **{record.id: kept_id for record in moved}})
     if await commit(store, Batch(entries=moved, stories=[change])) is not None:
         raise ChoiceRefused("the story changed meanwhile: look at it and try again")
@@ -49,7 +49,7 @@ async def join(store: Store, kept_id: str, absorbed_id: str) -> str:
 
 
 async def chosen_stories(store: Store, ids: Iterable[str]) -> dict[str, str]:
-    """Where a person put these entries or stories; those never chosen about are missing."""
+    """Entry or story id -> the story into which a person put it, where there is such a choice."""
     asked = sorted(set(ids))
     if not asked:
         return {}
@@ -88,7 +88,7 @@ async def _now(store: Store) -> datetime:
 async def forgotten_among(
     store: Store, source: str, entries: Sequence[FeedEntry]
 ) -> frozenset[str]:
-    """The ids of those `entries` that a person took out before."""
+    """The ids of those `entries` that a person removed before."""
     if not entries:
         return frozenset()
     marks = [(entry_id(source, e.guid), entry_id(source, e.guid)) for e in entries]
@@ -101,7 +101,7 @@ async def forgotten_among(
 
 
 async def keep_out(store: Store, *, ids: Sequence[str], urls: Sequence[str]) -> None:
-    """Remember that these entries and addresses are not wanted."""
+    """Keep these entries and addresses out from now on."""
     now = await store.now()
     marks: dict[str, float] = dict.fromkeys([*ids, *(url_key(url) for url in urls)], now)
     pipe = store.redis.pipeline()
@@ -112,7 +112,7 @@ async def keep_out(store: Store, *, ids: Sequence[str], urls: Sequence[str]) -> 
 
 
 async def remove_stories(store: Store, ids: Sequence[str]) -> int:
-    """Remove these stories; returns how many were in the river."""
+    """Remove these stories; returns the number of those that were in the river."""
     if not ids:
         return 0
     answer = await store.call(
@@ -127,22 +127,22 @@ _RULE = "forgotten"
 
 
 class Forgotten(NamedTuple):
-    """What was taken out, and how many entries are kept out from now on."""
+    """The number of removed stories, and of entries that are kept out from now on."""
 
     stories: int
     entries: int
 
 
 async def forget(store: Store, asked: str) -> Forgotten:
-    """Forget the stories of an address or id; an address under which nothing is is kept out too."""
+    """Forget the stories of an address or id; an unknown address is kept out too."""
     found = await entries_named(store, asked)
     named = {record.story for record in found if record.story}
-    # A story may remain longer than the record of the entry that founded it and gave it its id.
+    # A story may be stored longer than its founding entry, whose id it has.
     named |= {asked} if asked.startswith(PREFIX) else set()
     stories = await load_stories(store, sorted(named))
     ids = {record.id for record in found} | {m.id for story in stories for m in story.members}
     records = [record for record in await load_entries(store, sorted(ids)) if record]
-    # Kept out before it is taken out: a poll in between must not bring it back.
+    # Kept out before it is removed, or a poll in between would bring it back.
     await keep_out(store, ids=sorted(ids), urls=_addresses(asked, records, stories))
     await _mark(store, records)
     removed = await remove_stories(store, [story.id for story in stories])
@@ -158,7 +158,7 @@ def _addresses(asked: str, records: Sequence[EntryRecord], stories: Sequence[Sto
 
 
 async def _mark(store: Store, records: Sequence[EntryRecord]) -> None:
-    """So that `explain` can say why they are gone."""
+    """Mark the entries as forgotten, so that `explain` can give the reason."""
     marked = [
         record.model_copy(update={"decision": Decision.FILTERED, "rule": _RULE})
         for record in records

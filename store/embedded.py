@@ -1,4 +1,4 @@
-"""The private store: a server under the data folder on a unix socket, started and watched by us."""
+"""The private store: a server in the data folder, on a unix socket, started by the supervisor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VERSION = re.compile(r"v=(\d+)\.(\d+)")
 
 
 def server_binary(*, persistent: bool = True) -> str:
-    """Path of the server to start; raises StoreError when the machine has none."""
+    """The path of the server program. Raises StoreError when the machine has none."""
     for name in ("valkey-server", "redis-server"):
         path = shutil.which(name)
         if path and _major_version(path) >= OLDEST:
@@ -45,11 +45,11 @@ def server_binary(*, persistent: bool = True) -> str:
 
 
 def socket_path(data: Path) -> Path:
-    """Where the private server of this data folder listens; the same for every process."""
+    """The socket of the private server of a data folder; the same for every process."""
     inside = data.resolve() / "store.sock"
     if len(os.fsencode(inside)) <= _SOCKET_PATH_LIMIT:
         return inside
-    # Deep folders do not fit into a socket address: a short private folder named by the path.
+    # The path of a deep folder exceeds a socket address: use a short private folder instead.
     digest = hashlib.sha256(os.fsencode(inside)).hexdigest()[:16]
     folder = Path(tempfile.gettempdir()) / f"millrace-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -59,7 +59,7 @@ def socket_path(data: Path) -> Path:
 
 
 def socket_url(data: Path) -> str:
-    """Address of the private store of this data folder."""
+    """The address of the private store of a data folder."""
     return f"unix://{socket_path(data)}"
 
 
@@ -102,9 +102,9 @@ def repair_of_journal(data: Path) -> str | None:
 
 
 def _make_private(folder: Path) -> None:
-    """The journal holds secrets and, in a private service, everything: only its owner reads it.
+    """Let only the owner read the journal, whatever the umask: it holds secrets.
 
-    Whatever the umask, and also where an older version left it readable.
+    That includes journals that older versions wrote with wider permissions.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for path in (folder, *folder.rglob("*")):
@@ -139,7 +139,7 @@ _LOOK_SECONDS = 0.02
 
 
 async def answers(url: str) -> bool:
-    """True if a server answers at `url` now."""
+    """Whether a server answers at `url` now."""
     async with opened(url) as store:
         try:
             await store.ping()
@@ -149,7 +149,7 @@ async def answers(url: str) -> bool:
 
 
 async def await_answer(url: str) -> None:
-    """Return once the server at `url` answers; loading a long journal takes its time."""
+    """Wait until the server at `url` answers; loading a long journal may take minutes."""
     async with opened(url) as store:
         while True:
             try:
@@ -161,7 +161,7 @@ async def await_answer(url: str) -> None:
 
 
 async def end_orphan(data: Path) -> bool:
-    """End a server that still listens in `data`; True if there was one."""
+    """End a server that still listens in `data`; returns whether there was one."""
     if not socket_path(data).exists() or not await answers(socket_url(data)):
         return False
     async with opened(socket_url(data)) as store:

@@ -1,4 +1,4 @@
-"""Reads entries and stories: by id, address or place; changes; ids from before a wipe."""
+"""Reads entries and stories by id, address or place; reads changes; story ids of before a wipe."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from store.plan import unpack
 
 
 def url_key(url: str) -> str:
-    """Key of the list of entries under one address, however it is spelled."""
+    """The key of the list of entries under an address, for all its spellings."""
     digest = hashlib.blake2b(canonical_url(url).encode("utf-8", "surrogatepass"), digest_size=16)
     return keys.url(digest.hexdigest())
 
 
 def url_keys(record: EntryRecord) -> set[str]:
-    """Keys of all addresses of an entry."""
+    """The keys of all addresses of an entry."""
     stated = [record.url]
     if record.article is not None:
         stated += [record.article.link, record.article.original_url]
@@ -31,7 +31,7 @@ def url_keys(record: EntryRecord) -> set[str]:
 
 
 async def load_remembered(store: Store, source: str) -> Remembered:
-    """What is remembered of a source, in one call."""
+    """What is stored of a source's entries, in one call."""
     pipe = store.redis.pipeline(transaction=False)
     pipe.hget(keys.source(source), "items")
     pipe.hgetall(keys.seen(source))
@@ -44,16 +44,16 @@ async def load_remembered(store: Store, source: str) -> Remembered:
 
 
 class Held(Frozen):
-    """An article beside its entry: the story showed it once and shows another member's now."""
+    """An article stored beside its entry: its story shows the article of another member."""
 
     article: Article
 
 
 def kept_form(record: EntryRecord, shown: Article | None) -> EntryRecord:
-    """What lies in the store of an entry whose story shows the article `shown`.
+    """The stored form of an entry whose story shows the article `shown`.
 
-    The article that is shown lies in the story alone; of a settled entry's own words only what
-    tells it from another under the same guid is needed again.
+    A shown article is stored in the story only. Of the feed's text of a settled entry only the
+    fields that recognise another entry under the same guid are kept.
     """
     update: dict[str, object] = {}
     if record.article is not None and record.article == shown:
@@ -67,7 +67,7 @@ def kept_form(record: EntryRecord, shown: Article | None) -> EntryRecord:
 
 
 async def load_entries(store: Store, ids: Sequence[str]) -> list[EntryRecord | None]:
-    """The records of `ids`, in that order, with their articles wherever those lie."""
+    """The records of `ids`, in that order, with their articles from entry or story."""
     records = await load_bare(store, ids)
     wanted = {r.id: r.story for r in records if r and r.article is None and r.story}
     if not wanted:
@@ -80,13 +80,13 @@ async def load_entries(store: Store, ids: Sequence[str]) -> list[EntryRecord | N
 
 
 async def load_bare(store: Store, ids: Sequence[str]) -> list[EntryRecord | None]:
-    """The records of `ids`, in that order; those that their story shows without the article."""
+    """The records of `ids`, in that order; without the article if their story shows it."""
     found = await _field_of_each(store, map(keys.entry, ids), "doc")
     return [None if doc is None else unpack(EntryRecord, doc) for doc in found]
 
 
 async def _shown_articles(store: Store, wanted: Mapping[str, str]) -> dict[str, Article]:
-    """Entry -> its article, from its story or from beside it, whichever holds it now."""
+    """Entry id -> its article, from its story or beside it, wherever it is stored now."""
     with store_errors():
         pipe = store.redis.pipeline()  # in one moment: it moves from one to the other
         for entry_id, story_id in wanted.items():
@@ -104,15 +104,14 @@ async def _shown_articles(store: Store, wanted: Mapping[str, str]) -> dict[str, 
 
 
 async def load_entry(store: Store, entry_id: str) -> EntryRecord | None:
-    """The record of one entry."""
+    """The record of one entry, or None."""
     return (await load_entries(store, [entry_id]))[0]
 
 
 async def entries_by_url(store: Store, url: str) -> list[EntryRecord]:
-    """Every entry taken in under this address, the newest first.
+    """All entries under an address, newest first.
 
-    Also where its path is quoted in full, as we write it, and `url` came out of a browser, which
-    leaves signs such as `,` and `[` in it.
+    Also when `url` comes from a browser, which does not quote characters such as `,` and `[`.
     """
     head, slashes, rest = url.partition("://")
     host, slash, path = rest.partition("/")
@@ -125,7 +124,7 @@ async def entries_by_url(store: Store, url: str) -> list[EntryRecord]:
 
 
 async def entries_named(store: Store, asked: str) -> list[EntryRecord]:
-    """The entry with an id, or every entry taken in under an address."""
+    """The entry with an id, or all entries under an address."""
     if not asked.startswith(PREFIX):
         return await entries_by_url(store, asked)
     record = await load_entry(store, asked)
@@ -136,7 +135,7 @@ _AT_ONCE = 200
 
 
 async def kept_entries(store: Store) -> AsyncIterator[EntryRecord]:
-    """All entry records, in no order; what is written meanwhile may come or not."""
+    """All entry records, in no order; those written during the scan may be missing."""
     prefix = keys.entry("")
     seen: set[str] = set()
     cursor = 0
@@ -161,13 +160,13 @@ class Change(NamedTuple):
 
 
 async def river_ids(store: Store, limit: int) -> list[str]:
-    """Ids of the newest stories, in feed order."""
+    """The ids of the newest stories, in feed order."""
     with store_errors():
         return [i.decode() for i in await store.redis.zrevrange(keys.RIVER, 0, limit - 1)]
 
 
 async def river_size(store: Store) -> int:
-    """How many stories the river holds."""
+    """The number of stories in the river."""
     with store_errors():
         return int(await store.redis.zcard(keys.RIVER))
 
@@ -178,12 +177,12 @@ async def load_stories(store: Store, ids: Sequence[str]) -> list[Story]:
 
 
 async def load_packed(store: Store, ids: Sequence[str]) -> list[bytes | None]:
-    """The stories of `ids` as they lie in the store, in that order; None: no longer kept."""
+    """The stories of `ids` in stored form, in that order; None for those no longer kept."""
     return await _field_of_each(store, map(keys.story, ids), "doc")
 
 
 async def story_versions(store: Store, ids: Sequence[str]) -> list[int]:
-    """The version of each story, in that order; 0: no longer kept."""
+    """The version of each story, in that order; 0 for those no longer kept."""
     found = await _field_of_each(store, map(keys.story, ids), "v")
     return [int(version or 0) for version in found]
 
@@ -200,7 +199,7 @@ async def _field_of_each(store: Store, hashes: Iterable[str], field: str) -> lis
 async def changes_after(
     store: Store, position: str, *, wait: float, count: int = 500
 ) -> list[Change]:
-    """Changes after `position`, oldest first; waits up to `wait` seconds for the first one."""
+    """The changes after `position`, oldest first; waits up to `wait` seconds for the first one."""
     block = int(wait * 1000) or None
     with store_errors():
         answer = await store.redis.xread({keys.CHANGES: position}, count=count, block=block)
@@ -213,7 +212,7 @@ async def changes_after(
 
 
 async def first_after_trim(store: Store) -> str | None:
-    """Position of the oldest change that is still kept; None while none was trimmed."""
+    """The position of the oldest kept change; None while none was trimmed."""
     with store_errors():
         if not await store.redis.exists(keys.CHANGES):
             return None
@@ -231,13 +230,13 @@ _UNTOLD = keys.NAMES + ":untold"  # until it is whole
 
 
 async def names_told(store: Store) -> bool:
-    """Whether the names of this store were told; False in one that is new, or was wiped."""
+    """Whether story ids were written back into this store; False for a new or wiped one."""
     with store_errors():
         return bool(await store.redis.exists(keys.NAMES))
 
 
 async def tell_names(store: Store, names: Mapping[str, str]) -> None:
-    """Write entry id -> story id for what is remembered; marks the list as complete."""
+    """Write remembered story ids (entry id -> story id), and mark them as complete."""
     pairs = [*names.items()]
     with store_errors():
         for start in range(0, len(pairs), _NAMES_AT_ONCE):
@@ -253,7 +252,7 @@ async def tell_names(store: Store, names: Mapping[str, str]) -> None:
 
 
 async def add_names(store: Store, names: Mapping[str, str]) -> None:
-    """Write further names: the store was set back, as a replica is that took over too early."""
+    """Write further story ids: the store lost stories, as in a failover to a late replica."""
     with store_errors():
         if names and await store.redis.hlen(keys.NAMES) < keys.NAMES_KEPT:  # type: ignore[misc]
             await store.redis.hset(keys.NAMES, mapping=dict(names))  # type: ignore[misc]

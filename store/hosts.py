@@ -1,8 +1,7 @@
-"""Other people's hosts, shared by all workers: turns, robots.txt for a day, and outages.
+"""What workers share about hosts: their request limits, robots.txt for a day, and outages.
 
-The gaps of a source grow while it cannot be reached, as those of any source that fails. Where it
-was our network that was away they would stay away for hours after it is back: so they are made due
-once when it is.
+The delays between polls of an unreachable source grow, as those of any failing source. When our own
+network was away, sources would stay unpolled for hours; so they become due once it is back.
 """
 
 from __future__ import annotations
@@ -21,8 +20,8 @@ from store import keys
 from store.connection import Store, store_errors
 from store.schedule import ring
 
-# Of the gap. Requests leave closer together than their turns were given: with 1.05, and on a busy
-# machine, an origin counted eleven in a second at a limit of ten.
+# A factor for the gap between requests, which may leave closer together than their turns: with 1.05
+# an origin counted eleven requests in a second at a limit of ten, on a busy machine.
 MARGIN = 1.1
 LONGEST_LINE = 600.0  # seconds ahead for which places are promised
 LONGEST_PAUSE = 3600.0  # seconds; after it, one request more shows whether it still holds
@@ -31,7 +30,7 @@ LEASE_MARGIN = 10.0  # seconds beyond the time limit of a request
 
 
 class _Turn(NamedTuple):
-    """One turn that is taken or given back."""
+    """One call to take a turn or to return it."""
 
     host: str
     holder: str
@@ -41,14 +40,14 @@ class _Turn(NamedTuple):
 
 
 async def pause_host(store: Store, host: str, seconds: float, reason: Phrase) -> None:
-    """Nothing more is fetched from a host that limits requests, for `seconds`."""
+    """Fetch nothing from a host for `seconds`, because it reported a rate limit."""
     stored, lasting = orjson.dumps(tuple(reason)), max(1, int(seconds * 1000))
     with store_errors():
         await store.redis.set(keys.host(host, "paused"), stored, px=lasting)
 
 
 async def host_pause(store: Store, host: str) -> tuple[float, Phrase] | None:
-    """The seconds for which a host is still paused, and the reason; None if it is not."""
+    """The seconds for which a host is still paused, and why; None if it is not paused."""
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.pttl(keys.host(host, "paused"))
@@ -76,7 +75,7 @@ async def _take_all(store: Store, turns: Sequence[_Turn]) -> list[int]:
 
 
 class HostTurns:
-    """Who may ask a host now. `timeout` is the longest that one request can take."""
+    """The request limits per host. `timeout` is the maximal duration of a request in seconds."""
 
     def __init__(self, store: Store, limits: PerHost, *, timeout: float) -> None:
         self._store = store
@@ -84,7 +83,7 @@ class HostTurns:
         self._lease = timeout + LEASE_MARGIN
 
     def adopt(self, limits: PerHost, *, timeout: float) -> None:
-        """Go on under other limits."""
+        """Use other limits from now on."""
         self._limits = limits
         self._lease = timeout + LEASE_MARGIN
 
@@ -98,13 +97,16 @@ class HostTurns:
         return await self._store.gathered(_take_all, turn) / 1000
 
     async def give_back(self, host: str, holder: str) -> None:
-        """The request is over."""
+        """Return a turn."""
         turn = _Turn(host, holder, "back", self._limits, self._lease)
         with suppress(StoreAway):  # its lease ends it then
             await self._store.gathered(_take_all, turn)
 
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
-        """A host told `holder` to wait; if it told two, no worker asks it, an hour at most."""
+        """Note that a host answered 429 to `holder`; after two holders nobody fetches from it.
+
+        That lasts for `seconds`, an hour at most.
+        """
         seconds = min(seconds, LONGEST_PAUSE)
         until = await self._store.now() + seconds
         key = keys.host(host, "refused")
@@ -117,7 +119,7 @@ class HostTurns:
 
 
 async def load_robots(store: Store, origin: str) -> bytes | None:
-    """The file kept for `scheme://host:port`; None where none is kept."""
+    """The stored robots.txt of `scheme://host:port`, or None."""
     return await store.gathered(_load_all, origin)
 
 
@@ -128,10 +130,10 @@ async def _load_all(store: Store, origins: Sequence[str]) -> list[bytes | None]:
 
 
 async def keep_robots(store: Store, origin: str, robots: bytes, *, seconds: float) -> bool:
-    """Keep a file for that long, a large one for less; False where it is too large to be kept.
+    """Store a file for `seconds`, a large one for less; False if it is too large to be stored.
 
-    A feed may name thousands of hosts, each with a file of a megabyte: 200 took 128 MB. Here those
-    of 2,000 hosts every quarter of an hour take 49 MB at most.
+    A feed may name thousands of hosts, each with a robots.txt of a megabyte: 200 took 128 MB. With
+    these limits 2,000 hosts in a quarter of an hour take 49 MB at most.
     """
     packed = zlib.compress(robots)
     if len(packed) > ROBOTS_MOST:
@@ -145,7 +147,7 @@ async def keep_robots(store: Store, origin: str, robots: bytes, *, seconds: floa
 
 @asynccontextmanager
 async def asking_robots(store: Store, origin: str, *, seconds: float) -> AsyncIterator[bool]:
-    """Whether this worker fetches the file; no other does until the block ends."""
+    """Whether this worker may fetch the file; no other may until the block ends."""
     key = keys.robots_claim(origin)
     with store_errors():
         ours = bool(await store.redis.set(key, b"", nx=True, ex=int(seconds)))
@@ -171,39 +173,39 @@ Happened = Literal["started", "reached", "answered"]
 
 
 class Probe(NamedTuple):
-    """A source whose host is to be tried now, and the state of the outage."""
+    """A source whose host is to be tested now, and the state of the outage."""
 
     name: str
     failing: int  # sources that failed since the last answer
 
 
 async def note_unreachable(store: Store, name: str) -> None:
-    """No connection to this source was made."""
+    """Note that no connection to this source could be made."""
     await store.call(store.script("unreachable"), [keys.UNREACHABLE, keys.NETWORK], [name])
 
 
 async def note_reached(store: Store, name: str) -> None:
-    """The host of this source answered, with whatever status."""
+    """Note that the host of this source answered, with any status."""
     with store_errors():
         await store.redis.zrem(keys.UNREACHABLE, name)
 
 
 async def unreachable_names(store: Store) -> set[str]:
-    """The sources that cannot be reached; of very many as many as are retried at once."""
+    """The unreachable sources, at most as many as are retried at once."""
     with store_errors():
         found = await store.redis.zrange(keys.UNREACHABLE, 0, RETRIED - 1)
     return {name.decode() for name in found}
 
 
 async def some_unreachable(store: Store, count: int) -> list[str]:
-    """Some of the sources that cannot be reached, others each time."""
+    """A random selection of the unreachable sources."""
     with store_errors():
         found = await store.redis.zrandmember(keys.UNREACHABLE, count)
     return [name.decode() for name in found]
 
 
 async def retry_unreachable(store: Store, happened: Happened) -> int:
-    """Make due what failed since this was last done; returns how many sources that were."""
+    """Make the sources due that failed since the last retry; returns their number."""
     limits = [
         RETRIED,
         1000 // RETRIED_PER_SECOND,
@@ -222,9 +224,9 @@ async def retry_unreachable(store: Store, happened: Happened) -> int:
 
 
 async def next_probe(store: Store) -> Probe | None:
-    """A source that failed since the last answer of any, if it is time to try a host.
+    """A source that failed since any source last answered, if it is time to test a host.
 
-    One worker gets it, and only while no source answers.
+    Only one worker gets it, and only while no source answers.
     """
     now = await store.now()
     with store_errors():

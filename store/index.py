@@ -1,4 +1,4 @@
-"""The duplicate index in the store: candidates, filing what is new, and how frequent text is."""
+"""The duplicate index in the store: look-up of candidates, filing of founders, text frequencies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 200  # deltas read in one call
 
 
 class SharedIdf:
-    """The table of this process. `await open()` it once; it is warm until then."""
+    """The frequency table of this process, shared with others. Await `open()` once."""
 
     def __init__(self, store: Store) -> None:
         self.idf = Idf.warm()
@@ -30,7 +30,7 @@ class SharedIdf:
         self._pushes = 0
 
     async def open(self) -> None:
-        """Start from what workers before us learned."""
+        """Load the table that earlier workers learned."""
         with store_errors():
             saved = await self._store.redis.get(keys.IDF_TABLE)
         if saved is not None:
@@ -39,7 +39,7 @@ class SharedIdf:
         await self.pull()
 
     async def pull(self) -> None:
-        """Learn what the others learned meanwhile."""
+        """Read what other workers learned since the last call."""
         while True:
             with store_errors():
                 answer = await self._store.redis.xread(
@@ -54,7 +54,7 @@ class SharedIdf:
                     self.idf.standing.learn(fields.get(b"standing", b""), alone=True)
 
     async def push(self) -> None:
-        """Tell the others what was learned here since the last time."""
+        """Write what this worker learned since the last call."""
         delta, standing = self.idf.take_delta(), self.idf.standing.take_learned()
         if not delta and not standing:
             return
@@ -77,7 +77,7 @@ _BUCKETS = 1 << 13  # hash fields in a slice: few enough to cost nothing, many e
 
 
 class Filing(Protocol):
-    """What the index must know of a claim (`core.dedup.merge.Claim` has it)."""
+    """The part of a claim that the index needs (`core.dedup.decide.Claim` has it)."""
 
     @property
     def entry(self) -> str: ...
@@ -90,7 +90,7 @@ class Filing(Protocol):
 
 
 class Found(NamedTuple):
-    """What a decision upon entries starts from."""
+    """The result of a look-up, on which a decision is based."""
 
     candidates: dict[str, list[Candidate]]  # founders that share a key with an entry, oldest first
     names: dict[str, str]  # stories in which entries stood before a wipe: store/entries.py
@@ -101,7 +101,7 @@ class Found(NamedTuple):
 async def look_up(
     store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
 ) -> Found:
-    """All lookups before a decision, in one call."""
+    """All look-ups for a decision, in one call."""
     pairs = [(entry, packed_keys(fingerprint)) for entry, fingerprint in entries.items()]
     arguments = [int(settings.window * 1000), *(part for pair in pairs for part in pair)]
     script = store.script("index", "index_lookup")
@@ -117,9 +117,9 @@ async def look_up(
 async def claim_then_lookup(
     store: Store, claims: Sequence[Filing], following: Fingerprint, settings: DedupSettings
 ) -> list[Candidate]:
-    """File `claims` and look the next entry up in one trip.
+    """File `claims` and look up the next entry in one call.
 
-    Only where no other process writes to the index: what claims had weighed is not checked again.
+    Only when no other process writes to the index: the claims are not checked for conflicts.
     """
     window, following_keys = int(settings.window * 1000), packed_keys(following)
     arguments = [window, packed(claim_plans(claims)), following_keys]
@@ -127,7 +127,7 @@ async def claim_then_lookup(
 
 
 async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
-    """File the founders among `claims`, alone and without a commit around them.
+    """File the founders among `claims`, without a commit of entries.
 
     Returns the entries that must be decided again; if there are any, nothing was written.
     """
@@ -137,10 +137,10 @@ async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
 
 
 def claim_plans(claims: Sequence[Filing]) -> list[ClaimPlan]:
-    """`claims` as the scripts take them.
+    """`claims` as arguments of the scripts.
 
-    Reposts are checked but not filed: a story is found by what its founder holds, so stories never
-    chain.
+    Reposts are checked but not filed: a story is found only by its founder, so stories do not form
+    chains.
     """
     return [_claim_plan(each, founder=each.entry == each.story) for each in claims]
 
@@ -158,7 +158,7 @@ def _claim_plan(claim: Filing, *, founder: bool) -> ClaimPlan:
 
 
 def packed_keys(fingerprint: Fingerprint) -> bytes:
-    """Each key of an entry in the layout KEY."""
+    """The keys of an entry in the layout KEY."""
     headline = (fingerprint.headline_key,) if fingerprint.headline_key else ()
     kinds = ((b"a", fingerprint.minhashes), (b"h", headline), (b"u", fingerprint.url_keys))
     return b"".join(kind + _place(key) for kind, hashes in kinds for key in hashes)
