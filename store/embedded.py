@@ -85,10 +85,10 @@ def server_command(data: Path, *, persistent: bool = True) -> list[str]:
 
 
 def repair_of_journal(data: Path) -> str | None:
-    """The command that cuts a broken journal at its fault; None where it is sound.
+    """The command that cuts a broken journal at its fault; None when the journal is sound.
 
-    A server checks journals itself where it is started under another name (its main function), so
-    that this helps also where only the server is installed.
+    The server program checks journals itself when it is started under the name of the checking
+    tool, so this works also where only the server is installed.
     """
     manifest = next((data.resolve() / "store").glob("appendonlydir/*.manifest"), None)
     if manifest is None:

@@ -88,10 +88,10 @@ class HostTurns:
         self._lease = timeout + LEASE_MARGIN
 
     async def take(self, host: str, holder: str, *, line: float = LONGEST_LINE) -> float:
-        """0 when the turn is taken; else the seconds after which `holder` is to ask again.
+        """Take a turn: 0 when it was taken, else the seconds after which `holder` may try again.
 
-        Its place is kept meanwhile if it is less than `line` seconds away. A turn that is not
-        given back ends with its lease.
+        Its place is kept if it is less than `line` seconds away. A turn that is not returned
+        expires.
         """
         turn = _Turn(host, holder, int(line * 1000), self._limits, self._lease)
         return await self._store.gathered(_take_all, turn) / 1000
@@ -103,7 +103,7 @@ class HostTurns:
             await self._store.gathered(_take_all, turn)
 
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
-        """Note that a host answered 429 to `holder`; after two holders nobody fetches from it.
+        """Note that a host answered 429 to `holder`; after two holders no worker fetches from it.
 
         That lasts for `seconds`, an hour at most.
         """

@@ -2,15 +2,15 @@
 
 layout            string  never             version of this layout
 migrating         string  two minutes       the process that brings the layout up to date
-schedule          zset    source's removal  source -> when it is due or its lease runs out (ms)
+schedule          zset    source's removal  source -> when it is due or its lease expires (ms)
 source:NAME       hash    source's removal  `state`, lease `token`, `listed` guids, known `items`,
-                                            a folder's `tree`, `reading` of a poll cut short, and
-                                            `page_entries` and the like: store/sources.py
-lines             hash    source's removal  source -> digest of what its line says of requests
-unreachable       zset    the next answer   source -> when it could not be reached first (ms)
+                                            a folder's `tree`, `reading` of an interrupted poll,
+                                            `page_entries` and other counts: store/sources.py
+lines             hash    source's removal  source -> digest of its request settings in feeds.yaml
+unreachable       zset    the next answer   source -> when it became unreachable (ms)
 network           hash    never             when sources were last retried, answered, started
-probed            string  a minute or so    a host was tried just now: store/hosts.py
-seen:NAME         hash    trimmed by polls  guid digest -> what was last seen under it
+probed            string  a minute or so    a host was tested just now: store/hosts.py
+seen:NAME         hash    trimmed by polls  guid digest -> digest of the entry last seen under it
 learned:NAME      string  source's removal  boilerplate learned from its last items
 pending           zset    page read         entry id -> when its page is due (ms)
 entry:ID          hash    dedup window      one entry; its body, if its story shows another one
@@ -22,48 +22,48 @@ forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forge
 names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/entries.py
 choices           hash    CHOICES_KEPT      entry or story -> story where a person put it
 metrics           hash    label limits      counters and histograms of the workers
-worker:ID         string  HEARTBEAT_SECONDS a worker's last sign of life
-workers           zset    trimmed by beats  worker id -> its last sign of life
-process:ID        string  HEARTBEAT_SECONDS a process's last sign of life, with its feeds.yaml
-processes         zset    trimmed by beats  process id -> its last sign of life
+worker:ID         string  HEARTBEAT_SECONDS a worker's last heartbeat
+workers           zset    trimmed by beats  worker id -> time of its last heartbeat
+process:ID        string  HEARTBEAT_SECONDS a process's last heartbeat, with its feeds.yaml
+processes         zset    trimmed by beats  process id -> time of its last heartbeat
 config            hash    never             the feeds.yaml that all follow: store/revision.py
-config:history    zset    CONFIGS_KEPT      hash of each that was current -> when (ms)
-floods            zset    a day             sources that gave up stories of theirs for others
-dropped           zset    retention         story of a source that left -> place in the feed
-dropped:ID        hash    retention         such a story, until its source comes back
+config:history    zset    CONFIGS_KEPT      hash of each earlier revision -> when (ms)
+floods            zset    a day             sources that lost stories for exceeding their share
+dropped           zset    retention         story of a removed source -> place in the feed
+dropped:ID        hash    retention         such a story, until its source returns
 queue             zset    until taken       arq's jobs, for all workers: workers/queue.py
 arrivals          zset    retention         story id -> when its founder arrived (ms)
-wake              list    several seconds   tells a sweeper not to wait: something is due by hand
-leases            string  never             counter that makes lease tokens
-clock             string  never             the store's time (ms), as sweepers saw it last
+wake              list    several seconds   wakes a sweeper: something became due by hand
+leases            string  never             counter for lease tokens
+clock             string  never             the store's time (ms) at the last sweep
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
-host:HOST:paused  string  as the host says  why nothing is fetched from it: store/hosts.py
-subscription:ID   string  source's removal  what a hub was asked for: store/websub.py
-subscriptions     zset    source's removal  subscription id -> when it is tended to (ms)
+host:HOST:paused  string  set by the host   why nothing is fetched from it: store/hosts.py
+subscription:ID   string  source's removal  a subscription at another hub: store/websub.py
+subscriptions     zset    source's removal  subscription id -> when it is to be renewed (ms)
 subscribed        hash    source's removal  source -> subscription id
 pushes:NAME       list    PUSH_SECONDS      documents that a hub sent, oldest first
 outbox            zset    until delivered   delivery id -> when it is due (ms): store/outbox.py
-outbox:sizes      hash    until delivered   delivery id -> its bytes; `all`: of all of them
+outbox:sizes      hash    until delivered   delivery id -> its bytes; `all`: their total
 outbox:hub        zset    until delivered   the same for subscribers of our hub; outbox:hub:sizes
 delivery:ID       string  DELIVERY_SECONDS  one delivery; empty once it is done
-failing:HOST      string  a day             failures in a row of a target of deliveries
-resting:HOST      string  ten minutes       such a target is sent nothing just now
+failing:HOST      string  a day             consecutive failures of a target of deliveries
+resting:HOST      string  ten minutes       such a target gets no deliveries just now
 given_up          hash    a day             host -> deliveries to it that were given up, and why
-hub               hash    lease or 410      who listens to our feeds: store/websub.py
+hub               hash    lease or 410      subscribers of our feeds: store/websub.py
 hub:kept:WHO      zset    lease             subscriptions of a callback host, or of a client
 verifications     zset    ten minutes       verification id -> when its callback is requested (ms)
-verification:ID   string  VERIFICATION_...  a subscription that its callback has to confirm
+verification:ID   string  VERIFICATION_...  a subscription that its callback must confirm
 hub:waiting:WHO   zset    ten minutes       verifications of a callback host, or of a client
-hub:next:HOST     string  seconds           when the next callback of this host may be asked
-hub:silent:HOST   string  an hour           verifications in a row that a host did not answer
-publisher         string  several seconds   the service process that fills it; publisher:hub
-published         string  never             up to which of `changes` it did; published:hub
+hub:next:HOST     string  seconds           when the host's next callback may be requested
+hub:silent:HOST   string  an hour           consecutive verifications that a host did not answer
+publisher         string  several seconds   the process that fills the outbox; publisher:hub
+published         string  never             the position in `changes` it reached; published:hub
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
-asks:ORIGIN       string  a minute or so    somebody asks a site for its robots.txt just now
+asks:ORIGIN       string  a minute or so    a worker fetches the robots.txt of a site just now
 ix:...            several dedup window      postings and fingerprints: store/index.py
-secret            string  never             signs what the service hands out: store/migration.py
-idf:table         string  IDF_DAYS          what workers learned of frequent text, as of a delta
-idf:deltas        stream  IDF_DELTAS_KEPT   what they learned since: store/index.py
+secret            string  never             signs addresses and requests: store/migration.py
+idf:table         string  IDF_DAYS          learned frequencies of text, up to a delta
+idf:deltas        stream  IDF_DELTAS_KEPT   frequencies learned since then: store/index.py
 """
 
 from __future__ import annotations
@@ -71,10 +71,10 @@ from __future__ import annotations
 PREFIX = "millrace:"
 LAYOUT_VERSION = 2
 
-CHANGES_KEPT = 20_000  # elements; enough to resume a reader that was away for an evening
+CHANGES_KEPT = 20_000  # elements; enough for a reader to resume after an evening
 FORGOTTEN_KEPT = 100_000
 CHOICES_KEPT = 20_000
-CONFIGS_KEPT = 50  # hashes; a host that was away for more edits than this counts as edited
+CONFIGS_KEPT = 50  # hashes; a file older than this many edits counts as a new edit
 NAMES_SECONDS = 30 * 86_400
 NAMES_KEPT = 100_000  # beyond this none are added
 HEARTBEAT_SECONDS = 15
@@ -82,7 +82,7 @@ IDF_DELTAS_KEPT = 1000  # more than are written between two tables
 IDF_DAYS = 90
 DELIVERY_SECONDS = 2 * 86_400
 VERIFICATION_SECONDS = 600
-ROBOTS_SECONDS = 86_400  # RFC 9309: no longer than a day
+ROBOTS_SECONDS = 86_400  # RFC 9309: a day at most
 
 ORDER_SLOTS = 2048  # feed positions that fit beside a millisecond in a 53-bit score until 2109
 

@@ -73,7 +73,7 @@ class Turns(Protocol):
         """Return the turn: the request has ended."""
 
     async def refuse(self, host: str, holder: str, seconds: float) -> None:
-        """Let nobody fetch from the host for `seconds`: it answered 429 to `holder`."""
+        """Stop fetching from the host for `seconds`: it answered 429 to `holder`."""
 
     def adopt(self, limits: PerHost, *, timeout: float) -> None:
         """Use other limits from now on."""
