@@ -1,8 +1,8 @@
-"""Bytes to text: byte-order mark, then HTTP header, then prolog or meta, then the bytes themselves.
+"""Decode bytes: byte-order mark, then HTTP header, then prolog or meta, then detection.
 
-A declared encoding is believed where the bytes decode under it (WHATWG Encoding Standard: labels
-and what they mean). It loses only to a byte-order mark, to bytes that are impossible in it, and to
-the few mistakes of `LIES`. What is not declared is detected. A document is decoded once, here.
+A declared encoding is used if the bytes decode in it (labels: WHATWG Encoding Standard). Exceptions
+are a byte-order mark, bytes that are invalid in it, and the common mistakes in `LIES`. Undeclared
+encodings are detected. Each document is decoded once, here.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _BOMS = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
-# What a label means by the WHATWG Encoding Standard, by Python's name for the encoding.
+# The WHATWG meaning of labels, by Python's name of the labelled encoding.
 _MEANT = {
     "ascii": "cp1252", "iso8859-1": "cp1252", "iso8859-9": "cp1254", "iso8859-11": "cp874",
     "tis-620": "cp874", "gb2312": "gb18030", "gbk": "gb18030", "big5": "big5hkscs",
     "cp950": "big5hkscs", "shift_jis": "cp932", "euc_kr": "cp949", "utf-16": "utf-16-le",
     "utf-7": "utf-8", "utf_8_sig": "utf-8", "utf-8-sig": "utf-8",
 }  # fmt: skip
-# The standard's labels that Python does not know.
+# Labels of the standard that Python does not have.
 _LABELS = {
     "unicode-1-1-utf-8": "utf-8", "unicode11utf8": "utf-8", "unicode20utf8": "utf-8",
     "x-unicode20utf8": "utf-8", "csiso88596e": "iso8859-6", "csiso88596i": "iso8859-6",
@@ -57,7 +57,7 @@ _FEED_ROOT = re.compile(rb"<(?:rss|feed|rdf:rdf)[\s>]", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The text of a document; `sure` is False where characters may be wrong or were replaced."""
+    """The text of a document; `sure` is False if characters may be wrong or were replaced."""
 
     text: str
     encoding: str
@@ -65,7 +65,7 @@ class Decoded:
 
 
 def decode(data: bytes, *, content_type: str | None = None) -> Decoded:
-    """The text of `data`, with the encoding that was found and whether it can be trusted."""
+    """Decode `data`; return the text, its encoding, and whether both are certain."""
     for bom, name in _BOMS:
         if data.startswith(bom):
             return _lenient(data[len(bom) :], name)
@@ -84,7 +84,7 @@ def decode(data: bytes, *, content_type: str | None = None) -> Decoded:
 
 
 def in_utf8(data: bytes, *, content_type: str | None = None) -> bytes:
-    """The document in UTF-8; what is declared as UTF-8 is returned unchecked."""
+    """The document in UTF-8; if it is declared as UTF-8, it is returned unchecked."""
     if data.startswith(codecs.BOM_UTF8):
         return data[len(codecs.BOM_UTF8) :]
     declared = _declared(data, content_type)
@@ -94,12 +94,12 @@ def in_utf8(data: bytes, *, content_type: str | None = None) -> bytes:
 
 
 def encoding_of(label: str) -> str | None:
-    """Python's name of the encoding that a label means; None for an unknown label."""
+    """Python's name of the encoding for a label; None if the label is unknown."""
     label = _ISO_WITHOUT_DASH.sub(r"iso-8859-\1", label.strip().lower())
     for name in (label, label.removeprefix("x-")):
         try:
             found = _LABELS.get(name) or codecs.lookup(name).name
-            b"a".decode(found, "ignore")  # Python also lists codecs between bytes and bytes
+            b"a".decode(found, "ignore")  # fails for Python's bytes-to-bytes codecs
         except (LookupError, ValueError, UnicodeError):
             continue
         if found not in ("idna", "punycode", "raw_unicode_escape", "unicode_escape", "undefined"):
@@ -108,7 +108,7 @@ def encoding_of(label: str) -> str | None:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 without a byte-order mark shows in the zero bytes around its first tag."""
+    """Detect UTF-16 without a byte-order mark by the zero bytes around its first tag."""
     head = data[:4]
     if head in (b"<\0?\0", b"<\0!\0", b"<\0h\0", b"<\0r\0", b"<\0f\0", b"{\0\n\0", b'{\0"\0'):
         return "utf-16-le"
@@ -116,7 +116,7 @@ def _wide(data: bytes) -> str | None:
 
 
 def _seven_bit(data: bytes, declared: Sequence[str]) -> Decoded:
-    """ASCII, unless it shifts to another set of characters."""
+    """ASCII, or an encoding that uses escape sequences."""
     names = [name for name in declared if name in _SHIFTING]
     if b"\x1b$" in data:
         names.append("iso2022_jp")
@@ -139,13 +139,14 @@ def _declared(data: bytes, content_type: str | None) -> list[str]:
     if not _FEED_ROOT.search(head):  # a feed may quote a page's meta element
         names += [match[1].decode("ascii") for match in [_META.search(head)] if match]
     meant = dict.fromkeys(filter(None, map(encoding_of, names)))
-    # What could be read as ASCII is not in 16-bit units: UTF-8 is meant (WHATWG, HTML 13.2.3.2).
+    # The declaration was read as ASCII, so the text is not UTF-16; UTF-8 is meant (WHATWG, HTML
+    # 13.2.3.2).
     utf8 = ("utf-8" if name.startswith(("utf-16", "utf-32")) else name for name in meant)
     return list(dict.fromkeys(utf8))
 
 
 def _as_declared(data: bytes, name: str, others: Sequence[str]) -> Decoded | None:
-    """The text under a declared encoding; None if the bytes are impossible in it."""
+    """Decode with a declared encoding; None if the bytes are invalid in it."""
     for lie in LIES:
         meant = lie.meant(data, name, others)
         if meant is not None:
@@ -156,7 +157,7 @@ def _as_declared(data: bytes, name: str, others: Sequence[str]) -> Decoded | Non
         pass
     if name == "utf-8":
         return _damaged_utf8(data)
-    if name == "euc_jp":  # NEC's signs, such as ①, which the label means by the standard
+    if name == "euc_jp":  # NEC characters such as ①, which the standard includes
         try:
             return Decoded(data.decode("euc_jis_2004"), name)
         except UnicodeDecodeError:
@@ -168,7 +169,7 @@ def _as_declared(data: bytes, name: str, others: Sequence[str]) -> Decoded | Non
 
 
 def _damaged_utf8(data: bytes) -> Decoded | None:
-    """UTF-8 that was cut inside a character or has a few bad bytes is still UTF-8."""
+    """UTF-8 that was truncated inside a character or has a few invalid bytes."""
     text = data.decode("utf-8", "replace")
     bad = text.count("\ufffd")
     good = (len(data) - len(text)) // 2

@@ -1,7 +1,7 @@
-"""From the address of a web page to the address of its feed.
+"""Find the URL of a website's feed, given the URL or the content of a page.
 
-Pages name their feeds in their head (`rel=alternate`), in the `Link` header or in links that people
-follow; some sites do not, but have one at a known place, or where their software puts it.
+Pages declare their feeds in the head (`rel=alternate`), in the `Link` header, or in links for
+readers. For sites without any, the usual paths are tried, those of the site's software first.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 from core.urls import host_of, web_url, without_feed_scheme
 
-ALTERNATES_KEPT = 10  # WordPress names two: of articles and of comments
-PLACES_TRIED = 8  # usual places: each costs a request to a site that named none
+ALTERNATES_KEPT = 10  # WordPress declares two: articles and comments
+PLACES_TRIED = 8  # usual paths to try; each costs a request to a site that declared no feed
 _HEAD = 524_288  # characters; some pages put megabytes of script before their links
 
 _FEED_TYPE = re.compile(
@@ -26,12 +26,12 @@ _FEED_TYPE = re.compile(
 _FEED_RELATIONS = frozenset(("feed", "rss", "atom", "service.feed"))
 _RELATIONS = _FEED_RELATIONS | {"alternate"}
 _SURE_TYPE = re.compile(r".*/(?:x-)?(?:rss|atom|rdf)|application/feed\+json")
-# A value in quotes may hold a bracket.
+# A quoted value may contain `>`.
 _LINK = re.compile(
     r"""<link\b((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')++|[^<>]{1,2000})>""", re.IGNORECASE
 )
 _ANCHOR = re.compile(r"<(?:a|area|frame)\b([^<>]{1,2000})>", re.IGNORECASE)
-LINKS_READ, _WORDS = 3000, 1500  # of a page, and characters behind each
+LINKS_READ, _WORDS = 3000, 1500  # of a page, and characters read after each link
 _BASE = re.compile(r"<base\b([^<>]{1,2000})>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]{2,20})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _PARAMETER = re.compile(r"""([a-zA-Z*]{2,20})\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""")
@@ -39,7 +39,7 @@ _COMMENT_FEED = re.compile(
     r"komment|comment(?:s?\b|[ao]i)|coment[aá]ri|reacties|коммент|コメント|댓글|评论|評論|留言|yorum",
     re.I,
 )
-# Addresses of feeds: by the last step of the path, or by a parameter.
+# Feed URLs, recognized by the last step of the path or by a parameter.
 _FEED_STEP = re.compile(
     r"/(?:[\w-]+[._-])?(?:rss|atom|feeds?)\d{0,2}(?:[._-]\w{2,5})?/?$|/index\.(?:xml|rdf)$"
     r"|/[\w.-]+\.(?:rss|atom|rdf)$|/(?:rss|atom|feeds?)\d{0,2}/[\w@./-]{1,100}$",
@@ -47,16 +47,16 @@ _FEED_STEP = re.compile(
 )
 _FEED_QUERY = re.compile(r"(?:^|[?&])(?:feed|format|type|mod|output|alt)=(?:rss|atom)2?\b", re.I)
 _FEED_WORDS = re.compile(r"(?<![a-z])(?:rss|atom|feeds?|xml|syndication)(?![a-z])|订阅|訂閱", re.I)
-# What feeds are, and buttons of readers, which name the feed inside of their own address.
+# Articles about feeds, and "add to reader" buttons, whose URL contains the feed's URL.
 _ABOUT_FEEDS = re.compile(r"/wiki/|(?<=.)https?(?::|%3a)", re.IGNORECASE)
 _METAS_READ = 200  # of a page; a long one has 60
 _META = re.compile(r"<meta\b([^<>]{1,3000})>", re.IGNORECASE)
 _REFRESH = re.compile(r"""\s*\d*(?:\.\d*)?\s*[;,]\s*(?:url\s*=)?\s*["']?([^"'\s]{1,2000})""", re.I)
 _NEW_LOCATION = re.compile(r"<newLocation>\s*([^<\s]{1,2000})", re.IGNORECASE)
-_LONGEST = 500  # characters of an address that is looked at
+_LONGEST = 500  # characters; longer URLs are ignored
 _YOUTUBE_FEED = "https://www.youtube.com/feeds/videos.xml?"
 
-# Where software puts its feed, by how it names itself (`generator`); `~` is the site's root.
+# Default feed paths by software (`generator`); `~` is the root of the site.
 _PLACES_OF = {
     "wordpress": ("feed/", "~feed/", "?feed=rss2"), "ghost": ("~rss/",), "hugo": ("index.xml",),
     "jekyll": ("~feed.xml", "~atom.xml"), "hexo": ("~atom.xml", "~rss2.xml"), "blogger":
@@ -68,22 +68,22 @@ _PLACES_OF = {
     ("~forum.php?mod=rss",), "zola": ("~atom.xml", "~rss.xml"), "pelican": ("~feeds/all.atom.xml",),
     "nikola": ("~rss.xml",), "write": ("feed/",), "shopify": ("~blogs/news.atom",),
 }  # fmt: skip
-# The commonest of all; `/feed/` is of WordPress, which runs four of ten sites (W3Techs, 2025).
+# The most common paths; `/feed/` is WordPress, which runs four of ten sites (W3Techs, 2025).
 _USUAL = "~feed/ ~rss.xml ~index.xml ~atom.xml ~feed.xml ~rss ~feed.json ?feed=rss2".split()
 
 
 class NamedFeed(NamedTuple):
-    """A feed that a page names, and how it calls it."""
+    """A feed declared by a page, and its title there."""
 
     url: str
     title: str = ""
-    is_own: bool = True  # else anyone may have put the link there, such as who left a comment
+    is_own: bool = True  # False: a third party may have posted the link, such as in a comment
 
 
 def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
-    """The feeds a web page names, the most likely first."""
+    """The feeds that a web page declares, most likely first."""
     page = _without(page, "<!--", "-->")
-    page = _without(page, "<script", "</script")  # markup in them is of other pages
+    page = _without(page, "<script", "</script")  # markup in scripts belongs to other pages
     head = page[:_HEAD]
     stated = _BASE.search(head)
     base = (_address(_attributes(stated[1]).get("href"), url) if stated else None) or url
@@ -93,15 +93,15 @@ def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
         address, weight = _address(attributes.get("href"), base), _weight(attributes)
         if address and weight:
             found.append((weight, NamedFeed(address, attributes.get("title", "")[:200])))
-    if not any(weight > 1 for weight, _ in found):  # none, or of comments alone
-        found += _followed(page, base)
-    within = url.partition("?")[0].rstrip("/") + "/"  # of one section, on the page of that section
+    if not any(weight > 1 for weight, _ in found):  # none, or only comment feeds
+        found += _linked_feeds(page, base)
+    within = url.partition("?")[0].rstrip("/") + "/"  # on a section's page, its feeds come first
     found.sort(key=lambda pair: (-pair[0], pair[0] > 1 and not pair[1].url.startswith(within)))
-    return _once(found, url)
+    return _unique(found, url)
 
 
 def header_feeds(values: Iterable[str], *, url: str) -> tuple[NamedFeed, ...]:
-    """The feeds that `Link` headers name (RFC 8288)."""
+    """The feeds that `Link` headers declare (RFC 8288)."""
     found = []
     for address, parameters in re.findall(r"<([^<>]{1,2000})>([^<]{0,1000})", ", ".join(values)):
         attributes = {
@@ -110,11 +110,11 @@ def header_feeds(values: Iterable[str], *, url: str) -> tuple[NamedFeed, ...]:
         target, weight = _address(address, url), _weight({**attributes, "href": address})
         if target and weight:
             found.append((weight, NamedFeed(target, attributes.get("title", ""))))
-    return _once(sorted(found, key=lambda pair: -pair[0]), url)
+    return _unique(sorted(found, key=lambda pair: -pair[0]), url)
 
 
 def moved_to(page: str, *, url: str) -> str | None:
-    """Where a document that is no feed says it is now: `refresh`, or UserLand's `redirect`."""
+    """The new URL stated by a document that is not a feed: `refresh`, or UserLand's `redirect`."""
     stated = _NEW_LOCATION.search(page[:_HEAD])
     if stated:
         return refreshed_to(f"0;{html.unescape(stated[1])}", url=url)
@@ -122,9 +122,9 @@ def moved_to(page: str, *, url: str) -> str | None:
 
 
 def refreshed_to(value: str, *, url: str) -> str | None:
-    """Where a `Refresh` header, or a meta element of that meaning, leads to; None if nowhere else.
+    """The target of a `Refresh` header or meta element; None if it is `url` itself.
 
-    HTML, 4.2.5.3: seconds, then an address, with or without `url=`.
+    HTML, 4.2.5.3: seconds, then a URL, with or without `url=`.
     """
     found = _REFRESH.match(value)
     address = _address(found[1], url) if found else None
@@ -132,16 +132,16 @@ def refreshed_to(value: str, *, url: str) -> str | None:
 
 
 def usual_places(url: str, page: str) -> tuple[str, ...]:
-    """Where the feed of a page that names none may be: few, those of its own software first.
+    """URLs where an undeclared feed may be, at most PLACES_TRIED.
 
-    None for an address of a feed itself: another one of its site was not subscribed to.
+    Empty if `url` is a feed URL itself: another feed of the site is not what was subscribed to.
     """
     if _is_feed_address(url) or urlsplit(url).query or url.endswith((".xml", ".json")):
         return ()
     software = _meta(page, "name", "generator").lower()
     places = [place for name, own in _PLACES_OF.items() if name in software for place in own]
     root, folder = urljoin(url, "/"), url if url.endswith("/") else f"{url}/"
-    if folder != root:  # a blog below its site: its own folder first
+    if folder != root:  # a blog in a folder of its site: that folder first
         places += [place.removeprefix("~") for place in _USUAL[:3]]
     tried = (
         urljoin(root, place[1:]) if place.startswith("~") else urljoin(folder, place)
@@ -151,7 +151,7 @@ def usual_places(url: str, page: str) -> tuple[str, ...]:
 
 
 def known_feed(url: str) -> str | None:
-    """The feed of a YouTube, Reddit or GitHub page, from its address alone."""
+    """The feed of a YouTube, Reddit or GitHub page, computed from its URL."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
@@ -168,9 +168,9 @@ def known_feed(url: str) -> str | None:
 
 
 def guessed_feed(url: str) -> str | None:
-    """The feed of a person on Mastodon or its relatives, if their page names none.
+    """The feed of a Mastodon (or compatible) profile, if its page declares none.
 
-    `https://host/@name` is how they address a person, but others do so too.
+    Profile URLs are `https://host/@name`, but other software uses that form as well.
     """
     try:
         parts = urlsplit(url)
@@ -183,18 +183,18 @@ def guessed_feed(url: str) -> str | None:
 
 
 def _meta(page: str, kind: str, name: str) -> str:
-    """What a page's meta element of that name states."""
+    """The content of the page's meta element with this name."""
     tags = (_attributes(tag[1]) for tag in islice(_META.finditer(page[:_HEAD]), _METAS_READ))
     return next((t.get("content", "") for t in tags if t.get(kind, "").lower() == name), "")
 
 
 def _without(page: str, begin: str, end: str) -> str:
-    """An expression would look for the end of each comment that has none."""
+    """Remove all spans from `begin` to `end`. An expression is quadratic for unclosed ones."""
     first, *parts = page.split(begin)
     return first + "".join(part.partition(end)[2] if end in part else part for part in parts)
 
 
-def _once(found: Iterable[tuple[int, NamedFeed]], url: str) -> tuple[NamedFeed, ...]:
+def _unique(found: Iterable[tuple[int, NamedFeed]], url: str) -> tuple[NamedFeed, ...]:
     once: dict[str, NamedFeed] = {}
     for _, feed in found:
         once.setdefault(feed.url, feed)
@@ -207,7 +207,7 @@ def _address(stated: str | None, base: str) -> str | None:
 
 
 def _weight(attributes: dict[str, str]) -> int:
-    """How likely a link is the feed of the page: 0 is not at all."""
+    """How likely a link is the feed of the page: 4 is most, 0 is not a feed."""
     relations = attributes.get("rel", "").lower().split()
     kind = attributes.get("type", "").lower().partition(";")[0].strip()
     address, title = attributes.get("href", ""), attributes.get("title", "")
@@ -225,8 +225,8 @@ def _weight(attributes: dict[str, str]) -> int:
     return 4 if _SURE_TYPE.match(kind) else 3
 
 
-def _followed(page: str, base: str) -> list[tuple[int, NamedFeed]]:
-    """Links in the body, by their address and words."""
+def _linked_feeds(page: str, base: str) -> list[tuple[int, NamedFeed]]:
+    """Feeds among the links of the body, by URL and link text."""
     found = []
     for tag in islice(_ANCHOR.finditer(page), LINKS_READ):
         attributes = _attributes(tag[1])
@@ -240,15 +240,15 @@ def _followed(page: str, base: str) -> list[tuple[int, NamedFeed]]:
         if address is None or _ABOUT_FEEDS.search(address):
             continue
         is_feed = _is_feed_address(address) or stated.lower().startswith("feed:")
-        says_so = _FEED_WORDS.search(shown) is not None
-        is_feed = is_feed or (says_so and address.endswith(".xml"))
+        mentions_feed = _FEED_WORDS.search(shown) is not None
+        is_feed = is_feed or (mentions_feed and address.endswith(".xml"))
         host, site = host_of(address), host_of(base)
         own = host == site or host.endswith(f".{site}") or site.endswith(f".{host}")
-        if is_feed and (says_so or own):
+        if is_feed and (mentions_feed or own):
             comments = _COMMENT_FEED.search(words + address)
-            weight = 1 if comments else 3 if says_so else 2
+            weight = 1 if comments else 3 if mentions_feed else 2
             found.append((weight if own else 0, NamedFeed(address, words[:200], own)))
-        elif says_so and own and address.rstrip("/") != base.rstrip("/"):
+        elif mentions_feed and own and address.rstrip("/") != base.rstrip("/"):
             found.append((1, NamedFeed(address, words[:200])))
     return found
 

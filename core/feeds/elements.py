@@ -1,8 +1,8 @@
-"""The entries of a feed document as trees, their elements by one name in whatever namespace.
+"""The entries of a feed document as trees; elements have one name in any namespace.
 
-feedparser gives several elements under one key (`description`, `media:description` and
-`itunes:summary` are all a summary to it) and keeps the last of most; what an element means is
-decided by its own name. lxml reads an entry in a tenth of feedparser's time.
+feedparser maps several elements to one key (`description`, `media:description` and `itunes:summary`
+all become the summary) and keeps the last of most, so the meaning of an element is decided by its
+own name. lxml reads an entry in a tenth of feedparser's time.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-# Addresses without scheme, in lower case, without a slash or hash at the end; "" is RSS itself.
-# Only those that come under several prefixes: of 5,000 public feed documents the others have one.
+# Namespace URIs without scheme, in lower case, without trailing `/` or `#`; "" is RSS itself. Only
+# those with several prefixes: in 5,000 public feed documents all others have one.
 _PREFIXES = {
     "www.w3.org/2005/atom": "atom",
     "purl.org/atom/ns": "atom",
@@ -39,8 +39,8 @@ _PREFIXES = {
 }
 _SCHEME = re.compile(r"^https?://")
 _ENTRY_NAMES = frozenset(("item", "atom:entry", "entry", "atom:item"))
-MOST_OF_A_NAME = 100  # elements of one name that an entry may have; a gallery has dozens
-_CDATA = re.compile(rb"(<!\[CDATA\[(?:.*?\]\]>|.*))", re.DOTALL)  # one without end: to the end
+MOST_OF_A_NAME = 100  # elements of one name per entry; a gallery has dozens
+_CDATA = re.compile(rb"(<!\[CDATA\[(?:.*?\]\]>|.*))", re.DOTALL)  # unclosed: to the end
 _AMPERSAND = re.compile(rb"&(?!(?:amp|lt|gt|quot|apos|#\d{1,7}|#[xX][0-9a-fA-F]{1,6});)")
 _XML = "{http://www.w3.org/XML/1998/namespace}"
 _ATOM = "{http://www.w3.org/2005/Atom}"
@@ -49,7 +49,7 @@ _DC = "{http://purl.org/dc/elements/1.1/}"
 _ITUNES = "{http://www.itunes.com/dtds/podcast-1.0.dtd}"
 _MRSS = "{http://search.yahoo.com/mrss/}"
 _NO_TEXT = ("image/", "audio/", "video/", "application/pdf", "application/octet")
-_GROUPS = ("media:group", "media:content")  # these hold what belongs to a file
+_GROUPS = ("media:group", "media:content")  # their children belong to a file
 
 
 class Element:
@@ -62,23 +62,23 @@ class Element:
         self.node = node
 
     def get(self, attribute: str) -> str:
-        """The attribute's value without white space around it; empty if it is missing."""
+        """The attribute's value, stripped; empty if it is missing."""
         return (self.node.get(attribute) or "").strip()
 
     @property
     def text(self) -> str:
-        """All text in it, without tags."""
+        """All text inside the element, without tags."""
         node = self.node
         return ("".join(node.itertext()) if len(node) else node.text or "").strip()  # type: ignore[arg-type]
 
     @property
     def markup(self) -> str:
-        """What it holds, elements in it written out as HTML."""
+        """The content of the element; child elements are serialized as HTML."""
         node = self.node
         if not len(node):
             return (node.text or "").strip()
         if len(node) == 1 and local_name(node[0]) == "div" and not (node.text or "").strip():
-            node = node[0]  # the div around Atom's xhtml is no part of it (RFC 4287 3.1.1.3)
+            node = node[0]  # the div around Atom's xhtml is not content (RFC 4287 3.1.1.3)
         copy = etree.Element("div")
         copy.text = node.text
         copy.extend(deepcopy(part) for part in node)
@@ -91,7 +91,7 @@ class Element:
 
 
 class Entry:
-    """The elements of one entry, by name; those of its files under the files' own."""
+    """The elements of one entry by name. Elements inside media groups are included."""
 
     def __init__(self, node: etree._Element, *, has_bases: bool = False) -> None:
         self.node = node
@@ -103,16 +103,16 @@ class Entry:
                 named.append(element)
 
     def all(self, *names: str) -> list[Element]:
-        """The elements of these names, in this order of names."""
+        """The elements with these names, in the order of the names."""
         return [element for name in names for element in self._named.get(name, ())]
 
     def among(self, names: Mapping[str, int]) -> list[Element]:
-        """The elements of these names, lower numbers first."""
+        """The elements with these names, lower numbers first."""
         there = self._named.keys() & names.keys()
         return [each for name in sorted(there, key=names.__getitem__) for each in self._named[name]]
 
     def base(self, element: Element | None = None) -> str | None:
-        """The address that `xml:base` states for what is in an element, or in the entry."""
+        """The `xml:base` that applies to an element, or to the entry; None if none is stated."""
         if not self._has_bases:
             return None
         node = element.node if element else self.node
@@ -123,19 +123,19 @@ class Entry:
         return base
 
     def text(self, *names: str) -> str:
-        """The first text under one of these names; empty if all are missing."""
+        """The first non-empty text under one of these names; empty if there is none."""
         return next((text for element in self.all(*names) if (text := element.text)), "")
 
 
 def read_entries(document: bytes) -> list[Entry] | None:
-    """The entries of a feed document in UTF-8, in order; None where it is no XML.
+    """The entries of a feed document in UTF-8, in order; None if it is not well-formed.
 
-    A bare ampersand is no reason to give up: it is the commonest fault of all. Where tags are not
-    closed lxml's recovery puts what follows into the wrong element, so that is left to others.
+    A bare `&`, the most common error, is repaired. Unclosed tags are not: lxml's recovery would put
+    the following content into the wrong element, so feedparser's result is used (`loose_entry`).
     """
     root = _tree(document)
     if root is None and b"<!ENTITY" not in document:
-        parts = _CDATA.split(document)  # in these an ampersand is a letter like any other
+        parts = _CDATA.split(document)  # `&` is an ordinary character in CDATA
         parts[::2] = [_AMPERSAND.sub(b"&amp;", part) for part in parts[::2]]
         root = _tree(b"".join(parts))
     if root is None:
@@ -146,7 +146,7 @@ def read_entries(document: bytes) -> list[Entry] | None:
 
 
 def loose_entry(raw: Any) -> Entry:
-    """What feedparser found in one entry, under the names of the elements that mean it."""
+    """An entry as parsed by feedparser, converted to elements with the matching names."""
     node = etree.Element("item")
     _add(node, "title", raw.get("title"))
     for part in raw.get("content", ()):
@@ -186,7 +186,7 @@ def _add(
 
 
 def _tree(document: bytes) -> etree._Element | None:
-    """The root of a well-formed document; prefixes that it forgot to declare are forgiven."""
+    """The root of a well-formed document; undeclared prefixes are tolerated."""
     parser = etree.XMLParser(
         recover=True, no_network=True, remove_comments=True, remove_pis=True, encoding="utf-8"
     )
@@ -199,7 +199,7 @@ def _tree(document: bytes) -> etree._Element | None:
 
 
 def local_name(node: etree._Element) -> str:
-    """The name without its namespace, in lower case."""
+    """The local name without namespace and prefix, in lower case."""
     return str(node.tag).rpartition("}")[2].rpartition(":")[2].lower()
 
 
@@ -219,10 +219,10 @@ def _name_of(node: etree._Element) -> str:
 
 @lru_cache(maxsize=1024)
 def _name(tag: str, prefix: str | None) -> str:
-    """`content:encoded`, whatever its prefix is; unknown namespaces keep the prefix as written."""
+    """`content:encoded` for any prefix; unknown namespaces keep the prefix as written."""
     uri, _, local = tag.rpartition("}")
     if not uri:
-        return local.lower()  # the prefix of an undeclared namespace is a part of the name
+        return local.lower()  # the prefix of an undeclared namespace is part of the name
     key = _SCHEME.sub("", uri.lower().lstrip("{")).rstrip("/#")
     known = _PREFIXES.get(key, prefix)
     return f"{known}:{local}".lower() if known else local.lower()

@@ -1,7 +1,7 @@
-"""One entry of a feed as one of ours: texts, link, authors, dates and files, all bounded.
+"""Build a `FeedEntry` from the elements of one entry; all fields are bounded.
 
-The name of an element decides what it means (`elements.py`). feedparser's values are taken where
-it reads more dialects: guids, categories and languages.
+The name of an element decides its meaning (`elements.py`). Guids, categories and languages are
+taken from feedparser, which supports more dialects for them.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from core.models import FeedEntry
 from core.text import plain_title, text_in
 from core.urls import web_url
 
-# Raised when entries come out otherwise than before from the same document. That is no change of
-# its source: `former` is its digest by the first rules, with which `identity.py` compares.
+# Increased when the same document gives different entries than before. `former` is the digest by
+# the first rules, which `identity.py` compares, so the entry does not count as changed.
 READING = 2
-# Bounds of one entry, as a hostile feed may state millions of any of these.
+# Limits per entry; a hostile feed may state millions of each.
 AUTHOR_KEPT = 200  # characters
 AUTHORS_KEPT = 20
 TAGS_KEPT = 50
-DATES_TRIED = 4  # what cannot be read costs 0.1 ms each
+DATES_TRIED = 4  # an unreadable date costs 0.1 ms
 
 _PUBLISHED = (
     "pubdate", "atom:published", "atom:issued", "dcterms:issued", "dc:date", "dcterms:created",
@@ -38,17 +38,17 @@ _PUBLISHED = (
 _UPDATED = (
     "atom:updated", "atom:modified", "dcterms:modified", "updated", "modified", "lastbuilddate",
 )  # fmt: skip
-# The first of these groups that has a name counts: a host is named where no writer is.
+# The first group with a name is used: some feeds name only a host and no writer.
 _WRITERS = (
     ("atom:author", "dc:creator"), ("author",), ("itunes:author",), ("googleplay:author",),
     ("dcterms:creator", "dc:author", "creator"), ("podcast:person",),
     ("dc:contributor", "atom:contributor"),
 )  # fmt: skip
-# Generators, as they name themselves, of feeds of posts that have no titles of their own.
+# Generators of feeds whose posts have no title; they make one from the text.
 _BRIDGES = re.compile(
     r"rsshub|rss-?bridge|we-?(?:we|mp)-?rss|mastodon|pleroma|misskey|nitter", re.I
 )
-_LONGEST_LINK = 5000  # characters; `web_url` takes 4,096 of what is left without white space
+_LONGEST_LINK = 5000  # characters; `web_url` accepts 4,096 without white space
 _RELATION = re.compile(
     r"https?://www\.iana\.org/assignments/(?:relation|link-relations)/#?", re.IGNORECASE
 )
@@ -56,7 +56,7 @@ _PAGES = ("", "text/html", "application/xhtml+xml")
 _ANCHOR = re.compile(r"<a\s[^<>]{0,200}?href\s*=\s*[\"']?([^\s\"'<>]+)", re.IGNORECASE)
 _BROKEN_SCHEME = re.compile(r"^(https?)(?:://?/?|//|/(?=[\w.-]+\.\w+/))(?=[^/])", re.IGNORECASE)
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
-_TAG = re.compile(r"</?[a-z]{1,10}(?:\s[^<>]*)?/?>", re.IGNORECASE)  # no mail in brackets
+_TAG = re.compile(r"</?[a-z]{1,10}(?:\s[^<>]*)?/?>", re.IGNORECASE)  # does not match <mail@host>
 _BY = re.compile(r"^[Bb]y\s+(?=[A-Z])")
 _NOT_A_NAME = frozenset(("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none"))
 _MAILBOX = re.compile(
@@ -65,23 +65,25 @@ _MAILBOX = re.compile(
 
 
 class Channel(NamedTuple):
-    """What the entries of one document take from it."""
+    """The values that entries take from their document."""
 
-    url: str  # where the document came from
+    url: str  # URL of the document
     longest: int  # characters of a body
-    texts: frozenset[str]  # of the channel, which some feeds repeat in each entry
+    texts: frozenset[str]  # texts of the channel, which some feeds repeat in each entry
     language: str | None
-    authors: tuple[str, ...]  # of entries that name none
+    authors: tuple[str, ...]  # default for entries without authors
     bridged: bool
 
 
 def channel_of(found: Any, *, url: str, longest: int) -> Channel:
-    """The channel of the document that feedparser `found`."""
+    """The channel values of a document that feedparser parsed."""
     feed = found.feed
     texts = {feed.get(name, "")[:longest].strip() for name in ("subtitle", "summary")} - {""}
     authors: tuple[str, ...] = ()
     if found.version.startswith("atom"):  # RFC 4287 4.2.1
-        authors = _once(text_in(each.get("name"), AUTHOR_KEPT) for each in feed.get("authors", ()))
+        authors = _unique(
+            text_in(each.get("name"), AUTHOR_KEPT) for each in feed.get("authors", ())
+        )
     language = text_in(feed.get("language"), 40)
     bridged = _BRIDGES.search(feed.get("generator") or "") is not None
     return Channel(url, longest, frozenset(texts), language, authors, bridged)
@@ -90,7 +92,7 @@ def channel_of(found: Any, *, url: str, longest: int) -> Channel:
 def feed_entry(
     raw: Any, stated: Entry, position: int, channel: Channel, *, former: bytes
 ) -> FeedEntry:
-    """An entry of a document: `raw` is what feedparser found, `stated` are its elements."""
+    """Build one entry from feedparser's result `raw` and its elements `stated`."""
     url = channel.url
     language = _language(raw, stated) or channel.language
     base = _absolute(stated.base(), url) or url
@@ -102,7 +104,7 @@ def feed_entry(
     link = _link(stated, base, language=language, files=pages)
     title, title_type = _title(stated)
     authors = _authors(stated) or channel.authors
-    said = spoken(title, language)
+    date_language = spoken(title, language)
     return FeedEntry(
         guid=text_in(raw.get("id"), 1_000_000) or "",
         position=position,
@@ -111,11 +113,11 @@ def feed_entry(
         link=link,
         author=", ".join(authors) or None,
         authors=authors if len(authors) > 1 else (),
-        **_dates(stated, said),
+        **_dates(stated, date_language),
         content=body.value,
         summary=texts.summary,
         content_type=body.declared,
-        # Without xml:base a body's relative links start from its own page, as they did there.
+        # Without xml:base, relative links in a body are relative to the entry's page.
         base=_absolute(body.base, url) or link or url,
         language=language,
         bridged=channel.bridged,
@@ -133,7 +135,7 @@ def _absolute(base: str | None, url: str) -> str | None:
 
 def _title(stated: Entry) -> tuple[str | None, Literal["html", "text", "auto"]]:
     for element in stated.all("title", "atom:title", "itunes:title", "dc:title", "media:title"):
-        value = text_in(element.markup, 4000)  # with the markup of Atom's xhtml
+        value = text_in(element.markup, 4000)  # including the markup of Atom's xhtml
         if value is None:
             continue
         kind = element.get("type").lower() if element.name == "atom:title" else ""
@@ -145,16 +147,16 @@ def _title(stated: Entry) -> tuple[str | None, Literal["html", "text", "auto"]]:
 
 def _authors(stated: Entry) -> tuple[str, ...]:
     for names in _WRITERS:
-        found = _once(_name(element) for element in stated.all(*names)[:AUTHORS_KEPT])
+        found = _unique(_name(element) for element in stated.all(*names)[:AUTHORS_KEPT])
         if found:
             return found
     sources = (child for source in stated.all("atom:source") for child in source.node)
     named = (each for each in sources if str(each.tag).endswith("}author"))
-    return _once(_name(Element("atom:author", each)) for each in islice(named, AUTHORS_KEPT))
+    return _unique(_name(Element("atom:author", each)) for each in islice(named, AUTHORS_KEPT))
 
 
 def _name(element: Element) -> str | None:
-    """The name in an author's element: `mail (Name)`, `Name <mail>`, or a person of Atom."""
+    """The name in an author element: `mail (Name)`, `Name <mail>`, or an Atom person."""
     children = {str(child.tag).rpartition("}")[2]: child for child in element.node}
     if children:
         named = children.get("name")
@@ -164,7 +166,7 @@ def _name(element: Element) -> str | None:
 
 
 def person(stated: str | None) -> str | None:
-    """The name in an author's text, without the mail address beside it."""
+    """The name in an author text, without a mail address; None for placeholders."""
     stated = " ".join((stated or "")[:_LONGEST_LINK].split())
     stated = _BY.sub("", _TAG.sub("", stated) if "<" in stated else stated)[:AUTHOR_KEPT]
     if stated.lower() in _NOT_A_NAME:
@@ -173,14 +175,14 @@ def person(stated: str | None) -> str | None:
     return (mailbox[1] or mailbox[2]).strip() or stated if mailbox else stated
 
 
-def _once(names: Iterable[str | None]) -> tuple[str, ...]:
-    """Each name once, whatever its letters' case."""
+def _unique(names: Iterable[str | None]) -> tuple[str, ...]:
+    """Unique names, ignoring case."""
     once = {name.casefold(): name for name in reversed([name for name in names if name])}
     return tuple(reversed(once.values()))
 
 
 def _dates(stated: Entry, language: str) -> dict[str, Any]:
-    """When it was published and updated, and what is stated where neither can be read."""
+    """Published and updated times, and the stated text if neither can be parsed."""
     published, updated = (_date(stated, names, language) for names in (_PUBLISHED, _UPDATED))
     unread = None if published or updated else stated.text(*_PUBLISHED, *_UPDATED)[:60]
     return {"published": published, "updated": updated, "unread_date": unread or None}
@@ -209,7 +211,7 @@ def _categories(raw: Any) -> tuple[str, ...]:
 
 
 def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) -> str | None:
-    """The address of the entry's page, or else of the entry itself or of its first file."""
+    """The URL of the entry's page, else of its first file, else its id."""
     ids = (each.text for each in entry.all("atom:id", "id") if _is_absolute(each.text))
     for stated in chain(_stated(entry, language), files, ids):
         address = web_url(_with_scheme(stated[:_LONGEST_LINK], base), base) if stated else None
@@ -219,7 +221,7 @@ def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) ->
 
 
 def _relations(link: Element) -> list[str]:
-    """The relations of a link; none is `alternate` (RFC 4287 4.2.7.2), and full names are short."""
+    """The relations of a link: default `alternate` (RFC 4287 4.2.7.2); full URIs are shortened."""
     stated = [_RELATION.sub("", name).lower() for name in link.get("rel").split()]
     return stated or ["alternate"]
 
@@ -229,7 +231,7 @@ def _stated(entry: Entry, language: str | None) -> Iterator[str]:
         yield original.text
     links = entry.all("link", "atom:link")
     alternates = [link for link in links if "alternate" in _relations(link)]
-    # An address between the tags is RSS; in Atom it is a mistake that is common enough.
+    # The URL as text is RSS; in Atom it is a common mistake.
     yield from (
         link.get("href") or link.text for link in sorted(alternates, key=_preference(language))
     )
@@ -242,7 +244,7 @@ def _stated(entry: Entry, language: str | None) -> Iterator[str]:
 
 
 def _preference(language: str | None) -> Callable[[Element], tuple[bool, bool]]:
-    """Pages before other forms, then those in the entry's language; the first of equals."""
+    """Sort key: web pages first, then links in the entry's language."""
     wanted = (language or "")[:2].lower()
 
     def order(link: Element) -> tuple[bool, bool]:
@@ -258,11 +260,11 @@ def _is_absolute(address: str) -> bool:
 
 
 def _with_scheme(address: str, base: str) -> str:
-    """`www.a.example/1` and the feed's own host without a scheme are no paths.
+    """Add the scheme to `www.a.example/1` and to URLs that begin with the feed's host.
 
-    An address whose scheme lost a sign is repaired, one inside a link of HTML is taken out.
+    Also repairs a scheme that lost a character, and extracts the URL from an HTML link.
     """
-    address = address.replace("&amp;", "&")  # escaped twice
+    address = address.replace("&amp;", "&")  # double-escaped
     anchor = _ANCHOR.match(address)
     address = _BROKEN_SCHEME.sub(r"\1://", anchor[1] if anchor else address)
     if "://" in address or address.startswith(("/", "#", "?", ".")) or not _HOST.match(address):

@@ -1,6 +1,6 @@
-"""The files of an entry: what can be heard and seen, and the entry's picture.
+"""The files of an entry: audio, video, transcripts, and the entry's image.
 
-A file is known by its stated type, else by its medium, else by its name.
+The kind of a file is its stated type, else its medium, else derived from its name.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from core.models import ENCLOSURES_KEPT, Enclosure
 from core.text import text_in
 from core.urls import type_by_name, web_url
 
-_LONGEST = 4096  # characters of an address
+_LONGEST = 4096  # characters of a URL
 _LONGEST_ALT = 500  # characters; half of 46 captions of public pages have under 51
 _MEDIA = ("audio", "video", "image")
 _FLASH = "application/x-shockwave-flash"  # YouTube's players
-# Of a person, of a smile or a counter; pictures of articles are named otherwise.
+# Images of persons, emoji and tracking pixels; images of articles have other names.
 _NO_PICTURE = re.compile(
     r"gravatar\.com/|[/_.-]avatars?[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/"
     r"|/pixel\.|/1x1\.|//feeds\.feedburner\.com/~|//pixel\.|//stats?\.",
     re.IGNORECASE,
 )
-# Of the site, unless it is stated as the entry's own; `nokia-logo.jpg` is of an article.
+# Images of the site, unless stated as the entry's own. `nokia-logo.jpg` belongs to an article.
 _LOGO = re.compile(
     r"/logos?/|/favicon[_.-]|/(?:(?:site|blog|brand|header|feed|rss|default|www|page)[_-])*logo"
     r"(?:[_-](?:\d+(?:x\d+)?|small|large|square|rss|feed|white|black|default|og|new))*\.\w+(?:\?|$)",
@@ -36,22 +36,22 @@ _PERIOD = re.compile(r"PT(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:(\d{1,5})(?:\.\d+)?S)?
 
 
 class Picture(NamedTuple):
-    """A stated picture; `width` is 0 where none is stated."""
+    """A stated image; `width` in pixels, 0 if none is stated."""
 
     url: str
     width: int
-    own: bool = False  # stated as the picture of the entry
-    alt: str | None = None  # what it shows
+    own: bool = False  # stated as the image of this entry
+    alt: str | None = None  # alternative text
 
 
 def files_of(entry: Entry, base: str) -> tuple[Enclosure, ...]:
-    """All files that are not only pictures of the entry, each address once, as stated."""
+    """All files except plain images of the entry, one per URL, as stated."""
     files: dict[str, Enclosure] = {}
     duration = seconds(entry.text("itunes:duration"))
     for element in _file_elements(entry):
         kind = _type_of(element)
         if element.name == "media:content" and not _is_film(element, kind):
-            continue  # a picture
+            continue  # an image
         address = web_url(_address(element)[:_LONGEST], base)
         if address is None:
             continue
@@ -61,7 +61,7 @@ def files_of(entry: Entry, base: str) -> tuple[Enclosure, ...]:
             url=address,
             type=kind or None,
             length=int(size) if size.isascii() and size.isdigit() and len(size) < 18 else None,
-            duration=seconds(element.get("duration")) or (duration if _heard(kind) else None),
+            duration=seconds(element.get("duration")) or (duration if _is_media(kind) else None),
         )
         known = files.get(address)
         files[address] = _completed(known, file) if known else file
@@ -71,16 +71,16 @@ def files_of(entry: Entry, base: str) -> tuple[Enclosure, ...]:
 
 
 def has_film(entry: Entry, files: tuple[Enclosure, ...]) -> bool:
-    """Whether a video or audio belongs to the entry."""
-    if any(_heard(file.type or "") for file in files) or entry.all("media:player"):
+    """Whether the entry has a video or audio file."""
+    if any(_is_media(file.type or "") for file in files) or entry.all("media:player"):
         return True
     return any(_is_film(each, _type_of(each)) for each in entry.all("media:content"))
 
 
 def picture_of(entry: Entry, base: str) -> dict[str, str | None]:
-    """The largest stated picture of the entry's own, as `image` and `image_alt` of a `FeedEntry`.
+    """The largest stated image of the entry, as `image` and `image_alt` of a `FeedEntry`.
 
-    No portrait, logo or smile.
+    Portraits, logos and emoji are excluded.
     """
     for group in _picture_groups(entry):
         found = [
@@ -97,7 +97,7 @@ def picture_of(entry: Entry, base: str) -> dict[str, str | None]:
 
 
 def seconds(stated: str) -> int | None:
-    """A duration as podcasts state it: seconds, MM:SS, HH:MM:SS or PT1H2M3S."""
+    """A podcast duration in seconds, from seconds, MM:SS, HH:MM:SS or PT1H2M3S; None if invalid."""
     clock = _CLOCK.fullmatch(stated.strip()) or _PERIOD.fullmatch(stated.strip())
     if clock:
         hours, minutes, rest = (int(part or 0) for part in clock.groups())
@@ -116,14 +116,14 @@ def _file_elements(entry: Entry) -> Iterator[Element]:
 
 def _address(element: Element) -> str:
     stated = element.get("url") or element.get("href") or element.get("src")
-    stated = stated.replace("&amp;", "&")  # escaped twice
+    stated = stated.replace("&amp;", "&")  # double-escaped
     if not stated and element.name == "podcast:alternateenclosure":
         return next((source.get("uri", "") for source in element.node), "")
     return stated or (element.text if element.name in _WITH_TEXT else "")
 
 
 def _type_of(element: Element) -> str:
-    """The stated type, or one by medium and name; may be `image` alone, which is enough here."""
+    """The stated type, else by name or medium; it may be only `image`, which suffices here."""
     stated = element.get("type").lower()
     if stated and stated not in ("application/octet-stream", "binary/octet-stream"):
         return stated
@@ -132,16 +132,16 @@ def _type_of(element: Element) -> str:
     return by_name or (medium if medium in _MEDIA else "") or stated
 
 
-def _heard(kind: str) -> bool:
+def _is_media(kind: str) -> bool:
     return kind.startswith(("audio", "video")) or kind == type_by_name("x.m3u8")
 
 
 def _is_film(element: Element, kind: str) -> bool:
-    return _heard(kind) or kind == _FLASH or element.get("medium").lower() in ("audio", "video")
+    return _is_media(kind) or kind == _FLASH or element.get("medium").lower() in ("audio", "video")
 
 
 def _completed(first: Enclosure, second: Enclosure) -> Enclosure:
-    """One file that two elements name, with the attributes of both."""
+    """Merge two elements that refer to one file."""
     missing = {
         name: value
         for name in ("type", "length", "duration")
@@ -151,7 +151,7 @@ def _completed(first: Enclosure, second: Enclosure) -> Enclosure:
 
 
 def _about_files(entry: Entry, base: str) -> Iterator[Enclosure]:
-    """Transcripts and chapters of the podcast namespace."""
+    """Transcripts and chapters (podcast namespace)."""
     for element in entry.all("podcast:transcript", "podcast:chapters")[:ENCLOSURES_KEPT]:
         address = web_url(_address(element)[:_LONGEST], base)
         if address:
@@ -164,7 +164,7 @@ def _about_files(entry: Entry, base: str) -> Iterator[Enclosure]:
 
 
 def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
-    """The stated pictures, those most surely of the entry first."""
+    """The stated images in groups, the most reliable group first."""
     yield [
         _sized(each)
         for each in entry.all("media:content")
@@ -191,6 +191,6 @@ def _sized(element: Element) -> Picture:
 
 
 def _nested_address(element: Element) -> str:
-    """RSS has `<image><url>`, others an attribute or the address as text."""
+    """The URL in `<image><url>` (RSS), in an attribute, or as text."""
     nested = next((child.text for child in element.node if str(child.tag).endswith("url")), None)
     return _address(element) or (nested or element.text).strip()

@@ -1,4 +1,4 @@
-"""A folder of markdown files as a feed: which files are articles, and which of them are newest."""
+"""A folder of markdown files as a feed: which files are articles, and which are newest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from core.models import Article, FeedEntry, ParsedFeed
 from core.text import squeeze
 from core.urls import canonical_url
 
-FIRST_TAKEN = 100  # articles that a first poll takes in; the others are known from then on
-TAKEN = 2000  # new or changed articles that any poll takes in; the others follow with the next
-MASS_CHANGE = 100  # files of one commit; its date is that of an import, not of articles
-SAME_TEXT = 0.7  # of all pieces that two texts hold, those that both hold
-OTHER_TEXT = 0.2  # below it two texts share no more than a frame
+FIRST_TAKEN = 100  # articles that a first poll accepts; the others count as known from then on
+TAKEN = 2000  # new or changed articles that any poll accepts; the others follow at the next poll
+MASS_CHANGE = 100  # files in one commit; it is an import, and its date is not that of the articles
+SAME_TEXT = 0.7  # share of common pieces among all pieces of two texts: one article
+OTHER_TEXT = 0.2  # below this share, two texts have at most a page frame in common
 PIECE = 10  # characters
 LONGEST_COMPARED = 50_000  # characters
 
@@ -30,7 +30,7 @@ _NO_ARTICLE = re.compile(
     re.IGNORECASE,
 )
 _INDEX = re.compile(rf"index(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
-# What site generators keep beside articles: Jekyll, Hugo, Hexo, Eleventy, Astro.
+# Folders of site generators beside the articles: Jekyll, Hugo, Hexo, Eleventy, Astro.
 _NO_SECTION = frozenset(
     "templates _templates template layouts _layouts includes _includes partials archetypes"
     " scaffolds drafts _drafts themes node_modules vendor".split()
@@ -46,25 +46,25 @@ Day = tuple[int, int, int]
 
 
 def may_hold_articles(folder: str) -> bool:
-    """Whether a folder of this name may hold articles."""
+    """Whether a folder with this name may contain articles."""
     return not folder.startswith(".") and folder.lower() not in _NO_SECTION
 
 
 def may_be_article(name: str) -> bool:
-    """Whether a file of this name is an article, or the text of a page bundle."""
+    """Whether a file with this name is an article, or the text of a page bundle."""
     return _MARKDOWN.fullmatch(name) is not None and _NO_ARTICLE.fullmatch(name) is None
 
 
 def is_index(name: str) -> bool:
-    """Whether a file is its folder's text: an article only if it is alone there, as in Hugo."""
+    """Whether a file is the index of its folder; as in Hugo, it is an article if it is alone."""
     return _INDEX.fullmatch(name) is not None
 
 
 def newest_first(paths: Collection[str], dates: Mapping[str, datetime] | None = None) -> list[str]:
-    """`paths`, those first that are probably newest.
+    """`paths` in their probable order of publication, newest first.
 
-    A day that a commit or the path states is compared over all sections. Names without one can be
-    compared within their section only, so the sections take turns; and so do both kinds.
+    Days stated by a commit or path are compared across sections. Names without a day are comparable
+    only within their section, so sections alternate; dated and undated paths alternate too.
     """
     days = {path: day for path in paths if (day := _day_of(path, dates or {})) is not None}
     dated = sorted(days, key=lambda path: (days[path], _natural(path)), reverse=True)
@@ -72,12 +72,12 @@ def newest_first(paths: Collection[str], dates: Mapping[str, datetime] | None = 
     for path in sorted(paths, key=_natural, reverse=True):
         if path not in days:
             sections[_section(path)].append(path)
-    turns = list(_in_turn(list(sections.values())))
-    return list(_in_turn([dated, turns]))
+    turns = list(_alternating(list(sections.values())))
+    return list(_alternating([dated, turns]))
 
 
 def dates_of(changes: Iterable[Change]) -> dict[str, datetime]:
-    """When articles were added, by commits that did not import a whole collection."""
+    """When articles were added, according to commits that did not import a whole collection."""
     commits: dict[datetime, list[str]] = defaultdict(list)
     for change in changes:
         if change.status == "added" and change.date is not None:
@@ -87,7 +87,7 @@ def dates_of(changes: Iterable[Change]) -> dict[str, datetime]:
 
 
 class Intake(NamedTuple):
-    """What a poll takes in of a folder, and what it puts off until the next one."""
+    """The articles of a folder that a poll accepts, and those it postpones."""
 
     news: list[str]  # paths
     revised: list[str]
@@ -97,10 +97,10 @@ class Intake(NamedTuple):
 def intake(
     news: Sequence[str], changed: Sequence[str], renamed: Iterable[str], *, first: bool
 ) -> Intake:
-    """The part of what is new, changed and renamed that is taken in now; `news` are in order.
+    """Split new, changed and renamed articles by the limits of a poll; `news` are in order.
 
-    A first poll takes the newest articles and knows the others. A renamed article that exceeds
-    the limit keeps its old link, nothing else.
+    A first poll accepts the newest articles; the others count as known. Beyond the limit, a renamed
+    article only keeps its old link.
     """
     if first:
         return Intake(list(news[:FIRST_TAKEN]), [], [])
@@ -120,10 +120,10 @@ def folder_entries(
     raw: str,
     commit: str,
 ) -> list[FeedEntry]:
-    """The articles at `paths` as entries in that order; their bodies are still to be fetched.
+    """The articles at `paths` as entries in that order, without bodies.
 
-    `blobs` are those of all articles, `guids` those of articles whose guid is not their path. One
-    that took over the path of another has its page at the commit: the other is named by the path.
+    `blobs` are those of all articles, `guids` those of articles whose guid is not their path. If an
+    article took over another's path, its link contains the commit, to differ from the other's link.
     """
     return [
         FeedEntry(
@@ -141,7 +141,7 @@ def folder_entries(
 
 
 def folder_feed(folder: Folder, entries: Sequence[FeedEntry], revised: Iterable[str]) -> ParsedFeed:
-    """The folder as a feed document; `revised` are the guids of entries that are not new."""
+    """The folder as a feed document; `revised` are the guids of changed entries."""
     title = f"{folder.owner}/{folder.repository}"
     return ParsedFeed(
         title=title,
@@ -152,7 +152,7 @@ def folder_feed(folder: Folder, entries: Sequence[FeedEntry], revised: Iterable[
 
 
 def _day_of(path: str, dates: Mapping[str, datetime]) -> Day | None:
-    """The day that is stated for an article: by its path, else by its commit."""
+    """The day stated by an article's path, else by its commit."""
     for found in _DAY.finditer(path):
         year, month, day = (
             int(found[1]),
@@ -174,24 +174,24 @@ def _section(path: str) -> str:
     return folder.rpartition("/")[0] if is_index(name) else folder
 
 
-def _in_turn(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _alternating(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for turn in zip_longest(*rows):
         yield from (path for path in turn if path is not None)
 
 
 def _natural(path: str) -> list[tuple[int, str]]:
-    """Order of names in which 10 comes after 9; names hold a date and a number or two."""
+    """Sort key by which 10 follows 9. A name contains a date and a number or two."""
     parts = _NUMBERS.split(path[:1024], maxsplit=12)
     return [(int(part), "") if part.isdecimal() else (-1, part.lower()) for part in parts]
 
 
 def is_same_article(before: Article, now: Article, *, in_place: bool = False) -> bool:
-    """Whether two texts are versions of one article: one original address, or else most words.
+    """Whether two texts are versions of one article: same original URL, else mostly same words.
 
-    Git calls files renamed from half of their lines on, and mirrors put one frame around all of
-    theirs; two articles in a frame of twenty links share up to two thirds of their lines. A file
-    that was rewritten `in_place` is the same article unless title and text are others: some
-    mirrors put each day's article into one file.
+    Git reports a rename from half of the lines on, and mirrors put the same frame around every
+    text: two articles in a frame of twenty links share up to two thirds of their lines. A file
+    changed `in_place` is the same article unless both title and text differ: some mirrors put each
+    day's article into one file.
     """
     one, other = _pieces(before.text), _pieces(now.text)
     shared = len(one & other) / max(1, len(one | other))

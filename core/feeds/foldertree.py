@@ -1,7 +1,7 @@
-"""The files of a folder at the last poll and now, and their difference.
+"""Compare the files of a folder at the last poll with those of now.
 
-New is what the tree of the last poll did not hold, whatever the commits are: there may be more of
-them than GitHub lists, and a force push removes them.
+A file is new if the tree of the last poll did not contain it. Commits are not used: there may be
+more than GitHub lists, and a force push removes them.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from core.feeds.folder import is_index, may_be_article, may_hold_articles
 from core.feeds.github import BLOB_DIGITS, Change, Folder, Listing
 from core.ids import guid_digest
 
-FILES_KEPT = 200_000  # 4 MB to be remembered; a larger folder needs one source for each sub-folder
-RULES = 1  # of what is an article; grows with them, so that a new rule makes no old file news
+FILES_KEPT = 200_000  # 4 MB in the store; split a larger folder into a source per sub-folder
+RULES = 1  # version of the rules for what is an article; after a change, old files are not news
 
 
 class Section(NamedTuple):
-    """One folder: the id of its tree, and the blobs of the files that may be articles by name."""
+    """One folder: the id of its tree, and the blobs of files whose names may be articles."""
 
     tree: str
     files: dict[str, str]
@@ -30,18 +30,18 @@ class Section(NamedTuple):
 
 @dataclass
 class FolderTree:
-    """The sections of a folder by their path, and the guids of articles that were renamed.
+    """The sections of a folder by path, and the guids of renamed articles.
 
-    The section of a folder is there only if those of all folders in it are, so that an unchanged
-    tree need not be read again.
+    A section is present only if the sections of all its sub-folders are, so an unchanged tree need
+    not be fetched again.
     """
 
-    folder: Folder  # another one is not compared with it
+    folder: Folder  # trees of different folders are not compared
     sections: dict[str, Section] = field(default_factory=dict)
     guids: dict[str, str] = field(default_factory=dict)
 
     def same(self, path: str, tree: str) -> dict[str, Section] | None:
-        """The sections at and below `path` if its tree is still this one."""
+        """The sections at and below `path` if its tree id is still `tree`; else None."""
         section = self.sections.get(path)
         if section is None or not tree or section.tree != tree:
             return None
@@ -53,7 +53,7 @@ class FolderTree:
         }
 
     def articles(self) -> dict[str, str]:
-        """Path and blob of every article."""
+        """The path and blob of every article."""
         found: dict[str, str] = {}
         holding = {self.folder.path}  # folders that cannot be page bundles
         for path, section in self.sections.items():
@@ -71,7 +71,7 @@ class FolderTree:
         return self.guids.get(path, path)
 
     def to_bytes(self) -> bytes:
-        """The form in which it is remembered, still to be compressed."""
+        """The stored form, before compression."""
         sections = [
             [path, section.tree, "/".join(section.files), "".join(section.files.values())]
             for path, section in self.sections.items()
@@ -86,7 +86,7 @@ class FolderTree:
 
 
 def folder_tree(stored: bytes) -> FolderTree:
-    """What `to_bytes` wrote; without sections where other rules decided what an article is."""
+    """Parse the output of `to_bytes`; without sections if its rules for articles differ."""
     document = json.loads(stored)
     sections = {
         path: Section(tree, dict(zip(_names(names), _blobs(blobs), strict=True)))
@@ -97,9 +97,7 @@ def folder_tree(stored: bytes) -> FolderTree:
 
 
 def sections_of(path: str, tree: str, listing: Listing) -> dict[str, Section]:
-    """The sections of one tree that was listed at `path`: its own, and those below it if it was
-    listed recursively.
-    """
+    """The sections of a tree listed at `path`, including those below it in a recursive listing."""
     sections = {path: Section(tree, {})}
     for name, inner in listing.folders.items():
         if "/" in name or may_hold_articles(name):
@@ -114,7 +112,7 @@ def sections_of(path: str, tree: str, listing: Listing) -> dict[str, Section]:
 
 
 def check_size(sections: Mapping[str, Section]) -> None:
-    """Raise DocumentError where a folder holds more files than can be remembered."""
+    """Raise DocumentError if a folder has more files than can be stored."""
     if sum(len(section.files) for section in sections.values()) > FILES_KEPT:
         raise DocumentError(
             "the folder holds more than {count} markdown files: name its sub-folders",
@@ -123,23 +121,23 @@ def check_size(sections: Mapping[str, Section]) -> None:
 
 
 class Difference(NamedTuple):
-    """What has become of the articles of a folder since the last poll."""
+    """The changes of a folder's articles since the last poll."""
 
-    added: list[str]  # paths that it did not hold
-    changed: list[str]  # paths that hold another content
-    moved: dict[str, str]  # new path -> old one, of articles with the same content
-    removed: list[str]  # paths that are gone, and their content with them
+    added: list[str]  # new paths
+    changed: list[str]  # paths with different content
+    moved: dict[str, str]  # new path -> old path, of articles with the same content
+    removed: list[str]  # paths that no longer exist, nor their content elsewhere
 
 
 def difference(before: Mapping[str, str], now: Mapping[str, str]) -> Difference:
-    """Compare the articles of two trees, path -> blob.
+    """Compare the articles of two trees (path -> blob).
 
-    A content that left one path and is now at another has moved, also where the first path
-    holds a new article now: some mirrors renumber their files with each push.
+    Content that left one path and appears at another was moved, even if the first path now has a
+    new article: some mirrors renumber their files with each push.
     """
     arrived = [path for path, blob in now.items() if before.get(path) != blob]
     gone = {path: blob for path, blob in before.items() if now.get(path) != blob}
-    moved = dict(_moved(arrived, now, gone))
+    moved = dict(_pairs_of_moved(arrived, now, gone))
     left = set(moved.values())
     is_new = [path not in moved and (path not in before or path in left) for path in arrived]
     return Difference(
@@ -155,10 +153,10 @@ def difference(before: Mapping[str, str], now: Mapping[str, str]) -> Difference:
 def accounted(
     now: FolderTree, before: FolderTree, put_off: Iterable[str], *, moved: Collection[str] = ()
 ) -> FolderTree:
-    """What is to be remembered after a poll that `put_off` paths until the next one.
+    """The tree to store after a poll that postponed the paths `put_off`.
 
-    Those are remembered as they were before, with their guids, and their folders as not read. Of
-    the old paths of articles that `moved` nothing is.
+    These keep their earlier state and guids, and their folders count as not read. Old paths of
+    `moved` articles are dropped.
     """
     sections, guids = dict(now.sections), dict(now.guids)
     for path in put_off:
@@ -183,11 +181,11 @@ def guids_after(
     moved: Mapping[str, str],
     reused: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Path -> guid of the articles whose guid is not their path, after some were `moved`.
+    """Path -> guid of the articles whose guid is not their path, after the renames `moved`.
 
-    An article keeps its guid through renames. One that takes over the path of another, as those
-    at the `reused` paths do, gets another guid; also where the other had come there by a rename,
-    as the path may be the guid of a third article that was removed since.
+    An article keeps its guid through renames. An article that takes over another's path (`reused`)
+    gets a new guid, even if the other one had arrived there by a rename: the path may still be the
+    guid of a third article, removed since.
     """
     left = set(moved.values())
     kept = articles.keys() - left
@@ -201,9 +199,9 @@ def guids_after(
 
 
 def renames(changes: Iterable[Change], found: Difference) -> dict[str, str]:
-    """New path -> old path of articles that git takes for renamed ones, though they changed too.
+    """New path -> old path of articles that git considers renamed although their content changed.
 
-    `changes` are those of all commits, the oldest first; a file may be renamed more than once.
+    `changes` are those of all commits, oldest first; a file may be renamed more than once.
     """
     origins: dict[str, str] = {}
     for change in changes:
@@ -216,7 +214,7 @@ def renames(changes: Iterable[Change], found: Difference) -> dict[str, str]:
 def known_by_guids(
     now: FolderTree, guids: Mapping[str, str], known: Collection[bytes]
 ) -> FolderTree:
-    """The part of a folder whose guids, as digests, are `known`: where no tree is remembered."""
+    """The part of a folder whose guid digests are `known`; used if no tree is stored."""
     sections = {
         folder: Section(
             "",
@@ -231,12 +229,12 @@ def known_by_guids(
     return FolderTree(now.folder, sections, dict(guids))
 
 
-def _moved(
+def _pairs_of_moved(
     arrived: Iterable[str], now: Mapping[str, str], gone: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
-    """Pairs of new and old path under one content, those with the same file name first.
+    """Pairs of new and old path with the same content; files with the same name pair first.
 
-    A folder may hold thousands of files with one content, such as an error page.
+    A folder may contain thousands of files with one content, such as an error page.
     """
     by_name: dict[tuple[str, str], deque[str]] = defaultdict(deque)
     by_blob: dict[str, deque[str]] = defaultdict(deque)
@@ -265,7 +263,7 @@ def _is_listed(root: str, path: str) -> bool:
 
 
 def _folders_above(path: str) -> Iterator[str]:
-    """The folders that hold the folder `path`; the uppermost is the empty one."""
+    """The parent folders of `path`; the root is the empty string."""
     while path:
         path = path.rpartition("/")[0]
         yield path

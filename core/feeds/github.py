@@ -1,4 +1,4 @@
-"""GitHub's REST API in pure form: the addresses that are fetched, and the documents that return.
+"""GitHub's REST API without I/O: the URLs to fetch, and parsers for the responses.
 
 https://docs.github.com/en/rest/git/trees and https://docs.github.com/en/rest/commits/commits
 """
@@ -15,14 +15,14 @@ from urllib.parse import quote, unquote, urlsplit
 from core.dates import parse_date
 from core.errors import DocumentError
 
-COMMITS_LISTED = 30  # of a folder; only the newest is needed, the others give dates
-BLOB_DIGITS = 16  # of a blob's id: 64 bits tell 100,000 files apart with certainty
+COMMITS_LISTED = 30  # per folder; only the newest is needed, the others provide dates
+BLOB_DIGITS = 16  # of a blob id: 64 bits are enough to distinguish 100,000 files
 
 _SHA = re.compile(r"[\w.-]{1,64}")
 
 
 class Folder(NamedTuple):
-    """A folder of a repository; an empty branch is the default one."""
+    """A folder of a repository; an empty branch means the default one."""
 
     owner: str
     repository: str
@@ -31,7 +31,7 @@ class Folder(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """One change of the folder."""
+    """One commit that changed the folder."""
 
     sha: str
     date: datetime | None
@@ -39,10 +39,10 @@ class Commit(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What a commit did to one file."""
+    """The change of one file in a commit."""
 
     path: str
-    before: str | None  # its path before, where git takes the file for a renamed one
+    before: str | None  # its previous path, if git reports a rename
     status: str  # added, modified, renamed
     date: datetime | None
 
@@ -50,19 +50,19 @@ class Change(NamedTuple):
 class File(NamedTuple):
     """A file of a tree."""
 
-    blob: str  # id of its content, cut to BLOB_DIGITS
-    size: int | None = None  # bytes, where the API states it
+    blob: str  # content id, cut to BLOB_DIGITS
+    size: int | None = None  # bytes, if the API states it
 
 
 class Listing(NamedTuple):
-    """One tree: names, or paths below it where it was read recursively."""
+    """One tree: file names, or relative paths if it was listed recursively."""
 
     files: dict[str, File]
-    folders: dict[str, str]  # to the id of their tree
+    folders: dict[str, str]  # folder -> id of its tree
     is_whole: bool
 
     def below(self, name: str) -> Listing:
-        """One folder of a recursive listing, as a listing."""
+        """One folder of a recursive listing, as its own listing."""
         inside = name + "/"
         cut = len(inside)
         return Listing(
@@ -73,7 +73,7 @@ class Listing(NamedTuple):
 
 
 def folder_of(url: str) -> Folder | None:
-    """The folder that an address names: `…/OWNER/REPO` or `…/OWNER/REPO/tree/BRANCH/PATH`."""
+    """Parse the URL of a folder: `…/OWNER/REPO` or `…/OWNER/REPO/tree/BRANCH/PATH`."""
     try:
         steps = [unquote(step) for step in urlsplit(url).path.split("/") if step]
     except ValueError:
@@ -89,13 +89,13 @@ def folder_of(url: str) -> Folder | None:
 
 
 def is_github(url: str) -> bool:
-    """Whether `kind: auto` may take this address for a folder of articles."""
+    """Whether `kind: auto` treats this URL as a folder of articles."""
     host = (urlsplit(url).hostname or "").removeprefix("www.")
     return host == "github.com" and folder_of(url) is not None
 
 
 def commits_url(api: str, folder: Folder) -> str:
-    """The newest commits that touched the folder."""
+    """URL of the newest commits that changed the folder."""
     query = f"per_page={COMMITS_LISTED}"
     if folder.path:
         query += "&path=" + quote(folder.path, safe="/")
@@ -105,32 +105,32 @@ def commits_url(api: str, folder: Folder) -> str:
 
 
 def commit_url(api: str, folder: Folder, sha: str) -> str:
-    """What one commit changed."""
+    """URL of the changes of one commit."""
     return f"{_repository(api, folder)}/commits/{sha}"
 
 
 def tree_url(api: str, folder: Folder, tree: str, *, recursive: bool = False) -> str:
-    """One tree, by its id or that of a commit; a recursive listing may be cut by GitHub."""
+    """URL of a tree, by its id or that of a commit; GitHub may truncate a recursive listing."""
     url = f"{_repository(api, folder)}/git/trees/{tree}"
     return url + "?recursive=1" if recursive else url
 
 
 def page_url(folder: Folder, path: str, commit: str | None = None) -> str:
-    """The page that shows a file, as it is on the branch or at a commit."""
+    """URL of the web page of a file, on the branch or at a commit."""
     place = f"{quote(folder.owner)}/{quote(folder.repository)}"
     reference = commit or folder.branch or "HEAD"
     return f"https://github.com/{place}/blob/{reference}/{quote(path, safe='/')}"
 
 
 def raw_urls(raw: str, folder: Folder, commit: str, path: str) -> tuple[str, ...]:
-    """The content of a file at a commit, then on the branch: a cache may hold the latter."""
+    """URLs of a file's content at the commit, then on the branch, which may be cached."""
     place = f"{raw.rstrip('/')}/{quote(folder.owner)}/{quote(folder.repository)}"
     references = (commit, folder.branch or "HEAD")
     return tuple(f"{place}/{quote(ref, safe='')}/{quote(path, safe='/')}" for ref in references)
 
 
 def read_commits(data: bytes) -> list[Commit]:
-    """The commits of a listing, newest first. Raises DocumentError."""
+    """Parse a list of commits, newest first. Raises DocumentError."""
     document = _json(data)
     if not isinstance(document, list):
         raise DocumentError("GitHub returned no list of commits")
@@ -142,7 +142,7 @@ def read_commits(data: bytes) -> list[Commit]:
 
 
 def read_changes(data: bytes) -> list[Change]:
-    """What a commit did to files, removed ones left out. Raises DocumentError."""
+    """Parse the files changed by a commit, without removed ones. Raises DocumentError."""
     document = _json(data)
     files = document.get("files") if isinstance(document, dict) else None
     date = _date(document) if isinstance(document, dict) else None
@@ -156,7 +156,7 @@ def read_changes(data: bytes) -> list[Change]:
 
 
 def read_tree(data: bytes) -> Listing:
-    """The files and folders of a tree. Raises DocumentError."""
+    """Parse the files and folders of a tree. Raises DocumentError."""
     document = _json(data)
     items = document.get("tree") if isinstance(document, dict) else None
     if not isinstance(items, list):
@@ -170,7 +170,7 @@ def read_tree(data: bytes) -> Listing:
             continue
         if item.get("type") == "tree":
             folders[path] = sha
-        elif item.get("type") == "blob" and item.get("mode") != "120000":  # no symbolic link
+        elif item.get("type") == "blob" and item.get("mode") != "120000":  # symbolic link
             size = item.get("size")
             files[path] = File(
                 sha[:BLOB_DIGITS].zfill(BLOB_DIGITS), size if isinstance(size, int) else None
@@ -181,10 +181,10 @@ def read_tree(data: bytes) -> Listing:
 def rate_limit(
     status: int, headers: Mapping[str, str], *, now: float, otherwise: float = 60.0
 ) -> float | None:
-    """Seconds until GitHub answers again, where a refusal is about its rate limits; else None.
+    """Seconds until GitHub's rate limit allows a request; None if the refusal has another cause.
 
-    The hourly allowance is stated in headers; a secondary limit by Retry-After, or not at all, and
-    then at least a minute is to be waited:
+    Headers state the hourly limit. A secondary limit is stated by Retry-After, or not at all; then
+    wait at least a minute (`otherwise`):
     https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
     """
     if status not in (403, 429):

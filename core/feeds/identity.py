@@ -1,9 +1,9 @@
-"""Which entries of a document its source listed before, whatever it did to their guids and links.
+"""Recognize entries that their source listed before under another guid or link.
 
-An entry under a guid that was never seen is an old one when its source dropped the old guid with
-the same document, and both say the same or agree in a date and what `Aliases` names. Without dates
-their words tell only where the source changes its guids as a habit. Entries of one document are
-never taken for one another here.
+An entry with an unknown guid is an old one if its source dropped the old guid in the same document,
+and if both have the same content, or the same date and a common alias (`Aliases`). Without dates,
+equal words count only if the source changes its guids regularly. Entries of one document are never
+identified with each other here.
 """
 
 from __future__ import annotations
@@ -26,40 +26,40 @@ from core.ids import CONTENT_DIGEST, guid_digest
 from core.models import FeedEntry, ParsedFeed
 from core.text import squeeze
 
-_WORDS_COMPARED = 1000  # characters of a body whose words tell an entry from others of its source
-_PREFIX, _KINDS = 7, (b"l", b"w")  # an alias leads to the beginning of a guid, with its own kind
-_LATER = b"\0now"  # begins the key under which the last guid of an entry is kept
-_LEAST_WORDS = 6  # letters: “Photo”, “No content” say which entry it is only with a link or date
-# Known entries under new guids in one poll, and half of all new guids, are a habit. Without a link
-# that is theirs it takes more of them: a site may have an open thread and one about jobs each week.
+_WORDS_COMPARED = 1000  # characters of a body whose words distinguish entries of one source
+_PREFIX, _KINDS = 7, (b"l", b"w")  # an alias is stored with the start of a guid and its kind
+_LATER = b"\0now"  # prefix of the key for an entry's latest guid
+_LEAST_WORDS = 6  # letters: “Photo” or “No content” identifies no entry without link or date
+# This many known entries under new guids in one poll, and half of all new guids, show a habit.
+# Matches by words alone need more: a site may post an open thread and a job thread every week.
 _HABIT, _HABIT_OF_WORDS = 2, 3
 
 _DIGITS = re.compile(r"\d+")
 
 
 class Aliases(NamedTuple):
-    """Digests of what an entry is known by beside its guid."""
+    """Digests that identify an entry besides its guid."""
 
-    link: bytes | None  # its link and title, with its date or, where it states none, its words
-    words: bytes | None  # its title, words and date
+    link: bytes | None  # of link, title, and date; without a date, of its words
+    words: bytes | None  # of title, words and date
 
     @classmethod
     def of(cls, entry: FeedEntry) -> Aliases:
-        """Those of one entry: none of one without title and text."""
+        """The aliases of one entry; none if it has neither title nor text."""
         title = squeeze(steady_title(entry))
         text = steady_text(entry.content or entry.summary)[:_WORDS_COMPARED]
         words = _DIGITS.sub("", text)
         date = entry.published.isoformat() if entry.published else ""
         link = link_key(entry.link) if title or words else ""
         enough = len(title) + len(words) >= _LEAST_WORDS
-        told_by = words if date else text  # draws of two weeks differ in their figures alone
+        identifying = words if date else text  # draws of two weeks differ in numbers only
         return cls(
             guid_digest(f"link\0{link}\0{title}\0{date or words}") if link else None,
-            guid_digest(f"words\0{title}\0{told_by}\0{date}") if enough else None,
+            guid_digest(f"words\0{title}\0{identifying}\0{date}") if enough else None,
         )
 
     def without(self, shared: Collection[bytes]) -> Aliases:
-        """Those that are not `shared` with other entries of the document."""
+        """The aliases that are not `shared` with other entries of the document."""
         return Aliases(*(None if alias in shared else alias for alias in self))
 
 
@@ -67,37 +67,37 @@ NO_ALIASES = Aliases(None, None)
 
 
 class Listed(NamedTuple):
-    """An entry of a document."""
+    """An entry of a document, with its state at earlier polls."""
 
     entry: FeedEntry
     digest: bytes
-    seen: bytes | None  # the digest when it was seen last
+    seen: bytes | None  # digest of the content last seen; None if the entry is new
     aliases: Aliases
-    stated: bytes  # digest of the guid that its source gives it now
-    was: bytes | None = None  # digest of the guid under which it was seen, where it is another one
+    stated: bytes  # digest of the guid that the source states now
+    was: bytes | None = None  # digest of the guid it was first seen under, if different
 
     @property
     def is_new(self) -> bool:
-        """Whether it was never seen."""
+        """Whether it was never seen before."""
         return self.seen is None
 
     @property
     def is_changed(self) -> bool:
-        """Whether it said something else when it was seen."""
+        """Whether its content has changed since it was last seen."""
         if self.seen in (None, self.digest, self.entry.former):
             return False
         return self.seen not in earlier_digests(self.entry)
 
     @property
     def guid(self) -> bytes:
-        """Digest of the guid that it is remembered under."""
+        """Digest of the guid that it is stored under."""
         return self.was or guid_digest(self.entry.guid)
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
-        """What is remembered of it: under its guid what it says, under its aliases its guid.
+        """The rows to store: guid -> content digest, and alias -> guid.
 
-        Of the guids that its source gave it later the last is remembered, in one row that each new
-        one overwrites.
+        If the source changed the guid, the latest one is stored too, in a row that is overwritten
+        each time.
         """
         yield self.guid, self.digest
         if self.stated != self.guid:
@@ -113,10 +113,10 @@ def listed(
     unchanged: Sequence[tuple[bytes, bytes]] = (),
     items: bytes = b"",
 ) -> list[Listed]:
-    """The entries of a document with what was `seen` of them before, under whatever guid.
+    """The entries of a document with their earlier state in `seen`, whatever their guid was.
 
-    `unchanged`: guids and contents of others in the document, which were not read again. `items`:
-    its `KnownItems`, whose digests are not made again.
+    `unchanged`: digests of guid and content of further entries, which were not parsed again.
+    `items`: the document's `KnownItems`, whose digests are reused.
     """
     later = _later_guids(seen)
     digests = dict(KnownItems.from_bytes(items).items.values())
@@ -128,7 +128,7 @@ def listed(
         return every
     if any(each.is_new for each in every):
         every = _recognized(every, unchanged, seen)
-    # The first aliases of an entry stay: one that changes at each poll would add to what is kept.
+    # Keep the first aliases of an entry: one that changes at each poll would add rows without end.
     first = _aliases_by_guid(seen)
     return [
         each._replace(
@@ -143,12 +143,12 @@ def listed(
 
 
 def listed_in(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:
-    """The entries of a whole document with what was `seen` of them before."""
+    """The entries of a parsed feed with their earlier state in `seen`."""
     return listed(feed.entries, seen, feed.unchanged, feed.items)
 
 
 def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry] | None:
-    """The entries that are new; None where one changed, or records of a store must be looked at."""
+    """The new entries; None if any entry changed or stored records are needed to decide."""
     every = listed_in(feed, seen)
     changed = any(each.is_changed for each in every)
     if changed or without_aliases(seen, every, feed.unchanged):
@@ -169,7 +169,7 @@ def _listed(
 
 
 def _later_guids(seen: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
-    """The beginning of the last guid of an entry -> the guid it was taken in with."""
+    """Start of the latest guid of an entry -> the guid it is stored under."""
     kept = {key[len(_LATER) :]: value for key, value in seen.items() if key.startswith(_LATER)}
     return {kept[guid[: -len(_LATER)]]: guid for guid in seen if guid[: -len(_LATER)] in kept}
 
@@ -177,7 +177,7 @@ def _later_guids(seen: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
 def rows_of_unchanged(
     unchanged: Sequence[tuple[bytes, bytes]], seen: Mapping[bytes, bytes]
 ) -> list[tuple[bytes, bytes]]:
-    """What is remembered of entries that were not read again, with their aliases."""
+    """The rows of entries that were not parsed again, with their aliases."""
     there = {guid[:_PREFIX] for guid, _ in unchanged}
     later = {_LATER + guid[: -len(_LATER)] for guid, _ in unchanged}
     others = (
@@ -199,7 +199,7 @@ def agrees(entry: FeedEntry, guid: bytes, seen: Mapping[bytes, bytes]) -> bool:
 def without_aliases(
     seen: Mapping[bytes, bytes], every: Sequence[Listed], unchanged: Sequence[tuple[bytes, bytes]]
 ) -> set[bytes]:
-    """Guids that are not listed now and of which no alias is known, as before there were any."""
+    """Guids that are not listed now and have no stored alias, from before aliases existed."""
     if not any(each.is_new and each.entry.link and each.entry.published for each in every):
         return set()
     known = {value[:_PREFIX] for value in seen.values() if value[_PREFIX:] in _KINDS}
@@ -212,7 +212,7 @@ def without_aliases(
 
 
 def _aliases_by_guid(seen: Mapping[bytes, bytes]) -> dict[bytes, dict[bytes, bytes]]:
-    """By the beginning of a guid's digest, its aliases by kind."""
+    """Start of a guid's digest -> its aliases by kind."""
     found: dict[bytes, dict[bytes, bytes]] = defaultdict(dict)
     for alias, value in seen.items():
         if value[_PREFIX:] in _KINDS:
@@ -223,12 +223,12 @@ def _aliases_by_guid(seen: Mapping[bytes, bytes]) -> dict[bytes, dict[bytes, byt
 def _recognized(
     every: Sequence[Listed], unchanged: Sequence[tuple[bytes, bytes]], seen: Mapping[bytes, bytes]
 ) -> list[Listed]:
-    """`every`, those that were listed before under guids that are not listed now as such."""
+    """`every`, with the new entries replaced that were listed before under dropped guids."""
     now = {guid for guid, _ in unchanged} | {each.guid for each in every if not each.is_new}
-    said_now = {content for _, content in unchanged} | {e.digest for e in every if not e.is_new}
+    digests_now = {content for _, content in unchanged} | {e.digest for e in every if not e.is_new}
     by_prefix = {guid[:_PREFIX]: guid for guid in seen if guid not in now}
     by_content = {content: guid for guid, content in seen.items() if guid not in now}
-    surely: dict[bytes, int] = {}  # guid -> place of the entry
+    certain: dict[bytes, int] = {}  # guid -> index of the entry
     by_link: dict[bytes, int] = {}
     by_words: dict[bytes, int] = {}
     links = Counter(each.entry.link for each in every)
@@ -238,22 +238,22 @@ def _recognized(
             by_prefix.get(seen.get(alias, b"")[:_PREFIX]) if alias else None
             for alias in each.aliases
         )
-        digests = () if each.digest in said_now else (each.digest, strict_digest(each.entry))
+        digests = () if each.digest in digests_now else (each.digest, strict_digest(each.entry))
         same = next(filter(None, map(by_content.get, digests)), None)
-        # The same words may be of the next hour's news, other figures of another draw.
+        # Equal words may belong to the next hour's news; different numbers, to another draw.
         dated = each.entry.published is not None
         sure = link or words if dated else None if each.entry.enclosures else same
         if sure is not None:
-            surely.setdefault(sure, at)
+            certain.setdefault(sure, at)
         elif (known := same or (link if links[each.entry.link] == 1 else None)) is not None:
             by_link.setdefault(known, at)
         elif words is not None:
             by_words.setdefault(words, at)
     for likely, least in ((by_words | by_link, _HABIT_OF_WORDS), (by_link, _HABIT)):
         if len(likely) >= least and 2 * len(likely) >= len(fresh):
-            surely = likely | surely
+            certain = likely | certain
             break
-    was = {at: guid for guid, at in surely.items()}
+    was = {at: guid for guid, at in certain.items()}
     return [
         each._replace(was=was[at], seen=seen[was[at]]) if at in was else each
         for at, each in enumerate(every)

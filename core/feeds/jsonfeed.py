@@ -1,6 +1,6 @@
-"""Reading JSON Feed 1.0 and 1.1, which feedparser does not know.
+"""Parse JSON Feed 1.0 and 1.1, which feedparser does not support.
 
-Lenient where that is harmless: numbers as ids, missing versions, `author` for `authors`.
+Tolerates harmless errors: numbers as ids, missing versions, `author` for `authors`.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from core.models import ENCLOSURES_KEPT, Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
 _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*+")|/\*[^*]*+\*/|(?<=[\s{,\[])//[^\n]*')
-_HALF = re.compile("[\ud800-\udfff]")  # of an emoji that JavaScript cut: in no UTF-8 text
+_HALF = re.compile("[\ud800-\udfff]")  # lone half of an emoji, not encodable in UTF-8
 _LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*+[\]}])')
 
 
 def read_json_feed(
     text: str, *, url: str, entries: int, body: int
 ) -> tuple[ParsedFeed, list[Named]]:
-    """The feed in a JSON document, and what tells its entries apart. Raises NotAFeed."""
+    """Parse a JSON feed; also return the identifying fields of its entries. Raises NotAFeed."""
     try:
         document = _loaded(text)
     except (ValueError, RecursionError) as error:
@@ -52,7 +52,7 @@ def read_json_feed(
 
 
 def _loaded(text: str) -> Any:
-    """The document, with line ends in strings, commas behind the last of a list, and a tail."""
+    """Parse JSON; tolerate line breaks in strings, comments, trailing commas and trailing text."""
     decoder = json.JSONDecoder(strict=False)
     try:
         return decoder.raw_decode(text)[0]
@@ -61,7 +61,7 @@ def _loaded(text: str) -> Any:
 
 
 def _former(item: dict[str, Any], *, url: str, body: int) -> Former:
-    """An item by the first rules: see `former_entry`."""
+    """An item by the first version of the parsing rules: see `former_entry`."""
     content = _text(item.get("content_html"), body) or _text(item.get("content_text"), body) or ""
     summary, title = _text(item.get("summary"), body) or "", _text(item.get("title"), 4000)
     link = web_url(_text(item.get("url"), 4096) or _text(item.get("external_url"), 4096), url)
@@ -111,7 +111,7 @@ def _entry(
 
 
 def _texts(item: dict[str, Any], longest: int) -> Texts:
-    """The texts that an item states, by what its fields mean (`texts.py`)."""
+    """The texts of an item, by the meaning of their fields (`texts.py`)."""
     own = [
         Text(name, value, "html" if name == "content_html" else "text")
         for name in ("content_html", "content_text", "summary")
@@ -121,7 +121,7 @@ def _texts(item: dict[str, Any], longest: int) -> Texts:
 
 
 def _text(value: object, longest: int) -> str | None:
-    """A string or number as text; anything else is nothing."""
+    """A string or number as text; None for other types."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
     text = (

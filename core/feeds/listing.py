@@ -1,7 +1,7 @@
-"""A web page that lists articles, read as a feed: links, titles and dates, no bodies.
+"""Read a web page that lists articles as a feed of links, titles and dates, without bodies.
 
-The links are those of a CSS selector, or of the one list on the page that looks like articles:
-many links of one shape, outside of menus, with long texts or a date beside each.
+A CSS selector names the links, or the list that looks most like articles is used: many links of the
+same shape, outside menus, with long texts or a date beside each.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from core.models import FeedEntry, ParsedFeed
 from core.text import letters, plain_title, squeeze, wide_share
 from core.urls import canonical_url, host_of, web_url
 
-ENTRIES_KEPT = 200  # links; what is beyond is an archive
+ENTRIES_KEPT = 200  # links; further ones are an archive
 LINKS_SEEN = 6000  # of a page: a portal has 2,000
-LINKS_READ = 3 * ENTRIES_KEPT  # of one shape; an entry may have several
-LEAST = 3  # links that make a list
-PLAIN_LEAST = 8  # links that make a list beyond doubt
+LINKS_READ = 3 * ENTRIES_KEPT  # of one shape; an entry may have several links
+LEAST = 3  # links that form a list
+PLAIN_LEAST = 8  # links that form a list for certain
 TITLE_LEAST = 15  # letters of a headline; half as many in Chinese
-DATED_LEAST = 6  # the same with a date beside it, or in an address with a number
-_AROUND = 40  # elements above a link that may be a menu's, and links in one above it
-_CLIMB = 5  # elements from a link up to the item that holds its date
-_SHAPE = 4  # elements of the path that links of one list share
+DATED_LEAST = 6  # the same with a date beside it, or a number in its URL
+_AROUND = 40  # ancestors searched for a menu; links searched in one ancestor
+_CLIMB = 5  # levels from a link up to the item that contains its date
+_SHAPE = 4  # levels of the path that links of one list share
 
 _MENUS = frozenset(("nav", "header", "footer", "aside", "form", "button", "select"))
 _MENU_NAME = re.compile(
@@ -41,16 +41,14 @@ _MENU_NAME = re.compile(
     r"|share|login|cookie|related|comments?)(?:$|[-_ ])",
     re.IGNORECASE,
 )
-_ROWS = frozenset(
-    ("li", "tr", "td", "dt", "dd")
-)  # their classes tell first from last, odd from even
+_ROWS = frozenset(("li", "tr", "td", "dt", "dd"))  # their classes mark first and last, odd and even
 _TITLE_NAME = re.compile(
     r"(?:^|[-_ ])(?:title|tit|headline|bt|subject|name)(?:$|[-_ ])", re.IGNORECASE
 )
 _CUT = re.compile(r"\s*(?:…|\.{3,}|。。。)+$")
 _SECOND_LEVEL = frozenset("com net org gov edu ac co or ne go".split())  # …com.cn, …co.uk
 _ROWS_OF_A_DAY = 50  # items below one date
-_LONGEST_DATE = 60  # characters of an element that is nothing but a date
+_LONGEST_DATE = 60  # characters of an element that contains only a date
 
 
 def read_listing(
@@ -62,10 +60,10 @@ def read_listing(
     strict: bool = False,
     now: float | None = None,
 ) -> ParsedFeed:
-    """The articles that a page lists, in its order. Raises NotAFeed where there is no list.
+    """The articles listed on a page, in its order. Raises NotAFeed if there is no list.
 
-    `strict` takes only a list beyond doubt, for pages that were not configured as one. `now`
-    (seconds since 1970) gives dates without a year theirs, and “3 hours ago” its hour.
+    `strict`: accept only a certain list, for pages that were not configured as one. `now` (Unix
+    time) completes dates without a year and relative ones such as “3 hours ago”.
     """
     page = _page(decode(data, content_type=content_type).text)
     base = web_url(next(iter(page.xpath("//base/@href")), None), url) or url
@@ -102,7 +100,7 @@ def _page(text: str) -> Any:
 
 
 def _selected(page: Any, selector: str) -> list[Any]:
-    """The links a selector names, or the first one in each element that it names."""
+    """The elements that the selector matches, or the first link in each."""
     found = (
         element if element.tag == "a" else next(element.iter("a"), None)
         for element in page.cssselect(selector)
@@ -123,7 +121,7 @@ def _article_links(page: Any, base: str, *, strict: bool) -> list[Any]:
     best: list[Any] = []
     best_score = 0.0
     for links in shapes.values():
-        titled = _headlines(links)
+        titled = _if_mostly_headlines(links)
         score = sum(min(_weight(link), 4 * TITLE_LEAST) for link in titled)
         if len(titled) >= (PLAIN_LEAST if strict else LEAST) and score > best_score:
             best, best_score = titled, score
@@ -131,22 +129,22 @@ def _article_links(page: Any, base: str, *, strict: bool) -> list[Any]:
 
 
 def _site(host: str) -> str:
-    """The domain that sibling hosts share: `m.site.example` is of `site.example`."""
+    """The domain that sibling hosts share: `site.example` for `m.site.example`."""
     labels = host.split(".")
     if labels[-1].isdigit() or ":" in host:
         return host
     return ".".join(labels[-3 if labels[-2:-1] and labels[-2] in _SECOND_LEVEL else -2 :])
 
 
-def _headlines(links: Iterable[Any]) -> list[Any]:
-    """The links that are headlines, if they are the most of their shape."""
+def _if_mostly_headlines(links: Iterable[Any]) -> list[Any]:
+    """The links that look like headlines, if at least half of their shape do; else none."""
     listed = list(links)
     kept = [link for link in listed if _weight(link) >= TITLE_LEAST or _is_article(link)]
     return kept if 2 * len(kept) >= len(listed) else []
 
 
 def _is_article(link: Any) -> bool:
-    """Whether a short link has what none of a menu has: a date, or a number in its address."""
+    """Whether a short link has what menu links lack: a date, or a number in its URL."""
     if _weight(link) < DATED_LEAST:
         return False
     step = (link.get("href") or "").partition("?")[0].rstrip("/").rpartition("/")[2]
@@ -154,7 +152,7 @@ def _is_article(link: Any) -> bool:
 
 
 def _weight(link: Any) -> float:
-    """Length of a title in letters; a Chinese character counts as two."""
+    """Length of the title in letters; a Chinese character counts as two."""
     text = _title(link) or ""
     return letters(text) * (1 + wide_share(text))
 
@@ -182,7 +180,7 @@ def _in_menu(link: Any) -> bool:
 
 
 def _title(link: Any) -> str | None:
-    """The heading inside a link, else its text without a date; whole where an attribute has it."""
+    """The heading inside a link, else its text without a date, or a more complete attribute."""
     heading = next((h for h in link.iter("h1", "h2", "h3", "h4", "h5", "h6")), None)
     named = (each for each in link.iterdescendants() if _TITLE_NAME.search(each.get("class") or ""))
     element = heading if heading is not None else next(named, link)
@@ -194,7 +192,7 @@ def _title(link: Any) -> str | None:
 
 
 def _words(element: Any) -> Iterator[str]:
-    """The texts in an element, without those that are nothing but a date."""
+    """The texts in an element, except those that are only a date."""
     yield element.text or ""
     for child in element:
         inside = " ".join(child.itertext()) if isinstance(child.tag, str) else ""
@@ -223,7 +221,7 @@ def _entry(link: Any, address: str, title: str, page: Any, now: float | None) ->
 def _date(
     link: Any, now: float | None, *, address: str = "", language: str = ""
 ) -> datetime | None:
-    """The date beside a link: in the largest element around it that holds no other item."""
+    """The date beside a link, within the largest ancestor that contains no other item."""
     shape = _shape(link)
     item, climbed = link, islice(link.iterancestors(), _CLIMB)
     for element in climbed:
@@ -238,20 +236,20 @@ def _date(
 
 
 def _holds_another(element: Any, link: Any, shape: str) -> bool:
-    """Whether an element holds another link of the list: of the same shape, as no author's is."""
+    """Whether an element contains another link of the same shape; a link to an author differs."""
     near = islice(element.iter("a"), _AROUND)
     others = (a for a in near if a.get("href") != link.get("href"))
     return any(_shape(other) == shape for other in others)
 
 
 def _date_texts(item: Any, link: Any) -> Iterator[str]:
-    """Texts that may state the date of an item, the surest first."""
+    """Texts that may contain the date of an item, the most reliable first."""
     for time in item.iter("time"):
         yield time.get("datetime") or ""
         yield "".join(time.itertext())
     whole = " ".join(" ".join(item.itertext())[:4000].split())
     beside = whole.replace(" ".join("".join(link.itertext()).split()), " ")
-    if len(beside) <= _LONGEST_DATE:  # a year may be in an element of its own
+    if len(beside) <= _LONGEST_DATE:  # the year may be in a separate element
         yield beside
     for element in item.iterdescendants():
         text = " ".join(element.itertext()) if isinstance(element.tag, str) else ""
@@ -260,7 +258,7 @@ def _date_texts(item: Any, link: Any) -> Iterator[str]:
     yield item.text or ""
     yield whole
     yield from _beside(item)
-    # A heading above the items of a day.
+    # A date heading above the items of a day.
     for element in (item, *islice(item.iterancestors(), _CLIMB - 1)):
         above = element.getprevious()
         if above is not None and isinstance(above.tag, str) and not _has_link(above):
@@ -268,7 +266,7 @@ def _date_texts(item: Any, link: Any) -> Iterator[str]:
 
 
 def _beside(item: Any) -> Iterator[str]:
-    """Text or a row next to an item: before it, if there is one before the first item."""
+    """Text next to an item: before it, if the first item has text before it; else after."""
     parent = item.getparent()
     if parent is None:
         return

@@ -1,12 +1,13 @@
-"""The new entries of a feed document, at the cost of the new ones: `read_new_entries`.
+"""Read the new entries of a feed document without parsing the known ones: `read_new_entries`.
 
-An item whose bytes were read before is not parsed again. The invariant: reading in part gives the
-entries of a whole reading without the known ones, and the same feed around them (a property test:
-`tests/core/feeds/test_new_entries.py`). A document of which that cannot be shown is read whole. It
-can be shown of a plain one: expat finds its items where its tags show them, and meets nothing that
-feedparser carries over from one element to the next (bases, languages, namespaces, unclosed tags).
+An item whose bytes were read before is skipped. Invariant: a partial parse gives the entries of a
+full parse minus the known ones, and the same feed around them (property test:
+`tests/core/feeds/test_new_entries.py`). A document is parsed in part only if it is plain: expat
+finds its items exactly where their tags are, and finds nothing that feedparser carries over from
+one element to the next (bases, languages, namespaces, unclosed tags). All others are parsed in
+full.
 
-Entries are then compared with what their source listed before (`identity.py`).
+Entries are then compared with earlier ones of the source (`identity.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _RECORD = _GUID_END + CONTENT_DIGEST
 _ATOM = "http://www.w3.org/2005/Atom "
 _XHTML = "http://www.w3.org/1999/xhtml"
 _MEDIA = ("http://search.yahoo.com/mrss/ ", "http://search.yahoo.com/mrss ")
-# By the root of a document: the depth of its items, and their name.
+# By root element: the depth of the items, and their name.
 _KINDS = {"rss": (2, "item"), _ATOM + "feed": (1, _ATOM + "entry")}
 _CARRIED_OVER = frozenset(("base", "lang", "href", "lastmod"))
 _CARRIED_OVER_INSIDE = frozenset(("base", "lang"))
@@ -47,33 +48,33 @@ _HEAD_GROUPS = frozenset(
 
 
 class KnownItems(NamedTuple):
-    """The items of a document in which all were told apart in the same way."""
+    """The items of a document whose guids were all derived in the same way."""
 
     named_by: Literal["guid", "link"]
-    # By the digest of an item's bytes: the digests of its guid and of its content.
+    # Digest of an item's bytes -> digests of its guid and of its content.
     items: Mapping[bytes, tuple[bytes, bytes]]
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> KnownItems:
-        """What `to_bytes` wrote; from nothing nothing is known."""
+        """Parse the output of `to_bytes`; empty for empty input."""
         starts = range(1, len(stored) - _RECORD + 1, _RECORD)
         records = (stored[at : at + _RECORD] for at in starts)
         items = {r[:_ITEM]: (r[_ITEM:_GUID_END], r[_GUID_END:]) for r in records}
         return cls("link" if stored[:1] == b"l" else "guid", items)
 
     def to_bytes(self) -> bytes:
-        """For the store: a letter, then 40 bytes an item."""
+        """The stored form: one letter, then 40 bytes per item."""
         records = (digest + guid + content for digest, (guid, content) in self.items.items())
         return self.named_by[:1].encode() + b"".join(records)
 
 
 class Remembered(NamedTuple):
-    """What is remembered of a source, with which a document is compared."""
+    """The stored state of a source that a new document is compared with."""
 
-    items: bytes = b""  # `KnownItems` of its last document, as far as they still hold
-    seen: Mapping[bytes, bytes] = {}  # digest of a guid -> of what was last seen under it
-    learned: bytes | None = None  # the boilerplate of its source
-    forgotten: bool = False  # whether `forget` keeps anything out at all
+    items: bytes = b""  # `KnownItems` of its last document that are still valid
+    seen: Mapping[bytes, bytes] = {}  # digest of a guid -> digest of the content last seen under it
+    learned: bytes | None = None  # the source's boilerplate
+    forgotten: bool = False  # whether any entry was hidden by `forget`
 
 
 def read_new_entries(
@@ -84,9 +85,10 @@ def read_new_entries(
     known: bytes = b"",
     clock: SourceClock | None = None,
 ) -> ParsedFeed:
-    """The feed in `data`, without entries that are `known`: `items` of an earlier reading.
+    """The feed in `data` without `known` entries; `known` is `items` of an earlier result.
 
-    Known entries come as `unchanged`, dates by our `clock`. Raises NotAFeed as `parse_feed` does.
+    Known entries are returned as `unchanged`; dates are corrected by `clock`. Raises NotAFeed like
+    `parse_feed`.
     """
     items = find_items(in_utf8(data, content_type=content_type))
     if items is not None and len(items.spans) <= LIMITS.entries:
@@ -97,14 +99,14 @@ def read_new_entries(
 
 
 def still_known(stored: bytes, seen: Mapping[bytes, bytes]) -> bytes:
-    """`KnownItems` as bytes, without items that are no longer what was `seen` under their guid."""
+    """`KnownItems` as bytes, without items whose content differs from what was `seen` last."""
     named_by, items = KnownItems.from_bytes(stored)
     kept = {at: (guid, was) for at, (guid, was) in items.items() if seen.get(guid) == was}
     return KnownItems(named_by, kept).to_bytes()
 
 
 def _read_in_part(items: FeedItems, known: KnownItems, url: str) -> ParsedFeed | None:
-    """The items that are not known; None unless the document means the same without the others."""
+    """Parse only the unknown items; None if the document could mean something else as a whole."""
     first = plain_document(items.only([0]))
     if first is None:
         return None
@@ -127,7 +129,7 @@ def _plainly_named(
     fresh: Sequence[int],
     known: KnownItems,
 ) -> ParsedFeed | None:
-    """The feed with its guids; None where one depends on the items that were not read."""
+    """Assign guids to the partial feed; None if a guid depends on items that were not parsed."""
     found = plain_guids(names)
     if found is None or len(feed.entries) != len(fresh):
         return None
@@ -148,7 +150,7 @@ def _plainly_named(
 
 
 def plain_document(data: bytes) -> tuple[FeedText, int, bytes] | None:
-    """The repaired document, its count of items and what is around them; None if not plain."""
+    """The repaired document, its number of items and the elements around; None if not plain."""
     try:
         document = feed_text(data.decode())
         check = _PlainCheck(document.text.encode())
@@ -162,11 +164,11 @@ def plain_document(data: bytes) -> tuple[FeedText, int, bytes] | None:
 
 
 class _NotPlain(Exception):
-    """Something in the document could reach beyond its item."""
+    """An element may affect content outside its item."""
 
 
 class _PlainCheck:
-    """Follows the elements of a document; raises _NotPlain at what could reach beyond its item."""
+    """Follows the elements of a document. Raises _NotPlain if one may affect other items."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -174,9 +176,9 @@ class _PlainCheck:
         self.around: list[object] = []
         self._depth = self._item_depth = 0
         self._item_name, self._end_name = "", b""
-        self._begun: int | None = None  # where the item that is open starts
-        self._part = ""  # the element of the head that is open
-        self._holds = ""  # the namespace of what the item's open element may hold; empty: text
+        self._item_start: int | None = None  # position of the current item's start tag
+        self._part = ""  # current top-level element of the head
+        self._holds = ""  # namespace allowed inside the item's current element; empty: text only
         self.parser = parser = expat.ParserCreate(namespace_separator=" ")
         parser.ordered_attributes = True
         parser.StartElementHandler = self._start
@@ -196,30 +198,30 @@ class _PlainCheck:
     def _start(self, name: str, attributes: list[str]) -> None:
         depth = self._depth
         self._depth = depth + 1
-        if self._begun is not None:
+        if self._item_start is not None:
             self._inside(depth - self._item_depth, name, attributes)
         elif depth < self._item_depth or depth == 0:
             self._container(depth, name, attributes)
         elif depth == self._item_depth and name == self._item_name:
             _check(attributes, _CARRIED_OVER)
-            self._begun = self.parser.CurrentByteIndex
-            if self.spans and self.data[self.spans[-1][1] : self._begun].strip():
+            self._item_start = self.parser.CurrentByteIndex
+            if self.spans and self.data[self.spans[-1][1] : self._item_start].strip():
                 raise _NotPlain
         else:
             self._beside(depth - self._item_depth, name, attributes)
 
     def _end(self, _: str) -> None:
         self._depth -= 1
-        if self._begun is not None and self._depth == self._item_depth:
+        if self._item_start is not None and self._depth == self._item_depth:
             start = self.parser.CurrentByteIndex
             end = self.data.index(b">", start) + 1
             if self.data[start + 2 : end - 1].split(b":")[-1].strip() != self._end_name:  # <item/>
                 raise _NotPlain
-            self.spans.append((self._begun, end))
-            self._begun = None
+            self.spans.append((self._item_start, end))
+            self._item_start = None
 
     def _container(self, depth: int, name: str, attributes: list[str]) -> None:
-        """The root, or the one channel in it."""
+        """The root, or the single channel in it."""
         if depth == 0 and name in _KINDS:
             self._item_depth, self._item_name = _KINDS[name]
             self._end_name = _local(self._item_name).encode()
@@ -228,7 +230,7 @@ class _PlainCheck:
         self.around += [name, *attributes]
 
     def _beside(self, depth: int, name: str, attributes: list[str]) -> None:
-        """The head; nothing may follow the items, for a document in part would end before it."""
+        """An element of the head. None may follow the items: a partial document ends before it."""
         local = _local(name)
         if self.spans or local in ("item", "entry", "rss", "feed", "channel", "rdf"):
             raise _NotPlain
@@ -239,20 +241,20 @@ class _PlainCheck:
             raise _NotPlain
 
     def _inside(self, depth: int, name: str, attributes: list[str]) -> None:
-        """Elements of an item: texts, persons, media, and XHTML where Atom has its place."""
+        """An element of an item: texts, persons, media, and XHTML where Atom allows it."""
         _check(attributes, _CARRIED_OVER_INSIDE)
         local, holds = _local(name), self._holds
-        deep = holds == _ATOM and depth > 2  # persons hold names, and these hold text
+        deep = holds == _ATOM and depth > 2  # persons contain names, and these contain text
         if depth == 1:
             if local in _NO_PARTS and not (name == "source" and self._item_depth == 2):
                 raise _NotPlain
-            self._holds = _held(name, attributes)
+            self._holds = _allowed_namespace(name, attributes)
         elif deep or not holds or not name.startswith(holds) or local in _NO_MARKUP:
             raise _NotPlain
 
 
-def _held(name: str, attributes: list[str]) -> str:
-    """The namespace of what an element of an item may hold; empty: text only."""
+def _allowed_namespace(name: str, attributes: list[str]) -> str:
+    """The namespace allowed inside an element of an item; empty: text only."""
     if name in _PERSONS:
         return _ATOM
     if name in _TEXTS and "type" in attributes[::2]:

@@ -1,7 +1,8 @@
-"""Bytes of a feed to entries: RSS, Atom and RDF through feedparser, JSON Feed by `jsonfeed.py`.
+"""Parse a feed into entries: RSS, Atom and RDF with feedparser, JSON Feed with `jsonfeed.py`.
 
-feedparser sanitises nothing and resolves nothing here: both are done by us, later and faster.
-Run this in a killable child: a hostile document can be expensive. The only home of feedparser.
+feedparser neither sanitizes nor resolves URLs here; later steps do both, faster. Run this in a
+child process that can be killed: a hostile document can be expensive. Only this module uses
+feedparser.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ _PERIODS = {
     "yearly": 365 * 86400.0,
 }
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_CAP = 86400.0  # seconds: no feed may keep itself from being polled for longer than a day
-_HEAD = 65_536  # characters in which a channel states these; items may follow or precede
+_CAP = 86400.0  # seconds: no feed can postpone polls for longer than a day
+_HEAD = 65_536  # characters at each end that are searched; items may follow or precede
 _PROLOG = '<?xml version="1.0" encoding="utf-8"?>\n'
 
 
 class FeedLimits(Frozen):
-    """How much of one document is taken."""
+    """How much of one document is read."""
 
     entries: int = ENTRIES_KEPT
     body: int = 1_000_000  # characters
@@ -53,9 +54,9 @@ LIMITS = FeedLimits()
 def parse_feed(
     data: bytes, *, url: str, content_type: str | None, limits: FeedLimits = LIMITS
 ) -> ParsedFeed:
-    """The feed in `data`. Raises NotAFeed, with the feeds it names if it is a web page.
+    """Parse the feed in `data`. Raises NotAFeed, with the feeds declared there if it is a web page.
 
-    `url` is where the document came from: relative addresses start there.
+    `url` is the document's own URL; relative URLs are resolved against it.
     """
     text = decode(data, content_type=content_type).text
     document = feed_text(text, entries=limits.entries)
@@ -74,9 +75,10 @@ def parse_feed(
 def parse_items(
     document: FeedText, places: Sequence[int], head: str, *, url: str, limits: FeedLimits
 ) -> tuple[ParsedFeed, list[Named]]:
-    """The feed in an XML document, and what tells its entries apart. Raises NotAFeed.
+    """Parse an XML document; also return the identifying fields of its entries. Raises NotAFeed.
 
-    `places` are the positions of its entries, `head` is a text that holds what its channel states.
+    `places` are the positions of its entries in the feed; `head` is a text with the channel's
+    elements.
     """
     data = (_PROLOG + document.text).encode("utf-8", "replace")
     found = feedparser.parse(
@@ -126,7 +128,7 @@ def _related(feed: Any, relation: str, url: str) -> str | None:
 
 
 def with_guids(feed: ParsedFeed, names: Sequence[Named]) -> ParsedFeed:
-    """The feed's entries under stable guids, renumbered; copies of one entry come once."""
+    """Assign stable guids and new positions to the entries; drop duplicates."""
     guids = stable_guids(names)
     kept = [under(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
     numbered = (e.model_copy(update={"position": at}) for at, e in enumerate(kept))
@@ -147,7 +149,7 @@ def _fault(found: Any, document: FeedText) -> str | None:
 
 
 class Hints(NamedTuple):
-    """When the next poll is useful, as the feed states it."""
+    """Polling hints that the feed states."""
 
     ttl: float | None = None  # seconds
     skip_hours: tuple[int, ...] = ()
@@ -155,7 +157,7 @@ class Hints(NamedTuple):
 
 
 def rhythm_hints(text: str) -> Hints:
-    """The longest of ttl and sy:update*, at most a day, and the closed hours and days."""
+    """The longest of ttl and sy:update*, at most a day, and the skipped hours and days."""
     head = text[:_HEAD] if len(text) <= 2 * _HEAD else text[:_HEAD] + text[-_HEAD:]
     stated = [seconds for seconds in (_ttl(head), _syndication(head)) if seconds]
     return Hints(
@@ -180,7 +182,7 @@ def _syndication(head: str) -> float | None:
 
 def _skip_hours(head: str) -> tuple[int, ...]:
     values = re.findall(r"<hour>\s*(\d{1,2})\s*</hour>", _block(head, "skipHours"), re.IGNORECASE)
-    hours = {int(value) % 24 for value in values}  # 24 stands for midnight in early feeds
+    hours = {int(value) % 24 for value in values}  # early feeds write midnight as 24
     return tuple(sorted(hours)) if len(hours) < 24 else ()
 
 
@@ -201,17 +203,17 @@ def _block(head: str, name: str) -> str:
 
 
 def _bound_feedparser() -> None:
-    """Close what is quadratic in feedparser, and leave addresses as they were stated.
+    """Patch feedparser: remove quadratic steps, and keep guids as stated.
 
     Its search for e-mail addresses in authors takes seconds for 32 kB (kurtmckee/feedparser#562)
-    and breaks at new top-level domains, each category is compared with all before it, and a guid
-    resolved against the document's address would change with every redirect. For each document it
-    looks for a parser on disk that is no longer distributed.
+    and fails at new top-level domains. It compares each category with all earlier ones. It would
+    resolve guids against the document's URL, so they would change with every redirect. For each
+    document it looks for a parser on disk that is no longer distributed.
     """
     feedparser.registerDateHandler(_no_date)
     feedparser.api.PREFERRED_XML_PARSERS.clear()
-    FeedParserDict.get = _quick_get
-    FeedParserDict.__deepcopy__ = lambda self, _: FeedParserDict(self)  # what it copies is flat
+    FeedParserDict.get = _fast_get
+    FeedParserDict.__deepcopy__ = lambda self, _: FeedParserDict(self)  # the copied values are flat
     for parser in (feedparser.api.StrictFeedParser, feedparser.api.LooseFeedParser):
         parser._sync_author_detail = _named_author_only(parser._sync_author_detail)
         parser._add_tag = _bounded_tags(parser._add_tag)
@@ -220,24 +222,24 @@ def _bound_feedparser() -> None:
 
 
 def _no_date(_: str) -> tuple[int, ...]:
-    """Dates are read from the elements (`core/dates.py`); feedparser tries eight ways for each."""
+    """A constant: `core/dates.py` reads dates; feedparser would try eight parsers for each."""
     return (1970, 1, 1, 0, 0, 0, 3, 1, 0)
 
 
-_under_other_names = FeedParserDict.get
+_get_with_aliases = FeedParserDict.get
 _NAMES = frozenset(
     (*FeedParserDict.keymap, "category", "enclosures", "license", "updated", "updated_parsed")
 )
 
 
-def _quick_get(self: Any, key: str, default: Any = None) -> Any:
-    """Most keys have no alias, and most are missing."""
-    found = _under_other_names if key in _NAMES else dict.get
+def _fast_get(self: Any, key: str, default: Any = None) -> Any:
+    """Skip feedparser's alias lookup: most keys have no alias, and most are missing."""
+    found = _get_with_aliases if key in _NAMES else dict.get
     return found(self, key, default)
 
 
 def _buffered(self: Any) -> None:
-    """Let expat hand over text in large pieces, not one for each entity of escaped markup."""
+    """Make expat return text in large pieces instead of one for each escaped entity."""
     reader = getattr(getattr(self, "_locator", None), "_ref", None)
     expat = getattr(reader, "_parser", None)
     if expat is not None:
@@ -247,7 +249,7 @@ def _buffered(self: Any) -> None:
 
 def _named_author_only(original: Any) -> Any:
     def sync(self: Any, key: str = "author") -> None:
-        if self._get_context().get(key + "s", [None])[-1]:  # else it would search for an address
+        if self._get_context().get(key + "s", [None])[-1]:  # else it searches for an address
             original(self, key)
 
     return sync

@@ -1,7 +1,7 @@
-"""What an entry says, without what changes by itself: sessions, counters, the time since.
+"""The content of an entry without parts that change automatically: sessions, counters, ages.
 
-Its digest tells whether its source changed it, and its address and text tell it from others
-(`identity.py`).
+Its digest shows whether the source changed the entry. `identity.py` compares its link and text with
+those of other entries.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from core.ids import WHOLE, content_digest, stated_digest
 from core.models import FeedEntry
 from core.urls import canonical_url
 
-# “Posted 3 minutes ago”, “12 comments”: by word, as an expression takes thirty times as long.
+# “Posted 3 minutes ago”, “12 comments”. Sets of words: an expression takes thirty times as long.
 _UNITS = frozenset(
     "s m h d sec secs second seconds min mins minute minutes hr hrs hour hours day days week weeks"
     " month months year years sekunde sekunden minuten stunde stunden tag tage tagen woche wochen"
@@ -45,11 +45,11 @@ _NUMBER = re.compile(
     r"(?<!\d)\d[\d.,]{0,12}(?:[km]\b|[万亿萬億])?(?: ?([^\W\d_]{1,16}))?(?: ([^\W\d_]{1,12}))?",
     re.IGNORECASE,
 )
-_ENDS = 400  # characters at each end of a text in which these are; in between all is the author's
+_ENDS = 400  # characters at each end of a text that may contain counters; the author wrote the rest
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
 _PICTURE = re.compile(r"<img\b[^<>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'<>?\s]+)", re.IGNORECASE)
 
-# Parts of an address that are another one at each visit: sessions, nonces, signatures, times.
+# Parts of a URL that differ at each visit: sessions, nonces, signatures, times.
 _SESSION_STEP = re.compile(
     r";[a-z_]{0,12}(?:session|sess|sid)[a-z_]{0,12}=[^/?#;]*|/\([SXF]\([A-Za-z0-9]{8,64}\)\)", re.I
 )
@@ -62,7 +62,7 @@ _SESSION_PAIR = re.compile(
 
 
 def link_key(link: str | None) -> str:
-    """What stays of an address whatever session, scheme or spelling it comes with."""
+    """A URL as a key that is the same for every session, scheme and spelling."""
     if not link:
         return ""
     if ";" in link or "(" in link:
@@ -70,9 +70,9 @@ def link_key(link: str | None) -> str:
     return canonical_url(_SESSION_PAIR.sub("", link) if "?" in link else link)
 
 
-@lru_cache(maxsize=4)  # a digest and the aliases of one entry need it
+@lru_cache(maxsize=4)  # the digest and the aliases of one entry need it
 def steady_text(body: str) -> str:
-    """The text in a body without white space, markup and what changes by itself."""
+    """The text of a body without white space, markup, counters and ages."""
     text = html.unescape(_TAG.sub(" ", body) if "<" in body else body)
     middle = max(_ENDS, len(text) - _ENDS)
     ends = _NUMBER.sub(_unless_counter, text[:_ENDS]), _NUMBER.sub(_unless_counter, text[middle:])
@@ -80,13 +80,13 @@ def steady_text(body: str) -> str:
 
 
 def steady_title(entry: FeedEntry) -> str:
-    """The title without what changes by itself."""
+    """The title without counters and ages."""
     title = entry.title or ""
     return _NUMBER.sub(_unless_counter, title) if any(map(str.isdigit, title)) else title
 
 
 def _unless_counter(found: re.Match[str]) -> str:
-    """A number and the words behind it, without what is a counter or the time since."""
+    """A number with the words after it, or what remains if it is a counter or an age."""
     word, next_word = (found[1] or "").lower(), (found[2] or "").lower()
     if word in _COUNTED or _WIDE_AFTER.match(word):
         return next_word
@@ -100,11 +100,11 @@ def _unless_counter(found: re.Match[str]) -> str:
 
 
 def entry_digest(entry: FeedEntry, *, whole_title: bool = False) -> bytes:
-    """The content digest of an entry: another one means that its source changed what it says.
+    """The content digest of an entry; a different one means that its source changed it.
 
-    Signed addresses, nonces, counters and markup are not what it says; a picture is where there is
-    hardly any text. Beside a whole text the query of the link does not count: some sources put a
-    number into it that changes with every poll. `whole_title`: by an earlier rule.
+    Signed URLs, nonces, counters and markup are ignored. Images count if there is hardly any text.
+    If the text is long, the query of the link is ignored: some sources put a number into it that
+    changes with every poll. `whole_title`: use an earlier rule for the title.
     """
     if entry.version is not None:
         return strict_digest(entry)
@@ -119,15 +119,15 @@ def entry_digest(entry: FeedEntry, *, whole_title: bool = False) -> bytes:
 
 
 def earlier_digests(entry: FeedEntry) -> Iterator[bytes]:
-    """The content digests by all rules before: an entry that was seen under one has not changed."""
+    """Content digests by all earlier rules; an entry seen with one of them has not changed."""
     yield strict_digest(entry)
     link = entry.link or ""
-    # Links were left escaped twice, and an item of JSON Feed had none at its id.
+    # Earlier versions kept double-escaped links, and ignored the `id` of JSON Feed as a link.
     for was in (link, link.replace("&", "&amp;"), None if link == entry.guid else link):
         yield entry_digest(entry.model_copy(update={"link": was}), whole_title=True)
 
 
 def strict_digest(entry: FeedEntry) -> bytes:
-    """The content digest by the rules before: of every character that a source stated."""
+    """The content digest by the first rules: of every character that a source states."""
     stated = (entry.title, entry.link, entry.content, entry.summary)
     return stated_digest(*stated, version=entry.version)

@@ -1,7 +1,7 @@
-"""Which of an entry's texts is its body: by what its elements mean, then by their length.
+"""Select the body among an entry's texts: by the meaning of their elements, then by length.
 
-One entry may hold its article, a teaser, a tagline and the captions of its pictures. The fullest
-text that is the entry's own is the body; text of a file or of the channel never is.
+An entry may contain its article, a teaser, a tagline and image captions. The body is the longest
+text of the entry itself, never a text of a file or of the channel.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ Meaning = Literal["article", "text", "teaser", "caption"]
 
 
 class Row(NamedTuple):
-    """What an element means, and whether its text may be the body."""
+    """The meaning of an element, and whether its text may be the body."""
 
     meaning: Meaning
     may_be_body: Literal["yes", "if alone", "if alone, of a video or audio"]
 
 
-_ARTICLE = Row("article", "yes")  # the whole article, or as much as the source gives
+_ARTICLE = Row("article", "yes")  # the whole article, or as much as the source provides
 _TEXT = Row("text", "yes")  # the article in some feeds, a summary in others
 _TEASER = Row("teaser", "if alone")  # short by definition
-_CAPTION = Row("caption", "if alone, of a video or audio")  # as YouTube's descriptions
+_CAPTION = Row("caption", "if alone, of a video or audio")  # such as YouTube's descriptions
 
-# By name; earlier ones win among equals. What is not here is no text of the entry.
+# By element name; earlier ones win among equals. Other elements are not texts of the entry.
 MEANINGS: dict[str, Row] = {
     "content:encoded": _ARTICLE,  # RSS 1.0 content module
     "content": _ARTICLE,  # Atom under RSS's names
@@ -57,9 +57,9 @@ MEANINGS: dict[str, Row] = {
     "excerpt:encoded": _TEASER,  # WordPress
     "prism:teaser": _TEASER,
     "teaser": _TEASER,
-    "itunes:subtitle": _TEASER,  # a tagline
+    "itunes:subtitle": _TEASER,  # tagline
     "googleplay:subtitle": _TEASER,
-    "media:description": _CAPTION,  # of a picture, its alternative text
+    "media:description": _CAPTION,  # alt text, if of an image
     "media:text": _CAPTION,  # a transcript
 }
 _ORDER = {name: at for at, name in enumerate(MEANINGS)}
@@ -68,8 +68,8 @@ _SHORT = {name: _ORDER[name] for name, row in MEANINGS.items() if row.may_be_bod
 _OF_FILES = {name: _ORDER[name] for name, row in MEANINGS.items() if row.meaning == "caption"}
 
 _TAGS = re.compile(r"<[^<>]{0,2000}>|&(?:nbsp|#160|#xa0|amp);|\\u00a0", re.IGNORECASE)
-_MEASURED = 4000  # characters: enough to tell an article from a stub, whatever its size
-# An article's element may be a little shorter than a description that repeats it and adds a line.
+_MEASURED = 4000  # characters: enough to distinguish an article from a stub of any size
+# An article's element may be slightly shorter than a description that repeats it and adds a line.
 _ALMOST = 0.9
 _OCTETS = "application/octet-stream"
 _TYPES: dict[str, Declared] = {
@@ -80,7 +80,7 @@ _TYPES: dict[str, Declared] = {
 
 
 class Text(NamedTuple):
-    """A text of an entry, the element that holds it and what it is declared to be."""
+    """A text of an entry, the name of its element and its declared type."""
 
     name: str
     value: str
@@ -89,16 +89,16 @@ class Text(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """The body, and another text as its summary."""
+    """The body of an entry, and another of its texts as summary."""
 
     body: Text | None
     summary: str
 
 
 def texts_of(entry: Entry, *, longest: int, has_film: bool, channel: Collection[str]) -> Texts:
-    """The texts of an entry, without those of the `channel`.
+    """The body and summary of an entry; texts that repeat those of the `channel` are ignored.
 
-    `has_film`: a video or audio belongs to it.
+    `has_film`: the entry has a video or audio file. `longest`: characters of one text.
     """
     own = _read(entry, _OWN, longest, channel)
     short = _read(entry, _SHORT, longest, channel)
@@ -108,14 +108,14 @@ def texts_of(entry: Entry, *, longest: int, has_film: bool, channel: Collection[
 
 
 def choose(own: list[Text], short: list[Text]) -> Texts:
-    """The fullest of the entry's own texts as its body; else one of the short ones."""
+    """The longest of `own` is the body, else the longest of `short`; the summary is another one."""
     body = _fullest(own) or _fullest(short)
     if body is None:
         return Texts(None, "")
     others = [text for text in (*own, *short) if text.value != body.value]
     if MEANINGS[body.name].meaning == "article":
         summaries = [text for text in others if MEANINGS[text.name].meaning != "article"]
-    else:  # a longer text beside a stub is no summary of it, nor the stub of the text
+    else:  # next to a stub, a longer text is no summary, and the stub is no summary of the text
         summaries = [text for text in others if MEANINGS[text.name].meaning == "teaser"]
     return Texts(body, summaries[0].value if summaries else "")
 
@@ -133,7 +133,7 @@ def _read(
 
 
 def _value(element: Element) -> str:
-    """What an element holds; Atom has text that is no XML in base64 (RFC 4287 4.1.3.3)."""
+    """The content of an element; decodes Atom's base64 (RFC 4287 4.1.3.3)."""
     encoded = element.get("mode") == "base64" or element.get("type") == _OCTETS
     if not encoded or not element.name.startswith("atom:"):
         return element.markup
@@ -144,7 +144,7 @@ def _value(element: Element) -> str:
 
 
 def _declared(element: Element) -> Declared | None:
-    """What an element's text is declared to be; None for what is not text: pictures, addresses."""
+    """The declared type of an element's text; None if it is not text (images, links)."""
     prefix = element.name.partition(":")[0]
     stated = element.get("type").lower()
     if prefix == "media":
@@ -159,7 +159,7 @@ def _declared(element: Element) -> Declared | None:
 
 
 def _fullest(texts: list[Text]) -> Text | None:
-    """The longest text; an article's own element unless another is clearly longer."""
+    """The longest text; an article's own element wins unless another is clearly longer."""
     if len(texts) < 2:
         return texts[0] if texts else None
     sizes = [_size(text.value) for text in texts]
@@ -168,6 +168,6 @@ def _fullest(texts: list[Text]) -> Text | None:
 
 
 def _size(value: str) -> int:
-    """Letters that a reader sees, of the beginning; what is longer counts as it is."""
+    """Visible letters in the beginning, plus the length of the rest."""
     seen = letters(_TAGS.sub(" ", value[:_MEASURED]))
     return seen + max(0, len(value) - _MEASURED)

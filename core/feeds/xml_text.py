@@ -1,7 +1,7 @@
-"""The text of a feed as one that an XML parser can read.
+"""Repair the text of a feed document so that an XML parser accepts it.
 
-Freed of what XML forbids, cut to the entries that are wanted. Nothing is parsed here: only what
-would stop or slow the parser is repaired, and items are found by their tags.
+Removes characters that XML forbids and anything around the feed, and drops surplus entries. Nothing
+is parsed here: items are found by their tags.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import xxhash
 
 from core.dates import parse_date
 
-ENTRIES_KEPT = 2000  # of one document; each takes 0.3 ms or more
+ENTRIES_KEPT = 2000  # per document; each entry takes 0.3 ms or more to parse
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32)))
@@ -39,7 +39,7 @@ _END = re.compile(r"</\s*(?:\w{1,20}:)?(?:rss|feed|rdf|channel)\s*>", re.IGNOREC
 _DATE = re.compile(
     r"(?:pubDate|date|published|updated|issued)>(?:<!\[CDATA\[)?([^<\]]{6,60})", re.IGNORECASE
 )
-_COMPARED = 9  # entries at each end of a long feed: one of them may be pinned
+_COMPARED = 9  # entries at each end of a long feed; one of them may be pinned
 
 
 _FIRST_ITEM = re.compile(rb"<((?:[\w.-]{1,40}:)?(?:item|entry))[\s>]")
@@ -47,18 +47,18 @@ _SPACE = re.compile(rb"\s*")
 
 
 class FeedText(NamedTuple):
-    """A document that is ready to be parsed."""
+    """A feed document that is ready to be parsed."""
 
     text: str  # without prolog
-    root: str  # name of its first element in lower case; empty if it has no element
-    complete: bool  # its last tag is there
-    cut: bool  # entries beyond the limit were left out
+    root: str  # name of the first element in lower case; empty if there is none
+    complete: bool  # the end tag of the feed was found
+    cut: bool  # entries beyond the limit were dropped
 
 
 def feed_text(text: str, *, entries: int = ENTRIES_KEPT) -> FeedText:
-    """The repaired text of a feed document, with the name of its first element."""
-    text = _from_the_start(_without_forbidden(text))
-    if text[:1] in ("{", "["):  # in JSON an ampersand is a letter like any other
+    """Repair a feed document; keep at most `entries` of its newest entries."""
+    text = _without_preamble(_without_forbidden(text))
+    if text[:1] in ("{", "["):  # `&` needs no repair in JSON
         return FeedText(text, root="", complete=True, cut=False)
     if "&" in text:
         if "&#" in text:
@@ -66,12 +66,12 @@ def feed_text(text: str, *, entries: int = ENTRIES_KEPT) -> FeedText:
         if "<!ENTITY" not in _head(text):
             text = _NAMED.sub(_character, text)
     complete = _END.search(text, max(0, len(text) - 4096)) is not None
-    kept = _within(text, entries)
+    kept = _newest_entries(text, entries)
     return FeedText(kept, root_name(kept), complete, cut=kept is not text)
 
 
 def _without_forbidden(text: str) -> str:
-    """Bytes are looked through four times as fast as characters, and rarely hold any of these."""
+    """Remove characters that XML forbids. Bytes are checked four times as fast as characters."""
     try:
         data = text.encode()
     except UnicodeEncodeError:
@@ -83,13 +83,13 @@ def _without_forbidden(text: str) -> str:
 
 
 def _head(text: str) -> str:
-    """The text before the first entry: what an entry quotes is not a declaration."""
+    """The text before the first entry: an entry may quote a declaration."""
     first = _ENTRY.search(text)
     return text[: first.start()] if first else text
 
 
 def root_name(text: str) -> str:
-    """Name of the first element without its prefix, in lower case; comments are passed over."""
+    """Name of the first element without prefix, in lower case; comments are skipped."""
     at = 0
     while (start := text.find("<", at)) >= 0:
         if text.startswith("<!--", start):
@@ -104,26 +104,26 @@ def root_name(text: str) -> str:
     return ""
 
 
-def _from_the_start(text: str) -> str:
-    """Without the prolog and whatever a broken generator printed before it."""
+def _without_preamble(text: str) -> str:
+    """Remove the XML prolog and any output of a broken generator before it."""
     prolog = _PROLOG.match(text)
     if prolog is not None:
         text = text[prolog.end() :]
     text = text.lstrip()
     root = root_name(text)
     if root == "html":
-        return _out_of_a_page(text)
+        return _feed_in_page(text)
     if root in ("rss", "feed", "rdf") or text[:1] in ("{", "["):
         return text
     late = _LATE_START.search(text, 0, 8192)
     if late is None:
-        json = _JSON_START.search(text, 0, 8192)  # behind warnings, `)]}'` or a callback's name
+        json = _JSON_START.search(text, 0, 8192)  # after warnings, `)]}'` or the name of a callback
         return text[json.start() :] if json else _unescaped(text)
     return _PROLOG.sub("", text[late.start() :], count=1).lstrip()
 
 
-def _out_of_a_page(text: str) -> str:
-    """The feed that software put into a page of HTML; the text itself if it holds none."""
+def _feed_in_page(text: str) -> str:
+    """The feed embedded in an HTML page; the text itself if there is none."""
     start = _WRAPPED.search(text, 0, 8192)
     if start is None:
         return _unescaped(text)
@@ -132,7 +132,7 @@ def _out_of_a_page(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """The feed that a browser's view, or a server, wrote out as text; else the text itself."""
+    """The feed that a server or a browser's source view escaped; else the text itself."""
     start = _ESCAPED.search(text, 0, 8192)
     if start is None:
         return text
@@ -142,17 +142,15 @@ def _unescaped(text: str) -> str:
 
 
 def _character(match: re.Match[str]) -> str:
-    """The character behind a name that HTML knows and XML does not."""
+    """The character for an entity that is defined in HTML but not in XML."""
     char = html5.get(match[1] + ";")
     return match[0] if char is None else escape(char)
 
 
-def _within(text: str, entries: int) -> str:
-    """The text with its newest entries only, if it holds more than it may."""
+def _newest_entries(text: str, entries: int) -> str:
+    """Keep only the newest entries of a text that has more than `entries`."""
     lowered = text.lower()
-    if (
-        lowered.count("item") + lowered.count("entry") <= entries
-    ):  # tags are more expensive to count
+    if lowered.count("item") + lowered.count("entry") <= entries:  # counting tags is more expensive
         return text
     starts, ends = [], []
     for tag in _ENTRY.finditer(text):
@@ -162,39 +160,39 @@ def _within(text: str, entries: int) -> str:
             starts.append(tag.start())
     if len(starts) <= entries or len(ends) < len(starts):
         return text if len(starts) <= entries else text[: starts[entries]]
-    first, last = (_usual_date(text, some) for some in (starts[:_COMPARED], starts[-_COMPARED:]))
+    first, last = (_median_date(text, some) for some in (starts[:_COMPARED], starts[-_COMPARED:]))
     if first and last and first < last:
         return text[: starts[0]] + text[starts[-entries] :]
     return text[: starts[entries]] + text[ends[-1] :]
 
 
-def _usual_date(text: str, starts: Sequence[int]) -> datetime | None:
-    """The date in the middle of those that the entries at these places state."""
+def _median_date(text: str, starts: Sequence[int]) -> datetime | None:
+    """The median date of the entries that begin at these positions."""
     stated = (_DATE.search(text, start, start + 20_000) for start in starts)
     dates = sorted(date for each in stated if each and (date := parse_date(each[1])))
     return dates[len(dates) // 2] if dates else None
 
 
 class FeedItems(NamedTuple):
-    """A document in UTF-8 and where its items seem to be, each from start tag to end tag."""
+    """A document in UTF-8 and the spans of its items, from start tag to end tag."""
 
     data: bytes
     spans: tuple[tuple[int, int], ...]
 
     def digests(self, around: bytes, *, url: str) -> list[bytes]:
-        """A digest of each item: of its bytes, the elements around it, and its document's url."""
+        """A digest of each item: of its bytes, the elements around it, and the document's URL."""
         place = xxhash.xxh3_64_intdigest(around + url.encode("utf-8", "replace"))
         data = memoryview(self.data)
         return [xxhash.xxh3_128_digest(data[start:end], place) for start, end in self.spans]
 
     def only(self, wanted: Iterable[int]) -> bytes:
-        """The document with the items at these places, without the others."""
+        """The document with only the items at these indexes."""
         parts = (self.data[slice(*self.spans[at])] for at in wanted)
         return b"".join((self.data[: self.spans[0][0]], *parts, self.data[self.spans[-1][1] :]))
 
 
 def find_items(data: bytes) -> FeedItems | None:
-    """The items of a document as its tags show them, one behind the other; None without any."""
+    """Find consecutive items by their tags, without parsing; None if there are none."""
     first = _FIRST_ITEM.search(data)
     if first is None:
         return None
@@ -205,5 +203,5 @@ def find_items(data: bytes) -> FeedItems | None:
         if stop < 0:
             return None
         spans.append((at, stop + len(end)))
-        at = _SPACE.match(data, stop + len(end)).end()  # type: ignore[union-attr]  # matches none, too
+        at = _SPACE.match(data, stop + len(end)).end()  # type: ignore[union-attr]  # always matches
     return FeedItems(data, tuple(spans))
