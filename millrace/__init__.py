@@ -1,4 +1,4 @@
-"""The command line: chooses the concrete parts and wires them. Nothing imports it."""
+"""The command line: opens the concrete parts and connects them. No other package imports it."""
 
 from core.config.settings import VERSION as __version__
 

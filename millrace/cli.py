@@ -1,4 +1,4 @@
-"""The command line's frame: runs one command, turns every error into lines and an exit code."""
+"""The entry point of the command line: runs one command, turns errors into lines and exit codes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def exit_code(arguments: Sequence[str]) -> int:
-    """Run one command; every error becomes lines on standard error and a code."""
+    """Run one command; returns the exit code. Errors become lines on standard error."""
     try:
         logs.configure(logs.form_from_environment())
         outcome = app(list(arguments), prog_name="millrace", standalone_mode=False)

@@ -1,8 +1,8 @@
-"""For containers: `python -m millrace.healthcheck service|worker|worker-process`, 0 if it is well.
+"""Health check for containers: `python -m millrace.healthcheck service|worker|worker-process`.
 
-The service must answer; a worker must have given the store a sign of life from this host; the event
-loop of a worker process must turn. Only the last is a reason to start a worker again: a store that
-is away comes back to workers that wait for it.
+The exit code is 0 if the service answers; if a worker of this host has a heartbeat in the store; if
+the event loop of a worker process runs. Only the last is a reason to restart a worker: when the
+store is away, workers wait for it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BREATHLESS_SECONDS = 30.0  # what a busy loop may be late by, several times over
 
 
 async def breathe() -> None:
-    """Touch a file of this process again and again, for as long as the loop turns."""
+    """Touch a file of this process every few seconds, as long as the event loop runs."""
     file = _breaths() / f"worker-{os.getpid()}"
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
@@ -47,7 +47,7 @@ async def breathe() -> None:
 
 
 def worker_breathes() -> bool:
-    """Whether a worker process of this host touched its file lately, whatever the store does."""
+    """Whether a worker process of this host touched its file lately, with or without a store."""
     now = time.time()
     with suppress(OSError):
         return any(
@@ -71,7 +71,7 @@ def service_is_well() -> bool:
 
 
 async def worker_is_well(redis: str) -> bool:
-    """Whether the store was given a sign of life from a worker of this host lately."""
+    """Whether the store has a recent heartbeat of a worker of this host."""
     async with opened(redis) as store:
         return any(beat.host == socket.gethostname() for beat in await load_workers(store))
 
@@ -91,7 +91,7 @@ def _check_worker() -> int:
 
 
 def main() -> int:
-    """0 if well, 1 if not, 2 for a wrong question."""
+    """Returns 0 if healthy, 1 if not, 2 for wrong arguments."""
     match sys.argv[1:]:
         case ["service"]:
             return 0 if service_is_well() else 1

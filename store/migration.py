@@ -1,8 +1,8 @@
-"""Whether this Millrace and this store fit together, and all state as text for a move to another.
+"""Checks that this Millrace and this store fit together; exports and restores all state as text.
 
-State is exported while Millrace runs, too: what vouches for entries comes first and what shows them
-last, so that whatever changes meanwhile is fetched again rather than missed. Any server version
-reads any other's.
+The export may run beside Millrace. Keys that mark entries as seen are exported before the entries,
+so that changes during the export lead to fetching again, not to missing entries. The text does not
+depend on the version of the server.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ _BYTES = 32
 
 
 async def shared_secret(store: Store, known: bytes | None) -> bytes:
-    """The secret that all services of this store share; a wiped store gets the one `known`."""
+    """The secret that all services of this store share; a wiped store gets `known` again."""
     fresh = known or secrets.token_bytes(_BYTES)
     with store_errors():
         there: bytes | None = await store.redis.set(keys.SECRET, fresh, nx=True, get=True)
     return there or fresh
 
 
-OLDEST_SERVER = 7  # older ones lack what the scripts use
+OLDEST_SERVER = 7  # major version; older servers lack functions that the scripts use
 _MIGRATING_SECONDS = 120
 
 Step = Callable[[Store], Awaitable[None]]
 
 
 async def _read_as_it_is(_: Store) -> None:
-    """Layout 2 lets the story hold the article it shows, and packs tighter; 1 can still be read."""
+    """No change: layout 2 stores shown articles in the story; records of layout 1 are readable."""
 
 
-# From which version -> what makes the next one of it. A step may be cut off and run again.
+# Version -> the step to the next one. A step may be interrupted and repeated.
 STEPS: Mapping[int, Step] = {1: _read_as_it_is}
 
 
 async def ensure_layout(store: Store) -> None:
-    """Return once the store holds our layout; raises LayoutMismatch or StoreError if it cannot."""
+    """Bring the store to our layout. Raises LayoutMismatch or StoreError if that is impossible."""
     found = await _found(store)
     if found == keys.LAYOUT_VERSION:
         return
@@ -68,7 +68,7 @@ async def _ensure_ours(store: Store, found: int) -> None:
 
 
 async def _migrate(store: Store) -> None:
-    """One process at a time; the others wait by trying again."""
+    """Run the missing steps. Raises StoreError while another process does; callers retry."""
     mine = secrets.token_hex(8)
     with store_errors():
         if not await store.redis.set(keys.MIGRATING, mine, nx=True, ex=_MIGRATING_SECONDS):
@@ -107,9 +107,9 @@ async def _ensure_server(store: Store) -> None:
 
 FORMAT = 1
 _AT_ONCE = 200
-# A guid that counts as seen needs its entry, an indexed founder its story: they come after.
+# Seen guids before their entries, indexed founders before their stories.
 _ORDER = ("source:", "seen:", "learned:", "ix:", "pending", "entry:", "url:", "story:")
-# Bound to the processes and hosts of now.
+# Keys about the present processes and hosts.
 _LEFT_BEHIND = (
     "queue",
     "worker:",
@@ -124,7 +124,7 @@ _LEASE = (b"token", b"begun")
 
 
 async def export_state(store: Store) -> AsyncIterator[str]:
-    """One line for what this is, then one for each key."""
+    """The lines of an export: a header, then one line for each key."""
     yield json.dumps({"millrace": "state", "format": FORMAT, "layout": keys.LAYOUT_VERSION})
     done: set[str] = set()
     for part in (*_ORDER, ""):
@@ -133,14 +133,14 @@ async def export_state(store: Store) -> AsyncIterator[str]:
             if key in done or name.startswith(_LEFT_BEHIND):
                 continue
             if not part and name.startswith(_ORDER):
-                continue  # it came after its turn, and is fetched again
+                continue  # written after its part was exported: it will be fetched again
             done.add(key)
             if (line := await _line(store, key)) is not None:
                 yield line
 
 
 async def restore_state(store: Store, lines: Iterable[str]) -> int:
-    """Write exported state into an empty store; returns how many keys that were."""
+    """Write exported state into an empty store; returns the number of keys."""
     rows = iter(lines)
     _check_head(next(rows, ""))
     async for _ in _keys(store, keys.PREFIX):
@@ -193,7 +193,7 @@ async def _line(store: Store, key: str) -> str | None:
                 found = await redis.xrange(key)
                 value = [[i.decode(), [_pair(f, v) for f, v in fs.items()]] for i, fs in found]
             case _:
-                return None  # it ran out meanwhile
+                return None  # the key expired during the export
     if value is None:
         return None
     return json.dumps({"key": key, "kind": kind, "until": until, "value": value})
@@ -221,7 +221,7 @@ async def _write(store: Store, row: dict[str, Any]) -> None:
 
 
 async def _wait_for_pages(store: Store) -> None:
-    """Entries that were still waiting for their page when they were exported wait again."""
+    """Schedule the pages of entries that were pending when they were exported."""
     now = await store.now() * 1000
     async for key in _keys(store, keys.entry("")):
         with store_errors():

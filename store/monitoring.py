@@ -1,7 +1,7 @@
-"""What /health and /metrics read: signs of life of workers and store, and what was counted.
+"""The data of /health and /metrics: heartbeats of workers, checks of the store, counters.
 
-Counters and histograms are kept in one hash, so that /metrics sees those of all workers. A field is
-`name` or `name{label="value",...}`, as Prometheus writes it. prometheus-client's multi-process mode
+Counters and histograms of all workers are kept in one hash. A field is `name` or
+`name{label="value",...}`, as Prometheus writes it. The multi-process mode of prometheus-client
 leaves stale files behind when workers are killed; a hash does not.
 """
 
@@ -22,12 +22,12 @@ from store import keys
 from store.connection import Store, store_errors
 from store.embedded import OLDEST
 
-CLOCK_ALLOWED = 60.0  # seconds; Last-Modified and Retry-After are whole seconds, lags are minutes
-HEAD_ROOM = 0.9  # of maxmemory: above it a busy evening may fill the rest
+CLOCK_ALLOWED = 60.0  # seconds of difference; delays in the metrics are minutes
+HEAD_ROOM = 0.9  # of maxmemory: a busy evening may fill the rest
 
 
 class WorkerBeat(Frozen):
-    """One worker's sign of life. Times are seconds of the store's clock."""
+    """The heartbeat of one worker. Times are Unix seconds of the store's clock."""
 
     id: str
     host: str
@@ -35,12 +35,12 @@ class WorkerBeat(Frozen):
     started: float
     last: float
     version: str = ""
-    running: int = 0  # jobs under way
-    fault: str | None = None  # what the store refused it lately
+    running: int = 0  # jobs in progress
+    fault: str | None = None  # a recent refusal of the store
 
 
 async def beat(store: Store, worker: WorkerBeat) -> None:
-    """Write a sign of life; it vanishes after `keys.HEARTBEAT_SECONDS`."""
+    """Write a heartbeat; it expires after `keys.HEARTBEAT_SECONDS`."""
     pipe = store.redis.pipeline(transaction=False)
     pipe.set(keys.worker(worker.id), worker.model_dump_json(), ex=keys.HEARTBEAT_SECONDS)
     pipe.zadd(keys.WORKERS, {worker.id: worker.last})
@@ -50,7 +50,7 @@ async def beat(store: Store, worker: WorkerBeat) -> None:
 
 
 async def load_workers(store: Store) -> list[WorkerBeat]:
-    """The workers that gave a sign of life within `keys.HEARTBEAT_SECONDS`."""
+    """The workers with a heartbeat in the last `keys.HEARTBEAT_SECONDS`."""
     with store_errors():
         ids = [i.decode() for i in await store.redis.zrange(keys.WORKERS, 0, -1)]
         found = await store.redis.mget([keys.worker(i) for i in ids]) if ids else []
@@ -58,14 +58,14 @@ async def load_workers(store: Store) -> list[WorkerBeat]:
 
 
 async def leave(store: Store, worker_id: str) -> None:
-    """Take a worker that ends cleanly off the list."""
+    """Remove a worker that ends cleanly."""
     with store_errors():
         await store.redis.delete(keys.worker(worker_id))
         await store.redis.zrem(keys.WORKERS, worker_id)
 
 
 class DiskUsage(NamedTuple):
-    """Of one disk, in bytes."""
+    """The usage of one disk, in bytes."""
 
     total: int
     used: int
@@ -73,18 +73,18 @@ class DiskUsage(NamedTuple):
 
 
 class Vitals(Frozen):
-    """What the store says of itself, and what is wrong with it, each with what helps."""
+    """The store's report of itself, with its faults and what helps against them."""
 
     memory: int  # bytes used
     memory_limit: int  # bytes; 0: none
     disk_free: int | None = None  # bytes where its data lies; None: on another machine
     disk_size: int | None = None
     fault: str | None = None  # why nothing can be written
-    warnings: tuple[str, ...] = ()  # what will lose data or time one day
+    warnings: tuple[str, ...] = ()  # settings that may lose data or time later
 
 
 async def vitals(store: Store) -> Vitals:
-    """Ask the store about its memory, disk, role and clock."""
+    """Read the store's memory, disk, role and clock."""
     with store_errors():
         info = await store.redis.info()
         keeps = info.get("aof_enabled") or await _saves(store)
@@ -102,7 +102,7 @@ async def vitals(store: Store) -> Vitals:
 
 
 async def _disk(store: Store) -> DiskUsage | None:
-    """The disk of the store's data, where the store is on this machine."""
+    """The disk of the store's data, if the store is on this machine."""
     if not store.url.startswith("unix:"):
         return None
     try:
@@ -113,7 +113,7 @@ async def _disk(store: Store) -> DiskUsage | None:
 
 
 async def _saves(store: Store) -> bool:
-    """Whether snapshots are written; a store that does not say so may."""
+    """Whether the store writes snapshots; assumed where it does not report it."""
     try:
         found = await store.redis.config_get("save")
     except ResponseError:  # forbidden, as managed stores do
@@ -164,9 +164,9 @@ _Labelled = tuple[str, tuple[tuple[str, str], ...]]  # a metric and its labels
 
 
 class Counts:
-    """Counts gathered in one piece of work and written in one call.
+    """Counts gathered in one job and written in one call.
 
-    Put into words only when they are written: most are added up with others before.
+    Field names are formatted only when they are written: most counts are added up before.
     """
 
     def __init__(self) -> None:
@@ -179,18 +179,18 @@ class Counts:
         self._counters[key] = self._counters.get(key, 0) + by
 
     def observe(self, name: str, value: float, buckets: Sequence[float], **labels: str) -> None:
-        """Put a value into a histogram with these upper bounds; `+Inf` is added."""
+        """Add a value to a histogram with these upper bounds; `+Inf` is added to them."""
         self._values((name, tuple(labels.items())), buckets).append(value)
 
     def take(self, other: Counts) -> None:
-        """Add what `other` gathered."""
+        """Add the counts of `other`."""
         for key, value in other._counters.items():
             self._counters[key] = self._counters.get(key, 0) + value
         for key, (buckets, values) in other._observed.items():
             self._values(key, buckets).extend(values)
 
     async def write(self, store: Store) -> None:
-        """Write and forget what was gathered."""
+        """Write the counts and clear them."""
         fields = list(self._fields())
         self._counters, self._observed = {}, {}
         if fields:
@@ -213,7 +213,7 @@ class Counts:
 def _histogram(
     name: str, labels: dict[str, str], buckets: Sequence[float], values: Sequence[float]
 ) -> Iterator[tuple[str, float]]:
-    """As Prometheus wants it: each bucket holds those below it too."""
+    """A histogram in the form of Prometheus: buckets are cumulative."""
     for bound in (*buckets, inf):
         count = bisect_right(values, bound)
         if count:
@@ -224,14 +224,14 @@ def _histogram(
 
 
 async def read_counters(store: Store) -> dict[str, float]:
-    """All fields with their values."""
+    """All counters: field -> value."""
     with store_errors():
         raw = await store.redis.hgetall(keys.METRICS)  # type: ignore[misc]
     return {field.decode(): float(value) for field, value in raw.items()}
 
 
 def field_name(name: str, labels: Mapping[str, str]) -> str:
-    """`name{label="value"}` with the value escaped as the Prometheus text format wants it."""
+    """`name{label="value"}`, escaped for the Prometheus text format."""
     if not labels:
         return name
     pairs = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))

@@ -1,9 +1,9 @@
-"""What is sent to others: each delivery once, repeated until it arrives or expires.
+"""Outgoing deliveries: each once, retried until it arrives or expires.
 
-The service fills an outbox, one process at a time, and workers empty it. A delivery's id is made
-from what it is: adding it twice, or after it was done, changes nothing. What the operator asked for
-(webhooks, pings) and what strangers subscribed to have an outbox each, so that neither waits for
-the other.
+The service fills an outbox, one process at a time, and workers empty it. The id of a delivery is
+made from its content, so adding it twice, or again after it was sent, changes nothing. Deliveries
+that the operator configured (webhooks, pings) and those to subscribers of our hub have separate
+outboxes, so that neither waits for the other.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from store import keys
 from store.connection import Store, store_errors
 from store.plan import UNREADABLE, pack, unpack
 
-GIVEN_UP_SECONDS = 86_400  # that /health names a target that missed deliveries
+GIVEN_UP_SECONDS = 86_400  # for which /health names a target that missed deliveries
 GIVEN_UP_HOSTS = 100
-LONGEST_REST = 600.0  # seconds that a target which fails is left alone
+LONGEST_REST = 600.0  # seconds without deliveries to a failing target
 FIRST_REST = 5.0
 FAILING_SECONDS = 86_400
 
 
 class Outbox(NamedTuple):
-    """A queue of deliveries; beyond its limits nothing is added."""
+    """A queue of deliveries; beyond its limits further ones are refused."""
 
     key: str
     sizes: str
@@ -50,33 +50,33 @@ SUBSCRIBERS = Outbox(
 
 
 class Delivery(Frozen):
-    """One request to be made."""
+    """One request to be sent."""
 
     id: str
     kind: Literal["verify", "hub", "webhook", "ping"]  # "verify": as older versions wrote it
     url: str
     headers: Mapping[str, str] = Field({})
     body: str = ""
-    subscriber: str | None = None  # of our hub; forgotten when it answers 410
+    subscriber: str | None = None  # id; a subscriber that answers 410 is removed
     tries: int = 0
 
 
 class Added(NamedTuple):
-    """What became of deliveries that were to be added."""
+    """The numbers of added and refused deliveries."""
 
     added: int
     refused: int  # because the outbox is full
 
 
 class Leased(NamedTuple):
-    """What is due, and the ids of deliveries that grew too old."""
+    """The due deliveries, and the ids of expired ones."""
 
     deliveries: list[Delivery]
     expired: list[str]
 
 
 class GivenUp(Frozen):
-    """What one target was not sent within the last day."""
+    """The deliveries to one target that were given up within the last day."""
 
     count: int
     reason: str
@@ -84,7 +84,7 @@ class GivenUp(Frozen):
 
 
 async def add_deliveries(store: Store, outbox: Outbox, deliveries: Sequence[Delivery]) -> Added:
-    """Add what is not there yet."""
+    """Add the deliveries that are not known yet."""
     if not deliveries:
         return Added(0, 0)
     parts: list[str | bytes] = []
@@ -97,7 +97,7 @@ async def add_deliveries(store: Store, outbox: Outbox, deliveries: Sequence[Deli
 
 
 async def lease_deliveries(store: Store, outbox: Outbox, *, limit: int, seconds: float) -> Leased:
-    """What is due, leased to this caller for `seconds`."""
+    """The due deliveries, leased to this caller for `seconds`."""
     due = await store.call(store.script("due"), [outbox.key], [limit, int(seconds * 1e3)])
     ids = [each.decode() for each in due]
     leased, expired = list[Delivery](), list[str]()
@@ -108,7 +108,7 @@ async def lease_deliveries(store: Store, outbox: Outbox, *, limit: int, seconds:
     for delivery_id, raw in zip(ids, found, strict=True):
         try:
             leased.append(unpack(Delivery, raw or b""))
-        except UNREADABLE:  # too old, or done by another
+        except UNREADABLE:  # expired, or sent by another worker
             await end_delivery(store, outbox, delivery_id)
             if raw is None:
                 expired.append(delivery_id)
@@ -118,7 +118,7 @@ async def lease_deliveries(store: Store, outbox: Outbox, *, limit: int, seconds:
 async def delay_delivery(
     store: Store, outbox: Outbox, delivery: Delivery, *, seconds: float
 ) -> None:
-    """Try again after that many seconds."""
+    """Retry a delivery after `seconds`."""
     due = await store.now() + seconds
     with store_errors():
         pipe = store.redis.pipeline()
@@ -130,7 +130,7 @@ async def delay_delivery(
 async def put_back(
     store: Store, outbox: Outbox, deliveries: Sequence[Delivery], *, seconds: float
 ) -> None:
-    """Make leased deliveries due again after that many seconds, as they are."""
+    """Make leased deliveries due again after `seconds`, unchanged."""
     if deliveries:
         due = (await store.now() + seconds) * 1000
         with store_errors():
@@ -138,20 +138,20 @@ async def put_back(
 
 
 async def end_delivery(store: Store, outbox: Outbox, delivery_id: str) -> None:
-    """It arrived, or never will. Its id stays known for a while."""
+    """Remove a delivery that arrived or was given up; its id stays known for two days."""
     where = [outbox.key, outbox.sizes, keys.delivery(delivery_id)]
     await store.call(store.script("sent"), where, [delivery_id])
 
 
 async def resting(store: Store, host: str) -> float:
-    """Seconds for which a target that failed is left alone; 0: it may be sent something."""
+    """The seconds until a failing target may get its next delivery; 0 means now."""
     with store_errors():
         left = int(await store.redis.pttl(keys.resting(host)))
     return max(0.0, left / 1000)
 
 
 async def rest(store: Store, host: str) -> float:
-    """Leave a target alone that just failed, ever longer; for how many seconds."""
+    """Pause deliveries to a target that failed, longer after each failure; returns the seconds."""
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.incr(keys.failing(host))
@@ -163,19 +163,19 @@ async def rest(store: Store, host: str) -> float:
 
 
 async def rested(store: Store, host: str) -> None:
-    """The target answered well."""
+    """Note that a target accepted a delivery."""
     with store_errors():
         await store.redis.delete(keys.failing(host), keys.resting(host))
 
 
 async def give_up(store: Store, host: str, *, count: int, reason: str) -> bool:
-    """Remember that deliveries to `host` were given up; True for its first within a day."""
+    """Note that deliveries to `host` were given up; returns whether it is the day's first time."""
     arguments = [host, count, reason[:300], GIVEN_UP_SECONDS, GIVEN_UP_HOSTS]
     return bool(await store.call(store.script("given_up"), [keys.GIVEN_UP], arguments))
 
 
 async def given_up(store: Store) -> dict[str, GivenUp]:
-    """By host: what was given up within the last day."""
+    """Host -> the deliveries to it that were given up within the last day."""
     with store_errors():
         found = await store.redis.hgetall(keys.GIVEN_UP)  # type: ignore[misc]
     now = await store.now()
@@ -187,7 +187,7 @@ async def given_up(store: Store) -> dict[str, GivenUp]:
 
 
 async def lead(store: Store, outbox: Outbox, who: str, *, seconds: float) -> bool:
-    """Whether this process fills the outbox now: of two, each would send everything."""
+    """Whether this process fills the outbox now; only one may, or all would be sent twice."""
     with store_errors():
         if await store.redis.set(outbox.publisher, who, nx=True, px=int(seconds * 1000)):
             return True
@@ -198,18 +198,18 @@ async def lead(store: Store, outbox: Outbox, who: str, *, seconds: float) -> boo
 
 
 async def published_until(store: Store, outbox: Outbox) -> str | None:
-    """Up to which change the outbox was filled."""
+    """The position of the last change for which the outbox was filled."""
     with store_errors():
         found = await store.redis.get(outbox.published)
         if found is None:  # older versions had one position for both
             found = await store.redis.get(keys.PUBLISHED)
-            if found is not None:  # from here on its own: that of the operator's moves on
+            if found is not None:  # copied, because the other position moves on
                 await store.redis.set(outbox.published, found, nx=True)
     return None if found is None else found.decode()
 
 
 async def keep_published(store: Store, outbox: Outbox, position: str) -> None:
-    """The outbox was filled up to this change."""
+    """Store the position up to which the outbox was filled."""
     with store_errors():
         before = await store.redis.set(outbox.published, position, get=True)
         if before is not None and outbox is OPERATOR:

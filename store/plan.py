@@ -1,4 +1,4 @@
-"""What is written: the scripts and their typed arguments, byte layouts, and packed records.
+"""The written forms: scripts with their typed arguments, byte layouts, packed records.
 
 A record is JSON, compressed with zstd and a shared dictionary.
 """
@@ -21,7 +21,7 @@ from store import keys
 
 @dataclass(frozen=True)
 class Layout:
-    """The fields of a binary text, one after the other, with their bytes."""
+    """The fields of a byte string, in order, with their sizes in bytes."""
 
     name: str
     fields: dict[str, int]
@@ -31,15 +31,15 @@ class Layout:
 
     @property
     def size(self) -> int:
-        """Bytes of the whole."""
+        """The total size in bytes."""
         return sum(self.fields.values())
 
     def split(self, text: bytes) -> dict[str, bytes]:
-        """The fields of a text."""
+        """The fields of a byte string."""
         return {field: text[first : last + 1] for field, first, last in self._places()}
 
     def constants(self) -> Iterator[tuple[str, int]]:
-        """As Lua knows it."""
+        """The constants that describe the layout to Lua: sizes, and positions counted from 0."""
         yield f"{self.name}_BYTES", self.size
         for field, first, last in self._places():
             yield f"{self.name}_{field.upper()}", first
@@ -52,17 +52,17 @@ class Layout:
             first += size
 
 
-# Of the duplicate index (index.lua). A key is where an entry is looked up; a posting is filed in
-# the bucket of its key and names a record of the slice; a record is what is kept of a founder: its
-# moment is a share of the slice's length, its print `PRINT_BYTES` of core/dedup/fingerprint.py (a
-# test compares; that module is heavy).
+# Of the duplicate index (index.lua). Entries are looked up by their keys. A posting is filed in the
+# bucket of its key and names a record of the slice. A record describes a founder: `moment` is its
+# time as a share of the slice's length, `print` has PRINT_BYTES of core/dedup/fingerprint.py (not
+# imported, because that module is large; a test compares).
 KEY = Layout("KEY", {"kind": 1, "bucket": 2, "suffix": 2})
 POSTING = Layout("POSTING", {"suffix": KEY["suffix"], "record": 3})
 RECORD = Layout("RECORD", {"story": 16, "moment": 2, "print": 42})
 
-# Of `seen:NAME` (commit.lua, trim_seen.lua). What a poll listed comes as one text of LISTED; it is
-# kept under the guid as SEEN. `dropped`: seconds since 1970 at which the source stopped listing the
-# guid, all ones while it lists it.
+# Of `seen:NAME` (commit.lua, trim_seen.lua). A poll passes its listed guids as a string of LISTED;
+# each is stored under its guid as SEEN. `dropped` is the Unix time at which the source stopped
+# listing the guid, or all ones while it lists it.
 LISTED = Layout("LISTED", {"guid": GUID_DIGEST, "content": CONTENT_DIGEST})
 SEEN = Layout("SEEN", {"content": CONTENT_DIGEST, "dropped": 4})
 
@@ -71,7 +71,7 @@ LAYOUTS = (KEY, POSTING, RECORD, LISTED, SEEN)
 
 @cache
 def script(*names: str) -> str:
-    """The script made of the files `store/lua/NAME.lua`, in this order, behind the prelude."""
+    """The script made of constants, the prelude and the files store/lua/NAME.lua, in order."""
     folder = resources.files("store") / "lua"
     parts = [(folder / f"{name}.lua").read_text(encoding="utf-8") for name in ("prelude", *names)]
     return "\n".join([_constants(), *parts])
@@ -85,18 +85,18 @@ def _constants() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A lease that the work was done under: refused unless its token is current."""
+    """The lease of the work; the commit is refused unless its token is current."""
 
     schedule: str  # key of the sorted set
     state: str  # key of the hash that holds the token
     name: str
     token: str
-    next: int | None = None  # ms until the source is due again; None: it is no source
+    next: int | None = None  # ms until the source is due again; None for a page
 
 
 @dataclass(frozen=True, slots=True)
 class EntryPlan:
-    """An entry to be written."""
+    """An entry to write."""
 
     id: str
     key: str
@@ -109,7 +109,7 @@ class EntryPlan:
 
 @dataclass(frozen=True, slots=True)
 class StoryPlan:
-    """A story to be written: refused unless its version is still `expect`, 0 for a new one."""
+    """A story to write; refused unless its stored version is `expect` (0: a new story)."""
 
     key: str
     id: str
@@ -125,7 +125,7 @@ class StoryPlan:
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
-    """What a poll leaves behind for its source; None: as it was."""
+    """What a poll writes for its source; fields that are None stay as they are."""
 
     key: str
     seen_key: str
@@ -139,7 +139,7 @@ class SourcePlan:
 
 @dataclass(frozen=True, slots=True)
 class ClaimPlan:
-    """An entry that was decided upon: checked against what was filed meanwhile; a founder filed."""
+    """A decided entry: checked against founders filed since its look-up; a founder is filed."""
 
     id: str
     keys: bytes  # layout KEY of store/plan.py
@@ -153,14 +153,14 @@ class ClaimPlan:
 class Plan:
     """One commit."""
 
-    layout: str  # refused in a store of another one
+    layout: str  # version; refused by a store with another one
     changes_kept: int
     fences: Sequence[Fence]
     entries: Sequence[EntryPlan]
     stories: Sequence[StoryPlan]
     claims: Sequence[ClaimPlan]
     source: SourcePlan | None
-    mark: str | None  # where the index stood when the claims' candidates were found
+    mark: str | None  # position of the index at the look-up of the claims' candidates
 
 
 _INTEGER, _LENGTH = Struct(">Bq"), Struct(">BI")
@@ -199,7 +199,7 @@ def _pack(value: Any, add: Callable[[bytes], None]) -> None:
 
 @cache
 def _fields(kind: Any) -> list[tuple[bytes, str]]:
-    """The names of a model's fields, as MessagePack and as they are."""
+    """The field names of a model, as MessagePack and as text."""
     return [(packed(field.name), field.name) for field in fields(kind)]
 
 
@@ -245,10 +245,10 @@ Record = TypeVar("Record", bound=BaseModel)
 
 _DICTIONARY = zstd.ZstdDict(COMMON, is_raw=True)
 _BY_DICTIONARY = b"\x01"  # in front of what was compressed with it; no frame of zstd begins so
-UNREADABLE = (ValidationError, zstd.ZstdError)  # what `unpack` raises on a foreign record
+UNREADABLE = (ValidationError, zstd.ZstdError)  # raised by `unpack` for an invalid record
 
 _LEVEL = 3  # 5.5 kB of body to 2.5 kB in 0.03 ms; higher levels gain little
-# Made once: it costs more than most records.
+# Made once, because that costs more than compressing a record.
 _COMPRESSOR = zstd.ZstdCompressor(level=_LEVEL, zstd_dict=_DICTIONARY)
 
 
@@ -261,28 +261,27 @@ def pack(record: BaseModel) -> bytes:
 def unpack(kind: type[Record], stored: bytes) -> Record:
     """The record that `pack` stored.
 
-    Fields that this version does not know are passed over: during a rolling upgrade a newer one
-    writes beside it.
+    Unknown fields are ignored: during a rolling upgrade a newer version writes too.
     """
     return kind.model_validate_json(_unpacked(stored), extra="ignore")
 
 
 def packed_json(stored: bytes) -> str:
-    """The JSON inside what `pack` stored, for a look that is cheaper than reading it."""
+    """The JSON text that `pack` stored, for a search that is cheaper than parsing."""
     return _unpacked(stored).decode()
 
 
 def pack_bytes(data: bytes) -> bytes:
-    """The stored form of what is no record."""
+    """The stored form of bytes that are not a record."""
     return zstd.compress(data, level=_LEVEL)
 
 
 def unpack_bytes(stored: bytes) -> bytes:
-    """What `pack_bytes` stored."""
+    """The bytes that `pack_bytes` stored."""
     return zstd.decompress(stored)
 
 
 def _unpacked(stored: bytes) -> bytes:
     if stored.startswith(_BY_DICTIONARY):
         return zstd.decompress(memoryview(stored)[1:], zstd_dict=_DICTIONARY)
-    return zstd.decompress(stored)  # as layout 1 had it
+    return zstd.decompress(stored)  # layout 1 had no dictionary

@@ -1,7 +1,7 @@
-"""Takes stories out of the feed: what retention no longer keeps, and what sources that left had.
+"""Removes stories from the feed: those beyond the retention, and those of removed sources.
 
-By age, and beyond the number that is kept by place in the feed; but a source that has more than its
-share of them gives up its own first, so that one that floods pushes out no other's.
+Stories go by age, and beyond the kept number by their place in the feed. A source with more than
+its share loses its own stories first, so that a flood does not push out the stories of others.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from store.connection import Store, store_errors
 from store.entries import load_bare, load_packed, load_stories, url_keys
 from store.plan import UNREADABLE, pack, unpack
 
-_AT_ONCE = 100  # stories unpacked between two looks at everything else
-_TRIM_AT_ONCE = 100  # stories a call; the script must not hold the store up
+_AT_ONCE = 100  # stories unpacked before the event loop continues with other tasks
+_TRIM_AT_ONCE = 100  # stories a call; a longer script would block the store
 
-_CHANGES_PER_STORY = 4  # of those kept; enough for any follower of the stream
+_CHANGES_PER_STORY = 4  # kept changes for each kept story
 _FEWEST_CHANGES = 1000
 
 
@@ -31,10 +31,10 @@ async def trim(
     window: float = 30 * 86_400.0,
     shares: Shares | None = None,
 ) -> int:
-    """Remove stories beyond `entries`, and those that arrived more than `days` days ago.
+    """Remove stories beyond `entries`, and those older than `days`; returns their number.
 
-    Returns how many went. Their fingerprints stay for the dedup window: a repost of a story that
-    is no longer shown must not come back as news. Their entries stay as long, without the bodies.
+    Their fingerprints stay for the dedup window, because a later repost must not be news. Their
+    entries stay as long, without bodies.
     """
     removed, most = 0, max(_FEWEST_CHANGES, _CHANGES_PER_STORY * entries)
     with store_errors():
@@ -56,7 +56,7 @@ async def trim(
 async def _trim_once(
     store: Store, entries: int, days: float, window: float, victims: Sequence[str] = ()
 ) -> int:
-    """Remove `victims`, or what is too old or too much, a bounded number; how many went."""
+    """Remove `victims`, else a bounded number beyond the limits; returns the number."""
     limits = [entries, int(days * 86_400_000), keys.story(""), _TRIM_AT_ONCE, keys.CHANGES_KEPT]
     went = await store.call(
         store.script("trim"), [keys.RIVER, keys.ARRIVALS, keys.CHANGES], [*limits, *victims]
@@ -65,31 +65,31 @@ async def _trim_once(
     return len(went)
 
 
-SHARE = 4  # one source has a quarter of the window at most while others want the place
+SHARE = 4  # one source has a quarter of the window at most while others need the room
 FEWEST = 20  # stories that any source may have
-# Packed stories of one source: five times what a quarter of 5,000 of 4.6 kB takes; with 640 bytes
-# for each of 1,900 entries a poll that is below 50 MB in an hour of polls.
+# Packed stories of one source: five times a quarter of 5,000 stories of 4.6 kB. With 640 bytes for
+# each of 1,900 entries a poll, an hour of polls stays below 50 MB.
 SHARE_BYTES = 32 * 2**20
-FLOOD_SECONDS = 86_400  # that /health names a source after it gave up stories of its own
+FLOOD_SECONDS = 86_400  # for which /health names a source that exceeded its share
 _FLOODS_NAMED = 100
 _VICTIMS = 2000  # in one round; the next comes within ten seconds
 
 
 class _Held(NamedTuple):
-    """What is known of one story in the feed."""
+    """Source and size of one story in the feed."""
 
     source: str  # of its founder
     size: int  # bytes, packed
 
 
 class Shares:
-    """Which source has how much of the window; kept from round to round."""
+    """The shares of sources in the window; kept between rounds."""
 
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}
 
     async def trim(self, store: Store, *, entries: int) -> dict[str, list[str]]:
-        """By source: the stories that it has to give up, the oldest first."""
+        """Source -> the ids of stories that it loses, oldest first."""
         with store_errors():
             ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
         await self._look_at(store, ids)
@@ -109,7 +109,7 @@ class Shares:
     async def _to_give_up(
         self, store: Store, source: str, own: Sequence[str], *, most: int
     ) -> list[str]:
-        """The oldest that no other source has, up to `most`; more where they hold too much."""
+        """The oldest stories that no other source has: `most`, more if they exceed SHARE_BYTES."""
         found, size = list[str](), sum(self._held[each].size for each in own)
         for start in range(0, len(own), _AT_ONCE):
             if len(found) >= most and size <= SHARE_BYTES:
@@ -137,7 +137,7 @@ class Shares:
 
 
 async def flooding(store: Store) -> list[str]:
-    """Sources that gave up stories of their own for those of others within the last day."""
+    """The sources that lost stories for exceeding their share within the last day."""
     since = (await store.now() - FLOOD_SECONDS) * 1000
     with store_errors():
         found = await store.redis.zrangebyscore(keys.FLOODS, since, "+inf")
@@ -169,7 +169,7 @@ async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) ->
 
 
 def _with_article(record: EntryRecord, shown: Mapping[str, Article]) -> EntryRecord:
-    """Its article names addresses of the entry, which end with it."""
+    """The record with its article, which states addresses under which the entry is listed."""
     return record.model_copy(update={"article": record.article or shown.get(record.id)})
 
 
@@ -177,15 +177,17 @@ def _bare(record: EntryRecord) -> EntryRecord:
     return record.model_copy(update={"raw": None, "article": None})
 
 
-# Guids of one source and what else its entries are known by, three of each: those of 500 entries a
-# day for a month. A feed with 2,000 new guids at each poll would add 600,000 a day. Who comes back
-# after that is still known by its entry.
+# Rows of one source. An entry has three, for its guid and aliases, so this is 500 entries a day for
+# a month. A feed with 2,000 new guids at each poll would add 600,000 a day. An entry that returns
+# later is still recognised by its record.
 SEEN_KEPT = 50_000
 
 
 async def trim_seen(store: Store, source: str, *, window: float, most: int = SEEN_KEPT) -> int:
-    """Forget guids that `source` stopped listing more than `window` seconds ago, and the oldest of
-    more than `most`; those that it lists stay. Returns how many went."""
+    """Forget guids that `source` stopped listing `window` seconds ago, or beyond `most` the oldest.
+
+    Listed guids stay. Returns the number of removed guids.
+    """
     arguments = [max(1, int(window)), most]
     return int(await store.call(store.script("trim_seen"), [keys.seen(source)], arguments))
 
@@ -193,9 +195,10 @@ async def trim_seen(store: Store, source: str, *, window: float, most: int = SEE
 async def drop_orphans(
     store: Store, sources: Collection[str], *, days: int = 30, entries: int = 5000
 ) -> int:
-    """Take out the stories that none of these sources has; returns how many went.
+    """Remove the stories that none of these sources has; returns their number.
 
-    They are kept aside for `days`, up to `entries` of them: `return_stories`.
+    They are kept apart for `days`, up to `entries` of them, so that `return_stories` can restore
+    them.
     """
     with store_errors():
         ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
@@ -210,7 +213,7 @@ async def drop_orphans(
 
 
 async def return_stories(store: Store, sources: Collection[str]) -> int:
-    """Bring back the stories of sources that left and are here again; returns how many came."""
+    """Restore the dropped stories of sources that are listed again; returns their number."""
     with store_errors():
         ids = [i.decode() for i in await store.redis.zrange(keys.DROPPED, 0, -1)]
     back = 0

@@ -1,8 +1,8 @@
-"""The feeds.yaml that all processes follow, and the sign of life of each process with its own.
+"""The feeds.yaml that all processes follow, and the heartbeat of each process.
 
-The store holds one current revision: its text with `${…}` unexpanded, its hash, when and from which
-host it came, and the hashes of those before it. Each process reports the hash of the file on its
-host, so that /health can name the hosts that differ.
+The store holds one current revision: the text with `${…}` unexpanded, its hash, its host and time,
+and the hashes of earlier ones. The heartbeat of a process has the hash of the file on its host, so
+that /health can name the hosts that differ.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from store import keys
 from store.connection import Store, store_errors
 from store.plan import pack_bytes, unpack_bytes
 
-SHOWN_AFTER = 4.0  # seconds; after an edit processes differ for as long as one looks at its file
+SHOWN_AFTER = 4.0  # seconds; after an edit, processes differ until each has read its file
 
 
 class Revision(Frozen):
     """The current revision, without its text."""
 
     hash: str
-    host: str  # where it came from
-    at: float  # seconds of the store's clock
+    host: str  # on which it was published
+    at: float  # Unix seconds of the store's clock
 
 
 class ProcessBeat(Frozen):
-    """One process's sign of life. Times are seconds of the store's clock."""
+    """The heartbeat of one process. Times are Unix seconds of the store's clock."""
 
     id: str
     host: str
     role: str  # "service" or "worker"
     version: str
     last: float
-    file: str | None = None  # hash of the good feeds.yaml on its host
-    since: float | None = None  # since when that is not the current revision
-    fault: str | None = None  # why it cannot follow the current revision, or what its file lacks
-    entries: int = 1  # `retention` in that file: what other processes do not go below meanwhile
+    file: str | None = None  # hash of the last valid feeds.yaml on its host
+    since: float | None = None  # since when that differs from the current revision
+    fault: str | None = None  # why it cannot follow the current revision, or read its file
+    entries: int = 1  # `retention` in that file: the minimum for others while files differ
     days: int = 1
 
 
@@ -48,18 +48,18 @@ class ProcessBeat(Frozen):
 class InForce:
     """Whether the settings of this process are the current revision of a store."""
 
-    hash: str | None = None  # of the settings; None: they are of no store
+    hash: str | None = None  # of the settings; None: they do not come from a store
     ready: asyncio.Event = field(default_factory=asyncio.Event)  # set while work may follow them
 
     @classmethod
     def alone(cls) -> InForce:
-        """Of a process that follows its own settings."""
+        """For a process that follows its own settings."""
         alone = cls()
         alone.ready.set()
         return alone
 
     async def agrees(self, store: Store) -> bool:
-        """Whether they are what the store holds just now."""
+        """Whether the settings are the present revision in the store."""
         if self.hash is None:
             return True
         current = await current_revision(store)
@@ -67,7 +67,7 @@ class InForce:
 
 
 class Processes(NamedTuple):
-    """All processes that live, and what they should follow."""
+    """All running processes, and the revision that they should follow."""
 
     current: Revision | None
     beats: list[ProcessBeat]
@@ -98,7 +98,7 @@ class Processes(NamedTuple):
 
 
 async def current_revision(store: Store) -> Revision | None:
-    """What all processes follow; None in a store that holds none."""
+    """The current revision; None when the store holds none."""
     with store_errors():
         found = await store.redis.hmget(keys.CONFIG, ["hash", "host", "at"])  # type: ignore[misc]
     if found[0] is None:
@@ -108,7 +108,7 @@ async def current_revision(store: Store) -> Revision | None:
 
 
 async def revision_text(store: Store, name: str | None = None) -> bytes | None:
-    """The text of the current revision; None if its hash is not `name`, or nothing is stored."""
+    """The text of the current revision; None if there is none, or its hash is not `name`."""
     with store_errors():
         found, text = await store.redis.hmget(keys.CONFIG, ["hash", "text"])  # type: ignore[misc]
     if text is None or name not in (None, found.decode()):
@@ -117,9 +117,9 @@ async def revision_text(store: Store, name: str | None = None) -> bytes | None:
 
 
 async def publish_revision(store: Store, name: str, text: bytes, *, host: str, again: bool) -> bool:
-    """Make `text` with the hash `name` the current revision; True if it is.
+    """Make `text` with the hash `name` the current revision; returns whether it is current now.
 
-    `again`: also when it was current once and another followed it.
+    `again` permits it also for a former revision.
     """
     arguments = [name, pack_bytes(text), host, int(again), keys.CONFIGS_KEPT]
     script = store.script("publish_config")
@@ -127,7 +127,10 @@ async def publish_revision(store: Store, name: str, text: bytes, *, host: str, a
 
 
 async def shares_a_source(store: Store, names: Collection[str]) -> bool:
-    """Whether one of `names` is scheduled, or nothing is: else the store is another Millrace's."""
+    """Whether one of `names`, or nothing at all, is scheduled.
+
+    If not, the store belongs to another Millrace.
+    """
     with store_errors():
         if not names or not await store.redis.zcard(keys.SCHEDULE):
             return True
@@ -135,11 +138,11 @@ async def shares_a_source(store: Store, names: Collection[str]) -> bool:
     return any(score is not None for score in scores)
 
 
-_COMPARED = 5000  # names; a list that shares none of its first ones is another's
+_COMPARED = 5000  # names, of a long list only the first ones
 
 
 async def beat_process(store: Store, beat: ProcessBeat) -> None:
-    """Write a sign of life; it vanishes after `keys.HEARTBEAT_SECONDS`."""
+    """Write a heartbeat; it expires after `keys.HEARTBEAT_SECONDS`."""
     pipe = store.redis.pipeline(transaction=False)
     pipe.set(keys.process(beat.id), beat.model_dump_json(), ex=keys.HEARTBEAT_SECONDS)
     pipe.zadd(keys.PROCESSES, {beat.id: beat.last})
@@ -149,14 +152,14 @@ async def beat_process(store: Store, beat: ProcessBeat) -> None:
 
 
 async def end_process(store: Store, process_id: str) -> None:
-    """Take a process that ends cleanly off the list."""
+    """Remove a process that ends cleanly."""
     with store_errors():
         await store.redis.delete(keys.process(process_id))
         await store.redis.zrem(keys.PROCESSES, process_id)
 
 
 async def load_processes(store: Store) -> Processes:
-    """The processes that gave a sign of life within `keys.HEARTBEAT_SECONDS`."""
+    """The processes with a heartbeat in the last `keys.HEARTBEAT_SECONDS`."""
     current, now = await current_revision(store), await store.now()
     with store_errors():
         ids = [i.decode() for i in await store.redis.zrange(keys.PROCESSES, 0, -1)]

@@ -1,8 +1,8 @@
-"""The truth about what is due: two sorted sets, one of sources and one of pending pages.
+"""The schedule, which decides what is due: one sorted set of sources and one of pending pages.
 
-A queue job is only a hint that may be lost or doubled. What holds is the lease: while a token is
-current, its holder alone may write the result, and a lease that is not renewed expires.
-All times are the store's, so that a host whose clock jumps does no harm.
+A job in arq's queue is only a hint that may be lost or doubled. The lease decides: while its token
+is current, only its holder may write the result; a lease that is not renewed expires. All times are
+the store's, so that clock jumps of a host do no harm.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from store import keys
 from store.connection import Store, store_errors
 
 _TIMES_AT_ONCE = 5000  # names in one command
-_REFUSED = 0  # what the script says in place of a state
+_REFUSED = 0  # returned by the script instead of a state
 
 
 class Lease(NamedTuple):
-    """The right to work on a source or a pending page until it runs out."""
+    """The right to work on a source or a pending page, until it expires."""
 
     name: str  # of the source, or id of the entry
     token: str
@@ -28,22 +28,22 @@ class Lease(NamedTuple):
 class Begun(NamedTuple):
     """What a job receives when it may start."""
 
-    now: float  # the store's clock
-    state: bytes | None  # of the source, or the entry's document, as it lies in the store
+    now: float  # Unix seconds of the store's clock
+    state: bytes | None  # of the source, or the entry's document, in stored form
 
 
 class Queue(NamedTuple):
     """One of the two schedules."""
 
     schedule: str  # key of the sorted set
-    state_prefix: str  # in front of a name: the hash that holds the token
+    state_prefix: str  # with a name: the key of the hash that holds the token
 
 
 class Found(NamedTuple):
-    """What a look at a queue gave."""
+    """The result of leasing from one queue."""
 
-    scheduled: int  # due or not
-    next_in: float  # seconds until something there is due or a lease runs out; inf: it is empty
+    scheduled: int  # members, due or not
+    next_in: float  # seconds until something is due or a lease expires; inf: the queue is empty
     leases: list[Lease]
 
 
@@ -54,7 +54,7 @@ PAGES = Queue(keys.PENDING, keys.entry(""))
 async def lease_all_due(
     store: Store, limits: Mapping[Queue, int], *, seconds: float
 ) -> list[Found]:
-    """Lease up to `count` of what is due in each queue, for `seconds`."""
+    """Lease due members of each queue, up to its limit, for `seconds`."""
     arguments = [part for q, limit in limits.items() for part in (max(limit, 0), q.state_prefix)]
     answer = await store.call(
         store.script("lease"),
@@ -71,7 +71,7 @@ def _found(scheduled: int, wait: int, *parts: bytes) -> Found:
 
 
 async def begin(store: Store, queue: Queue, lease: Lease) -> Begun | None:
-    """Start under a lease; None when it is not current or another job began under it."""
+    """Begin the work of a lease; None when it is not current or its work was begun already."""
     return await store.gathered(_begin_all, (queue.state_prefix + lease.name, lease.token))
 
 
@@ -84,24 +84,24 @@ async def _begin_all(store: Store, asked: Sequence[tuple[str, str]]) -> list[Beg
 
 
 async def renew(store: Store, queue: Queue, lease: Lease, *, seconds: float) -> bool:
-    """Hold a lease for another `seconds`; False when it is no longer ours."""
+    """Renew a lease for `seconds`; False when it is no longer current."""
     return await _move(store, queue, lease, seconds, "renew")
 
 
 async def release(store: Store, queue: Queue, lease: Lease, *, after: float) -> bool:
-    """Give a lease back unfinished; it is due again `after` seconds from now."""
+    """End a lease without a result; its member is due again `after` seconds from now."""
     return await _move(store, queue, lease, after, "release")
 
 
 async def finish(store: Store, queue: Queue, lease: Lease) -> bool:
-    """Give a lease back for good: there is nothing to do under it."""
+    """End a lease and remove its member from the schedule: there is nothing to do."""
     return await _move(store, queue, lease, 0, "finish")
 
 
 async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.02) -> int:
-    """Schedule the sources that are not yet: the first now, the next `spacing` seconds later.
+    """Schedule new sources, the first now, each next one `spacing` seconds later.
 
-    One that left and is back within `dedup.window` keeps the plan that it had.
+    A source that was removed and returns within `dedup.window` keeps its planned time.
     """
     if not names:
         return 0
@@ -112,7 +112,7 @@ async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.
 
 
 async def pull_in(store: Store, longest: Mapping[str, float], *, spacing: float = 0.02) -> int:
-    """Make due, one after the other, what is planned further off than its `longest` wait."""
+    """Make sources due, `spacing` apart, that are planned later than their `longest` wait."""
     if not longest:
         return 0
     pairs = [part for name, s in longest.items() for part in (name, int(s * 1000))]
@@ -121,9 +121,10 @@ async def pull_in(store: Store, longest: Mapping[str, float], *, spacing: float 
 
 
 async def drop_sources(store: Store, kept: Collection[str], *, forget_after: float) -> list[str]:
-    """Unschedule every source that is not in `kept`; its state lives `forget_after` seconds more.
+    """Unschedule the sources that are not in `kept`; returns their names.
 
-    The state remains after the schedule entry, so that a source that returns does not start over.
+    Their states expire after `forget_after` seconds, so that a source that returns before then does
+    not start over.
     """
     with store_errors():
         scheduled = [name.decode() for name in await store.redis.zrange(keys.SCHEDULE, 0, -1)]
@@ -152,19 +153,19 @@ async def poll_now(store: Store, name: str) -> bool:
 
 
 async def poll_in_order(store: Store, names: Sequence[str]) -> None:
-    """Make sources due at once, each before the next."""
+    """Make sources due at once, in the given order."""
     with store_errors():
         pipe = store.redis.pipeline()
         for place, name in enumerate(names):
             pipe.hdel(keys.source(name), "token", "begun")
-            # Not above 0, which stands for what was asked for by hand.
+            # Below 0, the score of a poll by hand.
             pipe.zadd(keys.SCHEDULE, {name: place - len(names)}, xx=True)
         await pipe.execute()
     await ring(store)
 
 
 async def ring(store: Store) -> None:
-    """Tell one sweeper that something became due out of turn."""
+    """Wake one sweeper: something became due out of turn."""
     with store_errors():
         pipe = store.redis.pipeline(transaction=False)
         pipe.lpush(keys.WAKE, b"1")
@@ -174,20 +175,20 @@ async def ring(store: Store) -> None:
 
 
 async def rung(store: Store, *, seconds: float) -> None:
-    """Return when somebody rings, at the latest after that many seconds."""
+    """Wait for `ring`, up to `seconds`."""
     with store_errors():
         await store.redis.blpop([keys.WAKE], timeout=seconds)  # type: ignore[misc, arg-type]
 
 
 async def due_within(store: Store, queue: Queue, seconds: float) -> int:
-    """How much is due within `seconds`, that being worked on included: its leases end by then."""
+    """The number of members due within `seconds`, leased ones included if they expire by then."""
     until = (await store.now() + seconds) * 1000
     with store_errors():
         return int(await store.redis.zcount(queue.schedule, "-inf", until))
 
 
 async def due_times(store: Store, names: Sequence[str]) -> list[float | None]:
-    """When each source is due, in seconds of the store's clock; None: not scheduled."""
+    """When each source is due, in Unix seconds of the store's clock; None: not scheduled."""
     due: list[float | None] = []
     for start in range(0, len(names), _TIMES_AT_ONCE):
         with store_errors():
@@ -198,14 +199,14 @@ async def due_times(store: Store, names: Sequence[str]) -> list[float | None]:
 
 
 async def queue_age(store: Store) -> float:
-    """Seconds that the most overdue source or page has been waiting; 0 when nothing is due."""
+    """The seconds for which the most overdue source or page has waited; 0 if nothing is due."""
     now = await store.now()
     with store_errors():
         oldest = [
             await store.redis.zrange(key, 0, 0, withscores=True)
             for key in (keys.SCHEDULE, keys.PENDING)
         ]
-    # A score of 0 stands for "now": it was asked for by hand and says nothing about a delay.
+    # A score of 0 or less marks a poll by hand, which does not indicate a delay.
     overdue = [now - float(row[0][1]) / 1000 for row in oldest if row and row[0][1] > 0]
     return max([0.0, *overdue])
 

@@ -1,4 +1,4 @@
-"""What is remembered of each source between two polls."""
+"""The stored state of each source between two polls."""
 
 from __future__ import annotations
 
@@ -21,76 +21,76 @@ _SALT = "*"  # field of the salt among the digests; no source can have this name
 _DIGEST = 16  # bytes
 _AT_ONCE = 5000  # digests in one command
 _STATES_AT_ONCE = 500
-CLOCK_KEPT = 7 * 86_400.0  # seconds without a date in the future: then its clock was set right
+CLOCK_KEPT = 7 * 86_400.0  # seconds without a date in the future, after which its clock is trusted
 
 
 class Poison(Frozen):
-    """A document that ran into its limits: tried a few times, then set aside."""
+    """A document that exceeded its limits: retried a few times, then skipped."""
 
     body_hash: str
-    version: str  # of Millrace; another one tries again
+    version: str  # of Millrace; another version tries again
     tries: int = 1
 
 
 class SourceState(Frozen):
-    """One source between two polls. Times are seconds of the store's clock."""
+    """One source between two polls. Times are Unix seconds of the store's clock."""
 
-    model_config = ConfigDict(extra="ignore")  # states of earlier versions have fields that went
+    model_config = ConfigDict(extra="ignore")  # earlier versions wrote fields that are gone
 
-    url: str  # where it is fetched now; differs from feeds.yaml after a permanent redirect
-    configured_url: str  # what feeds.yaml said; another one there starts a new state
-    kind: str = "auto"  # what `auto` found: feed, github or page
+    url: str  # fetched now; differs from feeds.yaml after a permanent redirect or discovery
+    configured_url: str  # in feeds.yaml; another address there starts a new state
+    kind: str = "auto"  # found by `auto`: feed, github or page
     title: str | None = None  # of the feed document
-    link: str | None = None  # of the site, as the feed document names it
-    etag: str | None = None  # byte-exact, as all validators
+    link: str | None = None  # of the site, from the feed document
+    etag: str | None = None  # byte-exact, like all validators
     last_modified: str | None = None
     body_hash: str | None = None  # of the last complete document
-    torn_hash: str | None = None  # of a document that broke off; the same again is all there is
-    document: int = 0  # number of the last complete document; guids not in it age
+    torn_hash: str | None = None  # of a truncated document; sent twice alike, it is used
+    document: int = 0  # number of changed documents so far
     first_poll_done: bool = False
     last_poll: float | None = None
     last_success: float | None = None
     last_status: int | None = None
-    last_error: str | None = None  # in words, for people
-    last_fault: tuple[Phrase, ...] = ()  # the same, for pages in other languages than English
-    failures: int = 0  # in a row
-    strain: int = 0  # by answers that used up a limit; a good answer takes one off
-    unreachable: int = 0  # of these, how often no connection was made
-    refused: bool = False  # by the address guard, last time
-    unresolved: bool = False  # the name of its host had no address, last time
-    gone: bool = False  # 410, confirmed
-    interval: float | None = None  # seconds between the last two plans
+    last_error: str | None = None  # in English
+    last_fault: tuple[Phrase, ...] = ()  # the same, for translation
+    failures: int = 0  # consecutive
+    strain: int = 0  # added for responses that used up a limit, reduced by good ones
+    unreachable: int = 0  # those of `failures` without a connection
+    refused: bool = False  # the last poll, by the address guard
+    unresolved: bool = False  # at the last poll the host name had no address
+    gone: bool = False  # answered 410 more than once
+    interval: float | None = None  # seconds from the last poll to the next
     next_poll: float | None = None
-    ttl: float = 0.0  # seconds; what its document wishes, kept for answers without one
+    ttl: float = 0.0  # seconds, from its last document
     skip_hours: tuple[int, ...] = ()
     skip_days: tuple[int, ...] = ()
-    redirect: RedirectWatch | None = None  # a permanent redirect that is being watched
-    arrivals: tuple[float, ...] = ()  # when its last new entries were published, newest last
+    redirect: RedirectWatch | None = None  # a permanent redirect that is not yet believed
+    arrivals: tuple[float, ...] = ()  # publication times of its last new entries, newest last
     hub: str | None = None
     self_url: str | None = None
-    entries: int = 0  # taken in so far
-    awaited: int = 0  # taken in so far whose page or file was still to be read
+    entries: int = 0  # settled by polls so far
+    awaited: int = 0  # entries so far that waited for their page or file
     first_published: int = 0  # stories it founded
     reposts: int = 0  # entries that joined another source's story
-    day: int = 0  # since 1970, of `day_entries`
-    day_entries: int = 0  # taken in that day, counted for `max_per_day`
+    day: int = 0  # days since 1970, of `day_entries`
+    day_entries: int = 0  # entries of that day, counted for `max_per_day`
     discovered: bool = False  # `url` was named by the page at `configured_url`
-    # Path -> guid of renamed articles of a folder whose tree was not remembered yet.
+    # Path -> guid of renamed articles, of a folder whose tree was not stored yet.
     renamed: dict[str, str] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()  # what was put up with in its last document, for people
-    whole_at: float | None = None  # when it last sent a whole document, and not a 304
+    notes: tuple[str, ...] = ()  # tolerated faults of its last document
+    whole_at: float | None = None  # when it last sent a whole document, not a 304
     clock_ahead: float = 0.0  # seconds by which its dates were ahead of our clock
-    clock_at: float | None = None  # when that was seen last
-    false_304: bool = False  # it said "unchanged" of a document that had changed
-    poison: Poison | None = None  # the document that could not be read within its limits
+    clock_at: float | None = None  # when that was last seen
+    false_304: bool = False  # it answered 304 though its document had changed
+    poison: Poison | None = None  # the last document that exceeded its limits
 
     def clock(self, now: float) -> SourceClock:
-        """The time, and how far the source is ahead of it, as far as that still holds."""
+        """The time, and how far the source's clock is ahead of it, if that is still valid."""
         holds = self.clock_at is not None and now - self.clock_at < CLOCK_KEPT
         return SourceClock(now, self.clock_ahead if holds else 0.0)
 
     def gone_from(self, url: str) -> bool:
-        """Whether the address that feeds.yaml gives is gone for good; another one is tried."""
+        """Whether the address in feeds.yaml answered 410; another address is tried."""
         return self.gone and self.configured_url == url
 
 
@@ -113,7 +113,7 @@ async def load_sources(store: Store, names: Sequence[str]) -> list[SourceState |
 
 
 class Taken(NamedTuple):
-    """Entries of one source, by what became of them."""
+    """Numbers of entries of one source, by decision."""
 
     entries: int = 0
     founders: int = 0  # of stories
@@ -121,10 +121,10 @@ class Taken(NamedTuple):
 
 
 async def count_taken(store: Store, counts: Mapping[str, Taken]) -> None:
-    """Add up entries that were settled after the poll that brought them: their pages came later.
+    """Count entries that were settled after their poll, because their pages were read first.
 
-    A poll writes its own counts into the state of its source. Pages hold no lease of the source
-    and would overwrite what a poll under way writes, so theirs lie beside the state.
+    A poll writes its counts into the state of its source. Page jobs have no lease of the source and
+    would overwrite the state of a concurrent poll, so their counts are stored beside it.
     """
     if counts:
         numbers = [number for taken in counts.values() for number in taken]
@@ -132,7 +132,7 @@ async def count_taken(store: Store, counts: Mapping[str, Taken]) -> None:
 
 
 async def load_taken(store: Store, names: Sequence[str]) -> list[Taken]:
-    """What `count_taken` added up for each of `names`, in that order."""
+    """The counts of `count_taken` for each of `names`, in that order."""
     fields = ["page_entries", "page_founders", "page_reposts"]
     with store_errors():
         pipe = store.redis.pipeline(transaction=False)
@@ -143,7 +143,7 @@ async def load_taken(store: Store, names: Sequence[str]) -> list[Taken]:
 
 
 async def lift_gone(store: Store, name: str) -> None:
-    """Have a source polled again although its address is gone; a poll under way is not told."""
+    """Let a source be polled again although its address is gone; a running poll ignores it."""
     state = await load_source(store, name)
     if state is None or not state.gone:
         return
@@ -153,12 +153,12 @@ async def lift_gone(store: Store, name: str) -> None:
 
 
 def read_source(stored: bytes | None) -> SourceState | None:
-    """The state that lies in the store."""
+    """The state from its stored form."""
     return None if stored is None else SourceState.model_validate_json(stored, extra="ignore")
 
 
 def dump_source(state: SourceState) -> bytes:
-    """The form in which a state lies in the store."""
+    """The stored form of a state."""
     return state.model_dump_json(exclude_defaults=True).encode()
 
 
@@ -170,40 +170,40 @@ async def load_learned(store: Store, name: str) -> bytes | None:
 
 
 async def keep_learned(store: Store, name: str, learned: bytes) -> None:
-    """Keep the boilerplate learned outside of a poll; of two writers one lesson is lost."""
+    """Store boilerplate learned outside of a poll; of two concurrent writers the last one wins."""
     with store_errors():
         await store.redis.set(keys.learned(name), learned, keepttl=True)
 
 
 class StoredFolder(NamedTuple):
-    """What a folder of files held, as `core/feeds/foldertree.py` wrote it.
+    """The stored content of a folder, in the form of core/feeds/foldertree.py.
 
-    The parts that a poll had read before it was cut short are known by their ids, so that the next
-    poll need not read them again, and vouch for nothing.
+    An interrupted poll stores the trees that it had read, by their ids. The next poll need not read
+    them again; they do not mark any file as seen.
     """
 
-    tree: bytes | None  # what was accounted for, written with the entries: `store/commit.py`
-    reading: bytes | None  # parts that a poll had read before it was cut short
+    tree: bytes | None  # the files that were read, written with their entries: store/commit.py
+    reading: bytes | None  # trees that an interrupted poll had read
 
 
 async def load_folder(store: Store, source: str) -> StoredFolder:
-    """What is remembered of the folder of a source."""
+    """The stored content of a source's folder."""
     with store_errors():
         found = await store.redis.hmget(keys.source(source), ["tree", "reading"])  # type: ignore[misc]
     return StoredFolder(*(None if part is None else unpack_bytes(part) for part in found))
 
 
 async def keep_reading(store: Store, source: str, reading: bytes) -> None:
-    """Keep what a poll that was cut short had read."""
+    """Store the trees that an interrupted poll had read."""
     with store_errors():
         await store.redis.hset(keys.source(source), "reading", pack_bytes(reading))  # type: ignore[misc, arg-type]
 
 
 async def changed_lines(store: Store, lines: Mapping[str, str]) -> list[str]:
-    """The names whose text is another than at the last call; a name never seen is not changed.
+    """The names whose text differs from the last call; a new name does not count.
 
-    The texts say what decides the requests of a source. Only digests are kept, keyed by a salt of
-    the store's own: what goes in holds credentials.
+    The texts state the request settings of sources. Only salted digests are stored, because the
+    settings include credentials.
     """
     salt = await _line_salt(store)
     digests = {name: _line_digest(text, salt) for name, text in lines.items()}
@@ -216,7 +216,7 @@ async def changed_lines(store: Store, lines: Mapping[str, str]) -> list[str]:
 
 
 async def forget_lines(store: Store, names: Collection[str]) -> None:
-    """Forget the lines of sources that left feeds.yaml."""
+    """Forget the lines of sources that were removed from feeds.yaml."""
     if names:
         with store_errors():
             await store.redis.hdel(keys.LINES, *names)  # type: ignore[misc]

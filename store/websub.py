@@ -1,4 +1,4 @@
-"""WebSub in the store: who subscribed to our feeds, and our subscriptions at other hubs."""
+"""WebSub in the store: the subscribers of our feeds, and our subscriptions at other hubs."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from store.plan import UNREADABLE, pack, unpack
 from store.schedule import ring
 
 SUBSCRIBERS_KEPT = 5_000  # of 2.5 kB at most
-KEPT_PER_HOST = 200  # a reading service has one callback host for all who read there
+KEPT_PER_HOST = 200  # a reading service has one callback host for all its users
 KEPT_PER_CLIENT = 200
 WAITING_KEPT = 500
 WAITING_PER_HOST = 20
 WAITING_PER_CLIENT = 10
 WAITING_SECONDS = keys.VERIFICATION_SECONDS
 HOST_GAP = 5.0  # seconds between two verifications at one callback host
-SILENT_TIMES = 5  # verifications without an answer, after which a host is left alone
+SILENT_TIMES = 5  # verifications without an answer, after which a host gets no more for an hour
 SILENT_SECONDS = 3600
 
 Refusal = Literal["full", "host", "client", "silent"]
@@ -31,16 +31,16 @@ class Subscriber(Frozen):
     """One callback for one of our feeds. Times are seconds of the store's clock."""
 
     topic: str
-    base: str  # the service's address as the subscriber sees it: the topic begins with it
+    base: str  # the service's address as the subscriber knows it; the topic begins with it
     callback: str
     secret: str | None = None
     lease: float  # seconds, as granted
     until: float = 0.0  # 0: not confirmed yet
-    client: str = ""  # the address that asked
+    client: str = ""  # the address that sent the request
 
     @property
     def id(self) -> str:
-        """The same for every request about this callback and feed."""
+        """The id of this pair of callback and feed."""
         named = f"{self.topic}\0{self.callback}".encode("utf-8", "surrogatepass")
         return hashlib.sha256(named).hexdigest()[:32]
 
@@ -51,21 +51,22 @@ class Subscriber(Frozen):
 
 
 class Verification(Frozen):
-    """A request for a subscription, or for its end, that the callback has to confirm."""
+    """A request to subscribe or unsubscribe, which the callback must confirm."""
 
     mode: Literal["subscribe", "unsubscribe"]
     subscriber: Subscriber
 
     @property
     def id(self) -> str:
-        """The same for every such request about this callback and feed."""
+        """The id of this kind of request for this pair of callback and feed."""
         return f"{self.mode}-{self.subscriber.id}"
 
 
 async def ask_for(store: Store, verification: Verification) -> Refusal | None:
-    """Have a callback verified; the same request once more changes what is requested.
+    """Queue a verification; a later request of the same id replaces it.
 
-    Returns why not: too much waits in all, at this host or for this client, or the host is silent.
+    Returns why it was refused: too many wait in all, for this host or for this client, or the host
+    does not answer.
     """
     asked, host = verification.subscriber, verification.subscriber.host
     refused = await store.call(
@@ -90,7 +91,7 @@ async def ask_for(store: Store, verification: Verification) -> Refusal | None:
 
 
 async def lease_verifications(store: Store, *, limit: int, seconds: float) -> list[Verification]:
-    """What is due, leased to this caller for `seconds`."""
+    """The due verifications, leased to this caller for `seconds`."""
     lease = int(seconds * 1000)
     due = await store.call(store.script("due"), [keys.VERIFICATIONS], [limit, lease])
     ids = [each.decode() for each in due]
@@ -102,14 +103,14 @@ async def lease_verifications(store: Store, *, limit: int, seconds: float) -> li
     for verification_id, raw in zip(ids, found, strict=True):
         try:
             leased.append(unpack(Verification, raw or b""))
-        except UNREADABLE:  # expired, or done by another
+        except UNREADABLE:  # expired, or done by another worker
             with store_errors():
                 await store.redis.zrem(keys.VERIFICATIONS, verification_id)
     return leased
 
 
 async def end_verification(store: Store, verification: Verification, *, answered: bool) -> None:
-    """It was confirmed, refused, or not answered."""
+    """Remove a verification that was confirmed, refused or not answered."""
     asked, host = verification.subscriber, verification.subscriber.host
     with store_errors():
         pipe = store.redis.pipeline()
@@ -163,7 +164,7 @@ async def drop_subscribers(store: Store, *ids: str) -> None:
 
 
 async def load_subscribers(store: Store) -> list[Subscriber]:
-    """All whose lease runs; those whose lease ended are forgotten."""
+    """All subscribers with a current lease; those with an expired one are removed."""
     now = await store.now()
     with store_errors():
         found = await store.redis.hvals(keys.HUB)  # type: ignore[misc]
@@ -172,12 +173,12 @@ async def load_subscribers(store: Store) -> list[Subscriber]:
     return [each for each in loaded if each.until > now]
 
 
-PUSHES_KEPT = 20  # documents of one source; the next poll makes good what is dropped
+PUSHES_KEPT = 20  # documents of one source; the next poll brings what is dropped
 PUSH_SECONDS = 3600
 
 
 async def load_subscription(store: Store, subscription_id: str) -> Subscription | None:
-    """The subscription behind a callback."""
+    """The subscription of a callback id."""
     with store_errors():
         raw = await store.redis.get(keys.subscription(subscription_id))
     return None if raw is None else Subscription.model_validate_json(raw, extra="ignore")
@@ -191,13 +192,13 @@ async def subscription_of(store: Store, source: str) -> Subscription | None:
 
 
 async def keep_subscription(store: Store, kept: Subscription, *, tend_after: float) -> None:
-    """Write a subscription; it is renewed after that many seconds."""
+    """Write a subscription, to be renewed after `tend_after` seconds."""
     due = await store.now() + tend_after
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.set(keys.subscription(kept.id), kept.model_dump_json())
         pipe.hset(keys.SUBSCRIBED, kept.source, kept.id)
-        # Whole milliseconds, as the clock it is held against: what is due now is due at once.
+        # Whole milliseconds like the clock of the script, so that 0 seconds means due now.
         pipe.zadd(keys.SUBSCRIPTIONS, {kept.id: int(due * 1000)})
         await pipe.execute()
 
@@ -213,7 +214,7 @@ async def drop_subscription(store: Store, dropped: Subscription) -> None:
 
 
 async def subscriptions_due(store: Store, *, limit: int, seconds: float) -> list[Subscription]:
-    """Subscriptions to be renewed, leased to this caller for `seconds`."""
+    """The subscriptions to renew, leased to this caller for `seconds`."""
     arguments = [limit, int(seconds * 1000)]
     found = await store.call(store.script("due"), [keys.SUBSCRIPTIONS], arguments)
     loaded = [await load_subscription(store, each.decode()) for each in found]
@@ -221,7 +222,7 @@ async def subscriptions_due(store: Store, *, limit: int, seconds: float) -> list
 
 
 async def add_push(store: Store, source: str, *, body: bytes, content_type: str) -> None:
-    """Keep a pushed document until it is taken in."""
+    """Keep a pushed document until it is read."""
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.rpush(keys.pushes(source), content_type.encode() + b"\n" + body)
@@ -231,7 +232,7 @@ async def add_push(store: Store, source: str, *, body: bytes, content_type: str)
 
 
 async def oldest_push(store: Store, source: str) -> tuple[str, bytes] | None:
-    """Content type and body of the next document to be taken in; it stays where it is."""
+    """Content type and body of the oldest pushed document, which stays in the store."""
     with store_errors():
         raw = await store.redis.lindex(keys.pushes(source), 0)  # type: ignore[misc]
     if raw is None:
@@ -241,19 +242,19 @@ async def oldest_push(store: Store, source: str) -> tuple[str, bytes] | None:
 
 
 async def end_push(store: Store, source: str, *, body: bytes, content_type: str) -> None:
-    """Let go of a document that was taken in."""
+    """Remove a pushed document that was read."""
     whole = content_type.encode() + b"\n" + body
     with store_errors():
         await store.redis.lrem(keys.pushes(source), 1, whole)  # type: ignore[misc,arg-type]
 
 
 async def pushes_waiting(store: Store, source: str) -> int:
-    """How many documents wait to be taken in."""
+    """The number of pushed documents that wait."""
     with store_errors():
         return int(await store.redis.llen(keys.pushes(source)))  # type: ignore[misc]
 
 
 async def wake(store: Store, source: str) -> None:
-    """Make a source due for its pushes; a job that has its lease looks for them by itself."""
+    """Make a source due for its pushes, unless a job has its lease, which looks for them."""
     await store.call(store.script("wake"), [keys.source(source), keys.SCHEDULE], [source])
     await ring(store)

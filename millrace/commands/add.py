@@ -1,7 +1,7 @@
-"""`millrace add`: finds what an address leads to, shows what it holds, adds it to feeds.yaml.
+"""`millrace add`: finds the feed at an address, shows its entries, adds it to feeds.yaml.
 
-That is a feed, the first feed that a page names, a list of articles, or a GitHub folder: what a
-poll finds under `kind: auto`.
+It finds what a poll finds with `kind: auto`: a feed, the first feed that a page names, a list of
+articles, or a GitHub folder.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Found(NamedTuple):
     added: bool
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """The result as lines for people."""
         lines = [f"{self.title or f'a {self.kind} without a title'}: {self.url}"]
         if self.kind == "folder":
             lines.append("a GitHub folder; its articles come with the first poll")
@@ -104,7 +104,7 @@ def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> Found:
 
 
 def _addresses(url: str) -> list[str]:
-    """The address, or what is meant by one without a scheme: https, and http where none is."""
+    """The address; without a scheme, its https and http forms, in this order."""
     schemes = [""] if "://" in url else ["https://", "http://"]
     try:
         return [check_address(scheme + url) for scheme in schemes]
@@ -113,7 +113,7 @@ def _addresses(url: str) -> list[str]:
 
 
 class Candidate(NamedTuple):
-    """What an address leads to."""
+    """The feed, listing or folder at an address."""
 
     url: str
     feed: ParsedFeed
@@ -122,13 +122,13 @@ class Candidate(NamedTuple):
 
 
 async def _find_any(addresses: list[str], fetch: FetchSettings) -> Candidate:
-    """What the first address that can be connected to leads to."""
+    """The candidate at the first address that accepts a connection."""
     async with Fetcher(fetch) as fetcher:
         for address in addresses[:-1]:
             try:
                 return await _find(fetcher, address)
             except UntrustedHost:
-                raise  # to ask again without any proof would be worse
+                raise  # plain http would send the request without any protection
             except FetchError:
                 continue
         return await _find(fetcher, addresses[-1])

@@ -1,4 +1,4 @@
-"""`millrace check`: reads feeds.yaml as a start would, and says what it found."""
+"""`millrace check`: reads feeds.yaml as a start would, and reports its faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LISTS = ("sources", "defaults")  # shown a source at a time
 
 
 def check_file(path: str) -> str:
-    """One line about a good file; raises ConfigError with one line per fault."""
+    """One line about a valid file. Raises ConfigError with one line for each fault."""
     settings = read_config(path)
     count = len(settings.sources)
     if count == 0:
@@ -30,7 +30,7 @@ def check_file(path: str) -> str:
 
 
 def check_as_json(path: str) -> int:
-    """Print one object, `{path, sources, faults}`; the exit code."""
+    """Print one object, `{path, sources, faults}`; returns the exit code."""
     try:
         count, faults = len(read_config(path).sources), []
     except ConfigError as error:
@@ -40,9 +40,9 @@ def check_as_json(path: str) -> int:
 
 
 def explained(path: str) -> Iterator[str]:
-    """Every effective value as `where = value  (origin)`; raises ConfigError for a bad file.
+    """Every effective value as `where = value  (origin)`. Raises ConfigError for an invalid file.
 
-    The origin is a line of a file, a tag's `defaults`, another value it follows from, or `default`.
+    The origin is a line of a file, the `defaults` of a tag, another value, or `default`.
     """
     snapshot = read_snapshot(path)
     settings = snapshot.settings()
@@ -73,7 +73,7 @@ class _Value(NamedTuple):
 
 
 def _values(model: BaseModel | Source, path: Path) -> Iterator[_Value]:
-    """Everything that is set or defaulted, groups opened, secrets hidden."""
+    """All values, set or default, with groups expanded and secrets hidden."""
     plain = to_jsonable_python(model)
     for name, field in fields_of(type(model)).items():
         value = getattr(model, name)
@@ -104,7 +104,7 @@ def _stated(file: str, document: Document, place: Path) -> str | None:
 
 
 def _by_tag(source: Source, place: Path, documents: list[tuple[str, Document]]) -> str | None:
-    """Where a tag's defaults state the option; the first of the source's tags wins."""
+    """Where the defaults of a tag state the option; the first of the source's tags wins."""
     if place[0] not in fields_of(SourceOptions):
         return None
     for tag in source.tags:

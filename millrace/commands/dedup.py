@@ -1,8 +1,8 @@
-"""The body of `millrace dedup`: lines of entries in, what each repeats out, in the same order.
+"""`millrace dedup`: reads entries as JSON lines, writes the story of each, in the same order.
 
-The entries go through cleaning and the live duplicate detection, over a private store that is
-thrown away. Time is file order. A merge may be taken back by what comes later in the file, so the
-answers are written at its end. Texts lie in a scratch file.
+Entries pass cleaning and the live duplicate detection, over a temporary private store. The order of
+the file is the order of time. A later entry may undo a merge, so the results are written at the
+end. Texts are kept in a scratch file.
 """
 
 from __future__ import annotations
@@ -55,16 +55,16 @@ class Line(NamedTuple):
 
 
 class Read(NamedTuple):
-    """What the child makes of an entry."""
+    """An entry after cleaning in a child process."""
 
     article: Article
     features: Features
 
 
 def dedup_file(file: str, *, out: str | None, pairs: str | None = None) -> int:
-    """Answer each line of `file` (`-`: standard input) with one; the exit code.
+    """Write one result for each line of `file` (`-`: standard input); returns the exit code.
 
-    With `pairs` the score against that file of labelled pairs goes to standard error.
+    With `pairs`, the score against that file of labelled pairs is written to standard error.
     """
     truth = read_truth(pairs) if pairs else None
     with ExitStack() as stack:
@@ -93,7 +93,7 @@ async def dedup_lines(
     progress: Progress | None = None,
     truth: Truth | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
-    """Decide upon entries given as JSON lines; one dict each, in their order."""
+    """Decide upon entries given as JSON lines; returns one dict for each, in their order."""
     settings = (settings or DedupSettings()).model_copy(update={"window": _FOR_EVER})
     idf = idf or Idf.warm()
     async with throwaway_store() as url, opened(url) as store:
@@ -114,7 +114,7 @@ async def dedup_lines(
 
 
 class Progress:
-    """What is done so far, on standard error."""
+    """A progress bar on standard error."""
 
     def __init__(self) -> None:
         self._started = self._printed = time.monotonic()
@@ -122,7 +122,7 @@ class Progress:
         self._end = "\r" if sys.stderr.isatty() else "\n"
 
     def count(self, founded: bool) -> None:
-        """One more line is decided; `founded`: by a story of its own."""
+        """Count a decided line; `founded` if it began a story."""
         self._entries += 1
         self._stories += founded
         if time.monotonic() - self._printed > _PROGRESS_SECONDS * (1 if self._end == "\r" else 10):
@@ -153,7 +153,7 @@ class Stream:
         self._numbers: dict[Any, int] = {}
 
     async def take(self, line: Line, read: Read | str) -> bool:
-        """Decide upon one line, in its turn; whether it founded a story."""
+        """Decide upon the next line; returns whether it founded a story."""
         number = self._ids.add(line.id)
         if isinstance(read, str):
             self._faults[number] = read
@@ -169,7 +169,7 @@ class Stream:
         return outcome.entries[0].decision is Decision.PUBLISHED
 
     def copy_of(self, line_id: Any) -> Copy | None:
-        """The text of the line with that id; of several the last."""
+        """The text of the last line with that id."""
         if not self._numbers:
             self._numbers = {self._ids[n]: n for n in range(len(self._shelf))}
         number = self._numbers.get(line_id)
@@ -179,7 +179,7 @@ class Stream:
         return Copy(record.article, record.source)
 
     def answers(self) -> Iterator[dict[str, Any]]:
-        """What became of each line in the end."""
+        """The final result of each line."""
         for number in range(len(self._shelf)):
             if number in self._faults:
                 yield dict.fromkeys(FIELDS) | {
@@ -204,7 +204,7 @@ def _record(number: int, source: str, article: Article) -> EntryRecord:
 
 
 async def prepared(lines: Iterable[bytes]) -> AsyncIterator[tuple[Line, Read | str]]:
-    """Each line with what the children made of it, in order; they work some batches ahead."""
+    """Each line with its cleaned entry, in order; the children work some batches ahead."""
     children = os.cpu_count() or 1
     sandbox = Sandbox(children=children)
     waiting: deque[tuple[list[Line], asyncio.Task[list[Read | str]]]] = deque()
@@ -259,7 +259,7 @@ def _text(value: Any) -> str | None:
 
 
 async def _read_batch(sandbox: Sandbox, batch: Sequence[Line]) -> list[Read | str]:
-    """What `read_entries` gives, or for an entry that runs into a limit, its fault."""
+    """The result of `read_entries`; an entry that exceeds a limit gets its fault instead."""
     entries = [line.entry for line in batch if line.entry is not None]
     try:
         read: list[Read | str] = list(await sandbox.run(read_entries, entries))
@@ -277,7 +277,7 @@ async def _read_alone(sandbox: Sandbox, entry: FeedEntry) -> Read | str:
 
 
 def read_entries(entries: Sequence[FeedEntry]) -> list[Read]:
-    """Runs in the child: clean each entry by itself, and take its features."""
+    """Clean each entry by itself, and compute its features. Runs in a child process."""
     read = []
     for entry in entries:
         article = clean_entry(entry).article

@@ -1,8 +1,8 @@
-"""`millrace dedup --pairs`: how well the decisions upon a file fit labelled pairs.
+"""`millrace dedup --pairs`: scores the decisions on a file against labelled pairs.
 
-Truth has rows `a b label`: `repost` (one story; what follows from two such rows is one, too),
-`template` (like each other, and two stories) or `ambiguous` (not scored). A pair that shares a
-story without being a repost counts as wrong, whether the truth names it or not.
+The truth has rows `a b label`. The labels are `repost` (one story; the relation is transitive),
+`template` (similar, but two stories) and `ambiguous` (not scored). Every pair that shares a story
+without being a repost counts as wrong, also one that the truth does not name.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _row(place: str, line: bytes) -> tuple[str, Names]:
 
 
 def _joined(pairs: Iterable[Names]) -> set[Names]:
-    """All pairs of each group that `pairs` connect."""
+    """All pairs within the groups that `pairs` connect."""
     group: dict[Any, set[Any]] = {}
     for pair in pairs:
         one, other = pair
@@ -80,7 +80,7 @@ def report(
     copy_of: Callable[[Any], Copy | None],
     idf: Idf,
 ) -> Iterator[str]:
-    """Lines for people: what was missed, what is wrong, and the score, the whole one last."""
+    """Lines for people: the missed and the wrong pairs, and the scores, the total last."""
     decided = {answer["id"]: answer for answer in answers if answer["story"] is not None}
     stories: dict[str, list[Any]] = defaultdict(list)
     for entry, answer in decided.items():

@@ -1,4 +1,4 @@
-"""`millrace doctor`: checks the machine and says how to fix what is wrong."""
+"""`millrace doctor`: checks the machine and prints how to fix each fault."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLOCK_ALLOWED = 60.0  # seconds
 
 
 class Finding(NamedTuple):
-    """One thing looked at."""
+    """The result of one check."""
 
     what: str
     well: bool
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
 
 def examine(*, config: str, data: Path, redis: str | None) -> Iterator[Finding]:
-    """One finding after the other."""
+    """Run the checks, one after the other."""
     yield _python()
     settings: list[Settings] = []
     yield _examined("configuration", lambda: _configuration(config, settings))
@@ -113,7 +113,7 @@ async def _vitals(url: str) -> tuple[Vitals, Processes]:
 
 
 async def _network(settings: Settings) -> list[Finding]:
-    """Fetches one source: names, network and clock in one request."""
+    """Fetch one source: tests name resolution, network and clock in one request."""
     source = next((each for each in settings.sources if each.enabled), None)
     if source is None:
         return []

@@ -1,4 +1,4 @@
-"""The body of `millrace extract`: files in, one plain dict for each article out, in order.
+"""`millrace extract`: reads files, prints one JSON object for each article, in order.
 
 Needs no store and no network. Each file stands for itself, unless the files are to be taken as
 the items of one source that teaches its boilerplate as it goes. For people who make rules there is
@@ -64,7 +64,7 @@ b { color: #a00 } dt { color: #555; font-size: .85em } dd { margin: 0 0 .4rem }
 
 
 def options_of(source: Source | None, *, fast: bool = False) -> CleanOptions:
-    """The cleaning options that a source's line in feeds.yaml states."""
+    """The cleaning options of a source in feeds.yaml."""
     if source is None:
         return CleanOptions(fast=fast)
     options = clean_options(source)
@@ -125,7 +125,7 @@ def extract_documents(
     learn: bool = False,
     source: Source | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """What Millrace makes of each file (`-`: standard input); a fault gives `error` instead."""
+    """The articles of each file (`-`: standard input); a fault gives `error` instead."""
     options = options_of(source)
     learned = Boilerplate() if learn else None
     for name in files:
@@ -140,13 +140,13 @@ def extract_documents(
 
 
 def printable(name: str, article: Article) -> dict[str, Any]:
-    """An article as the command prints it."""
+    """An article in the form that the command prints."""
     stated = article.model_dump(mode="json", include=set(FIELDS))
     return {"file": name, **{field: stated[field] for field in FIELDS}}
 
 
 def kind_of(data: bytes, name: str = "") -> Kind:
-    """What a file holds, by its first bytes."""
+    """The kind of a file, by its first bytes."""
     head = data[:4096].lstrip(b"\xef\xbb\xbf\xff\xfe\x00")
     if _FEED.search(head) or _JSON_FEED.search(head):
         return "feed"
@@ -178,7 +178,7 @@ def _articles(
 
 
 class Compared(NamedTuple):
-    """A document and what was made of it."""
+    """A document and the article made of it."""
 
     name: str
     original: bytes  # as it came; a page, a feed or the body of an entry
@@ -190,7 +190,7 @@ class Compared(NamedTuple):
 
 
 def comparison_page(documents: Iterable[Compared]) -> str:
-    """The whole page, one section a document."""
+    """The comparison page, with one section for each document."""
     return _HEAD + "".join(map(_section, documents)) + "</body></html>\n"
 
 
@@ -207,7 +207,7 @@ def _section(document: Compared) -> str:
 
 
 def _original(document: Compared) -> str:
-    """The lines of the original; those that are kept and those that a rule cut are marked."""
+    """The lines of the original, with kept lines and lines cut by a rule marked."""
     root = parse_page(decode(document.original).text)[1]
     kept = squeeze(document.text)
     cut = {squeeze(text): rule for rule, text in document.removed}

@@ -1,4 +1,4 @@
-"""`millrace init`: a commented feeds.yaml for those who installed the wheel."""
+"""`millrace init`: writes a commented feeds.yaml, for those who installed the wheel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ sources:
 
 
 def write_example(folder: Path) -> str:
-    """Write feeds.yaml into `folder`, never over one; returns what to do next."""
+    """Write feeds.yaml into `folder`, unless there is one; returns lines with the next steps."""
     path = folder / _NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)

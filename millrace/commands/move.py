@@ -1,4 +1,4 @@
-"""`millrace export` and `millrace restore`: a backup of all state, for a move to another place."""
+"""`millrace export` and `millrace restore`: a backup of all state, also for a move."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def export_to(place: Path, *, data: Path, redis: str | None) -> tuple[Path, int]
 
 
 def restore_from(place: Path, *, data: Path, redis: str | None) -> tuple[Path, int]:
-    """Read what `export_to` wrote into an empty store; the file and how many keys it held."""
+    """Restore an export into an empty store; returns the file and its number of keys."""
     file = place / _STATE if place.is_dir() else place
     try:
         return file, asyncio.run(_restore(file, data, redis))
@@ -72,7 +72,7 @@ async def _restore(file: Path, data: Path, redis: str | None) -> int:
 
 @asynccontextmanager
 async def _store(data: Path, redis: str | None) -> AsyncIterator[Store]:
-    """The store at `redis`, that of a running Millrace, or a private one for as long as needed."""
+    """The store at `redis`, that of a running Millrace, or a private one started for the block."""
     if redis is None and (own := private_address(data)) and await answers(own):
         redis = own
     if redis is not None:

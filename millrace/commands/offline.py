@@ -1,7 +1,7 @@
 """The live duplicate detection without a live store: for files of entries and for replays.
 
-An index in a private store finds candidates and `merge` decides, exactly as workers do it; stories
-and entries lie on a shelf of the caller instead.
+An index in a private store finds candidates and `merge` decides, exactly as in workers. Stories and
+entries are kept by the caller, in a `Shelf`, instead of in the store.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NONE = -1
 
 
 class Shelf(Protocol):
-    """Where stories and entries are kept between two decisions."""
+    """The place of stories and entries between two decisions."""
 
     def story(self, story: str) -> Story | None: ...
     def record(self, entry: str) -> EntryRecord | None: ...
@@ -58,7 +58,7 @@ class Offline:
         self._unfiled: list[Claim] = []
 
     async def take(self, arrivals: Sequence[Arrival], read: Sequence[Features]) -> Outcome:
-        """Decide upon entries that came together; what founded a story teaches afterwards."""
+        """Decide upon entries that arrived together, then learn from the founders of stories."""
         candidates = await self._candidates(arrivals)
         ids = {c.story for near in candidates.values() for c in near}
         stories = {each.id: each for i in ids if (each := self._shelf.story(i)) is not None}
@@ -96,7 +96,7 @@ class Offline:
 
 
 class Final(NamedTuple):
-    """What was decided of an entry in the end."""
+    """The final decision on an entry."""
 
     story: int  # number of the story's founder
     rule: str
@@ -115,9 +115,9 @@ def number_of(entry: str) -> int:
 
 
 class ScratchShelf:
-    """Keeps what `merge` decides of entries numbered from 0, their texts in a scratch file.
+    """A Shelf for entries numbered from 0, with their texts in a scratch file.
 
-    In memory lie some fifty bytes an entry: where its record starts, and what was decided of it.
+    It keeps some fifty bytes an entry in memory: the offset of its record, and the decision.
     """
 
     def __init__(self) -> None:
@@ -141,11 +141,11 @@ class ScratchShelf:
         return len(self._story)
 
     def skip(self) -> None:
-        """Give the next number to a line that holds no entry."""
+        """Give the next number to a line without an entry."""
         self._extend(len(self._story) + 1)
 
     def final(self, number: int) -> Final:
-        """What was decided of entry `number`."""
+        """The final decision on entry `number`."""
         distance = self._distance[number]
         return Final(
             self._story[number],
@@ -161,7 +161,7 @@ class ScratchShelf:
         return unpack(EntryRecord, self._file.read(self._sizes[number]))
 
     def story(self, story: str) -> Story | None:
-        """A story with the article it shows."""
+        """A story with its shown article."""
         number = number_of(story)
         held = self._stories[number]
         shown = self.record(held.representative)
@@ -169,7 +169,7 @@ class ScratchShelf:
         return held.model_copy(update={"article": article})
 
     def put(self, outcome: Outcome) -> None:
-        """Keep what a batch changed."""
+        """Keep the changes of a batch."""
         for record in outcome.entries:
             self._put(record)
         for change in outcome.stories.values():
@@ -197,7 +197,7 @@ class ScratchShelf:
 
 
 class LineIds:
-    """The ids that the file gives its lines, on disk: a repost must name its story's first."""
+    """The ids of the lines in the file, on disk: a repost names the id of its founder."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the end of the block
@@ -210,14 +210,14 @@ class LineIds:
         self._file.close()
 
     def add(self, line_id: Any) -> int:
-        """Remember the id of the next line; returns the line's number."""
+        """Store the id of the next line; returns the line's number."""
         self._file.seek(0, 2)
         self._file.write(orjson.dumps(line_id))
         self._ends.append(self._file.tell())
         return len(self._ends) - 1
 
     def __getitem__(self, number: int) -> Any:
-        """The id that the file gives line `number`."""
+        """The id of line `number` in the file."""
         start = self._ends[number - 1] if number else 0
         self._file.seek(start)
         return orjson.loads(self._file.read(self._ends[number] - start))

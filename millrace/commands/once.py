@@ -1,6 +1,4 @@
-"""`millrace once`: every source once, the merged feed as files for static hosting, and the end. For
-cron.
-"""
+"""`millrace once`: polls every source once and writes the merged feed as files. For cron."""
 
 from __future__ import annotations
 
@@ -40,7 +38,10 @@ _UNDER_WAY = 30.0  # a page whose next attempt is further away than a lease has 
 
 
 def write_once(*, config: str, data: Path, redis: str | None, out: Path) -> int:
-    """Poll, write into `out`, end; the exit code. Raises ConfigError or MillraceError."""
+    """Poll all sources and write into `out`; returns the exit code.
+
+    Raises ConfigError or MillraceError.
+    """
     snapshot = read_snapshot(config)
     settings = snapshot.settings()
     # Sources that fail are named once, at the end.
@@ -99,7 +100,7 @@ class Due(NamedTuple):
 
 
 async def _make_due(store: Store, settings: Settings) -> Due:
-    """Have every source polled, in the order of feeds.yaml."""
+    """Make every source due, in the order of feeds.yaml."""
     sources = [source for source in settings.sources if source.enabled]
     names = [source.name for source in sources]
     started = await store.now()
@@ -111,7 +112,7 @@ async def _make_due(store: Store, settings: Settings) -> Due:
 
 
 async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
-    """Wait until all is taken in; one line for each source that failed."""
+    """Wait until all entries are settled; returns one line for each source that failed."""
     asked, started = due
     with progress_bar() as progress:
         task = progress.add_task("polling", total=len(asked))
@@ -128,7 +129,7 @@ async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
 
 
 def _left_alone(source: Source, state: SourceState | None, now: float) -> bool:
-    """A source that is gone or said `Retry-After` is left alone, however often cron comes by."""
+    """Whether a source is skipped, however often cron runs: gone, or waiting for Retry-After."""
     if state is None or state.gone_from(source.url):
         return state is not None
     return state.last_status in (429, 503) and (state.next_poll or 0) > now
@@ -183,7 +184,7 @@ def _index(settings: Settings, shown: Sequence[Kept]) -> bytes:
 
 
 def _replace(path: Path, body: bytes) -> None:
-    """A web server that reads meanwhile sees the old file or the new one, never half of one."""
+    """Replace a file atomically: a web server reads the old file or the new one, never a part."""
     partial = path.with_name(path.name + ".part")
     partial.write_bytes(body)
     partial.replace(path)

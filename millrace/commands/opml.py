@@ -1,6 +1,6 @@
 """`millrace opml import|export`: subscriptions to and from other readers.
 
-An import adds what is missing to feeds.yaml and leaves every line of it as it was.
+An import adds missing sources to feeds.yaml and leaves all other lines unchanged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _AT_ONCE = 8
 
 
 class Imported(NamedTuple):
-    """What came of an import."""
+    """The result of an import."""
 
     config: str
     added: list[str]  # names
@@ -92,7 +92,10 @@ def export_opml(*, config: str, out: str | None) -> None:
 
 
 def add_to_file(config: str, additions: Sequence[NewSource], *, known: Settings) -> list[Source]:
-    """Put sources into feeds.yaml; gives them as read back. Raises ConfigError or MillraceError."""
+    """Add sources to feeds.yaml; returns them as read back.
+
+    Raises ConfigError or MillraceError.
+    """
     path = Path(config)
     # newline="" keeps the line ends of the file as they are.
     text = path.read_bytes().decode() if path.exists() else ""
@@ -112,7 +115,7 @@ def add_to_file(config: str, additions: Sequence[NewSource], *, known: Settings)
 
 
 def named(subscription: Subscription, taken: set[str], *, keeps_title: bool = False) -> NewSource:
-    """The subscription with a name: its title where that makes one, else its address."""
+    """The subscription with a name, made of its title, else of its address."""
     title = subscription.title.lower()
     name = re.sub(r"[^a-z0-9]+", "-", title).strip("-")[:40].strip("-")
     if len(name) < 3 or not title.isascii() or name in taken:
@@ -122,7 +125,7 @@ def named(subscription: Subscription, taken: set[str], *, keeps_title: bool = Fa
 
 
 def _missing(found: Sequence[Subscription], settings: Settings) -> tuple[list[NewSource], int]:
-    """Those that feeds.yaml does not have, named; and how many it has."""
+    """The subscriptions that feeds.yaml lacks, with names; and the number that it has."""
     known = {same_address(source.url) for source in settings.sources}
     missing: dict[str, Subscription] = {}
     for each in found:
@@ -137,7 +140,7 @@ def _missing(found: Sequence[Subscription], settings: Settings) -> tuple[list[Ne
 
 
 def same_address(url: str) -> str:
-    """What two ways to write one feed's address have in common."""
+    """A key that is equal for the usual spellings of one feed's address."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2].lower().removeprefix("www.")
     return f"{host}{parts.path.rstrip('/')}?{parts.query}"
@@ -151,7 +154,7 @@ def _read(file: str) -> bytes:
 
 
 def _replace(path: Path, text: str) -> None:
-    """All or nothing: a reader sees the old file or the new one."""
+    """Replace a file atomically."""
     try:
         with tempfile.NamedTemporaryFile("wb", dir=path.parent, delete=False) as file:
             file.write(text.encode())
@@ -164,7 +167,7 @@ def _replace(path: Path, text: str) -> None:
 
 
 async def unanswered(sources: Sequence[Source], fetch: FetchSettings) -> list[str]:
-    """One line for each source that does not answer as it should, in their order."""
+    """One line for each source that fails, in their order."""
     places = asyncio.Semaphore(_AT_ONCE)
     async with Fetcher(fetch) as fetcher:
 

@@ -1,4 +1,4 @@
-"""`millrace poll`: one source, those of a tag or all of them now, and what came of it."""
+"""`millrace poll`: polls one source, those of a tag or all now, and prints the results."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _BEYOND_TIMEOUT = 30.0  # for its turn, parsing and the commit
 
 
 class Outcome(NamedTuple):
-    """What came of one poll."""
+    """The result of one poll."""
 
     source: str
     new: int  # entries
     next_poll: datetime | None
 
     def lines(self) -> list[str]:
-        """The same for people."""
+        """The result as lines for people."""
         line = f"{self.source}: {self.new} new entr{'y' if self.new == 1 else 'ies'}"
         if self.next_poll is None:
             return [line]
@@ -40,24 +40,24 @@ class Outcome(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """A source that was not polled well, and why."""
+    """A source whose poll failed, and why."""
 
     source: str
     error: str
 
 
 class Outcomes(NamedTuple):
-    """What came of several polls."""
+    """The results of several polls."""
 
     sources: list[Outcome]
     failed: list[Failure]
 
     def lines(self) -> list[str]:
-        """Those that went well, for people."""
+        """The successful polls, as lines for people."""
         return [line for outcome in self.sources for line in outcome.lines()]
 
     def faults(self) -> list[str]:
-        """Those that did not."""
+        """The failed polls, as lines for people."""
         return [f"{source}: {error}" for source, error in self.failed]
 
 
@@ -126,7 +126,7 @@ async def _poll_by_name(store: Store, name: str) -> None:
 async def _not_polled(
     store: Store, sources: Sequence[Source], before: Mapping[str, SourceState | None]
 ) -> list[Failure]:
-    """Sources that are left alone here, and why."""
+    """The sources that are not polled by this command, and why."""
     due = await due_times(store, list(before))
     found = []
     for source, at in zip(sources, due, strict=True):
@@ -142,7 +142,7 @@ async def _not_polled(
 async def _polled(
     store: Store, names: Sequence[str], since: float, patience: float
 ) -> dict[str, SourceState]:
-    """The states after the polls, as far as they ended; over when none ends for `patience`."""
+    """The states after the polls that ended; gives up when none ends for `patience` seconds."""
     done: dict[str, SourceState] = {}
     loop = asyncio.get_running_loop()
     deadline = loop.time() + patience

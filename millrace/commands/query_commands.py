@@ -18,7 +18,7 @@ opml = typer.Typer(help="Sources to and from other feed readers.")
 
 
 class Report(Protocol):
-    """A named tuple that can also be printed for people."""
+    """A named tuple that can be printed as lines for people."""
 
     def lines(self) -> list[str]: ...
 

@@ -35,7 +35,7 @@ _DECIDED = (Decision.PUBLISHED, Decision.MERGED, Decision.UPDATED)
 
 
 class Decided(NamedTuple):
-    """What one pass decided about an entry."""
+    """The decision of one pass about an entry."""
 
     decision: str
     story: str
@@ -47,7 +47,7 @@ class Decided(NamedTuple):
 def replay_window(
     assignments: Sequence[str], *, config: str, data: Path, redis: str | None
 ) -> Iterator[bytes]:
-    """One JSON line for each entry that is decided otherwise. Raises ConfigError, MillraceError."""
+    """One JSON line for each entry whose decision differs. Raises ConfigError or MillraceError."""
     settings = read_config(config)
     changed = with_overrides(settings, assignments, group="dedup")
     records = asyncio.run(_kept(data, redis))
@@ -94,7 +94,7 @@ def _poll_of(pair: tuple[EntryRecord, Features]) -> tuple[datetime, str]:
 
 
 class _Shelf:
-    """All of it in memory: what is kept live has an end."""
+    """A Shelf in memory: the number of kept entries is limited."""
 
     def __init__(self) -> None:
         self.records: dict[str, EntryRecord] = {}

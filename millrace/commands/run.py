@@ -37,7 +37,7 @@ _STORE_GRACE = 1.2
 def run_all(
     *, config: str, host: str, port: int, data: Path, redis: str | None, workers: int
 ) -> None:
-    """Run until SIGTERM or Ctrl-C; raises ConfigError or MillraceError when it cannot start."""
+    """Run until SIGTERM or Ctrl-C. Raises ConfigError or MillraceError when it cannot start."""
     raise_descriptors()
     live = LiveSettings(config)
     with locked(data, redis=redis), listening_socket(host, port) as listener:
@@ -65,7 +65,7 @@ async def _run(
 def _stages(
     config: str, listener: socket.socket, data: Path, redis: str | None, workers: int
 ) -> list[list[Program]]:
-    """What is started, in order."""
+    """The stages of programs to start, in order."""
     url = redis or socket_url(data)
     common = {"REDIS_URL": url}
     # The address is complete; a login in the environment is not meant for the private store.
@@ -106,7 +106,7 @@ def _millrace(*arguments: str) -> list[str]:
 
 
 async def _await_service(listener: socket.socket) -> None:
-    """The socket takes connections from the start; an answer comes once the service is there."""
+    """Wait until the service answers; its socket accepts connections before that."""
     host, port = listener.getsockname()[:2]
     here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
     reader, writer = await asyncio.open_connection(here, port)
@@ -117,7 +117,7 @@ async def _await_service(listener: socket.socket) -> None:
 
 
 def _greet(live: LiveSettings, address: str) -> None:
-    """Print where it is: a block on a terminal, else one event of the log."""
+    """Report the address: a block of lines on a terminal, else one event in the log."""
     count, end = len(live().sources), f"kill {os.getpid()}"
     if not sys.stdout.isatty() or logs.form_from_environment() == "json":
         log.info(

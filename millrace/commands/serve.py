@@ -1,6 +1,6 @@
-"""`millrace serve`: the service alone, until SIGTERM.
+"""`millrace serve`: runs the service alone, until SIGTERM.
 
-Pictures for it are fetched through the guarded session of the workers.
+It fetches pictures through the guarded HTTP client of the workers.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=
 
 
 def serve_alone(*, config: str, host: str, port: int, redis: str) -> None:
-    """Serve until SIGTERM; raises ConfigError or MillraceError when it cannot start."""
+    """Serve until SIGTERM. Raises ConfigError or MillraceError when it cannot start."""
     _return_memory()
     with listening_socket(host, port) as listener:
         run_loop(_serve(config, redis, listener))
@@ -78,7 +78,7 @@ def _return_memory() -> None:
 async def picture_fetcher(
     settings: Callable[[], Settings],
 ) -> AsyncIterator[Callable[[str], Awaitable[bytes]]]:
-    """A callable from an address to the bytes found there; it raises MillraceError."""
+    """A function that fetches a picture: address -> bytes. It raises MillraceError."""
     async with Fetcher(_hurried(settings().fetch)) as fetcher:
 
         async def fetched(url: str) -> bytes:

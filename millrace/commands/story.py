@@ -1,4 +1,4 @@
-"""`millrace explain` and `millrace forget`: the story of one address or id."""
+"""`millrace explain` and `millrace forget`: show or remove the story of an address or id."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from store.curation import forget
 
 
 def explain_entry(asked: str, *, data: Path, redis: str | None) -> str:
-    """The decisions about an address or id, as JSON; raises MillraceError when it is unknown."""
+    """The decisions about an address or id, as JSON. Raises MillraceError if it is unknown."""
     found = asyncio.run(_explain(asked, data, redis))
     if not found["entries"]:
         raise MillraceError(f"{asked}: no entry under this address or id, or no longer kept")
@@ -30,9 +30,9 @@ async def _explain(asked: str, data: Path, redis: str | None) -> dict[str, Any]:
 
 
 def forget_entry(asked: str, *, data: Path, redis: str | None) -> str:
-    """Remove the story of an address or id, with all its copies; one line about it.
+    """Remove the story of an address or id, with all its copies; returns one line about it.
 
-    Raises MillraceError for what is neither.
+    Raises MillraceError if it is neither an address nor an id.
     """
     if not (asked.startswith(PREFIX) or web_url(asked, None)):
         raise MillraceError(f"{asked}: neither the address of a story nor an id ({PREFIX}…)")

@@ -1,4 +1,4 @@
-"""`millrace work`: one worker, until it is stopped."""
+"""`millrace work`: runs one worker until it is stopped."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from millrace.process.config import LiveSettings
 from millrace.process.lifetime import LONGEST_END, run_loop, stop_event
 from workers.worker import run_worker
 
-# New objects after which Python looks for circles among them. Polls and pages leave hardly any, and
-# at 700 those under way were looked through so often that it was a tenth of an unchanged poll.
+# New objects after which Python searches for reference cycles. Polls and pages leave few, and with
+# Python's default of 700 the searches took a tenth of the time of an unchanged poll.
 GARBAGE = 5000
 
 
 def work_alone(*, config: str, redis: str) -> None:
-    """Work until SIGTERM; raises ConfigError when feeds.yaml cannot be used."""
+    """Work until SIGTERM. Raises ConfigError when feeds.yaml is invalid."""
     run_loop(_work(config, redis))
 
 
@@ -34,7 +34,7 @@ async def _work(config: str, redis: str) -> None:
 
 @asynccontextmanager
 async def settings_from_environment(redis: str) -> AsyncIterator[LiveSettings]:
-    """The settings, and the logs, of a worker that arq's command starts; raises ConfigError."""
+    """The settings of a worker that arq's command starts, with logs set up. Raises ConfigError."""
     logs.configure(logs.form_from_environment())
     config = os.environ.get("MILLRACE_CONFIG") or DEFAULT_CONFIG
     async with _followed(config, redis, asyncio.Event()) as live:

@@ -1,6 +1,6 @@
-"""The commands that do the work: each reads its options and calls its module.
+"""The options of the commands that run Millrace or work on files; each calls its module.
 
-Modules are imported inside the commands: `millrace --help` must not wait for lxml and numpy.
+Modules are imported inside the commands, so that `millrace --help` need not import lxml and numpy.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """One feeds.yaml for all processes of a store, whichever host they run on.
 
-The file that was changed last is the current revision, and all follow it: a process publishes its
-file when it changes, and at its start when the store has never seen it. A process that starts with
-an older one follows the current one and says so; so a host that was away, or that a rollout has not
-reached yet, undoes nothing. What a process cannot follow it reports, and takes no work meanwhile.
+The file that was changed last is the current revision, and all processes follow it. A process
+publishes its file when it changes, and at the start when the store has never seen it. A process
+that starts with an older file follows the current revision and logs that, so a host that was away,
+or is late in a rollout, undoes nothing. A process that cannot follow a revision reports why, and
+takes no work.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ from workers.leases import end_tasks
 
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 3.0
-# That a store may take to say what it holds, where the file is broken: as long as a failover.
+# Seconds to wait for the store's revision when the file is broken: as long as a failover takes.
 KNOWN_SECONDS = 10.0
-# For which all processes have to agree on another file than the current one, which no host has any
-# more: a host that is away for an update is back by then.
+# Seconds for which all processes must have the same file, other than the current one, before it
+# replaces that: a host that is away for an update is back by then.
 AGREED_SECONDS = 60.0
 
 log = structlog.get_logger()
@@ -56,9 +57,9 @@ async def followed(
 ) -> AsyncIterator[LiveSettings]:
     """The settings of one process, kept at the current revision.
 
-    Where the file is broken at the start, what the store holds counts; raises ConfigError when it
-    holds nothing, and at the end of the block when the store is another Millrace's: `stop` is set
-    then.
+    If the file is broken at the start, the revision in the store is used. Raises ConfigError if
+    there is none. If the store belongs to another Millrace, `stop` is set and ConfigError is raised
+    at the end of the block.
     """
     async with opened(redis) as store:
         live = await _first(config, store)
@@ -92,7 +93,7 @@ async def _first(config: str, store: Store) -> LiveSettings:
 
 
 async def _known(store: Store) -> bytes | None:
-    """The configuration that the store holds, asked for until the store answers."""
+    """The configuration in the store; retried until the store answers."""
     while True:
         try:
             return await revision_text(store)
@@ -101,9 +102,9 @@ async def _known(store: Store) -> bytes | None:
 
 
 async def refuse_another_file(store: Store, snapshot: Snapshot) -> None:
-    """Raise ConfigError where processes live on `store` that follow another feeds.yaml.
+    """Raise ConfigError if running processes follow another feeds.yaml on `store`.
 
-    For a command that works by its own file: it would take what that lacks off their schedule.
+    For commands that work by their own file, which would unschedule the sources it lacks.
     """
     processes = await load_processes(store)
     current = processes.current
@@ -117,7 +118,7 @@ async def refuse_another_file(store: Store, snapshot: Snapshot) -> None:
 
 
 class Member:
-    """One process among those that share a store."""
+    """One of the processes that share a store."""
 
     def __init__(self, live: LiveSettings, store: Store, *, role: str) -> None:
         self._live = live
@@ -167,7 +168,7 @@ class Member:
         await self._beat(current, file)
 
     async def _publishes(self, snapshot: Snapshot, current: Revision | None) -> bool:
-        """Make the file of this host the current revision, if it is news."""
+        """Publish the file of this host as the current revision, if it is new."""
         again = self._joined and snapshot.hash != self._file
         if current is not None and not again:
             processes = await load_processes(self._store)
@@ -184,9 +185,10 @@ class Member:
         return published
 
     def _is_agreed(self, snapshot: Snapshot, processes: Processes, current: Revision) -> bool:
-        """Whether no process has the current revision any more, so that an older one may follow it.
+        """Whether all processes have another file than the current revision, for long enough.
 
-        At the start on the host that it came from: the file was set back while nothing ran.
+        Then an older file may become current again. At the start that is also so on the host of the
+        current revision: its file was reverted while no process ran.
         """
         others = {beat.file for beat in processes.beats if beat.id != self.id and beat.file}
         if current.hash in others:
@@ -197,9 +199,10 @@ class Member:
         return lasting and others <= {snapshot.hash}
 
     async def _is_another(self, processes: Processes, current: Revision) -> bool:
-        """Whether the store serves other sources, for processes that live; raises ConfigError.
+        """Whether the store seems to belong to another Millrace, with quite other sources.
 
-        At the start only; and that they live is shown by a second sign of life.
+        Checked at the start only. Raises ConfigError once a second heartbeat proves that a process
+        of the other one is running.
         """
         names = [source.name for source in self._live.own.sources if source.enabled]
         having = {b.id: b.last for b in processes.beats if b.file == current.hash}
@@ -219,7 +222,7 @@ class Member:
         return True
 
     async def _adopt(self, current: Revision) -> None:
-        """Put the current revision into force."""
+        """Apply the current revision."""
         in_force = self._live.in_force
         if current.hash == in_force.hash:
             self._fault = None
