@@ -1,4 +1,4 @@
-"""Writes what is made from the models and the commands: `python -m millrace.reference [--check]`.
+"""Generates reference files from models and commands: `python -m millrace.reference [--check]`.
 
 feeds.schema.json (completion in editors), docs/feeds-yaml.md and docs/commands.md. A test fails
 when one of them is not what would be written.
@@ -100,7 +100,7 @@ def _sections(model: type, path: str) -> Iterator[str]:
 
 
 def _ordered(model: type) -> Mapping[str, FieldInfo]:
-    """What a source is called and where it is comes before its options."""
+    """The options of a source with its name and address first."""
     if model is not Source:
         return fields_of(model)
     fields, options = fields_of(Source), fields_of(SourceOptions)
@@ -192,7 +192,7 @@ def _option_row(option: Any) -> str:
 
 
 def main() -> int:
-    """Write the files, or with --check say which are not current."""
+    """Write the files; with --check only report those that are not current."""
     root = Path(__file__).parent.parent
     stale = [
         path

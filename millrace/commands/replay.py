@@ -1,7 +1,7 @@
 """`millrace replay`: decides the kept entries again under other settings; changes nothing live.
 
-Both sides are decided again, in temporary stores, one poll after the other: what differs
-then differs because of the settings and of nothing else, and twice gives the same bytes.
+Both sides, old and new settings, are decided again in temporary stores, one poll after the other.
+So differences are due to the settings alone, and two runs give the same bytes.
 """
 
 from __future__ import annotations

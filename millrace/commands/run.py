@@ -1,7 +1,6 @@
-"""`millrace run`: the store, workers and the service under one roof.
+"""`millrace run`: a supervisor over the store, workers and the service, each a separate process.
 
-Each is a separate process, so that one can die alone; the supervisor starts
-it again, and all end when it ends.
+The supervisor starts a process again that died, and ends all of them when it ends.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
-"""feeds.yaml on disk: read with what it includes, and in effect soon after it is saved.
+"""Reads feeds.yaml with its included files, and applies changes soon after the file is saved.
 
-A `Snapshot` is all that was read, so that it can be kept in the store for all processes (see
-`millrace/process/cluster.py`). A good edit takes effect
-within seconds, a bad one never. Editors replace files, Kubernetes swaps a symlink, tools write in
-pieces, network folders report nothing: so a notification is only a reason to look, there is a look
-every second in any case, and what was read counts once it has been the same twice.
+A `Snapshot` holds all files that were read, and can be kept in the store for all processes (see
+millrace/process/cluster.py). A valid edit takes effect within seconds, an invalid one never.
+
+Editors replace files, Kubernetes swaps a symlink, tools write in pieces, and network folders send
+no notifications. So the file is read every second, a notification only makes it sooner, and a
+change counts when two reads agree.
 """
 
 from __future__ import annotations
@@ -34,21 +35,21 @@ from store.revision import InForce
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
-SETTLE_SECONDS = 0.5  # between the two looks that must agree
+SETTLE_SECONDS = 0.5  # between the two reads that must agree
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The bytes of feeds.yaml and of the files that its include patterns found."""
+    """The bytes of feeds.yaml and of the files that its include patterns match."""
 
-    path: str  # as the user wrote it: faults begin with it
+    path: str  # as the user wrote it, for error messages
     data: bytes
     included: dict[str, list[tuple[str, bytes]]] = field(default_factory=dict)
 
     def settings(self) -> Settings:
-        """The settings in the files; raises ConfigError."""
+        """The settings in the files. Raises ConfigError."""
         collecting = gc.isenabled()
-        gc.disable()  # nothing made here is garbage, and each search visits all: half the time
+        gc.disable()  # halves the time: no garbage arises here, but each search visits all objects
         try:
             return load_settings(
                 self.data,
@@ -61,10 +62,10 @@ class Snapshot:
                 gc.enable()
 
     def packed(self) -> bytes:
-        """All of it but where it is, which differs from host to host."""
+        """The content without its path, which differs between hosts."""
         folder = os.path.dirname(self.path)
         document = {
-            "data": self.data.decode("latin-1"),  # bytes one to one
+            "data": self.data.decode("latin-1"),  # keeps all bytes
             "included": {
                 pattern: [
                     [os.path.relpath(path, folder or "."), data.decode("latin-1")]
@@ -77,7 +78,7 @@ class Snapshot:
 
     @classmethod
     def unpacked(cls, packed: bytes, path: str) -> Snapshot:
-        """What `packed` made, as if it were at `path`; raises ValueError."""
+        """The snapshot that `packed` wrote, as if it were at `path`. Raises ValueError."""
         document, folder = json.loads(packed), os.path.dirname(path)
         included = {
             pattern: [(os.path.join(folder, name), data.encode("latin-1")) for name, data in found]
@@ -87,17 +88,17 @@ class Snapshot:
 
     @cached_property
     def hash(self) -> str:
-        """By which processes compare what they have."""
+        """A digest by which processes compare their snapshots."""
         return hashlib.blake2b(self.packed(), digest_size=8).hexdigest()
 
 
 def read_config(path: str) -> Settings:
-    """The settings in feeds.yaml; raises ConfigError."""
+    """The settings in feeds.yaml. Raises ConfigError."""
     return read_snapshot(path).settings()
 
 
 def read_snapshot(path: str) -> Snapshot:
-    """All files of a configuration; raises ConfigError when they cannot be read."""
+    """All files of a configuration. Raises ConfigError when they cannot be read."""
     data = _read(path)
     included = {pattern: _matches(path, pattern) for pattern in _patterns(data)}
     return Snapshot(path, data, included)
@@ -117,30 +118,30 @@ def _read(path: str) -> bytes:
 
 def _patterns(data: bytes) -> list[str]:
     if b"include" not in data:
-        return []  # the common case is not read twice
+        return []  # the common case: do not parse it twice
     return include_patterns(read_yaml(data.decode("utf-8", "replace"), os.environ).value)
 
 
 def _matches(path: str, pattern: str) -> list[tuple[str, bytes]]:
-    """Files by name; as a ConfigMap shows them, hidden ones left out."""
+    """The matching files by name, without hidden ones: a ConfigMap has hidden copies."""
     folder = os.path.dirname(path)
     found = sorted(glob.glob(os.path.join(glob.escape(folder), pattern)))
     return [(each, _read(each)) for each in found if os.path.isfile(each)]
 
 
 class LiveSettings:
-    """The settings in force, and what is wrong with the file as it is now.
+    """The settings in force, and the faults of the present file.
 
-    `kept`: what to start with when the file is broken; without it that raises ConfigError.
+    `kept` is used when the file is broken at the start; without it ConfigError is raised then.
     """
 
     def __init__(self, path: str, *, kept: Snapshot | None = None) -> None:
         self.path = path
-        self._quiet = LIFELINE in os.environ  # a supervisor watches too, and logs it once for all
+        self._quiet = LIFELINE in os.environ  # the supervisor reads the file too, and logs for all
         self.faults: list[str] = []
         self.refused: Snapshot | None = None
         self.in_force = InForce.alone()
-        self.good = True  # whether the file was read since the start, and could be used
+        self.good = True  # whether a valid file was read since the start
         try:
             self.snapshot = read_snapshot(path)
             self._settings = self.own = self.snapshot.settings()
@@ -156,18 +157,18 @@ class LiveSettings:
         return self._settings
 
     def use(self, settings: Settings) -> None:
-        """Put settings into force that are not those of the file."""
+        """Apply settings that are not those of the file."""
         self._settings = settings
 
     def read(self) -> Snapshot | ConfigError:
-        """What the file holds now."""
+        """The present content of the files, or the error of reading them."""
         try:
             return read_snapshot(self.path)
         except ConfigError as error:
             return error
 
     def apply(self, found: Snapshot | ConfigError) -> bool:
-        """Put what was found into force if it is good; True if the settings changed."""
+        """Apply a snapshot if it is valid; returns whether the settings changed."""
         if isinstance(found, ConfigError):
             self._refuse(found.faults)
             return False
@@ -176,7 +177,7 @@ class LiveSettings:
             self._accept()
             return False
         if found == self.refused:
-            return False  # still the same bad file: not read again every second
+            return False  # the same invalid file: do not parse it every second
         try:
             settings = found.settings()
         except ConfigError as error:
@@ -209,7 +210,7 @@ class LiveSettings:
 async def follow(
     live: LiveSettings, *, changed: Callable[[Settings], None] = lambda _: None
 ) -> None:
-    """Keep `live` at what the file holds, until cancelled."""
+    """Apply changes of the file to `live`, until cancelled."""
     nudge = asyncio.Event()
     watcher = asyncio.create_task(_nudge_on_change(live.path, nudge))
     try:
@@ -228,10 +229,10 @@ async def follow(
 
 
 async def _settled(live: LiveSettings) -> Snapshot | ConfigError:
-    """What two looks in a row agree on: a half-written file is not a decision."""
+    """The content on which two consecutive reads agree, so that half-written files do not count."""
     found = await asyncio.to_thread(live.read)
     while not (_same(found, live.snapshot) or found == live.refused):
-        await asyncio.sleep(SETTLE_SECONDS)  # the writer's time, not ours
+        await asyncio.sleep(SETTLE_SECONDS)  # for the writer to finish
         again = await asyncio.to_thread(live.read)
         if _same(found, again):
             break
@@ -246,8 +247,8 @@ def _same(one: Snapshot | ConfigError, other: Snapshot | ConfigError) -> bool:
 
 
 async def _nudge_on_change(path: str, nudge: asyncio.Event) -> None:
-    """Look at once when the folder of the file changes; without it the regular look is enough."""
+    """Set `nudge` when the folder of the file changes; without it the file is read each second."""
     folder = str(Path(path).parent)
-    with contextlib.suppress(OSError, RuntimeError):  # no watches left, or no folder
+    with contextlib.suppress(OSError, RuntimeError):  # no watches left, or no such folder
         async for _ in awatch(folder, step=100, debounce=300, recursive=False):
             nudge.set()

@@ -30,7 +30,7 @@ _LOCK = "run.lock"
 
 @contextmanager
 def locked(data: Path, *, redis: str | None = None) -> Iterator[None]:
-    """Hold the data folder; raises MillraceError when another run has it.
+    """Lock the data folder for the block. Raises MillraceError when another run has it.
 
     `redis`: the store of this run where it is not the folder's own; commands find it here.
     """

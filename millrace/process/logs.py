@@ -1,8 +1,8 @@
 """Standard error: logs, one event a line, as text for people or JSON for machines, without secrets;
 and a progress bar on a terminal.
 
-Titles and addresses of strangers end up in logs, so control characters are escaped: no outsider
-writes a line of ours.
+Logs contain titles and addresses from other sites, so control characters are escaped: outsiders
+cannot forge a line.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Keeps programs running: each is started again when it dies, and all end together.
 
-Every child leads its own session, so that Ctrl-C reaches only the supervisor, which ends its
-children in order; what a killed child left behind is ended with its process group.
+Every child leads a separate session, so that Ctrl-C reaches only the supervisor, which ends its
+children in order. Processes that a killed child leaves behind are ended with its process group.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def _at_once() -> None:
 
 @dataclass(frozen=True)
 class Program:
-    """Something to keep running."""
+    """A program to keep running."""
 
     name: str
     command: Sequence[str]
@@ -63,7 +63,7 @@ class Keeper:
         self._ready = False
 
     async def start(self) -> None:
-        """Start the program; returns once it is ready. Raises MillraceError if it never is."""
+        """Start the program and wait until it is ready. Raises MillraceError if it never is."""
         self._task = asyncio.create_task(self._keep())
         ready = asyncio.create_task(_awaited(self.program.ready))
         try:
@@ -76,7 +76,7 @@ class Keeper:
             ready.cancel()
 
     async def end(self) -> None:
-        """End the program: SIGTERM first, SIGKILL after its grace."""
+        """End the program: SIGTERM first, SIGKILL after its grace period."""
         self._ending.set()
         if self._task is None:
             return
@@ -146,7 +146,7 @@ class Keeper:
         return code
 
     async def _read_output(self, process: asyncio.subprocess.Process) -> None:
-        """Keep the last lines of a program that is not ours: they are reported when it dies."""
+        """Keep the last lines of a foreign program, to be reported when it dies."""
         assert process.stdout is not None  # noqa: S101 - a pipe, see above
         self._last_lines.clear()
         while piece := await process.stdout.read(8192):
@@ -164,9 +164,9 @@ class Keeper:
 async def supervise(
     stages: Sequence[Sequence[Program]], stop: asyncio.Event, up: Callable[[], None]
 ) -> None:
-    """Start the stages in order, each once the one before is ready; end them in reverse order.
+    """Start the stages in order, each when the one before is ready; end them in reverse order.
 
-    `up` is called when all are ready. Returns when `stop` is set and everything has ended.
+    `up` is called when all are ready. Returns when `stop` is set and all programs have ended.
     """
     lifeline = Lifeline()
     keepers = [[Keeper(program, lifeline) for program in stage] for stage in stages]
@@ -197,6 +197,6 @@ async def _awaited(ready: Callable[[], Awaitable[None]]) -> None:
 
 
 def _kill_group(pid: int) -> None:
-    """End what a child left behind; its process group bears its number."""
+    """End the processes that a child left behind: its process group has its id."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
