@@ -1,5 +1,6 @@
-"""Why entries were published, merged or dropped, for people: the row of the table that holds, the
-sentences behind it, and where two versions of an article differ."""
+"""Explain decisions to people: the matching row of the table, the sentences behind it, and the
+differences between two versions of an article.
+"""
 
 from __future__ import annotations
 
@@ -23,35 +24,35 @@ from core.models import EntryRecord
 
 Kind = Literal["same", "gone", "added"]
 
-TOKENS_COMPARED = 4000  # of one stretch; longer ones are shown whole
-CHARS_COMPARED = 80_000  # of one stretch: longer than this many tokens ever are
-# Pairs of equal elements looked at in one comparison. A million take 0.1 s; of 300 articles with up
-# to 40 paragraphs and one to six of them edited, none needed more than 690,000.
+TOKENS_COMPARED = 4000  # of one changed stretch; longer ones are shown as a whole
+CHARS_COMPARED = 80_000  # of one changed stretch; more than TOKENS_COMPARED tokens ever have
+# Pairs of equal elements examined in one comparison. A million take 0.1 s; 300 articles with up to
+# 40 paragraphs, one to six of them edited, needed 690,000 at most.
 STEPS = 1_500_000
-# A word, or a single character where a script writes without spaces.
+# A word, or a single character in scripts without spaces.
 _TOKEN = re.compile(r"[぀-ヿ㐀-鿿豈-﫿\U00020000-\U0003ffff]|[^\W㐀-鿿぀-ヿ]+|\s+|.", re.DOTALL)
-SENTENCES = 40  # of each kind that are listed
-CHARACTERS = 400  # of each
-# A stranger may ask for an explanation: five comparisons of this length take some 50 ms.
+SENTENCES = 40  # listed sentences of each kind
+CHARACTERS = 400  # per listed sentence
+# Comparisons per request. Anyone may request an explanation; five texts of this length take 50 ms.
 COMPARED = 5
 COMPARED_CHARACTERS = 20_000  # of each text, as `COMPARED`
 
 
 class Stretch(NamedTuple):
-    """A stretch of text that both have, or only one."""
+    """Text that both versions have, or only one of them."""
 
     kind: Kind
     text: str
 
 
 class _Budget:
-    """Steps that are left of one comparison."""
+    """The remaining steps of one comparison."""
 
     def __init__(self, steps: int) -> None:
         self._left = steps
 
-    def pays(self, steps: int) -> bool:
-        """Whether that many steps may be taken; takes them."""
+    def spend(self, steps: int) -> bool:
+        """Whether that many steps remain; if so, deducts them."""
         if steps > self._left:
             return False
         self._left -= steps
@@ -59,9 +60,9 @@ class _Budget:
 
 
 def difference(old: str, new: str, *, steps: int = STEPS) -> list[Stretch]:
-    """`old` and `new` as stretches in reading order: by blocks first, then by words in them.
+    """Compare two texts by blocks, then by words; return stretches in reading order.
 
-    Takes time in proportion to the texts and to `steps`, whatever they hold.
+    Takes time proportional to the length of the texts plus `steps`, for any input.
     """
     budget = _Budget(steps)
     found: list[Stretch] = []
@@ -103,7 +104,7 @@ def _aligned(
 def _matches(
     before: Sequence[str], after: Sequence[str], budget: _Budget
 ) -> list[tuple[int, int, int]]:
-    """Where both are equal, as `SequenceMatcher.get_matching_blocks` while the budget lasts."""
+    """Matching blocks as in `SequenceMatcher.get_matching_blocks`, within the budget."""
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     often = Counter(after)
     costs = [0, *accumulate(1 + often[each] for each in before)]
@@ -111,8 +112,8 @@ def _matches(
     waiting = deque([(0, len(before), 0, len(after))])
     while waiting:
         start, end, first, last = waiting.popleft()
-        if not budget.pays(costs[end] - costs[start]):
-            found += _ends(before, after, start, end, first, last)
+        if not budget.spend(costs[end] - costs[start]):
+            found += _common_ends(before, after, start, end, first, last)
             continue
         i, j, size = matcher.find_longest_match(start, end, first, last)
         if size:
@@ -124,10 +125,10 @@ def _matches(
     return sorted(found)
 
 
-def _ends(
+def _common_ends(
     before: Sequence[str], after: Sequence[str], start: int, end: int, first: int, last: int
 ) -> list[tuple[int, int, int]]:
-    """What two ranges have in common at their beginning and at their end."""
+    """The common beginning and end of two ranges."""
     longest = min(end - start, last - first)
     head = 0
     while head < longest and before[start + head] == after[first + head]:
@@ -154,9 +155,9 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
 def explanation(
     url: str, records: Sequence[EntryRecord], others: Mapping[str, EntryRecord | None]
 ) -> dict[str, Any]:
-    """What became of the entries under `url`, or under the id given instead.
+    """The decisions for the entries with this `url` (or entry id), as printed by `explain`.
 
-    `others`: the records of the entries that those were found to repeat, by id.
+    `others`: id -> record of the entries that they were matched with.
     """
     compared = comparisons(records, others)
     entries = [{**_explained(record), "compared": compared.get(record.id)} for record in records]
@@ -164,7 +165,7 @@ def explanation(
 
 
 def repeated(records: Sequence[EntryRecord]) -> list[str]:
-    """The ids of the entries that `records` were found to repeat."""
+    """The ids of the entries that `records` were matched with."""
     return sorted({record.compared_with for record in records if record.compared_with})
 
 
@@ -193,10 +194,10 @@ def _explained(record: EntryRecord) -> dict[str, Any]:
 def comparisons(
     records: Sequence[EntryRecord], others: Mapping[str, EntryRecord | None]
 ) -> dict[str, dict[str, Any]]:
-    """By entry: how it compares with the one it was found to repeat, where both texts are kept.
+    """Entry id -> comparison with its matched entry, if both texts are still stored.
 
-    `others` are the records of those by id. What the stream has taught since is left out: shares
-    count every shingle alike.
+    `others`: id -> record of the matched entries. Word frequencies are not used: every shingle has
+    the same weight.
     """
     found: dict[str, dict[str, Any]] = {}
     for record in records:
@@ -212,16 +213,16 @@ def comparisons(
 
 
 class Marks(NamedTuple):
-    """How one article compares with another, in the terms of the table of decisions."""
+    """A short comparison of one article with another."""
 
-    row: str | None  # None: none holds, the two have too little in common
-    shared: int  # of its sentences, those that are in the other
+    row: str | None  # name of the matching row; None: too little in common
+    shared: int  # number of its sentences that the other contains
     sentences: int
-    swapped: list[tuple[str, str]]  # what it has in otherwise equal sentences, what the other has
+    swapped: list[tuple[str, str]]  # (here, there): differing words in otherwise equal sentences
 
 
 def marks(this: Copy, other: Copy) -> Marks:
-    """`comparison` in short, for two copies of a story beside each other."""
+    """Like `comparison`, in short form, for two copies of one story."""
     one, two = _cut(this), _cut(other)
     found = comparison(one, two)
     at, _ = places(one.reading, two.reading)
@@ -231,7 +232,7 @@ def marks(this: Copy, other: Copy) -> Marks:
 
 
 def comparison(this: Copy, other: Copy) -> dict[str, Any]:
-    """The row of the table, the shares, and the sentences that are shared and that are not."""
+    """The matching row of the table, the shares, and the common and differing sentences."""
     pair = Pair.of(this, other, Idf())
     row, evidence = row_of(pair), pair.evidence
     this_is_short = evidence.first_is_short
@@ -258,7 +259,7 @@ def comparison(this: Copy, other: Copy) -> dict[str, Any]:
 
 
 def _sentences(text: Reading, covered: Bools) -> tuple[Ints, Ints]:
-    """Numbers of the sentences that are in the other text, and of those that are not."""
+    """Indexes of the sentences that the other text contains, and of those it does not."""
     count = text.sentence_count()
     own = np.bincount(text.sentences[~covered], minlength=count)
     total = np.bincount(text.sentences, minlength=count)

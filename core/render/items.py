@@ -1,4 +1,4 @@
-"""A feed document and its items, chosen once for all formats, so that no two can differ."""
+"""The values of a feed and its items, computed once for all formats so that they agree."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from core.text import legal
 
 @dataclass(frozen=True, slots=True)
 class FeedHead:
-    """The part of a feed around its items."""
+    """The values of a feed besides its items."""
 
     id: str
     title: str
     description: str
-    home: str  # the page people read
-    self_url: str  # this document
+    home: str  # the web page for readers
+    self_url: str  # URL of this document
     updated: datetime
     language: str | None = None
     hubs: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()  # (rel, href): first, last, next, previous
-    stylesheet: str | None = None  # XSL, so that a browser shows a page
+    stylesheet: str | None = None  # XSL stylesheet with which browsers render the document
 
 
 def rfc3339(moment: datetime) -> str:
@@ -38,24 +38,26 @@ def rfc3339(moment: datetime) -> str:
 
 
 def rfc3339_fine(moment: datetime) -> str:
-    """The same to the millisecond: entries changed in one second stay distinct."""
+    """The same with milliseconds, to distinguish entries changed in one second."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def rfc822(moment: datetime) -> str:
-    """`Sat, 31 Jan 2026 08:00:00 GMT`, as RSS and HTTP write times."""
+    """`Sat, 31 Jan 2026 08:00:00 GMT`, the time format of RSS and HTTP."""
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
-TAGS = "urn:millrace:tags"  # the scheme that parts our tags from an entry's own categories
-SUMMARY_LENGTH = 280  # characters; what readers show in a list
+TAGS = (
+    "urn:millrace:tags"  # scheme that distinguishes tags of feeds.yaml from an entry's categories
+)
+SUMMARY_LENGTH = 280  # characters that readers show in a list
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file that belongs to an item, with a type that is always stated."""
+    """A file that belongs to an item; its type is always set."""
 
     url: str
     type: str
@@ -70,7 +72,7 @@ class Copy:
     """One member of the story."""
 
     name: str
-    paper: str  # what people call the source
+    paper: str  # displayed title of the source
     url: str | None
     title: str
     first_seen: datetime
@@ -79,12 +81,12 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """The source of the shown copy."""
+    """The source of the published copy."""
 
     name: str  # in feeds.yaml
-    title: str  # what people call it
-    feed: str | None  # its feed's address, without credentials
-    link: str | None  # its site
+    title: str  # displayed title
+    feed: str | None  # URL of its feed, without credentials
+    link: str | None  # URL of its site
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +99,19 @@ class FeedItem:
     authors: tuple[str, ...]
     published: datetime
     updated: datetime
-    html: str | None  # None: left out on request
+    html: str | None  # None: omitted on request
     summary: str
     image: str | None
     language: str | None
-    tags: tuple[str, ...]  # the entry's own categories
-    own_tags: tuple[str, ...]  # of its sources in feeds.yaml
+    tags: tuple[str, ...]  # categories stated by the entry
+    own_tags: tuple[str, ...]  # tags of its sources in feeds.yaml
     attachments: tuple[Attachment, ...]
     copies: tuple[Copy, ...]  # the representative first
     original_url: str | None
     method: str
     source: Paper
-    image_alt: str | None = None  # what `image` shows, where it is not in the body
-    original_image: str | None = None  # where `image` is one of our own addresses
+    image_alt: str | None = None  # alternative text, if the image is not in the body
+    original_image: str | None = None  # URL at the origin, if `image` is a proxy URL
 
 
 NO_SOURCES: Mapping[str, tuple[str | None, str]] = MappingProxyType({})
@@ -123,9 +125,12 @@ def feed_item(
     show_source: Literal["none", "title", "footer"] = "none",
     sources: Mapping[str, tuple[str | None, str]] = NO_SOURCES,
 ) -> FeedItem:
-    """`story` as an item. `link_to_source`: sources whose own address is linked to even where they
-    state the first publisher's. `footer`: the words before the other copies, named below the body.
-    `show_source` names the paper in the text. `sources`: title, if set, and address of each."""
+    """Build the published item of a story.
+
+    `link_to_source`: sources linked by their own URL even if they state an original one. `footer`:
+    text before the links to other copies, below the body. `show_source`: where the text names the
+    source. `sources`: name -> (title, if set; URL).
+    """
     article = story.article
     paper = _paper(story, sources)
     members = sorted(story.members, key=lambda member: member.id != story.representative)
@@ -173,21 +178,21 @@ def _paper(story: Story, sources: Mapping[str, tuple[str | None, str]]) -> Paper
 
 
 def _title_of(member: Member, sources: Mapping[str, tuple[str | None, str]]) -> str:
-    """As feeds.yaml calls a source, else as its feed calls itself, else by its name."""
+    """The title in feeds.yaml, else the feed's own title, else the name of the source."""
     title, _ = sources.get(member.source, (None, None))
     return _line(title or member.source_title or "") or member.source
 
 
 def without_body(item: FeedItem) -> FeedItem:
-    """The item with its summary only, for slow links."""
+    """The item without its body, for slow connections."""
     return replace(item, html=None)
 
 
 def published_at(article: Article, first_seen: datetime) -> datetime:
-    """When the article was published by its own statement, never after it was first seen.
+    """The publication time that the article states, but never after it was first seen.
 
-    Readers pin what claims to come from the future to their top. A day without an hour becomes
-    its noon in UTC, which is the same day nearly everywhere.
+    Readers pin entries with future dates to the top. A date without time becomes noon UTC, which is
+    the same day nearly everywhere.
     """
     stated = (article.published or "").strip()
     try:
@@ -203,7 +208,7 @@ def published_at(article: Article, first_seen: datetime) -> datetime:
 
 
 def _whole(moment: datetime) -> datetime:
-    """Without an offset of seconds, which RFC 3339 cannot write."""
+    """Convert to UTC if the offset includes seconds, which RFC 3339 does not allow."""
     offset = moment.utcoffset() or timedelta()
     return moment.astimezone(UTC) if offset % timedelta(minutes=1) else moment
 
@@ -221,7 +226,7 @@ def _copy(member: Member, story: Story, sources: Mapping[str, tuple[str | None, 
 
 
 def _attachments(enclosures: tuple[Enclosure, ...]) -> tuple[Attachment, ...]:
-    """Each file once: what is heard or seen before documents, what is about a file last."""
+    """Unique files: audio and video first, then documents, then transcripts and chapters."""
     found: dict[str, Attachment] = {}
     for file in enclosures:
         url = web_address(file.url)

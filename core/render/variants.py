@@ -1,4 +1,4 @@
-"""An item for other readers: other characters, or pictures under our own address."""
+"""Variants of an item: in the other Chinese script, or with images through the proxy."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from opencc import OpenCC
 from core.render.items import FeedItem
 from core.text import converter
 
-_SIGNED_BYTES = 20  # of the signature; 160 bits cannot be guessed
-_PICTURE = re.compile(r'(<img\b[^<>]*?\bsrc=")([^"]*)(")')  # as the sanitiser writes it
+_SIGNED_BYTES = 20  # bytes of the signature; 160 bits cannot be guessed
+_PICTURE = re.compile(r'(<img\b[^<>]*?\bsrc=")([^"]*)(")')  # in the sanitizer's output format
 
 
 class PictureProxy(NamedTuple):
-    """Where pictures are fetched from in place of their own sites."""
+    """The proxy through which readers fetch images."""
 
-    base: str  # of this service, with a slash at its end; absolute, or the way up from a page
+    base: str  # URL of this service with trailing slash; absolute, or relative to a page
     key: bytes
 
     def address(self, url: str) -> str:
-        """The signed address of `url` behind this proxy."""
+        """The signed proxy URL for `url`."""
         return f"{self.base}pictures/{signature(url, key=self.key)}/{_encoded(url.encode())}"
 
 
 def through(item: FeedItem, proxy: PictureProxy) -> FeedItem:
-    """`item` with its pictures behind `proxy`; what it links to and encloses stays."""
+    """`item` with image URLs that point to `proxy`; links and attachments are unchanged."""
 
     def behind(found: re.Match[str]) -> str:
         return found[1] + escape(proxy.address(unescape(found[2]))) + found[3]
@@ -47,12 +47,12 @@ def through(item: FeedItem, proxy: PictureProxy) -> FeedItem:
 
 
 def signature(url: str, *, key: bytes) -> str:
-    """What only the holder of `key` can write beside `url`."""
+    """The HMAC of `url` with `key`, encoded for a URL."""
     return _encoded(hmac.digest(key, url.encode(), hashlib.sha256)[:_SIGNED_BYTES])
 
 
 def signed_url(signed: str, encoded: str, *, key: bytes) -> str | None:
-    """The address in `encoded`, if `signed` is its signature."""
+    """Decode a URL; None unless `signed` is its signature."""
     try:
         padded = encoded.encode("ascii") + b"=" * (-len(encoded) % 4)
         url = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
@@ -74,9 +74,9 @@ _HAN = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
 
 
 def in_variant(item: FeedItem, variant: Variant) -> FeedItem:
-    """`item` with its text in `variant`; one without Chinese characters is returned as it is."""
+    """`item` with its text in `variant`; unchanged if it has no Chinese text."""
     if not _HAN.search(item.title + item.summary) or (item.language or "").startswith("ja"):
-        return item  # Japanese writes with some of the same characters, and means others
+        return item  # the characters look the same in Japanese but must not be converted
     return replace(
         item,
         title=convert(item.title, variant),
@@ -90,13 +90,13 @@ def in_variant(item: FeedItem, variant: Variant) -> FeedItem:
 
 
 def convert(text: str, variant: Variant) -> str:
-    """Plain text in `variant`."""
+    """Convert plain text to `variant`."""
     converted: str = _converter(variant).convert(text)
     return converted
 
 
 def convert_html(html: str, variant: Variant) -> str:
-    """Markup in `variant`: the text between the tags; an address may hold Chinese characters."""
+    """Convert the text between the tags to `variant`; URLs stay as they are."""
     parts = _TAG.split(html)
     parts[::2] = [convert(part, variant) if _HAN.search(part) else part for part in parts[::2]]
     return "".join(parts)
