@@ -78,7 +78,7 @@ class Channel(NamedTuple):
 def channel_of(found: Any, *, url: str, longest: int) -> Channel:
     """The channel values of a document that feedparser parsed."""
     feed = found.feed
-    texts = {feed.get(name, "")[:longest].strip() for name in ("subtitle", "summary")} - {""}
+    texts = {text_in(feed.get(name), longest) or "" for name in ("subtitle", "summary")} - {""}
     authors: tuple[str, ...] = ()
     if found.version.startswith("atom"):  # RFC 4287 4.2.1
         authors = _unique(

@@ -19,7 +19,7 @@ from feedparser.util import FeedParserDict
 from core.errors import NotAFeed
 from core.feeds.charset import decode
 from core.feeds.discovery import moved_to, named_feeds, usual_places
-from core.feeds.elements import loose_entry, read_entries
+from core.feeds.elements import loose_entry, read_entries, repaired
 from core.feeds.entry import TAGS_KEPT, channel_of, feed_entry
 from core.feeds.jsonfeed import read_json_feed
 from core.feeds.xml_text import ENTRIES_KEPT, FeedText, feed_text
@@ -81,14 +81,13 @@ def parse_items(
     elements.
     """
     data = (_PROLOG + document.text).encode("utf-8", "replace")
-    found = feedparser.parse(
-        io.BytesIO(data),
-        response_headers={"content-type": "application/xml; charset=utf-8"},
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    try:
+        found = _by_feedparser(data)
+    except Exception:  # noqa: BLE001  it raises anything, KeyError for one at stray end tags
+        data = repaired(data)
+        found = _by_feedparser(data)
     feed = found.feed
-    if not found.version and not found.entries:
+    if not found.get("version") and not found.entries:
         raise _web_page("no feed of any known kind", document.text, url)
     stated = read_entries(data) or []
     if len(stated) != len(found.entries):
@@ -111,6 +110,15 @@ def parse_items(
         fault=_fault(found, document),
     )
     return parsed, [was.named for was in former[: len(entries)]]
+
+
+def _by_feedparser(data: bytes) -> Any:
+    return feedparser.parse(
+        io.BytesIO(data),
+        response_headers={"content-type": "application/xml; charset=utf-8"},
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
 
 
 def _web_page(text: str, page: str, url: str) -> NotAFeed:

@@ -25,6 +25,14 @@ _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32)))
 _FORBIDDEN_REFERENCE = re.compile(
     r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF]));"
 )
+# References to halves of a character (two make an emoji, as JavaScript counts) or beyond Unicode.
+_UNFIT = (
+    r"&#(?:[xX]0*(?:[dD][89a-fA-F][0-9a-fA-F]{2}|[0-9a-fA-F]{6,})|0*(?:5[5-7]\d{3}|\d{7,}))"
+    r"(?:;|(?![0-9a-fA-F]))"
+)
+_UNFIT_REFERENCE = re.compile(_UNFIT)
+# Those of a CDATA section are letters to XML.
+_UNFIT_RUN = re.compile(rf"<!\[CDATA\[.*?(?:\]\]>|\Z)|(?:{_UNFIT})+", re.DOTALL)
 _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,31});")
 _PROLOG = re.compile(r"\s*<\?xml\b[^>]{0,500}\?>")
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]{0,100})")
@@ -63,6 +71,8 @@ def feed_text(text: str, *, entries: int = ENTRIES_KEPT) -> FeedText:
     if "&" in text:
         if "&#" in text:
             text = _FORBIDDEN_REFERENCE.sub("", text)
+            if _UNFIT_REFERENCE.search(text):
+                text = _UNFIT_RUN.sub(_joined_halves, text)
         if "<!ENTITY" not in _head(text):
             text = _NAMED.sub(_character, text)
     complete = _END.search(text, max(0, len(text) - 4096)) is not None
@@ -139,6 +149,16 @@ def _unescaped(text: str) -> str:
     end = text.find("</pre", start.start())
     document = unescape(text[start.start() : end if end > 0 else len(text)])
     return _PROLOG.sub("", document, count=1).lstrip()
+
+
+def _joined_halves(match: re.Match[str]) -> str:
+    """Halves of characters as the characters that they make; what makes none is left out."""
+    if match[0].startswith("<"):
+        return match[0]
+    digits = [each.strip(";").lstrip("0") for each in match[0].lower().split("&#")[1:]]
+    numbers = [int(n[1:], 16) if n[:1] == "x" else int(n) for n in digits if len(n) < 20]
+    halves = "".join(chr(number) for number in numbers if number <= 0x10FFFF)
+    return escape(halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore"))
 
 
 def _character(match: re.Match[str]) -> str:

@@ -177,6 +177,40 @@ def test_what_xml_forbids_does_not_break_the_feed() -> None:
     assert feed.entries[0].title == "ab\xa0c"
 
 
+@pytest.mark.parametrize(
+    ("stated", "read"),
+    [
+        ("Fish &#55357;&#56352;&#xD83D;&#xDC20; soup", "Fish \U0001f420\U0001f420 soup"),
+        ("Cut &#55357; here &#xDC20", "Cut here"),
+        ("Far &#99999999999;&#x110000; out", "Far out"),
+        (f"Long &#{'9' * 5000}; out", "Long out"),
+        ("Whole &#128032; &#x01F420;", "Whole \U0001f420 \U0001f420"),
+    ],
+)
+def test_references_to_halves_of_characters_break_no_feed(stated: str, read: str) -> None:
+    item = f"<item><title>{stated}</title><link>https://a.example/</link></item>"
+
+    feed = parse(rss(item))
+
+    assert feed.fault is None
+    assert " ".join((feed.entries[0].title or "").split()) == read
+    cdata = parse(rss("<item><description><![CDATA[a &#55357;]]></description></item>"))
+    assert cdata.entries[0].content == "a &#55357;"
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["<b></width>", "<description>a&#1 b</description><b>",
+     '<pos xmlns="http://www.opengis.net/gml">1 2</pos>'],
+)  # fmt: skip
+def test_what_feedparser_stumbles_over_breaks_no_feed(odd: str) -> None:
+    one, two = "<item><guid>1</guid><title>One</title>", "<item><guid>2</guid><title>Two</title>"
+
+    feed = parse(rss(f"{one}{odd}</item>{two}</item>"))
+
+    assert [entry.title for entry in feed.entries] == ["One", "Two"]
+
+
 def test_a_broken_feed_gives_what_can_be_read_and_says_so() -> None:
     whole = rss("<item><title>One</title></item><item><title>Two & three</title></item>")
 
