@@ -1,7 +1,7 @@
-"""What an article is made of once its markup is understood: blocks of lines inside containers.
+"""The parsed form of an article: blocks of lines inside containers.
 
-A block is a paragraph, heading, list item, table and so on; its lines are what `<br>` parts.
-Rules look at lines, because mirrors put a whole footer into one paragraph.
+A block is a paragraph, heading, list item, table and so on; `<br>` separates its lines. Rules match
+lines, because mirrors put a whole footer into one paragraph.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from core.text import only_letters, text_of
 from core.urls import type_by_name
 
 HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
-Container = tuple[str, int, str]  # tag, a number that tells two lists apart, attributes
+Container = tuple[str, int, str]  # (tag, a number to distinguish adjacent lists, attributes)
 
 
 @dataclass(slots=True, eq=False)
 class Line:
-    """One line of a block; `rule` is set when a rule cut it."""
+    """One line of a block; `rule` is set when a rule cuts it."""
 
     html: str
     text: str
     linked: int = 0  # letters inside links
     links: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
-    is_played: bool = False  # a link that stands for an audio or video
+    is_played: bool = False  # a link in place of an audio or video
     rule: str | None = None
-    prose: bool | None = None  # whether it is running text, once that was needed
-    words: str = field(init=False)  # the letters and digits of the text alone
-    letters: int = field(init=False)  # how many these are
+    prose: bool | None = None  # cache of `is_prose`
+    words: str = field(init=False)  # only the letters and digits of the text
+    letters: int = field(init=False)  # length of `words`
 
     def __post_init__(self) -> None:
         self.words = only_letters(self.text)
@@ -40,34 +40,34 @@ class Line:
 
     @property
     def is_linked(self) -> bool:
-        """Whether (nearly) every letter of the line is a link."""
+        """Whether at least 80 % of the letters are inside links."""
         return bool(self.links) and self.linked >= 0.8 * self.letters
 
     def cut(self, rule: str) -> None:
-        """Takes the line out; the first rule that cut it is the one that is reported."""
+        """Cut the line; the first rule that cuts it is the reported one."""
         if self.rule is None:
             self.rule = rule
 
 
 @dataclass(slots=True, eq=False)
 class Block:
-    """A block in its containers (lists, quotes, figures), outermost first."""
+    """A block and its containers (lists, quotes, figures), outermost first."""
 
     kind: str  # p, h1 to h6, pre, table, hr, embed
     lines: list[Line]
     path: tuple[Container, ...] = ()
-    names: str = ""  # class and id of the elements it stands in
-    owner: etree._Element | None = None  # the innermost block element that it stands in
-    direction: str = ""  # `rtl` where it runs from right to left
+    names: str = ""  # class and id of the enclosing element
+    owner: etree._Element | None = None  # innermost enclosing block element
+    direction: str = ""  # `rtl` for right-to-left text
 
     @property
     def is_heading(self) -> bool:
-        """Whether it is a heading."""
+        """Whether the block is a heading."""
         return self.kind in HEADINGS
 
     @property
     def is_caption(self) -> bool:
-        """Whether it describes the picture beside it."""
+        """Whether the block is the caption of an image."""
         return self.inside("figcaption")
 
     def inside(self, tag: str) -> bool:
@@ -76,7 +76,7 @@ class Block:
 
 
 def text_of_blocks(blocks: list[Block]) -> str:
-    """The text to read, blocks joined by an empty line; captions only where there is no more."""
+    """The text, with blocks joined by an empty line; captions only if they are longer than it."""
     body = [block for block in blocks if not block.is_caption and block.kind != "embed"]
     captions = [block for block in blocks if block.is_caption]
     if _letters(body) < _letters(captions):
@@ -93,7 +93,7 @@ def _text(block: Block) -> str:
 
 
 def to_html(blocks: list[Block]) -> str:
-    """Markup of the blocks."""
+    """The HTML of the blocks."""
     out: list[str] = []
     open_path: tuple[Container, ...] = ()
     for block in blocks:
@@ -101,7 +101,7 @@ def to_html(blocks: list[Block]) -> str:
             _change_containers(out, open_path, block.path) if block.path != open_path else False
         )
         open_path = block.path
-        # List items, captions and the like hold their first paragraph without a `p` around it.
+        # The first paragraph in a list item or caption has no `p` around it.
         takes_text = entered and block.path[-1][0] not in ("blockquote", "ul")
         takes_text = takes_text and block.kind == "p" and not block.direction
         out.append(_markup(block, bare=takes_text))
@@ -112,7 +112,7 @@ def to_html(blocks: list[Block]) -> str:
 def _change_containers(
     out: list[str], here: tuple[Container, ...], there: tuple[Container, ...]
 ) -> bool:
-    """Closes and opens containers on the way; whether one was opened."""
+    """Close and open containers; return whether one was opened."""
     common = 0
     while common < min(len(here), len(there)) and here[common] == there[common]:
         common += 1
@@ -136,14 +136,14 @@ def _markup(block: Block, *, bare: bool) -> str:
 
 
 def pictures_of(blocks: list[Block]) -> tuple[str, ...]:
-    """Addresses of the pictures that are kept, in order, each once."""
+    """Unique URLs of the remaining images, in order."""
     return tuple(
         dict.fromkeys(image for block in blocks for line in block.lines for image in line.images)
     )
 
 
 def links_of(blocks: list[Block]) -> tuple[str, ...]:
-    """Addresses of the links that are kept, in order, each once."""
+    """Unique URLs of the remaining links, in order."""
     return tuple(
         dict.fromkeys(
             link for block in blocks for line in block.lines for link in line.links if link
@@ -152,7 +152,7 @@ def links_of(blocks: list[Block]) -> tuple[str, ...]:
 
 
 def with_played(stated: tuple[Enclosure, ...], blocks: list[Block]) -> tuple[Enclosure, ...]:
-    """The files of an entry, and those behind them that its text plays."""
+    """The stated files, followed by media files that the text plays."""
     known = {file.url for file in stated}
     lines = (line for block in blocks for line in block.lines if line.is_played)
     played = {address: type_by_name(address) for line in lines for address in line.links}
@@ -165,7 +165,7 @@ def with_played(stated: tuple[Enclosure, ...], blocks: list[Block]) -> tuple[Enc
 
 
 def without_cut_lines(blocks: list[Block]) -> list[Block]:
-    """Blocks with the lines that no rule cut; rulers only between two of them."""
+    """The blocks with their uncut lines; rulers only between blocks."""
     kept: list[Block] = []
     for block in blocks:
         if block.kind == "hr":
@@ -201,7 +201,7 @@ _LONGEST_CREDITED = 160  # characters; half of 46 captions of public pages have 
 
 
 def pair_captions(blocks: list[Block]) -> None:
-    """A caption by its class or credit, right after a picture, makes a figure of the two."""
+    """Combine an image and the caption after it (by class or credit) into a figure."""
     for here in range(1, len(blocks)):
         block, before = blocks[here], blocks[here - 1]
         if not block.kind == before.kind == "p" or before.path != block.path:
@@ -214,13 +214,13 @@ def pair_captions(blocks: list[Block]) -> None:
 
 
 def is_credit(element: etree._Element, tag: str) -> bool:
-    """Whether an inline element right behind a picture is its caption or credit."""
+    """Whether an inline element directly after an image is its caption or credit."""
     named = tag in ("span", "em", "i") and _CAPTION.search(element.get("class") or "")
     return tag == "small" or bool(named)
 
 
 def _describes(block: Block) -> bool:
-    """Whether a block is a caption by its class, or a short line with a picture credit."""
+    """Whether a block is a caption by its class, or a short line with an image credit."""
     if block.names and _CAPTION.search(block.names):
         return True
     if block.owner is not None and block.owner.tag == "small":

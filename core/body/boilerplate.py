@@ -1,7 +1,7 @@
-"""What repeats in a source is its boilerplate: learned from its last items, line by line.
+"""Learn boilerplate: the lines that repeat in the last items of a source.
 
-A line is known by its letters (digits masked, addresses reduced to their host), a picture by its
-exact address. Nothing about sites is built in; what was learned is small, bounded and explained.
+A line is identified by its letters (digits masked, URLs reduced to their host), an image by its
+URL. Nothing about specific sites is built in; the learned state is small and bounded.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from core.text import squeeze
 from core.urls import host_of
 
 WINDOW = 50  # items; five are nearly as good, so a source is clean from its sixth entry on
-MOST_LINES = 160  # of one item: the edges, where boilerplate stands
+MOST_LINES = 160  # per item: both ends, where boilerplate occurs
 LONGEST = 600  # letters; longer paragraphs are never boilerplate
-SHARE = 0.30  # of the items, and at least three of them
-SHARE_LINKED = 0.06  # for lines that are nothing but links: rotating promotions
+SHARE = 0.30  # minimum share of items, and at least three items
+SHARE_LINKED = 0.06  # for lines that consist of links: rotating promotions
 SHARE_INSIDE = 0.60  # for short lines without links between two paragraphs of text
-LEAST = 3  # items: a line that comes twice may be a follow-up that quotes the item before it
-MOST_CUT = 0.40  # of an item's letters that are no links
+LEAST = 3  # items; a line in two items may be a follow-up that quotes the first
+MOST_CUT = 0.40  # largest share of an item's letters outside links
 _ADDRESS = re.compile(r"(?:https?://|www\.)\S+")
-_DIGITS = re.compile(r"\d\d*")  # r"\d+" is tried at every letter, and takes twice as long
-_VERSION = 1  # of the stored state; another one starts empty
-_MARK = 4  # bytes
+_DIGITS = re.compile(r"\d\d*")  # r"\d+" is retried at every letter and takes twice as long
+_VERSION = 1  # version of the stored state; other versions are discarded
+_MARK = 4  # bytes per signature
 
 
 class Boilerplate:
-    """The signatures of one source's last items. Same items in the same order, same judgement."""
+    """The line signatures of a source's last items."""
 
     def __init__(self, items: Iterable[bytes] = ()) -> None:
-        self._items: deque[bytes] = deque(items, maxlen=WINDOW)  # the marks of each, as stored
-        self._counts = Counter(chain.from_iterable(map(_hashes_of, self._items)))
+        self._items: deque[bytes] = deque(items, maxlen=WINDOW)  # signatures, as stored
+        self._counts = Counter(chain.from_iterable(map(_signatures_in, self._items)))
 
     def __len__(self) -> int:
         return len(self._items)
 
     def learn(self, signatures: Iterable[int]) -> None:
-        """Takes one more item into account, if it holds a line; the oldest leaves the window."""
+        """Add the lines of one item; the oldest item leaves the window."""
         item = array("I", sorted(set(signatures)))
         if not item:
             return
         if len(self._items) == WINDOW:
-            for mark in _hashes_of(self._items[0]):
+            for mark in _signatures_in(self._items[0]):
                 self._counts[mark] -= 1
                 if not self._counts[mark]:
                     del self._counts[mark]
@@ -58,15 +58,15 @@ class Boilerplate:
         self._counts.update(item)
 
     def seen(self, signature: int) -> int:
-        """In how many of the remembered items the line stood."""
+        """The number of items in the window that contain the line."""
         return self._counts[signature]
 
     def repeats(self, signature: int, share: float) -> bool:
-        """Whether the line stood in that share of the items, and in at least three."""
+        """Whether the line occurs in that share of the items, and in at least three."""
         return self._counts[signature] >= max(LEAST, share * len(self._items))
 
     def to_bytes(self) -> bytes:
-        """The state for the store: some 200 bytes an item."""
+        """The state for the store, about 200 bytes per item."""
         parts = [struct.pack("<BH", _VERSION, len(self._items))]
         for item in self._items:
             parts += (struct.pack("<H", len(item) // _MARK), item)
@@ -74,7 +74,7 @@ class Boilerplate:
 
     @classmethod
     def from_bytes(cls, state: bytes | None) -> Boilerplate:
-        """What `to_bytes` wrote; an empty or unknown state starts empty."""
+        """Parse the output of `to_bytes`; empty for an empty or unknown state."""
         if not state or state[0] != _VERSION:
             return cls()
         _, count = struct.unpack_from("<BH", state)
@@ -86,12 +86,12 @@ class Boilerplate:
         return cls(items)
 
 
-def _hashes_of(item: bytes) -> memoryview:
+def _signatures_in(item: bytes) -> memoryview:
     return memoryview(item).cast("I")
 
 
 def signature(line: Line) -> int | None:
-    """What makes a line recognisable in the next item; None for what is too long or too short."""
+    """The signature of a line; None if it is too long or too short."""
     if line.images and not line.letters:
         return _hash("img:" + line.images[0].partition("?")[0])
     if line.letters > LONGEST:
@@ -104,7 +104,7 @@ def signature(line: Line) -> int | None:
 
 
 def signatures(spots: list[Place]) -> tuple[int, ...]:
-    """The marks of one item: its lines that no fixed rule cut, pictures, hosts of bare links."""
+    """The signatures of one item: lines not cut by fixed rules, images, hosts of bare links."""
     lines = [spot.line for spot in spots if spot.line.rule is None]
     if len(lines) > MOST_LINES:
         lines = lines[: MOST_LINES // 2] + lines[-MOST_LINES // 2 :]
@@ -114,7 +114,7 @@ def signatures(spots: list[Place]) -> tuple[int, ...]:
 
 
 def apply_learned(spots: list[Place], learned: Boilerplate) -> None:
-    """Cuts the lines that repeat in the source; undone where that would cost too much text."""
+    """Cut the lines that repeat in the source, unless too much text would be lost."""
     if len(learned) < LEAST:
         return
     inside = _between_prose(spots)
@@ -122,7 +122,7 @@ def apply_learned(spots: list[Place], learned: Boilerplate) -> None:
     for spot in cut:
         spot.line.cut("learned")
     cut += _cut_neighbours(spots, learned)
-    _restore_excess(spots, cut)
+    _restore_if_excessive(spots, cut)
 
 
 def _repeats(spot: Place, learned: Boilerplate, inside: set[int]) -> bool:
@@ -138,7 +138,7 @@ def _repeats(spot: Place, learned: Boilerplate, inside: set[int]) -> bool:
 
 
 def _between_prose(spots: list[Place]) -> set[int]:
-    """Lines with text before and behind them."""
+    """Ids of lines with text before and after them."""
     prose = [here for here, spot in enumerate(spots) if is_prose(spot.line) and not spot.line.rule]
     if not prose:
         return set()
@@ -146,9 +146,9 @@ def _between_prose(spots: list[Place]) -> set[int]:
 
 
 def _cut_neighbours(spots: list[Place], learned: Boilerplate) -> list[Place]:
-    """Beside what was cut, a bare link to a host that such links lead to time and again goes too.
+    """Cut bare links beside cut lines, if their host repeats in the source.
 
-    This is what a rotating promotion is: another line every day in the same place.
+    This removes rotating promotions: a different line every day at the same place.
     """
     found = []
     for order in (spots, spots[::-1]):
@@ -172,8 +172,8 @@ def _is_rotating(line: Line, learned: Boilerplate) -> bool:
     return all(learned.repeats(_host_mark(link), SHARE) for link in line.links)
 
 
-def _restore_excess(spots: list[Place], cut: list[Place]) -> None:
-    """Never more than 40 % of an item, never its only text."""
+def _restore_if_excessive(spots: list[Place], cut: list[Place]) -> None:
+    """Restore lines if more than 40 % of an item, or its only text, was cut."""
     plain = [spot for spot in cut if not spot.line.is_linked and spot.line.letters]
     lost = sum(spot.line.letters for spot in plain)
     left = sum(s.line.letters - s.line.linked for s in spots if s.line.rule is None)

@@ -1,7 +1,7 @@
-"""Title, author, date and first publisher: what the entry states, then what its text states.
+"""Determine title, author, date and original URL: as the entry states, then as its text does.
 
-Lines that only state these things, before the text begins, are cut: their content is kept as data.
-Where the words allow two readings: None.
+Lines before the text that only state these are cut, as they become metadata. Ambiguous statements
+give None.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ _ORIGINAL_FIELDS = (
     "source", "permalink", "link", "url",
 )  # fmt: skip
 _SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件|信息)?来源于?|出处|source)[:：].{1,30}$")
-# Labels and values of a Chinese page's header: 发布日期：2026-11-27 浏览次数：12 来源：省发改委
+# Labels and values in the header of a Chinese page: 发布日期：2026-11-27 浏览次数：12
+# 来源：省发改委
 _VALUE = (
     r"[|｜/\s]*(?:(?:发布|发表|更新|发稿)?(?:日期|时间)|(?:文章|新闻|消息|稿件|信息)?来源于?|作者"
     r"|(?:责任)?编辑|(?:浏览|点击|阅读)(?:次数|数|量)?)\s*[:：](?:[^:：。]|\d:\d\d){0,30}"
@@ -46,20 +47,20 @@ _HEADER = re.compile(
 )
 _IDENTIFIER = re.compile(r"\s*\((?:arxiv|doi|pmid|issn)\s*:[^()]{3,80}\)\s*$", re.IGNORECASE)
 _SEPARATED = re.compile(r"\s*[-–—|_·»:：]\s*.{1,40}$")
-_TOPICS_KEPT = 50  # as of an entry of a feed
+_TOPICS_KEPT = 50  # same limit as for a feed entry
 _LONGEST_NAME = 40  # letters
 _MAX_TITLE = 160  # letters; 99 of 100 titles of 977 public pages have 80 at most
 
 
 @dataclass(slots=True)
 class Metadata:
-    """What an entry and its text state; None where nothing is stated."""
+    """The metadata of an entry; None where nothing is stated."""
 
     title: str | None = None
     author: str | None = None
     published: str | None = None
     original_url: str | None = None
-    topics: tuple[str, ...] = ()  # categories that a file's front matter names
+    topics: tuple[str, ...] = ()  # categories in the front matter of a file
 
 
 def read_metadata(
@@ -69,12 +70,12 @@ def read_metadata(
     from_markup: dict[str, str],
     above: Sequence[Place] = (),
 ) -> Metadata:
-    """The metadata of an entry; the lines that only repeat it are cut.
+    """Determine the metadata of an entry; cut the lines that only repeat it.
 
-    `above` are lines of a page that are not in its body.
+    `above` are lines of a page outside its body.
     """
     found = Metadata(topics=_topics(front))
-    # The lines before the text begins, or the first dozen if no text was found.
+    # The lines before the text; the first dozen if no text was found.
     begins = next((here for here, spot in enumerate(spots) if spot.is_text), 12)
     head, spots = [*above, *spots[:begins]], [*above, *spots]
     found.title = _title(entry, front, head)
@@ -85,7 +86,7 @@ def read_metadata(
         "original_url": front.get("original_url") or from_markup.get("original_url", ""),
     }
     found.original_url = _original(entry, named, head, spots, repeats)
-    # Of a post without more words the title is its text.
+    # The title of a short post may be its only text.
     alone = not any(s.line.letters and not s.line.is_linked for s in spots if s.line not in repeats)
     for line in repeats:
         if not alone or line.is_linked or any(s.block.is_heading for s in head if s.line is line):
@@ -101,7 +102,7 @@ def read_metadata(
 
 
 def _is_headline(spot: Place, title: str) -> bool:
-    """Whether a line above the text is the title, or a heading that holds most of it."""
+    """Whether a line above the text is the title, or a heading with most of the title."""
     words = spot.line.words.lower()
     if not words or words == title or not spot.block.is_heading:
         return bool(words) and words == title
@@ -129,7 +130,7 @@ def _title(entry: FeedEntry, front: dict[str, str], head: list[Place]) -> str | 
 
 
 def _headings(head: list[Place]) -> list[Place]:
-    """Headings that may be the headline: no sentence stands before them."""
+    """Headings that may be the headline, up to the first sentence."""
     found = []
     for spot in head:
         if spot.block.is_heading:
@@ -140,7 +141,7 @@ def _headings(head: list[Place]) -> list[Place]:
 
 
 def _first_line(head: list[Place]) -> list[Place]:
-    """In text without headings the first line is the headline, if a dateline or source follows."""
+    """Without headings, the first line is the headline if a dateline or source follows."""
     lines = [spot for spot in head if not _is_junk(spot) and spot.line.letters]
     if not lines or lines[0].line.letters > _MAX_TITLE or lines[0].block.inside("li"):
         return []
@@ -164,7 +165,7 @@ def _only_states(spot: Place) -> bool:
 
 
 def _named_on(spot: Place) -> str | None:
-    """The author that a line names; `address` names who wrote the article (HTML 4.3.10)."""
+    """The author named on a line; the `address` element contains the author (HTML 4.3.10)."""
     line, owner = spot.line, spot.block.owner
     is_address = owner is not None and owner.tag == "address" and line.letters <= _LONGEST_NAME
     if is_address and not any(map(str.isdigit, line.text)):
@@ -217,7 +218,7 @@ def _published(
 
 
 def _stated_date(text: str, spots: list[Place]) -> str | None:
-    """The date that a short text states; the clock in a Chinese article is China's."""
+    """The date in a short text; a time without zone in a Chinese article is China's."""
     beginning = "".join(spot.line.text for spot in spots[:20])
     return dates.stated(text, chinese=wide_share(beginning) > 0.3)
 
@@ -253,7 +254,7 @@ def _original(
         address = web_url(unescape(candidate))
         if address and canonical_url(address) != own and not _PICTURE.search(address):
             path = address.partition("//")[2].partition("/")[2]
-            if len(path.strip("/")) > 1:  # a publisher's front page is no article
+            if len(path.strip("/")) > 1:  # a publisher's home page is not an article
                 return address
     return None
 
@@ -269,14 +270,14 @@ _CARD = {"标题": "title", "作者": "author", "来源": "original_url", "原�
          "原文链接": "original_url", "链接": "original_url", "发表日期": "date", "日期": "date",
          "title": "title", "author": "author", "source": "original_url", "date": "date",
          "published": "date", "original": "original_url"}  # fmt: skip
-_MOST_ABOVE_CARD = 4  # blocks
-_LEAST_OF_CARD = 3  # rows or lines with such a label; tables of figures have one by chance
+_MOST_ABOVE_CARD = 4  # blocks above the card
+_LEAST_OF_CARD = 3  # labelled rows or lines; other tables contain one by chance
 
 
 def cut_card(blocks: list[Block], removed: list[Removed]) -> dict[str, str]:
-    """What an archive's card states of the original: labels and values in a block above the text.
+    """The fields of an archive's card, a labelled block above the text that describes the original.
 
-    The card goes from `blocks` to `removed`: it is no text of the article.
+    The card is moved from `blocks` to `removed`: it is not text of the article.
     """
     for block in blocks[:_MOST_ABOVE_CARD]:
         found: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""From what a source said to an article: every word of it, and nothing else.
+"""Clean a feed entry into an article: the complete text without anything else.
 
-Any shape becomes one tree, the tree becomes blocks, rules and what was learned cut lines, the rest
-is written out, sanitised, and turned to text. Pure: options and learned boilerplate are arguments.
+The body becomes a tree, the tree becomes blocks, fixed and learned rules cut lines, and the rest is
+rendered, sanitized and converted to text. Options and learned boilerplate are arguments.
 """
 
 from __future__ import annotations
@@ -34,31 +34,31 @@ from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Remov
 from core.text import language_of, letters, squeeze, wide_share
 from core.urls import web_url
 
-# Pages of these kinds hold no more text than the feed: players, commits, abstracts, releases.
+# Pages of these kinds have no more text than the feed: players, commits, abstracts, releases.
 _NO_ARTICLE = re.compile(
     r"/(?:comments|commit|commits|compare|releases?|pull|issues|video|videos|watch|shorts|podcasts?|episodes?"
     r"|audio|abs|clip|reel)(?:[/?#.]|$)|[?&]v=[\w-]{11}(?:&|$)|\.(?:mp3|mp4|m4a|pdf|zip|png|jpe?g|gif)$",
     re.IGNORECASE,
 )
-# Latin letters. Of the whole texts of 777 public articles 21 have fewer than 1,000, two fewer than
-# 200: what is longer is an article, what is shorter than a stub is an excerpt or a caption.
+# In Latin letters. Of 777 public full texts, 21 have fewer than 1,000 letters and two fewer than
+# 200: a longer text is an article, a text below STUB is an excerpt or a caption.
 ENOUGH = 1000
 STUB = 200
-# A Chinese text has two fifths of the letters of its translation into English.
+# A Chinese text has two fifths of the letters of its English translation.
 _WIDE_FACTOR = 2.5
 _FULL_STOPS = frozenset(".。～~")
-_MOST_REMOVED = 200  # lines reported of an entry; the record of a page with thousands stays small
+_MOST_REMOVED = 200  # reported lines per entry; limits the size of its record
 
 
 @dataclass(frozen=True, slots=True)
 class CleanOptions:
-    """The options of cleaning in a source's line of feeds.yaml."""
+    """The cleaning options of a source in feeds.yaml."""
 
     remove: tuple[str, ...] = ()  # CSS selectors
-    keep_blocks: tuple[str, ...] = ()  # parts of text that are never cut
-    junk_blocks: tuple[str, ...] = ()  # parts of text that always are
+    keep_blocks: tuple[str, ...] = ()  # text fragments; matching blocks are never cut
+    junk_blocks: tuple[str, ...] = ()  # text fragments; matching blocks are always cut
     full_text: Literal["auto", "feed", "page"] = "auto"
-    fast: bool = False  # pages: trafilatura makes its first pass only
+    fast: bool = False  # trafilatura makes only its first pass on pages
 
 
 DEFAULT = CleanOptions()
@@ -66,7 +66,7 @@ DEFAULT = CleanOptions()
 
 @dataclass(frozen=True, slots=True)
 class Cleaned:
-    """A clean article, and the marks by which its source's boilerplate is learned."""
+    """A clean article, and the line signatures from which boilerplate is learned."""
 
     article: Article
     signatures: tuple[int, ...]
@@ -74,29 +74,29 @@ class Cleaned:
 
 @dataclass(slots=True)
 class Body:
-    """A body on its way: blocks, the lines rules may judge, and what went."""
+    """A body in progress: blocks, lines that rules may cut, and dropped elements."""
 
     blocks: list[Block]
     spots: list[Place]
     removed: list[Removed]
     from_markup: dict[str, str]
     signatures: tuple[int, ...] = ()
-    head_lines: list[str] = field(default_factory=list)  # of a page, in front of the text
-    is_guess: bool = False  # of a page: its text, found without knowing where it stands
+    head_lines: list[str] = field(default_factory=list)  # lines of a page before its text
+    is_guess: bool = False  # text of a page found without a known container
 
 
 @dataclass(slots=True)
 class Reading:
-    """An entry that was read but not judged by what its source taught."""
+    """An entry after the fixed rules, before learned boilerplate is cut."""
 
     entry: FeedEntry
     body: Body
     stated: byline.Metadata
-    found: str  # its text before anything was cut
+    found: str  # its text before any line was cut
 
     @property
     def signatures(self) -> tuple[int, ...]:
-        """The marks by which its source's boilerplate is learned."""
+        """The line signatures from which boilerplate is learned."""
         return self.body.signatures
 
 
@@ -106,19 +106,19 @@ def clean_entry(
     options: CleanOptions = DEFAULT,
     learned: Boilerplate | None = None,
 ) -> Cleaned:
-    """The article that a feed entry holds, by fixed rules and what its source taught."""
+    """The article in a feed entry, cleaned by fixed rules and `learned` boilerplate."""
     reading = read_entry(entry, options=options)
     return Cleaned(finish_entry(reading, options=options, learned=learned), reading.signatures)
 
 
 def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
-    """An entry's lines with those cut that fixed rules cut; ready to be learned from."""
+    """Parse an entry and apply the fixed rules; its signatures can then be learned."""
     raw = with_shared_link(entry.content or entry.summary, entry.link)
     document = normalize(raw, content_type=entry.content_type)
     base = entry.base or entry.link
     body = read_body(document, base=base, options=options)
     card = byline.cut_card(body.blocks, body.removed)
-    if "author" in card:  # else the archive's editor would be the author
+    if "author" in card:  # else the editor of the archive would be the author
         entry = entry.model_copy(update={"author": card["author"], "authors": ()})
     stated = byline.read_metadata(entry, document.front | card, body.spots, body.from_markup)
     found = text_of_blocks(body.blocks)
@@ -129,7 +129,7 @@ def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
 def finish_entry(
     reading: Reading, *, options: CleanOptions = DEFAULT, learned: Boilerplate | None = None
 ) -> Article:
-    """The article of an entry that was read. Once only: the lines are cut in place."""
+    """The article of a parsed entry. Call once: lines are cut in place."""
     cut_learned(reading.body, options=options, learned=learned)
     return _article(reading, options)
 
@@ -144,7 +144,7 @@ def read_body(document: Document, *, base: str | None, options: CleanOptions) ->
 
 
 def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Removed]:
-    """Takes the elements of the source's own selectors out of the tree."""
+    """Remove the elements that match the source's `remove` selectors."""
     removed = []
     for selector in selectors:
         found = cssselect.CSSSelector(selector, translator="html")(root)
@@ -156,7 +156,7 @@ def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Remov
 
 
 def cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
-    """Cuts lines: the source's own words first, then what fixed rules say."""
+    """Cut lines by the source's `junk_blocks`, then by fixed rules."""
     for spot in body.spots:
         if any(pin in spot.line.text for pin in options.junk_blocks):
             spot.line.cut("pinned")
@@ -165,7 +165,7 @@ def cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
 
 
 def cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | None) -> None:
-    """Cuts what repeats in the source, and takes all lines that were cut out of the blocks."""
+    """Cut lines that repeat in the source; drop all cut lines from the blocks."""
     if learned is not None:
         boilerplate.apply_learned(body.spots, learned)
     for spot in body.spots:
@@ -219,7 +219,7 @@ def _article(reading: Reading, options: CleanOptions) -> Article:
 
 
 def count_paragraphs(blocks: list[Block]) -> int:
-    """Blocks of text, long or short, captions and headings not counted."""
+    """Number of text blocks of any length, without captions and headings."""
     return sum(
         1
         for block in blocks
@@ -243,10 +243,10 @@ def _lead_image(entry: FeedEntry, pictures: tuple[str, ...]) -> str | None:
 
 
 def is_post(entry: FeedEntry, found: str, pictures: tuple[str, ...], options: CleanOptions) -> bool:
-    """Whether an entry is a short post: its text is all there is, and its title was made of it.
+    """Whether an entry is a short post: its text is complete, and its title repeats the text.
 
-    `found` is the text before lines were cut. A headline that stands again above a teaser, or
-    alone, has no full stop and no picture: the page is read.
+    `found` is the text before lines were cut. A title that is repeated above a teaser, or alone,
+    has neither full stop nor image; then the page is fetched.
     """
     title, words = squeeze(entry.title or ""), squeeze(found)
     if options.full_text == "page" or not words or weight(found) >= ENOUGH or is_truncated(found):
@@ -263,7 +263,7 @@ def is_post(entry: FeedEntry, found: str, pictures: tuple[str, ...], options: Cl
 def needs_page(
     entry: FeedEntry, *, text: str, paragraphs: int, truncated: bool, full_text: str
 ) -> bool:
-    """Whether the page should be read. `text` is the cleaned text of the feed's body."""
+    """Whether to fetch the page. `text` is the cleaned text of the feed's body."""
     if not entry.link or full_text == "feed" or _NO_ARTICLE.search(entry.link):
         return False
     if any((e.type or "").startswith(("audio/", "video/")) for e in entry.enclosures):
@@ -286,5 +286,5 @@ def needs_page(
 
 
 def weight(text: str) -> float:
-    """Length in Latin letters, whatever the script."""
+    """The length of a text in Latin letters, adjusted for Chinese."""
     return letters(text) * (1 + (_WIDE_FACTOR - 1) * wide_share(text))

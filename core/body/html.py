@@ -1,7 +1,7 @@
-"""Markup in and out: to a tree, safe against documents that are made to stall, and back.
+"""Parse HTML into a tree, safely for hostile documents, and sanitize the output.
 
-`sanitize` is the last step of every body: strangers' markup becomes markup that cannot act, by a
-strict list of what may stay. Nothing edits HTML after it.
+`sanitize` is the last step of every body: only allowlisted markup remains, so nothing can run. HTML
+is not modified after it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lxml.html import HtmlElement
 from core.text import collapse, letters, strip_invisible
 
 _PLAIN = ElementDefaultClassLookup()
-# One class for all: the choice by name that `lxml.html` itself makes is slow.
+# One class for all elements: the lookup by name in `lxml.html` is slow.
 _FOR_EXTRACTORS = ElementDefaultClassLookup(element=HtmlElement)
 _LONG_TAG = re.compile(r"<([a-zA-Z][\w:-]{0,40})(\s[^<>]{6000,})>")
 _KEPT_ATTRIBUTE = re.compile(
@@ -31,14 +31,14 @@ _WRAPPER = re.compile(
 
 
 def parse_markup(markup: str) -> etree._Element:
-    """The tree of a piece of HTML; never fails, an empty tree for nothing."""
+    """Parse an HTML fragment. Never fails; empty input gives an empty tree."""
     return _parse(f"<html><body>{_shorten_long_tags(markup)}</body></html>", "body", _PLAIN)[1]
 
 
 def parse_page(page: str) -> tuple[str, etree._Element]:
-    """A whole web page, made safe for other parsers, and its tree; the tree's root is `html`.
+    """Parse a web page; return its text, safe for other parsers, and its `html` element.
 
-    Its elements are those of `lxml.html`, so that extractors need no tree of their own.
+    Elements are of `lxml.html`, so that extractors can use the same tree.
     """
     return _parse(_shorten_long_tags(strip_invisible(page)), "html", _FOR_EXTRACTORS)
 
@@ -48,7 +48,7 @@ def _parse(
 ) -> tuple[str, etree._Element]:
     root, too_deep = _tree(source, elements)
     if too_deep:
-        # The wrappers go, each as a line end, and the text inside them stays.
+        # Replace wrapper elements by line breaks; keep the text inside them.
         source = _WRAPPER.sub("<br>", source)
         root, _ = _tree(source, elements)
     return source, root if root is not None else etree.Element(name)
@@ -63,8 +63,8 @@ def _tree(source: str, elements: ElementDefaultClassLookup) -> tuple[etree._Elem
     parser.set_element_class_lookup(elements)
     root = etree.fromstring(source.encode("utf-8", "replace"), parser)
     if root is not None:
-        # A template that closes the page after its menu leaves the article outside of the tree.
-        # Browsers put what follows into the body (WHATWG HTML 13.2.6.4.19).
+        # A template that closes the page after its menu leaves the article outside the tree.
+        # Browsers append such content to the body (WHATWG HTML 13.2.6.4.19).
         body = root.find("body")
         for more in list(root.itersiblings()):
             (root if body is None else body).append(more)
@@ -73,7 +73,7 @@ def _tree(source: str, elements: ElementDefaultClassLookup) -> tuple[etree._Elem
 
 
 def _shorten_long_tags(markup: str) -> str:
-    """Tags of endless length keep only the attributes that are read."""
+    """Reduce extremely long tags to the attributes in use."""
     return _LONG_TAG.sub(_shortened_tag, markup)
 
 
@@ -83,24 +83,24 @@ def _shortened_tag(match: re.Match[str]) -> str:
 
 
 def inner_text(element: etree._Element) -> str:
-    """All text inside the element, as it stands in the source."""
+    """All text inside the element, unmodified."""
     return "".join(cast("list[str]", list(element.itertext())))
 
 
 def spaced_text(element: etree._Element) -> str:
-    """The text inside the element on one line, its pieces kept apart."""
+    """The text inside the element on one line, with spaces between its parts."""
     return collapse(" ".join(cast("list[str]", list(element.itertext())))).strip()
 
 
-# With more letters than this in it, such an element was not closed, and the page is inside.
+# An element with more letters is unclosed and contains the rest of the page.
 _UNCLOSED = {"button": 1000, "dialog": 1000}
-_FALLBACK = 250  # letters for readers without scripts that are more than a request to enable them
+_FALLBACK = 250  # letters; longer than a request to enable scripts
 
 
 def holds_page(element: etree._Element, tag: str) -> bool:
-    """Whether an element that is usually no text holds much of a page.
+    """Whether an element that is usually not text contains much of a page.
 
-    Some forums serve their posts in `noscript`; an unclosed button or dialog holds what follows it.
+    Some forums put posts into `noscript`; an unclosed button or dialog contains all that follows.
     """
     if tag == "nav":
         return True
@@ -116,8 +116,8 @@ def holds_page(element: etree._Element, tag: str) -> bool:
     return size >= least and linked <= 0.7 * size
 
 
-FromMarkup = dict[str, str]  # `author`, `published`, `original_url`, as elements state them
-# A translation names its original: 点击查看本文英文版
+FromMarkup = dict[str, str]  # `author`, `published`, `original_url` from markup
+# A translation that links to its original: 点击查看本文英文版
 _ORIGINAL = re.compile(
     r"本文.{0,2}[英中日法德][文语語]版|原文版|\bread (?:it|this.{0,10}) in english", re.I
 )
@@ -127,7 +127,7 @@ _AUTHOR = re.compile(
 
 
 def note_author_and_date(element: etree._Element, from_markup: FromMarkup) -> None:
-    """Notes the author, the date and the original that a by-line element states."""
+    """Record author, date and original URL from a byline element."""
     for found in element.iter("a", "time", "span", "p", "div", "address"):
         names = f"{found.get('class', '')} {found.get('itemprop', '')}"
         if found.tag == "time":
@@ -158,7 +158,7 @@ _ATTRIBUTES = {
     **{tag: {"dir"} for tag in "p h1 h2 h3 h4 h5 h6 pre".split()},
     "table": {"dir"},
 }
-# The only value of each; hosts of Chinese sites answer 403 where a referrer is sent.
+# The only allowed value of each; hosts of Chinese sites answer 403 to requests with a referrer.
 _FIXED = {"dir": "rtl", "referrerpolicy": "no-referrer"}
 _NUMERIC = frozenset({"width", "height", "start", "colspan", "rowspan"})
 
@@ -168,12 +168,12 @@ def _checked_attribute(tag: str, attribute: str, value: str) -> str | None:
         return value if value == _FIXED[attribute] else None
     if attribute in _NUMERIC:
         return value if value.isascii() and value.isdigit() and len(value) < 6 else None
-    if tag == "a" and attribute == "href":  # an address without a site leads nowhere in a feed
+    if tag == "a" and attribute == "href":  # relative links do not work in a feed
         return value if value[:8].lower().startswith(("http://", "https://", "mailto:")) else None
     if tag == "img" and attribute == "src":
         if not value[:8].lower().startswith(("http://", "https://")):
             return None
-        # An address that ends like an attribute's name breaks readers that search for `src=`.
+        # A URL that ends with `src=` breaks readers that search for that string.
         return value[:-1] + "%3D" if value.lower().endswith("src=") else value
     return value
 
@@ -190,12 +190,12 @@ _CLEANER = nh3.Cleaner(
 
 
 def sanitize(html: str) -> str:
-    """`html` with nothing in it that could run, load or restyle; safe to publish as it is."""
+    """Remove everything that could run, load or restyle; the result is safe to publish."""
     return _CLEANER.clean(html)
 
 
 def drop_element(element: etree._Element) -> None:
-    """Take an element out of its tree; the text behind it stays."""
+    """Remove an element from its tree; keep the text after it."""
     parent = element.getparent()
     if parent is None:
         return

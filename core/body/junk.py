@@ -1,7 +1,7 @@
-"""What is no part of an article: by the words of a line, or by the markup of an element.
+"""Recognize what is not part of an article: by the words of a line, or the markup of an element.
 
-Words are few, general, all in `junk.json`. Whole lines only: a phrase inside a paragraph never
-takes the paragraph with it, because every rule has a length beyond which a line is prose.
+All words are in `junk.json`. Rules match whole lines up to a length, so a phrase never removes the
+paragraph around it.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _CALL_SIGNS = re.compile(
 )
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
 LONGEST = max(rule["max"] for rule in _RULES["lines"])
-_LINES_KEPT = 512  # a source's entries share lines, and mirrors most of their lines
+_LINES_KEPT = 512  # cache size; entries of one source share lines, and mirrors share most of them
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """One entry of `lines`; `holds` are patterns that are only tried where a word of theirs is."""
+    """One rule of `lines`; each pattern of `holds` is tried only if one of its words occurs."""
 
     name: str
     longest: int
@@ -47,17 +47,17 @@ class _Rule:
     holds: tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]
 
 
-_Held = tuple[str, re.Pattern[str], str]  # a word, what must match where it stands, the rule
+_Held = tuple[str, re.Pattern[str], str]  # (word, pattern to match if it occurs, rule)
 
 
 class _Rules(NamedTuple):
-    """The rules that may cut a line of a certain length."""
+    """The rules for lines of a certain length."""
 
     starts: re.Pattern[str]  # all beginnings
-    names: list[str]  # of the rules, one for each beginning
+    names: list[str]  # rule names, in the order of `starts`
     held: list[_Held]
     held_ascii: list[_Held]  # those whose word is ASCII
-    wide: re.Pattern[str]  # any of the other words: faster than to look for each of them
+    wide: re.Pattern[str]  # matches any non-ASCII word; faster than a search for each
 
 
 def _one_of(patterns: list[str], flags: int = re.IGNORECASE) -> re.Pattern[str]:
@@ -75,7 +75,7 @@ _LINES = tuple(
 )
 _LENGTHS = sorted({rule.longest for rule in _LINES})
 _LINKED = frozenset(_RULES["linked"]["rules"])
-_RELATED = _one_of(_RULES["related"], flags=0)  # of folded lines
+_RELATED = _one_of(_RULES["related"], flags=0)  # for folded lines
 _WIDGETS = _one_of(_RULES["widgets"]["names"])
 _BARS = _one_of(_RULES["widgets"]["bars"])
 _EXEMPT = re.compile(_RULES["widgets"]["exempt"])
@@ -88,14 +88,14 @@ _PAY, _REFUSED = (
 )
 _SENTENCE_ENDS = re.compile(r"[\n。！？]+|(?<=[.!?])\s+")
 _WALL_TITLE = 30  # characters: “Access denied”, “Attention Required! | Cloudflare”
-_WALL_BESIDE_TITLE = 600  # characters; error pages explain themselves in less
+_WALL_BESIDE_TITLE = 600  # characters; error pages have less text
 
 
 @lru_cache(maxsize=_LINES_KEPT)
 def fold(text: str) -> str:
-    """The text as rules see it: lower case, Simplified, no symbols or brackets at its ends."""
+    """Fold a line for matching: lower case, Simplified, without symbols at both ends."""
     folded = _simplified(text.lower())
-    begins, ends = folded[:1].isalnum(), folded[-1:].isalnum()  # most lines do, and need no more
+    begins, ends = folded[:1].isalnum(), folded[-1:].isalnum()  # most lines need no more
     if not begins:
         folded = _without_front(folded, _FRONT_EDGE)
     if not ends:
@@ -113,9 +113,10 @@ def _without_front(text: str, edge: re.Pattern[str]) -> str:
 
 
 def line_rule(folded: str, *, linked: bool = True) -> str | None:
-    """The name of the rule that cuts this (folded) line; `linked`: whether it holds links.
+    """The rule that cuts this (folded) line; `linked`: whether it contains links.
 
-    Longer lines outside Chinese need two more signs: “Subscribe to the theory that …” is prose.
+    Long lines outside Chinese need two more signs: “Subscribe to the theory that …” is running
+    text.
     """
     rule = _line_rule(folded)
     if rule in _CALLS and not linked and len(folded) > _LONGEST_CALL and wide_share(folded) < 0.3:
@@ -141,7 +142,7 @@ def _line_rule(folded: str) -> str | None:
 
 @cache
 def _rules_for(length: int) -> _Rules:
-    """The rules for lines of that length."""
+    """The compiled rules for lines of that length."""
     fitting = [rule for rule in _LINES if rule.longest >= length]
     starts = [(start, rule.name) for rule in fitting for start in rule.starts]
     held = [
@@ -151,7 +152,7 @@ def _rules_for(length: int) -> _Rules:
         for word in words
     ]
     return _Rules(
-        # The number of the empty group that took part is that of the beginning.
+        # The index of the empty group that matched is the index of the rule.
         starts=re.compile("|".join(f"(?:{start})()" for start, _ in starts)),
         names=[name for _, name in starts],
         held=held,
@@ -166,7 +167,7 @@ def is_related(folded: str) -> bool:
 
 
 def is_truncated(text: str) -> bool:
-    """Whether the text ends as excerpts do."""
+    """Whether the text ends like an excerpt."""
     end = _simplified(text[-200:])
     folded = end.lower()
     return any(
@@ -176,10 +177,10 @@ def is_truncated(text: str) -> bool:
 
 
 def is_wall(title: str | None, text: str) -> bool:
-    """Whether a short text is a paywall, a consent page, an error page or a robot check.
+    """Whether a short text is a paywall, consent page, error page or robot check.
 
-    News about captchas and deleted articles holds the same words, inside its sentences. One
-    sentence that asks for money is enough; of others they must be a third of the text.
+    News about captchas and deleted articles contains the same words within sentences. One sentence
+    that demands payment suffices; others must be a third of the text.
     """
     short = title and len(title) <= _WALL_TITLE and len(text) <= _WALL_BESIDE_TITLE
     if title and short and _REFUSED.match(_simplified(title)):
@@ -201,8 +202,10 @@ def _name_kind(name: str) -> str | None:
 
 
 def widget_kind(names: str) -> str | None:
-    """What a class or id among `names` means: `widget` (newsletter box, advertisement, comments),
-    `bar` (share buttons, related links, tags), or nothing.
+    """The kind of element that a class or id among `names` marks.
+
+    `widget` (newsletter box, advertisement, comments), `bar` (share buttons, related links, tags),
+    or None.
     """
     kinds = {_name_kind(name) for name in names.lower().split()[:20] if len(name) < 60}
     return "widget" if "widget" in kinds else "bar" if "bar" in kinds else None
@@ -213,28 +216,28 @@ IN_LINE = frozenset(
     "a abbr b bdi bdo big cite code data dfn em font i ins kbd label mark q s small span strong sub"
     " sup time tt u var".split()
 )
-# Paragraphs: that they hold sentences counts for more than their class.
+# In paragraphs, full sentences outweigh the class.
 _PARAGRAPHS = frozenset("p li dd dt blockquote h1 h2 h3 h4 h5 h6 td th".split())
-_NEIGHBOURS = 8  # on either side; a hostile paragraph may hold thousands
-_PROSE = 80  # letters; shorter sentences are also calls to subscribe
+_NEIGHBOURS = 8  # on each side; a hostile paragraph may have thousands
+_PROSE = 80  # letters; calls to subscribe are shorter
 _UNSEEN = re.compile(
     r"(?:^|[-_ ])(?:sr-only|screen-reader-text|visually-?hidden)(?:$|[-_ ])", re.IGNORECASE
 )
 _NAMED_BY_ID = frozenset(("div", "aside", "ul", "ol", "table", "form", "footer", "header"))
 _GUARDED = frozenset(("aside", "footer", "form"))
-_QUOTED = re.compile(r"\b(?:quote|onebox)\b")  # what Discourse quotes in an `aside`
+_QUOTED = re.compile(r"\b(?:quote|onebox)\b")  # Discourse quotes in an `aside`
 _TELLING = frozenset(("style", "hidden", "class", "id"))  # attributes
 _SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}[。！？]|[^\W\d_]{3,}[.!?](?:\s|$)")
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
 def may_be_widget(element: etree._Element, tag: str) -> bool:
-    """Whether `widget_rule` can find anything: most elements lack such attributes."""
+    """Whether `widget_rule` can match; most elements lack the attributes."""
     return tag in _GUARDED or "-" in tag or not _TELLING.isdisjoint(element.keys())
 
 
 def widget_rule(element: etree._Element, tag: str) -> str | None:
-    """`hidden`, `widget` or `bar` where the element's markup marks it as no article text."""
+    """`hidden`, `widget` or `bar` if the markup marks the element as not article text."""
     style = element.get("style")
     if (style and _HIDDEN.search(style)) or element.get("hidden") is not None:
         return "hidden"
@@ -246,7 +249,7 @@ def widget_rule(element: etree._Element, tag: str) -> str | None:
         return "hidden" if _UNSEEN.search(element.get("class") or "") else None
     if tag in _PARAGRAPHS and _is_prose(element):
         return None
-    # The id of a heading or a section is made from its words: “Related work” is no widget.
+    # The id of a heading or section is made from its words: “Related work” is no widget.
     named = element.get("id") if tag in _NAMED_BY_ID else None
     names = " ".join(filter(None, (element.get("class"), named)))
     if "-" in tag:
@@ -255,7 +258,7 @@ def widget_rule(element: etree._Element, tag: str) -> str | None:
 
 
 def _is_in_sentence(element: etree._Element) -> bool:
-    """Whether words stand beside an inline element, up to the edges of its paragraph."""
+    """Whether there is text beside an inline element within its paragraph."""
     while element.tag in IN_LINE:
         around = element.getparent()
         if around is None:
@@ -272,7 +275,7 @@ def _is_in_sentence(element: etree._Element) -> bool:
 
 
 def _is_prose(element: etree._Element) -> bool:
-    """Whether a paragraph holds a sentence of some length that is no link."""
+    """Whether a paragraph contains a long sentence outside links."""
     text = inner_text(element)
     size = letters(text) * (1 + 1.6 * wide_share(text))
     if size < _PROSE or not _SENTENCE.search(text):
@@ -281,7 +284,7 @@ def _is_prose(element: etree._Element) -> bool:
 
 
 def is_slight(element: etree._Element, text: str, *, kind: str) -> bool:
-    """Whether what a widget holds may go: little text, or mostly links; no sentences in a bar."""
+    """Whether a widget may be dropped: little text, or mostly links; a bar has no sentences."""
     size = letters(text)
     linked = sum(letters(inner_text(link)) for link in element.iter("a"))
     if linked >= 0.4 * size:

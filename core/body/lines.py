@@ -1,7 +1,7 @@
-"""The lines of a block as they are read from markup: running text, and the rows of tables.
+"""Build the lines of a block from markup: running text, and the rows of tables.
 
-`LineBuilder` collects the running text of one line. Tables that hold figures stay tables; tables
-that only lay out a page are unwrapped by the walker.
+`LineBuilder` collects the running text of one line. Tables with data remain tables; the walker
+unwraps layout tables.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SPACE = " \t\r\n\f\v\xa0"
 _EMPTY = re.compile(
     r"<(a|b|strong|i|em|u|s|del|ins|sub|sup|small|mark|code|q|abbr|kbd)(?: [^<>]*)?> ?</\1>"
 )
-# Inline elements inside each other; every line opens them all again, so that thousands of unclosed
-# `<b>` would cost the square of their number. The deepest of 177 public pages has four.
+# Nesting depth of inline elements. Every line reopens them all, so thousands of unclosed `<b>`
+# would have quadratic cost. The deepest of 177 public pages has four.
 _DEEPEST = 12
 _RULERS = "|·•—-–_*=~+#>│ \u3000"
 
 
 class LineBuilder:
-    """Builds one `Line` after the other; open inline elements reach over line ends."""
+    """Builds one `Line` after another; inline elements stay open across line breaks."""
 
     def __init__(self) -> None:
         self._open: list[tuple[str, str]] = []  # tag, start tag
@@ -43,11 +43,11 @@ class LineBuilder:
         self._linked = 0
         self._last = ""
         self._edge = False
-        self._gap = 0  # 0: none, 1: a space, 2: white space that a formatter may have left
-        self._fresh = True  # nothing but white space was met since
+        self._gap = 0  # 0: none, 1: a space, 2: white space that may be formatting
+        self._fresh = True  # only white space since the last reset
 
     def text(self, raw: str) -> None:
-        """Running text as it stands in the source."""
+        """Add running text as written in the source."""
         core = raw.strip(_SPACE)
         soft, self._edge = self._edge, False
         if not core:
@@ -81,13 +81,13 @@ class LineBuilder:
         self._gap = 0
 
     def dropped_edge(self) -> None:
-        """A dropped element starts or ends here: a space beside it may be only its own."""
+        """Mark the start or end of a dropped element; a space beside it may belong to it."""
         self._edge, self._fresh = True, False
         if self._gap == 1:
             self._gap = 2
 
     def open(self, tag: str, start: str, href: str | None = None) -> None:
-        """An inline element; with an empty `start` it only counts (a link that leads nowhere)."""
+        """Open an inline element; an empty `start` adds no markup (a link without target)."""
         if len(self._open) >= _DEEPEST:
             return
         self._fresh = False
@@ -101,7 +101,7 @@ class LineBuilder:
             self._links.append(href)
 
     def close(self, tag: str) -> None:
-        """The end of an inline element, if it is open."""
+        """Close an inline element, if it is open."""
         for depth in range(len(self._open) - 1, -1, -1):
             if self._open[depth][0] == tag:
                 break
@@ -117,7 +117,7 @@ class LineBuilder:
             self._hrefs.pop()
 
     def image(self, address: str, markup: str) -> None:
-        """A picture inside the line."""
+        """Add an image to the line."""
         self._join("")
         self._html.append(markup)
         self._images.append(address)
@@ -125,16 +125,16 @@ class LineBuilder:
 
     @property
     def has_words(self) -> bool:
-        """Whether the line holds text so far."""
+        """Whether the current line contains text."""
         return bool(self._text)
 
     @property
     def pictures(self) -> list[str]:
-        """The addresses of the pictures of the line so far."""
+        """URLs of the images in the current line."""
         return self._images
 
     def take(self) -> Line | None:
-        """The finished line, or None if there is nothing in it; the next one starts."""
+        """Return the finished line, or None if it is empty, and start the next one."""
         if not self._text and not self._images:
             if not self._fresh:
                 self._reset()
@@ -153,7 +153,7 @@ class LineBuilder:
 
 
 def _without_empty_elements(markup: str) -> str:
-    """Inline elements that came out empty are taken away, with the space at the line's ends."""
+    """Remove empty inline elements, and white space at both ends."""
     for _ in range(3 if "<" in markup else 0):
         shorter = _EMPTY.sub("", markup)
         if shorter == markup:
@@ -163,7 +163,7 @@ def _without_empty_elements(markup: str) -> str:
 
 
 def image_html(address: str, alt: str, element: etree._Element) -> str:
-    """An `img` with nothing but its address, description, size and whether it hides the page."""
+    """An `img` with only URL, alternative text, size and referrer policy."""
     stated = ((name, (element.get(name) or "").strip()) for name in ("width", "height"))
     size = "".join(f' {name}="{value}"' for name, value in stated if value.isdigit())
     hides = ' referrerpolicy="no-referrer"' if _NO_REFERRER.search(_policy(element)) else ""
@@ -175,7 +175,7 @@ def _policy(element: etree._Element) -> str:
 
 
 def player_line(element: etree._Element, tag: str, base: str | None) -> Line | None:
-    """The link that stands for a player; None if it shows nothing."""
+    """A link in place of a player; None if the player has no content."""
     found = media.played_address(element, base)
     if found is None:
         return None
@@ -191,12 +191,12 @@ def player_line(element: etree._Element, tag: str, base: str | None) -> Line | N
 
 _NO_REFERRER = re.compile(r"\b(?:no-?referrer|same-origin)\b", re.IGNORECASE)
 _LAYOUT = ("table", "h1", "h2", "h3", "form", "blockquote", "article", "section", "pre", "figure")
-_MAX_CELLS = 5000  # the largest table of 177 public pages has 150; each cell costs a walk
+_MAX_CELLS = 5000  # the largest table of 177 public pages has 150; each cell costs a tree walk
 _INLINE = frozenset("b strong i em sub sup code small u s".split())
 
 
 def is_data_table(table: etree._Element) -> bool:
-    """Whether the table has rows and columns of short cells, and not an article inside."""
+    """Whether the table contains data in rows and columns, rather than a page layout."""
     if next(table.iterdescendants(*_LAYOUT), None) is not None:
         return False
     rows = [_cells(row) for row in table.iter("tr")]
@@ -210,7 +210,7 @@ def is_data_table(table: etree._Element) -> bool:
 
 
 def table_rows(table: etree._Element, base: str | None) -> list[Line]:
-    """The rows, each one a line whose text is its cells parted by tabs."""
+    """The rows as lines; the text of a line is its cells, separated by tabs."""
     lines = []
     for row in table.iter("caption", "tr"):
         if row.tag == "caption":

@@ -1,8 +1,8 @@
-"""Whether a body is HTML, markdown or plain text; and markdown to HTML by markdown-it.
+"""Detect whether a body is HTML, markdown or plain text; convert markdown to HTML.
 
-Sources put any form into any element, so the declared type is one witness and the text itself the
-other: a declaration of plain text is believed unless the text plainly is something else (RFC 4287
-3.1.1.1), one of HTML unless there is markdown outside of its elements.
+Sources put any format into any element, so both the declared type and the text count. Text declared
+as plain is plain unless it clearly is something else (RFC 4287 3.1.1.1). Text declared as HTML is
+HTML unless there is markdown outside its elements.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from core.text import is_wide
 Declared = Literal["html", "text", "markdown", "auto"]
 Form = Literal["html", "text", "markdown"]
 
-LONGEST_MARKDOWN = 400_000  # longer texts are taken as they are: markdown-it takes seconds for them
-_SAMPLE = 60_000  # characters; the form shows in the first page of a body, and signs cost time
+LONGEST_MARKDOWN = 400_000  # longer texts are not parsed: markdown-it takes seconds for them
+_SAMPLE = 60_000  # characters; enough to detect the format, and matching costs time
 BLOCK_TAG = re.compile(r"<(?:p|div|table|ul|ol|section|article|h[1-6]|blockquote)\b", re.I)
 TAG = re.compile(r"<(?:/[a-zA-Z]|[a-zA-Z][\w:-]*(?:\s[^<>]*)?/?>)")
-# Signs of markdown: weak ones count together, a strong one alone where nothing is declared.
+# Signs of markdown: weak ones count together; without a declaration, one strong sign suffices.
 _STRONG_SIGNS = r"^ {0,3}#{1,6}[ \t]+\S|\]\((?:https?:/|[./#\w])|^```|!\[[^\]\n]{0,200}\]\("
 _STRONG_SIGN = re.compile(_STRONG_SIGNS, re.MULTILINE)
 _SIGN = re.compile(
@@ -33,12 +33,12 @@ _SIGN = re.compile(
     r"|^ {0,3}>[ \t]?\S",
     re.MULTILINE,
 )
-# Written only by authors who mean markdown: a link or a picture with its address.
+# A link or image with a URL, which only authors of markdown write.
 _ADDRESSED = re.compile(
     r"!?\[[^\[\]\n]{0,300}\]\((?:https?://|\.{0,2}/|#)[^\s()<>]{0,2000}(?:\([^\s()<>]{0,200}\))?[^\s()<>]{0,200}"
     r"(?:[ \t]+\"[^\"\n]{0,200}\")?\)"
 )
-# What is in these is a program, or markup of another kind.
+# Elements that contain code, or markup of another kind.
 _VERBATIM = re.compile(r"<(pre|code|script|style|textarea|svg|math|!--)", re.IGNORECASE)
 _OPENS_WITH = re.compile(
     r"\s*<(?:!doctype|html|body|p|div|section|article|figure|h[1-6]|ul|ol|table|blockquote|img|a|br"
@@ -62,7 +62,7 @@ _BLOCK_LINE = re.compile(
 
 
 def form_of(text: str, declared: Declared) -> Form:
-    """What `text` is, given what it was declared to be."""
+    """The format of `text`, considering the declared one."""
     if declared == "markdown":
         return "markdown" if len(text) <= LONGEST_MARKDOWN else _plain_or_html(text)
     if declared == "text":
@@ -75,9 +75,9 @@ def form_of(text: str, declared: Declared) -> Form:
 
 
 def is_plainly_html(text: str) -> bool:
-    """Whether a text is markup, and not one that only names an element.
+    """Whether a text is HTML markup, rather than text that mentions an element.
 
-    `<p>` opens and closes something, or an address is linked: `<b>no markup</b> meant` does not.
+    It has a block element with start and end tag, or links. `<b>no markup</b> meant` has neither.
     """
     if "<" not in text:
         return False
@@ -120,7 +120,7 @@ def _without_verbatim(text: str) -> str:
             continue
         end = lowered.find("-->" if name == "!--" else f"</{name}", start.end())
         if end < 0:
-            unclosed.add(name)  # each is looked for once, however many open
+            unclosed.add(name)  # search each only once, however many are open
             continue
         kept.append(text[at : start.start()])
         at = end
@@ -128,9 +128,9 @@ def _without_verbatim(text: str) -> str:
 
 
 def _between_blocks(text: str) -> str:
-    """The text outside of block elements, or after an empty line inside of them.
+    """The text outside block elements, or after an empty line inside them.
 
-    There markdown is read as markdown (CommonMark 4.6); in `<p># 1 [x](y)</p>` it is text.
+    Only there markdown is parsed (CommonMark 4.6); in `<p># 1 [x](y)</p>` it is text.
     """
     parts = re.split(r"\n[ \t]*\n", text)
     return "\n\n".join(_BLOCK_LINE.sub("", part) for part in parts)
@@ -143,14 +143,14 @@ _HTML_START = re.compile(
     r"|thead|tr|ul)(?=[\s/>])",
     re.IGNORECASE,
 )
-# The headings of mirrors: words and links, nothing that needs a parser.
+# Headings as mirrors write them: only words and links, no parser needed.
 _PLAIN = r"[^\[\]\\*_`<>!~\n]"
 _HEADING_LINK = re.compile(rf"\[({_PLAIN}*)\]\(([^\s()<>\\]+)\)")
 _SIMPLE_HEADING = re.compile(
     rf" {{0,3}}(#{{1,6}})[ \t]+((?:\[{_PLAIN}*\]\([^\s()<>\\]+\)|{_PLAIN}++)++)"
 )
 _RULER = re.compile(r"-{3,}[ \t]*")
-# Fences and `pre` reach over empty lines, and definitions of links over the whole text.
+# Fences and `pre` extend across empty lines; link definitions apply to the whole text.
 _REACHES_FAR = ("```", "~~~", "<pre", "]:")
 _LINE_IS_MARKUP = re.compile(r"\s*(?:[#>|<]|[-*+] |\d+[.)] |```|={3,}|-{3,}|$| {4}|\t)")
 _LINE_IS_OBJECT = re.compile(r"\s*!?\[[^\]]*\]\([^)]*\)\s*$|\s*\*[^*]+\*\s*$|\s*https?://\S+\s*$")
@@ -162,11 +162,12 @@ _COMPONENT = re.compile(r"</?[A-Z][\w.]*(?:\s[^<>]{0,500})?/?>")
 
 
 def render(text: str) -> str:
-    """HTML of a markdown text, inline HTML passed on.
+    """Convert markdown with inline HTML to HTML.
 
-    Where HTML is mixed in, the text is cut at empty lines into what needs the parser, and what is
-    HTML or headings: by CommonMark a block that starts with a block element is HTML up to the next
-    empty line. Neighbours that need the parser stay together, for lists go on over empty lines.
+    A text with block elements is split at empty lines, because CommonMark treats a block that
+    begins with a block element as HTML up to the next empty line. HTML and simple headings bypass
+    the parser. Neighbouring parts that need it are parsed together, because lists continue across
+    empty lines.
     """
     text = _strong_in_wide_text(text)
     mixed = BLOCK_TAG.search(text) is not None
@@ -186,15 +187,15 @@ def render(text: str) -> str:
 
 
 def without_components(text: str) -> str:
-    """The markdown of an MDX file: without imports, exports and the tags of components."""
+    """The markdown of an MDX file, without imports, exports and component tags."""
     return _COMPONENT.sub("", _MODULE_LINE.sub("", text))
 
 
 def _strong_in_wide_text(text: str) -> str:
-    """Strong text as HTML where CommonMark sees none: `**甲：**乙` in text without spaces.
+    """Convert strong text that CommonMark ignores in text without spaces: `**甲：**乙`.
 
-    Its marks open and close by the spaces and punctuation beside them, which presumes spaces
-    between words: https://talk.commonmark.org/t/2528
+    CommonMark opens and closes it by adjacent spaces and punctuation, which assumes spaces between
+    words: https://talk.commonmark.org/t/2528
     """
     if "**" not in text:
         return text
@@ -222,7 +223,7 @@ def _is_word(sign: str) -> bool:
 
 
 def _headings(part: str) -> str | None:
-    """HTML of lines that are all simple headings and rulers; None for any other text."""
+    """Convert a part that has only simple headings and rulers; None for others."""
     found = []
     for line in part.split("\n"):
         heading = _SIMPLE_HEADING.fullmatch(line)
@@ -249,13 +250,13 @@ def _link(match: re.Match[str]) -> str:
 @cache
 def _parser(mixed: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-    # Addresses stay as they were written; ours are cleaned in one place.
+    # Keep URLs as written; they are cleaned elsewhere, in one place.
     parser.normalizeLink = lambda url: url  # type: ignore[method-assign]
     return parser.disable("code") if mixed else parser
 
 
 def _keep_line_ends(text: str) -> str:
-    """Marks the line ends inside a paragraph that are meant, by the two spaces of markdown."""
+    """Add two trailing spaces to intended line breaks inside a paragraph."""
     lines = text.split("\n")
     for here, line in enumerate(lines[:-1]):
         if line and not line.endswith("  ") and _ends_line(line, lines[here + 1]):
@@ -264,7 +265,7 @@ def _keep_line_ends(text: str) -> str:
 
 
 def _is_apart(line: str) -> bool:
-    """A picture, or a line that is no piece of a Latin sentence."""
+    """Whether a line is an image, or cannot be part of a Latin sentence."""
     stripped = line.strip()
     if stripped.startswith("![") or stripped.endswith(_SENTENCE_END):
         return True
@@ -280,7 +281,7 @@ def _ends_line(line: str, following: str) -> bool:
         return False
     objects = [_LINE_IS_OBJECT.match(each) is not None for each in (line, following)]
     stripped = line.rstrip()
-    # A link alone on a line of wrapped prose is still a part of its sentence.
+    # A link alone on a line of wrapped text is part of its sentence.
     if all(objects) or (any(objects) and (_is_apart(line) or _is_apart(following))):
         return True
     if is_wide(stripped[-1]) or is_wide(following.lstrip()[0]):

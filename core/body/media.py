@@ -1,7 +1,7 @@
-"""Pictures, their captions, and players: which addresses they have, and which show nothing.
+"""Find the URLs of images and players, and discard those without content.
 
-Lazy loading hides a picture's address in another attribute; spacers, counters and icons are no
-pictures. Players become links: nothing foreign runs in a reader.
+Lazy loading stores an image URL in another attribute. Spacers, counters and icons are discarded.
+Players become links, because feed readers must not run foreign code.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from core.text import collapse
 from core.urls import host_of, web_url
 
 _LAZY = ("data-src", "data-original", "data-lazy-src", "data-lazyload", "data-actualsrc")
-# Lazy loaders have some fifty more names. Others of these hold other things (`data-permalink`,
-# `data-avatar`), so they count only where `src` holds no picture, and first with a file's name.
+# Lazy loaders use some fifty further names. Similar attributes contain other values
+# (`data-permalink`, `data-avatar`), so these count only if `src` is no image; file names come
+# first.
 _SPARE = re.compile(
     r"src|lazy|original|origin|orig|img|image|url|file|echo|full|hi-res", re.IGNORECASE
 )
@@ -23,9 +24,9 @@ _FILE = re.compile(
     r"(?:https?:)?/{0,2}[^\s,{}]+\.(?:jpe?g|png|webp|gif|avif)(?:$|[?#!@])", re.IGNORECASE
 )
 _SETS = ("data-srcset", "data-lazy-srcset", "srcset")
-# Every word of the file's name says that it shows nothing: `blank.gif`, `lazy-placeholder.png`.
-# One such word also stands in `dorian-gray.jpg` and `dot-com-bubble.png`.
-# Possessive: a name of a thousand digits is tried in one way only.
+# File names that consist of placeholder words: `blank.gif`, `lazy-placeholder.png`. A single such
+# word also occurs in `dorian-gray.jpg` and `dot-com-bubble.png`. Possessive quantifiers avoid
+# backtracking in names with a thousand digits.
 _PLACEHOLDER = re.compile(
     r"/(?=[^/?]*(?:spacer|spin|blank|placeholder|transparent|load|lazy|pixel|clear|1x1|gr[ea]y|dot|trans))"
     r"(?:(?:spacer|spinner|blank|placeholder|transparent|loading|loader|lazy(?:load)?|pixel|clear|gr[ea]y"
@@ -33,7 +34,7 @@ _PLACEHOLDER = re.compile(
     r"(?:[_-]|\.(?!(?:gif|png|svg|jpe?g|webp)))?)++\.(?:gif|png|svg|jpe?g|webp)(?:$|\?)",
     re.IGNORECASE,
 )
-# A bridge put the path of its own proxy before the picture's address: `/res/https://a.example/1`.
+# A bridge that prefixed an image URL with the path of its proxy: `/res/https://a.example/1`.
 _BRIDGED = re.compile(r"\s*/(?!/)[^?#\s]{0,200}?(https?://\S+)")
 _COUNTER = re.compile(
     r"[/.](?:(?:pixel|beacon|counter|stats?|track(?:er|ing)?|analytics|count|hit|feedburner"
@@ -47,13 +48,13 @@ _QR = re.compile(
     r"|(?:api|chart)\S*?qr(?:code)?\b|(?:二[维維][码碼]|公[众眾][号號])[\w-]{0,12}\.\w{3,4}(?:$|\?)",
     re.IGNORECASE,
 )
-_QR_ALT = re.compile(  # what the description ends with; “二维码支付在非洲流行” is a story
+_QR_ALT = re.compile(  # matches at the end of alt text; “二维码支付在非洲流行” is a story
     r"(?:二维码|二維碼|qr[ -]?code|(?:关注|關注).{0,12}公[众眾][号號]|^.{0,12}公[众眾][号號])\W*$",
     re.IGNORECASE,
 )
 _QR_WORDS = ("qr", "erweima", "weixin", "wechat", "二维码", "二維碼", "公众号", "公眾號")
 _LARGE = 50  # pixels
-_SQUARE = 0.8  # the least share of one side of a code in the other
+_SQUARE = 0.8  # smallest ratio of the sides of a QR code
 _TEXT_PICTURE = re.compile(
     r"(?:^|[-_ ])(?:emoji(?:one|con)?|smil(?:ey|ies)|latex|tex)(?:$|[-_ ])", re.IGNORECASE
 )
@@ -63,7 +64,7 @@ _BRACKETED = re.compile(r"\[[\u4e00-\u9fff\w]{1,6}\]")
 _LONGEST_FORMULA = 300  # characters
 _CANDIDATE = re.compile(r"\s*(\S*[^\s,])(?:\s+([\d.]+)([wx]))?\s*(?:,|$)")
 _SIZE = re.compile(r"(?:^|;)\s*(?:max-)?(width|height)\s*:\s*(\d+(?:\.\d+)?)px", re.IGNORECASE)
-# The height of a line of text: icons of links, beside which bridges write nothing else.
+# The height of a text line: icons of links, as bridges write them.
 _ICON = re.compile(r"(?:^|;)\s*(?:width|height)\s*:\s*[01](?:\.\d+)?r?em", re.IGNORECASE)
 _BACKGROUND = re.compile(
     r"background(?:-image)?\s*:[^;]{0,200}?url\(\s*[\"']?([^\"')\s]+)", re.IGNORECASE
@@ -73,7 +74,7 @@ _SMALL_PARAMETER = re.compile(r"[?&](?:s|w|h|size|width|height)=(\d{1,2})(?:&|$)
 
 
 def picture(element: etree._Element, base: str | None) -> str | None:
-    """The address of an `img`, or None if it shows nothing that belongs to an article."""
+    """The URL of an `img`; None if it shows nothing that belongs to an article."""
     style = element.get("style")
     if is_tiny(element.get("width"), element.get("height"), style):
         return None
@@ -88,13 +89,13 @@ def picture(element: etree._Element, base: str | None) -> str | None:
 
 
 def is_background(element: etree._Element) -> bool:
-    """Whether a style shows a picture behind an element."""
+    """Whether the style of an element shows a background image."""
     style = element.get("style")
     return style is not None and "url(" in style and _BACKGROUND.search(style) is not None
 
 
 def is_fallback(element: etree._Element, base: str | None) -> bool:
-    """Whether the picture in a `noscript` is the one that a lazy `img` beside it shows."""
+    """Whether the image in a `noscript` duplicates a lazy `img` beside it."""
     beside = (element.getprevious(), element.getnext())
     pictures = [each for each in beside if each is not None and each.tag == "img"]
     lazy = (each for each in pictures if (each.get("src") or "data:").startswith("data:"))
@@ -106,7 +107,7 @@ def _is_placeholder(address: str) -> bool:
 
 
 def is_code(element: etree._Element, address: str, alt: str) -> bool:
-    """Whether the picture is a QR code, by its name or description; QR codes are square."""
+    """Whether the image is a QR code, by file name or alt text; QR codes are square."""
     sides = [int(found[1]) for name in ("width", "height")
              if (found := _NUMBER.match(element.get(name, "")))]  # fmt: skip
     if len(sides) == 2 and min(sides) < _SQUARE * max(sides):
@@ -117,10 +118,10 @@ def is_code(element: etree._Element, address: str, alt: str) -> bool:
 
 
 def text_instead(element: etree._Element, alt: str) -> str | None:
-    """The text that a picture inside a line stands for: an emoji, or a formula that was drawn."""
+    """The text that an inline image stands for: an emoji, or a rendered formula."""
     if not alt:
         return None
-    if _BRACKETED.fullmatch(alt):  # [泪], as microblogs write their emoji
+    if _BRACKETED.fullmatch(alt):  # [泪]: the emoji notation of microblogs
         return alt
     named = _TEXT_PICTURE.search(element.get("class") or "") or _DRAWS_FORMULA.search(
         element.get("src") or ""
@@ -129,12 +130,12 @@ def text_instead(element: etree._Element, alt: str) -> str | None:
 
 
 def is_thumbnail(address: str) -> bool:
-    """Whether the address itself asks for a picture under 100 pixels."""
+    """Whether the URL requests a size below 100 pixels."""
     return _SMALL_PARAMETER.search(address) is not None
 
 
 def is_tiny(width: str | None, height: str | None, style: str | None) -> bool:
-    """Whether a size of at most three pixels is stated; a side of 0 beside a large one is open."""
+    """Whether a stated side is at most three pixels; 0 beside a large side means unknown."""
     sizes = [int(m[1]) for m in (_NUMBER.match(v) for v in (width, height) if v) if m]
     if style and "px" in style:
         sizes += [int(float(value)) for _, value in _SIZE.findall(style) if len(value) < 9]
@@ -144,12 +145,12 @@ def is_tiny(width: str | None, height: str | None, style: str | None) -> bool:
 
 
 def same_picture(one: str, other: str) -> bool:
-    """Whether two addresses are one picture: equal but for query and size suffix."""
+    """Whether two URLs are the same image, apart from query and size suffix."""
     return picture_key(one) == picture_key(other)
 
 
 def picture_key(address: str) -> str:
-    """The address without query and size suffix."""
+    """The URL without query and size suffix."""
     path = address.partition("?")[0].partition("#")[0]
     return re.sub(r"-\d{2,4}x\d{2,4}(?=\.\w{3,4}$)", "", path).partition("//")[2]
 
@@ -174,7 +175,7 @@ def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
 
 
 def _spare(element: etree._Element) -> str | None:
-    """The address in an attribute that some lazy loader reads."""
+    """An image URL in any attribute that a lazy loader reads."""
     names = [str(name) for name in element.attrib if name not in ("src", "alt", "title", "style")]
     values = {name: value for name in names if (value := _first_of(element, (name,)))}
     named = (value for name, value in values.items() if _SPARE.search(name))
@@ -182,9 +183,9 @@ def _spare(element: etree._Element) -> str | None:
 
 
 def _largest(element: etree._Element) -> str | None:
-    """The largest candidate of a `srcset` on the element or its `picture` siblings."""
+    """The largest candidate in `srcset` of the element, or of its `picture` siblings."""
     sets = [element.get(name) for name in _SETS]
-    # libxml2 does not know `source` as an empty element: what follows stands inside it.
+    # libxml2 does not treat `source` as a void element: following elements are nested in it.
     for parent in element.iterancestors("picture"):
         sets += [s.get("srcset") or s.get("data-srcset") for s in parent.iter("source")]
     best, most = None, -1.0
@@ -198,7 +199,7 @@ def _largest(element: etree._Element) -> str | None:
     return best
 
 
-# What a player's frame shows also has a page; readers want the address of that one.
+# Player URLs and the public page of the same video.
 _PLAYERS = (
     (re.compile(r"//(?:www\.)?youtube(?:-nocookie)?\.com/(?:embed|v)/([\w-]{6,20})"),
      "https://www.youtube.com/watch?v={}"),
@@ -208,7 +209,7 @@ _PLAYERS = (
     (re.compile(r"//(?:player|www)\.bilibili\.com/\S*?player\.html\?\S*?bvid=(\w+)"),
      "https://www.bilibili.com/video/{}"),
 )  # fmt: skip
-# Custom elements of AMP, and of the light players that load the real one on a click.
+# Custom elements of AMP, and of light players that load the real one on a click.
 _CUSTOM = re.compile(
     r"(?:amp|lite|embed)-(youtube|vimeo|twitter|instagram|dailymotion|tiktok|facebook|reddit"
     r"|pinterest|video|audio|iframe)"
@@ -231,7 +232,7 @@ _WIDGET = re.compile(
 
 
 def played_address(element: etree._Element, base: str | None) -> tuple[str, str] | None:
-    """Address and label of the link that stands for a player; None if it shows nothing."""
+    """URL and label of a link in place of a player; None if it has no content."""
     if is_tiny(element.get("width"), element.get("height"), element.get("style")):
         return None
     address = _address_of_service(element) or web_url(_source_of_player(element), base)
@@ -243,14 +244,16 @@ def played_address(element: etree._Element, base: str | None) -> tuple[str, str]
 
 
 def is_played(element: etree._Element, tag: str) -> bool:
-    """Whether a player has sound to play: of 16 public pages with video files in their text eight
-    had silent loops, which are moving pictures.
+    """Whether a player has sound.
+
+    Of 16 public pages with video files in their text, eight had silent loops, which are animated
+    images.
     """
     return tag == "audio" or (tag == "video" and not {"muted", "loop"} & set(element.attrib))
 
 
 def poster(element: etree._Element, base: str | None) -> str | None:
-    """The picture that a player shows before it plays."""
+    """The preview image of a player."""
     return web_url(element.get("poster") or element.get("data-poster"), base)
 
 
@@ -267,12 +270,12 @@ def _source_of_player(element: etree._Element) -> str | None:
 
 
 def is_player(tag: str) -> bool:
-    """Whether a custom element stands for a player or a post elsewhere: amp-youtube, lite-vimeo."""
+    """Whether a custom element is a player or an embedded post: amp-youtube, lite-vimeo."""
     return "-" in tag and _CUSTOM.fullmatch(tag) is not None
 
 
 def _address_of_service(element: etree._Element) -> str | None:
-    """The page of what a custom element names by its number alone."""
+    """The public page for a custom element that states only an id."""
     found = _CUSTOM.fullmatch(str(element.tag))
     if found is None or found[1] not in _SERVICES:
         return None

@@ -1,4 +1,4 @@
-"""The names of authors in fields and lines, such as “By …”, 记者…报导 or 作者：…."""
+"""Extract author names from fields and lines such as “By …”, 记者…报导 or 作者：…."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ _REPORTER = re.compile(
     r"(?:记者|記者|通讯员|通訊員|特约记者|特派员)[\s:：]*([\u4e00-\u9fff·‧、\s]{2,24}?)"
     r"[\s]*(?:报导|报道|報導|報道|编译报|編譯報|采访报|採訪報|综合报|綜合報|编译(?=[）)】])|編譯(?=[）)】]))"
 )
-# A dateline that names its reporter and nothing else: 长江网10月4日讯（记者陈智 整合）
+# A dateline that names only its reporter: 长江网10月4日讯（记者陈智 整合）
 _DATELINED = re.compile(
     r".{0,40}?[讯訊电電息]\s*[（(][^（）()\s]{0,8}(?:记者|記者|通讯员|通訊員)[\s:：]*"
     r"([\u4e00-\u9fff·、\s]{2,24}?)[）)]"
 )
-_HOW = re.compile(
+_ROLE = re.compile(
     r"(?:综合|綜合|整合|简讯|簡訊|翻译|翻譯|编译|編譯|采访|採訪|整理|特别|特別|专题|專題|独家|獨家|联合|聯合|现场|現場|[\s、])+$"
 )
 _LABEL = re.compile(
@@ -30,7 +30,7 @@ _NEXT_LABEL = re.compile(
     r"\s{2,}|\s(?=\S{2,4}[:：|｜/／])"
     r"|(?:来源|來源|(?:发布|發布|更新)?(?:时间|時間)|(?:责任)?编辑|編輯|责编|摄影|校对)\s*[:：|｜/／]"
 )
-_SIGNED = re.compile(  # a line that is nothing else: 新京报记者 陆一夫
+_SIGNED = re.compile(  # matches whole lines only: 新京报记者 陆一夫
     r"^[（(【]?\S{0,12}?(?:记者|記者)[\s:：|｜/／]*([\u4e00-\u9fff·]{2,4}(?:[\s、]+[\u4e00-\u9fff·]{2,4}){0,4})"
     r"(?:\s+(?:整合|整理|文|图|实习生|通讯员|编辑|責編|责编|網編|摄影|校对|图片).*)?[)）】]?$"
 )
@@ -42,7 +42,7 @@ _NAME = re.compile(
     r"[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*(?:\s+(?:de|da|di|del|della|van|von|der|den|la|le|bin|al|el|and|und|et|y|e|&"
     r"|[A-ZÀ-ÝŁŚŻŠČŽ][\w’'.-]*),?){1,7}"
 )
-JOB = re.compile(  # behind a name
+JOB = re.compile(  # after a name
     r",\s*(?:[\w’'&-]+\s+){0,4}(?:correspondent|editor|reporter|writer|columnist|journalist)s?\b.*$",
     re.IGNORECASE,
 )
@@ -58,7 +58,7 @@ _PLACES = frozenset(
 
 
 def stated_author(author: str | None) -> str | None:
-    """An author field as a name: without addresses, one line; None if nothing is left."""
+    """An author field as a name on one line, without mail addresses; None if nothing is left."""
     if not author:
         return None
     author = (plain_title(author[:400]) or "").strip()
@@ -70,15 +70,15 @@ def stated_author(author: str | None) -> str | None:
 
 
 def reporter(text: str) -> str | None:
-    """The reporter an agency's opening names, as in （记者李言综合报导）."""
+    """The reporter named in an agency's dateline, as in （记者李言综合报导）."""
     match = _REPORTER.search(text[:160]) or _DATELINED.match(text)
     match = match or (_SIGNED.match(text) if len(text) <= 40 else None)
     if match is None:
         return None
-    name = _HOW.sub("", re.split("通讯员|通訊員|实习生|實習生", match[1])[0].strip())
+    name = _ROLE.sub("", re.split("通讯员|通訊員|实习生|實習生", match[1])[0].strip())
     for _ in range(3):
         place = next((p for p in _PLACES if name.endswith(p) and len(name) > len(p) + 1), "")
-        name = _HOW.sub("", name.removesuffix(place))
+        name = _ROLE.sub("", name.removesuffix(place))
     parts = [part for part in re.split(r"[、\s]+", name) if part]
     if not parts or any(not 2 <= len(part) <= 4 for part in parts):
         return None

@@ -1,7 +1,7 @@
-"""Any shape a body arrives in becomes one tree of HTML elements.
+"""Convert a body in any format to one tree of HTML elements.
 
-In: HTML, markdown with inline HTML, front matter, JSON-escaped or twice escaped HTML, CDATA, plain
-text. Out: a tree, the front matter, and what the shape was. Nothing is judged or cut here.
+Input: HTML, markdown with inline HTML, front matter, JSON-escaped or double-escaped HTML, CDATA,
+plain text. Output: a tree, the front matter, and the detected format. Nothing is cut here.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from core.body.markdown import TAG, Declared, Form, form_of, is_plainly_html
 from core.text import repaired, strip_invisible, wide_share
 from core.urls import host_of
 
-MAX_CHARACTERS = 2 * 2**20  # of a body; the largest of 177 public pages has 800,000 in all
-# Markdown is mostly served as plain text.
+MAX_CHARACTERS = 2 * 2**20  # per body; the largest of 177 public pages has 800,000 in total
+# Most servers send markdown as plain text.
 _TEXT_TYPES: dict[str, Declared] = {
     "text/markdown": "markdown", "text/x-markdown": "markdown", "text/plain": "auto",
 }  # fmt: skip
@@ -31,14 +31,15 @@ _UNOPENED_FRONT = re.compile(
     r"(?:(?:[A-Za-z_][\w-]{0,40}:|[ \t]+|- )[^\n]*\n){1,60}?)---[ \t]*(?:\n|$)"
 )
 _LONGEST_FRONT = 20_000  # characters
-_FIELD = re.compile(  # in quotes, of one line and those that go on with it, or a list
+_FIELD = re.compile(  # quoted, one line with continuation lines, or a list
     r"^([A-Za-z_][\w-]{0,40})[ \t]*[:=][ \t]*"
     r'("(?:[^"\\\n]|\\[^\n]|\\?\n(?=[ \t])){0,2000}"'
     r"|\S.*(?:\n[ \t]+(?!-[ \t]|[\w-]{1,40}[ \t]*[:=])\S.*){0,20}|(?:\n[ \t]*- [^\n]*){1,50})$",
     re.MULTILINE,
 )
 _BLOCK_MARK = re.compile(r"^[>|][+-]?[ \t]*\n")
-# In double quotes, of YAML and TOML: what Python writes for Chinese, and folds at 80 characters.
+# Escapes in double quotes of YAML and TOML. Python writes Chinese as escapes and folds at 80
+# characters.
 _QUOTED = re.compile(
     r'\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|(["\\/ ])|\n[ \t]*)'
 )
@@ -47,7 +48,7 @@ _SHARED = re.compile(r'<a href="([^"<>\s]{1,2000})">\s*\[link\]\s*</a>')
 _CDATA = re.compile(r"<!\[CDATA\[|\]\]>")
 _COMMENT = re.compile(r"<!--[^<>]{0,300}-->")
 _SHORTCODE = re.compile(r"\{\{[<%][^{}]{0,500}[>%]\}\}|\{%[^{}]{0,500}%\}")
-# An address in running text: brackets belong to it in pairs, the sentence's signs do not.
+# A URL in running text; includes paired brackets, excludes the punctuation of the sentence.
 _ADDRESS = re.compile(
     r"https?://(?:[^\s<>()（）「」『』《》〈〉【】，。；：！？、“”\"]|\([^\s()<>]{0,200}\))+(?<![.,;:!?'\]])"
 )
@@ -69,7 +70,7 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A body as a tree. `front` is its front matter, `shape` what it arrived as."""
+    """A body as a tree. `front` is its front matter, `shape` its original format."""
 
     root: etree._Element
     front: dict[str, str] = field(default_factory=dict)
@@ -77,7 +78,7 @@ class Document:
 
 
 def normalize(raw: str, *, content_type: Declared = "auto") -> Document:
-    """The body as one tree, whatever its shape."""
+    """Parse a body in any format; `content_type` is the declared one."""
     text = strip_invisible(repaired(raw[:MAX_CHARACTERS]))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     front, text = _front_matter(text, content_type)
@@ -89,7 +90,7 @@ def normalize(raw: str, *, content_type: Declared = "auto") -> Document:
 
 
 def text_document(text: str, content_type: str | None) -> Document | None:
-    """What was served as plain text or as markdown (RFC 7763); None for a page of HTML."""
+    """Parse plain text or markdown (RFC 7763) by content type; None for HTML."""
     stated = (content_type or "").partition(";")[0].strip().lower()
     declared = _TEXT_TYPES.get(stated)
     if declared is None or _PAGE.match(text):
@@ -98,7 +99,7 @@ def text_document(text: str, content_type: str | None) -> Document | None:
 
 
 def with_shared_link(raw: str, page: str | None) -> str:
-    """A link post with the address that it shares, which is all it says: `[link] [comments]`."""
+    """Prepend the shared link to a link post whose only text is `[link] [comments]`."""
     found = _SHARED.search(raw) if page and "[link]" in raw else None
     if found is None or host_of(found[1]) in ("", host_of(page or "")):
         return raw
@@ -107,16 +108,16 @@ def with_shared_link(raw: str, page: str | None) -> str:
 
 
 def is_draft(text: str) -> bool:
-    """Whether a markdown file's front matter marks it as a draft (Hugo, Jekyll)."""
+    """Whether the front matter of a markdown file marks it as a draft (Hugo, Jekyll)."""
     front, _ = _front_matter(text.removeprefix("\ufeff").replace("\r\n", "\n"), "markdown")
     return front.get("draft", "").lower() == "true" or front.get("published", "").lower() == "false"
 
 
 def _front_matter(text: str, declared: Declared) -> tuple[dict[str, str], str]:
-    """The fields of YAML or TOML before a text, and the text.
+    """Split a text into the fields of its YAML or TOML front matter, and the rest.
 
-    Where markdown is declared, those of JSON (Hugo, Hexo) and of YAML that only ends with a mark
-    (Hexo). Lists are joined by commas.
+    In declared markdown also JSON (Hugo, Hexo), and YAML with only an end mark (Hexo). Lists are
+    joined with commas.
     """
     match = _FRONT.match(text)
     if declared == "markdown" and match is None:
@@ -147,7 +148,7 @@ def _json_front_matter(text: str) -> tuple[dict[str, str], str]:
 
 
 def _one_line(value: str) -> str:
-    """A plain value that goes on in further lines, or stands below `>-`, as writers fold them."""
+    """Unfold a plain value with continuation lines, or a block value below `>-`."""
     if "\n" not in value or value.startswith(('"', "- ")):
         return value
     return " ".join(_BLOCK_MARK.sub("", value).split())
@@ -178,9 +179,9 @@ def _quoted_char(match: re.Match[str]) -> str:
 
 
 def _unescape(text: str, declared: Declared) -> tuple[str, Declared]:
-    """One layer of escaping off, where the text shows that there is one too many.
+    """Remove superfluous escaping, up to two layers; also return the declared type.
 
-    A declaration spoke of the text before that.
+    After unescaping, a declaration as text no longer applies: it referred to the escaped text.
     """
     if text.count("\\u003c") + text.count("\\u003C") >= 3 and not TAG.search(text):
         text = _SURROGATES.sub(_surrogate_pair, _JSON_ESCAPE.sub(_json_char, text))
@@ -205,7 +206,7 @@ def _surrogate_pair(match: re.Match[str]) -> str:
 
 
 def _markup(text: str, form: Form, declared: Declared) -> str:
-    """HTML of a text of that form."""
+    """Convert a text in the given format to HTML."""
     if form == "text":
         return _paragraphs(text if declared == "text" else html.unescape(_without_marks(text)))
     text = _without_marks(text)
@@ -215,14 +216,14 @@ def _markup(text: str, form: Form, declared: Declared) -> str:
 
 
 def _without_marks(text: str) -> str:
-    """The text without marks of CDATA that a generator left, and without comments."""
+    """Remove comments and CDATA marks left by a generator."""
     if "<![CDATA[" in text:
         text = _CDATA.sub("", text)
     return _COMMENT.sub("", text) if "<!--" in text else text
 
 
 def _split_edges(text: str) -> str:
-    """Plain lines before the first block and after the last one are paragraphs of their own."""
+    """Turn plain lines before the first and after the last block into paragraphs."""
     first = _BLOCK.search(text)
     if first is None:
         return text if text.count("\n") < 2 else text.replace("\n", "<br>\n")
@@ -238,7 +239,7 @@ def _lines(text: str) -> str:
 
 
 def _paragraphs(text: str) -> str:
-    """Plain text: empty lines part paragraphs; single line ends count where lines are whole."""
+    """Plain text to HTML: empty lines separate paragraphs; single line breaks may count."""
     parts = [part for part in re.split(r"\n[ \t]*\n\s*", text.strip()) if part.strip()]
     return "".join(map(_paragraph, parts))
 
@@ -254,14 +255,14 @@ def _paragraph(part: str) -> str:
 
 
 def _chapters(lines: list[str]) -> int:
-    """How many lines at the end are the chapters of an episode: (00:00) Intro, 1:02:03 - Bread."""
+    """Number of lines at the end that are episode chapters: (00:00) Intro, 1:02:03 - Bread."""
     count = next((n for n, line in enumerate(reversed(lines)) if not _CHAPTER.match(line)), None)
     count = len(lines) if count is None else count
     return count if count >= 2 else 0
 
 
 def _broken_lines(lines: list[str]) -> str:
-    # A line of the length of a paragraph that ends as one.
+    # Lines as long as a paragraph that end with a full sentence.
     whole = [
         line
         for line in lines
@@ -270,14 +271,14 @@ def _broken_lines(lines: list[str]) -> str:
     if len(whole) >= max(2, 0.3 * len(lines)):
         return "</p><p>".join(map(_linked, lines))
     longest = max(len(line) for line in lines)
-    # Lines of one length were wrapped by a program, not ended by the author.
+    # Lines of equal length were wrapped by software, not by the author.
     even = sum(len(line) >= 0.75 * longest for line in lines[:-1]) >= 0.8 * (len(lines) - 1)
     wrapped = len(lines) > 2 and longest <= 100 and even
     return ("\n" if wrapped else "<br>").join(map(_linked, lines))
 
 
 def _linked(line: str) -> str:
-    """HTML of a plain line, in which an address is a link."""
+    """A plain line as HTML, with links for its URLs."""
     line = html.escape(line, quote=False)
     return _ADDRESS.sub(_link, line) if "://" in line else line
 

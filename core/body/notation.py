@@ -1,7 +1,7 @@
-"""Code and formulas, whose line ends and signs carry the meaning, as text.
+"""Text of code and formulas, where line breaks and symbols carry the meaning.
 
-Highlighters wrap each line of code in an element, and put its number beside it. Formulas come as
-MathML, as TeX in a script, or drawn from spans beside either; each is read once.
+Syntax highlighters wrap each line of code in an element and add line numbers. Formulas are MathML,
+TeX in a script, or drawn with spans beside either; each formula is read once.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _GUTTER = re.compile(
 )
 _CODE = re.compile(r"code|highlight|syntax|blob", re.IGNORECASE)
 _DRAWN = re.compile(r"(?:^| )(?:katex-html|MathJax(?:_\w+)?|mjx-chtml)")
-# Elements beside a drawing, and inside these, that may hold its formula; a page may have thousands.
+# Siblings of a drawing, and elements inside these, searched for its formula.
 _BESIDE, _INSIDE = 2, 20
-_DEEPEST = 40  # elements of a formula inside each other; the deepest seen has 12
+_DEEPEST = 40  # nesting depth of formula elements; the deepest seen has 12
 _HIGH = str.maketrans("0123456789+-−=()ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _LOW = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
 _RAISED, _LOWERED = frozenset("0123456789+-−=()ni"), frozenset("0123456789+-−=()")
 
 
 def code_text(element: etree._Element) -> str:
-    """The text of preformatted markup, one line of code a line; nothing for a column of numbers."""
-    if any(map(_is_gutter, (element, *_around(element)))):
+    """The text of preformatted code, line by line; empty for a column of line numbers."""
+    if any(map(_is_gutter, (element, *_table_cell_of(element)))):
         return ""
     parts: list[str] = []
     walker = etree.iterwalk(element, events=("start", "end"))
@@ -46,7 +46,7 @@ def code_text(element: etree._Element) -> str:
         if each is element:
             break
         if each.tag == "br":
-            before = each.getprevious()  # the end of a line that is an element stands for both
+            before = each.getprevious()  # if a line element ends here, it already ended the line
             ended = before is not None and not before.tail and _is_line(before)
             parts.append("" if ended else "\n")
         elif _is_line(each) and not "".join(parts[-2:]).endswith("\n"):
@@ -56,12 +56,12 @@ def code_text(element: etree._Element) -> str:
 
 
 def _is_gutter(element: etree._Element) -> bool:
-    """Whether an element holds the numbers of lines; Prism marks the code with such a class too."""
+    """Whether an element contains only line numbers; Prism gives code such a class too."""
     named = _GUTTER.search(element.get("class") or "") is not None
     return named and not any(map(str.isalpha, inner_text(element)))
 
 
-def _around(element: etree._Element) -> list[etree._Element]:
+def _table_cell_of(element: etree._Element) -> list[etree._Element]:
     cell = element.getparent()
     return [cell] if cell is not None and cell.tag in ("td", "th") else []
 
@@ -73,13 +73,13 @@ def _is_line(element: etree._Element) -> bool:
 
 
 def _tail_of(element: etree._Element) -> str:
-    """The text behind an element, without the line end that the element's own end stands for."""
+    """The text after an element, without the line break that ends the element's line."""
     tail = element.tail or ""
     return tail[1:] if tail.startswith("\n") and _is_line(element) else tail
 
 
 def code_of_table(table: etree._Element) -> str | None:
-    """The code of a table whose rows are a number and a line of it; None for any other table."""
+    """The code of a table with rows of (line number, code); None for other tables."""
     if not _CODE.search(table.get("class") or ""):
         return None
     lines = []
@@ -92,7 +92,7 @@ def code_of_table(table: etree._Element) -> str | None:
 
 
 def is_drawn_copy(element: etree._Element) -> bool:
-    """Whether an element only draws a formula that stands beside it as MathML or TeX."""
+    """Whether an element only draws a formula that a sibling contains as MathML or TeX."""
     if not _DRAWN.search(element.get("class") or ""):
         return False
     beside = [
@@ -109,7 +109,7 @@ def _holds_formula(element: etree._Element) -> bool:
 
 
 def formula(element: etree._Element, depth: int = 0) -> str:
-    """A formula of MathML on one line: x², a/(b + c), √(x)."""
+    """A MathML formula on one line: x², a/(b + c), √(x)."""
     tag = etree.QName(element).localname if isinstance(element.tag, str) else ""
     if tag.startswith("annotation") or depth > _DEEPEST:
         return ""

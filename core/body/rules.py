@@ -1,7 +1,7 @@
-"""The fixed rules applied to an article's lines: words (`core/body/junk.py`) and shapes.
+"""Apply the fixed rules to the lines of an article: words (`core/body/junk.py`) and shapes.
 
-Shapes are what mirrors and feeds share: bars of links, addresses of machines without a name, and
-lines without words behind a footer's first line.
+Shapes are patterns of mirrors and feeds: bars of links, links to bare IP addresses, and lines
+without words after the first line of a footer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from core.body.blocks import Block, Line
 from core.text import letters, wide_share
 from core.urls import canonical_url, host_of
 
-# Lines at either end. No page of 177 public ones has 5,000 elements: articles are judged whole.
+# Lines at each end. None of 177 public pages has 5,000 elements, so articles are checked in full.
 MOST_AT_ENDS = 2500
 _NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 _REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
@@ -28,7 +28,7 @@ _AD_IMAGE = re.compile(
     r"|[/._-](?:banner|subscribe|donate|membership)[._-]",
     re.IGNORECASE,
 )
-# After a line that one of these cut, lines at the end without words of their own go too.
+# After a line cut by one of these rules, trailing lines without words are cut too.
 _MARKERS = frozenset(
     ("share", "qr-code", "original-address", "more-feeds", "navigation", "promo", "disclaimer",
      "related", "follow", "site-link", "subscribe")
@@ -37,7 +37,7 @@ _MARKERS = frozenset(
 
 @dataclass(slots=True)
 class Place:
-    """A line where it stands."""
+    """A line with its block, and the cached results of rules."""
 
     block: Block
     line: Line
@@ -46,7 +46,7 @@ class Place:
 
     @property
     def folded(self) -> str:
-        """The text as rules see it; nothing for lines that are too long for every rule."""
+        """The folded text for matching; empty if the line is too long for every rule."""
         if self._folded is None:
             text = self.line.text
             self._folded = junk.fold(text) if len(text) <= junk.LONGEST + 20 else ""
@@ -54,21 +54,21 @@ class Place:
 
     @property
     def word_rule(self) -> str | None:
-        """The rule that the line's words fall under."""
+        """The name of the rule that the line's words match."""
         if self._word_rule == "":
             self._word_rule = junk.line_rule(self.folded, linked=bool(self.line.links))
         return self._word_rule
 
     @property
     def is_text(self) -> bool:
-        """Whether the line is running text of the article: no headline, not under a picture."""
+        """Whether the line is running text of the article: not a headline or caption."""
         return not self.block.is_caption and not self.block.is_heading and is_prose(self.line)
 
 
 def places(blocks: Iterable[Block]) -> list[Place]:
-    """The lines that rules may judge: all but tables, code and players.
+    """The lines that rules may cut: all except tables, code and players.
 
-    Of endless documents only both ends: no article has that many lines.
+    Of extremely long documents only both ends are returned.
     """
     lines = [
         (block, line)
@@ -82,13 +82,13 @@ def places(blocks: Iterable[Block]) -> list[Place]:
 
 
 def head_spots(lines: list[str]) -> list[Place]:
-    """Lines that are no part of the body, for rules that only look."""
+    """Wrap lines outside the body, for rules that only read them."""
     made = [Line(html="", text=text) for text in lines]
     return [Place(Block("p", [line]), line) for line in made]
 
 
 def is_prose(line: Line) -> bool:
-    """Whether the line is running text: long enough, and not a link."""
+    """Whether the line is running text: long enough, and not mainly links."""
     if line.prose is None:
         line.prose = _is_prose(line)
     return line.prose
@@ -104,7 +104,7 @@ def _is_prose(line: Line) -> bool:
 
 
 def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
-    """Cuts what words and shapes give away."""
+    """Cut the lines that match rules for words or shapes."""
     for spot in spots:
         if spot.line.rule is None:
             rule = spot.word_rule or _shape_rule(spot, markdown=markdown)
@@ -138,7 +138,7 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
 
 
 def _is_bar(spot: Place) -> bool:
-    """Links parted by strokes, with hardly a word beside them."""
+    """Whether the line consists of links with separators and hardly any other word."""
     line = spot.line
     strokes = len(_STROKE.findall(line.text))
     return (
@@ -151,7 +151,7 @@ def _is_bar(spot: Place) -> bool:
 
 def _picture_rule(line: Line) -> str | None:
     for image in line.images:
-        # A mirror's code leads to the very file that it stands for.
+        # The QR code of a mirror links to its own image file.
         if any(
             link and image.startswith(link) and image[len(link) :] in _CODE for link in line.links
         ):
@@ -162,7 +162,7 @@ def _picture_rule(line: Line) -> str | None:
 
 
 def _last_text(spots: list[Place]) -> int:
-    """Where the last line of text stands that no rule cut; -1: nowhere."""
+    """Index of the last uncut line of text; -1 if there is none."""
     here = len(spots) - 1
     while here >= 0 and not _is_left(spots[here]):
         here -= 1
@@ -174,7 +174,7 @@ def _is_left(spot: Place) -> bool:
 
 
 def _cut_related(spots: list[Place]) -> None:
-    """A line that announces other articles goes with the links behind it."""
+    """Cut lines that announce other articles, with the links that follow."""
     for here, spot in enumerate(spots):
         if spot.line.rule is not None or not junk.is_related(spot.folded):
             continue
@@ -205,7 +205,7 @@ def _cut_behind_markers(spots: list[Place]) -> None:
         elif spot.line.rule is None:
             line = spot.line
             has_no_words = line.is_linked or not line.letters or _is_address(line)
-            # Pictures go only behind a text: in an item without one they are the item.
+            # In an item without text, the images are its content.
             if marker and has_no_words and (last >= 0 or not line.images):
                 spot.line.cut(marker)
             else:
@@ -218,7 +218,7 @@ def _is_address(line: Line) -> bool:
 
 
 def cut_own_address(spots: list[Place], own: str, title: str) -> None:
-    """A line that is nothing but the entry's address, and its title above that: a licence box."""
+    """Cut a line that is only the entry's URL, and the title above it: a licence box."""
     for here, spot in enumerate(spots):
         text = spot.line.text.strip()
         if text[:4] == "http" and len(text) < 500 and canonical_url(text) == own:

@@ -1,6 +1,6 @@
-"""From a tree to blocks: what is hidden, a widget or a script goes, unknown elements are unwrapped.
+"""Convert a tree to blocks; drop hidden elements, widgets and scripts, unwrap unknown elements.
 
-One pass over the tree without recursion, so that depth costs nothing.
+One pass without recursion, so that nesting depth costs nothing.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ _GONE = frozenset(
     "script style template svg head link meta title base input select textarea canvas map"
     " dialog nav param datalist progress meter frameset applet".split()
 )
-_CONTROLS = frozenset(("noscript", "button"))  # of these at least the pictures are read
+_CONTROLS = frozenset(("noscript", "button"))  # their images are read if the elements are dropped
 _DRAWING = frozenset(("span", "div", "img", "mjx-container"))
 _EMBEDS = frozenset(("iframe", "video", "audio", "embed", "object"))
-MOST_OF_ALL = 0.4  # of the text; what holds more is the article, whatever it is called
+MOST_OF_ALL = 0.4  # share of the text; an element with more is the article, whatever its class
 
 
 class Walker:
-    """Turns one tree into blocks; `removed` holds the elements that went, `from_markup` metadata.
+    """Converts one tree to blocks; collects dropped elements and metadata from markup.
 
-    With `judging` off nothing goes for its class, its id or because it is hidden, but what is
-    hidden inside a sentence: the blocks of a whole page are chosen later.
+    `judging=False` keeps elements that only their class, id or hiding marks as junk, except inside
+    sentences. It is used for whole pages, whose blocks are selected later.
     """
 
     def __init__(self, base: str | None, *, judging: bool = True) -> None:
@@ -65,11 +65,11 @@ class Walker:
         self._line = LineBuilder()
         self._lines: list[Line] = []
         self._path: list[Container] = []
-        # Names, whether it is in the path, and which way its text runs.
+        # (element, class and id, whether it is in the path, text direction)
         self._stack: list[tuple[etree._Element, str, bool, str]] = []
         self._kind = "p"
         self._count = 0
-        self._total = 0  # letters of the whole text, as far as they were counted
+        self._total = 0  # letters of the whole text counted so far
         self._uncounted: Iterator[str] = iter(())
         self._skipped: etree._Element | None = None
 
@@ -111,7 +111,7 @@ class Walker:
             self._line.text(tail)
 
     def _enter_element(self, element: etree._Element, tag: str) -> bool:
-        """Whether to go into the element."""
+        """Enter an element; return whether to read its content."""
         if tag == "script" and (element.get("type") or "").startswith("math/"):
             self._line.text(element.text or "")
             return False
@@ -158,12 +158,12 @@ class Walker:
             before = element.getprevious()
             in_caption = self._path and self._path[-1][0] == "figcaption"
             if in_caption and before is not None and not before.tail:
-                self._line.text("\n")  # words and credit, which a style sheet parts
+                self._line.text("\n")  # text and credit, separated by a style sheet
             return True
         return False
 
     def _is_dropped(self, element: etree._Element, tag: str) -> bool:
-        """Hidden elements and widgets go, unless they hold a large part of the text."""
+        """Drop hidden elements and widgets, unless they contain a large part of the text."""
         rule = widget_rule(element, tag)
         if rule is None:
             return False
@@ -181,7 +181,7 @@ class Walker:
         return True
 
     def _is_large(self, size: int) -> bool:
-        """Whether that many letters are a large part of the text; stops counting early."""
+        """Whether `size` letters are a large part of the text; counts only as far as needed."""
         while size > MOST_OF_ALL * self._total:
             text = next(self._uncounted, None)
             if text is None:
@@ -190,7 +190,7 @@ class Walker:
         return False
 
     def _open_link(self, element: etree._Element) -> bool:
-        """Whether the link shows something: `¶` and `↩` only lead to a place in the page."""
+        """Open a link; return whether it has content: `¶` and `↩` only lead to anchors."""
         href = element.get("href")
         page, mark, _ = (href or "").partition("#")
         is_own = mark and self._base and page == self._base.partition("#")[0]
@@ -226,7 +226,7 @@ class Walker:
         self._line.image(address, markup)
 
     def _is_shown(self, address: str) -> bool:
-        """Whether the picture was the last one shown: lazy loading writes it twice."""
+        """Whether the image was shown just before: lazy loading writes it twice."""
         recent = [image for line in self._lines for image in line.images]
         recent += self._line.pictures
         if not recent and self.blocks:
@@ -276,7 +276,7 @@ class Walker:
     ) -> None:
         if owner is None and self._stack:
             owner = self._stack[-1][0]
-        # `rtl` where the nearest element that says it runs from right to left.
+        # `rtl` if the nearest ancestor with a direction states so.
         rtl = "rtl" if self._stack and self._stack[-1][3] == "rtl" else ""
         self.blocks.append(Block(kind, lines, tuple(self._path), names, owner, rtl))
 

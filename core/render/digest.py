@@ -1,8 +1,8 @@
-"""The digest: one entry after each day or week, with the stories that most sources carried.
+"""The digest: one entry for each past day or week, with the stories of the most sources.
 
-A period is counted as it was at its end, so that its entry stays as it is when more copies come.
-What the first poll of a source brings belongs to the day of its own date, when nothing was counted
-yet: its copies of the day after count.
+Copies are counted as of the end of the period, so that an entry does not change when more copies
+arrive. Stories of a source's first poll belong to the day of their own date, when nothing was
+counted; for these, copies within one day of their arrival count.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from core.render.items import SUMMARY_LENGTH, Copy, FeedItem, Paper
 
 Every = Literal["daily", "weekly"]
 
-# Entries of one document: a reader that was away for two weeks, or two months, misses none.
+# Entries per document: a reader that was away for two weeks, or two months, misses none.
 PERIODS = {"daily": 14, "weekly": 8}
-STORIES = 20  # of one entry; a page of a newspaper
-LATE = timedelta(days=1)  # for the copies of what came in after its period; a round takes minutes
-CARRIED = 2  # sources at least; what one source has is in its feed
+STORIES = 20  # per entry; about a newspaper page
+LATE = timedelta(days=1)  # for stories that arrived after their period; a round takes minutes
+CARRIED = 2  # minimum number of sources; a story of one source is in its feed already
 
 
 class Period(NamedTuple):
-    """A day, or a week from Monday on, in one time zone."""
+    """A day, or a week from Monday, in one time zone."""
 
     first: date
     start: datetime  # UTC
-    end: datetime  # UTC; not part of it
+    end: datetime  # UTC, exclusive
     key: str  # `2026-11-29` or `2026-W48`
 
 
 def periods(every: Every, now: datetime, zone: str) -> Iterator[Period]:
-    """The periods that have ended, the last one first, at most `PERIODS` of them."""
+    """The last `PERIODS` periods before `now`, newest first."""
     days = 7 if every == "weekly" else 1
     today = now.astimezone(ZoneInfo(zone)).date()
     after = today - timedelta(days=today.weekday()) if every == "weekly" else today
@@ -54,12 +54,12 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def counted_until(story: Story, period: Period) -> datetime:
-    """The moment before which a copy must have come to count."""
+    """Copies of the story count if they arrived before this time."""
     return period.end if story.arrived < period.end else story.arrived + LATE
 
 
 def carried_by(story: Story, until: datetime) -> int:
-    """How many sources had the story before a moment."""
+    """The number of sources that had the story before `until`."""
     return len({member.source for member in story.members if member.first_seen < until})
 
 
@@ -73,8 +73,11 @@ def digest_item(
     feed_title: str,
     language: str | None,
 ) -> FeedItem:
-    """The entry of one period. `items`: its stories, each with the moment before which its copies
-    count; `also_at`: the words before the other copies of a story."""
+    """The entry of one period.
+
+    `items`: its stories, each with the time before which copies count. `also_at`: the words before
+    the links to other copies.
+    """
     shown = [_copies_until(item, until) for item, until in items]
     headlines = " · ".join(item.title for item in shown)
     return FeedItem(
@@ -101,7 +104,7 @@ def digest_item(
 
 
 def digest_id(feed_title: str, period: Period) -> str:
-    """Another one for each feed title (RFC 4287, 4.2.6); the address of the service may change."""
+    """An id that differs by feed title (RFC 4287, 4.2.6), not by the URL of the service."""
     feed = sha256(feed_title.encode("utf-8", "replace")).hexdigest()[:12]
     return f"urn:millrace:digest:{feed}:{period.key}"
 
@@ -113,12 +116,12 @@ def _copies_until(item: FeedItem, until: datetime) -> FeedItem:
 
 def _listed(item: FeedItem, also_at: str) -> str:
     headline = _link(item.url, item.title)
-    first, *others = (_link(copy.url, copy.paper) for copy in _one_each(item.copies))
+    first, *others = (_link(copy.url, copy.paper) for copy in _one_per_source(item.copies))
     papers = f"{first} · {escape(also_at)} {', '.join(others)}" if others else first
     return f"<li><h3>{headline}</h3><p>{escape(item.summary)}</p><p>{papers}</p></li>"
 
 
-def _one_each(copies: Sequence[Copy]) -> list[Copy]:
+def _one_per_source(copies: Sequence[Copy]) -> list[Copy]:
     return list({copy.name: copy for copy in reversed(copies)}.values())[::-1]
 
 

@@ -1,4 +1,4 @@
-"""Items and the document around them as RSS 2.0, Atom 1.0 and JSON Feed 1.1: values to bytes."""
+"""Serialize items and documents as RSS 2.0, Atom 1.0 and JSON Feed 1.1."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENCLOSED = re.compile(r"https?://(?:[a-z0-9-]+\.)+[a-z0-9][a-z0-9-]*(?::\d+)?/"
 
 
 def rss_item(item: FeedItem) -> str:
-    """One `<item>`."""
+    """One RSS `<item>`."""
     return "".join(
         (
             "<item>",
@@ -38,7 +38,7 @@ def rss_item(item: FeedItem) -> str:
             *(f'<category domain="{TAGS}">{plain(tag)}</category>' for tag in item.own_tags),
             _source(item),
             *_related(item, "atom:link"),
-            # Readers take it for HTML: what was text must still be text after one more unescaping.
+            # Readers parse it as HTML, so the text is escaped twice.
             f"<description>{escaped(escaped(item.summary))}</description>",
             f"<content:encoded>{cdata(item.html)}</content:encoded>" if item.html else "",
             *_media(item),
@@ -48,7 +48,7 @@ def rss_item(item: FeedItem) -> str:
 
 
 def rss_document(head: FeedHead, items: Iterable[str]) -> bytes:
-    """The feed document around rendered items."""
+    """An RSS document with rendered items."""
     sheet = head.stylesheet
     style = f'<?xml-stylesheet type="text/xsl" href={quoted(sheet)}?>\n' if sheet else ""
     return "".join(
@@ -71,7 +71,7 @@ def rss_document(head: FeedHead, items: Iterable[str]) -> bytes:
 
 
 def _source(item: FeedItem) -> str:
-    """RSS knows a source by its feed; one that left feeds.yaml is named with its site."""
+    """RSS identifies a source by its feed URL; a source removed from feeds.yaml, by its site."""
     address = item.source.feed or item.source.link
     return f"<source url={quoted(address)}>{plain(item.source.title)}</source>" if address else ""
 
@@ -85,17 +85,17 @@ def _related(item: FeedItem, tag: str) -> list[str]:
 
 
 def _media(item: FeedItem) -> list[str]:
-    """The first attachment is the enclosure: readers, and the RSS profile, know only one."""
+    """Attachments; the first is the enclosure: readers and the RSS profile allow only one."""
     files = [attachment for attachment in item.attachments if attachment.role == "file"]
     first = next((file for file in files if _ENCLOSED.match(file.url)), None)
     parts = [_enclosure(first)] if first else []
     parts += [_media_content(file) for file in files if file is not first]
-    parts += [_about(each) for each in item.attachments if each.role != "file"]
+    parts += [_podcast_file(each) for each in item.attachments if each.role != "file"]
     return [*parts, *_picture(item)]
 
 
 def _picture(item: FeedItem) -> list[str]:
-    """The lead picture; only beside `media:content` Media RSS has a place for what it shows."""
+    """The lead image; Media RSS allows alternative text only inside `media:content`."""
     if not item.image:
         return []
     address = f"url={quoted(item.image)}"
@@ -120,8 +120,8 @@ def _media_content(file: Attachment) -> str:
     return f"<media:content url={quoted(file.url)} type={quoted(file.type)}{length}{duration}/>"
 
 
-def _about(file: Attachment) -> str:
-    """A transcript or chapters: readers of podcasts know them by the podcast namespace alone."""
+def _podcast_file(file: Attachment) -> str:
+    """A transcript or chapters; podcast apps support only the podcast namespace."""
     language = f" language={quoted(file.language)}" if file.language else ""
     return f"<podcast:{file.role} url={quoted(file.url)} type={quoted(file.type)}{language}/>"
 
@@ -130,7 +130,7 @@ _NAMESPACES = 'xmlns="http://www.w3.org/2005/Atom" xmlns:media="http://search.ya
 
 
 def atom_entry(item: FeedItem) -> str:
-    """One `<entry>`."""
+    """One Atom `<entry>`."""
     language = f" xml:lang={quoted(item.language)}" if item.language else ""
     return "".join(
         (
@@ -155,7 +155,7 @@ def atom_entry(item: FeedItem) -> str:
 
 
 def atom_document(head: FeedHead, entries: Iterable[str]) -> bytes:
-    """The feed document around rendered entries."""
+    """An Atom document with rendered entries."""
     sheet = head.stylesheet
     style = f'<?xml-stylesheet type="text/xsl" href={quoted(sheet)}?>\n' if sheet else ""
     language = f" xml:lang={quoted(head.language)}" if head.language else ""
@@ -166,7 +166,7 @@ def atom_document(head: FeedHead, entries: Iterable[str]) -> bytes:
             f"<subtitle>{escaped(head.description)}</subtitle>",
             f"<id>{escaped(head.id)}</id>",
             f"<updated>{rfc3339(head.updated)}</updated>",
-            # An entry without a byline inherits this one; Atom demands one of the two.
+            # Atom requires an author; entries without one inherit it.
             f"<author><name>{escaped(head.title)}</name></author>",
             "<generator>Millrace</generator>",
             f'<link rel="self" type="application/atom+xml" href={quoted(head.self_url)}/>',
@@ -183,14 +183,14 @@ def atom_document(head: FeedHead, entries: Iterable[str]) -> bytes:
 def _content(item: FeedItem) -> str:
     if item.html:
         return f'<content type="html">{cdata(item.html)}</content>'
-    # An entry has content or a link; one that has neither is not valid.
+    # Atom requires content or a link.
     return (
         "" if item.url else f'<content type="text">{escaped(item.summary or item.title)}</content>'
     )
 
 
 def _source_atom(item: FeedItem) -> str:
-    """Where the shown copy came from (RFC 4287 4.2.11); the id stays when the feed moves."""
+    """The source of the published copy (RFC 4287 4.2.11); its id is independent of its URL."""
     source = item.source
     feed = f'<link rel="self" href={quoted(source.feed)}/>' if source.feed else ""
     site = f'<link rel="alternate" href={quoted(source.link)}/>' if source.link else ""
@@ -204,7 +204,7 @@ def _source_atom(item: FeedItem) -> str:
 def _enclosures(item: FeedItem) -> list[str]:
     parts = []
     for attachment in item.attachments:
-        if attachment.role != "file":  # Atom has no word for them
+        if attachment.role != "file":  # no Atom equivalent
             continue
         length = f' length="{attachment.length}"' if attachment.length else ""
         parts.append(
@@ -215,18 +215,18 @@ def _enclosures(item: FeedItem) -> list[str]:
 
 
 def json_item(item: FeedItem) -> bytes:
-    """One item, as JSON."""
+    """One JSON Feed item."""
     return orjson.dumps(item_fields(item))
 
 
 def item_fields(item: FeedItem) -> dict[str, Any]:
-    """One item, as the mapping that is written; absent fields are left out."""
+    """The fields of one JSON Feed item, without empty ones."""
     fields: dict[str, Any] = {
         "id": item.id,
         "url": item.url,
         "title": item.title,
         "content_html": item.html or None,
-        # One of the two is required (JSON Feed 1.1, items).
+        # content_html or content_text is required (JSON Feed 1.1, items).
         "content_text": None if item.html else item.summary or item.title,
         "summary": item.summary or None,
         "image": item.image,
@@ -242,7 +242,7 @@ def item_fields(item: FeedItem) -> dict[str, Any]:
 
 
 def json_document(head: FeedHead, items: Iterable[bytes]) -> bytes:
-    """The feed document around rendered items."""
+    """A JSON Feed document with rendered items."""
     fields = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": legal(head.title),
@@ -257,7 +257,7 @@ def json_document(head: FeedHead, items: Iterable[bytes]) -> bytes:
     parts = [opening[:-1], b',"items":[\n']
     for item in items:
         parts += (item, b",\n")
-    # One join: the document may have twenty megabytes, and two would take twice that.
+    # A single join: the document may have 20 MB, and a second join would double the memory.
     return b"".join((*(parts[:-1] if len(parts) > 2 else parts), b"\n]}\n"))
 
 

@@ -47,9 +47,7 @@ def rfc822(moment: datetime) -> str:
     return format_datetime(moment.astimezone(UTC).replace(microsecond=0), usegmt=True)
 
 
-TAGS = (
-    "urn:millrace:tags"  # scheme that distinguishes tags of feeds.yaml from an entry's categories
-)
+TAGS = "urn:millrace:tags"  # scheme of tags of feeds.yaml, unlike an entry's categories
 SUMMARY_LENGTH = 280  # characters that readers show in a list
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _SPACE = re.compile(r"\s+")

@@ -1,4 +1,4 @@
-"""What may appear in a published feed: addresses, languages, media types, elements of XML."""
+"""Validated and escaped values of a published feed: URLs, languages, media types, XML."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN = re.compile(
     re.IGNORECASE,
 )
 _LANGUAGE = re.compile(r"([A-Za-z]{2})(-[A-Za-z0-9]{2,8})*")
-# ISO 639-1; validators and readers know no others.
+# ISO 639-1; validators and readers accept no others.
 _LANGUAGES = frozenset(
     "aa ab ae af ak am an ar as av ay az ba be bg bi bm bn bo br bs ca ce ch co cr cs cu cv cy da"
     " de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy"
@@ -29,7 +29,7 @@ _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]*/[a-z0-9][a-z0-9.+-]*")
 
 
 def web_address(url: str | None) -> str | None:
-    """`url` as an http(s) address in ASCII, without credentials; None if it is anything else."""
+    """`url` as an http(s) URL in ASCII without credentials; None for anything else."""
     if not url:
         return None
     url = without_login(url.strip())
@@ -45,14 +45,14 @@ def web_address(url: str | None) -> str | None:
 
 
 def language_tag(language: str | None) -> str | None:
-    """`language` if it is the well-formed tag of a language that exists, such as `zh-Hans`."""
+    """`language` if it is a valid tag of an existing language, such as `zh-Hans`; else None."""
     tag = (language or "").strip().replace("_", "-")
     found = _LANGUAGE.fullmatch(tag)
     return tag if found and found[1].lower() in _LANGUAGES else None
 
 
 def media_type(url: str, stated: str | None) -> str:
-    """The stated type if well-formed, else one from the address's ending."""
+    """The stated media type if well-formed, else one by the file extension."""
     kind = (stated or "").split(";")[0].strip().lower()
     if _MEDIA_TYPE.fullmatch(kind):
         return kind
@@ -60,9 +60,9 @@ def media_type(url: str, stated: str | None) -> str:
 
 
 def plain(text: str) -> str:
-    """`text` as the content of an element whose readers may take it for markup: RSS is unclear.
+    """`text` escaped for elements that some readers parse as HTML; RSS leaves this open.
 
-    The RSS profile asks for these two references, which most readers take for text.
+    The RSS profile recommends these two references, which most readers show as text.
     """
     return legal(text).replace("&", "&#x26;").replace("<", "&#x3C;").replace(">", "&gt;")
 
@@ -73,7 +73,7 @@ def cdata(text: str) -> str:
 
 
 def element(name: str, text: str | None, attributes: str = "") -> str:
-    """`<name>text</name>`, or nothing where there is no text."""
+    """`<name>text</name>`, or an empty string if there is no text."""
     if not text:
         return ""
     space = " " if attributes else ""
