@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 from core.text import text_in
-from core.urls import canonical_url, web_url
+from core.urls import canonical_url, type_by_name, web_url
 
 PREFIX = "urn:millrace:"
 GUID_DIGEST = 16  # bytes: guids do not collide by chance
@@ -65,6 +65,7 @@ class Named(NamedTuple):
     link: str | None
     title: str
     body: str
+    file: str | None = None  # address of its first file
 
 
 class Former(NamedTuple):
@@ -83,10 +84,16 @@ def stable_guids(entries: Sequence[Named]) -> list[str | None]:
     stated = _unless_all_equal([_short(entry.stated) for entry in entries])
     links = _unless_all_equal([_short(entry.link) for entry in entries])
     guids = [
-        guid or link or _digest(entry)
+        guid or link or _unnamed(entry)
         for guid, link, entry in zip(stated, links, entries, strict=True)
     ]
     return _disambiguated(guids, links, entries)
+
+
+def _unnamed(entry: Named) -> str:
+    """The guid of an entry without guid and link: by its words, or the file that is all it has."""
+    alone = entry.file and not (entry.title or entry.body)
+    return f"{_digest(entry)}#{entry.file}" if alone else _digest(entry)
 
 
 def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list[str]] | None:
@@ -106,10 +113,10 @@ def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list
 def _disambiguated(
     guids: Sequence[str], links: Sequence[str | None], entries: Sequence[Named]
 ) -> list[str | None]:
-    """Append link or text to guids that several entries share; drop exact duplicates.
+    """Append link, text or file to guids that several entries share; drop exact duplicates.
 
-    Duplicates share link and text. A title alone proves nothing: all photos of an album may be
-    called “New photo”.
+    Duplicates share link and text, and name no different files. A title alone proves nothing: all
+    photos of an album may be called “New photo”, all sermons of a podcast “Sunday”.
     """
     groups: dict[str, list[int]] = defaultdict(list)
     for at, guid in enumerate(guids):
@@ -118,17 +125,19 @@ def _disambiguated(
     for guid, members in groups.items():
         if len(members) == 1:
             continue
-        firsts: dict[tuple[str, str], int] = {}
+        firsts: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
         for at in members:
+            result[at] = None
             identity = (_digest(entries[at]), canonical_url(links[at] or ""))
-            if firsts.setdefault(identity, at) != at:
-                result[at] = None
-        if len(firsts) > 1:
-            by_link = len({link for _, link in firsts} - {canonical_url("")}) == len(firsts)
-            by_text = len({digest for digest, _ in firsts}) == len(firsts)
-            for (digest, link), at in firsts.items():
+            firsts[identity].setdefault(entries[at].file or "", at)
+        by_link = len({link for _, link in firsts} - {canonical_url("")}) == len(firsts)
+        by_text = len({digest for digest, _ in firsts}) == len(firsts)
+        for (digest, link), files in firsts.items():
+            several = len(files) > 1 and "" not in files
+            for file, at in files.items() if several else [("", min(files.values()))]:
                 name = links[at] if by_link else digest if by_text else f"{link}#{digest}"
-                result[at] = f"{guid}#{name}"
+                parts = (guid, name if len(firsts) > 1 else "", file)
+                result[at] = "#".join(part for part in parts if part)
     return result
 
 
@@ -157,7 +166,15 @@ def former_entry(raw: Any, *, url: str, longest: int) -> Former:
     link = _link(raw, web_url(base, url) or url)
     summary = text_in(raw.get("summary"), longest) or ""
     digest = stated_digest(title, link, content, "" if summary == content else summary)
-    return Former(Named(guid or "", link, title or "", content), digest)
+    return Former(Named(guid or "", link, title or "", content, _first_file(raw, url)), digest)
+
+
+def _first_file(raw: Any, url: str) -> str | None:
+    """The address of an entry's first file, without what changes behind a file's name."""
+    stated = [*raw.get("enclosures", ()), *raw.get("media_content", ())][:1]
+    address = stated[0].get("href") or stated[0].get("url") if stated else None
+    file = web_url(text_in(address, 4096), url)
+    return file.partition("?")[0] if file and type_by_name(file) else file
 
 
 def _longest_body(raw: Any, longest: int) -> tuple[str, str | None]:

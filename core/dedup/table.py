@@ -76,12 +76,17 @@ def _own_pages(pair: Pair) -> bool:
 
 
 def _recurring(pair: Pair) -> bool:
-    """A source's short text again under its headline, with another file or on another day."""
+    """A source's short text again under its headline, with another file or on another day.
+
+    A podcast may link all of its episodes to one page.
+    """
     e = pair.evidence
-    if not (pair.same_source and e.same_headline and e.short.rare < BLURB) or pair.same_address:
+    if not (pair.same_source and e.same_headline and e.short.rare < BLURB):
         return False
     if pair.entry.files and pair.held.files and pair.entry.files.isdisjoint(pair.held.files):
         return True
+    if pair.same_address:
+        return False
     one, other = (moment(copy.article.published) for copy in (pair.entry, pair.held))
     return one is not None and other is not None and abs(one - other) >= ANOTHER_DAY
 
@@ -242,8 +247,8 @@ def _wire(pair: Pair) -> bool:
 
 TABLE: tuple[Row, ...] = (
     Row("pictures", True, _pictures, "one gallery in two papers under one headline"),
-    Row("link post", True, _link_post, "a link to an article, and the article itself"),
     Row("recurring item", False, _recurring, "the open thread of the next week"),
+    Row("link post", True, _link_post, "a link to an article, and the article itself"),
     Row("little text", True, _little_text, "a few words under one headline, twice"),
     Row("no text", False, _no_text, "two link posts with different links"),
     Row("own address", True, _own_address_agrees, "an article that moved between two sections"),

@@ -8,10 +8,12 @@ identified with each other here.
 
 from __future__ import annotations
 
+import html
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from core.feeds.new_entries import KnownItems
 from core.feeds.steady import (
@@ -46,7 +48,7 @@ class Aliases(NamedTuple):
     @classmethod
     def of(cls, entry: FeedEntry) -> Aliases:
         """The aliases of one entry; none if it has neither title nor text."""
-        title = squeeze(steady_title(entry))
+        title = squeeze(html.unescape(steady_title(entry)))
         text = steady_text(entry.content or entry.summary)[:_WORDS_COMPARED]
         words = _DIGITS.sub("", text)
         date = entry.published.isoformat() if entry.published else ""
@@ -101,7 +103,7 @@ class Listed(NamedTuple):
         """
         yield self.guid, self.digest
         if self.stated != self.guid:
-            yield _LATER + self.guid[: -len(_LATER)], self.stated[:CONTENT_DIGEST]
+            yield _later_key(self.guid), self.stated[:CONTENT_DIGEST]
         for kind, alias in zip(_KINDS, self.aliases, strict=True):
             if alias is not None:
                 yield alias, self.guid[:_PREFIX] + kind
@@ -174,12 +176,16 @@ def _later_guids(seen: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {kept[guid[: -len(_LATER)]]: guid for guid in seen if guid[: -len(_LATER)] in kept}
 
 
+def _later_key(guid: bytes) -> bytes:
+    return _LATER + guid[: -len(_LATER)]
+
+
 def rows_of_unchanged(
     unchanged: Sequence[tuple[bytes, bytes]], seen: Mapping[bytes, bytes]
 ) -> list[tuple[bytes, bytes]]:
     """The rows of entries that were not parsed again, with their aliases."""
     there = {guid[:_PREFIX] for guid, _ in unchanged}
-    later = {_LATER + guid[: -len(_LATER)] for guid, _ in unchanged}
+    later = {_later_key(guid) for guid, _ in unchanged}
     others = (
         (key, value)
         for key, value in seen.items()
@@ -211,6 +217,13 @@ def without_aliases(
     }
 
 
+def _has_own_address(entry: FeedEntry) -> bool:
+    """Whether its link and words together tell it from the other entries of its source."""
+    if entry.enclosures:
+        return any(file.url == entry.link for file in entry.enclosures)
+    return not entry.published or bool(urlsplit(entry.link or "").path.strip("/"))
+
+
 def _aliases_by_guid(seen: Mapping[bytes, bytes]) -> dict[bytes, dict[bytes, bytes]]:
     """Start of a guid's digest -> its aliases by kind."""
     found: dict[bytes, dict[bytes, bytes]] = defaultdict(dict)
@@ -225,6 +238,7 @@ def _recognized(
 ) -> list[Listed]:
     """`every`, with the new entries replaced that were listed before under dropped guids."""
     now = {guid for guid, _ in unchanged} | {each.guid for each in every if not each.is_new}
+    stated = {guid for guid, _ in unchanged} | {each.stated for each in every}
     digests_now = {content for _, content in unchanged} | {e.digest for e in every if not e.is_new}
     by_prefix = {guid[:_PREFIX]: guid for guid in seen if guid not in now}
     by_content = {content: guid for guid, content in seen.items() if guid not in now}
@@ -241,16 +255,19 @@ def _recognized(
         digests = () if each.digest in digests_now else (each.digest, strict_digest(each.entry))
         same = next(filter(None, map(by_content.get, digests)), None)
         # Equal words may belong to the next hour's news; different numbers, to another draw.
-        dated = each.entry.published is not None
-        sure = link or words if dated else None if each.entry.enclosures else same
+        sure = (link or words if each.entry.published else None) or (
+            same if _has_own_address(each.entry) else None
+        )
         if sure is not None:
             certain.setdefault(sure, at)
         elif (known := same or (link if links[each.entry.link] == 1 else None)) is not None:
             by_link.setdefault(known, at)
         elif words is not None:
             by_words.setdefault(words, at)
+    # An entry is listed under its first guid although it had another since: two hosts in turn.
+    in_turn = any(_later_key(guid) in seen for guid in now & stated)
     for likely, least in ((by_words | by_link, _HABIT_OF_WORDS), (by_link, _HABIT)):
-        if len(likely) >= least and 2 * len(likely) >= len(fresh):
+        if (len(likely) >= least and 2 * len(likely) >= len(fresh)) or in_turn:
             certain = likely | certain
             break
     was = {at: guid for guid, at in certain.items()}

@@ -65,7 +65,8 @@ def _former(item: dict[str, Any], *, url: str, body: int) -> Former:
     content = _text(item.get("content_html"), body) or _text(item.get("content_text"), body) or ""
     summary, title = _text(item.get("summary"), body) or "", _text(item.get("title"), 4000)
     link = web_url(_text(item.get("url"), 4096) or _text(item.get("external_url"), 4096), url)
-    named = Named(_text(item.get("id"), 4096) or "", link, title or "", content or summary)
+    file = next((file.url for file in _attachments(item.get("attachments"), url)), None)
+    named = Named(_text(item.get("id"), 4096) or "", link, title or "", content or summary, file)
     return Former(named, stated_digest(title, link, content, summary))
 
 

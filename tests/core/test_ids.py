@@ -40,6 +40,15 @@ def test_a_true_copy_comes_once() -> None:
     assert stable_guids([entry("1"), entry("1"), entry("2")]) == ["1", None, "2"]
 
 
+def test_entries_that_hold_a_file_alone_are_named_by_it() -> None:
+    nameless, sermons = (
+        [Named(None, None, title, "", f"/{n}.mp3") for n in (1, 2)] for title in ("", "Sunday")
+    )
+
+    assert stable_guids(nameless[:1]) + stable_guids(nameless[1:]) == stable_guids(nameless)
+    assert len(set(stable_guids([*nameless, *sermons]))) == 4
+
+
 def test_an_endless_guid_is_shortened() -> None:
     guid = stable_guids([entry("g" * 100_000)])[0]
 

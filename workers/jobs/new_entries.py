@@ -196,16 +196,19 @@ async def _part_reused_guids(
 
 
 def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
-    if before.raw is None:
+    raw = before.raw
+    if raw is None:
         return False
-    if not (entry.link or before.raw.link) and before.article is not None:
-        was = Article(title=before.raw.title, text=before.article.text)
+    if entry.guid.startswith("sha256:") and entry.published != raw.published:  # none is stated
+        one, other = ({f.url.partition("?")[0] for f in e.enclosures} for e in (entry, raw))
+        return bool(one and other) and one.isdisjoint(other)
+    if not (entry.link or raw.link) and before.article is not None:
+        was = Article(title=raw.title, text=before.article.text)
         now = Article(title=entry.title, text=steady_text(entry.content or entry.summary))
         return not is_same_article(was, now, in_place=True)
-    if not (entry.link and before.raw.link):
+    if not (entry.link and raw.link) or link_key(raw.link) == link_key(entry.link):
         return False
-    one_link = link_key(before.raw.link) == link_key(entry.link)
-    return not one_link and squeeze(before.raw.title or "") != squeeze(entry.title or "")
+    return squeeze(raw.title or "") != squeeze(entry.title or "")
 
 
 _PLACED = ("arrived", "place", "order", "backfill")  # kept when an entry changes

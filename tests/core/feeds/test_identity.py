@@ -84,6 +84,9 @@ SAME_STORIES: dict[str, Poll] = {
     "guids and links churn": each(
         lambda k, n: f"https://r.example/{n}/{k}", lambda k, n: f"{k}-{n}"
     ),
+    "guid and date churn": lambda n: each(
+        lambda k, n: PLAIN(k), lambda k, n: f"{k}-{n}", date=lambda k, n: DAY + timedelta(minutes=n)
+    )(n)[: 1 if n else 3],
     "guids are lost": each(lambda k, n: PLAIN(k), lambda k, n: f"g{k}" if n < 3 else None),
     "another format": each(
         lambda k, n: PLAIN(k),
@@ -216,6 +219,32 @@ def test_an_entry_that_got_another_guid_once_may_be_edited_later(
 
     assert (new, changed) == (1, int("title" in edit))
     assert remembered == 4
+
+
+def test_of_two_hosts_in_turn_each_new_entry_comes_once() -> None:
+    def poll(n: int) -> list[FeedEntry]:
+        host = "ab"[n % 2]
+        return [
+            entry(f"Ferry &{'amp;' * (n % 2)} {k}", f"https://{host}.example/{k}", None, TEXT)
+            for k in range(n, n + 6)
+        ]
+
+    assert polled(poll)[0] == 25
+
+
+def test_a_file_that_had_the_guid_of_all_keeps_it_when_each_gets_its_own() -> None:
+    files = [
+        entry("", link := f"https://n.example/{k}.mp3", f"all#{link}", "").model_copy(
+            update={"enclosures": (Enclosure(url=link),)}
+        )
+        for k in range(3)
+    ]
+    before = files[1].model_copy(update={"guid": "all"})
+
+    found = listed(files, dict(listed([before], {})[0].rows()))
+
+    assert [each.was for each in found] == [None, guid_digest("all"), None]
+    assert [each.is_new for each in found] == [True, False, True]
 
 
 def test_entries_of_one_document_are_never_one() -> None:
