@@ -1,7 +1,7 @@
-"""Who wrote a page: the names in its by-lines, profile links and posts, and what a name is.
+"""Find the author and date of a page in bylines, profile links and posts.
 
-Heads often name the site for the author, and by-lines hold more than a name; what is left when
-labels, dates and places go must look like one.
+Heads often state the site as the author, and bylines contain more than a name. After labels, dates
+and places are removed, the rest must look like a name.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from core.body.names import JOB, reporter, stated_author
 from core.text import collapse, is_wide, squeeze
 
 _HOLDERS = "a span div p meta strong address li h4 td".split()
-_LONGEST = 80  # characters; the names of four doctors with their degrees have more
+_LONGEST = 80  # characters; only the names of four doctors with degrees are longer
 _MOST_WORDS = 7  # of one name; “Dieter Hogen with Uta Pippig” has five
-_AROUND = 4  # elements around a name that say whose it is
-_MOST_CANDIDATES = 40  # elements; comments below a text name as many people
-_MOST_INSIDE = 100  # elements in a by-line; boxes of more, nested in each other, cost squares
-# Class names of public pages that hold a name, and those beside it that hold something else.
+_AROUND = 4  # ancestors of a name that are searched for its role
+_MOST_CANDIDATES = 40  # elements; comments below a text contain as many names
+_MOST_INSIDE = 100  # elements per byline; larger nested boxes would have quadratic cost
+# Class names of public pages for names, and for other content beside them.
 _NAMES_AUTHOR = re.compile(
     r"(?:^|[-_ ])(?:[a-z]{0,4}author|by-?lines?|contributor|reporter|writer)"
     r"(?:s|[-_]{1,2}(?:name|link|info|text|meta|item|by))*(?:$|[-_ ])"
     r"|author-?name|post-?author|entry-?author",
     re.IGNORECASE,
 )
-_NAMES_MEMBER = re.compile(  # of a forum; below an article these are the names of its readers
+_NAMES_MEMBER = re.compile(  # of a forum; below an article these are readers' names
     r"(?:^|[-_ ])(?:user-?name|bigusername|poster|creator|user)(?:$|[-_ ])|user-?name",
     re.IGNORECASE,
 )
@@ -48,7 +48,7 @@ _LABEL = re.compile(
     r"|(?:read )?more (?:about|from))\s+",
     re.IGNORECASE,
 )
-# What follows a name on its line: its post, a date, the next label.
+# What follows a name on its line: a job title, a date, the next label.
 _AFTER = re.compile(
     r"\s*[|｜·•»]\s.*$|\s+[–—-]\s.*$|\s*\((?:he|she|they)/.*$|,?\s+on behalf of\b.*$"
     r"|[,;]?\s*(?:(?:last )?updated|published|posted|reviewed by|medically|edited|on (?=\w+ \d)"
@@ -58,7 +58,7 @@ _AFTER = re.compile(
     r"|\s+(?:发布|发表|更新|来源|责任编辑|编辑).*$",
     re.IGNORECASE,
 )
-_OUTLET = re.compile(  # Chinese media name themselves in the field for the author
+_OUTLET = re.compile(  # Chinese media put their own name into the author field
     r"(?:网|報|报|社|新闻|新聞|消息|在线|频道|客户端|财经|综合|电视台|卫视|杂志|周刊|编辑部|官网)$"
     r"|编辑|責編|责编|来源|來源|[:：]"
 )
@@ -73,13 +73,13 @@ _SENTENCE = re.compile(
     r"|\b(?:credit|courtesy|photos?|images?)\b",
     re.IGNORECASE,
 )
-# A class promises little: several words begin with capitals, as names do, but for “van” and “and”.
+# A class alone is weak evidence: names consist of capitalized words, except “van” and “and”.
 _CAPITAL = r"(?:(?:[^\W\da-z]|\W)\S*|\w{1,3})"
 _CAPITALS = re.compile(rf"\S+|{_CAPITAL}(?:\s+{_CAPITAL})*")
-# Texts around the headline. Of those of 389 public pages that state a day, 43 of 50 within 8 above
-# it state the article's, 285 of 353 within 15 below, and a quarter of those further than 30.
+# Texts around the headline. On 389 public pages that state a day, 43 of 50 days within 8 texts
+# above it are the article's, 285 of 353 within 15 below, and a quarter of those beyond 30.
 _MOST_ABOVE, _MOST_BELOW = 8, 30
-_MOST_HEADINGS = 40  # that are compared with the title; hostile ones hold each other
+_MOST_HEADINGS = 40  # compared with the title; hostile headings are nested in each other
 _MAY_STATE = re.compile(r"(?:19|20)\d\d|\d[./-]\d\d?[./-]\d\d")
 _PUBLISHED = re.compile(
     r"\b(?:(?:first )?published|posted|date|created|by)\b(?: on)?:?", re.IGNORECASE
@@ -90,7 +90,7 @@ _INITIAL = re.compile(r"\b(?:\w|Dr|Mr|Mrs|Ms|Jr|Sr|St|Ph|Prof|M\.D|Ph\.D)\.")
 
 
 def person(text: str | None, site: str | None = None) -> str | None:
-    """The name in a text that names an author; None if it is no name, or the site's in Chinese."""
+    """The name in an author text; None if it is not a name, or is the site's own (Chinese)."""
     stated = stated_author(text) or ""
     name = JOB.sub("", _LABEL.sub("", reporter(stated) or stated, count=1))
     name = _AFTER.sub("", name).strip(" ,;:|-–—·•@")
@@ -109,9 +109,9 @@ def person(text: str | None, site: str | None = None) -> str | None:
 
 
 def shown_author(root: etree._Element, site: str | None, *, thread: bool) -> str | None:
-    """The name that the page's markup marks as its author's: the first of the surest kind.
+    """The author's name by the markup of the visible page, from the most reliable kind of element.
 
-    In a thread that is who started it.
+    In a thread, the author is the one who started it.
     """
     found: dict[int, str] = {}
     for weight, element in _candidates(root, _NAMES_MEMBER if thread else None):
@@ -129,7 +129,7 @@ def shown_author(root: etree._Element, site: str | None, *, thread: bool) -> str
 def _candidates(
     root: etree._Element, members: re.Pattern[str] | None
 ) -> Iterator[tuple[int, etree._Element]]:
-    """Elements that may hold the author's name, with 0 for the surest kind, 2 for the least."""
+    """Elements that may contain the author's name, with 0 (most) to 2 (least reliable)."""
     count = 0
     for element in root.iter(*_HOLDERS):
         if element.get("itemprop") == "author":
@@ -152,7 +152,7 @@ def _candidates(
 
 
 def _line_of(element: etree._Element) -> str:
-    """The text of an element of the size of a by-line; empty for a larger one."""
+    """The text of an element that is small enough to be a byline; else empty."""
     is_large = next(islice(element.iter(), _MOST_INSIDE, None), None) is not None
     return "" if is_large else spaced_text(element)
 
@@ -163,10 +163,10 @@ def _is_of_reader(element: etree._Element) -> bool:
 
 
 def shown_date(root: etree._Element, title: str | None, *, chinese: bool) -> str | None:
-    """The date nearest to the headline, in a `time` element or on a line of its own.
+    """The date nearest to the headline, in a `time` element or on a separate line.
 
-    One that is not said to be of an update, if there is one. `title` tells the headline from the
-    page's other headings. A clock in a Chinese page (`chinese`) is China's.
+    Dates labelled as updates are used only if there is no other. `title` identifies the headline
+    among the headings. A clock in a Chinese page (`chinese`) is in China's zone.
     """
     updated = None
     for text in _texts_around_headline(root, squeeze(title or "")):
@@ -183,7 +183,7 @@ def shown_date(root: etree._Element, title: str | None, *, chinese: bool) -> str
 
 
 def _texts_around_headline(root: etree._Element, title: str) -> list[str]:
-    """The short texts that may state a date of the article, nearest to its headline first."""
+    """Short texts that may state the article's date, nearest to its headline first."""
     headings = islice(root.iter("h1", "h2", "h3"), _MOST_HEADINGS)
     worded = ((squeeze(spaced_text(each)), each) for each in headings)
     named = (

@@ -1,7 +1,7 @@
-"""The article in the data of a page that leaves its text to scripts.
+"""Extract the article from the data of a page that renders its text by script.
 
-JSON-LD and microdata have a name for it, `articleBody`. The state that frameworks write into a
-script (Next, Nuxt, Gatsby, Apollo) is searched for the longest text under a usual name.
+JSON-LD and microdata call it `articleBody`. In the state that frameworks write into a script (Next,
+Nuxt, Gatsby, Apollo), the longest text under a usual name is used.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ _NAMES = re.compile(
     r"|rendered|cooked|__html",
     re.IGNORECASE,
 )
-# A list under one of these names is one text in pieces; under others it is several articles.
+# A list under one of these names is one text in pieces; other lists are several articles.
 _LISTS = re.compile(
     rf"{_PART}(?:body|contents?|blocks|paragraphs|sections)(?:_?(?:elements|blocks|items|raw))?",
     re.IGNORECASE,
 )
-# Of a script: JSON alone, or assigned to one name.
+# Script content: only JSON, or JSON assigned to one name.
 _BEFORE_JSON = re.compile(
     r"\s*(?:(?:(?:window|self|globalThis)\.|(?:var|let|const)\s+)?\w+\s*=\s*)?(?=[{\[])"
 )
 _TAG = re.compile(r"<[^<>]*>")
 _SENTENCE_END = re.compile(r"[.!?…][\"'”’»)]*\s|[。！？]")
-_MOST_VALUES = 100_000  # objects and lists of one script; the search takes a tenth of a second
-_MOST_TRIED = 8  # the longest of the candidates
-_LEAST = 300.0  # weighed letters; descriptions have fewer
-_LEAST_SENTENCES = 3  # what has fewer is code or a list of names
-_AGREES = 0.5  # of the pieces of title and description: the texts of other articles share fewer
+_MOST_VALUES = 100_000  # objects and lists per script; the search takes a tenth of a second
+_MOST_CHECKED = 8  # longest candidates that are checked
+_LEAST = 300.0  # weighted letters; descriptions have fewer
+_LEAST_SENTENCES = 3  # a text with fewer is code or a list of names
+_AGREES = 0.5  # share of four-grams of title and description; other articles share fewer
 
 
 def text_in_data(root: etree._Element, title: str | None, description: str | None) -> str:
-    """The longest text in the page's data that is prose and that title and description agree with.
+    """The longest running text in the page's data that agrees with title and description.
 
-    It is markup, markdown or plain text, as the site stored it; empty if the page has no such text.
+    HTML, markdown or plain text, as the site stores it; empty if there is none.
     """
     wanted = four_grams(f"{title or ''} {description or ''}")
     found = sorted(set(_candidates(root)), key=len, reverse=True)
-    for text in found[:_MOST_TRIED] if wanted else ():
+    for text in found[:_MOST_CHECKED] if wanted else ():
         words = _TAG.sub(" ", text)
         is_prose = weight(words) >= _LEAST and len(_SENTENCE_END.findall(words)) >= _LEAST_SENTENCES
         if is_prose and cover(wanted, four_grams(words)) >= _AGREES:
@@ -73,8 +73,8 @@ def _candidates(root: etree._Element) -> Iterator[str]:
 
 
 def _texts(data: Any) -> Iterator[str]:
-    """The strings under names of texts, wherever they are, and the pieces of lists joined."""
-    table = data if isinstance(data, list) else []  # of Nuxt: a name leads to a place in the list
+    """All strings with names of texts, at any depth; lists of pieces are joined."""
+    table = data if isinstance(data, list) else []  # Nuxt: values are indexes into this list
     waiting = [data]
     for _ in range(_MOST_VALUES):
         if not waiting:

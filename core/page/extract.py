@@ -1,7 +1,7 @@
-"""An article from a web page: found by its text, cut out of the page's own markup, then cleaned.
+"""Extract an article from a web page: select its blocks from the page's own markup and clean them.
 
-So lists stay ordered, figures keep their captions, and tables, quotes and pictures survive. A page
-is taken only if it holds more than the feed and agrees with it: else it is a wall.
+Ordered lists, captions, tables, quotes and images are therefore preserved. The result is used only
+if it has more text than the feed and agrees with it; otherwise the page is a paywall or error.
 """
 
 from __future__ import annotations
@@ -60,17 +60,18 @@ from core.urls import web_url
 # for hostile documents of two million characters, and minutes for more tags.
 MOST_CHARACTERS = 2 * 2**20
 MOST_TAGS = 40_000
-AGREES = 0.8  # of the feed's four-grams are in the page's text; a feed adds a footer of its own
+AGREES = 0.8  # share of the feed's four-grams in the page's text; a feed may add its own footer
 _CUT_TITLE = re.compile(r"(.{6,}?)\s*(?:…|\.{3,}|。。。)$", re.DOTALL)
-_MOST_LOST = 0.005  # of the characters: more is another encoding or no text
-# In Latin letters. Of 777 public articles two are shorter than 120, and 41 shorter than 1,500: only
-# these are searched for the words of paywalls and error pages, for walls are short.
+_MOST_LOST = 0.005  # share of invalid characters; more is another encoding or not text
+# In Latin letters. Of 777 public articles two are shorter than 120 letters and 41 shorter than
+# 1,500. Only these are checked for phrases of paywalls and error pages, which are short.
 _LEAST_WEIGHT = 120.0
 _WALL_WEIGHT = 1500.0
-# Of the text in the page's data. Of 1,788 public pages 100 have one: one that shows .04 of it has
-# a teaser; the others show .38 and more, and 43 of 59 with known text are as good or better.
+# Visible share of the text in the page's data. 100 of 1,788 public pages have such data. A page
+# that shows .04 of it is a teaser; the others show .38 or more, and 43 of 59 with known text are as
+# good or better.
 _FRAGMENT = 0.2
-_THREAD = 1.5  # of `Kind.forum`, before posts are counted: an address or a program of forums
+_THREAD = 1.5  # of `Kind.forum`, before posts are counted: a forum's URL or software
 
 
 def extract_page(
@@ -83,9 +84,9 @@ def extract_page(
     learned: Boilerplate | None = None,
     further: Sequence[bytes] = (),
 ) -> Cleaned | None:
-    """The page's article; None where it gives nothing better than the feed's text.
+    """The article of a page; None if it is not better than the feed's text.
 
-    `further` are the next pages of the same article, in order.
+    `further` are the following pages of the same article, in order.
     """
     decoded = decode(data, content_type=content_type)
     document = text_document(decoded.text, content_type)
@@ -113,7 +114,7 @@ def extract_page(
 
 
 def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
-    """Adds what the visible page states to what its head does."""
+    """Add author and date from the visible page to the metadata of the head."""
     head.shown_author = shown_author(
         root, head.site, thread=kind_of_page(page, root, 0).forum >= _THREAD
     )
@@ -124,17 +125,17 @@ def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
 
 
 def _is_days_before(shown: str, stated: str) -> bool:
-    """Whether a day is before that of a time for more than their zones.
+    """Whether a shown day is earlier than a stated one by more than a time zone.
 
-    Where a page states one day as that of its publication and of its last change, a program wrote
-    it: of 10 such public pages that show an earlier day 9 show that of their publication.
+    If a page states the same day for publication and last change, software generated it. Of 10 such
+    public pages that show an earlier day, 9 show the day of publication.
     """
     days = (date.fromisoformat(stated[:10]) - date.fromisoformat(shown[:10])).days
     return days > (0 if dates.is_day(stated) else 1)
 
 
 def _page_body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
-    """The article's blocks, in the page's own markup."""
+    """The blocks of the article, with the page's own markup."""
     removed = cut_selected(root, options.remove) + cut_contents(root, head.base)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
@@ -173,7 +174,7 @@ def _page_body(page: str, root: etree._Element, head: PageMetadata, options: Cle
 def _data_body(
     root: etree._Element, head: PageMetadata, options: CleanOptions, shown: float
 ) -> Body | None:
-    """The text in the data of a page that leaves it to scripts; `shown` is what it shows of it."""
+    """The text in the data of a script-rendered page; `shown` is the weight of its visible part."""
     data = text_in_data(root, head.title, head.description) if shown < _WALL_WEIGHT else ""
     if not data:
         return None
@@ -188,7 +189,7 @@ def _plain_line(text: str) -> Line:
 
 
 def _with_lead(lead: list[Block], blocks: list[Block]) -> list[Block]:
-    """The lead picture in front, unless the text shows it itself."""
+    """Prepend the lead image, unless the text contains it."""
     shown = {picture_key(image) for image in pictures_of(blocks)}
     if any(picture_key(image) in shown for image in pictures_of(lead)):
         return blocks
@@ -200,7 +201,7 @@ def _words_of(block: Block) -> str:
 
 
 def _append_page(body: Body, more: bytes, head: PageMetadata, options: CleanOptions) -> None:
-    """Adds the next page's blocks, without those that the pages share."""
+    """Append the blocks of the next page, without those that both pages share."""
     page, root = parse_page(decode(more).text[:MOST_CHARACTERS])
     added = _page_body(page, root, head, options)
     known = {_words_of(block) for block in body.blocks}
@@ -211,7 +212,7 @@ def _append_page(body: Body, more: bytes, head: PageMetadata, options: CleanOpti
 
 
 def _stated_metadata(head: PageMetadata, body: Body, url: str | None) -> byline.Metadata:
-    """What the page states, by its head first, then by its text."""
+    """Metadata of the page: from its head first, then from its text."""
     card = byline.cut_card(body.blocks, body.removed)
     author = card.get("author") or head.author
     entry = FeedEntry(guid="", position=0, title=head.title, link=url, author=author)
@@ -222,21 +223,21 @@ def _stated_metadata(head: PageMetadata, body: Body, url: str | None) -> byline.
     if named:
         front["author"] = named
     stated = card | {name: value for name, value in front.items() if value}
-    body.from_markup.pop("author", None)  # `shown_author` has looked at more than the first
-    # A line that the body holds too is read there, where it is known to be a caption or a heading.
+    body.from_markup.pop("author", None)  # `shown_author` has considered more candidates
+    # A line that is also in the body is read there, where captions and headings are known.
     held = {spot.line.text for spot in body.spots}
     above = list(dict.fromkeys(line for line in body.head_lines if line not in held))
     return byline.read_metadata(entry, stated, body.spots, body.from_markup, head_spots(above))
 
 
 def _is_readable(decoded: Decoded) -> bool:
-    """Whether the bytes were text; a few bad bytes stand on many pages."""
+    """Whether the bytes are text; a few invalid bytes are common."""
     lost = decoded.text.count("\ufffd")
     return decoded.sure or ("<" in decoded.text and lost <= _MOST_LOST * len(decoded.text))
 
 
 def _is_better(text: str, title: str | None, feed: Article | None) -> bool:
-    """Whether the page's text is the article, and more of it than the feed holds."""
+    """Whether the page's text is an article, and longer than the feed's."""
     size = weight(text)
     if size < _LEAST_WEIGHT or (size < _WALL_WEIGHT and is_wall(title, text)):
         return False
@@ -256,7 +257,7 @@ def _article(
     url: str | None,
     feed: Article | None,
 ) -> Article:
-    """The page's body under what the feed states; the page fills what the feed leaves open."""
+    """The page's body with the feed's metadata; the page adds what the feed does not state."""
     pictures = pictures_of(body.blocks)
     base = feed or Article(link=web_url(url))
     lead = (pictures[0] if pictures else None) or base.lead_image or head.image
@@ -284,7 +285,7 @@ def _article(
 
 
 def _whole_title(feed: str | None, page: str | None) -> str | None:
-    """The feed's title; the page's where a list cut it: “Ferry runs again after se…”."""
+    """The feed's title; the page's, if the feed truncated it: “Ferry runs again after se…”."""
     begun = _CUT_TITLE.match(feed or "")
     if feed and page and begun and squeeze(page).startswith(squeeze(begun[1])):
         return page
@@ -292,7 +293,7 @@ def _whole_title(feed: str | None, page: str | None) -> str | None:
 
 
 def _more_exact(feed: str | None, page: str | None) -> str | None:
-    """The feed's time holds; the page's replaces a bare day that it agrees with."""
+    """The feed's time; the page's, if the feed states only the day and both agree."""
     if feed and page and dates.is_day(feed) and page.startswith(feed):
         return page
     return feed or page

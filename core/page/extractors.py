@@ -1,7 +1,7 @@
-"""What public extractors find on a page: their texts are votes on its blocks, never the output.
+"""Run public extractors on a page; their texts are votes on its blocks, never the output.
 
-Extractors lose structure: trafilatura captions and the order of lists, readability tables. So
-their texts only show where the article is; its markup is then taken from the page.
+Extractors lose structure: trafilatura captions and the order of lists, readability tables. Their
+texts only locate the article; its markup is taken from the page.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from core.body.blocks import Block
 from core.body.html import spaced_text
 from core.text import squeeze
 
-_GRAM = 4  # letters: shorter pieces stand in any text, longer ones break at each edited word
-_MOST_LETTERS = 200_000  # compared; five times the longest text of 777 public articles
-# trafilatura's last resort, jusText, looks for each paragraph's neighbours one by one: 5,000 short
-# ones cost it ten seconds. One page in a hundred has more tags than this.
+_GRAM = 4  # letters: shorter pieces occur in any text, longer ones break at each edited word
+_MOST_LETTERS = 200_000  # that are compared; five times the longest text of 777 public articles
+# jusText, trafilatura's last resort, is quadratic in paragraphs: 5,000 short ones take ten seconds.
+# One page in a hundred has more tags than this.
 _MOST_TAGS = 10_000
 _VOTE_GRAM = 5  # letters: a block is compared with a whole page, where four occur by chance
-_NEARLY = 0.85  # of a block's pieces; extractors lose a footnote mark or a link's label
-_LEAST = 15  # letters; what is shorter may stand anywhere, and must be a line of the text
-_PIECED = 30  # letters; pieces of shorter blocks are found by chance
-_LABEL = 30  # letters; a linked block as short may be a topic whose name occurs in the text
-_NO_END = "2199-12-31"  # as `core/dates.py`; else it looks at the clock
+_NEARLY = 0.85  # share of a block's pieces; extractors lose a footnote mark or a link's label
+_LEAST = 15  # letters; a shorter block occurs by chance, so it must equal a line of the text
+_PIECED = 30  # letters; pieces of shorter blocks occur by chance
+_LABEL = 30  # letters; a linked block this short may be a topic whose name occurs in the text
+_NO_END = "2199-12-31"  # same as in `core/dates.py`; otherwise htmldate reads the clock
 _LEAVES = ("p", "li", "h2", "h3", "h4", "h5", "pre", "blockquote", "td")
-# Made once: each reads the whole configuration.
+# Created once: each instance reads the whole configuration.
 _FAST = Extractor(output_format="python", comments=False, fast=True)
 _THOROUGH = Extractor(output_format="python", comments=False)
-# A page that begins so needs none of the repairs that `load_html` looks through all of it for.
+# A page with this start needs none of the repairs of `load_html`, which scans all of it.
 _SOUND = re.compile(r"\s*<(?:!doctype[^<>/]*>\s*<)?html(?:\s[^<>]*[^/<>]|\s*)>", re.IGNORECASE)
-# Our tree may be ten times as deep as theirs, which their parser cuts off: seconds go into that.
+# The tree may be ten times as deep as trafilatura's parser allows, which would take seconds.
 _TOO_DEEP = etree.XPath(f"boolean({'/*' * 256})")
 logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
 def extracted_texts(page: str, root: etree._Element, *, fast: bool) -> list[str | None]:
-    """The texts of trafilatura, readability and resiliparse, their blocks one a line.
+    """The texts of trafilatura, readability and resiliparse, one block per line.
 
-    Empty where one finds nothing, None where it is not installed. `fast` skips the passes that
-    trafilatura makes when its first one finds little.
+    An empty text means nothing was found; None means not installed. `fast` skips the passes that
+    trafilatura makes if its first one finds little.
     """
-    ours_will_do = _SOUND.match(page) and not _TOO_DEEP(root)
-    tree = root if ours_will_do else load_html(page)
+    needs_no_repair = _SOUND.match(page) and not _TOO_DEEP(root)
+    tree = root if needs_no_repair else load_html(page)
     if tree is None:
         return ["", "", ""]
     fast = fast or page.count("<") > _MOST_TAGS
@@ -70,13 +70,13 @@ def extracted_texts(page: str, root: etree._Element, *, fast: bool) -> list[str 
 
 
 def votes(blocks: list[Block], letters: list[str], text: str) -> NDArray[np.float32]:
-    """1 for each block that the text holds, 0 for the others; `letters` are those of the blocks."""
+    """1 for each block that `text` contains, else 0; `letters` are those of the blocks."""
     found = np.zeros(len(blocks), np.float32)
     whole = squeeze(text)
     if not whole:
         return found
     lines: set[str] = set()
-    for line in text.splitlines():  # trafilatura writes the cells of a table between strokes
+    for line in text.splitlines():  # trafilatura separates table cells by `|`
         lines |= {squeeze(line), *(map(squeeze, line.split("|")) if "|" in line else ())}
     pieces: set[str] = set()
     for here, (block, own) in enumerate(zip(blocks, letters, strict=True)):
@@ -101,30 +101,30 @@ def _pieces(text: str) -> list[str]:
 
 
 def four_grams(text: str) -> set[str]:
-    """The four-letter pieces of a text, letters and digits only."""
+    """The four-letter pieces of a text; only letters and digits."""
     letters = squeeze(text[:_MOST_LETTERS])
     return {letters[here : here + _GRAM] for here in range(len(letters) - _GRAM + 1)}
 
 
 def cover(part: set[str], whole: set[str]) -> float:
-    """The share of `part` that `whole` holds."""
+    """The share of `part` that `whole` contains."""
     return len(part & whole) / len(part) if part else 1.0
 
 
 def _trafilatura(tree: HtmlElement, options: Extractor) -> str:
     try:
         found = bare_extraction(tree, options=options)
-    # It reads any tree that strangers can make: whatever it fails at is one vote less.
+    # Hostile trees make it raise various errors; each failure only loses one vote.
     except Exception:  # noqa: BLE001
         return ""
     return str(getattr(found, "text", None) or "")
 
 
 def _readability(tree: HtmlElement) -> str:
-    """Readability's choice, by the port inside trafilatura: a third of the time of the package."""
+    """The text by the readability port inside trafilatura, three times as fast as the package."""
     try:
         root = fromstring(Document(deepcopy(tree)).summary())
-    except Exception:  # noqa: BLE001 - as with trafilatura: one vote less
+    except Exception:  # noqa: BLE001  # as with trafilatura: one vote less
         return ""
     leaves = [
         leaf
@@ -139,19 +139,19 @@ def _readability(tree: HtmlElement) -> str:
 
 
 def guessed_date(tree: etree._Element) -> str | None:
-    """The day that htmldate finds in the markup of a page that states none in the usual places.
+    """The day found by htmldate in the markup of a page that states none in the usual places.
 
-    Not its search through all text: on pages without a date that found one on 85 of 93.
+    The extensive search is off: it returned a date for 85 of 93 pages without one.
     """
     try:
         return find_date(tree, original_date=True, extensive_search=False, max_date=_NO_END)
-    except Exception:  # noqa: BLE001 - as with trafilatura
+    except Exception:  # noqa: BLE001  # as with trafilatura
         return None
 
 
 @cache
 def _resiliparse_extract() -> Callable[..., str] | None:
-    """Its extractor, where its wheels exist: Linux with glibc, in part macOS."""
+    """The extractor of resiliparse, if installed; wheels exist for Linux (glibc), macOS in part."""
     try:
         module = importlib.import_module("resiliparse.extract.html2text")
     except ImportError:

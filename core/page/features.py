@@ -1,6 +1,6 @@
-"""What is known of each block of a page, as numbers that trees decide by.
+"""Compute the features of each block of a page, from which the trees decide.
 
-The order of the columns is part of the model: a change of it needs a new training of the model
+The order of columns is part of the model: after a change it must be trained again
 (`benchmarks/training/blocks.py`).
 """
 
@@ -26,7 +26,7 @@ Numbers = NDArray[np.floating[Any]]
 _KINDS = {"li": 1, "td": 3, "th": 3, "pre": 4, "table": 5, "blockquote": 6, "figcaption": 7,
           "dd": 8, "dt": 8, "embed": 9}  # fmt: skip
 _KIND_COUNT = 11
-# Flags of a block: what the elements around it are called.
+# Flags of a block, by the names of the elements around it.
 _BY_TAG = {"nav": 0, "menu": 0, "footer": 1, "header": 2, "aside": 3, "form": 4, "article": 5,
            "main": 6, "figcaption": 7, "figure": 7, "table": 8, "ul": 9, "ol": 9, "pre": 10,
            "blockquote": 11}  # fmt: skip
@@ -43,24 +43,24 @@ _BY_NAME = (
          r"|search"),
     (14, r"comment|disqus|respond|replies|discussion|kommentar|\breply\b"),
     (15, r"article|\bpost|entry|content|story|\bbody\b|main|message|text"),
-    (18, r"comment(?!ary)|disqus|kommentare"),  # no opinion piece is named so
+    (18, r"comment(?!ary)|disqus|kommentare"),  # matches no opinion piece
 )  # fmt: skip
 _NAMES = tuple((flag, re.compile(pattern, re.IGNORECASE)) for flag, pattern in _BY_NAME)
-_HIDDEN, _POST, _FLAG_COUNT = 16, 17, 18  # those from 18 on are no columns
+_HIDDEN, _POST, _FLAG_COUNT = 16, 17, 18  # flags from 18 on are not columns
 COMMENT = 18
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-_LONGEST_NAME = 400  # characters of id and class; 82 of 103,673 on public pages have more
-_NAMES_KEPT = 4096  # most elements of a page, and most pages of a site, share them
+_LONGEST_NAME = 400  # characters of id and class; 82 of 103,673 on public pages are longer
+_NAMES_KEPT = 4096  # cache size; most elements of a page, and most pages of a site, share names
 _SENTENCE = re.compile(r"[.!?…。！？:;；：][\"'”’»)\]」』]*(?:\s|$|(?=[\u2e80-\u9fff]))")
 _WORD = re.compile(r"\w+")
 _ENDS = frozenset('.!?…。！？"”:：」』')
-_UP = 6  # elements around a block that are weighed
-_MOST_FOLDED = 200  # characters; what fixed rules cut is shorter, or is judged by itself
-_MOST_WORDS = 150  # letters; longer blocks are no copy of the headline
+_UP = 6  # ancestors of a block that are considered
+_MOST_FOLDED = 200  # characters; longer blocks match no fixed rule
+_MOST_WORDS = 150  # letters; longer blocks do not repeat the headline
 
 
 class PageBlocks:
-    """The blocks of a page with what their columns are made from."""
+    """The blocks of a page and the values that columns are computed from."""
 
     def __init__(self, blocks: list[Block], root: etree._Element, title: str) -> None:
         self.blocks = blocks
@@ -122,7 +122,7 @@ def _flags_of_names(names: str) -> frozenset[int]:
 
 
 def features(page: PageBlocks, voted: list[Numbers | None], kind: Kind) -> Numbers:
-    """One row a block. The vote of an extractor that is not installed is None, and -1 here."""
+    """One row per block. Votes of an extractor that is not installed are None, and -1 here."""
     missing = np.full(len(page.blocks), -1, np.float32)
     votes = np.stack([missing if vote is None else vote for vote in voted], 1)
     known = votes[:, votes[0] >= 0]
@@ -192,7 +192,7 @@ def _kind_column(block: Block) -> int:
 
 
 def _shifted(values: Numbers, by: int) -> Numbers:
-    """The values of the block so far before it; behind it for a negative distance."""
+    """The values of the block `by` positions earlier; of a later block if negative."""
     moved = np.zeros_like(values)
     if 0 < by < len(values):
         moved[by:] = values[:-by]
@@ -202,7 +202,7 @@ def _shifted(values: Numbers, by: int) -> Numbers:
 
 
 def _mean_around(weights: Numbers, values: Numbers, reach: int) -> Numbers:
-    """The weighted mean of the values within that many blocks."""
+    """The weighted mean of the values within `reach` blocks."""
 
     def sums(numbers: Numbers) -> Numbers:
         """For each block, the sum over the blocks at most `reach` away."""
@@ -216,7 +216,7 @@ def _mean_around(weights: Numbers, values: Numbers, reach: int) -> Numbers:
 
 
 def _columns_of_words(page: PageBlocks) -> Numbers:
-    """Which fixed rule a short block falls under, and what the last such block announced."""
+    """The fixed rule that matches a short block, and the distance from the last announcement."""
     rows = []
     announced, since = "", 0
     for here, block in enumerate(page.blocks):
@@ -246,7 +246,7 @@ def _columns_of_words(page: PageBlocks) -> Numbers:
 
 
 def _columns_of_elements(page: PageBlocks, mean: Numbers) -> Numbers:
-    """What stands in the elements around a block, and in all elements like its own."""
+    """Sums over the elements around a block, and over all similar elements."""
     inside: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     alike: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     copies = Counter(page.letters)

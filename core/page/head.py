@@ -1,7 +1,7 @@
-"""What a page states about itself in its head: title, author, date, picture, addresses.
+"""Read the metadata in a page's head: title, author, date, image, URLs.
 
-Open Graph, JSON-LD, meta elements and the canonical link, best source first. What is stated only
-in the visible page is read where nothing is stated here (`authors.py`, `core/body/byline.py`).
+Open Graph, JSON-LD, meta elements and the canonical link, most reliable first. If these state
+nothing, the visible page is read (`authors.py`, `core/body/byline.py`).
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _CHINESE_SITE = re.compile(
 )
 _MOST_JSON = 200_000  # characters; the longest JSON-LD of 177 public pages has 41,000
 _WORD = re.compile(r"\w+")
-# On 501 public pages the visible headline is the title more often than `og:title` (.90 to .87).
-_SAME_WORDS = 0.5  # of the longer of heading and title, at least
-_LEAST_START = 8  # characters; shorter headings that begin a title may be its section
-_PART = 0.7  # of a heading that a title's part makes up; the rest is a label
+# On 501 public pages the visible headline equals the title more often than `og:title` (.90 to .87).
+_SAME_WORDS = 0.5  # minimum share of the words of the longer of heading and title
+_LEAST_START = 8  # characters; a shorter heading at the start of a title may be its section
+_PART = 0.7  # minimum share of a heading that is part of the title; the rest is a label
 _SHARED = 3  # words
 _MOST_HEADINGS = 5
-_LONGEST = 500  # characters; 99 of 100 titles of 977 public pages have 80 letters at most
-# Names of meta elements by which public pages state an author and a date, the most exact first.
+_LONGEST = 500  # characters; 99 of 100 titles of 977 public pages have at most 80 letters
+# Meta elements with which public pages state author and date, most exact first.
 _AUTHOR_METAS = (
     "author", "article:author", "byl", "dc.creator", "parsely-author", "sailthru.author",
     "citation_author", "og:article:author", "dcterms.creator", "cxenseparse:author",
@@ -57,13 +57,13 @@ _OTHER_DATE_METAS = (
 
 @dataclass(slots=True)
 class PageMetadata:
-    """What the head states; None where it states nothing."""
+    """Metadata in the head; None where nothing is stated."""
 
     title: str | None = None
     author: str | None = None
-    organization: str | None = None  # that is named as the author
+    organization: str | None = None  # organization stated as the author
     published: str | None = None
-    is_rebuilt: bool = False  # that is also the day of its last change
+    is_rebuilt: bool = False  # `published` equals the day of the last change
     image: str | None = None
     image_alt: str | None = None
     canonical: str | None = None
@@ -71,11 +71,11 @@ class PageMetadata:
     base: str | None = None
     site: str | None = None
     description: str | None = None
-    shown_author: str | None = None  # in the visible page, where the head names no one
+    shown_author: str | None = None  # in the visible page, if the head states no author
 
 
 def read_head(root: etree._Element, url: str | None) -> PageMetadata:
-    """The metadata of a page, best source first."""
+    """The metadata of a page; the most reliable source of each field wins."""
     metas = _metas(root)
     linked = list(_linked_data(root))
     base = _base(root, url) or _canonical(root, metas, None)
@@ -123,7 +123,7 @@ def _last_part(title: str | None) -> str | None:
 
 
 def _linked_data(root: etree._Element) -> Iterator[dict[str, Any]]:
-    """The JSON-LD objects that describe an article, and what these name by `@id` put in."""
+    """JSON-LD objects of articles, with authors resolved by `@id`."""
     found: list[dict[str, Any]] = []
     for script in root.iter("script"):
         if script.get("type") != "application/ld+json":
@@ -172,9 +172,9 @@ def _title(
 
 
 def _headline(headings: list[str], titles: list[str]) -> str | None:
-    """The heading that says what a stated title says; those are often cut or made for searches.
+    """The heading that matches a stated title; stated titles are often cut or made for search.
 
-    A title's longest part is its headline, and the others are sites and sections.
+    The longest part of a title is its headline; the other parts are site and section.
     """
     best, most = None, _SAME_WORDS
     for heading in headings:
@@ -188,9 +188,8 @@ def _headline(headings: list[str], titles: list[str]) -> str | None:
                 same = 1.0
             if same > most:
                 best, most = heading, same
-            for (
-                part
-            ) in parts:  # a heading with a label: 停了七年的渡轮 原创, Blog: The ferry is back
+            for part in parts:
+                # A heading with a label: 停了七年的渡轮 原创, Blog: The ferry is back
                 is_part = part != heading and len(part) >= max(_LEAST_START, _PART * len(heading))
                 if is_part and (heading.startswith(part) or heading.endswith(part)):
                     return part
@@ -198,9 +197,9 @@ def _headline(headings: list[str], titles: list[str]) -> str | None:
 
 
 def _alone(headings: list[str], titles: list[str]) -> str | None:
-    """A heading that is the first part of a title, such as “Models”, or the only one of the page.
+    """A heading that is the first part of a title, such as “Models”, or the page's only heading.
 
-    The only one must share words with the title: on 38 of 51 public pages it is the headline then.
+    The only heading must share words with the title: on 38 of 51 public pages it is the headline.
     """
     parts = [_SEPARATOR.split(title) for title in titles]
     first = next((each for each in headings if any(each == part[0] for part in parts)), None)
@@ -217,7 +216,7 @@ def _words(text: str) -> set[str]:
 
 
 def _without_site(title: str, site: str | None) -> str:
-    """“Headline - Site” is the headline where the page names its site elsewhere, or in Chinese."""
+    """Remove the site's name from “Headline - Site”, if stated elsewhere or Chinese."""
     parts = _SEPARATOR.split(title)
     named = site and parts[-1].strip().lower() == site.strip().lower()
     if len(parts) > 1 and (named or _CHINESE_SITE.search(parts[-1])):
@@ -228,7 +227,7 @@ def _without_site(title: str, site: str | None) -> str:
 def _author(
     metas: dict[str, str], linked: list[dict[str, Any]], site: str | None
 ) -> tuple[str | None, str | None]:
-    """The people that are named as authors, and the organization that is."""
+    """The persons stated as authors, and the organization stated as author."""
     people: dict[str, str] = {}
     organization: str | None = None
     for item in linked:
@@ -262,7 +261,7 @@ def _author(
 def _published(
     metas: dict[str, str], linked: list[dict[str, Any]], root: etree._Element
 ) -> list[str | None]:
-    """What may state the date of publication, the surest first; a date of a change if need be."""
+    """Candidate dates of publication, most reliable first; dates of changes come last."""
     times = list(root.iter("time"))
     return [
         *(metas.get(name) for name in _DATE_METAS),
@@ -295,5 +294,5 @@ def _base(root: etree._Element, url: str | None) -> str | None:
 
 
 def is_elsewhere(canonical: str | None, url: str | None) -> bool:
-    """Whether the canonical address is another article than the page's own."""
+    """Whether the canonical URL is another article than the page's own."""
     return bool(canonical and url and canonical_url(canonical) != canonical_url(url))

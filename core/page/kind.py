@@ -1,7 +1,7 @@
-"""What kind of page it is: an article, a thread of a forum, a manual.
+"""Detect the kind of a page: an article, a forum thread, a manual.
 
-In a thread the posts are the text; below an article they are comments. Forums and manuals name
-their program, and schema.org types name the rest.
+In a thread the posts are the text; below an article they are comments. Forums and manuals are
+recognized by their software, other pages by schema.org types.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MANUAL_PATH = re.compile(
     r"|learn|kb)(?:[/.]|$)",
     re.IGNORECASE,
 )
-# Programs that serve forums and manuals name themselves in the generator or in their class names.
+# Forum and manual software is named in the generator or in class names.
 _FORUM_PROGRAMS = (
     "xenforo ipslayout phpbb vbulletin discourse flarum nodebb mybb simplemachines vanilla bbpress"
     " lemmy fluxbb punbb s-prose lia-message discuz"
@@ -37,7 +37,7 @@ _MANUAL_PROGRAMS = (
 ).split()
 _TYPES = re.compile(r"\"@type\"\s*:\s*(?:\"(\w+)\"|\[([^\]]{0,200})\])")
 _MOST_LOOKED = 400_000  # characters; half of all pages have 122,000, one in a hundred 674,000
-# Class names that programs give to the body of a post; the last two are schema.org's and Reddit's.
+# Class names of post bodies by software; the last two are schema.org's and Reddit's.
 _POST_NAMES = frozenset(
     "message-body bbWrapper postcontent js-post__content-text cPost_contentWrap post_body cooked"
     " Post-body s-prose commtext lia-message-body-content userContent Message bbp-reply-content"
@@ -47,7 +47,7 @@ _POST_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """How much speaks for each kind; 3 is certain, below 1 is chance."""
+    """Evidence for each kind: 3 is certain, below 1 is chance."""
 
     forum: float
     manual: float
@@ -55,7 +55,7 @@ class Kind:
 
 
 def is_post(element: etree._Element) -> bool:
-    """Whether the element is the body of a post, as the usual forum programs mark it."""
+    """Whether the element is the body of a post, by the markup of common forum software."""
     names = (element.get("class") or "").split()
     if not _POST_NAMES.isdisjoint(names) or (element.get("id") or "").startswith("post_message_"):
         return True
@@ -67,7 +67,7 @@ def is_post(element: etree._Element) -> bool:
 
 
 def kind_of_page(page: str, root: etree._Element, posts: int) -> Kind:
-    """The signs of each kind, weighed; `posts` is how many bodies of posts the page has."""
+    """Sum the evidence for each kind; `posts` is the number of post bodies on the page."""
     metas = {
         (meta.get("property") or meta.get("name") or "").lower(): meta.get("content") or ""
         for meta in root.iter("meta")

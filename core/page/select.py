@@ -1,9 +1,9 @@
-"""Which blocks of a page are its article: small trees choose the text, checks correct the choice.
+"""Select the blocks of a page that are its article, with a model of small trees and checks.
 
-Each block is judged by its place, its words, the names around it and the votes of extractors
-(`features.py`). A choice is checked against what was thrown away: a fragment never stands for a
-longer text that an extractor found. Copies, what follows an article and front pages go. What
-belongs to the chosen text (`structure.py`) is added last.
+The trees judge each block by its position, words, names around it and the votes of extractors
+(`features.py`). The selection is then compared with the rejected text: if an extractor found a much
+longer text, that is used. Copies, content after the article and front pages are dropped.
+`structure.py` finally adds blocks that belong to the selected text.
 """
 
 from __future__ import annotations
@@ -25,48 +25,52 @@ from core.page.features import COMMENT, Numbers, PageBlocks, features
 from core.page.kind import Kind, kind_of_page
 from core.page.structure import add_wordless, add_words, article_of, without_label
 
-# How the trees score beside the extractors: `docs/cleaning.md`. What a number moves was measured as
-# word F1 on 246 public pages (articles, threads, manuals; they trained the trees too).
-CHOSEN = 0.45  # probability; from .35 to .55 articles move by .0012 and threads by .0026
-_FRAGMENT = 0.2  # of an extractor's text: less is a teaser or a caption; one page falls under it
-_SAYS_ARTICLE = 1  # of `Kind.article`: the page is marked as one, whatever it lists below
-# Of the chosen text. On 1,044 public pages articles gain .0023, threads .014 on average; with .2
-# four pages of filler text lose a third of it.
+# Scores of the trees and the extractors: `docs/cleaning.md`. Effects were measured as word F1 on
+# 246 public pages (articles, threads, manuals), which also trained the trees.
+CHOSEN = 0.45  # probability; from .35 to .55 articles change by .0012 and threads by .0026
+_FRAGMENT = 0.2  # share of an extractor's text: less is a teaser or a caption; one page is below it
+_SAYS_ARTICLE = 1  # of `Kind.article`: the page is marked as an article, whatever it lists below
+# Share of the selected text. On 1,044 public pages articles gain .0023 and threads .014 on average;
+# with .2 four pages of filler text lose a third of it.
 _COPIED = 0.3
-_LEAST_COPIED = 50  # weighed letters; shorter blocks may rightly come twice in a row
-# Weighed letters before a heading that begins comments or a second article, and the shares of the
-# chosen text before each. Without the rule two pages are worse and none better; shares from 0
-# to .4, and sizes up to 1,000, give the same.
+_LEAST_COPIED = 50  # weighted letters; shorter blocks may legitimately repeat
+# Weighted letters before a heading that begins comments or a second article, and the shares of the
+# selected text before each. Without the rule two pages are worse and none better; shares from 0 to
+# .4, and sizes up to 1,000, give the same result.
 _LEAST_BEFORE = 300
 _BEFORE_SECOND = 0.3
 _BEFORE_COMMENTS = 0.1
-# Of `Kind.forum`: where no program or address speaks of a forum, comments by name go. On the halves
-# articles gain .0025 and .0016; with 1.5 a thread loses .3.
+# Of `Kind.forum`: below this, comments (by name) are dropped. On the two halves articles gain .0025
+# and .0016; with 1.5 a thread loses .3.
 _PERHAPS_THREAD = 1
-_THREAD = 3  # of `Kind.forum`: the page is marked as a thread; without it threads lose .028
-# Fewer linked headlines with an excerpt below also stand in round-ups, and excerpts have fewer
-# letters. 3 to 8, and 400 to 1,600, change nothing on those pages: none of them is a front page.
+_THREAD = 3  # of `Kind.forum`: the page is marked as a thread; without the check threads lose .028
+# Linked headlines with an excerpt; fewer also occur in round-ups, and excerpts have fewer letters.
+# 3 to 8, and 400 to 1,600, change nothing on those pages: none of them is a front page.
 _LEAST_TEASERS = 5
 _LONGEST_EXCERPT = 800
-_ROWS_AT_ONCE = 256  # of 300 trees: half a megabyte
-_LINES_BEFORE, _LINES_BEHIND = 8, 4  # blocks beside the text that may name who wrote it
+_ROWS_AT_ONCE = 256  # with 300 trees: half a megabyte
+_LINES_BEFORE, _LINES_BEHIND = 8, 4  # blocks beside the text that may contain the author
 _LONGEST_BESIDE = 60  # characters
 _FILE = Path(__file__).with_name("blocks.json")
 
 
 @dataclass(slots=True)
 class Choice:
-    """The blocks of the article, in order, and those with words that are none of it."""
+    """The selected blocks in order, and the rejected blocks with words."""
 
     kept: list[Block] = field(default_factory=list)
     dropped: list[Block] = field(default_factory=list)
     is_front_page: bool = False
-    beside: list[str] = field(default_factory=list)  # short lines right before and behind the text
+    beside: list[str] = field(
+        default_factory=list
+    )  # short lines directly before and after the text
 
 
 def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str | None]) -> Choice:
-    """The article among all blocks of a page. `page` holds those with words; `texts` are what the
-    extractors found, None where one is missing; `markup` is the page itself.
+    """Select the article among all blocks of a page.
+
+    `page` holds the blocks with words, `markup` is the page itself. `texts` are the results of the
+    extractors, None for those not installed.
     """
     if not page.blocks:
         return Choice()
@@ -98,7 +102,7 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
 
 
 def _lines_beside(page: PageBlocks, is_kept: dict[int, bool]) -> list[str]:
-    """Lines that may name reporter, editor or date, which are cut before the rules see them."""
+    """Rejected lines beside the text that may contain reporter, editor or date."""
     kept = [here for here, block in enumerate(page.blocks) if is_kept[id(block)]]
     if not kept:
         return []
@@ -113,10 +117,10 @@ def _weight(page: PageBlocks, chosen: np.ndarray) -> float:
 
 
 def copies_on(page: PageBlocks, chosen: np.ndarray) -> list[int]:
-    """The chosen blocks that stood in another place before, where they are a copy of a text.
+    """Indexes of selected blocks that repeat an earlier block at another place, if they are a copy.
 
-    They are one where such blocks make a good part of what was chosen (a copy for phones, a second
-    one in `noscript`), or come in a row. A line that comes again by itself stays.
+    They are a copy if they make up a large part of the selection (such as a version for phones, or
+    in `noscript`), or if several follow each other. A single repeated line is kept.
     """
     places: dict[str, etree._Element | None] = {}
     again: list[int] = []
@@ -137,9 +141,9 @@ def copies_on(page: PageBlocks, chosen: np.ndarray) -> list[int]:
 
 
 def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
-    """Where comments or a second article begin below the first one; in a thread nowhere.
+    """Index at which comments or a second article begin; in a thread, the end.
 
-    Extractors include both where the names around them give no sign.
+    Extractors include both if the names around them do not reveal them.
     """
     before, first, whole = 0.0, None, float(page.weights[chosen].sum())
     for here, block in enumerate(page.blocks):
@@ -158,21 +162,21 @@ def start_of_others(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> int:
 
 
 def comments_below(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> list[int]:
-    """The blocks inside elements named as comments, below an article; on a thread none."""
-    said = [here for here, flags in enumerate(page.flags) if COMMENT in flags]
-    if kind.forum >= _PERHAPS_THREAD or not chosen[said].any():
+    """Blocks inside elements named as comments, below an article; none in a thread."""
+    comment_blocks = [here for here, flags in enumerate(page.flags) if COMMENT in flags]
+    if kind.forum >= _PERHAPS_THREAD or not chosen[comment_blocks].any():
         return []
-    first = next(here for here in said if chosen[here])
+    first = next(here for here in comment_blocks if chosen[here])
     before = float(page.weights[:first][chosen[:first]].sum())
     below_article = before >= max(_LEAST_BEFORE, _BEFORE_COMMENTS * _weight(page, chosen))
-    return said if below_article else []
+    return comment_blocks if below_article else []
 
 
 def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:
-    """The chosen blocks right under linked headlines, where most are and no longer text stands
-    between them: the excerpts of a front page. Elsewhere none.
+    """The excerpts of a front page: selected blocks directly below linked headlines.
 
-    Linked headlines elsewhere are a side bar, and an article has text between them.
+    Empty unless most selected blocks are such excerpts and no longer text is between them:
+    otherwise the linked headlines are a sidebar.
     """
     stretch = longest = 0
     headlines: set[str] = set()
@@ -195,13 +199,13 @@ def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:
 
 
 class Trees:
-    """Trees over columns of numbers; missing values do not occur.
+    """A gradient-boosted ensemble of decision trees over columns of numbers.
 
-    A tree is stored as two lists over its nodes, each node before its left and its right part:
-    the column, -1 for a leaf, and the threshold or the leaf's value. Values up to the threshold
-    go left. All rows pass all trees at once (QuickScorer, Lucchese and others, SIGIR 2015): each
-    row keeps a set of leaves for each tree, each test that fails takes those on its left out, and
-    the first that is left is the tree's answer. That costs a third of a walk down all trees.
+    A tree is stored as two lists over its nodes in pre-order: the column (-1 for a leaf), and the
+    threshold or leaf value. Values up to the threshold go left. All rows are evaluated on all trees
+    at once (QuickScorer, Lucchese and others, SIGIR 2015): each row keeps a bit set of leaves per
+    tree, each failed test removes the leaves on its left, and the first remaining leaf is the
+    result. This takes a third of the time of walking the trees.
     """
 
     def __init__(self, stored: dict[str, Any]) -> None:
@@ -224,7 +228,7 @@ class Trees:
         self._first = np.log2(np.maximum(1, sets & -sets)).astype(np.uint8)
 
     def _table(self, tests: list[tuple[float, int, int]]) -> tuple[Numbers, NDArray[np.uint16]]:
-        """The thresholds of a column, and the leaves left for values above each number of them."""
+        """The thresholds of a column, and the leaves that remain for values above each of them."""
         left = np.full((len(tests) + 1, len(self._every)), self._all, np.uint16)
         for here, (_, tree, gone) in enumerate(tests):
             left[here + 1] = left[here]
@@ -232,7 +236,7 @@ class Trees:
         return np.array([threshold for threshold, _, _ in tests], np.float32), left
 
     def probabilities(self, rows: Numbers) -> NDArray[np.float64]:
-        """The probability that each row is text of the article."""
+        """The probability for each row that its block belongs to the article."""
         if rows.shape[1] != self.columns:
             raise ValueError(f"the model has {self.columns} columns, the page {rows.shape[1]}")
         total = np.zeros(len(rows))
@@ -249,12 +253,13 @@ class Trees:
 def _leaves_and_tests(
     columns: list[int], numbers: list[float]
 ) -> tuple[list[float], list[tuple[int, float, int, int]]]:
-    """The values of a tree's leaves, left to right, and its tests: column, threshold, and the
-    first leaf on the left and the first on the right of each.
+    """The leaf values of a tree, left to right, and its tests.
+
+    A test is (column, threshold, first leaf on its left, first leaf on its right).
     """
     values: list[float] = []
     tests: list[tuple[int, float, int, int]] = []
-    is_left: list[bool] = []  # of each test above the node: whether the node is on its left
+    is_left: list[bool] = []  # for each test above the node: whether the node is on its left
     above: list[tuple[int, float, int]] = []
     for column, number in zip(columns, numbers, strict=True):
         if column >= 0:
@@ -273,5 +278,5 @@ def _leaves_and_tests(
 
 @cache
 def stored_trees() -> Trees:
-    """The trees that come with Millrace."""
+    """The trees that are packaged with Millrace."""
     return Trees(json.loads(_FILE.read_text(encoding="utf-8")))

@@ -1,7 +1,7 @@
-"""What belongs to the chosen text of a page: headings, list items, code, pictures, captions.
+"""Complete the selected text of a page with headings, list items, code, images and captions.
 
-The text itself was chosen block by block (`select.py`). Blocks without words have no probability:
-they stay where both neighbours do.
+`select.py` selects the text block by block. Blocks without words have no probability; they are kept
+if both neighbours are.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from lxml import etree
 from core.body import junk
 from core.body.blocks import Block, Line
 
-# What a number moves was measured as word F1 on 246 public pages with the number changed.
-# Probability of a block between two chosen ones of the same list or part. With 0 threads lose
-# .0036; with .4 articles lose .0006, and without the rule .0010.
+# Effects were measured as word F1 on 246 public pages with the number changed. Minimum probability
+# of a block between two selected ones of the same list or section: with 0 threads lose .0036, with
+# .4 articles lose .0006, and without the rule .0010.
 _LIKELY = 0.2
-_WHOLE_LIST = 0.8  # of a list's letters: a round-up of links is chosen whole, not link by link
-_CODE = 0.1  # probability of code or a table behind chosen text; with 0 manuals lose .0028
-_LABEL = 25  # letters beside a picture, such as “Image” or “Photo 1 of 3”; 0 to 60 move .0002
-_SENTENCE = 50  # letters; shorter linked lines with a full stop are headlines and calls
+_WHOLE_LIST = 0.8  # share of a list's letters; then the whole list is kept, not single links
+_CODE = 0.1  # minimum probability of code or a table after selected text; with 0 manuals lose .0028
+_LABEL = 25  # letters beside an image, such as “Image” or “Photo 1 of 3”; 0 to 60 change .0002
+_SENTENCE = 50  # letters; shorter linked lines with a full stop are headlines and calls to action
 _ENDS = (".", "!", "?", "。", "！", "？")
 _IMAGE = re.compile(r"<img [^<>]*>")
 _LISTS = ("ul", "ol", "dl")
@@ -30,7 +30,7 @@ _INNER = frozenset("p h1 h2 h3 h4 h5 h6 li ul ol dl dt dd pre table blockquote".
 
 
 def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, float]) -> None:
-    """Adds the headings, list items and paragraphs between chosen ones that belong to them."""
+    """Add the headings, list items and paragraphs between selected blocks."""
     worded = [
         block
         for block in blocks
@@ -62,7 +62,7 @@ def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, 
 
 
 def _is_one_run(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
-    """Whether a run between two chosen blocks, alone or in their own part, may be text."""
+    """Whether a run between two selected blocks, single or in the same section, may be text."""
     parts = {_part_around(block) for block in (first, *run, last)}
     if len(run) == 1 and run[0].kind in ("pre", "table"):
         return len(parts) == 1
@@ -72,7 +72,7 @@ def _is_one_run(first: Block, run: list[Block], last: Block, chances: dict[int, 
 
 
 def _part_around(block: Block) -> etree._Element | None:
-    """The element around a block, and around the list or table that it stands in."""
+    """The element around a block and around its list or table."""
     place = block.owner
     while place is not None and place.tag in _INNER:
         place = place.getparent()
@@ -80,7 +80,7 @@ def _part_around(block: Block) -> etree._Element | None:
 
 
 def _chosen_share_of_lists(blocks: list[Block], is_kept: dict[int, bool]) -> dict[int, float]:
-    """The share of each list's letters that was chosen."""
+    """The selected share of each list's letters."""
     chosen: dict[int, float] = {}
     whole: dict[int, float] = {}
     for block in blocks:
@@ -92,7 +92,7 @@ def _chosen_share_of_lists(blocks: list[Block], is_kept: dict[int, bool]) -> dic
 
 
 def add_wordless(blocks: list[Block], is_kept: dict[int, bool]) -> None:
-    """Adds the pictures, captions, rulers and players of the chosen words."""
+    """Add the images, captions, rulers and players that belong to selected text."""
     before, after = _kept_neighbours(blocks, is_kept), _kept_neighbours(blocks[::-1], is_kept)[::-1]
     for block, one, other in zip(blocks, before, after, strict=True):
         name = id(block)
@@ -110,9 +110,9 @@ def add_wordless(blocks: list[Block], is_kept: dict[int, bool]) -> None:
 
 
 def _kept_neighbours(blocks: list[Block], is_kept: dict[int, bool]) -> list[Block | None]:
-    """For each block the nearest block of words before it; None if that was not chosen.
+    """For each block, the nearest block of words before it; None if that was not selected.
 
-    Labels between text and picture, such as “Advertisement”, part nothing.
+    Short labels between text and image, such as “Advertisement”, are ignored.
     """
     found: list[Block | None] = []
     last: Block | None = None
@@ -128,12 +128,12 @@ def _kept_neighbours(blocks: list[Block], is_kept: dict[int, bool]) -> list[Bloc
 
 
 def is_picture(block: Block) -> bool:
-    """Whether the block is a picture, with at most a label beside it."""
+    """Whether the block is an image, with at most a label beside it."""
     return any(line.images for line in block.lines) and _letters(block) <= _LABEL
 
 
 def _keeps_picture(block: Block, before: Block | None, after: Block | None) -> bool:
-    """Pictures between chosen words stay; at the edges linked ones are teasers."""
+    """Images between selected text are kept; at the ends, linked ones are teasers."""
     beside = [each for each in (before, after) if each is not None]
     if len(beside) == 2 or block.inside("figure") or not any(line.links for line in block.lines):
         return bool(beside)
@@ -141,7 +141,7 @@ def _keeps_picture(block: Block, before: Block | None, after: Block | None) -> b
 
 
 def without_label(block: Block) -> Block:
-    """The block; a picture loses the label beside it, such as “Image” for screen readers."""
+    """The block; an image without the label beside it, such as “Image” for screen readers."""
     if not is_picture(block) or block.is_caption or not _letters(block):
         return block
     lines = [
@@ -153,7 +153,7 @@ def without_label(block: Block) -> Block:
 
 
 def _pair_captions(blocks: list[Block], is_kept: dict[int, bool]) -> None:
-    """A caption goes and stays with the pictures of its figure."""
+    """Keep or drop a caption together with the images of its figure."""
     shown: dict[int, bool] = {}
     for block in blocks:
         number = _figure_number(block)
@@ -181,7 +181,7 @@ def _text_of(block: Block) -> str:
 
 
 def _is_sentence(block: Block) -> bool:
-    """Whether a block that is all link is a sentence of the story; headlines have no full stop."""
+    """Whether a fully linked block is a sentence of the text; headlines have no full stop."""
     return _letters(block) >= _SENTENCE and _text_of(block).rstrip('"”’»)」』').endswith(_ENDS)
 
 

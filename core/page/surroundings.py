@@ -1,7 +1,7 @@
-"""What is around an article's text on its page: lead picture, by-line and date, the next page.
+"""Find what surrounds an article's text on its page: lead image, byline, date, next page.
 
-Extractors find the text; the picture above it and the line that names the author usually stand
-beside the element that holds it. Some articles are cut into several pages.
+Extractors find the text. The image above it and the byline are usually outside its element. Some
+articles are split into several pages.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from core.page.structure import article_of, without_label
 from core.text import collapse
 from core.urls import canonical_url, web_url
 
-_MOST_LEVELS = 6  # elements up from the text; further up are the site's header and menus
+_MOST_LEVELS = 6  # ancestors that are searched; higher ones contain the site's header and menus
 _MOST_ABOVE = 12  # blocks between headline and text
-_MOST_LINES = 40  # in front of the text that may name author or date; menus have hundreds
+_MOST_LINES = 40  # lines before the text that may contain author or date; menus have hundreds
 _LONGEST_LINE = 90  # characters; “By …”, a date and a source together are shorter
-_SMALLEST = 150  # pixels; smaller pictures in front of a text are portraits and icons
+_SMALLEST = 150  # pixels; smaller images before a text are portraits and icons
 _ARTICLE = ("article", "main")
-_SHARE = 0.9  # of the letters: a standfirst or a last part may stand outside
+_SHARE = 0.9  # share of the letters; a standfirst or the last part may be outside
 
 
 def part_of(blocks: list[Block], root: etree._Element) -> etree._Element:
-    """The smallest element that holds nine tenths of the blocks' letters."""
+    """The smallest element that contains nine tenths of the blocks' letters."""
     held: defaultdict[etree._Element, int] = defaultdict(int)
     whole = 0
     for block in blocks:
@@ -49,7 +49,7 @@ def part_of(blocks: list[Block], root: etree._Element) -> etree._Element:
 
 
 def lead_blocks(part: etree._Element, base: str | None) -> list[Block]:
-    """The picture, with its caption, that stands between the headline and the text."""
+    """The image, with its caption, between the headline and the text."""
     for element in _elements_before(part):
         if next(element.iter("img", "amp-img"), None) is None:
             continue
@@ -62,10 +62,10 @@ def lead_blocks(part: etree._Element, base: str | None) -> list[Block]:
 
 
 def lead_inside(blocks: list[Block], kept: list[Block]) -> list[Block]:
-    """The figure above the first chosen block, with its caption, inside the article's element.
+    """The figure above the first selected block, with its caption, inside the `article` element.
 
-    It stands below the headline, with a date or a label between it and the text, or right above a
-    headline inside the same `article`.
+    It is below the headline, with a date or label between it and the text, or directly above a
+    headline in the same `article`.
     """
     if not kept:
         return []
@@ -89,7 +89,7 @@ def _lead_figure(above: list[Block]) -> list[Block]:
 
 
 def head_lines(part: etree._Element) -> tuple[list[str], FromMarkup]:
-    """Short texts in front of the article, and what their markup states, for the metadata."""
+    """Short texts before the article, and the metadata in their markup."""
     from_markup: FromMarkup = {}
     lines: list[str] = []
     for element in reversed(_elements_before(part)):
@@ -102,7 +102,7 @@ def head_lines(part: etree._Element) -> tuple[list[str], FromMarkup]:
 
 
 def _elements_before(part: etree._Element) -> list[etree._Element]:
-    """Elements in front of the text, nearest first, up to the article's start or its headline."""
+    """Elements before the text, nearest first, up to the headline or the start of the article."""
     found: list[etree._Element] = []
     element = part
     for _ in range(_MOST_LEVELS):
@@ -137,14 +137,14 @@ def _has_small_size(markup: str) -> bool:
     return False
 
 
-MOST_PAGES = 8  # of an article, each one request to its host; a loop of “next” ends here
+MOST_PAGES = 8  # per article, one request each; also ends loops of “next” links
 _NEXT = re.compile(
     r"^(?:下一页|下一頁|下页|下頁|后一页|next(?: page)?|page suivante|suivant|nächste(?: seite)?"
     r"|weiter|siguiente|página siguiente|pagina successiva|próxima|volgende)\s*[>»›→]*$",
     re.IGNORECASE,
 )
-# Looked for in lower-cased bytes. Each begins with fixed bytes: those are found fast. The values of
-# `rel` are a few words; without a bound a page of blanks took minutes.
+# Searched in lower-cased bytes. Fixed bytes at the start make the search fast. `rel` contains few
+# words; without a bound, a page of blanks took minutes.
 _HINTS = (
     re.compile(rb"rel\s{0,9}=\s{0,9}[\"']?[\w ]{0,80}next"),
     re.compile(
@@ -162,20 +162,20 @@ _NUMBER = re.compile(r"(?:^|[_\-/=?&]|page)(\d{1,2})(?=$|\.\w{3,5}$|/$|&)", re.I
 
 
 def may_continue(page: bytes) -> bool:
-    """Whether the page may name a next one; a look at the bytes, before anything is parsed."""
+    """Whether the page may link to a next page; checks the bytes without parsing."""
     lowered = page.lower()
     hints = _HINTS if page.isascii() else _HINTS + _HINTS_BEYOND_ASCII
     return any(hint.search(lowered) for hint in hints)
 
 
 def following_page(page: bytes, url: str, content_type: str | None) -> str | None:
-    """The address of the page after this one, from its bytes."""
+    """The URL of the next page, from the bytes of this one."""
     root = parse_page(decode(page, content_type=content_type).text)[1]
     return next_page(root, url)
 
 
 def next_page(root: etree._Element, url: str) -> str | None:
-    """The address of the article's next page, if the page names one that is plainly its own."""
+    """The URL of the article's next page, if the page has an unambiguous link to it."""
     for element in root.iter("link", "a"):
         found = web_url(element.get("href"), url) if _is_next_link(element) else None
         if found and _continues(found, url):
@@ -190,9 +190,10 @@ def _is_next_link(element: etree._Element) -> bool:
 
 
 def _continues(found: str, url: str) -> bool:
-    """Whether the two addresses are one but for a page number that is one higher.
+    """Whether two URLs differ only in a page number that is higher by one.
 
-    “Next” also leads to the next article; only numbers under one stem are pages of this one.
+    “Next” may also lead to the next article; only numbers under the same stem are pages of this
+    one.
     """
     if canonical_url(found) == canonical_url(url) or urlsplit(found).netloc != urlsplit(url).netloc:
         return False
