@@ -103,6 +103,11 @@ METRICS: dict[str, Metric] = {
     "millrace_source_last_success_seconds": Metric(
         "gauge", "When a source last answered well, as a Unix time; 0: never.", ("source",)
     ),
+    "millrace_source_waiting": Metric(
+        "gauge",
+        "New entries of a source that wait for the next day: it brought too many today.",
+        ("source",),
+    ),
     "millrace_renders_total": Metric("counter", "Feed documents rendered by this process."),
     "millrace_connections": Metric("gauge", "Open connections to this process."),
     "millrace_refused_total": Metric(

@@ -41,7 +41,7 @@ async def trim(
         await store.redis.xtrim(keys.CHANGES, maxlen=min(most, keys.CHANGES_KEPT))
     given = await (shares or Shares()).trim(store, entries=entries)
     if given:
-        await _note_floods(store, given)
+        await note_floods(store, given)
     victims = [story_id for own in given.values() for story_id in own]
     for start in range(0, len(victims), _TRIM_AT_ONCE):
         chunk = victims[start : start + _TRIM_AT_ONCE]
@@ -137,14 +137,16 @@ class Shares:
 
 
 async def flooding(store: Store) -> list[str]:
-    """The sources that lost stories for exceeding their share within the last day."""
+    """The sources that within the last day lost stories for exceeding their share, or brought more
+    new entries than a day has room for."""
     since = (await store.now() - FLOOD_SECONDS) * 1000
     with store_errors():
         found = await store.redis.zrangebyscore(keys.FLOODS, since, "+inf")
     return [name.decode() for name in found]
 
 
-async def _note_floods(store: Store, sources: Collection[str]) -> None:
+async def note_floods(store: Store, sources: Collection[str]) -> None:
+    """Have /health name these sources for a day."""
     now = await store.now() * 1000
     pipe = store.redis.pipeline()
     pipe.zadd(keys.FLOODS, dict.fromkeys(sources, now))

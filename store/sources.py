@@ -74,6 +74,9 @@ class SourceState(Frozen):
     reposts: int = 0  # entries that joined another source's story
     day: int = 0  # days since 1970, of `day_entries`
     day_entries: int = 0  # entries of that day, counted for `max_per_day`
+    day_new: int = 0  # new entries of that day
+    day_letters: int = 0  # letters of their texts
+    waiting: int = 0  # new entries of its last document that exceed the limits of a day
     discovered: bool = False  # `url` was named by the page at `configured_url`
     # Path -> guid of renamed articles, of a folder whose tree was not stored yet.
     renamed: dict[str, str] = Field(default_factory=dict)

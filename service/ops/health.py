@@ -169,7 +169,7 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
         degraded.append(f"sources: {findings.failing} failing: {names}")
     degraded += [
         f"sources: {name} brings more than its share: since yesterday its oldest stories went for "
-        "those of others; set max_per_day for it, or raise retention.entries"
+        "those of others, or new ones wait; set max_per_day for it, or raise retention.entries"
         for name in findings.floods
     ]
     degraded += [

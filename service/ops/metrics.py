@@ -171,4 +171,5 @@ def _of_source(name: str, state: SourceState | None) -> dict[str, float]:
     found = {field_name("millrace_source_last_success_seconds", label): success or 0.0}
     if state is not None:
         found[field_name("millrace_source_up", label)] = float(not is_failing(state))
+        found[field_name("millrace_source_waiting", label)] = state.waiting
     return found

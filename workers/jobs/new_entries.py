@@ -49,12 +49,15 @@ class News(NamedTuple):
     # (core/feeds/identity.py).
     listed: list[tuple[bytes, bytes]]
     held_back: frozenset[str]  # ids of entries that a person removed before
+    waiting: int  # new entries beyond the daily limit: the next poll finds them new again
 
 
-async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Remembered) -> News:
+async def find_news(
+    store: Store, source: str, feed: ParsedFeed, remembered: Remembered, room: DailyRoom
+) -> News:
     """Compare a document with what its source listed before. Reads records, writes nothing."""
     if feed.revised is not None:
-        return await _told_news(store, source, feed, feed.revised, remembered)
+        return await _told_news(store, source, feed, remembered, room)
     seen = remembered.seen
     every = await _listed(feed, seen)
     unaliased = without_aliases(seen, every, feed.unchanged)
@@ -62,15 +65,17 @@ async def find_news(store: Store, source: str, feed: ParsedFeed, remembered: Rem
     every = [await _under_old_guid(store, source, each, seen) for each in every]
     known = await _known(store, source, [each.entry for each in every if each.is_changed])
     every, known = await _part_reused_guids(store, source, every, known, remembered, feed)
+    admitted = [each for each in every if not each.is_new or room.admit(each.entry)]
     wanted = [
         each.entry
-        for each in every
+        for each in admitted
         # A changed entry whose record expired was published long ago: it must not come again.
         if each.is_new or (each.is_changed and entry_id(source, each.entry.guid) in known)
     ]
-    held_back = await _held_back(store, source, wanted, remembered)
-    rows = [row for each in every for row in each.rows()]
-    return News(wanted, known, [*rows, *rows_of_unchanged(feed.unchanged, seen)], held_back)
+    held_back = await forgotten_among(store, source, wanted if remembered.forgotten else ())
+    rows = [row for each in admitted for row in each.rows()]
+    rows += rows_of_unchanged(feed.unchanged, seen)
+    return News(wanted, known, rows, held_back, len(every) - len(admitted))
 
 
 async def _of_old_folder(
@@ -118,32 +123,25 @@ async def _under_old_guid(
 
 
 async def _told_news(
-    store: Store, source: str, feed: ParsedFeed, revised: frozenset[str], remembered: Remembered
+    store: Store, source: str, feed: ParsedFeed, remembered: Remembered, room: DailyRoom
 ) -> News:
     """The news of a source that states which entries are new and which revised (a folder).
 
     A revised entry without a record was filtered, or its record expired; it is not news. A new
     entry under a guid seen long ago has returned.
     """
-    every = listed(feed.entries, remembered.seen)
+    every, revised = listed(feed.entries, remembered.seen), feed.revised or ()
     known = await _known(store, source, [each.entry for each in every])
+    admitted = [each for each in every if not each.is_new or room.admit(each.entry)]
     wanted = [
         each.entry
-        for each in every
+        for each in admitted
         if each.seen != each.digest
         and (each.entry.guid not in revised or entry_id(source, each.entry.guid) in known)
     ]
-    held_back = await _held_back(store, source, wanted, remembered)
-    rows = [(guid_digest(each.entry.guid), each.digest) for each in every]
-    return News(wanted, known, rows, held_back)
-
-
-async def _held_back(
-    store: Store, source: str, wanted: list[FeedEntry], remembered: Remembered
-) -> frozenset[str]:
-    if not (remembered.forgotten and wanted):
-        return frozenset()
-    return await forgotten_among(store, source, wanted)
+    held_back = await forgotten_among(store, source, wanted if remembered.forgotten else ())
+    rows = [(guid_digest(each.entry.guid), each.digest) for each in admitted]
+    return News(wanted, known, rows, held_back, len(every) - len(admitted))
 
 
 async def _known(store: Store, source: str, entries: Sequence[FeedEntry]) -> dict[str, EntryRecord]:

@@ -29,7 +29,7 @@ from core.models import ParsedFeed
 from store.commit import Batch, SourceWrite, leave
 from store.hosts import note_reached, note_unreachable
 from store.monitoring import Counts
-from store.retention import SEEN_KEPT, trim_seen
+from store.retention import SEEN_KEPT, note_floods, trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
 from store.sources import SourceState, read_source
 from workers.context import Kit, Paper, Poll, count_entries, count_fetch, count_merging, rhythm
@@ -124,13 +124,16 @@ async def _poll(poll: Poll) -> None:
 async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Remembered) -> None:
     """Prepare the news of a document, decide upon them, and write all in one commit."""
     kit, source = poll.kit, poll.source
-    news = await find_news(kit.store, source.name, feed, remembered)
+    stories = kit.settings().retention.entries
+    room = DailyRoom(poll.state, source, now=poll.now, stories=stories)
+    news = await find_news(kit.store, source.name, feed, remembered, room)
+    if news.waiting:
+        polled = await _put_off(poll, polled, news.waiting)
     prepared = polled.prepared or await prepare_entries(
         kit.sandbox, news.entries, source, remembered.learned, poll.counts
     )
     if kit.order.strict or not poll.state.first_poll_done:
         await poll.turn.come()
-    room = DailyRoom(poll.state, source, now=poll.now)
     site = poll.source.site or feed.link or poll.state.link
     paper = Paper(feed.title or poll.state.title, site)
     found = sort_out(poll, news, prepared, room, paper)
@@ -151,6 +154,16 @@ async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Rem
     await _trim_seen(poll, write.state, len(remembered.seen))
     count_merging(poll.counts, outcome)
     count_entries(poll.counts, source.name, [*found.aside, *outcome.entries], now=poll.now)
+
+
+async def _put_off(poll: Poll, polled: Polled, waiting: int) -> Polled:
+    """The answer without what would keep later polls from finding those entries new again."""
+    await note_floods(poll.kit.store, [poll.source.name])
+    note = f"{waiting} new entries wait for the next day: it brought too many today"
+    return replace(
+        polled, prepared=None, etag=None, last_modified=None, body_hash=None, tree=None,
+        waiting=waiting, notes=(*polled.notes, note),
+    )  # fmt: skip
 
 
 def _write(poll: Poll, polled: Polled, published: Sequence[str | None] = ()) -> SourceWrite:

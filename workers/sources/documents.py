@@ -69,6 +69,7 @@ class Polled:
     self_url: str | None = None
     notes: tuple[str, ...] = ()  # tolerated faults, shown to people
     whole: bool = False  # it was fetched without validators, to check responses of 304
+    waiting: int = 0  # new entries beyond the daily limit of the store
 
 
 def unchanged(answer: Response, wishes: Wishes) -> Polled:
