@@ -39,7 +39,7 @@ SLICE = 256 * 1024
 SMALLEST_COMPRESSED = 256  # bytes; below, the header costs more than compression saves
 # Total of the bodies longer than a slice that are being sent. A slow reader keeps its document in
 # memory: 60 readers of different feeds with `limit=5000` kept 782 MB.
-BYTES_SENT = 64 * 2**20
+BYTES_SENT = 48 * 2**20
 SLOW_SECONDS = 10.0  # after which a transfer is ended when others need its bytes
 
 THREADS = 2  # more would compete with the event loop for the interpreter lock

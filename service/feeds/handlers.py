@@ -9,8 +9,8 @@ import asyncio
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qsl, unquote
@@ -74,16 +74,13 @@ class Feeds:
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
         """GET /feed.xml, /feed.atom, /feed.json and their narrowed forms."""
-        context = self._context
-        settings = context.settings()
-        if context.river.loaded is None:
+        settings = self._context.settings()
+        if self._context.river.loaded is None:
             return text_reply("loading\n", status=503, headers={"Retry-After": "1"})
         try:
             answer = self._find_answer(request, settings)
-        except BadQuery as error:
-            return text_reply(f"{error}\n", status=400)
-        except UnknownName as error:
-            return text_reply(f"{error}\n", status=404)
+        except (BadQuery, UnknownName) as error:
+            return text_reply(f"{error}\n", status=404 if isinstance(error, UnknownName) else 400)
         headers = request.headers
         if headers.get(_PURPOSE) == "document" and answer.form.styled:
             return await self._as_page(request, answer)
@@ -131,13 +128,30 @@ class Feeds:
         return time.monotonic() - answer.rendered < RENDER_EVERY
 
     async def _renew(self, answer: Answer, settings: Settings, encoding: str) -> Document:
-        document = answer.document
-        if document is None or not self._fresh(answer, settings):
-            document = await self._rendered(answer, settings)
-        if encoding not in document.kept:
-            await asyncio.to_thread(document.encoded, encoding)
-            self._evict()
-        return document
+        async with self._turn(answer, settings):
+            document = answer.document
+            if document is None or not self._fresh(answer, settings):
+                document = await self._rendered(answer, settings)
+            if encoding not in document.kept:
+                await asyncio.to_thread(document.encoded, encoding)
+                self._evict()
+            return document
+
+    @asynccontextmanager
+    async def _turn(self, answer: Answer, settings: Settings) -> AsyncIterator[None]:
+        """Long documents are made and packed one after the other, for memory; raises TooBusy."""
+        if (answer.query.limit or settings.feed.limit) <= LONG:
+            yield
+            return
+        if self._long_waiting >= LONG_WAITING:
+            raise TooBusy("too many long feeds are requested; try again in a moment")
+        self._long_waiting += 1
+        try:
+            async with self._long:
+                yield
+                await self._background.run(return_memory)
+        finally:
+            self._long_waiting -= 1
 
     async def _rendered(self, answer: Answer, settings: Settings) -> Document:
         before, river = answer.document, self._context.river
@@ -185,9 +199,10 @@ class Feeds:
         if first not in document.deltas:
             if len(document.deltas) >= DELTAS_KEPT:
                 document.deltas.clear()
-            document.deltas[first] = await self._make_document(
-                answer, stamp, lambda _: document.modified, only=lambda kept: kept.id in news
-            )
+            async with self._turn(answer, stamp.settings):
+                document.deltas[first] = await self._make_document(
+                    answer, stamp, lambda _: document.modified, only=lambda kept: kept.id in news
+                )
             self._evict()
         return document.deltas[first]
 
@@ -199,20 +214,8 @@ class Feeds:
         only: Callable[[Kept], bool] | None = None,
     ) -> Document:
         """Make a document, a long one in the background threads. Raises TooBusy."""
-        query, stories = answer.query, self._context.river.newest()
-        work = partial(render, answer, stories, stamp, modified, only=only)
-        if (query.limit or stamp.settings.feed.limit) > LONG:
-            if self._long_waiting >= LONG_WAITING:
-                raise TooBusy("too many long feeds are requested; try again in a moment")
-            self._long_waiting += 1
-            try:
-                async with self._long:
-                    document = await self._background.run(work)
-                    await self._background.run(return_memory)
-                    return document
-            finally:
-                self._long_waiting -= 1
-        if query.text:
+        work = partial(render, answer, self._context.river.newest(), stamp, modified, only=only)
+        if answer.query.text or (answer.query.limit or stamp.settings.feed.limit) > LONG:
             return await self._background.run(work)
         return await asyncio.to_thread(work)
 

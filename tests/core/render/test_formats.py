@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import feedparser
 import pytest
@@ -380,3 +383,21 @@ def test_the_paper_is_named_in_the_text_on_request() -> None:
     assert titled.title.startswith("早报: ")
     assert footed.html is not None
     assert footed.html.endswith("<p>早报</p>")
+
+
+@pytest.mark.parametrize(
+    ("document", "item"),
+    [(rss_document, "x" * 10_000), (atom_document, "x" * 10_000), (json_document, b"x" * 10_000)],
+)
+def test_a_long_document_takes_the_memory_of_its_bytes_alone(
+    document: Callable[[FeedHead, Any], bytes], item: str | bytes
+) -> None:
+    """Joined as text, twenty megabytes with one emoji took a hundred more."""
+    end = "😀" if isinstance(item, str) else b"."
+    tracemalloc.start()
+    body = document(HEAD, (item + end for _ in range(500)))  # type: ignore[operator]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert len(body) > 5_000_000
+    assert peak < 1.5 * len(body)
