@@ -49,6 +49,11 @@ SUBSCRIBERS = Outbox(
 )
 
 
+def half(outbox: Outbox) -> Outbox:
+    """The same queue for deliveries that may fill half of it."""
+    return outbox._replace(deliveries=outbox.deliveries // 2, size=outbox.size // 2)
+
+
 class Delivery(Frozen):
     """One request to be sent."""
 
@@ -59,6 +64,7 @@ class Delivery(Frozen):
     body: str = ""
     subscriber: str | None = None  # id; a subscriber that answers 410 is removed
     tries: int = 0
+    ahead: float = 0.0  # seconds by which it goes before others that are due
 
 
 class Added(NamedTuple):
@@ -89,7 +95,7 @@ async def add_deliveries(store: Store, outbox: Outbox, deliveries: Sequence[Deli
         return Added(0, 0)
     parts: list[str | bytes] = []
     for each in deliveries:
-        parts += (each.id, keys.delivery(each.id), pack(each))
+        parts += (each.id, keys.delivery(each.id), pack(each), str(int(each.ahead * 1000)))
     limits = (outbox.deliveries, outbox.size, keys.DELIVERY_SECONDS)
     script = store.script("outbox")
     added, refused = await store.call(script, [outbox.key, outbox.sizes], [*limits, *parts])

@@ -14,7 +14,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import deque
+from bisect import insort
+from operator import itemgetter
 from urllib.parse import urlencode, urlsplit
 
 import structlog
@@ -49,10 +50,11 @@ from workers.leases import end_tasks
 
 log = structlog.get_logger()
 
-AT_ONCE = 20  # deliveries that are leased together
+AT_ONCE = 50  # deliveries that are leased together
 TARGETS_AT_ONCE = 50  # most answer at once, some hang for half a minute
-WAITING_EACH = 200  # deliveries in memory for one target; one of a webhook has some 10 kB
-FULL_SECONDS = 15.0  # after which a delivery is leased again when there was no room in memory
+WAITING_EACH = 200  # deliveries in memory for one target; one of a webhook has some 10 kB,
+WAITING_LETTERS = 2 * 2**20  # of their bodies; that of a giant entry alone has as many
+FULL_SECONDS = 5.0  # after which a delivery is leased again when there was no room in memory
 LEASE_SECONDS = 300.0  # a delivery that waited for half of this is put back
 FIRST_RETRY = 10.0
 LONGEST_RETRY = 3600.0
@@ -82,23 +84,20 @@ class Sender:
         """Send until cancelled; look for due deliveries every `every` seconds."""
         try:
             while True:
-                if not await self.send_due():
+                if await self.send_due() < AT_ONCE // 2:  # no more is due, or most found no room
                     await asyncio.sleep(every)
         finally:
             await end_tasks(self._sending)
 
     async def send_due(self) -> int:
-        """Begin to send the due deliveries; returns their number."""
+        """Begin to send the due deliveries; returns how many found room in memory."""
         store, counts, full = self._kit.store, Counts(), list[Delivery]()
         due, expired = await lease_deliveries(
             store, self._outbox, limit=AT_ONCE, seconds=LEASE_SECONDS
         )
         for delivery in due:
             target = self._target(_host(delivery.url))
-            if target is None or len(target.waiting) >= WAITING_EACH:
-                full.append(delivery)
-            else:
-                target.waiting.append((time.monotonic(), delivery))
+            full += [delivery] if target is None else target.add(delivery)
         await put_back(store, self._outbox, full, seconds=FULL_SECONDS)
         for delivery_id in expired:
             kind = delivery_id.partition("-")[0]
@@ -106,7 +105,7 @@ class Sender:
                 counts.add(_METRIC[kind], outcome="expired")
                 await _give_up(self._kit, "expired", "not delivered in time", kind=kind)
         self._kit.tell(counts)
-        return len(due)
+        return len(due) - len(full)
 
     async def sent(self) -> None:
         """Wait until nothing is being sent."""
@@ -139,21 +138,36 @@ class _Target:
 
     def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher, host: str) -> None:
         self.host = host
-        self.waiting = deque[tuple[float, Delivery]]()  # each with the time of its lease
+        # Each with its place in the order and the time of its lease; the next one first.
+        self._waiting = list[tuple[float, float, Delivery]]()
         self.counts = Counts()
         self._kit = kit
         self._outbox = outbox
         self._fetcher = fetcher
         self._well = False  # whether the last delivery arrived
 
+    def add(self, delivery: Delivery) -> list[Delivery]:
+        """Queue a delivery; returns those for which there is no room now, the last in the order."""
+        now = time.monotonic()
+        insort(self._waiting, (now - delivery.ahead, now, delivery), key=itemgetter(0))
+        size, kept = 0, 0
+        for *_, each in self._waiting[:WAITING_EACH]:
+            size += len(each.body)
+            kept += size <= WAITING_LETTERS or not kept
+        full = [each for *_, each in self._waiting[kept:]]
+        del self._waiting[kept:]
+        return full
+
     async def send(self) -> None:
         """Send the waiting deliveries; after a failure put the rest back until the retry."""
         store = self._kit.store
         wait = await resting(store, self.host)
-        while self.waiting:
-            leased, delivery = self.waiting.popleft()
+        while self._waiting:
+            _, leased, delivery = self._waiting.pop(0)
             if wait > 0 or time.monotonic() - leased > LEASE_SECONDS / 2:
-                await put_back(store, self._outbox, [delivery], seconds=wait)
+                others = [each for *_, each in self._waiting]
+                self._waiting.clear()
+                await put_back(store, self._outbox, [delivery, *others], seconds=wait)
             elif delivery.kind == "verify":
                 await self._verify(delivery)
             elif not await self._deliver(delivery):
