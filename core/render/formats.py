@@ -50,7 +50,7 @@ def rss_item(item: FeedItem) -> str:
 
 
 def rss_document(head: FeedHead, items: Iterable[str]) -> bytes:
-    """The feed document around rendered items."""
+    """An RSS document with rendered items."""
     return _document(
         head,
         (
@@ -166,7 +166,7 @@ def atom_entry(item: FeedItem) -> str:
 
 
 def atom_document(head: FeedHead, entries: Iterable[str]) -> bytes:
-    """The feed document around rendered entries."""
+    """An Atom document with rendered entries."""
     language = f" xml:lang={quoted(head.language)}" if head.language else ""
     return _document(
         head,
@@ -216,7 +216,7 @@ def _enclosures(item: FeedItem) -> list[str]:
         f'<link rel="enclosure" href={quoted(each.url)} type={quoted(each.type)}'
         + (f' length="{each.length}"/>' if each.length else "/>")
         for each in item.attachments
-        if each.role == "file"  # Atom has no word for the others
+        if each.role == "file"  # no Atom equivalent of the others
     ]
 
 
