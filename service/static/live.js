@@ -5,6 +5,7 @@
   // Milliseconds from the first of a burst of changes to the page's refresh; longer than the
   // service shows an older page (RENDER_EVERY).
   const SOON = 400;
+  const FIRST = 1500; // the same on an empty page: the first sources answer one after the other
   const GAP = 2000; // between two refreshes
   const PAGE = 50; // cards of a page (CARDS of the service)
   const MOST = 200; // cards that stay on an open page (MOST_CARDS)
@@ -83,15 +84,21 @@
 
   if (!river || !("live" in river.dataset) || !window.EventSource) return;
 
-  // The page takes the place of what is shown: its order is the feed's, whatever came in which
-  // order. It was requested longer than what is shown, so nothing is missing down to the last card
-  // that stays; what is below that one is left to the next page.
-  const merge = (page) => {
+  const place = (card) => card.getBoundingClientRect();
+  const inView = (card) => place(card).bottom > 0 && place(card).top < innerHeight;
+
+  // The cards of a newer page that take the place of what is shown: its order is the feed's, whatever
+  // came in which order. It was requested longer than what is shown, so nothing is missing down to
+  // the last card that stays; what is below that one is left to the next page.
+  const freshOf = (page) => {
     const shown = new Set(cards().map((card) => card.id));
     const found = [...page.querySelectorAll("#river article.card")];
     const last = found.findLastIndex((card) => shown.has(card.id));
+    return page.querySelector("a[rel=next]") ? found.slice(0, Math.max(last + 1, PAGE)) : found;
+  };
+  const merge = (page) => {
+    const fresh = freshOf(page);
     const older = page.querySelector("a[rel=next]");
-    const fresh = older ? found.slice(0, Math.max(last + 1, PAGE)) : found;
     const ids = new Set(fresh.map((card) => card.id));
     for (const card of cards()) if (!ids.has(card.id)) card.remove();
     let cursor = river.querySelector("article.card");
@@ -124,6 +131,51 @@
     return element;
   };
 
+  // What is being read stays where it is. A newer page that has nothing new among the cards in view
+  // is merged: the first of them is held in place, which browsers do by themselves only below the top
+  // of a page, and some not at all. Any other page waits until the reader wants it or looks away.
+  let held = null;
+  const above = new Set(); // new cards that came above the view, until the reader is up there
+  const button = document.getElementById("above");
+  const take = (page) => {
+    const visible = cards().filter(inView);
+    const ids = visible.map((card) => card.id);
+    const fresh = freshOf(page).map((card) => card.id);
+    const start = fresh.indexOf(ids[0]);
+    held = null;
+    if (document.hidden || !ids.length) merge(page);
+    else if (ids.some((id, index) => fresh[start + index] !== id)) held = page;
+    else {
+      for (const id of fresh.slice(0, start)) if (!document.getElementById(id)) above.add(id);
+      const { top } = place(visible[0]);
+      merge(page);
+      const moved = place(document.getElementById(ids[0])).top - top;
+      // A short page is made longer, to have something to scroll.
+      river.style.minBlockSize = `${scrollY + moved + innerHeight}px`;
+      scrollBy({ top: moved, behavior: "instant" });
+    }
+    offer();
+  };
+  const offer = () => {
+    for (const id of above) {
+      const card = document.getElementById(id);
+      if (!card || place(card).bottom > 0) above.delete(id);
+    }
+    const waiting = held ? freshOf(held).filter((card) => !document.getElementById(card.id)) : [];
+    const count = above.size + waiting.length;
+    button.hidden = !held && !count;
+    const more = held?.querySelector("a[rel=next]") ? "+" : "";
+    const text = count === 1 ? words.newOne : words.newMany;
+    button.textContent = `↑ ${text.replace("{}", count + more)}`;
+  };
+  button.addEventListener("click", () => {
+    if (held) merge(held);
+    held = null;
+    scrollTo({ top: 0, behavior: "instant" });
+    offer();
+  });
+  document.addEventListener("scroll", offer, { passive: true });
+
   const limited = new URLSearchParams(location.search).has("limit"); // the reader's number of cards
   let due = 0;
   let refreshed = 0;
@@ -138,7 +190,7 @@
     if (!limited) address.searchParams.set("limit", Math.min(size, MOST));
     try {
       const answer = await fetch(address, { headers: { Accept: "text/html" } });
-      if (answer.ok) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      if (answer.ok) take(new DOMParser().parseFromString(await answer.text(), "text/html"));
     } catch {
       // the service is away: the stream opens again when it is back, and that refreshes
     }
@@ -147,9 +199,10 @@
   };
   const schedule = () => {
     if (document.hidden || fetching) again = true;
-    else due ||= setTimeout(refresh, Math.max(SOON, refreshed + GAP - Date.now()));
+    else due ||= setTimeout(refresh, Math.max(cards().length ? SOON : FIRST, refreshed + GAP - Date.now()));
   };
   const catchUp = () => {
+    if (document.hidden && held) take(held);
     if (!again || document.hidden) return;
     again = false;
     schedule();

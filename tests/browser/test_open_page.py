@@ -19,6 +19,13 @@ SHIFTS = """new PerformanceObserver(list => list.getEntries().forEach(each =>
     { window.shifts = (window.shifts || 0) + each.value }))
     .observe({type: 'layout-shift', buffered: true})"""
 
+TAKE_WHAT_IS_OFFERED = """() => {
+    const button = document.getElementById("above");
+    const take = () => { if (!button.hidden) button.click(); };
+    take();
+    new MutationObserver(take).observe(button, {attributes: true});
+}"""
+
 
 async def shown(visitor: Any) -> list[str]:
     return await visitor.page.locator("article.card").evaluate_all("all => all.map(c => c.id)")
@@ -30,6 +37,8 @@ async def in_feed(served: Served, count: int) -> list[str]:
 
 
 async def until_shown(visitor: Any, ids: list[str]) -> None:
+    """Wait for the cards, with whatever is offered taken."""
+    await visitor.page.evaluate(TAKE_WHAT_IS_OFFERED)
     await visitor.page.wait_for_function(
         "ids => JSON.stringify([...document.querySelectorAll('article.card')].map(c => c.id)) "
         "=== ids",
@@ -76,6 +85,7 @@ async def test_an_open_page_keeps_a_bounded_number_of_cards(served: Served, visi
 
     for start in range(50, 275, 45):
         await served.publish(*(make_story(n) for n in range(start, start + 45)))
+        await visitor.page.evaluate(TAKE_WHAT_IS_OFFERED)
         newest = make_story(start + 44).id
         await visitor.page.wait_for_function("id => document.getElementById(id)", arg=newest)
 
@@ -109,11 +119,43 @@ async def test_stories_that_come_between_those_shown_leave_no_gap(
     for place, source in enumerate(("second", "third"), start=1):
         await served.publish(*(make_story(3 * n + place, sources=(source,)) for n in range(48)))
         newest = make_story(3 * 47 + place, sources=(source,)).id
+        await visitor.page.evaluate(TAKE_WHAT_IS_OFFERED)
         await visitor.page.wait_for_function("id => document.getElementById(id)", arg=newest)
 
     ids = await shown(visitor)
     assert ids == (await in_feed(served, 200))[: len(ids)]
     assert len(ids) == 144
+
+
+@pytest.mark.parametrize("width", [PHONE, DESK])
+async def test_what_is_read_stays_where_it_is(served: Served, visit: Any, width: int) -> None:
+    visitor = await visit(width)
+    await visitor.page.add_init_script(SHIFTS)
+    await visitor.go("/")
+    await served.publish(*(make_story(10 * n) for n in range(24)))
+    first = make_story(230).id
+    await visitor.page.wait_for_selector(f"article[id='{first}']")
+    card = visitor.page.locator(f"article[id='{first}']")
+    place = (await card.bounding_box())["y"]
+    button = visitor.page.locator("#above")
+
+    await served.publish(*(make_story(300 + n) for n in range(8)))  # above all that is shown
+    await visitor.page.wait_for_selector(f"article[id='{make_story(307).id}']", state="attached")
+    assert (await card.bounding_box())["y"] == pytest.approx(place, abs=0.5)
+    assert await button.is_visible()
+    # As first polls of other sources bring them: between those that are in view.
+    await served.publish(*(make_story(10 * n + 5, sources=("second",)) for n in range(60)))
+    await visitor.page.wait_for_selector("text=/^↑ 6[0-9] new stories$/")
+
+    assert (await card.bounding_box())["y"] == pytest.approx(place, abs=0.5)
+    assert (
+        await visitor.page.evaluate("window.shifts || 0") < 0.001
+    )  # browsers scroll by whole pixels
+    await button.click()
+    await until_shown(visitor, (await in_feed(served, 100))[: len(await shown(visitor))])
+    assert await visitor.page.evaluate("scrollY") == 0
+    assert await button.is_hidden()
+    assert visitor.complaints == []
 
 
 async def test_a_removed_story_leaves_the_page(served: Served, visit: Any) -> None:
