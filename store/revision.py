@@ -42,6 +42,7 @@ class ProcessBeat(Frozen):
     fault: str | None = None  # why it cannot follow the current revision, or read its file
     entries: int = 1  # `retention` in that file: the minimum for others while files differ
     days: int = 1
+    cluster: str | None = None  # its name in that file
 
 
 @dataclass

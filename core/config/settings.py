@@ -219,6 +219,14 @@ class Settings(Frozen):
     service: ServiceSettings = Field(ServiceSettings(), description="The HTTP service.")
     filters: Filters = Field(Filters(), description="Which entries of any source are let through.")
     webhooks: tuple[Webhook, ...] = Field((), description="Addresses that receive new stories.")
+    cluster: str | None = Field(
+        None,
+        min_length=1,
+        max_length=100,
+        examples=["production"],
+        description="Name of this Millrace, where several could meet in one store by mistake: "
+        "a process that states another name than those that run is refused.",
+    )
 
     @model_validator(mode="after")
     def _share_filters(self) -> Self:

@@ -204,22 +204,29 @@ class Member:
         Checked at the start only. Raises ConfigError once a second heartbeat proves that a process
         of the other one is running.
         """
-        names = [source.name for source in self._live.own.sources if source.enabled]
         having = {b.id: b.last for b in processes.beats if b.file == current.hash}
-        if self._joined or not having or await shares_a_source(self._store, names):
+        if self._joined or not having or await self._is_alike(processes):
             self._stranger = {}
             return False
         if any(having.get(each, last) > last for each, last in self._stranger.items()):
             raise ConfigError(
                 [
                     f"{without_credentials(self._store.url)}: this store serves another Millrace, "
-                    f"with other sources, whose feeds.yaml came from {current.host}: give this one "
-                    "a database of its own (another number at the end of REDIS_URL), or end the "
-                    "other first"
+                    "with other sources or another name (cluster), whose feeds.yaml came from "
+                    f"{current.host}: give this one a database of its own (another number at the "
+                    "end of REDIS_URL), or end the other first"
                 ]
             )
         self._stranger = self._stranger or having
         return True
+
+    async def _is_alike(self, processes: Processes) -> bool:
+        """Whether the names of the clusters agree; where one has none, whether a source is shared."""
+        ours, theirs = self._live.own.cluster, {b.cluster for b in processes.beats if b.cluster}
+        if ours and theirs:
+            return ours in theirs
+        names = [source.name for source in self._live.own.sources if source.enabled]
+        return await shares_a_source(self._store, names)
 
     async def _adopt(self, current: Revision) -> None:
         """Apply the current revision."""
@@ -290,5 +297,6 @@ class Member:
                 fault=fault,
                 entries=kept.entries,
                 days=kept.days,
+                cluster=self._live.own.cluster,
             ),
         )

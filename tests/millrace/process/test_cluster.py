@@ -231,9 +231,17 @@ async def follow_until_refused(store: Store, path: str) -> None:
         await stop.wait()
 
 
-async def test_a_second_millrace_in_one_database_is_refused(store: Store, tmp_path: Path) -> None:
-    other = "sources: [{url: 'https://elsewhere.example/'}]\n"
-    mine, others = written(tmp_path, "one", ALL), written(tmp_path, "two", other)
+@pytest.mark.parametrize(
+    ("mine", "other"),
+    [
+        (ALL, "sources: [{url: 'https://elsewhere.example/'}]\n"),
+        (f"{ALL}cluster: production\n", f"{ALL}cluster: staging\n"),  # all sources are shared
+    ],
+)
+async def test_a_second_millrace_in_one_database_is_refused(
+    store: Store, tmp_path: Path, mine: str, other: str
+) -> None:
+    mine, others = written(tmp_path, "one", mine), written(tmp_path, "two", other)
     async with process(store, mine, "one") as live:
         await until(live.in_force.ready.is_set)
         await sweeper(store, live).sweep()
@@ -242,7 +250,24 @@ async def test_a_second_millrace_in_one_database_is_refused(store: Store, tmp_pa
             await follow_until_refused(store, others)
 
         assert names(live) == ["a", "b-example"]
-        assert await due_times(store, ["elsewhere.example"]) == [None]
+        assert await due_times(store, ["elsewhere-example"]) == [None]
+
+
+async def test_processes_of_one_name_may_change_all_their_sources(
+    store: Store, tmp_path: Path
+) -> None:
+    other = "sources: [{url: 'https://elsewhere.example/'}]\ncluster: production\n"
+    mine, others = (
+        written(tmp_path, "one", f"{ALL}cluster: production\n"),
+        written(tmp_path, "two", other),
+    )
+    async with process(store, mine, "one") as live:
+        await until(live.in_force.ready.is_set)
+        await sweeper(store, live).sweep()
+
+        async with process(store, others, "two") as new:
+            await until(new.in_force.ready.is_set)
+            await until(lambda: names(live) == ["elsewhere-example"])
 
 
 async def test_a_round_by_another_file_is_refused_while_processes_live(
