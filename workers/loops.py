@@ -66,7 +66,7 @@ class WorkerProcess:
         )
         self._taking: list[asyncio.Task[None]] = []  # the loops that bring new work
         self._others: list[asyncio.Task[None]] = []
-        self._watch = StoreWatch(kit.store)
+        self.watch = StoreWatch(kit.store)
         self._started: float | None = None
         self._refused: tuple[float, str] | None = None  # when the store last refused, and why
 
@@ -136,7 +136,7 @@ class WorkerProcess:
             except StoreError as error:
                 if not isinstance(error, StoreAway):
                     self._refused = (time.monotonic(), str(error))
-                self._watch.failed(str(error))
+                self.watch.failed(str(error))
                 await asyncio.sleep(AWAY_SECONDS)
             except asyncio.CancelledError:
                 if _is_ending():
@@ -194,8 +194,8 @@ class WorkerProcess:
 
     async def _watch_store(self) -> None:
         while True:
-            await self._watch.look()
-            await asyncio.sleep(self._watch.pause)
+            await self.watch.look()
+            await asyncio.sleep(self.watch.pause)
 
     async def _exchange(self) -> None:
         await self._kit.shared_idf.open()

@@ -82,7 +82,6 @@ async def _worker(
         callbacks = await open_things.enter_async_context(Fetcher(callback_settings(fetch)))
         sandbox = Sandbox()
         open_things.push_async_callback(sandbox.close)
-        await sandbox.start()
         kit = Kit(
             store=store,
             settings=settings,
@@ -96,7 +95,10 @@ async def _worker(
             order=order or Order(),
         )
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        yield WorkerProcess(name, kit, in_force)
+        worker = WorkerProcess(name, kit, in_force)
+        await worker.watch.look()  # what is wrong with the store is logged before children start
+        await sandbox.start()
+        yield worker
 
 
 async def start_worker(ctx: dict[str, Any]) -> None:
