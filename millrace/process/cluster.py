@@ -221,7 +221,7 @@ class Member:
         return True
 
     async def _is_alike(self, processes: Processes) -> bool:
-        """Whether the names of the clusters agree; where one has none, whether a source is shared."""
+        """Whether the clusters have one name; where one has none, whether they share a source."""
         ours, theirs = self._live.own.cluster, {b.cluster for b in processes.beats if b.cluster}
         if ours and theirs:
             return ours in theirs
