@@ -1,7 +1,7 @@
-"""Which entries are one story.
+"""Decide which entries belong to one story.
 
-`fingerprint` finds candidates (tokens, headline, idf, simhash); `decide` weighs them, by `table`
-where the texts are kept (copy, compare, swaps) and by `prints` beyond; `merge` makes stories of the
-decisions, `representative` chooses the copy that is shown, `split` takes merges back, `account`
-explains.
+`fingerprint` provides the keys to find candidates (tokens, headline, idf, simhash). `decide`
+compares an entry with them: by `table` if the texts are stored (copy, compare, swaps), else by
+`prints`. `merge` turns decisions into stories. `members` selects the published member and lets
+members leave.
 """

@@ -1,8 +1,8 @@
-"""What two texts have in common, where, and what differs: the evidence for a decision.
+"""Compare two texts: common parts, their position, and the differences, as evidence for a decision.
 
-Both are cut into runs of four tokens. What both contain is shared; a short stretch that differs
-between two shared ones is a *swap*, and what was swapped says more than how much: names, places,
-figures and dates make another story of the same sentences.
+Both are split into runs of four tokens (shingles). Runs in both are shared; a short difference
+between two shared runs is a *swap*. What was swapped matters more than how much: different names,
+places, numbers or dates in the same sentences make another story.
 """
 
 from __future__ import annotations
@@ -19,42 +19,42 @@ from core.dedup.reading import Bools, Reading
 from core.dedup.swaps import Swap, cover, places, runs_of, swaps_between
 from core.dedup.tokens import U64
 
-RUN = 8  # shared tokens in a row that end a lead: fewer are a common phrase
-# Tokens of a phrase that a lead may quote from the common part; it stands alone there. Of 144 pairs
-# of leads over one background, most with a quoted phrase, 5 were taken for one without this.
+RUN = 8  # consecutive shared tokens that end a lead; fewer are a common phrase
+# Length of an isolated phrase that a lead may quote from the common part. Of 144 pairs of leads
+# over one background, most with a quoted phrase, 5 were merged without this.
 QUOTED = 20
-STRANGERS = 0.2  # share in common below which nothing more is found out
-UNTOUCHED = 0.02  # of the shorter text: an editor leaves more traces than two replaced words
-# Words in common up to which two common words that were swapped part texts that are equal else. Of
-# 38 Chinese flashes with one well-known place replaced 13 joined their original without it, 1 with.
+STRANGERS = 0.2  # common share below which no further comparison is made
+UNTOUCHED = 0.02  # of the shorter text: an editor changes more than two words
+# Common words up to which two swapped common words separate otherwise equal texts. Of 38 Chinese
+# flashes with one well-known place replaced, 13 joined their original without it, 1 with it.
 FEW_WORDS = 100
 MORE = 1.25  # times as long: the longer text may be a page of several stories
-SHORT_HEADLINE = 6  # letters; a line that is as short is no headline
-SENTENCE_WORDS = 25  # of a lead without full stops; two sentences of an intro have some 30
-OWN = 0.6  # share of a sentence's tokens that are not shared: the sentence is the text's own
+SHORT_HEADLINE = 6  # letters; a line this short is not a headline
+SENTENCE_WORDS = 25  # of a lead without full stops; two sentences of an intro have about 30
+OWN = 0.6  # share of unshared tokens from which a sentence is the text's own
 
 
 LITTLE = 8  # tokens; less is no text
-OWN_TEXT = 40  # tokens beside standing text, or half of a text; less is not compared alone
-AGREE = 0.6  # of the headlines' word pairs
-LEAD = 3  # own sentences before the common part: a report of its own, not an intro [3–4]
-# Words of each of the four stretches between which cohesion is measured.
+OWN_TEXT = 40  # tokens beside standing text, or half of a text; less is not compared separately
+AGREE = 0.6  # share of the headlines' word pairs
+LEAD = 3  # own sentences before the common part: a separate report, not an intro [3–4]
+# Words in each of the four sections between which cohesion is measured.
 WINDOW, LEAST_WINDOW = 400, 20
-SUPPORT = 0.15  # of a headline's words that stand in the common part
+SUPPORT = 0.15  # share of a headline's words that occur in the common part
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two copies beside each other."""
+    """Two copies and the evidence from comparing them."""
 
     entry: Copy
     held: Copy
     evidence: Evidence
-    is_repeated: bool = False  # next to nothing in one of them that its source does not repeat
+    is_repeated: bool = False  # nearly all of one text is repeated by its source
 
     @classmethod
     def of(cls, entry: Copy, held: Copy, idf: Idf) -> Pair:
-        """Compare the two, without what their sources or hosts put under every headline."""
+        """Compare two copies, without standing text of their sources or hosts."""
         texts, repeated = (entry.reading, held.reading), False
         standing = idf.standing.in_pair(entry, held)
         if standing is not None:
@@ -68,12 +68,12 @@ class Pair:
 
     @property
     def same_source(self) -> bool:
-        """Both from one source."""
+        """Both are from one source."""
         return self.entry.source is not None and self.entry.source == self.held.source
 
     @property
     def same_address(self) -> bool:
-        """Both say that they stand under one address."""
+        """Both state the same URL."""
         return not self.entry.addresses.isdisjoint(self.held.addresses)
 
     @property
@@ -83,18 +83,18 @@ class Pair:
 
     @property
     def is_unsupported(self) -> bool:
-        """Other headlines, and hardly a word of either is in the common part."""
+        """The headlines differ, and hardly any of their words occur in the common part."""
         e = self.evidence
         return not self.agree and max(e.short.support, e.long.support) < SUPPORT
 
     @property
     def leads(self) -> int:
-        """Own sentences before the common part, of the text that has fewer."""
+        """Own sentences before the common part; the smaller number of the two texts."""
         return min(self.evidence.short.lead, self.evidence.long.lead)
 
     @property
     def front(self) -> bool:
-        """Neither has a lead of its own."""
+        """Neither text has its own lead."""
         return max(self.evidence.short.lead, self.evidence.long.lead) < LEAD
 
     @property
@@ -105,38 +105,38 @@ class Pair:
 
 @dataclass(frozen=True)
 class Side:
-    """One of two texts beside the other. Shares go from 0 to 1."""
+    """One of two compared texts. Shares are 0 to 1."""
 
     size: int  # tokens
-    share: float  # of its tokens that stand in the other
-    weight: float  # the same of its shingles, each by its rarity in the stream
-    rare: float  # sum of those weights: what it says that others do not
-    lead: int  # its own sentences before the first shared run
-    own: int  # its own sentences
-    least: float  # share of the least shared quarter
-    support: float  # share of its headline's words that stand in the shared part
+    share: float  # of its tokens that the other contains
+    weight: float  # of its shingles that the other contains, weighted by rarity in the stream
+    rare: float  # sum of those weights: its distinctive content
+    lead: int  # number of its own sentences before the first shared run
+    own: int  # number of its own sentences
+    least: float  # share in the least shared quarter
+    support: float  # share of its headline's words in the common part
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a comparison found. `short` and `long` are the texts by length."""
+    """The result of a comparison. `short` and `long` are the two texts by length."""
 
     short: Side
     long: Side
-    first_is_short: bool  # of the two texts as they were given
+    first_is_short: bool  # refers to the order of arguments
     swaps: tuple[Swap, ...]
-    left: int  # tokens that neither stand in both nor were swapped, in the text that has more
-    shared: float  # words in common
-    order: float  # share of neighbouring shared shingles that come in the same order
-    cohesion: float  # of the longer text's shared part with the rest, beside that of each in itself
-    agree: float  # of the headlines: share of the shorter's word pairs that the other has
+    left: int  # tokens neither shared nor swapped; the larger number of the two texts
+    shared: float  # number of common words
+    order: float  # share of neighbouring shared shingles in the same order
+    cohesion: float  # of the longer text's shared part with its rest, relative to that within each
+    agree: float  # share of the shorter headline's word pairs that the other has
     same_headline: bool
-    other_numbers: bool  # the headlines state other places in a series, dates or figures
-    headline_inside: bool  # the shorter's headline is a line of the longer text
+    other_numbers: bool  # the headlines have different series numbers, dates or figures
+    headline_inside: bool  # the shorter text's headline is a line of the longer text
 
     @property
     def telling(self) -> tuple[Swap, ...]:
-        """Swaps of names and figures; of words, too, where nothing else was changed."""
+        """Swaps of names and figures; also of words, if nothing else was changed."""
         kinds = {"figure", "name", "word"} | ({"common"} if self.shared < FEW_WORDS else set())
         untouched = self.left <= UNTOUCHED * self.short.size
         if untouched and all(s.kind in kinds for s in self.swaps):
@@ -145,13 +145,13 @@ class Evidence:
 
     @property
     def told_apart(self) -> frozenset[tuple[str, str]]:
-        """The different telling swaps, without those that only changed places."""
+        """The distinct telling swaps, without pairs that only exchanged positions."""
         swapped = {(s.one, s.other) for s in self.telling}
         return frozenset((one, other) for one, other in swapped if (other, one) not in swapped)
 
 
 def compare(one: Reading, other: Reading, idf: Idf, sources: tuple[int, int] = (0, 0)) -> Evidence:
-    """Hold two texts against each other, by what `idf` knows to be common, also in `sources`."""
+    """Compare two texts, with the word frequencies of `idf`, also in `sources` (hashes)."""
     short, long = (one, other) if one.size <= other.size else (other, one)
     at, back = places(short, long)
     found = at >= 0
@@ -180,16 +180,16 @@ def compare(one: Reading, other: Reading, idf: Idf, sources: tuple[int, int] = (
 
 
 def _heads_a_part(short: Reading, long: Reading) -> bool:
-    """Whether the headline of the shorter text, and not its text alone, is a line of the longer."""
+    """Whether the shorter text's headline is a line of the longer text only."""
     headline = short.title.bare
     return len(headline) > SHORT_HEADLINE and headline in long.lines - short.lines
 
 
 def headlines(one: Title, other: Title) -> tuple[float, bool]:
-    """How far two headlines agree, 0 to 1, and whether they are the same but for punctuation.
+    """Agreement of two headlines (0 to 1), and whether they are equal except for punctuation.
 
-    Every word pair counts alike: on a hot topic the words are common to the whole stream, their
-    order and the whole of them are not.
+    All word pairs count equally: on a hot topic the words are common in the whole stream, but not
+    their combination.
     """
     same = bool(one.bare) and one.bare == other.bare
     if not one.pairs or not other.pairs:
@@ -220,7 +220,7 @@ def _side(
     total = np.bincount(text.sentences, minlength=text.sentence_count())
     lead = text.sentence_count()
     first = _first_shared(covered)
-    if first is not None:  # Thai and lists have no full stops: words count, too
+    if first is not None:  # Thai and lists have no full stops, so words count as well
         lead = max(int(text.sentences[first]), int(text.words[:first].sum()) // SENTENCE_WORDS)
     return Side(
         size=text.size,
@@ -235,14 +235,14 @@ def _side(
 
 
 def _first_shared(covered: Bools) -> int | None:
-    """Where the common part begins, past phrases that a lead quotes from it."""
+    """The start of the common part, after phrases that a lead quotes from it."""
     runs = [run for run in runs_of(covered) if run[1] - run[0] >= min(RUN, len(covered))]
-    begins = (start for start, end in runs if end - start > QUOTED or _goes_on(covered, end))
+    begins = (start for start, end in runs if end - start > QUOTED or _continues(covered, end))
     return next(begins, runs[0][0] if runs else None)
 
 
-def _goes_on(covered: Bools, end: int) -> bool:
-    """Whether more of what follows a shared run is shared, too."""
+def _continues(covered: Bools, end: int) -> bool:
+    """Whether enough of the text after a shared run is shared, too."""
     rest = covered[end : end + 2 * QUOTED]
     return not rest.size or bool(rest.mean() >= 0.25)
 
@@ -255,7 +255,7 @@ def _least_quarter(fine: Bools) -> float:
 
 
 def _support(text: Reading, covered: Bools, idf: Idf) -> float:
-    """The share of the headline's words that stand in the shared part; 1 without a headline."""
+    """The share of the headline's words in the shared part; 1 without a headline."""
     words = text.title.units
     return _weighed(words, np.isin(words, text.units[covered]), idf) if len(words) else 1.0
 
@@ -266,10 +266,10 @@ def _weighed(words: U64, mask: Bools, idf: Idf) -> float:
 
 
 def _cohesion(text: Reading, fine: Bools, idf: Idf) -> float:
-    """How far a text speaks of one thing: words that its shared part and the rest have in common.
+    """Whether a text is about one subject: words common to its shared part and the rest.
 
-    0: two texts; about 1: as much as the halves of either have. By that comparison it needs no
-    knowledge of the language, in which a frequent word says nothing. 0.5: too little to say.
+    0: two texts; about 1: as much in common as the halves of either part. This comparison needs no
+    knowledge of the language, in which frequent words prove nothing. 0.5: too little text.
     """
     shared, rest = text.units[fine], text.units[~fine][: 2 * WINDOW]
     half = min(len(shared) // 2, len(rest) // 2, WINDOW)
@@ -283,7 +283,7 @@ def _cohesion(text: Reading, fine: Bools, idf: Idf) -> float:
 
 
 def _likeness(one: U64, other: U64, idf: Idf) -> float:
-    """How much two stretches have of each other's words, the rare ones above all; 0 to 1."""
+    """Similarity of the words of two sections, 0 to 1; rare words have more weight."""
     weights = [float((idf.word_weights(np.unique(words)) ** 2).sum()) for words in (one, other)]
     common = idf.word_weights(np.intersect1d(one, other)) ** 2
     return float(common.sum()) / max(math.sqrt(weights[0] * weights[1]), 1e-9)

@@ -1,4 +1,4 @@
-"""An entry as a decision between texts sees it: its article, where it is from, what is kept."""
+"""An entry as used in comparisons (article, source, site), and the lookup of stored copies."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.dedup.tokens import hash_of
 from core.models import Article, EntryRecord, Story
 from core.urls import canonical_url, host_of
 
-# Words of its own that an entry needs to be more than a link post. What hnrss writes under each
-# link ("Article URL … Comments URL … Points: 120 # Comments: 33") comes to eight.
+# Own words from which an entry is more than a link post. The text that hnrss adds to each link
+# ("Article URL … Comments URL … Points: 120 # Comments: 33") counts as eight.
 LEAST_PROSE = 12
-BEGINNING = 400  # characters that mostly hold these words: the rest need not be read
+BEGINNING = 400  # characters that usually contain these words, so the rest is not read
 
 _LINK = re.compile(r"<a\b[^>]*>.*?</a>", re.DOTALL)
 _TAG = re.compile(r"<[^>]+>")
@@ -25,66 +25,66 @@ _ROOT = re.compile(r"https?://[^/?#]*/?$")
 
 @dataclass(frozen=True)
 class Copy:
-    """One entry's article and where it comes from."""
+    """The article of one entry, and its origin."""
 
     article: Article
-    source: str | None  # None: a source of its own
-    site: str | None = None  # host of its source's configured address; None: not known
+    source: str | None  # None: unknown; not shared with any other entry
+    site: str | None = None  # host of its source's configured URL; None: unknown
 
     @cached_property
     def reading(self) -> Reading:
-        """Its text taken apart."""
+        """Its text, prepared for comparison."""
         return read(self.article.title, self.article.text)
 
     @cached_property
     def addresses(self) -> frozenset[str]:
-        """The addresses under which it says it stands; the root of a site is that of none."""
+        """The URLs that it states for itself, except roots of sites."""
         stated = (self.article.original_url, self.article.link)
         return frozenset(canonical_url(url) for url in stated if url and not _ROOT.match(url))
 
     @cached_property
     def files(self) -> frozenset[str]:
-        """The addresses of its audio, video and documents."""
+        """URLs of its audio, video and documents."""
         return frozenset(canonical_url(each.url) for each in self.article.enclosures)
 
     @cached_property
     def places(self) -> tuple[int, int]:
-        """Hashes of its source, and of the host of its address; 0: none."""
+        """Hashes of its source and of the host of its URL; 0: none."""
         host = host_of(self.article.original_url or self.article.link or "")
         return hash_of(self.source), hash_of(f"//{host}" if host else None)
 
     @cached_property
     def has_prose(self) -> bool:
-        """Whether it says anything of its own: not a link post, not a picture alone."""
+        """Whether it has enough text outside links; false for link posts and bare images."""
         text = " ".join(unlinked(self.article).split())
         parts = (text[:BEGINNING], text) if len(text) > BEGINNING else (text,)
         return any(float(read(None, part).words.sum()) >= LEAST_PROSE for part in parts)
 
     def owns_one_of(self, addresses: Iterable[str]) -> bool:
-        """Whether one of `addresses` lies on the site that this entry's source comes from."""
+        """Whether one of `addresses` is on the site of this entry's source."""
         return self.site is not None and any(
             owns(self.site, address) for address in self.addresses.intersection(addresses)
         )
 
 
 def owns(site: str, address: str) -> bool:
-    """Whether `address` is on `site`, or on the site that `site` is a part of, or the reverse.
+    """Whether `address` is on `site`, on a subdomain of it, or on its parent domain.
 
-    feeds.example.org speaks for example.org. Two names beside each other under one domain do not
-    speak for each other: on blog hosts those are strangers.
+    feeds.example.org may speak for example.org. Sibling hosts may not speak for each other: on blog
+    platforms they belong to different people.
     """
     host = host_of(address)
     return host == site or host.endswith(f".{site}") or (site.endswith(f".{host}") and "." in host)
 
 
 def unlinked(article: Article) -> str:
-    """The text of an article without its links and addresses."""
+    """The text of an article without links and URLs."""
     markup = article.html or article.text
     return _ADDRESS.sub(" ", _TAG.sub(" ", _LINK.sub(" ", markup)))
 
 
 class Kept:
-    """Copies by entry. What is not loaded is noted in `wanted`, once it is needed."""
+    """Copies by entry id. Missing records are collected in `wanted` when they are needed."""
 
     def __init__(
         self,
@@ -100,16 +100,16 @@ class Kept:
         self._decided: dict[str, EntryRecord] = {}
 
     def put(self, record: EntryRecord, copy: Copy | None) -> None:
-        """What this very batch decided."""
+        """Add a record and copy decided in the current batch."""
         self._copies[record.id], self._decided[record.id] = copy, record
 
     def founder(self, story: str) -> Copy | None:
-        """The copy of a story's founder; of a story that is no longer kept, by the founder's id."""
+        """The copy of a story's founder; if the story is no longer stored, by the founder's id."""
         held = self._stories.get(story)
         return self.copy(held.members[0].id if held else story, held)
 
     def copy(self, entry: str, story: Story | None = None) -> Copy | None:
-        """The copy of an entry, of `story` if it is known; None: not kept, or not loaded yet."""
+        """The copy of an entry (of `story`, if known); None: not stored, or not loaded yet."""
         if entry in self._copies:
             return self._copies[entry]
         if story is not None and story.representative == entry:
@@ -124,7 +124,7 @@ class Kept:
         return copy
 
     def record(self, entry: str) -> EntryRecord | None:
-        """The record of an entry; None: no longer kept, or not loaded yet."""
+        """The record of an entry; None: no longer stored, or not loaded yet."""
         if entry in self._decided:
             return self._decided[entry]
         if entry not in self._records:

@@ -1,9 +1,9 @@
-"""Whether an entry repeats a story, of the candidates that the store found, and what that changes.
+"""Decide whether an entry repeats one of the candidate stories, and describe the changes.
 
-Where the texts of both are kept they are compared, and the table decides (`table.py`); beyond that
-the fingerprints decide alone (`prints.py`). An entry is compared with the founders of stories only,
-so stories never chain. When unsure, two entries are different: better to miss a repost than to
-hide a story.
+If both texts are stored, they are compared and the table decides (`table.py`); otherwise
+fingerprints decide (`prints.py`). An entry is compared only with founders of stories, so stories
+never chain. In case of doubt two entries are different: better to miss a repost than to hide a
+story.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from core.dedup.table import row_of
 from core.models import Article, Decision, EntryRecord, Member, Story
 
 NEW = Verdict(None, "founder")
-# Candidates whose texts are compared, the likeliest first. On the corpora an entry has .3 on
-# average; a comparison costs one to two milliseconds.
+# Candidates whose texts are compared, most likely first. On the corpora an entry has .3 on average;
+# a comparison costs one to two milliseconds.
 COMPARED = 8
-OF_ONE_SOURCE = 3  # of those; a source that varies another's text would take all of the places
-# Bits from which two texts are strangers unless headline or address say otherwise: of true pairs
-# on the corpora that only shared minhash keys led to, none lay farther apart than 51.
+OF_ONE_SOURCE = 3  # of these per source; a source that varies another's text would fill all of them
+# Distance in bits from which two texts are unrelated, unless headline or URL match. On the corpora,
+# true pairs found only by minhash keys differed in at most 51.
 FAR = 54
-NEAR_IN_BATCH = 200  # founders of one batch that an entry is held against
+NEAR_IN_BATCH = 200  # founders of one batch that an entry is compared with
 
 
 class Subject(NamedTuple):
-    """The entry to decide upon."""
+    """The entry to decide on."""
 
     fingerprint: Fingerprint
-    copy: Copy | None  # None: nothing but its fingerprint is known
+    copy: Copy | None  # None: only its fingerprint is available
 
 
 def decide(
@@ -49,11 +49,11 @@ def decide(
     copies: Callable[[str], Copy | None],
     idf: Idf,
 ) -> tuple[Verdict, list[str]]:
-    """The story that `entry` belongs to, or none; of several the nearest, of equals the first.
+    """The story of `entry`, or none: the most similar candidate, the first of equals.
 
-    `copies` gives the text of a founder, if it is kept. What `entry` and founders of its source or
-    host share under unlike headlines is learned by `idf.standing`; the second value names stories
-    of which a sentence turned out to be standing text by it.
+    `copies` returns the text of a founder, if stored. Sentences that `entry` shares with founders
+    of its source or host under different headlines are recorded in `idf.standing`. The second value
+    lists stories with a sentence that became standing text by this.
     """
     best, nearest = NEW, -1.0
     likely = _likeliest(entry, [c for c in candidates if _is_plausible(entry, c)])
@@ -70,7 +70,7 @@ def decide(
             verdict = _by_text(entry, candidate, Pair.of(entry.copy, copy, idf))
         if verdict is not None and verdict.similarity > nearest:
             best, nearest = verdict, verdict.similarity
-        if nearest >= 1.0:  # nothing is nearer; of equals the first counts
+        if nearest >= 1.0:  # no other can be more similar, and the first of equals wins
             break
     return best, turned
 
@@ -112,35 +112,35 @@ def _distance(entry: Subject, candidate: Candidate) -> int:
 
 
 class BatchIndex:
-    """Stories that a batch founded itself, found as the store will find them."""
+    """Stories founded in the current batch, found by the same keys as in the store."""
 
     def __init__(self) -> None:
         self._founded: list[tuple[str, Fingerprint]] = []
         self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
 
     def near(self, fingerprint: Fingerprint) -> list[Candidate]:
-        """The founders that share a key with an entry, the first ones."""
+        """The first founders that share a key with an entry."""
         places = {place for key in _keys(fingerprint) for place in self._under.get(key, ())}
         near = [self._founded[place] for place in sorted(places)[:NEAR_IN_BATCH]]
         found = [candidate_of(story, other, fingerprint) for story, other in near]
         return [candidate for candidate in found if candidate is not None]
 
     def add(self, story: str, fingerprint: Fingerprint) -> None:
-        """File a founder under its keys: a first poll may bring two thousand."""
+        """File a founder under its keys; a first poll may add two thousand."""
         for key in _keys(fingerprint):
-            if len(self._under[key]) < NEAR_IN_BATCH:  # later ones are never looked at
+            if len(self._under[key]) < NEAR_IN_BATCH:  # later ones are never compared
                 self._under[key].append(len(self._founded))
         self._founded.append((story, fingerprint))
 
 
 def _keys(fingerprint: Fingerprint) -> set[tuple[str, int]]:
-    """What two entries must share one of to be held against each other."""
+    """The keys of an entry; entries that share one are compared."""
     keys = {("minhash", key) for key in fingerprint.minhashes}
     keys |= {("url", key) for key in fingerprint.url_keys}
     return keys | {("headline", fingerprint.headline_key)} if fingerprint.headline_key else keys
 
 
-# What an entry keeps of the decision upon it when its source changes it.
+# Fields of a decision that an entry keeps when its source changes it.
 DECIDED = (
     *("rule", "story", "distance", "similarity", "compared_with"),
     *("arrived", "place", "order"),
@@ -149,52 +149,55 @@ DECIDED = (
 
 @dataclass(frozen=True)
 class Arrival:
-    """One clean entry, ready to be decided upon."""
+    """One clean entry, ready for the decision."""
 
-    record: EntryRecord  # with its article
+    record: EntryRecord  # including its article
     fingerprint: Fingerprint
     priority: int
     tags: tuple[str, ...]
-    known: EntryRecord | None = None  # what was remembered of the same entry before
-    copy: Copy | None = None  # its text, to be compared; None: its fingerprint decides alone
+    known: EntryRecord | None = None  # the stored record of the same entry
+    copy: Copy | None = None  # its text; None: only its fingerprint decides
     source_title: str | None = None
     source_link: str | None = None
 
 
 @dataclass(frozen=True)
 class StoryChange:
-    """A story as it shall be, and the version it was made from (0: it is new)."""
+    """The new version of a story, and the version it is based on (0: a new story)."""
 
     story: Story
     expected: int
-    before: Story | None = None  # what was shown in that version, if another member is shown now
+    before: Story | None = None  # the story in that version, if the published member changes
 
 
 @dataclass(frozen=True)
 class Claim:
-    """That nothing unweighed is near an entry; a founder's fingerprint is filed under its story."""
+    """States that all founders near an entry were compared; files a founder's fingerprint.
+
+    The commit is refused if the store has gained a founder that was not compared.
+    """
 
     entry: str
-    story: str  # the founder's is its own id
+    story: str  # for a founder, its own id
     fingerprint: Fingerprint
-    weighed: frozenset[str] | None  # founders that were weighed; None: a founder's text changed
+    weighed: frozenset[str] | None  # ids of the compared founders; None: a founder's text changed
 
 
 @dataclass
 class Outcome:
-    """What a batch changes."""
+    """The changes of one batch."""
 
     entries: list[EntryRecord] = field(default_factory=list)
     stories: dict[str, StoryChange] = field(default_factory=dict)
     claims: list[Claim] = field(default_factory=list)
-    undone: list[str] = field(default_factory=list)  # entries whose merge was taken back
-    standing: bytes = b""  # what `Standing.learn` takes from what was compared
-    # Entries whose record the decision has to see first: load them and decide again.
+    undone: list[str] = field(default_factory=list)  # entries whose merge was undone
+    standing: bytes = b""  # observations for `Standing.learn`
+    # Entries whose records are needed: load them and decide again.
     wanted: set[str] = field(default_factory=set)
 
 
 def decided(record: EntryRecord, verdict: Verdict, story_id: str) -> EntryRecord:
-    """`record` with what was decided of it."""
+    """`record` with the decision."""
     founder = verdict.story is None
     return record.model_copy(
         update={
@@ -209,14 +212,14 @@ def decided(record: EntryRecord, verdict: Verdict, story_id: str) -> EntryRecord
 
 
 def decision_of(known: EntryRecord) -> Decision:
-    """What was decided of an entry before; while its page was read again it looked pending."""
+    """The earlier decision for an entry; it was pending while its page was fetched again."""
     if known.decision not in (Decision.PENDING, Decision.FILTERED):
         return known.decision
     return Decision.PUBLISHED if known.story == known.id else Decision.MERGED
 
 
 def founded(record: EntryRecord, member: Member) -> Story:
-    """The story that an entry founds."""
+    """The story founded by an entry."""
     return Story(
         id=record.story or record.id,
         first_seen=record.place,
@@ -231,7 +234,7 @@ def founded(record: EntryRecord, member: Member) -> Story:
 
 
 def member_of(arrival: Arrival, record: EntryRecord) -> Member:
-    """An entry as its story lists it."""
+    """An entry as a member of its story."""
     return Member(
         id=record.id,
         source=record.source,
@@ -251,14 +254,14 @@ def member_of(arrival: Arrival, record: EntryRecord) -> Member:
 
 
 def with_member(members: tuple[Member, ...], member: Member) -> tuple[Member, ...]:
-    """`members` with `member` in its former place, or at the end."""
+    """`members` with `member` at its earlier position, or at the end."""
     if all(m.id != member.id for m in members):
         return (*members, member)
     return tuple(member if m.id == member.id else m for m in members)
 
 
 def same_article(one: Article | None, other: Article | None) -> bool:
-    """Whether a reader would see no difference."""
+    """Whether readers would see no difference."""
     if one is None or other is None:
         return one is other
     return (one.title, one.html, one.lead_image, one.link) == (

@@ -1,9 +1,9 @@
-"""What is kept of an entry to recognise it again: a 128-bit simhash and a few numbers beside it.
+"""Compute the fingerprint of an entry: a 128-bit simhash and a few numbers.
 
-`features` does the heavy reading of the text and can run in another process; `fingerprint` weighs
-the features by what the stream taught (`core/dedup/idf.py`) and is cheap. `StoredFingerprint` is
-the part that the store keeps for each story's founder; `Fingerprint` adds the keys under which it
-is looked up.
+`features` does the expensive reading of the text and can run in another process. `fingerprint`
+weights the features by their frequency in the stream (`core/dedup/idf.py`) and is cheap.
+`StoredFingerprint` is what the store keeps of each story's founder; `Fingerprint` adds the lookup
+keys.
 """
 
 from __future__ import annotations
@@ -26,45 +26,45 @@ from core.dedup.tokens import NO_TOKENS, U64, hash_of, mix, tokenized, units
 from core.models import Article
 from core.urls import canonical_url
 
-SHINGLE = 4  # tokens; 3 confuse more strangers, 5 lose more edited copies
-FILED = 6  # minhash keys of a founder that lead to it
-LOOKED_UP = 10  # minhash keys under which an entry looks: those of a part of it are among them
-HEADLINE_BITS = 80  # ten bytes of the stored form: a sketch of the headline's words
-FIGURE_BITS = 32  # four bytes: of the figures in a text
-FIGURES_KEPT = 10  # of the figures in a text: more would fill the bits
-_LOOKED_UP_WORDS = 1  # word pairs
-_LONGEST_TEXT = 100_000  # characters; the rest of a longer one tells nothing new
+SHINGLE = 4  # tokens; 3 match more unrelated texts, 5 lose more edited copies
+FILED = 6  # minhash keys that a founder is filed under
+LOOKED_UP = 10  # minhash keys that are looked up: they include those of a partial copy
+HEADLINE_BITS = 80  # ten bytes of the stored form: bitmap of the headline's words
+FIGURE_BITS = 32  # four bytes: bitmap of the figures in a text
+FIGURES_KEPT = 10  # figures per text; more would fill the bitmap
+_LOOKED_UP_WORDS = 1  # minimum number of word pairs in a headline that is looked up
+_LONGEST_TEXT = 100_000  # characters; the rest of a longer text adds no information
 
 _WORD_SALT = np.uint64(0xE7037ED1A0B428DB)  # headline words and shingles share one table
-# x: a byte that earlier versions wrote and that nothing reads
+# x: a byte that earlier versions wrote; unused
 _FORM = struct.Struct("<16sBBHHHBx10s4sH")
-_SCALE = 16.0  # steps to each doubling of a size that is kept in one byte
+_SCALE = 16.0  # steps per doubling of a size that is stored in one byte
 
 
 class Features(NamedTuple):
-    """All that `fingerprint` and `Idf.learn` need of a text. Small: bytes and numbers."""
+    """The input of `fingerprint` and `Idf.learn`. Small: bytes and numbers."""
 
-    shingles: bytes  # uint64 each, every shingle once
-    times: bytes  # uint8 each: how often it occurs in the text
-    figures: bytes  # uint64 each: numbers of the text with what they count
+    shingles: bytes  # uint64 each: unique shingles
+    times: bytes  # uint8 each: occurrences of each shingle in the text
+    figures: bytes  # uint64 each: numbers in the text together with the counted noun
     tokens: int
     headline: Headline
-    words: bytes  # uint64 each: every word, or pair of Chinese characters, once
+    words: bytes  # uint64 each: unique words, or pairs of Chinese characters
 
 
 class StoredFingerprint(NamedTuple):
-    """What the store keeps of a founder, `PRINT_BYTES` long when packed."""
+    """The stored fingerprint of a founder; `PRINT_BYTES` long when packed."""
 
     simhash: int
-    informative: int  # shingles that few entries of the stream hold; within 5 %, as are the tokens
+    informative: int  # number of rare shingles; within 5 %, as is `tokens`
     tokens: int
-    skeleton: int  # of the headline, 16 bits, 0: none; so are the next two
+    skeleton: int  # hash of the headline's words, 16 bits, 0: none; same for the next two
     series: int
     dates: int
     figures: int  # 8 bits
-    word_bits: int  # informative word pairs of the headline
-    figure_bits: int  # a sample of the figures in the text
-    source: int  # 16 bits; 0: a source of its own
+    word_bits: int  # bitmap of the headline's rare word pairs
+    figure_bits: int  # bitmap of some figures in the text
+    source: int  # hash of the source, 16 bits; 0: none
 
     def pack(self) -> bytes:
         """The stored form."""
@@ -80,7 +80,7 @@ class StoredFingerprint(NamedTuple):
 
     @classmethod
     def unpack(cls, packed: bytes) -> StoredFingerprint:
-        """What `pack` made."""
+        """Parse the output of `pack`."""
         simhash, informative, tokens, *numbers, words, figures, source = _FORM.unpack(packed)
         head = int.from_bytes(simhash, "little"), _from_scale(informative), _from_scale(tokens)
         bits = int.from_bytes(words, "little"), int.from_bytes(figures, "little")
@@ -92,16 +92,16 @@ PRINT_BYTES = _FORM.size
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A print and the keys under which its like are found."""
+    """A fingerprint with its lookup keys."""
 
     print: StoredFingerprint
-    minhashes: tuple[int, ...]  # the smallest hashes of its informative shingles
-    headline_key: int  # 0: the headline holds too little to look it up
-    url_keys: tuple[int, ...]  # exact keys: addresses, an outlet's article id
+    minhashes: tuple[int, ...]  # the smallest hashes of its rare shingles
+    headline_key: int  # 0: the headline has too few words to be looked up
+    url_keys: tuple[int, ...]  # exact keys: URLs, a newspaper's article id
 
 
 def features(title: str | None, text: str) -> Features:
-    """Read a clean article. Needs no knowledge of the stream."""
+    """Extract the features of a clean article; independent of the stream."""
     hashes, digits, single = tokenized(text[:_LONGEST_TEXT])
     unique, times = np.unique(shingles(hashes, SHINGLE), return_counts=True)
     return Features(
@@ -117,7 +117,7 @@ def features(title: str | None, text: str) -> Features:
 def fingerprint(
     read: Features, idf: Idf, *, urls: Sequence[str] = (), source: str | None = None
 ) -> Fingerprint:
-    """Weigh `read` by what `idf` knows now. `urls`: addresses that name the article exactly."""
+    """Weight `read` by current frequencies. `urls` identify the article exactly."""
     hashes = np.frombuffer(read.shingles, dtype=np.uint64)
     origin = hash_of(source)
     mixed, counts = mix(hashes), idf.counts(hashes, origin)
@@ -145,25 +145,25 @@ def fingerprint(
 
 
 def fingerprint_of(article: Article, idf: Idf, *, source: str | None) -> Fingerprint:
-    """The fingerprint of an article that is kept."""
+    """The fingerprint of a stored article."""
     urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
     return fingerprint(features(article.title, article.text), idf, urls=urls, source=source)
 
 
 def taught(read: Features) -> U64:
-    """What `Idf.learn` takes from a unique entry."""
+    """The hashes that `Idf.learn` counts for a unique entry."""
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
     return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words))
 
 
 def teach(read: Features, idf: Idf, *, source: str | None, alone: bool = False) -> None:
-    """Let a unique entry teach `idf`; `alone`: not for other workers."""
+    """Count a unique entry in `idf`; `alone`: do not pass it to other workers."""
     words = np.frombuffer(read.words, dtype=np.uint64)
     idf.learn_entry(taught(read), words, source=hash_of(source), alone=alone)
 
 
 def _figures(hashes: U64, digits: npt.NDArray[np.bool_]) -> U64:
-    """Each number of the text with the token after it, once: 35例 is not 35人."""
+    """Unique (number, next token) pairs of a text: 35例 differs from 35人."""
     places = np.flatnonzero(digits[:-1])
     if not len(places):
         return NO_TOKENS
@@ -178,9 +178,9 @@ def _bitmap(hashes: U64, size: int) -> int:
 
 
 def _headline_key(read: Features) -> int:
-    """Headlines of a few words and more are looked up too, also where all their words are common.
+    """The lookup key of a headline with at least a few words, even if all of them are common.
 
-    On a hot topic every word of a headline is: the whole of them is not.
+    On a hot topic each word of a headline is common, but not the whole headline.
     """
     if len(read.headline.words) < _LOOKED_UP_WORDS * 8:
         return 0
@@ -189,13 +189,13 @@ def _headline_key(read: Features) -> int:
 
 
 def _names_article(url: str) -> bool:
-    """Not the address of a whole site, which some feeds give every entry."""
+    """Whether a URL identifies an article; some feeds state the site's root for every entry."""
     parts = urlsplit(url)
     return bool(parts.netloc) and (len(parts.path) > 1 or bool(parts.query))
 
 
 def _short(long: int, bits: int = 16) -> int:
-    """The size of a hash cut down; 0 only for 0."""
+    """Reduce a hash to `bits` bits; 0 only for 0."""
     return long and long % ((1 << bits) - 1) + 1
 
 

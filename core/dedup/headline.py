@@ -1,8 +1,8 @@
-"""A headline taken apart: its words, and the numbers in it by what they count.
+"""Parse a headline: its words, and its numbers by kind.
 
-Numbers decide whether two like headlines mean one entry. Parts of a series and days of a report
-differ in them; updates of one story differ only in a figure. Latin and Chinese numerals of one
-value give one canonical form.
+Numbers decide whether two similar headlines mean one entry: parts of a series and daily reports
+differ in them, while updates of one story differ only in a figure. Latin and Chinese numerals of
+the same value have the same canonical form.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from core.dedup.tokens import (
 
 _NOT_WORD = re.compile(r"\W+")
 _BRACKETED = re.compile(r"[(\[【〔<《]([^)\]】〕>》]{1,8})[)\]】〕>》]")
-# Says that there is a picture, not what the entry is about. Channels are learned, not listed.
 SINGLE_FROM = 0x0E00  # Thai: the first script whose characters are tokens each
+# Tags that announce media rather than name the subject. Names of channels are learned, not listed.
 _MEDIA_TAGS = frozenset(
     "图 组图 多图 图集 图片 视频 影片 影音 音频 直播 重播 更新 快讯 转载 转 原创 独家 "
     "video videos photos photo live update updated watch audio podcast bilder fotos vidéo".split()
@@ -39,22 +39,22 @@ _MEDIA_TAGS = frozenset(
 
 
 class Headline(NamedTuple):
-    """What a headline says, in hashes. 0 stands for: holds none."""
+    """The content of a headline as hashes; 0 means none."""
 
-    words: bytes  # uint64 each: every pair of neighbouring words once, without numbers
+    words: bytes  # uint64 each: unique pairs of neighbouring words, without numbers
     skeleton: int  # all words in order, without numbers and media tags
-    series: int  # places in a series
+    series: int  # numbers of a series
     dates: int
     figures: int
 
 
 def headline(title: str | None) -> Headline:
-    """Take `title` apart."""
+    """Parse `title` into hashes."""
     text = _BRACKETED.sub(_without_media_tag, simplified(fold((title or "")[:LONGEST])))
     numbers = numbers_of(text)
     hashes = tokens(numbers.rest)
     pairs = shingles(hashes, 2) if len(hashes) > 1 else hashes
-    # Of so few, plain Python finds the different ones in a third of numpy's time.
+    # For so few, plain Python takes a third of numpy's time.
     words = np.array(sorted(set(pairs.tolist())), dtype=np.uint64)
     return Headline(
         words=words.tobytes(),
@@ -67,12 +67,12 @@ def headline(title: str | None) -> Headline:
 
 @dataclass(frozen=True)
 class Title:
-    """A headline as a comparison reads it."""
+    """A headline prepared for comparison."""
 
-    bare: str  # letters and digits alone
-    pairs: frozenset[int]  # neighbouring words, numbers taken out
-    units: U64  # its words that say something
-    numbers: tuple[int, int, int]  # hashes of places in a series, dates, figures; 0: none
+    bare: str  # only letters and digits
+    pairs: frozenset[int]  # pairs of neighbouring words, without numbers
+    units: U64  # its significant words
+    numbers: tuple[int, int, int]  # hashes of series numbers, dates and figures; 0: none
 
 
 def bare(line: str) -> str:
@@ -81,15 +81,15 @@ def bare(line: str) -> str:
 
 
 def title_of(title: str) -> Title:
-    """Take `title` apart for a comparison."""
+    """Parse `title` for a comparison."""
     text = comparable(title[:LONGEST])
     hashes, starts, ends = token_spans(text)
     single = (ends - starts == 1) & (code_points(text)[starts] >= SINGLE_FROM)
-    # Short words of spaced scripts are mostly articles and prepositions.
-    said = single | (ends - starts > 3)
-    words = units(hashes, single)[said if said.any() else slice(None)]
+    # Short words in scripts with spaces are mostly articles and prepositions.
+    significant = single | (ends - starts > 3)
+    words = units(hashes, single)[significant if significant.any() else slice(None)]
     if len(words) > 1 and single[-1]:
-        words = words[:-1]  # a last character has no next one
+        words = words[:-1]  # the last character has no next one to pair with
     parts = headline(title)
     pairs = np.frombuffer(parts.words, dtype=np.uint64).tolist()
     return Title(
@@ -122,7 +122,7 @@ _LATIN_SCALES = {
 
 
 def _numbered(lines: str) -> dict[str, int]:
-    """Each word of a line to the number of its line, from 1."""
+    """Map each word to the number of its line, from 1."""
     split = enumerate(lines.strip().splitlines(), start=1)
     return {name.replace("_", " "): number for number, line in split for name in line.split()}
 
@@ -158,8 +158,8 @@ _ORDINALS = {"上": "1", "中": "2", "下": "3", "终": "终", "完": "完", "�
     roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix x xi xii".split(), 1)
 }
 
-# Characters that are looked at: numbers in news have up to 12, headlines up to 200. Python refuses
-# to read a number of thousands of digits, and the patterns below take time by the square.
+# Characters that are read: numbers in news have up to 12, headlines up to 200. Python refuses to
+# parse a number of thousands of digits, and the patterns below are quadratic.
 LONGEST = 400
 LONGEST_NUMERAL = 24
 _CHINESE = "零〇一二两三四五六七八九十百千万亿"
@@ -176,7 +176,7 @@ _PART = (
     r"issue|lesson|teil|folge|kapitel|ausgabe|tag|partie|chapitre|épisode|semaine|jour|parte|"
     r"capítulo|episodio|capitolo|puntata|deel|aflevering|numéro|número|numero)\b\.?|#|n[°º])"
 )
-# Tried in this order; what one has taken the next does not see.
+# Applied in this order; each pattern sees the text without earlier matches.
 _PATTERNS: tuple[tuple[Kind, str], ...] = (
     ("date", r"(?<![\d.])\d{4}[-./年]\s*\d{1,2}(?:[-./月]\s*\d{1,2}日?|月)?(?!\d)"),
     ("date", rf"(?:{_NUM}月\s*)?{_NUM}(?:日|号)(?!\d)|{_NUM}月(?:份)?"),
@@ -208,7 +208,7 @@ _MAY_HOLD_NUMBERS = re.compile(rf"[\d{_CHINESE}上中下终完序]|\b(?:{_WEEKDA
 
 
 class Numbers(NamedTuple):
-    """The numbers of a line in canonical form, sorted, and the line without them."""
+    """The numbers of a line in canonical form, sorted, and the rest of the line."""
 
     series: tuple[str, ...]
     dates: tuple[str, ...]
@@ -217,11 +217,11 @@ class Numbers(NamedTuple):
 
 
 def numbers_of(text: str) -> Numbers:
-    """Take the numbers out of `text`."""
+    """Extract the numbers of `text`."""
     found: dict[Kind, list[str]] = {"series": [], "date": [], "figure": []}
     if _MAY_HOLD_NUMBERS.search(text):
         for kind, pattern in _patterns():
-            text = _take(pattern, text, found[kind], dotted=kind == "date")
+            text = _extract(pattern, text, found[kind], dotted=kind == "date")
     series, dates, figures = (tuple(sorted(filter(None, each))) for each in found.values())
     return Numbers(series, dates, figures, text)
 
@@ -243,8 +243,8 @@ def _patterns() -> tuple[tuple[Kind, re.Pattern[str]], ...]:
     return tuple((kind, re.compile(pattern)) for kind, pattern in _PATTERNS)
 
 
-def _take(pattern: re.Pattern[str], text: str, found: list[str], *, dotted: bool) -> str:
-    """`text` without what matches; 8.4 is a date where `dotted`, and equals 8月4日."""
+def _extract(pattern: re.Pattern[str], text: str, found: list[str], *, dotted: bool) -> str:
+    """Remove matches from `text`, append them to `found`; `dotted`: 8.4 is a date, like 8月4日."""
 
     def taken(match: re.Match[str]) -> str:
         number = re.sub(r"[.·/-]", " ", match[0]) if dotted else match[0]
@@ -268,7 +268,7 @@ def _canonical(part: str) -> str:
 
 
 def _latin_value(digits: str) -> float:
-    """1,234 and 1.234.567 are thousands; 3.5 and 3,5 are decimals."""
+    """1,234 and 1.234.567 have thousands separators; 3.5 and 3,5 are decimals."""
     groups = re.split(r"[.,]", digits)
     if len(groups) > 1 and all(len(group) == 3 for group in groups[1:]) and groups[0] != "0":
         return float("".join(groups))

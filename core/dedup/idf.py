@@ -1,13 +1,14 @@
-"""How often each shingle was seen among the unique entries of the stream, and of one source.
+"""Approximate counts of shingles among the unique entries of the stream, and of each source.
 
-A table of small counters that hashes share: what many sources have (standing formulas), or one
-source often (promotion, link bars), weighs nothing in a fingerprint. A source counts once in the
-stream for each shingle, beside the count among its own entries, which concerns these alone: else
-one could make another's text common by repeating it, and its copies could not be found.
+The table consists of small counters that several hashes share. Shingles of many sources (standing
+formulas), or frequent ones of one source (promotion, link bars), have no weight in a fingerprint.
+In the stream, a source counts once per shingle; counts among its own entries are separate and apply
+only to these. Otherwise one source could make another's text common by repeating it, and its copies
+would not be found.
 
-Old evidence fades: after each `LEARNED_BEFORE_FADING` shingles all counters are halved. The weights
-depend on the counters alone, not on how many entries were seen, so fingerprints made at different
-times stay comparable.
+Old counts fade: after each `LEARNED_BEFORE_FADING` shingles all counters are halved. Weights depend
+only on the counters, not on the number of entries seen, so fingerprints made at different times are
+comparable.
 """
 
 from __future__ import annotations
@@ -28,29 +29,29 @@ U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 F32 = npt.NDArray[np.float32]
 
-VERSION = 1  # of the hashes; fingerprints of another version are not compared by distance
+VERSION = 1  # of the hashes; distances between different versions are meaningless
 SLOTS = 1 << 22  # counters of one byte: a table of 4 MB in each worker
-COMMON = 5  # unique entries; a shingle in that many identifies none of them
-LEARNED_BEFORE_FADING = SLOTS  # on average one hash a counter, so chance rarely makes a 5
-# Entries of one source that teach: at least 200, and twice what a source teaches on average. A
-# flood of fifty thousand would fade what others taught six times over.
+COMMON = 5  # unique entries; a shingle in this many identifies none of them
+LEARNED_BEFORE_FADING = SLOTS  # one hash per counter on average, so chance rarely makes a 5
+# Entries per source that are counted: at least 200, and twice the average of all sources. A flood
+# of fifty thousand would otherwise fade the counts of others six times.
 LEAST_SHARE, SHARE = 200, 2.0
-SHARED_FROM = 3  # counters below this are noise to other workers
+SHARED_FROM = 3  # lower counters are noise to other workers
 
-# Words, and pairs of neighbouring Chinese characters, have their own table of 512 kB.
+# Words, and pairs of neighbouring Chinese characters, have a separate table of 512 kB.
 WORD_SLOTS = 1 << 18
-COMMON_SHARE = 0.01  # of the unique entries: a word that more of them hold names nothing
-COMMON_WORD = 2  # entries; the same of a table that has learned little
+COMMON_SHARE = 0.01  # share of the unique entries; a word that more of them contain is not a name
+COMMON_WORD = 2  # entries; the minimum of that limit, for a table with few entries
 
 _SLOT = np.uint64(SLOTS - 1)
 _WORD_SLOT = np.uint64(WORD_SLOTS - 1)
 _WEIGHTS: F32 = np.maximum(1 - np.log1p(np.arange(256)) / np.log(256), 0).astype(np.float32)
 _WARM = "warm.bin"
-NO_DELTA = zstd.compress(b"")  # what `Idf.merge` takes where only standing text was learned
+NO_DELTA = zstd.compress(b"")  # empty delta for `Idf.merge` if only standing text was learned
 
 
 class Idf:
-    """Counters of shingles. Only entries that found a story may teach them."""
+    """Counters of shingles. Only entries that found a story are counted."""
 
     def __init__(
         self,
@@ -62,23 +63,23 @@ class Idf:
         self._counts = np.zeros(SLOTS, dtype=np.uint8) if counts is None else counts
         self._learned = learned
         self._words = np.zeros(WORD_SLOTS, dtype=np.uint16) if words is None else words
-        self._entries = entries  # that taught the words
+        self._entries = entries  # number of entries counted in `words`
         self.standing = Standing()
-        self._taught: Counter[int] = Counter()  # entries by source, since all last faded
+        self._taught: Counter[int] = Counter()  # entries by source since the last fading
         self._fresh: list[npt.NDArray[np.uint32]] = []
 
     @classmethod
     def warm(cls) -> Idf:
-        """A table that knows what was frequent in the text it was made from."""
+        """A table trained on a sample text, so that frequent shingles are known at the start."""
         return cls.from_bytes(_warm_table())
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Idf:
-        """The table that `to_bytes` gave."""
+        """Parse the output of `to_bytes`."""
         raw = zstd.decompress(stored)
         learned = int.from_bytes(raw[:8], "little")
         counts = np.frombuffer(raw, dtype=np.uint8, count=SLOTS, offset=8).copy()
-        rest = raw[8 + SLOTS :]  # empty in tables that were written before words were counted
+        rest = raw[8 + SLOTS :]  # empty in tables from before words were counted
         words = np.frombuffer(rest, np.uint16, WORD_SLOTS, offset=8).copy() if rest else None
         table = cls(counts, learned, words, int.from_bytes(rest[:8], "little"))
         table.standing.learn(rest[8 + 2 * WORD_SLOTS :], alone=True)
@@ -93,15 +94,15 @@ class Idf:
         )
 
     def aside(self) -> Idf:
-        """The same counters, with standing text that is learned for the caller alone."""
+        """A view with the same counters, whose newly learned standing text stays separate."""
         view = copy.copy(self)
         view.standing = Standing(self.standing.titles_above)
         return view
 
     def counts(self, hashes: U64, *sources: int) -> U8:
-        """How many sources had each lately, or how many unique entries of one of `sources`, about.
+        """Approximate number of sources with each shingle, or of entries within one of `sources`.
 
-        `sources` are hashes of their names; 0: each entry is a source of its own.
+        `sources` are hashes of their names; 0 is ignored. The larger of the counts is returned.
         """
         counts: U8 = self._counts[hashes & _SLOT]
         for source in filter(None, dict.fromkeys(sources)):
@@ -110,16 +111,16 @@ class Idf:
 
     @staticmethod
     def weights(counts: U8) -> F32:
-        """1 for what was never seen, falling with the logarithm of the count to 0."""
+        """1 for a count of 0, decreasing with the logarithm of the count to 0."""
         return _WEIGHTS[counts]
 
     def word_weights(self, words: U64) -> F32:
-        """1 for a word never seen, falling with the logarithm of its count to 0."""
+        """1 for an unknown word, decreasing with the logarithm of its count to 0."""
         weights: F32 = _WEIGHTS[np.minimum(self._words[words & _WORD_SLOT], 255)]
         return weights
 
     def is_rare(self, words: U64) -> npt.NDArray[np.bool_]:
-        """Whether so few entries hold each word that it may name somebody or something."""
+        """Whether each word occurs in so few entries that it may be a name."""
         rare: npt.NDArray[np.bool_] = self._words[words & _WORD_SLOT] <= max(
             COMMON_WORD, COMMON_SHARE * self._entries
         )
@@ -128,9 +129,10 @@ class Idf:
     def learn_entry(
         self, shingles: U64, words: U64, *, source: int = 0, alone: bool = False
     ) -> None:
-        """Count what a unique entry holds, if its source did not teach more than its share.
+        """Count the shingles and words of a unique entry, unless its source has used up its share.
 
-        `source` is a hash of its name; `alone`: not for other workers, which never learn words.
+        `source` is a hash of its name. `alone`: do not pass them to other workers, which never
+        learn words.
         """
         share = max(LEAST_SHARE, SHARE * self._entries / max(1, len(self._taught)))
         if source and self._taught[source] >= share:
@@ -140,19 +142,19 @@ class Idf:
         self.learn_words(words)
 
     def learn_words(self, words: U64) -> None:
-        """Count the words of one unique entry, each once."""
+        """Count the unique words of one entry."""
         slots = (words & _WORD_SLOT).astype(np.uint32)
         counts = self._words[slots]
         self._words[slots] = counts + (counts < np.iinfo(np.uint16).max)
         self._entries += 1
 
     def learn(self, hashes: U64, *, source: int = 0, alone: bool = False) -> None:
-        """Count the shingles of one unique entry, each once in its source and once for it."""
+        """Count an entry's unique shingles: for its source, and once per source in the stream."""
         slots = (hashes & _SLOT).astype(np.uint32)
         if source:
             own = _own_slots(hashes, source).astype(np.uint32)
             slots = np.concatenate((slots[self._counts[own] == 0], own))
-        self._add(slots)  # a slot that two of them share is counted once: both write the same
+        self._add(slots)  # a shared slot is counted once: both write the same value
         if alone:
             return
         fresh = slots[self._counts[slots] >= SHARED_FROM]
@@ -160,13 +162,13 @@ class Idf:
             self._fresh.append(np.unique(fresh))
 
     def take_delta(self) -> bytes:
-        """What was learned since the last call and concerns other workers; empty if nothing."""
+        """Slots learned since the last call that other workers should know; empty if none."""
         fresh, self._fresh = self._fresh, []
         slots = np.concatenate(fresh) if fresh else np.zeros(0, dtype=np.uint32)
         return zstd.compress(np.sort(slots).tobytes()) if len(slots) else b""
 
     def merge(self, delta: bytes) -> None:
-        """Count what another worker learned."""
+        """Add the counts learned by another worker."""
         slots = np.frombuffer(zstd.decompress(delta), dtype=np.uint32)
         unique, times = np.unique(slots, return_counts=True)
         known = self._counts[unique].astype(np.int64)
@@ -185,7 +187,7 @@ class Idf:
 
 
 def _own_slots(hashes: U64, source: int) -> U64:
-    """The counters of one source, in the same table: they fade and are shared with the others."""
+    """The counters of one source in the same table; they fade and collide like all others."""
     return mix(hashes ^ np.uint64(source)) & _SLOT
 
 

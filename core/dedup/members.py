@@ -1,14 +1,13 @@
-"""Which member of a story is shown, and members that leave it; stories joined by hand.
+"""Select the published member of a story; let members leave a story; join stories by hand.
 
-Among full texts the priority of the source decides. Of sources with equal priority a fuller copy
-is shown only if it comes from the same source, or from the site that owns the address of what is
-shown: else a stranger could take a story over by adding words. An entry without prose of its own (a
-link post, a teaser that the article begins with) gives way to the article of that site whatever
-the priorities.
+Among full texts the source's priority decides. With equal priority, a longer copy is published only
+if it comes from the same source, or from the site that owns the URL of the published one; otherwise
+any source could take over a story by adding words. A link post, or a teaser that is the beginning
+of the article, is replaced by the article of that site at any priority.
 
-A member that leaves, by later evidence or by a person's choice, appears under its own id, at the
-time it was first seen; the founder keeps its story and its id. Evidence is a later text that no
-longer agrees, or a further copy that shows the texts to be one template.
+A member that leaves, by later evidence or by a user's choice, appears under its own id at the time
+it was first seen. The founder keeps the story and its id. Evidence is a changed text that no longer
+agrees, or another copy that shows the texts to be one template.
 """
 
 from __future__ import annotations
@@ -33,19 +32,19 @@ from core.dedup.tokens import tokens
 from core.errors import MillraceError
 from core.models import Article, Decision, EntryRecord, Member, Story
 
-HOLDS = 0.85  # share of the published shingles; room for edited sentences, not for a new lead
-ADDS = 0.05  # share of new text that makes a copy fuller, and at least ADDS_TOKENS
-ADDS_TOKENS = 30  # two sentences: fewer are a credit line or a note of the paper
-LONGEST = 2.5  # a page this many times as long holds other stories too
-TEASES = 0.65  # share of a teaser that the beginning of its article holds
-BEGINNING = 3  # times as long as the teaser, and ADDS_TOKENS more
-TEASER = 0.5  # of the article's length at the most
-# The rules of entries that left their story, and of those that joined one.
+HOLDS = 0.85  # share of the published shingles; allows edited sentences, but not a new lead
+ADDS = 0.05  # share of new text that makes a copy longer, and at least ADDS_TOKENS
+ADDS_TOKENS = 30  # two sentences; fewer are a credit line or a note of the newspaper
+LONGEST = 2.5  # a page this many times as long contains other stories
+TEASES = 0.65  # share of a teaser that the beginning of its article contains
+BEGINNING = 3  # times the length of the teaser, plus ADDS_TOKENS
+TEASER = 0.5  # largest length of a teaser relative to the article
+# Rules of entries that left their story, and of those that were joined by hand.
 PARTED, SPLIT, JOINED = "parted", "split by hand", "joined by hand"
 
 
 class Contender(NamedTuple):
-    """A member whose text is kept."""
+    """A member whose text is stored."""
 
     id: str
     copy: Copy
@@ -53,7 +52,7 @@ class Contender(NamedTuple):
 
 
 def elect(members: Iterable[Contender]) -> Contender | None:
-    """The member to be shown, of `members` in the order in which they joined."""
+    """The member to publish; `members` are in the order in which they joined."""
     shown: Contender | None = None
     for member in members:
         if shown is None or replaces(member, shown):
@@ -62,7 +61,7 @@ def elect(members: Iterable[Contender]) -> Contender | None:
 
 
 def replaces(challenger: Contender, shown: Contender) -> bool:
-    """Whether `challenger` is to be shown instead of `shown`."""
+    """Whether `challenger` should be published instead of `shown`."""
     ours, theirs = challenger.copy, shown.copy
     if not ours.article.text or not ours.has_prose:
         return False
@@ -80,7 +79,7 @@ def replaces(challenger: Contender, shown: Contender) -> bool:
 
 
 def is_teaser(short: Copy, long: Copy) -> bool:
-    """Whether `short` is no more than the beginning of `long`."""
+    """Whether `short` is only the beginning of `long`."""
     size = short.reading.size
     if not size or size > TEASER * long.reading.size:
         return False
@@ -90,7 +89,7 @@ def is_teaser(short: Copy, long: Copy) -> bool:
 
 
 def _adds_text(challenger: Copy, shown: set[int]) -> bool:
-    """Whether it holds more text; links do not count as text."""
+    """Whether the challenger has more text; links do not count."""
     new = _shingles_of(unlinked(challenger.article)) - shown
     return len(new) >= max(ADDS_TOKENS, ADDS * len(shown))
 
@@ -104,30 +103,30 @@ def _shingles_of(text: str) -> set[int]:
 
 
 def spoken_against(entry: Copy, founder: Copy, members: Mapping[str, Copy], idf: Idf) -> set[str]:
-    """Members of a story that `entry`, were it one too, shows to be no copies of its founder.
+    """Members that `entry`, if it joined the story, proves not to be copies of the founder.
 
-    The third text under a third headline that no word of it supports is standing text; the third
-    value in one place of otherwise equal sentences is a template. One correction gives no third.
+    The third text under a third headline that shares no words with it is standing text; the third
+    value at one place of otherwise equal sentences is a template. A correction has no third value.
     """
     with_entry = Pair.of(founder, entry, idf)
     if not (with_entry.evidence.told_apart or with_entry.is_unsupported):
         return set()
     pairs = {i: Pair.of(founder, copy, idf) for i, copy in members.items()}
-    return {i for i, pair in pairs.items() if _third(with_entry, pair, members[i], idf)}
+    return {i for i, pair in pairs.items() if _is_third_variant(with_entry, pair, members[i], idf)}
 
 
-def _third(with_entry: Pair, with_member: Pair, member: Copy, idf: Idf) -> bool:
+def _is_third_variant(with_entry: Pair, with_member: Pair, member: Copy, idf: Idf) -> bool:
     if with_entry.is_unsupported and with_member.is_unsupported:
         between = Pair.of(with_entry.held, member, idf)
         return not between.agree
     slots, others = _slots(with_entry), _slots(with_member)
     third = [slot for slot in slots.keys() & others.keys() if slots[slot] != others[slot]]
-    # A single figure may be a count that goes up: 9, 17 and 21 dead in one place.
+    # A single number may be a rising count: 9, 17 and 21 dead at one place.
     return len(third) > 1 or any(kind == "name" for kind, _ in third)
 
 
 def _slots(pair: Pair) -> dict[tuple[Kind, str], str]:
-    """By kind and what the founder has there: what the other text has."""
+    """(kind, value in the founder's text) -> value in the other text."""
     found = {}
     for swap in pair.evidence.swaps:
         if (swap.one, swap.other) in pair.evidence.told_apart:
@@ -139,16 +138,16 @@ def _slots(pair: Pair) -> dict[tuple[Kind, str], str]:
 
 @dataclass(frozen=True)
 class Leaver:
-    """A member that leaves, with all that is kept of it."""
+    """A leaving member, with its record and text."""
 
     member: Member
-    record: EntryRecord  # with its article
+    record: EntryRecord  # including its article
     copy: Copy
 
 
 @dataclass
 class Parting:
-    """What leaving members found."""
+    """The stories founded by leaving members."""
 
     stories: list[Story] = field(default_factory=list)
     records: list[EntryRecord] = field(default_factory=list)
@@ -156,7 +155,7 @@ class Parting:
 
 
 def part(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> Parting:
-    """The stories of `leaving`: those that are copies of each other stay together."""
+    """Found stories for `leaving`; members that are copies of each other stay together."""
     groups: list[list[Leaver]] = []
     for leaver in leaving:
         group = next((g for g in groups if is_copy(leaver.copy, g[0].copy, idf)), None)
@@ -166,19 +165,19 @@ def part(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> Parting:
             group.append(leaver)
     parting = Parting()
     for group in groups:
-        _found(group, parting, idf, now)
+        _found_story(group, parting, idf, now)
     return parting
 
 
 def is_copy(one: Copy, other: Copy, idf: Idf) -> bool:
-    """Whether the table takes two texts for one story."""
+    """Whether the table decides that two texts are one story."""
     row = row_of(Pair.of(one, other, idf))
     return row is not None and row.same
 
 
-def _found(group: Sequence[Leaver], parting: Parting, idf: Idf, now: datetime) -> None:
+def _found_story(group: Sequence[Leaver], parting: Parting, idf: Idf, now: datetime) -> None:
     first = group[0]
-    alone = _alone(PARTED)
+    alone = _founder_fields(PARTED)
     record = first.record.model_copy(update={**alone, "story": first.record.id})
     member = first.member.model_copy(update=alone)
     story = founded(record, member)
@@ -204,20 +203,20 @@ def _found(group: Sequence[Leaver], parting: Parting, idf: Idf, now: datetime) -
     parting.claims.append(Claim(story.id, story.id, print_, weighed=None))
 
 
-def _alone(rule: str) -> dict[str, Any]:
+def _founder_fields(rule: str) -> dict[str, Any]:
     return {"decision": Decision.PUBLISHED, "rule": rule, "distance": None, "similarity": 1.0}
 
 
 class ChoiceRefused(MillraceError):
-    """The choice cannot be carried out; the text says why."""
+    """The choice cannot be executed; the message gives the reason."""
 
 
 def split(
     story: Story, record: EntryRecord, shown: EntryRecord | None, *, now: datetime
 ) -> tuple[list[StoryChange], EntryRecord]:
-    """`record` leaves `story` and founds one of its own; `shown` is the founder's record.
+    """Move the member `record` out of `story`; `shown` is the founder's record.
 
-    Returns both stories and the entry as it is then. Raises ChoiceRefused.
+    Returns both changed stories and the new record. Raises ChoiceRefused.
     """
     member = next((m for m in story.members if m.id == record.id), None)
     if member is None:
@@ -226,14 +225,14 @@ def split(
         raise ChoiceRefused("the founder gives its story the id and stays; split the others off")
     if record.article is None:
         raise ChoiceRefused("its text is no longer kept")
-    alone = record.model_copy(update={**_alone(SPLIT), "story": record.id})
-    founder = member.model_copy(update=_alone(SPLIT))
+    alone = record.model_copy(update={**_founder_fields(SPLIT), "story": record.id})
+    founder = member.model_copy(update=_founder_fields(SPLIT))
     new = founded(alone, founder).model_copy(update={"updated": now})
     return [_without(story, member, shown, now), StoryChange(new, 0)], alone
 
 
 def join(kept: Story, absorbed: Story, *, now: datetime) -> StoryChange:
-    """All members of `absorbed` become members of `kept`, which shows what it showed."""
+    """Move all members of `absorbed` to `kept`; the published article of `kept` stays."""
     if kept.id == absorbed.id:
         raise ChoiceRefused("a story cannot be joined with itself")
     moved = tuple(
@@ -248,7 +247,7 @@ def join(kept: Story, absorbed: Story, *, now: datetime) -> StoryChange:
 
 
 def moved_record(record: EntryRecord, story: str) -> EntryRecord:
-    """A member's record after its story was joined with `story`."""
+    """The record of a member after its story was joined with `story`."""
     return record.model_copy(update={"decision": Decision.MERGED, "rule": JOINED, "story": story})
 
 

@@ -1,6 +1,6 @@
-"""Whether two entries are one story by their fingerprints alone: where a text is no longer kept.
+"""Decide by fingerprints alone whether two entries are one story, if a text is no longer stored.
 
-When unsure, two entries are different: better to miss a repost than to hide a story.
+In case of doubt two entries are different: better to miss a repost than to hide a story.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from core.dedup.fingerprint import FIGURE_BITS, FILED, HEADLINE_BITS, Fingerprin
 from core.dedup.simhash import cosine
 from core.dedup.simhash import distance as bits_between
 
-FULL = 300  # informative shingles from which a text speaks for itself
-SHORT = 150  # below this a text says little, and the headline must agree well
-BARE = 20  # below this there is no text to speak of
-SAME_TEXT = 16  # bits; nearer texts are the same but for a few words
-PART = 24  # bits from which a text may be one part of a page that holds several
-SOME_FIGURES = 4  # in a text, to compare those of two; a sample holds ten at most
-MANY_FIGURES = 7  # from which other figures alone part two texts of one form
-BEYOND = 8  # bits past the radius that a second witness makes good for
-FAR_BEYOND = 12  # the same for one and the same headline
-FEW_UNDER_URL = 3  # stories under one address; if more share it, it names no article
+FULL = 300  # rare shingles from which a text alone identifies a story
+SHORT = 150  # below this a text has little evidence, and the headline must agree well
+BARE = 20  # below this there is practically no text
+SAME_TEXT = 16  # bits; closer texts are equal except for a few words
+PART = 24  # bits from which a text may be one part of a page with several
+SOME_FIGURES = 4  # minimum number of figures for a comparison; a sample has at most ten
+MANY_FIGURES = 7  # number from which different figures alone separate texts of one form
+BEYOND = 8  # bits beyond the radius that further evidence allows
+FAR_BEYOND = 12  # the same for an equal headline
+FEW_UNDER_URL = 3  # stories with one URL; with more, it does not identify an article
 
-_BY_KEYS = (-8, -4, -1, 1, 4)  # bits to add to the radius for none to all of them, in quarters
+_BY_KEYS = (-8, -4, -1, 1, 4)  # bits added to the radius by the share of common keys, in quarters
 
 
 class Candidate(NamedTuple):
@@ -32,13 +32,13 @@ class Candidate(NamedTuple):
     entry: str
     story: str
     print: StoredFingerprint
-    minhashes: int = 0  # how many of those it is filed under the entry has, too
+    minhashes: int = 0  # number of its minhash keys that the entry has too
     same_headline: bool = False
-    under_url: int = 0  # founders filed under an address of the entry; many: it names no article
+    under_url: int = 0  # founders with a URL of the entry; if many, it identifies no article
 
 
 def candidate_of(founder_id: str, founder: Fingerprint, entry: Fingerprint) -> Candidate | None:
-    """A founder that no store holds yet, as the store would find it for `entry`."""
+    """A founder that is not in the store yet, as the store would find it for `entry`."""
     keys = len(set(entry.minhashes) & set(founder.minhashes[:FILED]))
     same_headline = bool(entry.headline_key) and entry.headline_key == founder.headline_key
     under_url = int(not set(entry.url_keys).isdisjoint(founder.url_keys))
@@ -48,17 +48,17 @@ def candidate_of(founder_id: str, founder: Fingerprint, entry: Fingerprint) -> C
 
 
 class Verdict(NamedTuple):
-    """What became of the comparison. `story` is None for a new story."""
+    """The result of a decision. `story` is None for a new story."""
 
     story: str | None
     rule: str
     distance: int | None = None  # bits of 128
     similarity: float = 1.0
-    entry: str | None = None  # the founder it was found to repeat
+    entry: str | None = None  # the founder it was matched with
 
 
 def judge(entry: StoredFingerprint, candidate: Candidate, radius: int) -> Verdict | None:
-    """The verdict that joins `entry` to the candidate, or None."""
+    """The verdict that adds `entry` to the candidate's story, or None."""
     held = candidate.print
     distance = bits_between(entry.simhash, held.simhash)
     pair = Pair(entry, held, distance, headlines_agree(entry, held))
@@ -70,26 +70,26 @@ def judge(entry: StoredFingerprint, candidate: Candidate, radius: int) -> Verdic
 
 
 class Pair(NamedTuple):
-    """Two prints side by side."""
+    """Two fingerprints that are compared."""
 
     entry: StoredFingerprint
     held: StoredFingerprint
     distance: int
-    agree: float  # of the headlines
+    agree: float  # agreement of the headlines
 
     @property
     def small(self) -> int:
-        """Informative shingles of the one that says less."""
+        """Rare shingles of the shorter text."""
         return min(self.entry.informative, self.held.informative)
 
     @property
     def ratio(self) -> float:
-        """How much shorter that one is."""
+        """Ratio of rare shingles, shorter to longer text."""
         return self.small / max(self.entry.informative, self.held.informative, 1)
 
     @property
     def balance(self) -> float:
-        """How much shorter the shorter headline is."""
+        """Ratio of the lengths of the headlines, shorter to longer."""
         if self.entry.skeleton == self.held.skeleton:
             return 1.0
         sizes = sorted((self.entry.word_bits.bit_count(), self.held.word_bits.bit_count()))
@@ -97,7 +97,7 @@ class Pair(NamedTuple):
 
     @property
     def contained(self) -> float:
-        """The share of the shorter text that the other holds, as far as the distance tells."""
+        """The share of the shorter text that the other contains, estimated from the distance."""
         return min(1.0, cosine(self.distance) / math.sqrt(max(self.ratio, 0.01)))
 
 
@@ -107,7 +107,7 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
     if pair.entry.source and pair.entry.source == pair.held.source:
         return "same source" if _is_own_copy(pair, radius) else None
     if 0 < candidate.under_url <= FEW_UNDER_URL:
-        # A stated address is a claim; strangers lie some 64 bits apart, half a text 32.
+        # A stated URL is only a claim; unrelated texts differ in about 64 bits, half a text in 32.
         if _same_headline(pair) and pair.distance <= radius + FAR_BEYOND:
             return "address and headline"
         if pair.distance <= radius + BEYOND and (pair.small >= SHORT or pair.agree >= 0.25):
@@ -128,10 +128,10 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
 
 
 def _reach(pair: Pair, keys: int, radius: int) -> int:
-    """How far two texts may lie apart: farther the more of their minhash keys they share.
+    """The largest distance for a match; it grows with the number of common minhash keys.
 
-    Of strangers at the edge hardly one shares more than two; of copies there nearly all share
-    three. A common headline is a witness too, unless the texts count other things.
+    At the limit, unrelated texts rarely share more than two keys, and copies nearly always three.
+    An agreeing headline counts as well, unless the texts contain different figures.
     """
     other_figures = _many_figures(pair) and _figures_shared(pair.entry, pair.held) < 0.5
     headline = 4 if pair.agree >= 0.5 and not other_figures else 0
@@ -140,7 +140,7 @@ def _reach(pair: Pair, keys: int, radius: int) -> int:
 
 
 def _numbered_apart(pair: Pair) -> bool:
-    """The headlines name different places in a series, or different days."""
+    """Whether the headlines have different series numbers or dates."""
     a, b = pair.entry, pair.held
     if a.series and b.series and a.series != b.series:
         return True
@@ -151,7 +151,7 @@ def _numbered_apart(pair: Pair) -> bool:
 
 
 def _reports_other_figures(pair: Pair) -> bool:
-    """One headline with other figures, and the texts count other things too: not an update."""
+    """Whether headlines agree but headline and text have different figures: not an update."""
     a, b = pair.entry, pair.held
     if pair.agree < 0.5:
         return False
@@ -167,19 +167,19 @@ def _many_figures(pair: Pair) -> bool:
 
 
 def _counts_the_same(pair: Pair) -> bool:
-    """Both texts hold the same figures, and enough of them: more than a frame around a story."""
+    """Whether both texts have the same figures, and more than a frame around a story would have."""
     a, b = pair.entry, pair.held
     few = min(a.figure_bits.bit_count(), b.figure_bits.bit_count()) < SOME_FIGURES
     return not few and _figures_shared(a, b) >= 0.6
 
 
 def _is_cut_copy(pair: Pair, keys: int, radius: int) -> bool:
-    """One text holds the other under the same headline: half of it may be gone."""
+    """Whether one text contains the other under the same headline; half of it may be missing."""
     other_figures = _many_figures(pair) and _figures_shared(pair.entry, pair.held) < 0.25
     if pair.small < SHORT or pair.ratio > 0.8 or other_figures:
         return False
     if _same_headline(pair):
-        # Half a text lies 32 bits away, give or take 5, and shares half of the keys.
+        # Half a text differs in 32 bits, plus or minus 5, and shares half of the keys.
         farther = FAR_BEYOND + 2 * min(round(keys * 4 / FILED), 2)
         return pair.distance <= radius + farther and pair.contained >= 0.5
     near = pair.distance <= radius + BEYOND and pair.contained >= 0.85
@@ -187,7 +187,7 @@ def _is_cut_copy(pair: Pair, keys: int, radius: int) -> bool:
 
 
 def _is_own_copy(pair: Pair, radius: int) -> bool:
-    """Columns of one source recur under like words: both text and headline must agree."""
+    """Whether both text and headline agree: columns of one source use similar words."""
     a, b = pair.entry, pair.held
     if (a.series, a.dates) != (b.series, b.dates) or _reports_other_figures(pair):
         return False
@@ -206,7 +206,7 @@ def _same_headline(pair: Pair) -> bool:
 
 
 def _same_words(pair: Pair) -> bool:
-    """Next to no text, and all of it the same, under one headline that others do not have."""
+    """Whether both have nearly no text, all of it equal, under the same distinctive headline."""
     a, b = pair.entry, pair.held
     same = (a.skeleton, a.series, a.dates, a.figures) == (b.skeleton, b.series, b.dates, b.figures)
     stated = min(a.word_bits.bit_count(), b.word_bits.bit_count()) >= 2
@@ -214,7 +214,7 @@ def _same_words(pair: Pair) -> bool:
 
 
 def headlines_agree(a: StoredFingerprint, b: StoredFingerprint) -> float:
-    """0 to 1: how much of the shorter headline's informative words the other holds."""
+    """Share of the shorter headline's rare words that the other contains, 0 to 1."""
     first, second = a.word_bits.bit_count(), b.word_bits.bit_count()
     if not first or not second:
         return 0.0
@@ -230,7 +230,7 @@ def _figures_shared(a: StoredFingerprint, b: StoredFingerprint) -> float:
 
 
 def _overlap(one: int, other: int, size: int) -> float:
-    """The share of the smaller set that the other holds, less what chance puts there."""
+    """The share of the smaller set that the other contains, minus the share expected by chance."""
     first, second = one.bit_count(), other.bit_count()
     chance = first * second / size
     return max(0.0, ((one & other).bit_count() - chance) / max(1.0, min(first, second) - chance))

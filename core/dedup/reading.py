@@ -1,6 +1,6 @@
-"""A text taken apart for comparisons: tokens, sentences, words, numbers in one form.
+"""Prepare a text for comparison: tokens, sentences, words, numbers in one form.
 
-Numbers in words and in digits are one token: 2400亿 is 二千四百亿, and "seven" is 7.
+Numbers in words and in digits are the same token: 2400亿 equals 二千四百亿, and "seven" equals 7.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from core.dedup.tokens import (
     units,
 )
 
-SHINGLE = 4  # tokens, as in fingerprints
-# Characters that are compared: of longer texts the beginning decides. A comparison of two so long
-# takes some 30 ms, and a hostile source may bring thousands.
+SHINGLE = 4  # tokens, same as in fingerprints
+# Characters that are compared; the beginning of a longer text decides. Comparing two texts of this
+# length takes about 30 ms, and a hostile source may send thousands.
 LONGEST = 40_000
 
 _STOP = re.compile(r"[。！？!?；;؟।\n]|\.(?=\s|$)|…")
-_LINE = (6, 160)  # characters of a line that may be a headline inside a digest
-# Tokens of one character come to so much of a word: measured on parallel texts (a Chinese
-# character about .6 of an English word, a Thai letter about a quarter).
+_LINE = (6, 160)  # minimum and maximum length of a line that may be a headline inside a digest
+# Share of a word per token of one character, measured on parallel texts: a Chinese character is
+# about .6 of an English word, a Thai letter about a quarter.
 _HAN_WORD, _LETTER_WORD = 0.6, 0.25
-_LETTERS = (SINGLE_FROM, 0x1800)  # Thai to Khmer: one token a letter
+_LETTERS = (SINGLE_FROM, 0x1800)  # Thai to Khmer: one token per letter
 NUMERALS = "零〇一二两三四五六七八九十百千万亿兩萬億"
-_HAN_FROM, HAN_SHARE = 0x3400, 0.3  # of the tokens, from which a text is Chinese or Japanese
+_HAN_FROM, HAN_SHARE = 0x3400, 0.3  # share of tokens from which a text is Chinese or Japanese
 _LATIN, _MANY = r"\d+(?:[.,]\d+)*", f"[{NUMERALS}]{{2,{LONGEST_NUMERAL}}}"
-# Two numerals and more, or one before what it counts: 一些 and 三峡 are words.
+# Two or more numerals, or one before a counted noun: 一些 and 三峡 are words.
 _AMOUNT = re.compile(
     rf"百分之((?:{_MANY}|[{NUMERALS}])(?:[点點][{NUMERALS}]+)?)|({_LATIN})\s?%"
     rf"|{_LATIN}[十百千万亿萬億]*|{_MANY}(?:[点點][{NUMERALS}]+)?"
     r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家])"
 )
 
-_AMOUNTS_KEPT = 1 << 12  # values of numbers: news repeat days, years and small counts
-# From two on; "one" is also an article in many languages.
+_AMOUNTS_KEPT = 1 << 12  # cache size; news repeat days, years and small counts
+# From two; "one" is also an article in many languages.
 _NUMBER_WORDS = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen",
     "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
@@ -68,53 +68,53 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Reading:
-    """A text taken apart. Arrays hold one element a token unless they say otherwise."""
+    """A text prepared for comparison. Arrays have one element per token unless stated otherwise."""
 
-    text: str  # in compatibility form; what `starts` and `ends` point into
+    text: str  # in compatibility form; `starts` and `ends` are indexes into it
     hashes: U64
     starts: Ints
     ends: Ints
-    sentences: Ints  # number of the sentence
+    sentences: Ints  # index of the sentence
     title: Title
 
     @property
     def size(self) -> int:
-        """Tokens."""
+        """The number of tokens."""
         return len(self.hashes)
 
     @cached_property
     def shingles(self) -> U64:
-        """One hash for each run of four tokens; a shorter text is one."""
+        """One hash for each run of four tokens; a shorter text is a single run."""
         if 0 < self.size < SHINGLE:
             return mix(self.hashes.sum(keepdims=True))
         return shingles(self.hashes, SHINGLE)
 
     @cached_property
     def units(self) -> U64:
-        """A word, or a single character with the next one."""
+        """One hash per token: of the word, or of a single character with the next one."""
         return units(self.hashes, self._single)
 
     @cached_property
     def words(self) -> npt.NDArray[np.float64]:
-        """How much of a word each token comes to."""
+        """The share of a word that each token represents."""
         share = np.where(self._first < _LETTERS[1], _LETTER_WORD, _HAN_WORD)
         return np.where(self._single, share, 1.0)
 
     @cached_property
     def by_hash(self) -> tuple[Ints, U64]:
-        """Places of the shingles in the order of their hashes, and the hashes in that order."""
+        """Indexes of the shingles sorted by hash, and the sorted hashes."""
         order = np.argsort(self.shingles, kind="stable")
         return order, self.shingles[order]
 
     @cached_property
     def lines(self) -> frozenset[str]:
-        """Its short lines without punctuation: a digest holds the headlines of its parts."""
+        """Its short lines without punctuation: a digest contains the headlines of its parts."""
         least, most = _LINE
         return frozenset(bare(line) for line in self.text.split("\n") if least < len(line) < most)
 
     @cached_property
     def _single(self) -> Bools:
-        """Tokens of scripts that write no spaces."""
+        """Whether each token is a character of a script without spaces."""
         single: Bools = (self.ends - self.starts == 1) & (self._first >= _LETTERS[0])
         return single
 
@@ -125,12 +125,12 @@ class Reading:
 
     @cached_property
     def sentence_hashes(self) -> U64:
-        """One hash a sentence, whatever the order of its tokens."""
+        """One hash per sentence, independent of the order of its tokens."""
         starts = np.flatnonzero(np.diff(self.sentences, prepend=-1))
         return mix(np.add.reduceat(self.hashes, starts)) if starts.size else self.hashes
 
     def without(self, gone: Bools) -> Reading:
-        """The same text without the sentences that `gone` marks."""
+        """The text without the sentences marked in `gone`."""
         kept = ~gone[self.sentences]
         sentences = (np.cumsum(~gone) - 1)[self.sentences]
         return replace(
@@ -142,7 +142,7 @@ class Reading:
         )
 
     def has_capital(self, first: int, last: int) -> bool:
-        """Whether one of these tokens begins with a capital inside a sentence."""
+        """Whether one of these tokens is capitalized within a sentence."""
         return any(
             self.text[self.starts[n]].isupper()
             and n > 0
@@ -151,29 +151,29 @@ class Reading:
         )
 
     def is_single(self, first: int, last: int) -> bool:
-        """Whether these tokens are characters of scripts that write no spaces."""
+        """Whether all of these tokens are characters of scripts without spaces."""
         return bool(self._single[first:last].all())
 
     def token(self, number: int) -> str:
-        """The token as it is written, without case."""
+        """The token as written, in lower case."""
         return self.text[self.starts[number] : self.ends[number]].casefold()
 
     def sentence_count(self) -> int:
-        """How many sentences hold a token."""
+        """The number of sentences with at least one token."""
         return int(self.sentences[-1]) + 1 if self.size else 0
 
     def sentence(self, number: int) -> str:
-        """One sentence as it is written."""
+        """The sentence as written."""
         first, last = np.searchsorted(self.sentences, (number, number + 1))
         return self.text[self.starts[first] : self.ends[last - 1]]
 
 
 def read(title: str | None, text: str) -> Reading:
-    """Take a text and its headline apart."""
+    """Prepare a text and its headline for comparison."""
     text = comparable(text[:LONGEST])
     hashes, starts, ends = token_spans(text)
     stops = np.fromiter((stop.start() for stop in _STOP.finditer(text)), dtype=np.intp)
-    after = np.searchsorted(stops, starts)  # full stops before each token
+    after = np.searchsorted(stops, starts)  # number of full stops before each token
     sentences = np.zeros(len(starts), dtype=np.intp)
     np.cumsum(after[1:] != after[:-1], out=sentences[1:])
     hashes, ends, kept = _with_amounts(text, _with_numerals(hashes), starts, ends)
@@ -182,8 +182,10 @@ def read(title: str | None, text: str) -> Reading:
 
 
 def _with_numerals(hashes: U64) -> U64:
-    """Tokens with number words as their digits; that some of them mean other things, too, is no
-    harm: both texts are read alike."""
+    """Replace number words by the hashes of their digits.
+
+    Some of these words have other meanings too; this is harmless, as both texts are treated alike.
+    """
     words, digits = _numerals()
     at = np.minimum(np.searchsorted(words, hashes), len(words) - 1)
     return np.where(words[at] == hashes, digits[at], hashes)
@@ -191,7 +193,7 @@ def _with_numerals(hashes: U64) -> U64:
 
 @cache
 def _numerals() -> tuple[U64, U64]:
-    """Hashes of number words in order, and of what each is in digits."""
+    """Sorted hashes of number words, and the hashes of their digits."""
     values = {word: n for line in _NUMBER_WORDS for n, word in enumerate(line.split(), start=2)}
     values |= {word: n for n, line in _TENS.items() for word in line.split()}
     words = np.array([tokens(word)[0] for word in values])
@@ -201,7 +203,7 @@ def _numerals() -> tuple[U64, U64]:
 
 
 def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64, Ints, Bools]:
-    """Tokens with each number of a Chinese text as one: 2400亿 is 二千四百亿, 1.4% 百分之一点四."""
+    """Combine each number of a Chinese text into one token: 2400亿 equals 二千四百亿."""
     kept = np.ones(len(starts), dtype=np.bool_)
     if (code_points(text)[starts] >= _HAN_FROM).sum() < HAN_SHARE * len(starts):
         return hashes, ends, kept
@@ -220,7 +222,7 @@ def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64
 
 @lru_cache(maxsize=_AMOUNTS_KEPT)
 def _amount(share: str | None, number: str) -> int:
-    """The hash of a number's value; `share`: the figure of a percentage."""
+    """The hash of a number's value; `share`: the number of a percentage."""
     whole, _, decimals = simplified(share or number).partition("点")
     value = value_of(whole)
     if decimals:

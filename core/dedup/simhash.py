@@ -1,19 +1,19 @@
-"""The textbook part of finding near-duplicates: tokens, shingles, weights, 128 bits, distance.
+"""Near-duplicate detection as in the literature: tokens, shingles, weights, 128 bits, distance.
 
-A *shingle* is a run of neighbouring tokens; two texts are alike as far as they share shingles
-(Broder 1997). A *simhash* (Charikar 2002; Manku, Jain and Das Sarma 2007 for web pages) sums up
-the weighted shingles of a text in so few bits that many texts can be held in memory: each bit is
-what the weighted majority of the shingles has in that place, so the share of bits in which two
-texts differ follows the angle between their weighted shingle sets.
+A *shingle* is a run of neighbouring tokens; texts are similar if they share shingles (Broder 1997).
+A *simhash* (Charikar 2002; Manku, Jain and Das Sarma 2007 for web pages) summarizes the weighted
+shingles of a text in few bits, so that many texts fit in memory. Each bit is the weighted majority
+of the shingles at that position, so the share of differing bits follows the angle between the
+weighted shingle sets.
 
     tokens     the council voted on tuesday …          core/dedup/tokens.py
     shingles   (the council voted on), (council voted on tuesday), …
     weights    rare in the stream 1, standing text 0   core/dedup/idf.py
-    bits       the weighted majority, place by place
-    distance   bits that differ; strangers: 64 of 128, give or take 6
+    bits       the weighted majority at each position
+    distance   differing bits; unrelated texts: 64 of 128, plus or minus 6
 
-64 bits, as Manku has them, lose 2 to 5 points of F1 against 128 at the same shingles on the
-corpus of reposts; without the weights of the stream F1 falls from .99 to .91.
+With 64 bits, as in Manku et al., F1 is 2 to 5 points lower than with 128 on the corpus of reposts,
+with the same shingles. Without the weights of the stream F1 falls from .99 to .91.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from core.dedup.tokens import U64, mix
 
-BITS = 128  # twice the 64 of Manku et al. (WWW 2007), so that 32 may differ between edited copies
+BITS = 128  # twice the 64 of Manku et al. (WWW 2007), so that edited copies may differ in 32
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -47,30 +47,30 @@ def shingles(hashes: U64, length: int) -> U64:
 
 
 def simhash(unique: U64, weights: F32, times: U8) -> int:
-    """The 128 bits of a text.
+    """The 128-bit simhash of a text.
 
-    `unique` are its shingles, each once; `weights` say how much each tells (0 to 1) and `times`
-    how often it is in the text, which counts by its logarithm.
+    `unique` are its distinct shingles, `weights` their rarity (0 to 1), and `times` their
+    occurrences in the text, which count logarithmically.
     """
     if len(unique) == 0:
         return 0
     halves = np.column_stack((mix(unique), mix(unique ^ _SECOND_HALF)))
     bits = np.unpackbits(halves.view(np.uint8), axis=1)
     weighted = weights * (1 + np.log(times, dtype=np.float32))
-    # einsum and not @: a product of this size wakes BLAS threads that cost more than they do.
+    # einsum instead of @: for this size, starting BLAS threads costs more than the product.
     majority = np.einsum("i,ij->j", weighted, bits) > weighted.sum() / 2
     return int.from_bytes(np.packbits(majority).tobytes(), "little")
 
 
 def distance(one: int, other: int) -> int:
-    """Bits in which two simhashes differ."""
+    """The number of differing bits of two simhashes."""
     return (one ^ other).bit_count()
 
 
 def cosine(bits: float) -> float:
-    """The cosine between two weighted shingle sets whose simhashes differ in that many bits.
+    """The cosine of two weighted shingle sets whose simhashes differ in `bits` bits.
 
-    Each bit is a random plane through the space of shingles; it parts two vectors with the
+    Each bit is a random hyperplane in the space of shingles; it separates two vectors with
     probability angle / pi (Charikar 2002, section 3).
     """
     return math.cos(math.pi * bits / BITS)

@@ -1,7 +1,7 @@
-"""Where two texts are the same, and which stretches were swapped in otherwise equal sentences.
+"""Find where two texts are equal, and which parts were swapped in otherwise equal sentences.
 
-What was swapped says more than how much: names, places, figures and dates make another story of
-the same sentences, typing and wording do not.
+What was swapped matters more than how much: different names, places, numbers or dates make another
+story of the same sentences; typos and wording do not.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy as np
 from core.dedup.idf import Idf
 from core.dedup.reading import NUMERALS, SHINGLE, Bools, Ints, Reading
 
-# A "word" may be a name: of the two stretches only one is rare in the stream. So may a "common"
-# one: two short stretches that are not, such as two capitals or two synonyms.
+# "word": only one of the two parts is rare in the stream, so it may be a name. "common": two short
+# parts that are not rare, such as two capitals or two synonyms.
 Kind = Literal["figure", "name", "word", "common", "typing", "prose"]
 
-MOST_GAPS = 300  # that are looked into; texts with more were rewritten, and each costs 40 µs
-GAP = 40  # tokens of a difference that is looked into
-EDGE_GAP = 12  # the same at the beginning and the end of a text
-SWAPPED_WORDS = 6  # a longer stretch is rewritten prose
-LONGEST_SWAP = 120  # characters; a token may be of any length, and comparing them is quadratic
-LONGEST_NAME = 4  # characters of a script without capitals: of places that all know
-ALIKE = 0.75  # of the letters: two spellings of one word
+MOST_GAPS = 300  # compared gaps; texts with more were rewritten, and each gap costs 40 µs
+GAP = 40  # tokens of a difference that is compared
+EDGE_GAP = 12  # the same at the beginning and end of a text
+SWAPPED_WORDS = 6  # a longer part is rewritten prose
+LONGEST_SWAP = 120  # characters; a token may have any length, and the comparison is quadratic
+LONGEST_NAME = 4  # characters in scripts without capitals, for well-known places
+ALIKE = 0.75  # share of the letters: two spellings of one word
 OTHERWISE = 0.6  # share of a sentence that must be equal around a swap
 
 
 class Swap(NamedTuple):
-    """A stretch that one text has where the other has another, in an otherwise equal sentence."""
+    """Different parts at the same place of an otherwise equal sentence."""
 
     kind: Kind
     one: str
@@ -38,9 +38,9 @@ class Swap(NamedTuple):
 
 
 def places(one: Reading, other: Reading) -> tuple[Ints, Bools]:
-    """Of each shingle of `one` its place in `other`, or -1; and which of `other` stand in `one`.
+    """Index in `other` of each shingle of `one`, or -1; and which shingles of `other` are in `one`.
 
-    Of several places the one that goes on from the shingle before is taken, else the next one.
+    Of several indexes, the next one after that of the preceding shingle is chosen, else the first.
     """
     ours, theirs = one.shingles, other.shingles
     order, ordered = other.by_hash
@@ -64,7 +64,7 @@ def places(one: Reading, other: Reading) -> tuple[Ints, Bools]:
 
 
 def cover(found: Bools, size: int) -> Bools:
-    """Tokens that lie in a shared shingle."""
+    """Which tokens are in a shared shingle."""
     if size < SHINGLE:
         return np.full(size, bool(len(found) and found[0]))
     steps = np.zeros(size + 1, dtype=np.intp)
@@ -78,14 +78,14 @@ def cover(found: Bools, size: int) -> Bools:
 def swaps_between(
     one: Reading, other: Reading, at: Ints, fine: tuple[Bools, Bools], idf: Idf
 ) -> tuple[list[Swap], tuple[int, int]]:
-    """The swaps, and how many tokens of each text they take.
+    """The swaps, and how many tokens of each text they include.
 
-    Tokens that turn out equal inside a difference are marked as shared in `fine`.
+    Tokens found to be equal inside a difference are marked as shared in `fine`.
     """
     pending: list[tuple[int, int, int, int]] = []
     if fine[0].any():
         for first, last in runs_of(~fine[0])[:MOST_GAPS]:
-            gap = _gap(one, other, at, first, last)
+            gap = _range_in_other(one, other, at, first, last)
             if gap is not None:
                 pending += _aligned(one, other, (first, last, *gap), fine)
     swaps, taken = [], [0, 0]
@@ -94,7 +94,7 @@ def swaps_between(
         low, high = np.searchsorted(one.sentences, (one.sentences[i], one.sentences[i] + 1))
         around = (high - low) - (j - i)
         needed = OTHERWISE * around * (0.6 if kind == "figure" else 1)
-        credit = around == 0 and j == one.size and k > 0  # the last line, as a whole
+        credit = around == 0 and j == one.size and k > 0  # an entire last line
         if credit or fine[0][low:high].sum() < needed:
             continue
         swaps.append(Swap(kind, _joined(one, i, j), _joined(other, k, m)))
@@ -103,8 +103,10 @@ def swaps_between(
     return swaps, (taken[0], taken[1])
 
 
-def _gap(one: Reading, other: Reading, at: Ints, i: int, j: int) -> tuple[int, int] | None:
-    """Where `other` differs while `one` has its tokens i to j; None: not worth looking into."""
+def _range_in_other(
+    one: Reading, other: Reading, at: Ints, i: int, j: int
+) -> tuple[int, int] | None:
+    """The range in `other` at the place of tokens i to j of `one`; None: not comparable."""
     k = int(at[i - SHINGLE]) + SHINGLE if i >= SHINGLE else 0
     m = int(at[j]) if j + SHINGLE <= one.size else other.size
     longest = max(j - i, m - k)
@@ -117,7 +119,7 @@ def _aligned(
 ) -> list[tuple[int, int, int, int]]:
     i, j, k, m = gap
     if max(j - i, m - k) <= LONGEST_NAME and i < j and k < m and one.is_single(i, j):
-        return [gap]  # 北京 and 河北 have a character in common, and are two names
+        return [gap]  # 北京 and 河北 have a common character, but are two names
     a, b = one.hashes[i:j].tolist(), other.hashes[k:m].tolist()
     swapped = []
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
@@ -132,7 +134,7 @@ def _aligned(
 def _by_sentence(
     one: Reading, other: Reading, swap: tuple[int, int, int, int]
 ) -> list[tuple[int, int, int, int]]:
-    """A swap that runs over a full stop, as one for each sentence."""
+    """Split a swap across full stops into one per sentence."""
     i, j, k, m = swap
     ours, theirs = one.sentences[i:j], other.sentences[k:m]
     ends = [np.flatnonzero(np.diff(numbers)) + 1 for numbers in (ours, theirs)]
@@ -146,13 +148,13 @@ def _by_sentence(
 
 
 def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: Idf) -> Kind:
-    """What was swapped: tokens i to j of `one` for tokens k to m of `other`."""
+    """The kind of a swap: tokens i to j of `one` for tokens k to m of `other`."""
     i, j, k, m = places
     a, b = [one.token(n) for n in range(i, j)], [other.token(n) for n in range(k, m)]
     figures = [[t for t in each if _is_figure(t)] for each in (a, b)]
     if figures[0] or figures[1]:
         rest = [[t for t in each if not _is_figure(t)] for each in (a, b)]
-        figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are one day
+        figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are the same day
         counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
         return "figure" if counted else "prose"
     first, second = "".join(a), "".join(b)
@@ -167,7 +169,7 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     if one.has_capital(i, j) and other.has_capital(k, m):
         return "name"
     if first[0].lower() != first[0].upper():
-        return "prose"  # a script with capitals, and no capital
+        return "prose"  # a script with capitals, but not capitalized
     rare = _may_name(one, i, j, idf) + _may_name(other, k, m, idf)
     if rare:
         return "name" if rare == 2 else "word"
@@ -175,20 +177,20 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
 
 
 def _is_figure(token: str) -> bool:
-    """2024, q3, 二千四百亿; a numeral alone may be a part of a word."""
+    """2024, q3, 二千四百亿; a single numeral may be part of a word."""
     return any(map(str.isdigit, token)) or (len(token) > 1 and token[0] in NUMERALS)
 
 
 def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:
-    """Whether a stretch without capitals holds a word that few entries have."""
+    """Whether a part without capitals contains a rare word."""
     words = text.units[first : max(first + 1, last - 1)]
     return bool(idf.is_rare(words).any())
 
 
 def _are_words(text: Reading, place: int, idf: Idf) -> list[bool]:
-    """Whether entries have a character after the one before it, and before the one after it.
+    """Whether a character forms known words with the one before it and the one after it.
 
-    With a typing error only one of two texts has words there; 长沙 and 长春 are two places.
+    With a typo, only one of the two texts has words there; 长沙 and 长春 are two places.
     """
     words: list[bool] = (~idf.is_rare(text.units[place - 1 : place + 1])).tolist()
     return words
@@ -199,6 +201,6 @@ def _joined(text: Reading, first: int, last: int) -> str:
 
 
 def runs_of(mask: Bools) -> list[tuple[int, int]]:
-    """First and last place, exclusive, of each stretch where `mask` holds."""
+    """(start, end) of each run of true values in `mask`."""
     edges = np.flatnonzero(np.diff(np.concatenate(([0], mask.view(np.int8), [0]))))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

@@ -1,7 +1,7 @@
-"""The table by which two texts are one story or two: the first row that holds decides.
+"""The table that decides whether two texts are one story: the first matching row wins.
 
-Each row has a name, a verdict, a condition and an example. The thresholds were set on one half of
-the labelled corpora and checked on the other; in brackets how far each moved without harm.
+Each row has a name, a verdict, a condition and an example. Thresholds were chosen on one half of
+the labelled corpora and checked on the other; brackets give the range without harm.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from core.dates import moment
 from core.dedup.compare import LEAD, LITTLE, MORE, STRANGERS, SUPPORT, Pair
 from core.dedup.headline import bare
 
-CUT = 0.80  # of the shorter text, by rarity, that the longer contains [.78–.83]
-TEASER = 0.65  # the same under one headline
-LONG, LONG_SHARED = 700, 0.75  # sum of weights and share: no frame of a programme is so long
-FULL = 300  # sum of weights from which a text speaks for itself
-BLURB = 150  # below this a text says less than the numbers of its headline
-SHORT = 100  # below this it may be the blurb of a programme
-EDITED = 0.65  # of both [.62–.67]
-REWORDED = 0.45  # of both, in one order: rewritten sentence by sentence
-WIRE = 0.7  # of both under an intro of its own: a wire copy
-SMALL_PART = 3.0  # times as long under another headline: a page of several stories, if anything
-# The headline of the longer text is about what it adds, if so few of its words are in the common
-# part. Of 150 articles followed by another one under its headline 94 joined without this. With half
-# of them there the page is the same article, however its parts cohere.
+CUT = 0.80  # share of the shorter text, weighted by rarity, that the longer contains [.78–.83]
+TEASER = 0.65  # the same under an equal headline
+LONG, LONG_SHARED = 700, 0.75  # sum of weights and share; frames of programmes are shorter
+FULL = 300  # sum of weights from which a text alone identifies a story
+BLURB = 150  # below this, the numbers in the headline are more specific than the text
+SHORT = 100  # below this, it may be the blurb of a programme
+EDITED = 0.65  # share of both [.62–.67]
+REWORDED = 0.45  # share of both, in the same order: rewritten sentence by sentence
+WIRE = 0.7  # share of both if the intro differs: a wire copy
+SMALL_PART = 3.0  # times as long under another headline: possibly a page of several stories
+# The longer text's headline is about its additions if so few of its words are in the common part.
+# Of 150 articles followed by another one under that one's headline, 94 were merged without this. If
+# half of its words are there, the page is the same article, whatever its cohesion.
 HALF_MORE, ABOUT, HALF_ABOUT = 1.5, 0.2, 0.5
-# Cohesion below which a text is two, and from which it is one: over 1,000 cut pages and as many
-# joined to another page of their language, .2 calls 2 % of the whole ones two and .75 calls less
-# than 1 % of the joined ones one (6 % before the words of the language were learned).
+# Cohesion below which a text is two, and from which it is one. On over 1,000 cut pages and as many
+# joined with another page of their language, .2 classifies 2 % of the whole ones as two, and .75
+# less than 1 % of the joined ones as one (6 % before the words of the language were learned).
 APART, ONE = 0.2, 0.75
-STILL = 0.5  # of the shorter text; revisions are trusted further than strangers
-ANOTHER_DAY = timedelta(hours=20)  # what is daily comes again; a copy in two sections has one date
+STILL = 0.5  # share of the shorter text; revisions are trusted further than unrelated entries
+ANOTHER_DAY = timedelta(hours=20)  # daily items recur; a copy in two sections has one date
 BARE = 4.0  # sum of weights; less is standing text
-LEFT = 0.25  # of the shorter text that may be neither equal nor swapped in a template
-# Swaps of names and figures in a hundred common words: one alone, two and more, in one source.
+LEFT = 0.25  # share of the shorter text that may be neither equal nor swapped in a template
+# Swaps of names and figures per hundred common words: one swap, several, within one source.
 ONE_SWAP, TWO_SWAPS, OWN_SWAPS = 1.0, 0.6, 0.4  # [.75–2] [.4–1] [.2–.5]
 
 
@@ -70,7 +70,7 @@ def _no_text(pair: Pair) -> bool:
 
 
 def _own_pages(pair: Pair) -> bool:
-    """Both from one source, each under an address of its own."""
+    """Both are from one source, with different URLs."""
     stated = pair.entry.addresses and pair.held.addresses
     return pair.same_source and bool(stated) and not pair.same_address
 
@@ -124,7 +124,7 @@ def _series(pair: Pair) -> bool:
     if series and others and series != others:
         return True
     if e.short.rare < BLURB and pair.agree and (series, dates) != (others, days):
-        return True  # the frame of a broadcast, once with its day and once without
+        return True  # the frame of a broadcast, once with its date and once without
     return bool(dates and days and dates != days) and (e.agree >= 0.3 or e.short.rare < FULL)
 
 
@@ -144,7 +144,7 @@ def _template(pair: Pair) -> bool:
 
 
 def _named_in_headline(pair: Pair) -> bool:
-    """What one text has where the other differs is in the headlines, too.
+    """Words that differ between the texts also differ between the headlines.
 
     In short texts any words; in longer ones names and figures, if the rest is equal.
     """
@@ -189,7 +189,7 @@ def _quotation(pair: Pair) -> bool:
 
 
 def _blurb(pair: Pair) -> bool:
-    """Short texts under other headlines, of which one is not about them or much is added."""
+    """Short texts under different headlines that are not about one of them or add much."""
     e = pair.evidence
     if pair.agree or e.short.rare >= SHORT:
         return False
@@ -210,8 +210,8 @@ def _digest(pair: Pair) -> bool:
         return False
     if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < MORE * e.short.size:
         return False
-    # The headline of the longer text is about what was added: a page that joins an article of
-    # another site to its own must not hide that article.
+    # The longer text's headline is about its additions: a page that combines an article of another
+    # site with its own must not hide that article.
     if e.long.size > SMALL_PART * e.short.size or e.long.support < ABOUT:
         parts = e.cohesion < ONE
     else:
@@ -275,10 +275,10 @@ TABLE: tuple[Row, ...] = (
 
 
 def row_of(pair: Pair) -> Row | None:
-    """The first row that holds; None: too little in common."""
+    """The first row that matches; None: too little in common."""
     return next((row for row in TABLE if row.holds(pair)), None)
 
 
 def agrees(pair: Pair) -> bool:
-    """Whether a later text still tells the same: the other contains half of the shorter one."""
+    """Whether a changed text still agrees: the other contains half of the shorter one."""
     return max(pair.evidence.short.share, pair.evidence.short.weight) >= STILL

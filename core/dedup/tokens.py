@@ -1,7 +1,7 @@
-"""Text to token hashes: one CJK character, or one word of any other script, is a token.
+"""Convert text to token hashes: one CJK character, or one word of any other script, is a token.
 
-Compatibility forms, case and Traditional characters are folded first, so that copies of one text
-in different scripts give the same tokens. The hashes depend on nothing but the text.
+Compatibility forms, case and Traditional characters are folded first, so that copies of a text in
+different scripts give the same tokens. A hash depends only on the token's text.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from core.text import converter
 U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 
-_BMP = 0x10000  # code points that one table covers
+_BMP = 0x10000  # code points covered by one table
 _APART, _WORD, _SINGLE = 0, 1, 2
-# Scripts written without spaces between words: each of their characters is a token.
+# Scripts without spaces between words; each of their characters is a token.
 _SINGLES = (
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Burmese
@@ -38,32 +38,32 @@ _SINGLES = (
     (0xF900, 0xFAFF),  # CJK compatibility
 )
 _ASTRAL_HAN = (0x20000, 0x3FFFF)
-# Both sides of each pair stand in Traditional text where Simplified has one of them.
+# Traditional text uses both characters of each pair where Simplified has one of them.
 _TWINS = str.maketrans("着妳裡牠祂於徵乾", "著你里它他于征干")
 
-# Letters whose folded form is longer; texts hold hardly any others of that kind.
+# Letters with a longer folded form; others of that kind are very rare.
 _FOLDING_LONGER = str.maketrans({"ß": "ss", "ẞ": "SS", "İ": "I", "ŉ": "n"})
 
-_SHORT = 2000  # characters; numpy is faster at more
+_SHORT = 2000  # characters; numpy is faster for longer texts
 _ASCII_WORD = re.compile("[0-9a-z]+")
-_WORDS_KEPT = 1 << 13  # hashes of frequent words that are kept
+_WORDS_KEPT = 1 << 13  # cached hashes of frequent words
 NO_TOKENS: U64 = np.zeros(0, dtype=np.uint64)
-_LONGEST_WORD = 64  # characters; the rest of a longer one does not count
+_LONGEST_WORD = 64  # characters; the rest of a longer word is ignored
 _POWERS = np.cumprod(np.full(_LONGEST_WORD, 0x9E3779B97F4A7C15, dtype=np.uint64))
 _POWER_LIST: list[int] = _POWERS.tolist()
-_U64 = (1 << 64) - 1  # hashes are numbers of 64 bits
+_U64 = (1 << 64) - 1  # hashes have 64 bits
 _PAIR = np.uint64(0x9E3779B97F4A7C15)
 _SHIFTS = tuple(map(np.uint64, (30, 27, 31)))
 _FACTORS = tuple(map(np.uint64, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))
 
 
 def fold(text: str) -> str:
-    """`text` in compatibility form and without case; scripts are folded by `tokens`."""
+    """`text` in compatibility form and without case; `tokens` folds the scripts."""
     return unicodedata.normalize("NFKC", text).casefold()
 
 
 class Tokens(NamedTuple):
-    """The tokens of a text in order."""
+    """The tokens of a text in order; one array element per token."""
 
     hashes: U64
     digits: npt.NDArray[np.bool_]  # whether it begins with a digit
@@ -76,7 +76,7 @@ def tokens(text: str) -> U64:
 
 
 def tokenized(text: str) -> Tokens:
-    """The tokens of `text`."""
+    """Split `text` into tokens."""
     if len(text) <= _SHORT and text.isascii():
         return _of_ascii(text)
     points = code_points(text)
@@ -89,7 +89,7 @@ def tokenized(text: str) -> Tokens:
 
 
 def units(hashes: U64, single: npt.NDArray[np.bool_]) -> U64:
-    """One hash a token: of a word, or of a single character with the next one."""
+    """One hash per token: of the word, or of a single character with the next one."""
     if len(hashes) < 2:
         return hashes
     two = np.zeros(len(hashes), dtype=np.bool_)
@@ -98,26 +98,26 @@ def units(hashes: U64, single: npt.NDArray[np.bool_]) -> U64:
 
 
 def token_spans(text: str) -> tuple[U64, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """The hash of each token of `text`, where it starts and where it ends.
+    """The hash of each token of `text`, with its start and end index.
 
-    For a text in compatibility form whose characters fold one by one (`comparable` makes it so);
-    there the hashes are those of `tokens`.
+    `text` must be in compatibility form, with characters that fold one by one (see `comparable`);
+    then the hashes equal those of `tokens`.
     """
     hashes, starts, folded = _hashed(code_points(text))
     apart = np.flatnonzero(np.append(_kinds_of(folded) == _APART, True))
     ends = apart[np.searchsorted(apart, starts)]
-    if starts.size:  # a token of one character ends where the next one starts
+    if starts.size:  # a token of one character ends at the start of the next one
         ends[:-1] = np.minimum(ends[:-1], starts[1:])
     return hashes, starts, ends
 
 
 def comparable(text: str) -> str:
-    """`text` in compatibility form, case kept, every character folding to one character."""
+    """`text` in compatibility form with case kept, where each character folds to one character."""
     return unicodedata.normalize("NFKC", text).translate(_FOLDING_LONGER)
 
 
 def _hashed(points: U32) -> tuple[U64, npt.NDArray[np.intp], U32]:
-    """The hash of each token, where it starts, and all characters folded."""
+    """The hash of each token, its start index, and all characters in folded form."""
     if points.size == 0:
         return NO_TOKENS, np.zeros(0, dtype=np.intp), points
     points, kinds = _folded_with_kinds(points)
@@ -131,7 +131,7 @@ def _hashed(points: U32) -> tuple[U64, npt.NDArray[np.intp], U32]:
 
 
 def _of_ascii(text: str) -> Tokens:
-    """The same of a short text in ASCII, which needs no table: most words were met before."""
+    """Like `tokenized`, for short ASCII texts: no tables, and most words are in the cache."""
     words = _ASCII_WORD.findall(text.lower())
     hashes = np.array([_hash_of(word) for word in words], dtype=np.uint64)
     digits = np.array([word[0] <= "9" for word in words], dtype=np.bool_)
@@ -142,18 +142,18 @@ def _of_ascii(text: str) -> Tokens:
 def _hash_of(word: str) -> int:
     powers = chain(_POWER_LIST, repeat(_POWER_LIST[-1]))
     mixed: int = sum(map(operator.mul, word.encode(), powers)) & _U64
-    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _U64  # as `mix`
+    mixed = ((mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9) & _U64  # same as `mix`
     mixed = ((mixed ^ (mixed >> 27)) * 0x94D049BB133111EB) & _U64
     return mixed ^ (mixed >> 31)
 
 
 def hash_of(name: str | None) -> int:
-    """64 bits of a name; 0: no name."""
+    """A 64-bit hash of a name; 0 if there is no name."""
     return xxhash.xxh64_intdigest(name.encode()) if name else 0
 
 
 def mix(values: U64) -> U64:
-    """Each value spread over all 64 bits (the finaliser of splitmix64)."""
+    """Spread each value over all 64 bits (the finalizer of splitmix64)."""
     mixed = values ^ (values >> _SHIFTS[0])
     mixed *= _FACTORS[0]
     mixed ^= mixed >> _SHIFTS[1]
@@ -163,12 +163,12 @@ def mix(values: U64) -> U64:
 
 
 def simplified(text: str) -> str:
-    """`text` with each Traditional character as its Simplified one, character by character."""
+    """`text` with each Traditional character replaced by its Simplified form."""
     return text.translate(_simplified_characters())
 
 
 def code_points(text: str) -> U32:
-    """One number a character."""
+    """The code point of each character."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
@@ -192,11 +192,11 @@ def _kinds_of(folded: U32) -> npt.NDArray[np.uint8]:
 
 def _sums_from(starts: npt.NDArray[np.intp], points: U32, kinds: npt.NDArray[np.uint8]) -> U64:
     """A position-weighted sum of the characters of each token."""
-    begins = np.zeros(len(points), dtype=np.intp)  # where the token of each character begins
+    begins = np.zeros(len(points), dtype=np.intp)  # start index of the token of each character
     begins[starts] = starts
     places = np.arange(len(points)) - np.maximum.accumulate(begins)
     weighted = points * _POWERS[np.minimum(places, _LONGEST_WORD - 1)]
-    # A token's range runs on to the next token: what stands between them must not count.
+    # The range of a token extends to the next token; characters in between must not count.
     weighted[kinds == _APART] = 0
     return np.add.reduceat(weighted, starts)
 
@@ -216,7 +216,7 @@ def _character_kinds() -> npt.NDArray[np.uint8]:
 
 @cache
 def _simplified_characters() -> dict[int, str]:
-    """Mapped one by one: phrases would make the result depend on the characters beside it."""
+    """Traditional to Simplified by single characters; phrases would depend on context."""
     blocks = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
     han = [chr(point) for first, last in blocks for point in range(first, last + 1)]
     mapped = converter("t2s").convert("\n".join(han)).split("\n")
@@ -229,7 +229,7 @@ def _simplified_characters() -> dict[int, str]:
 
 @cache
 def _folded_characters() -> U32:
-    """Code point to code point, for characters whose folded form is one character."""
+    """Table of code points, for characters whose folded form is one character."""
     simple = _simplified_characters()
     folded = [fold(chr(point)).translate(simple) for point in range(_BMP)]
     return np.array(
@@ -240,9 +240,9 @@ def _folded_characters() -> U32:
 
 @cache
 def _needs_unicode() -> npt.NDArray[np.bool_]:
-    """Characters that folding takes apart or joins with others; the last stands for beyond.
+    """Characters that fold to several or combine with others; the last stands for non-BMP.
 
-    Their texts are folded whole. Those that fold to nothing but punctuation may stay: … is ...
+    Texts with these are folded as a whole, except if they fold to punctuation only: … is ...
     """
     needs = np.zeros(_BMP + 1, dtype=np.bool_)
     for point in range(_BMP):
@@ -251,6 +251,6 @@ def _needs_unicode() -> npt.NDArray[np.bool_]:
         needs[point] = unicodedata.combining(char) or (
             len(form) > 1 and any(map(str.isalnum, form))
         )
-    needs[0x1100:0x1200] = True  # Hangul that is composed of its letters
+    needs[0x1100:0x1200] = True  # Hangul composed of letters
     needs[_BMP] = True
     return needs

@@ -61,9 +61,7 @@ class Choice:
     kept: list[Block] = field(default_factory=list)
     dropped: list[Block] = field(default_factory=list)
     is_front_page: bool = False
-    beside: list[str] = field(
-        default_factory=list
-    )  # short lines directly before and after the text
+    beside: list[str] = field(default_factory=list)  # short lines directly before and after it
 
 
 def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str | None]) -> Choice:
