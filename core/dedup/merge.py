@@ -1,7 +1,7 @@
-"""Entries join stories: what a batch of arrivals changes, worked out without touching the store.
+"""Merge a batch of arrivals into stories, without access to the store.
 
-Arrivals are taken in order; each sees what those before it in the batch founded. The result says
-what to write and what it was decided upon, so that the store can refuse it when that has moved on.
+Arrivals are processed in order; each sees the stories founded earlier in the batch. The outcome
+includes the versions it is based on, so that the store can reject it if these have changed.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ from core.dedup.prints import Candidate, Verdict
 from core.dedup.table import agrees
 from core.models import Article, Decision, EntryRecord, Member, Story
 
-MEMBERS_KEPT = 200  # further reposts are remembered as entries but no longer listed in the story
-MEMBERS_READ = 20  # whose texts are looked at when a member of their story was changed
+MEMBERS_KEPT = 200  # further reposts are stored as entries, but not listed in the story
+MEMBERS_READ = 20  # members whose texts are compared when a member of the story changes
 
 
 def merge(
@@ -61,14 +61,13 @@ def merge(
     records: Mapping[str, EntryRecord | None] = MappingProxyType({}),
     site_of: Callable[[str], str | None] = lambda _: None,
 ) -> Outcome:
-    """Decide upon `arrivals` in order.
+    """Decide on `arrivals` in order.
 
-    `candidates` (by entry id) are the founders that the store found under its minhash keys;
-    `stories` holds every story those candidates and the known records belong to, if still kept.
-    `names` are the stories in which entries stood before the store was wiped. `records` are those
-    of entries whose text may be needed beside what stories show: if more are, the outcome's
-    `wanted` names them, and the call is to be made again with them. `site_of` gives the host of a
-    source's configured address.
+    `candidates` (by entry id) are the founders that the store found by keys. `stories` contains
+    every story of those candidates and of known records that is still stored. `names` are the
+    stories of entries before the store was wiped. `records` are those of entries whose text may be
+    needed; if more are needed, the outcome's `wanted` lists them, and the caller must call again
+    with them. `site_of` returns the host of a source's configured URL.
     """
 
     def kept(changing: Mapping[str, Story]) -> Kept:
@@ -106,7 +105,7 @@ class _Batch:
         self.idf = idf.aside()
 
     def take_in(self, arrival: Arrival, found: Sequence[Candidate]) -> None:
-        """A new entry founds a story or joins one."""
+        """Let a new entry found a story or join one."""
         near = [*found, *self._founded.near(arrival.fingerprint)]
         name = self._names.get(arrival.record.id, arrival.record.id)
         subject = Subject(arrival.fingerprint, arrival.copy)
@@ -122,7 +121,7 @@ class _Batch:
         record = decided(arrival.record, verdict, story_id)
         founder = verdict.story is None
         if not founder and story_id not in self._stories:
-            # A repost of what is no longer shown: its body would be kept for nothing.
+            # The story is no longer published, so the body would never be read.
             record = record.model_copy(update={"raw": None, "article": None})
         self.kept.put(record, arrival.copy)
         self.outcome.entries.append(record)
@@ -140,7 +139,7 @@ class _Batch:
     def _spoken_against(
         self, arrival: Arrival, verdict: Verdict
     ) -> dict[str, dict[str, tuple[Member, EntryRecord]]]:
-        """By story, members that this entry shows to be no copies; then it is none either."""
+        """Members that this entry proves not to be copies, by story; then neither is the entry."""
         story = self._stories.get(verdict.story or "")
         if story is None or arrival.copy is None or len(story.members) < 2:
             return {}
@@ -154,7 +153,7 @@ class _Batch:
         return {story.id: leaving} if leaving else {}
 
     def _without_own_text(self, story_id: str) -> dict[str, tuple[Member, EntryRecord]]:
-        """Members of a story that are no copies once standing text is left out."""
+        """Members of a story that are not copies once standing text is ignored."""
         story = self._stories.get(story_id)
         founder = self.kept.founder(story_id)
         if story is None or founder is None:
@@ -168,12 +167,12 @@ class _Batch:
         return {m.id: (m, record) for m, record in found if record is not None}
 
     def revise(self, arrival: Arrival, known: EntryRecord) -> None:
-        """A source changed an entry: its story shows the new text, under the same id.
+        """A source changed an entry: update its story, under the same id.
 
-        A text that no longer agrees with the other copies parts them: a member leaves, from a
-        founder the others leave.
+        If the new text no longer agrees with the other copies, the member leaves; if it is the
+        founder, the others leave.
         """
-        assert known.story is not None  # noqa: S101 - the caller asked
+        assert known.story is not None  # noqa: S101 - checked by the caller
         record = arrival.record.model_copy(
             update={
                 **{name: getattr(known, name) for name in DECIDED},
@@ -188,7 +187,7 @@ class _Batch:
             return
         self.kept.put(record, arrival.copy)
         if story.members[0].id == record.id:
-            # Reposts of the new text must find it; those of the old one came already.
+            # Later reposts of the new text must find it; the old text is already known.
             self.outcome.claims.append(Claim(story.id, story.id, arrival.fingerprint, weighed=None))
         leaving = self._leaving(record, story)
         if record.id in leaving:
@@ -201,7 +200,7 @@ class _Batch:
         self._part(self._stories[story.id], self._records(story, leaving))
 
     def _leaving(self, record: EntryRecord, story: Story) -> set[str]:
-        """Members that have to leave because the text of `record` is what it is now."""
+        """Members that must leave after the text of `record` changed."""
         contenders = {each.id: each.copy for each in self._contenders(story)}
         revised = contenders.pop(record.id, None)
         others = {i: copy for i, copy in contenders.items() if copy.has_prose}
@@ -217,20 +216,20 @@ class _Batch:
         return agrees(Pair.of(one, other, self.idf))
 
     def _contenders(self, story: Story) -> list[Contender]:
-        """The first members, and the one that is shown, as far as their texts are kept."""
+        """The first members and the published one, if their texts are stored."""
         members = story.members[:MEMBERS_READ]
         shown = [m for m in story.members[MEMBERS_READ:] if m.id == story.representative]
         found = [(m, self.kept.copy(m.id, story)) for m in (*members, *shown)]
         return [Contender(m.id, copy, m.priority) for m, copy in found if copy is not None]
 
     def _part(self, story: Story, leaving: Mapping[str, tuple[Member, EntryRecord]]) -> None:
-        """`leaving` members found stories of their own; `story` shows its best remaining copy."""
+        """Let members found their own stories; `story` publishes its best remaining copy."""
         copies = {i: self.kept.copy(i, story) for i in leaving}
         leavers = [
             Leaver(member, record, copy)
             for i, (member, record) in leaving.items()
             if (copy := copies[i]) is not None
-            and member.rule != JOINED  # what a person joined, no rule parts again
+            and member.rule != JOINED  # members joined by hand are never separated by rules
         ]
         if not leavers:
             return
@@ -241,13 +240,13 @@ class _Batch:
         if story.representative in gone:
             shown = elect(self._contenders(rest))
             if shown is None:
-                return  # nothing is left that could be shown
+                return  # no remaining member can be published
             rest = _showing(rest, shown, self._now)
         self._change(rest)
         for new in parting.stories:
             self._change(new)
         entries = {record.id: record for record in self.outcome.entries}
-        self.outcome.undone += sorted(gone - entries.keys())  # nothing was written of the others
+        self.outcome.undone += sorted(gone - entries.keys())  # the others had not been written
         entries |= {record.id: record for record in parting.records}
         self.outcome.entries = list(entries.values())
         self.outcome.claims += parting.claims
@@ -255,8 +254,8 @@ class _Batch:
             self._founded.add(claim.story, claim.fingerprint)
 
     def _join(self, arrival: Arrival, record: EntryRecord, *, revised: bool = False) -> None:
-        """Add or renew a member; show its copy if that is the better one."""
-        assert record.story is not None  # noqa: S101 - the caller asked
+        """Add or update a member; publish its copy if it is better."""
+        assert record.story is not None  # noqa: S101 - checked by the caller
         story = self._stories[record.story]
         member = member_of(arrival, record)
         others = tuple(m for m in story.members if m.id != member.id)
@@ -264,7 +263,7 @@ class _Batch:
             return
         joined = story.model_copy(update={"members": with_member(story.members, member)})
         if record.id == story.representative:
-            self._change(self._shown_again(joined, record))
+            self._change(self._with_changed_representative(joined, record))
             return
         shown = next((m for m in story.members if m.id == story.representative), None)
         copy = self.kept.copy(story.representative, story)
@@ -274,8 +273,8 @@ class _Batch:
                 joined = _showing(joined, ours, self._now)
         self._change(joined)
 
-    def _shown_again(self, story: Story, record: EntryRecord) -> Story:
-        """The story after the member that it shows was changed."""
+    def _with_changed_representative(self, story: Story, record: EntryRecord) -> Story:
+        """The story after its published member was changed."""
         article = record.article or Article()
         story = story.model_copy(update={"article": article, "updated": self._now})
         if len(story.members) == 1:
