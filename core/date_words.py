@@ -72,7 +72,7 @@ _OFFSET = re.compile(
     r"[\s,]*(?:(?:gmt|utc|ut|z)\s*)?([+\-–])\s?(?:(\d\d?):(\d\d)|(\d\d?)(\d\d)|(\d\d?))(?!\d)",
     re.IGNORECASE,
 )
-_OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d):(\d\d)$")  # that an address took for a space
+_OFFSET_WITHOUT_PLUS = re.compile(r" (\d\d):(\d\d)$")  # a `+` that URL decoding turned into a space
 _IANA = re.compile(r"\b[A-Z][A-Za-z]+(?:/[A-Z][A-Za-z_]+(?:-[A-Z][a-z]+|[+-]\d\d?)*){1,2}\b")
 # “9:12 AM Eastern Standard Time”: the first letters are the zone's short name.
 _ZONE_IN_FULL = re.compile(

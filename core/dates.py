@@ -147,7 +147,7 @@ def stated(text: str, *, chinese: bool = False) -> str | None:
     found = read(text.strip()[:120], "zh" if chinese else "")
     if found is None or not OLDEST <= found.day.year <= NEWEST:
         return None
-    # Dates with the day first come from foreign papers, whose zone is unknown.
+    # Dates with the day first come from foreign newspapers, whose zone is unknown.
     zone = found.zone or (usual_zone("zh") if chinese and _YEAR_FIRST.search(text) else None)
     if found.clock is None or zone is None:
         return found.day.isoformat()

@@ -65,7 +65,7 @@ class Named(NamedTuple):
     link: str | None
     title: str
     body: str
-    file: str | None = None  # address of its first file
+    file: str | None = None  # URL of its first file
 
 
 class Former(NamedTuple):
@@ -91,7 +91,7 @@ def stable_guids(entries: Sequence[Named]) -> list[str | None]:
 
 
 def _unnamed(entry: Named) -> str:
-    """The guid of an entry without guid and link: by its words, or the file that is all it has."""
+    """A guid from the text of an entry without guid and link; if it has none, from its file."""
     alone = entry.file and not (entry.title or entry.body)
     return f"{_digest(entry)}#{entry.file}" if alone else _digest(entry)
 
@@ -170,7 +170,7 @@ def former_entry(raw: Any, *, url: str, longest: int) -> Former:
 
 
 def _first_file(raw: Any, url: str) -> str | None:
-    """The address of an entry's first file, without what changes behind a file's name."""
+    """The URL of an entry's first file; without its query, if the path ends in a file name."""
     stated = [*raw.get("enclosures", ()), *raw.get("media_content", ())][:1]
     address = stated[0].get("href") or stated[0].get("url") if stated else None
     file = web_url(text_in(address, 4096), url)

@@ -45,7 +45,7 @@ class FeedEntry(Frozen):
     position: int  # 0 is the first in the document
     title: str | None = None
     title_type: Literal["html", "text", "auto"] = "auto"  # the type the source declares
-    link: str | None = None  # as stated, resolved against the feed's address
+    link: str | None = None  # as stated, resolved against the feed's URL
     author: str | None = None
     authors: tuple[str, ...] = ()  # if the source states several; `author` joins them
     published: datetime | None = None
@@ -117,7 +117,7 @@ FOUND_KEPT = 8_000
 
 
 class Article(Frozen):
-    """A clean, sanitised article: what `millrace extract` prints and what is published."""
+    """A clean, sanitized article: what `millrace extract` prints and what is published."""
 
     title: str | None = None
     author: str | None = None

@@ -78,7 +78,10 @@ def read_news(
     seen: Mapping[bytes, bytes],
     learned: bytes | None,
 ) -> Read:
-    """Parse a document; clean its new entries too if they are determined and fit in one batch."""
+    """Parse a document, and clean its new entries in the same call if possible.
+
+    This requires that they fit in one batch, and that no stored record is needed to find them.
+    """
     feed = parse()
     news = plain_news(feed, seen)
     if news is None or len(news) > BATCH:

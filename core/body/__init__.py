@@ -1,1 +1,1 @@
-"""From an entry's body in any shape to clean, safe blocks."""
+"""Clean an entry's body: from any format to safe blocks."""

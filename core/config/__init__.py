@@ -1,1 +1,1 @@
-"""feeds.yaml: its models, its text, its faults, and edits to it."""
+"""feeds.yaml: models, parser, error messages and edits."""

@@ -70,8 +70,8 @@ class Copy:
 def owns(site: str, address: str) -> bool:
     """Whether `address` is on `site`, on a subdomain of it, or on its parent domain.
 
-    feeds.example.org may speak for example.org. Sibling hosts may not speak for each other: on blog
-    platforms they belong to different people.
+    Thus feeds.example.org owns pages of example.org. Sibling hosts do not own each other's pages:
+    on blog platforms they belong to different people.
     """
     host = host_of(address)
     return host == site or host.endswith(f".{site}") or (site.endswith(f".{host}") and "." in host)

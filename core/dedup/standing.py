@@ -23,8 +23,8 @@ from core.dedup.reading import Bools
 from core.dedup.tokens import NO_TOKENS, U64, hash_of
 
 HEADLINES = 3  # as for the third value in a template: two may be a copy with a new headline
-KEPT = 1 << 14  # sentences; the least recently met are dropped. At most 48 bytes each in the store
-SHARE = KEPT // 16  # of these per source, until KEPT were given
+KEPT = 1 << 14  # sentences; the least recently seen are dropped. At most 48 bytes each in the store
+SHARE = KEPT // 16  # of these per source, up to KEPT in all
 TAUGHT = 60  # sentences per pair; notes and closing words of public podcasts have fewer
 ALIKE = 0.6  # share of the letters of two headlines; unrelated ones have .3 to .45 in common
 LONGEST = 200  # letters of a headline that are compared; the cost is quadratic
@@ -40,7 +40,7 @@ class Standing:
     def __init__(self, known: Callable[[int], tuple[int, ...]] = lambda _: ()) -> None:
         self._learned: list[tuple[int, int]] = []  # (sentence and place, sketch of a headline)
         self._known = known  # sketches for a sentence in the parent table
-        self._given: Counter[str | None] = Counter()  # sentences by source, until KEPT were given
+        self._given: Counter[str | None] = Counter()  # sentences by source, up to KEPT in all
         self._titles: OrderedDict[int, tuple[int, ...]] = OrderedDict()
 
     def observe(self, one: Copy, other: Copy) -> bool:

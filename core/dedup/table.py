@@ -76,7 +76,7 @@ def _own_pages(pair: Pair) -> bool:
 
 
 def _recurring(pair: Pair) -> bool:
-    """A source's short text again under its headline, with another file or on another day.
+    """A source's short text repeated under its headline, with another file or on another day.
 
     A podcast may link all of its episodes to one page.
     """

@@ -240,7 +240,7 @@ def _folded_characters() -> U32:
 
 @cache
 def _needs_unicode() -> npt.NDArray[np.bool_]:
-    """Characters that fold to several or combine with others; the last stands for non-BMP.
+    """Characters that fold to several or combine with others; the last element is for non-BMP.
 
     Texts with these are folded as a whole, except if they fold to punctuation only: … is ...
     """

@@ -1,1 +1,1 @@
-"""From the bytes of a source's document to its entries."""
+"""Parse the document of a source into entries."""

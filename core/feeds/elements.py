@@ -189,9 +189,9 @@ def _add(
 
 
 def repaired(document: bytes) -> bytes:
-    """A document in UTF-8 as lxml closes and drops its tags; empty where it finds none.
+    """A document in UTF-8, with its tags closed and matched by lxml; empty if it has none.
 
-    Without places, of which feedparser expects one around the other.
+    GML elements (places) are removed: feedparser fails if one is not nested as it expects.
     """
     parser = etree.XMLParser(recover=True, no_network=True, encoding="utf-8")
     root = etree.fromstring(document, parser)

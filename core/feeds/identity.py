@@ -218,7 +218,7 @@ def without_aliases(
 
 
 def _has_own_address(entry: FeedEntry) -> bool:
-    """Whether its link and words together tell it from the other entries of its source."""
+    """Whether link and words together distinguish the entry from others of its source."""
     if entry.enclosures:
         return any(file.url == entry.link for file in entry.enclosures)
     return not entry.published or bool(urlsplit(entry.link or "").path.strip("/"))
@@ -264,7 +264,7 @@ def _recognized(
             by_link.setdefault(known, at)
         elif words is not None:
             by_words.setdefault(words, at)
-    # An entry is listed under its first guid although it had another since: two hosts in turn.
+    # An entry is listed under its first guid again after another one: two hosts alternate.
     in_turn = any(_later_key(guid) in seen for guid in now & stated)
     for likely, least in ((by_words | by_link, _HABIT_OF_WORDS), (by_link, _HABIT)):
         if (len(likely) >= least and 2 * len(likely) >= len(fresh)) or in_turn:

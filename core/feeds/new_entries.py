@@ -74,7 +74,7 @@ class Remembered(NamedTuple):
     items: bytes = b""  # `KnownItems` of its last document that are still valid
     seen: Mapping[bytes, bytes] = {}  # digest of a guid -> digest of the content last seen under it
     learned: bytes | None = None  # the source's boilerplate
-    forgotten: bool = False  # whether any entry was hidden by `forget`
+    forgotten: bool = False  # whether `forget` has excluded any entry
 
 
 def read_new_entries(

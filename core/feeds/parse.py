@@ -83,7 +83,7 @@ def parse_items(
     data = (_PROLOG + document.text).encode("utf-8", "replace")
     try:
         found = _by_feedparser(data)
-    except Exception:  # noqa: BLE001  it raises anything, KeyError for one at stray end tags
+    except Exception:  # noqa: BLE001 - such as KeyError for stray end tags
         data = repaired(data)
         found = _by_feedparser(data)
     feed = found.feed

@@ -25,13 +25,13 @@ _CONTROLS = bytes((*range(9), 11, 12, *range(14, 32)))
 _FORBIDDEN_REFERENCE = re.compile(
     r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]|[fF]{3}[eEfF]));"
 )
-# References to halves of a character (two make an emoji, as JavaScript counts) or beyond Unicode.
+# References to surrogates (JavaScript writes an emoji as two) or to values beyond Unicode.
 _UNFIT = (
     r"&#(?:[xX]0*(?:[dD][89a-fA-F][0-9a-fA-F]{2}|[0-9a-fA-F]{6,})|0*(?:5[5-7]\d{3}|\d{7,}))"
     r"(?:;|(?![0-9a-fA-F]))"
 )
 _UNFIT_REFERENCE = re.compile(_UNFIT)
-# Those of a CDATA section are letters to XML.
+# Inside a CDATA section, references are plain text.
 _UNFIT_RUN = re.compile(rf"<!\[CDATA\[.*?(?:\]\]>|\Z)|(?:{_UNFIT})+", re.DOTALL)
 _NAMED = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)([A-Za-z]\w{1,31});")
 _PROLOG = re.compile(r"\s*<\?xml\b[^>]{0,500}\?>")
@@ -152,7 +152,7 @@ def _unescaped(text: str) -> str:
 
 
 def _joined_halves(match: re.Match[str]) -> str:
-    """Halves of characters as the characters that they make; what makes none is left out."""
+    """Replace references to surrogates by the characters they form; drop unpaired ones."""
     if match[0].startswith("<"):
         return match[0]
     digits = [each.strip(";").lstrip("0") for each in match[0].lower().split("&#")[1:]]

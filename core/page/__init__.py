@@ -1,1 +1,1 @@
-"""From a whole web page to the article in it."""
+"""Extract the article of a web page."""

@@ -124,7 +124,7 @@ def _readability(tree: HtmlElement) -> str:
     """The text by the readability port inside trafilatura, three times as fast as the package."""
     try:
         root = fromstring(Document(deepcopy(tree)).summary())
-    except Exception:  # noqa: BLE001  # as with trafilatura: one vote less
+    except Exception:  # noqa: BLE001 - as with trafilatura: one vote less
         return ""
     leaves = [
         leaf
@@ -145,7 +145,7 @@ def guessed_date(tree: etree._Element) -> str | None:
     """
     try:
         return find_date(tree, original_date=True, extensive_search=False, max_date=_NO_END)
-    except Exception:  # noqa: BLE001  # as with trafilatura
+    except Exception:  # noqa: BLE001 - as with trafilatura
         return None
 
 

@@ -1,1 +1,1 @@
-"""Stories to feed documents: one neutral item, one file per format."""
+"""Render stories as feed documents: one neutral item, several formats."""

@@ -1,4 +1,4 @@
-"""The digest: one entry for each past day or week, with the stories of the most sources.
+"""The digest: one entry for each past day or week, with the stories that most sources carried.
 
 Copies are counted as of the end of the period, so that an entry does not change when more copies
 arrive. Stories of a source's first poll belong to the day of their own date, when nothing was
@@ -54,7 +54,7 @@ def _midnight(day: date, zone: str) -> datetime:
 
 
 def counted_until(story: Story, period: Period) -> datetime:
-    """Copies of the story count if they arrived before this time."""
+    """The time before which copies of the story count."""
     return period.end if story.arrived < period.end else story.arrived + LATE
 
 

@@ -72,7 +72,7 @@ def rss_document(head: FeedHead, items: Iterable[str]) -> bytes:
 
 
 def _document(head: FeedHead, opening: Iterable[str], items: Iterable[str], end: str) -> bytes:
-    """An XML document, encoded item by item: of 20 MB one emoji would make 80 in memory."""
+    """An XML document, encoded by item: one emoji in a text of 20 MB would make it take 80 MB."""
     sheet = head.stylesheet
     style = f'<?xml-stylesheet type="text/xsl" href={quoted(sheet)}?>\n' if sheet else ""
     first = f'<?xml version="1.0" encoding="UTF-8"?>\n{style}'
