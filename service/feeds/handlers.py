@@ -10,7 +10,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qsl, unquote
@@ -38,11 +38,11 @@ ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 32 * 2**20  # of their documents; a feed of 100 entries is 300 kB, gzip included
 DELTAS_KEPT = 16  # of one document
 LONG = 500  # entries; a longer document is rendered in the background threads
+NARROWED = 1  # unusual feeds that are made at once: 100 different ones delayed /health by 1.9 s
 LONG_WAITING = 16  # of them; 5,000 entries take a second
 
 # As istr like aiohttp's own names: looked up without folding their case.
-_PURPOSE = istr("Sec-Fetch-Dest")
-_MANIPULATIONS = istr("A-IM")
+_PURPOSE, _MANIPULATIONS = istr("Sec-Fetch-Dest"), istr("A-IM")
 _PREFIX = istr("X-Forwarded-Prefix")
 
 _PLACE = re.compile(r"(?:(?P<by>tags|sources)/(?P<name>[^/]+)/)?feed\.(?P<form>xml|atom|json)")
@@ -70,6 +70,7 @@ class Feeds:
         self._answers: OrderedDict[Key, Answer] = OrderedDict()
         self._long = asyncio.Lock()  # one long document after another, for memory
         self._long_waiting = 0
+        self._narrowed = asyncio.Semaphore(NARROWED)
         self.renders = 0
 
     async def feed(self, request: web.Request) -> web.StreamResponse:
@@ -141,7 +142,9 @@ class Feeds:
     async def _turn(self, answer: Answer, settings: Settings) -> AsyncIterator[None]:
         """Long documents are made and packed one after the other, for memory; raises TooBusy."""
         if (answer.query.limit or settings.feed.limit) <= LONG:
-            yield
+            usual = answer.document is not None and not answer.parameters
+            async with nullcontext() if usual else self._narrowed:
+                yield
             return
         if self._long_waiting >= LONG_WAITING:
             raise TooBusy("too many long feeds are requested; try again in a moment")
@@ -263,14 +266,8 @@ def answer_at(
     digest = _DIGEST.fullmatch(path)
     if digest is not None:
         style = MultiDict((k, v) for k, v in parameters.items() if k in ("content", "variant"))
-        return Answer(
-            form=FORMATS[digest["form"]],
-            query=parse_query(style),
-            base=base,
-            path=path,
-            parameters=tuple(style.items()),
-            digest=True,
-        )
+        form, given = FORMATS[digest["form"]], tuple(style.items())
+        return Answer(form, parse_query(style), base, path, given, digest=True)
     place = _PLACE.fullmatch(path)
     if place is None:
         raise UnknownName("no feed has this address")

@@ -275,3 +275,31 @@ async def test_a_reader_that_takes_nothing_gives_way_to_another(
 
     assert transfers._refused["slow"] == 1
     assert transfers._bytes == 0
+
+
+async def test_unusual_feeds_are_made_one_after_the_other(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred clients, each with another `limit`, delayed /health by 1.9 s."""
+    await served.publish(*(make_story(number) for number in range(200)))
+    making, most, real = set[int](), 0, handlers.render
+
+    def counted(*arguments: Any, **named: Any) -> Document:
+        nonlocal most
+        making.add(threading.get_ident())
+        most = max(most, len(making))
+        try:
+            return real(*arguments, **named)
+        finally:
+            making.discard(threading.get_ident())
+
+    monkeypatch.setattr(handlers, "render", counted)
+    get = served.client.get
+    paths = [f"/feed.json?limit={number}" for number in range(150, 170)]
+    hosts = [{"X-Forwarded-Host": f"h{number}.example"} for number in range(20)]
+    answers = await asyncio.gather(
+        *(get(path) for path in paths), *(get("/feed.json", headers=host) for host in hosts)
+    )
+
+    assert {answer.status for answer in answers} == {200}
+    assert most == 1

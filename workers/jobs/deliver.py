@@ -205,7 +205,8 @@ class _Target:
         try:
             answer = await self._fetcher.post(delivery.url, body, headers=delivery.headers)
         except FetchError as fault:
-            log.info("delivery.failed", kind=delivery.kind, host=self.host, reason=str(fault))
+            say = log.debug if delivery.kind == "hub" else log.info  # strangers write no log
+            say("delivery.failed", kind=delivery.kind, host=self.host, reason=str(fault))
             return str(fault)
         if answer.status == 410:
             return "gone"
@@ -255,9 +256,9 @@ async def _verify(kit: Kit, verification: Verification, counts: Counts) -> None:
         if await _is_confirmed(kit, verification):
             outcome = await _carry_out(kit, verification)
     except ForbiddenAddress as fault:
-        log.info("hub.refused", host=verification.subscriber.host, reason=str(fault))
+        log.debug("hub.refused", host=verification.subscriber.host, reason=str(fault))
     except FetchError as fault:
-        log.info("hub.unanswered", host=verification.subscriber.host, reason=str(fault))
+        log.debug("hub.unanswered", host=verification.subscriber.host, reason=str(fault))
         outcome = "unanswered"
     counts.add("millrace_hub_deliveries_total", outcome=outcome)
     await end_verification(kit.store, verification, answered=outcome != "unanswered")
