@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -85,6 +87,7 @@ class Kit:
     version: str
     chance: Callable[[], float] = field(default=random.random)
     order: Order = field(default_factory=Order)
+    pages: Counter[str] = field(default_factory=Counter)  # in progress, by source
     answered: bool = False  # whether a source answered since the last look of workers/recovery.py
     _named: tuple[Settings, dict[str, Source]] | None = None  # by name: a list may hold 100,000
     _untold: Counts = field(default_factory=Counts)
@@ -102,6 +105,17 @@ class Kit:
             enabled = {source.name: source for source in settings.sources if source.enabled}
             self._named = (settings, enabled)
         return self._named[1].get(name)
+
+    @contextmanager
+    def reading_page(self, source: str) -> Iterator[None]:
+        """Count the page that the block reads."""
+        self.pages[source] += 1
+        try:
+            yield
+        finally:
+            self.pages[source] -= 1
+            if not self.pages[source]:
+                del self.pages[source]
 
     def keep_seconds(self) -> float:
         """Seconds for which an entry is stored: while it is a candidate or is shown."""

@@ -38,7 +38,7 @@ async def _ordeal(folder: Path, seed: int, arguments: argparse.Namespace) -> Fin
 
     async def harm(rig: Rig, actor: Actor) -> None:
         if arguments.harm == "all":
-            await until_first_story(rig)
+            await until_first_story(rig, arguments.patience)
             await actor.rage(seconds)
         else:
             await actor.kill_workers(seconds, every=2)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +17,7 @@ from service import app, connections
 from service.connections import HEAD_BYTES, Connections
 from store.connection import Store
 from tests.service.conftest import SETTINGS, make_story, put
+from tests.test_end_to_end import free_port
 
 HALF = b"GET /feed.xml HT"
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -293,3 +297,37 @@ async def test_what_is_no_http_is_one_quiet_count(
 
     assert running.connections.refused["malformed"] >= 1
     assert caplog.records == []
+
+
+async def test_a_process_that_runs_out_of_descriptors_still_answers(
+    store: Store, tmp_path: Path
+) -> None:
+    """With 200 open files allowed and three times as many connections."""
+    (tmp_path / "feeds.yaml").write_text("sources: []\n")
+    port, wires = free_port(), list[Wire]()
+    command = 'ulimit -n 200; exec "$0" -m millrace serve --config "$1" --port "$2"'
+    process = await asyncio.create_subprocess_exec(
+        "sh", "-c", command, sys.executable, str(tmp_path / "feeds.yaml"), str(port),
+        env={**os.environ, "REDIS_URL": store.url}, stdout=asyncio.subprocess.DEVNULL,
+    )  # fmt: skip
+
+    async def answers() -> bool:
+        try:
+            wires.append(Wire(*await asyncio.open_connection("127.0.0.1", port)))
+        except OSError:
+            return False
+        return (await wires[-1].ask(FEED))[0] == 200
+
+    async with asyncio.timeout(60):
+        while not await answers():  # noqa: ASYNC110 - seen from outside
+            await asyncio.sleep(0.1)
+    for _ in range(600):
+        wires.append(Wire(*await asyncio.open_connection("127.0.0.1", port)))
+        wires[-1].writer.write(HALF)
+
+    assert await answers()
+    assert (await wires[-1].ask(LIVE))[0] == 200
+    for wire in wires:
+        wire.writer.transport.abort()
+    process.terminate()
+    assert await process.wait() == 0

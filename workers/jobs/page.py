@@ -59,6 +59,8 @@ RETRY_SECONDS = 5.0
 CRASH_SECONDS = 600.0
 BUSY_SECONDS = 60.0
 PAGE_SECONDS = 5.0
+# Of the 100 places of a worker: 2,000 links of one source to hosts that hang take ten minutes.
+PAGES_OF_SOURCE, NO_PLACE_SECONDS = 25, 10.0
 ROW_PATIENCE = 30.0  # seconds for which the next page of an article may wait for its host
 _PASSING = frozenset((408, 425, 500, 502, 503, 504))
 _PASSING_OF_BODIES = _PASSING | {
@@ -105,8 +107,11 @@ async def _complete(
     if record is None or record.raw is None or record.decision is not Decision.PENDING:
         await finish(kit.store, PAGES, lease)
         return
+    if kit.pages[record.source] >= PAGES_OF_SOURCE and not kit.order.strict:
+        await release(kit.store, PAGES, lease, after=NO_PLACE_SECONDS)
+        return
     reading = Reading(kit, commits, lease, kit.source(record.source), record, Counts(), turn)
-    with held(kit.store, PAGES, lease):
+    with held(kit.store, PAGES, lease), kit.reading_page(record.source):
         try:
             await _read(reading)
         except HostBusy as busy:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from html import escape
+
+import pytest
 
 from core.models import Decision
 from store import keys
@@ -12,6 +15,7 @@ from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from tests.workers.test_recovery import free_port
+from workers.jobs import page as jobs_page
 from workers.jobs.page import ATTEMPTS_TO_CONNECT, read_page
 from workers.jobs.page_commits import PageCommits, ReadPage
 from workers.sandbox.pool import Sandbox
@@ -70,6 +74,37 @@ async def test_a_missing_page_ends_the_row_and_not_the_article(
     origin.at("/flood_2.html", Answer(status=404))
 
     assert PARTS[0].strip() in await read(store, sandbox, origin)
+
+
+async def test_pages_of_one_source_leave_places_to_others(
+    store: Store, sandbox: Sandbox, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_page, "PAGES_OF_SOURCE", 2)
+    links = "".join(
+        f"<item><guid>{n}</guid><title>F {n}</title><link>{origin.url(f'/hung/{n}')}</link></item>"
+        for n in range(5)
+    )
+    origin.at("/many", Answer(FEED.format(links)))
+    origin.at("/feed", stub(origin))
+    origin.at("/flood.html", page(PARTS[0], None))
+    origin.otherwise(lambda r: Answer(status=404, delay=1 if "hung" in r.path else 0))
+    settings = settings_for(
+        {"url": origin.url("/many"), "name": "many"},
+        {"url": origin.url("/feed"), "name": "quiet"},
+        allow_private=[origin.allowance],
+    )
+
+    async with desk_for(store, sandbox, settings) as desk:
+        await desk.poll("many")
+        await desk.poll("quiet")
+        leases = await lease_due(store, PAGES, limit=50, seconds=20)
+        await asyncio.gather(*(read_page(desk.kit, desk.commits, lease) for lease in leases))
+
+        assert len(leases) == 6
+        assert sum("/hung/" in request.path for request in origin.requests) == 2
+        assert "quiet" in {story.members[0].source for story in await desk.stories()}
+        assert await store.redis.zcard(keys.PENDING) >= 3  # they wait for a place
+        assert not desk.kit.pages
 
 
 async def make_pages_due(store: Store) -> None:
