@@ -39,7 +39,7 @@ METRICS: dict[str, Metric] = {
         "histogram", "Time of one fetch, until its last byte.", ("kind",)
     ),
     "millrace_fetched_bytes_total": Metric(
-        "counter", "Bytes taken from sources, decoded.", ("kind",)
+        "counter", "Bytes received from sources, decoded.", ("kind",)
     ),
     "millrace_extract_seconds": Metric(
         "histogram", "Time to read and clean one entry: the mean of its batch."
@@ -47,23 +47,21 @@ METRICS: dict[str, Metric] = {
     "millrace_settle_seconds": Metric(
         "histogram", "Time to find the stories of one batch of entries and to commit them."
     ),
-    "millrace_entries_total": Metric(
-        "counter", "Entries taken in, by what became of them.", ("decision",)
-    ),
+    "millrace_entries_total": Metric("counter", "Entries received, by decision.", ("decision",)),
     "millrace_source_entries_total": Metric(
-        "counter", "Entries of one source, by what became of them.", ("source", "decision")
+        "counter", "Entries of one source, by decision.", ("source", "decision")
     ),
     "millrace_lag_seconds": Metric(
         "histogram", "From an entry's published time until it is in the river."
     ),
     "millrace_candidates": Metric(
-        "histogram", "Founders that shared a key with an entry and were weighed."
+        "histogram", "Founders that share a key with an entry and were compared with it."
     ),
     "millrace_merged_total": Metric(
-        "counter", "Entries that joined a story, by the rule that joined them.", ("rule",)
+        "counter", "Entries that joined a story, by merge rule.", ("rule",)
     ),
     "millrace_undone_total": Metric(
-        "counter", "Entries that left a story because later evidence spoke against their merge."
+        "counter", "Entries that left a story because later evidence contradicted their merge."
     ),
     "millrace_distance_bits": Metric(
         "histogram", "Bits of 128 between an entry that joined a story and its founder."
@@ -72,17 +70,19 @@ METRICS: dict[str, Metric] = {
         "histogram", "From the arrival of a story's founder to that of a copy."
     ),
     "millrace_killed_total": Metric(
-        "counter", "Documents whose work was stopped at its time or memory limit.", ("step",)
+        "counter",
+        "Documents whose parsing or extraction was stopped at its time or memory limit.",
+        ("step",),
     ),
     "millrace_webhooks_total": Metric("counter", "Webhook deliveries, by outcome.", ("outcome",)),
     "millrace_hub_deliveries_total": Metric(
         "counter", "Deliveries of our own WebSub hub, by outcome.", ("outcome",)
     ),
     "millrace_metrics_dropped_total": Metric(
-        "counter", "Counts that came under too many labels and were added up here."
+        "counter", "Counts with labels beyond the limit, added up here."
     ),
     # Measured by the service.
-    "millrace_store_up": Metric("gauge", "1 while the store answers."),
+    "millrace_store_up": Metric("gauge", "1 while the store is reachable."),
     "millrace_store_memory_bytes": Metric("gauge", "Memory the store uses."),
     "millrace_store_memory_limit_bytes": Metric("gauge", "Memory limit of the store; 0: none."),
     "millrace_store_disk_free_bytes": Metric(
@@ -90,18 +90,16 @@ METRICS: dict[str, Metric] = {
         "Free bytes on the disk of the store's data; absent for a remote store.",
     ),
     "millrace_store_disk_size_bytes": Metric("gauge", "Size of that disk."),
-    "millrace_workers": Metric("gauge", "Workers that are alive."),
+    "millrace_workers": Metric("gauge", "Live workers."),
     "millrace_workers_refused": Metric(
-        "gauge", "Of these, workers that the store lately refused something."
+        "gauge", "Of these, workers with writes that the store recently refused."
     ),
-    "millrace_queue_age_seconds": Metric(
-        "gauge", "How long the most overdue source or page has been waiting."
-    ),
+    "millrace_queue_age_seconds": Metric("gauge", "Delay of the most overdue source or page."),
     "millrace_stories": Metric("gauge", "Stories in the river."),
     "millrace_sources": Metric("gauge", "Sources of feeds.yaml.", ("state",)),
     "millrace_source_up": Metric("gauge", "1 while the last poll succeeded.", ("source",)),
     "millrace_source_last_success_seconds": Metric(
-        "gauge", "When a source last answered well, as a Unix time; 0: never.", ("source",)
+        "gauge", "Unix time of a source's last successful poll; 0: never.", ("source",)
     ),
     "millrace_source_waiting": Metric(
         "gauge",

@@ -25,20 +25,20 @@ class FeedSettings(Frozen):
     title: str = Field("Millrace", min_length=1, description="Title of the merged feed.")
     link: Address | None = Field(
         None,
-        description="Public address of this service, as readers see it; sub-paths are fine. "
-        "Unset: the address each request came in by.",
+        description="Public URL of this service, as readers use it; it may have a path. "
+        "Unset: the URL of each request.",
     )
     language: str | None = Field(
         None,
         pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
         examples=["zh", "en-GB"],
-        description="Language of the feed, as in `zh` or `en-GB`; pages are in it for readers "
-        "whose browser names neither English nor Chinese.",
+        description="Language of the feed, as in `zh` or `en-GB`; also that of the pages, if a "
+        "browser requests neither English nor Chinese.",
     )
     timezone: Zone = Field(
         "UTC",
         examples=["Asia/Shanghai"],
-        description="Where days begin and end, and the zone of times on pages without JavaScript.",
+        description="Time zone in which days begin, and of times on pages without JavaScript.",
     )
     digest: Literal["off", "daily", "weekly"] = Field(
         "off",
@@ -50,32 +50,32 @@ class FeedSettings(Frozen):
     )
     hub: Address | None = Field(
         None,
-        description="A WebSub hub that sends subscribers what is new; unset: this service's own, "
+        description="A WebSub hub that notifies subscribers. Unset: the hub of this service, "
         "at `/hub`.",
     )
     show_source: Literal["none", "title", "footer"] = Field(
         "none",
-        description="Names the paper in the text too, for readers that hide it: `title` in front "
-        "of each headline, `footer` below each body.",
+        description="Adds the name of the source to the text, for readers that do not display it: "
+        "`title` before each headline, `footer` below each body.",
     )
     show_reposts: Literal["none", "footer"] = Field(
         "none",
-        description="`footer` adds a visible line under each body that names the other copies.",
+        description="`footer` adds a line below each body with links to the other copies.",
     )
 
 
 class Backoff(Frozen):
     """The delay after failures of a source: max(interval, base) x 2^n, at most cap."""
 
-    base: Duration = Field(60.0, gt=0, description="Smallest gap after a failure.")
-    cap: Duration = Field(86400.0, gt=0, description="Largest gap after failures.")
+    base: Duration = Field(60.0, gt=0, description="Shortest delay after a failure.")
+    cap: Duration = Field(86400.0, gt=0, description="Longest delay after failures.")
 
 
 class PerHost(Frozen):
     """Limits per host, for feeds and pages together, over all workers."""
 
-    in_flight: int = Field(2, ge=1, description="Requests under way at once.")
-    per_second: float = Field(1.0, gt=0, description="New requests a second.")
+    in_flight: int = Field(2, ge=1, description="Concurrent requests.")
+    per_second: float = Field(1.0, gt=0, description="New requests per second.")
 
 
 class MaxBytes(Frozen):
@@ -83,7 +83,7 @@ class MaxBytes(Frozen):
 
     feed: Size = Field(10 * 2**20, ge=1024, description="Of a feed document.")
     page: Size = Field(5 * 2**20, ge=1024, description="Of an article page.")
-    picture: Size = Field(5 * 2**20, ge=1024, description="Of a picture that is handed on.")
+    picture: Size = Field(5 * 2**20, ge=1024, description="Of an image served by the proxy.")
 
 
 class GithubSettings(Frozen):
@@ -101,22 +101,22 @@ class FetchSettings(Frozen):
         min_length=1,
         pattern=r"^[\x20-\x7e]+$",
         examples=["Morning river (+https://news.example.org/about)"],
-        description="Sent with every request, with an address where you can be reached. "
-        "Unset, and `feed.link` set: names the page `/about` of this service.",
+        description="Sent with every request; should contain a contact address. "
+        "Unset, and `feed.link` set: contains the URL of this service's `/about` page.",
     )
-    min_interval: Duration = Field(900.0, ge=1, description="Floor under every interval.")
+    min_interval: Duration = Field(900.0, ge=1, description="Shortest interval between polls.")
     max_interval: Duration = Field(86400.0, ge=1, description="Longest adaptive interval.")
     timeout: Duration = Field(30.0, gt=0, description="Of one request, from connect to last byte.")
-    backoff: Backoff = Field(Backoff(), description="How the gap grows when a source fails.")
+    backoff: Backoff = Field(Backoff(), description="The delay after failures of a source.")
     redirect_persistence: Duration = Field(
-        86400.0, description="How long a permanent redirect must hold before it is believed."
+        86400.0, description="How long a permanent redirect must persist before it is adopted."
     )
     per_host: PerHost = Field(PerHost(), description="Limits per host, over all workers.")
     max_bytes: MaxBytes = Field(MaxBytes(), description="Size limits, on the wire and decoded.")
     ports: tuple[int, ...] = Field(
         (80, 443),
-        description="Ports that may be connected to; a source's own port and those of "
-        "`allow_private` count too.",
+        description="Ports that connections may use, besides a source's own port and those of "
+        "`allow_private`.",
     )
     github: GithubSettings = Field(GithubSettings(), description="The GitHub endpoints.")
     allow_private: tuple[Allowance, ...] = Field(
@@ -138,22 +138,27 @@ class DedupSettings(Frozen):
     """When two entries belong to one story."""
 
     window: Duration = Field(
-        30 * 86400.0, gt=0, description="How long an entry can be found again by a repost."
+        30 * 86400.0, gt=0, description="How long reposts of an entry are recognized."
     )
     radius: int = Field(
-        32, ge=0, le=64, description="Bits of 128 in which the texts of reposts may differ."
+        32,
+        ge=0,
+        le=64,
+        description="Largest number of bits (of 128) in which fingerprints of reposts differ.",
     )
 
 
 class RetentionSettings(Frozen):
     """How many stories are kept, and for how long."""
 
-    entries: int = Field(5000, ge=1, description="Stories kept with their bodies; the oldest go.")
+    entries: int = Field(
+        5000, ge=1, description="Stories kept with their bodies; the oldest are removed first."
+    )
     days: int = Field(30, ge=1, description="Days since a story was first seen.")
     removed_sources: Literal["keep", "drop"] = Field(
         "keep",
-        description="What becomes of the stories of a source that left feeds.yaml; `drop` takes "
-        "out those that no other source has.",
+        description="What happens to the stories of a source removed from feeds.yaml; `drop` "
+        "removes those that no other source has.",
     )
 
 
@@ -164,18 +169,18 @@ class ServiceSettings(Frozen):
         None,
         repr=False,
         min_length=1,
-        description="For actions (POST); best `${MILLRACE_TOKEN}`. Unset: actions get 403.",
+        description="Token for actions (POST); use `${MILLRACE_TOKEN}`. Unset: actions return 403.",
     )
-    private: bool = Field(False, description="`true`: reading needs the token too.")
+    private: bool = Field(False, description="`true`: reading requires the token too.")
     hub: bool = Field(
         True,
-        description="Whether strangers may subscribe at `/hub` to be sent what is new (WebSub).",
+        description="Whether anyone may subscribe to updates at `/hub` (WebSub).",
     )
     pictures: Literal["direct", "proxy"] = Field(
         "direct",
-        description="`proxy`: readers get pictures through this service, at signed addresses; for "
-        "sites that refuse to be linked to, pictures without https, and readers who would rather "
-        "not be seen. `direct`: from their own sites.",
+        description="`proxy`: images are served by this service, at signed URLs; for sites that "
+        "block hotlinking, images without https, and the privacy of readers. "
+        "`direct`: images are loaded from their own sites.",
     )
 
     @model_validator(mode="after")
@@ -191,11 +196,11 @@ class ServiceSettings(Frozen):
 class Webhook(Frozen):
     """A URL that receives every new or changed story."""
 
-    url: Address = Field(description="Where the story is sent, as a signed POST of JSON.")
+    url: Address = Field(description="URL to which stories are sent, as signed JSON (POST).")
     secret: str = Field(
         repr=False,
         min_length=8,
-        description="Key of the signature (HMAC-SHA256 over the body); best `${NAME}`.",
+        description="Key of the signature (HMAC-SHA256 of the body); use `${NAME}`.",
     )
     tags: tuple[Tag, ...] = Field((), description="Only stories with one of these tags.")
 
@@ -204,9 +209,9 @@ class Settings(Frozen):
     """The root of feeds.yaml."""
 
     feed: FeedSettings = Field(FeedSettings(), description="The merged feed.")
-    sources: tuple[Source, ...] = Field((), description="What is read, one source a line.")
+    sources: tuple[Source, ...] = Field((), description="The sources, one per line.")
     defaults: dict[Tag, SourceOptions] = Field(
-        {}, description="Options for all sources with a tag; what a source says itself wins."
+        {}, description="Options for all sources with a tag; options of the source take precedence."
     )
     include: Patterns = Field(
         (),
@@ -217,7 +222,7 @@ class Settings(Frozen):
     dedup: DedupSettings = Field(DedupSettings(), description="When two entries are one story.")
     retention: RetentionSettings = Field(RetentionSettings(), description="How much is kept.")
     service: ServiceSettings = Field(ServiceSettings(), description="The HTTP service.")
-    filters: Filters = Field(Filters(), description="Which entries of any source are let through.")
+    filters: Filters = Field(Filters(), description="Which entries of all sources are accepted.")
     webhooks: tuple[Webhook, ...] = Field((), description="Addresses that receive new stories.")
     cluster: str | None = Field(
         None,

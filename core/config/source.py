@@ -19,8 +19,7 @@ from pydantic_core import ArgsKwargs
 from core.config.fields import Address, Duration, Expression, Selector, Tag
 from core.models import Article, Frozen
 
-# characters of text that rules are matched against: an expression may be quadratic
-_LONGEST = 50_000
+_LONGEST = 50_000  # characters of text that are matched: an expression may be quadratic
 
 
 class Condition(Frozen):
@@ -55,15 +54,14 @@ Rule = Annotated[  # a bare expression is searched in title and text
     Annotated[Expression, FormOf("expression")] | Annotated[Condition, FormOf("fields")],
     Discriminator(_form_of),
 ]
-# pydantic inserts these into error locations; they are not in the file
-RULE_FORMS = frozenset({"expression", "fields"})
+RULE_FORMS = frozenset({"expression", "fields"})  # steps of error locations, not of the file
 
 
 class Filters(Frozen):
     """Filter rules for the entries of all sources; a source adds its own `keep` and `drop`."""
 
-    keep: tuple[Rule, ...] = Field((), description="Only entries that match one stay.")
-    drop: tuple[Rule, ...] = Field((), description="Entries that match one are left out.")
+    keep: tuple[Rule, ...] = Field((), description="Only entries that match one are accepted.")
+    drop: tuple[Rule, ...] = Field((), description="Entries that match one are dropped.")
 
 
 class Rules(Protocol):
@@ -123,29 +121,31 @@ class SourceOptions:
 
     kind: Literal["auto", "feed", "github", "page"] = Field(
         default="auto",
-        description="What is at the address: a feed, a GitHub folder of markdown articles, "
-        "a listing page; `auto` finds out.",
+        description="What the URL is: a feed, a GitHub folder of markdown articles, "
+        "a listing page; `auto` detects it.",
     )
     every: Duration | None = Field(
         default=None,
         gt=0,
-        description="Fixed interval between polls, never under `fetch.min_interval`. "
+        description="Fixed interval between polls, never below `fetch.min_interval`. "
         "Unset: adaptive, by how often the source publishes.",
     )
-    enabled: bool = Field(default=True, description="`false`: not polled; what it published stays.")
+    enabled: bool = Field(
+        default=True, description="`false`: not polled; its published entries stay."
+    )
     full_text: Literal["auto", "feed", "page"] = Field(
         default="auto",
-        description="Where bodies come from: the feed, or the page behind the link. "
-        "`auto` reads the page where the feed holds no article.",
+        description="Where bodies are taken from: the feed, or the linked page. "
+        "`auto` fetches the page if the feed has no full article.",
     )
     extraction: Literal["careful", "fast"] = Field(
         default="careful",
-        description="How hard trafilatura, one of the extractors that say where a page's article "
-        "is, tries: `careful` lets it try everything, `fast` makes its first pass only.",
+        description="Effort of trafilatura, one of the extractors that locate the article of a "
+        "page: `careful` allows all of its passes, `fast` only the first one.",
     )
     link: Literal["original", "source"] = Field(
         default="original",
-        description="Which address an entry links to when a mirror states the first publisher's.",
+        description="Which URL an entry links to if a mirror states the original one.",
     )
     links: Selector | None = Field(
         default=None,
@@ -155,33 +155,33 @@ class SourceOptions:
         default=0,
         ge=-1000,
         le=1000,
-        description="Higher wins when the representative of a story is chosen.",
+        description="Of full copies, that of the source with the highest priority is published.",
     )
     keep: tuple[Rule, ...] = Field(
         default=(),
-        description="Only entries that match one of these stay: a regular expression on title or "
-        "text, or `{author: …, category: …, language: …, title: …, text: …, shorter_than: N}` of "
-        "which all that is set must hold.",
+        description="Only entries that match one of these are accepted: a regular expression for "
+        "title or text, or `{author: …, category: …, language: …, title: …, text: …, "
+        "shorter_than: N}`, of which all that are set must match.",
     )
     drop: tuple[Rule, ...] = Field(
-        default=(), description="The same; entries that match are left out."
+        default=(), description="The same; entries that match are dropped."
     )
     filters: Filters | None = Field(
-        default=None, description="In place of the `filters` at the top, for this source."
+        default=None, description="Replaces the global `filters` for this source."
     )
     remove: tuple[Selector, ...] = Field(
-        default=(), description="CSS selectors, cut from the body."
+        default=(), description="CSS selectors of elements to cut from the body."
     )
     keep_blocks: tuple[str, ...] = Field(
-        default=(), description="Blocks never cut as boilerplate: a part of their text is enough."
+        default=(), description="Blocks that are never cut, given by a part of their text."
     )
     junk_blocks: tuple[str, ...] = Field(
-        default=(), description="Blocks always cut: a part of their text is enough."
+        default=(), description="Blocks that are always cut, given by a part of their text."
     )
     max_per_day: int | None = Field(
         default=None,
         ge=1,
-        description="At most this many new entries a day (UTC); the rest is left out.",
+        description="At most this many new entries per day (UTC); further ones are dropped.",
     )
 
 
@@ -190,7 +190,7 @@ class Source(SourceOptions):
     """One entry of `sources`."""
 
     url: Address = Field(
-        description="Address of the feed, the GitHub folder or the listing page. "
+        description="URL of the feed, the GitHub folder or the listing page. "
         "The only required field."
     )
     name: str = Field(
@@ -198,44 +198,44 @@ class Source(SourceOptions):
         pattern=r"^[a-z0-9-]*$",
         examples=["morning-post"],
         max_length=80,
-        description="Unique; small letters, digits and hyphens. Made from the address if unset. "
-        "The ids of its entries are made from it: name a source before you move its address.",
+        description="Unique; lower-case letters, digits and hyphens. Made from the URL if unset. "
+        "Ids of entries depend on it: set the name before you change the URL.",
     )
     title: str | None = Field(
         default=None,
         min_length=1,
         max_length=200,
         examples=["早报"],
-        description="What people see, in any script. Unset: the feed's own title.",
+        description="Displayed title, in any script. Unset: the feed's own title.",
     )
     site: Address | None = Field(
         default=None,
         examples=["https://paper.example/"],
-        description="The page that people read, for OPML and as the source's link. "
-        "Unset: what its feed states.",
+        description="URL of the website, for OPML and as the source's link. "
+        "Unset: as the feed states.",
     )
-    tags: tuple[Tag, ...] = Field(default=(), description="Each tag has a feed of its own.")
+    tags: tuple[Tag, ...] = Field(default=(), description="Each tag has its own feed.")
     auth: str | None = Field(
         default=None,
         repr=False,
         exclude=True,
         pattern=r"^[^:]+:",
         examples=["user:password"],
-        description="`user:password` for a source that asks for it; best from the environment, "
-        "`${NAME}`. Never shown.",
+        description="`user:password` for a source that requires it; use `${NAME}` to read it from "
+        "the environment. Never displayed.",
     )
     headers: dict[str, str] = Field(
         default={},
         repr=False,
         exclude=True,
-        description="Sent to this source's own host only; values best from the environment, "
-        "`${NAME}`. Never shown.",
+        description="Sent only to the host of this source; use `${NAME}` to read values from the "
+        "environment. Never displayed.",
     )
     proxy: Address | None = Field(
         default=None,
         repr=False,
         exclude=True,
-        description="HTTP proxy this source is fetched through. Never shown.",
+        description="HTTP proxy for this source. Never displayed.",
     )
 
     @model_validator(mode="before")
