@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from core.models import Article, EntryRecord, Story
@@ -42,7 +43,7 @@ async def trim(
     given = await (shares or Shares()).trim(store, entries=entries)
     if given:
         await note_floods(store, given)
-    victims = [story_id for own in given.values() for story_id in own]
+    victims = [victim for own in given.values() for victim in own]
     for start in range(0, len(victims), _TRIM_AT_ONCE):
         chunk = victims[start : start + _TRIM_AT_ONCE]
         removed += await _trim_once(store, entries, days, window, chunk)
@@ -54,12 +55,14 @@ async def trim(
 
 
 async def _trim_once(
-    store: Store, entries: int, days: float, window: float, victims: Sequence[str] = ()
+    store: Store, entries: int, days: float, window: float, victims: Sequence[Version] = ()
 ) -> int:
     """Remove `victims`, else a bounded number beyond the limits; returns the number."""
     limits = [entries, int(days * 86_400_000), keys.story(""), _TRIM_AT_ONCE, keys.CHANGES_KEPT]
     went = await store.call(
-        store.script("trim"), [keys.RIVER, keys.ARRIVALS, keys.CHANGES], [*limits, *victims]
+        store.script("trim"),
+        [keys.RIVER, keys.ARRIVALS, keys.CHANGES],
+        [*limits, *chain.from_iterable(victims)],
     )
     await _drop_bodies(store, [unpack(Story, document) for document in went if document], window)
     return len(went)
@@ -75,6 +78,9 @@ _FLOODS_NAMED = 100
 _VICTIMS = 2000  # in one round; the next comes within ten seconds
 
 
+Version = tuple[str, int]  # id of a story, and the version that was looked at
+
+
 class _Held(NamedTuple):
     """Source and size of one story in the feed."""
 
@@ -88,8 +94,8 @@ class Shares:
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}
 
-    async def trim(self, store: Store, *, entries: int) -> dict[str, list[str]]:
-        """Source -> the ids of stories that it loses, oldest first."""
+    async def trim(self, store: Store, *, entries: int) -> dict[str, list[Version]]:
+        """Source -> the stories that it loses, oldest first."""
         with store_errors():
             ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
         await self._look_at(store, ids)
@@ -98,7 +104,7 @@ class Shares:
             if (held := self._held.get(story_id)) is not None:
                 by_source[held.source].append(story_id)
         surplus, share = len(ids) - entries, max(entries // SHARE, FEWEST)
-        given: dict[str, list[str]] = {}
+        given: dict[str, list[Version]] = {}
         for source, own in sorted(by_source.items(), key=lambda each: -len(each[1])):
             most = min(max(0, surplus), max(0, len(own) - share), _VICTIMS)
             if found := await self._to_give_up(store, source, own, most=most):
@@ -108,16 +114,16 @@ class Shares:
 
     async def _to_give_up(
         self, store: Store, source: str, own: Sequence[str], *, most: int
-    ) -> list[str]:
+    ) -> list[Version]:
         """The oldest stories that no other source has: `most`, more if they exceed SHARE_BYTES."""
-        found, size = list[str](), sum(self._held[each].size for each in own)
+        found, size = list[Version](), sum(self._held[each].size for each in own)
         for start in range(0, len(own), _AT_ONCE):
             if len(found) >= most and size <= SHARE_BYTES:
                 break
             for story in await load_stories(store, own[start : start + _AT_ONCE]):
                 needed = len(found) < most or size > SHARE_BYTES
                 if needed and all(member.source == source for member in story.members):
-                    found.append(story.id)
+                    found.append((story.id, story.version))
                     size -= self._held[story.id].size
         return found
 
@@ -206,12 +212,30 @@ async def drop_orphans(
         ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
     removed = 0
     for start in range(0, len(ids), _AT_ONCE):
-        stories = await load_stories(store, ids[start : start + _AT_ONCE])
-        orphans = [s.id for s in stories if not any(m.source in sources for m in s.members)]
-        if orphans:
-            limits = [keys.CHANGES_KEPT, days * 86_400, entries]
-            removed += await _move_aside(store, "drop_stories", limits, orphans)
+        removed += await _drop_orphans_among(
+            store,
+            sources,
+            ids[start : start + _AT_ONCE],
+            [keys.CHANGES_KEPT, days * 86_400, entries],
+        )
     return removed
+
+
+async def _drop_orphans_among(
+    store: Store, sources: Collection[str], ids: Sequence[str], limits: list[int]
+) -> int:
+    """A story that changes meanwhile is looked at again: another source may have joined it."""
+    removed = 0
+    while True:
+        stories = await load_stories(store, ids)
+        orphans = [s for s in stories if not any(m.source in sources for m in s.members)]
+        if not orphans:
+            return removed
+        versions = [part for story in orphans for part in (story.id, story.version)]
+        went = await _move_aside(store, "drop_stories", limits, versions)
+        removed += went
+        if went == len(orphans):
+            return removed
 
 
 async def return_stories(store: Store, sources: Collection[str]) -> int:
@@ -239,7 +263,9 @@ async def return_stories(store: Store, sources: Collection[str]) -> int:
     return back
 
 
-async def _move_aside(store: Store, script: str, limits: list[int], ids: Sequence[str]) -> int:
+async def _move_aside(
+    store: Store, script: str, limits: list[int], ids: Sequence[str | int]
+) -> int:
     answer = await store.call(
         store.script(script),
         [keys.RIVER, keys.ARRIVALS, keys.CHANGES, keys.DROPPED],

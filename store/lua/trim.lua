@@ -1,6 +1,7 @@
 -- Remove the stories that retention no longer keeps, a bounded number a call.
 -- KEYS: river, arrivals, changes. ARGV: entries kept, age kept in ms, prefix of stories, at most,
--- length of the stream of changes, then the ids that are to go, if these were chosen already.
+-- length of the stream of changes; then, if some were chosen already, id and version of each: one
+-- that changed since stays, for another source may have joined it.
 -- Returns the documents of those that were removed.
 local function outdated()
   local most = tonumber(ARGV[4])
@@ -22,7 +23,15 @@ local function outdated()
   return gone
 end
 
-local gone = #ARGV > 5 and {unpack(ARGV, 6)} or outdated()
+local function unchanged()
+  local gone = {}
+  for i = 6, #ARGV, 2 do
+    if redis.call('HGET', ARGV[3] .. ARGV[i], 'v') == ARGV[i + 1] then gone[#gone + 1] = ARGV[i] end
+  end
+  return gone
+end
+
+local gone = #ARGV > 5 and unchanged() or outdated()
 local documents = {}
 for i, id in ipairs(gone) do
   documents[i] = redis.call('HGET', ARGV[3] .. id, 'doc') or ''

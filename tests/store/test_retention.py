@@ -1,5 +1,6 @@
 """Stories leave by age and by number, oldest place first; guids age once they are not listed."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from store import keys, retention
 from store.commit import Batch, commit
 from store.connection import Store
 from store.entries import load_entries
-from store.retention import flooding, trim, trim_seen
+from store.retention import drop_orphans, flooding, trim, trim_seen
 
 DAY_MS = 86_400_000
 
@@ -156,6 +157,36 @@ async def test_a_story_that_others_have_too_is_not_given_up_for_its_founder(stor
 
     assert "flood-old" in await river(store)
     assert await held_by(store, "other") == 60
+
+
+@pytest.mark.parametrize("removal", ["flood", "orphan"])
+async def test_a_story_that_another_source_joins_meanwhile_stays(
+    store: Store, monkeypatch: pytest.MonkeyPatch, removal: str
+) -> None:
+    await publish(store, "old", "flood", 50)
+    await publish(store, "older", "quiet", 60)
+    for number in range(30):
+        await publish(store, f"flood-{number}", "flood", number * 0.1)
+    load = retention.load_stories
+
+    async def joined_after_the_look(store: Store, ids: Sequence[str]) -> list[Story]:
+        stories = await load(store, ids)
+        old = next((story for story in stories if story.id == "old"), None)
+        if old is not None and len(old.members) == 1:
+            member = old.members[0].model_copy(update={"id": "copy", "source": "listed"})
+            members = (*old.members, member)
+            joined = old.model_copy(update={"version": 2, "members": members})
+            assert await commit(store, Batch(stories=[StoryChange(joined, 1)])) is None
+        return stories
+
+    monkeypatch.setattr(retention, "load_stories", joined_after_the_look)
+
+    if removal == "flood":
+        await trim(store, entries=31, days=30)
+    else:
+        assert await drop_orphans(store, {"listed"}) == 31
+
+    assert "old" in await river(store)
 
 
 async def test_one_source_holds_a_bounded_number_of_bytes(
