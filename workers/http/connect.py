@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import threading
+from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from core.errors import (
@@ -28,10 +31,68 @@ from workers.http.decoding import ACCEPTED
 from workers.http.response import Journey, in_words, origin_of, shown_host
 
 CONNECT_TIMEOUT = 10.0  # seconds
-CONNECTIONS = 512  # more than a worker's leases: none waits for a connection that hangs
+CONNECTIONS = 512  # more than a worker's leases: none waits for a connection that hangs,
+LOOKUPS = 512  # or for a name whose servers do not answer
 KEPT_ALIVE = 4.0  # seconds; servers keep idle connections for five or more
 MAX_HEADERS = 256
 MAX_HEADER_BYTES = 8190  # of one line
+
+
+_looking_up = threading.BoundedSemaphore(LOOKUPS)
+
+
+async def look_up(host: str, port: int, family: int = 0) -> list[Any]:
+    """What `getaddrinfo` says of a host. Raises OSError.
+
+    In a thread of its own: the event loop has six for all work, and where the name servers of a
+    stranger do not answer, each lookup takes up to half a minute. They must not delay the end.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[Any]] = loop.create_future()
+
+    def settle(addresses: list[Any], fault: Exception | None) -> None:
+        if found.done():
+            return  # cancelled
+        if fault is None:
+            found.set_result(addresses)
+        else:
+            found.set_exception(fault)
+
+    def work() -> None:
+        addresses, fault = list[Any](), None
+        try:
+            addresses = socket.getaddrinfo(
+                host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
+            )
+        except (OSError, ValueError) as error:  # a name may be no valid one, too
+            fault = error
+        finally:
+            _looking_up.release()
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, addresses, fault)
+
+    if not _looking_up.acquire(blocking=False):
+        raise OSError("too many names are being looked up")
+    threading.Thread(target=work, name="lookup", daemon=True).start()
+    return await found
+
+
+class _Resolver:
+    """Looks names up for a session, in the form of aiohttp's resolvers."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        numeric = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(
+                hostname=host, host=where[0], port=port, family=kind, proto=proto, flags=numeric
+            )
+            for kind, _, proto, _, where in await look_up(host, port, family)
+        ]
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def open_session(guard: Guard, user_agent: str) -> aiohttp.ClientSession:
@@ -40,6 +101,7 @@ def open_session(guard: Guard, user_agent: str) -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(
             socket_factory=guard.make_socket,
             limit=CONNECTIONS,
+            resolver=cast(AbstractResolver, _Resolver()),
             ttl_dns_cache=60,
             keepalive_timeout=KEPT_ALIVE,
         ),
@@ -123,7 +185,7 @@ async def resolves(url: str, proxy: str | None) -> bool:
     _, host, port = origin_of(proxy or url)
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            return bool(await asyncio.get_running_loop().getaddrinfo(host, port))
+            return bool(await look_up(host, port))
     except (OSError, ValueError):
         return False
 
@@ -149,10 +211,7 @@ async def can_connect(url: str, proxy: str | None, guard: Guard) -> bool:
         scheme, host, port = "http", *through
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            found = await asyncio.get_running_loop().getaddrinfo(
-                host, port, type=socket.SOCK_STREAM
-            )
-            for address in found:
+            for address in await look_up(host, port):
                 if await _connect(address, guard, host if scheme == "https" else None):
                     return True
     except (OSError, ValueError):  # the name does not resolve, or the time is up

@@ -11,7 +11,6 @@ import asyncio
 import http.client
 import io
 import re
-import socket
 import ssl
 import time
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from yarl import URL
 
 from core.errors import FetchError, TooLarge
 from workers.http.address_guard import Guard
+from workers.http.connect import look_up
 from workers.http.decoding import Decoding
 from workers.http.response import Journey, Response, as_sent, in_words, shown_host
 
@@ -137,7 +137,7 @@ class _Received(io.BytesIO):
 async def _connected(
     host: str, port: int, guard: Guard, *, secure: bool
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = await look_up(host, port)
     fault: OSError = OSError(f"{host} has no address")
     for address in found:
         try:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import os
 import socket
+import threading
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +13,7 @@ import brotli
 import pytest
 
 from core.config.settings import FetchSettings
-from core.errors import Disallowed, FetchError, ForbiddenAddress, TooLarge
+from core.errors import Disallowed, FetchError, ForbiddenAddress, TooLarge, Unreachable
 from tests.origin import Answer, Origin, Request
 from workers.http.client import Fetcher
 from workers.http.response import Access
@@ -162,17 +163,45 @@ async def test_a_name_that_leads_inside_is_refused_whatever_it_resolves_to_next(
 ) -> None:
     answers = iter(["93.184.216.34", "127.0.0.1"])
 
-    async def rebinding(*_: Any, **__: Any) -> list[Any]:
+    def rebinding(*_: Any, **__: Any) -> list[Any]:
         where = (next(answers, "127.0.0.1"), origin.port)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", where)]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     next(answers)
     async with Fetcher(FetchSettings(ports=(origin.port,))) as fetcher:
         with pytest.raises(ForbiddenAddress, match=r"rebind\.example is refused"):
             await fetcher.get(f"http://rebind.example:{origin.port}/")
 
     assert origin.requests == []
+
+
+async def test_names_whose_servers_do_not_answer_delay_no_other(
+    origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the six threads of the event loop they delayed all lookups, and what else runs there."""
+    over, real = threading.Event(), socket.getaddrinfo
+
+    def resolve(host: str, *arguments: Any, **named: Any) -> list[Any]:
+        if host.endswith("slow.example"):
+            over.wait(20)
+            raise socket.gaierror(-3, "Temporary failure in name resolution")
+        return real("127.0.0.1", *arguments, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    settings = FetchSettings.model_validate({"allow_private": [f"127.0.0.1:{origin.port}"]})
+    origin.at("/", Answer(FEED))
+    async with Fetcher(settings) as fetcher:
+        slow = [asyncio.create_task(fetcher.get(f"http://{n}.slow.example/")) for n in range(100)]
+        await asyncio.sleep(0)  # they begin
+        async with asyncio.timeout(10):
+            answer = await fetcher.get(f"http://quick.example:{origin.port}/")
+            assert await asyncio.to_thread(len, "four") == 4
+        assert answer.status == 200
+
+        over.set()
+        faults = await asyncio.gather(*slow, return_exceptions=True)
+    assert {type(fault) for fault in faults} == {Unreachable}
 
 
 async def test_only_listed_ports_and_the_sources_own_are_asked(origin: Origin) -> None:
