@@ -73,16 +73,16 @@ _NUMBER_PART = re.compile(
 @lru_cache(maxsize=2048)  # dates of one document share a format and often repeat
 def read(value: str, language: str = "") -> Stated | None:
     """Parse `value`; None if it states no day. `language` is that of its source, if known."""
-    text = _plain(value[:LONGEST])
+    text = _normalized(value[:LONGEST])
     if not any(char.isdigit() for char in text):
         return None
     try:
-        return _whole(text) or _parts(text, language.lower())
+        return _parse_standard(text) or _parse_parts(text, language.lower())
     except (ValueError, OverflowError):
         return None
 
 
-def _plain(text: str) -> str:
+def _normalized(text: str) -> str:
     """One line without invisible marks, with ASCII digits and Chinese numerals as numbers."""
     text = html.unescape(text) if "&" in text else text  # double-escaped entities
     text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("İ", "i")
@@ -110,7 +110,7 @@ def _year_of_era(found: re.Match[str]) -> str:
     return f"{ERAS[found[1]] + (1 if found[2] == '元' else int(found[2]))}年"
 
 
-def _whole(text: str) -> Stated | None:
+def _parse_standard(text: str) -> Stated | None:
     """Parse a text that is only a standard date without a clock, or a Unix time."""
     epoch = _EPOCH.fullmatch(text)
     if epoch:
@@ -123,7 +123,7 @@ def _whole(text: str) -> Stated | None:
     return None
 
 
-def _parts(text: str, language: str) -> Stated | None:
+def _parse_parts(text: str, language: str) -> Stated | None:
     text = _ABBREVIATED.sub(r"\1\2", _without_comments(text))
     text = _DAY_OF_YEAR.sub(lambda d: str(datetime.strptime(d[0], "%Y-%j").date()), text)
     text = _HOUR_ALONE.sub(r"\1:00", text)

@@ -82,13 +82,15 @@ def parse_date(value: str | None, *, language: str | None = None) -> datetime | 
     zone.
     """
     value = " ".join((value or "")[:120].split())
-    moment = _standard(value) or _moment(read(value, (language or "").lower()), language or "")
+    moment = _parse_standard(value) or _as_utc(
+        read(value, (language or "").lower()), language or ""
+    )
     if moment is None or not OLDEST <= moment.year <= NEWEST:
         return None
     return moment.astimezone(UTC)
 
 
-def _standard(value: str) -> datetime | None:
+def _parse_standard(value: str) -> datetime | None:
     found = _RFC822.fullmatch(value)
     try:
         if found is None:
@@ -107,7 +109,7 @@ def _standard(value: str) -> datetime | None:
         return None  # such as second 60, which the full reader handles
 
 
-def _moment(stated: Stated | None, language: str) -> datetime | None:
+def _as_utc(stated: Stated | None, language: str) -> datetime | None:
     if stated is None:
         return None
     if stated.clock is None:
@@ -254,7 +256,7 @@ def on_our_clock(feed: ParsedFeed, clock: SourceClock | None) -> ParsedFeed:
     seen = len(future) >= _LEAST or (clock.ahead > 0 and bool(future))
     ahead = timedelta(seconds=clock.ahead)
     if seen:
-        ahead = max(ahead, _ahead(max(future), feed))
+        ahead = max(ahead, _clock_lead(max(future), feed))
     if not ahead:
         return feed
     entries = tuple(_taken_back(entry, ahead) for entry in feed.entries)
@@ -262,7 +264,7 @@ def on_our_clock(feed: ParsedFeed, clock: SourceClock | None) -> ParsedFeed:
     return feed.model_copy(update={"entries": entries, "clock_ahead": found})
 
 
-def _ahead(lead: timedelta, feed: ParsedFeed) -> timedelta:
+def _clock_lead(lead: timedelta, feed: ParsedFeed) -> timedelta:
     """The lead of the clock: its language's zone if that explains it, else the next half hour."""
     first = feed.entries[0]
     zone = usual_zone(spoken(first.title, first.language or feed.language))

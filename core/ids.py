@@ -81,16 +81,16 @@ class Former(NamedTuple):
 
 def stable_guids(entries: Sequence[Named]) -> list[str | None]:
     """A guid for each entry; None for an exact duplicate of an earlier entry of the document."""
-    stated = _unless_all_equal([_short(entry.stated) for entry in entries])
-    links = _unless_all_equal([_short(entry.link) for entry in entries])
+    stated = _unless_all_equal([_guid_or_digest(entry.stated) for entry in entries])
+    links = _unless_all_equal([_guid_or_digest(entry.link) for entry in entries])
     guids = [
-        guid or link or _unnamed(entry)
+        guid or link or _guid_from_content(entry)
         for guid, link, entry in zip(stated, links, entries, strict=True)
     ]
     return _disambiguated(guids, links, entries)
 
 
-def _unnamed(entry: Named) -> str:
+def _guid_from_content(entry: Named) -> str:
     """A guid from the text of an entry without guid and link; if it has none, from its file."""
     alone = entry.file and not (entry.title or entry.body)
     return f"{_digest(entry)}#{entry.file}" if alone else _digest(entry)
@@ -102,8 +102,8 @@ def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list
     Where the result is not None, `stable_guids` returns the same values, also with more entries of
     the same kind, as long as all differ.
     """
-    stated = [_short(entry.stated) for entry in entries]
-    links = [] if any(stated) else [_short(entry.link) for entry in entries]
+    stated = [_guid_or_digest(entry.stated) for entry in entries]
+    links = [] if any(stated) else [_guid_or_digest(entry.link) for entry in entries]
     names = [name for name in links or stated if name is not None]
     if len(set(names)) < len(entries):
         return None
@@ -147,7 +147,7 @@ def _unless_all_equal(values: list[str | None]) -> list[str | None]:
     return values
 
 
-def _short(value: str | None) -> str | None:
+def _guid_or_digest(value: str | None) -> str | None:
     value = (value or "").strip()
     if len(value) > LONGEST_GUID:
         return "sha256:" + hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()

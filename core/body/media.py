@@ -163,7 +163,7 @@ def _picture_address(element: etree._Element) -> str | None:
     source = element.get("src")
     if found is None and source and source.lstrip()[:5].lower() != "data:":
         found = None if _is_placeholder(source.lstrip()) else source
-    return found or _largest(element) or _spare(element)
+    return found or _largest(element) or _lazy_address(element)
 
 
 def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
@@ -174,7 +174,7 @@ def _first_of(element: etree._Element, names: tuple[str, ...]) -> str | None:
     return None
 
 
-def _spare(element: etree._Element) -> str | None:
+def _lazy_address(element: etree._Element) -> str | None:
     """An image URL in any attribute that a lazy loader reads."""
     names = [str(name) for name in element.attrib if name not in ("src", "alt", "title", "style")]
     values = {name: value for name in names if (value := _first_of(element, (name,)))}

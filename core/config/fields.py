@@ -27,8 +27,8 @@ def parse_duration(value: Any) -> float:
     match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(
-            f"a duration is a number with a unit (500ms, 10s, 15m, 1h, 7d){_not(value)}"
-            f"{_meant(value, ('s', 'm', 'h', 'd'), bare='m')}"
+            f"a duration is a number with a unit (500ms, 10s, 15m, 1h, 7d){_given(value)}"
+            f"{_suggestion(value, ('s', 'm', 'h', 'd'), bare='m')}"
         )
     return float(match[1]) * _SECONDS[match[2]]
 
@@ -48,8 +48,8 @@ def parse_size(value: Any) -> int:
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError(
-            f"a size is a number with a unit (512KiB, 10MiB){_not(value)}"
-            f"{_meant(value, ('KiB', 'MiB', 'GiB', 'B'), bare='MiB')}"
+            f"a size is a number with a unit (512KiB, 10MiB){_given(value)}"
+            f"{_suggestion(value, ('KiB', 'MiB', 'GiB', 'B'), bare='MiB')}"
         )
     return int(float(match[1]) * _BYTES[match[2]])
 
@@ -134,11 +134,11 @@ def check_allowance(value: str) -> str:
     return value.strip()
 
 
-def _not(value: Any) -> str:
+def _given(value: Any) -> str:
     return f", not {value!r}"
 
 
-def _meant(value: Any, units: tuple[str, ...], *, bare: str) -> str:
+def _suggestion(value: Any, units: tuple[str, ...], *, bare: str) -> str:
     """Suggest the intended value: `30m` for `30 minutes`."""
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", str(value))
     if match is None:

@@ -33,7 +33,7 @@ def load_settings(
     main = _Part(path, _document(data, env))
     parts = [main, *_included(main, env, read)]
     faults = [replace(fault, file=part.path) for part in parts for fault in part.document.faults]
-    checked = [_checked(part, main=part is main) for part in parts]
+    checked = [_validated(part, main=part is main) for part in parts]
     named = {(fault.file, fault.path) for fault in faults if fault.path}
     faults += [f for _, found in checked for f in found if (f.file, f.path) not in named]
     if not faults:
@@ -100,7 +100,7 @@ def include_patterns(value: Plain) -> list[str]:
     return [each for each in patterns if isinstance(each, str)]
 
 
-def _checked(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
+def _validated(part: _Part, *, main: bool) -> tuple[Settings | None, list[Fault]]:
     """Validate each file separately, so that a fault has the line of its own file."""
     value = part.document.value
     if not isinstance(value, dict):

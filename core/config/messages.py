@@ -45,9 +45,9 @@ def in_words(error: ErrorDetails) -> str:
     if kind == "value_error":
         return str(context["error"])
     if kind == "string_type" and error["loc"][-1:] == ("expression",):
-        return f"must be an expression or a group of fields; it is {_shown(given)}"
+        return f"must be an expression or a group of fields; it is {_printable(given)}"
     if kind == "string_pattern_mismatch":
-        return _unlike(error["loc"], given)
+        return _pattern_mismatch(error["loc"], given)
     if kind in ("string_too_short", "string_too_long"):
         return _length(kind, context)
     if kind == "dataclass_type" and error["loc"][:1] == ("sources",) and isinstance(given, str):
@@ -87,7 +87,7 @@ def _not_one_of(expected: str, given: Any) -> str:
     allowed = [word.strip("'") for word in expected.replace(" or ", ", ").split(", ")]
     guess = nearest(given, allowed) if isinstance(given, str) else None
     hint = f"; did you mean `{guess}`?" if guess else ""
-    return f"must be one of {', '.join(allowed)}, not {_shown(given)}{hint}"
+    return f"must be one of {', '.join(allowed)}, not {_printable(given)}{hint}"
 
 
 def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: Any) -> str:
@@ -96,10 +96,10 @@ def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: An
     if _field_at(location) is not None and "parse_duration" in repr(_field_at(location)):
         # Validated in seconds, but written as a duration.
         return f"must be {words} {format_duration(bound)}, not {format_duration(given)}"
-    return f"must be {words} {bound:g}, not {_shown(given)}"
+    return f"must be {words} {bound:g}, not {_printable(given)}"
 
 
-def _unlike(location: Path, given: Any) -> str:
+def _pattern_mismatch(location: Path, given: Any) -> str:
     """A pattern mismatch: examples of valid values, with a suggestion for names."""
     field = _field_at(location)
     examples = field.examples if field is not None and field.examples else []
@@ -108,7 +108,7 @@ def _unlike(location: Path, given: Any) -> str:
         wanted = f"small letters, digits and hyphens; `{guess}` would do"
     else:
         wanted = f"it must look like {' or '.join(f'`{each}`' for each in examples)}"
-    return f"{_shown(given)} does not fit: {wanted}"
+    return f"{_printable(given)} does not fit: {wanted}"
 
 
 def _length(kind: str, context: dict[str, Any]) -> str:
@@ -136,14 +136,14 @@ def _wrong_type(kind: str, given: Any) -> str:
         return f"must be a list: write [{given}]"
     if given is None:
         return f"is empty; it must be {wanted.removesuffix(': put it in quotes')}"
-    return f"must be {wanted}; it is {_shown(given)}"
+    return f"must be {wanted}; it is {_printable(given)}"
 
 
 class _Secret:
     """Placeholder for a value that must not be printed."""
 
 
-def _shown(value: Any) -> str:
+def _printable(value: Any) -> str:
     if isinstance(value, _Secret):
         return "what is set"
     if isinstance(value, dict):
@@ -171,17 +171,17 @@ def _group_at(path: Path) -> Any:
         elif step in RULE_FORMS:
             current = Condition
         else:
-            current = _inside(current)
+            current = _element_type(current)
         if current is None:
             return None
     return current
 
 
-def _inside(annotation: Any) -> Any:
+def _element_type(annotation: Any) -> Any:
     """The type of the elements of a list or of the values of a mapping."""
     arguments = get_args(annotation)
     if get_origin(annotation) in (Union, UnionType):
-        return next((_inside(each) for each in arguments if get_args(each)), None)
+        return next((_element_type(each) for each in arguments if get_args(each)), None)
     if get_origin(annotation) is dict:
         return arguments[1]
     return arguments[0] if arguments else None

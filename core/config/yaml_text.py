@@ -158,7 +158,7 @@ class _NodeConverter:
         if kind not in _KINDS:
             self._fault(node, path, f"the type {_one_line(str(node.tag))} is not allowed here")
             return None
-        return _typed(text, kind)
+        return _converted(text, kind)
 
     def _filled(self, node: ScalarNode, path: Path) -> Plain:
         filled, unset = _with_variables(str(node.value), self._env)
@@ -231,7 +231,7 @@ class _FastParser:
             elif unset:
                 raise _Unsupported("a variable that is not set")
             return filled
-        return _typed(text, kind)
+        return _converted(text, kind)
 
 
 @cache
@@ -265,7 +265,7 @@ def _with_variables(text: str, env: Mapping[str, str]) -> tuple[str | None, list
     return _HIDDEN.sub(fill, text), missing
 
 
-def _typed(text: str, kind: str) -> Plain:
+def _converted(text: str, kind: str) -> Plain:
     if kind == "null":
         return None
     if kind == "bool":

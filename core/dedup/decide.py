@@ -56,7 +56,7 @@ def decide(
     lists stories with a sentence that became standing text by this.
     """
     best, nearest = NEW, -1.0
-    likely = _likeliest(entry, [c for c in candidates if _is_plausible(entry, c)])
+    likely = _most_likely(entry, [c for c in candidates if _is_plausible(entry, c)])
     held = [copies(candidate.entry) if entry.copy else None for candidate in likely]
     turned = [
         candidate.story
@@ -84,7 +84,7 @@ def _by_text(entry: Subject, candidate: Candidate, pair: Pair) -> Verdict | None
     return Verdict(candidate.story, row.name, bits, similarity, candidate.entry)
 
 
-def _likeliest(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+def _most_likely(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     if len(candidates) <= COMPARED:
         return candidates
 

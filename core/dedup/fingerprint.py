@@ -129,13 +129,13 @@ def fingerprint(
         simhash=simhash(hashes, idf.weights(counts), np.frombuffer(read.times, dtype=np.uint8)),
         informative=len(rare),
         tokens=read.tokens,
-        skeleton=_short(read.headline.skeleton),
-        series=_short(read.headline.series),
-        dates=_short(read.headline.dates),
-        figures=_short(read.headline.figures, 8),
+        skeleton=_reduced_hash(read.headline.skeleton),
+        series=_reduced_hash(read.headline.series),
+        dates=_reduced_hash(read.headline.dates),
+        figures=_reduced_hash(read.headline.figures, 8),
         word_bits=_bitmap(rare_words, HEADLINE_BITS),
         figure_bits=_bitmap(mix(figures), FIGURE_BITS) if len(figures) else 0,
-        source=_short(origin),
+        source=_reduced_hash(origin),
     )
     minhashes = tuple(np.sort(rare)[:LOOKED_UP].tolist())
     keys = tuple(
@@ -194,7 +194,7 @@ def _names_article(url: str) -> bool:
     return bool(parts.netloc) and (len(parts.path) > 1 or bool(parts.query))
 
 
-def _short(long: int, bits: int = 16) -> int:
+def _reduced_hash(long: int, bits: int = 16) -> int:
     """Reduce a hash to `bits` bits; 0 only for 0."""
     return long and long % ((1 << bits) - 1) + 1
 

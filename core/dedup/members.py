@@ -119,13 +119,13 @@ def _is_third_variant(with_entry: Pair, with_member: Pair, member: Copy, idf: Id
     if with_entry.is_unsupported and with_member.is_unsupported:
         between = Pair.of(with_entry.held, member, idf)
         return not between.agree
-    slots, others = _slots(with_entry), _slots(with_member)
+    slots, others = _swapped_values(with_entry), _swapped_values(with_member)
     third = [slot for slot in slots.keys() & others.keys() if slots[slot] != others[slot]]
     # A single number may be a rising count: 9, 17 and 21 dead at one place.
     return len(third) > 1 or any(kind == "name" for kind, _ in third)
 
 
-def _slots(pair: Pair) -> dict[tuple[Kind, str], str]:
+def _swapped_values(pair: Pair) -> dict[tuple[Kind, str], str]:
     """(kind, value in the founder's text) -> value in the other text."""
     found = {}
     for swap in pair.evidence.swaps:
@@ -228,7 +228,7 @@ def split(
     alone = record.model_copy(update={**_founder_fields(SPLIT), "story": record.id})
     founder = member.model_copy(update=_founder_fields(SPLIT))
     new = founded(alone, founder).model_copy(update={"updated": now})
-    return [_without(story, member, shown, now), StoryChange(new, 0)], alone
+    return [_without_member(story, member, shown, now), StoryChange(new, 0)], alone
 
 
 def join(kept: Story, absorbed: Story, *, now: datetime) -> StoryChange:
@@ -251,7 +251,9 @@ def moved_record(record: EntryRecord, story: str) -> EntryRecord:
     return record.model_copy(update={"decision": Decision.MERGED, "rule": JOINED, "story": story})
 
 
-def _without(story: Story, member: Member, shown: EntryRecord | None, now: datetime) -> StoryChange:
+def _without_member(
+    story: Story, member: Member, shown: EntryRecord | None, now: datetime
+) -> StoryChange:
     members = tuple(m for m in story.members if m.id != member.id)
     update: dict[str, object] = {"members": members, "updated": now, "version": story.version + 1}
     if story.representative == member.id:

@@ -114,7 +114,7 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
             return "address and text"
     if _reports_other_figures(pair):
         return None
-    if pair.distance > _reach(pair, candidate.minhashes, radius):
+    if pair.distance > _largest_distance(pair, candidate.minhashes, radius):
         return "text and headline" if _is_cut_copy(pair, candidate.minhashes, radius) else None
     if pair.small >= FULL:
         part_of_more = pair.ratio < 0.6 and pair.distance > PART
@@ -127,7 +127,7 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
     return "text and headline" if pair.agree * pair.balance >= 0.5 else None
 
 
-def _reach(pair: Pair, keys: int, radius: int) -> int:
+def _largest_distance(pair: Pair, keys: int, radius: int) -> int:
     """The largest distance for a match; it grows with the number of common minhash keys.
 
     At the limit, unrelated texts rarely share more than two keys, and copies nearly always three.

@@ -82,8 +82,8 @@ class NamedFeed(NamedTuple):
 
 def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
     """The feeds that a web page declares, most likely first."""
-    page = _without(page, "<!--", "-->")
-    page = _without(page, "<script", "</script")  # markup in scripts belongs to other pages
+    page = _without_spans(page, "<!--", "-->")
+    page = _without_spans(page, "<script", "</script")  # markup in scripts belongs to other pages
     head = page[:_HEAD]
     stated = _BASE.search(head)
     base = (_address(_attributes(stated[1]).get("href"), url) if stated else None) or url
@@ -188,7 +188,7 @@ def _meta(page: str, kind: str, name: str) -> str:
     return next((t.get("content", "") for t in tags if t.get(kind, "").lower() == name), "")
 
 
-def _without(page: str, begin: str, end: str) -> str:
+def _without_spans(page: str, begin: str, end: str) -> str:
     """Remove all spans from `begin` to `end`. An expression is quadratic for unclosed ones."""
     first, *parts = page.split(begin)
     return first + "".join(part.partition(end)[2] if end in part else part for part in parts)

@@ -213,7 +213,7 @@ def _categories(raw: Any) -> tuple[str, ...]:
 def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) -> str | None:
     """The URL of the entry's page, else of its first file, else its id."""
     ids = (each.text for each in entry.all("atom:id", "id") if _is_absolute(each.text))
-    for stated in chain(_stated(entry, language), files, ids):
+    for stated in chain(_candidate_links(entry, language), files, ids):
         address = web_url(_with_scheme(stated[:_LONGEST_LINK], base), base) if stated else None
         if address:
             return address
@@ -226,7 +226,7 @@ def _relations(link: Element) -> list[str]:
     return stated or ["alternate"]
 
 
-def _stated(entry: Entry, language: str | None) -> Iterator[str]:
+def _candidate_links(entry: Entry, language: str | None) -> Iterator[str]:
     for original in entry.all("feedburner:origlink"):
         yield original.text
     links = entry.all("link", "atom:link")

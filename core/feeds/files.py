@@ -166,21 +166,21 @@ def _about_files(entry: Entry, base: str) -> Iterator[Enclosure]:
 def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
     """The stated images in groups, the most reliable group first."""
     yield [
-        _sized(each)
+        _image_of(each)
         for each in entry.all("media:content")
         if _type_of(each).startswith("image") and not _is_film(each, "")
     ]
-    yield [_sized(e) for e in _file_elements(entry) if _type_of(e).startswith("image")]
+    yield [_image_of(e) for e in _file_elements(entry) if _type_of(e).startswith("image")]
     yield [Picture(_nested_address(e), 0, own=True) for e in entry.all("image", "itunes:image")]
     yield [
         Picture(_nested_address(e), 0)
         for e in entry.all("webfeeds:featuredimage", "featuredimage", "googleplay:image")
     ]
-    yield [_sized(each) for each in entry.all("media:thumbnail", "thumbnail", "thumb")]
+    yield [_image_of(each) for each in entry.all("media:thumbnail", "thumbnail", "thumb")]
     yield [Picture(_nested_address(e), 0) for e in entry.all("post-thumbnail", "og:image")]
 
 
-def _sized(element: Element) -> Picture:
+def _image_of(element: Element) -> Picture:
     width = (element.get("width") or element.get("height")).removesuffix("px")
     texts = (child.text for child in element.node if str(child.tag).endswith("}description"))
     return Picture(

@@ -122,7 +122,7 @@ def listed(
     """
     later = _later_guids(seen)
     digests = dict(KnownItems.from_bytes(items).items.values())
-    every = [_listed(entry, seen, later, digests) for entry in entries]
+    every = [_with_history(entry, seen, later, digests) for entry in entries]
     counts = Counter(alias for each in every for alias in each.aliases if alias).items()
     shared = {alias for alias, count in counts if count > 1}
     every = [each._replace(aliases=each.aliases.without(shared)) for each in every]
@@ -158,7 +158,7 @@ def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry]
     return [each.entry for each in every if each.is_new]
 
 
-def _listed(
+def _with_history(
     entry: FeedEntry,
     seen: Mapping[bytes, bytes],
     later: Mapping[bytes, bytes],

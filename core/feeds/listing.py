@@ -257,7 +257,7 @@ def _date_texts(item: Any, link: Any) -> Iterator[str]:
             yield text
     yield item.text or ""
     yield whole
-    yield from _beside(item)
+    yield from _text_next_to(item)
     # A date heading above the items of a day.
     for element in (item, *islice(item.iterancestors(), _CLIMB - 1)):
         above = element.getprevious()
@@ -265,7 +265,7 @@ def _date_texts(item: Any, link: Any) -> Iterator[str]:
             yield " ".join(above.itertext())[:_LONGEST_DATE]
 
 
-def _beside(item: Any) -> Iterator[str]:
+def _text_next_to(item: Any) -> Iterator[str]:
     """Text next to an item: before it, if the first item has text before it; else after."""
     parent = item.getparent()
     if parent is None:

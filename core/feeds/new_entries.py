@@ -199,7 +199,7 @@ class _PlainCheck:
         depth = self._depth
         self._depth = depth + 1
         if self._item_start is not None:
-            self._inside(depth - self._item_depth, name, attributes)
+            self._item_element(depth - self._item_depth, name, attributes)
         elif depth < self._item_depth or depth == 0:
             self._container(depth, name, attributes)
         elif depth == self._item_depth and name == self._item_name:
@@ -208,7 +208,7 @@ class _PlainCheck:
             if self.spans and self.data[self.spans[-1][1] : self._item_start].strip():
                 raise _NotPlain
         else:
-            self._beside(depth - self._item_depth, name, attributes)
+            self._head_element(depth - self._item_depth, name, attributes)
 
     def _end(self, _: str) -> None:
         self._depth -= 1
@@ -229,7 +229,7 @@ class _PlainCheck:
             raise _NotPlain
         self.around += [name, *attributes]
 
-    def _beside(self, depth: int, name: str, attributes: list[str]) -> None:
+    def _head_element(self, depth: int, name: str, attributes: list[str]) -> None:
         """An element of the head. None may follow the items: a partial document ends before it."""
         local = _local(name)
         if self.spans or local in ("item", "entry", "rss", "feed", "channel", "rdf"):
@@ -240,7 +240,7 @@ class _PlainCheck:
         elif self._part not in _HEAD_GROUPS:
             raise _NotPlain
 
-    def _inside(self, depth: int, name: str, attributes: list[str]) -> None:
+    def _item_element(self, depth: int, name: str, attributes: list[str]) -> None:
         """An element of an item: texts, persons, media, and XHTML where Atom allows it."""
         _check(attributes, _CARRIED_OVER_INSIDE)
         local, holds = _local(name), self._holds

@@ -100,16 +100,16 @@ def texts_of(entry: Entry, *, longest: int, has_film: bool, channel: Collection[
 
     `has_film`: the entry has a video or audio file. `longest`: characters of one text.
     """
-    own = _read(entry, _OWN, longest, channel)
-    short = _read(entry, _SHORT, longest, channel)
+    own = _texts_in(entry, _OWN, longest, channel)
+    short = _texts_in(entry, _SHORT, longest, channel)
     if own or short or not has_film:
         return choose(own, short)
-    return choose([], _read(entry, _OF_FILES, longest, channel))
+    return choose([], _texts_in(entry, _OF_FILES, longest, channel))
 
 
 def choose(own: list[Text], short: list[Text]) -> Texts:
     """The longest of `own` is the body, else the longest of `short`; the summary is another one."""
-    body = _fullest(own) or _fullest(short)
+    body = _longest_text(own) or _longest_text(short)
     if body is None:
         return Texts(None, "")
     others = [text for text in (*own, *short) if text.value != body.value]
@@ -120,7 +120,7 @@ def choose(own: list[Text], short: list[Text]) -> Texts:
     return Texts(body, summaries[0].value if summaries else "")
 
 
-def _read(
+def _texts_in(
     entry: Entry, names: Mapping[str, int], longest: int, channel: Collection[str]
 ) -> list[Text]:
     found = []
@@ -158,7 +158,7 @@ def _declared(element: Element) -> Declared | None:
     return _TYPES.get(stated) or ("auto" if stated.startswith("text/") else None)
 
 
-def _fullest(texts: list[Text]) -> Text | None:
+def _longest_text(texts: list[Text]) -> Text | None:
     """The longest text; an article's own element wins unless another is clearly longer."""
     if len(texts) < 2:
         return texts[0] if texts else None

@@ -160,7 +160,9 @@ def explanation(
     `others`: id -> record of the entries that they were matched with.
     """
     compared = comparisons(records, others)
-    entries = [{**_explained(record), "compared": compared.get(record.id)} for record in records]
+    entries = [
+        {**_decision_fields(record), "compared": compared.get(record.id)} for record in records
+    ]
     return {"url": url, "entries": entries}
 
 
@@ -169,7 +171,7 @@ def repeated(records: Sequence[EntryRecord]) -> list[str]:
     return sorted({record.compared_with for record in records if record.compared_with})
 
 
-def _explained(record: EntryRecord) -> dict[str, Any]:
+def _decision_fields(record: EntryRecord) -> dict[str, Any]:
     article = record.article
     return {
         "id": record.id,
@@ -251,9 +253,9 @@ def comparison(this: Copy, other: Copy) -> dict[str, Any]:
         "share": round(sides[0].share, 3),
         "other_share": round(sides[1].share, 3),
         "headlines": round(evidence.agree, 3),
-        "shared": _listed(this.reading, shared),
-        "only_here": _listed(this.reading, own),
-        "only_there": _listed(other.reading, others),
+        "shared": _sentence_texts(this.reading, shared),
+        "only_here": _sentence_texts(this.reading, own),
+        "only_there": _sentence_texts(other.reading, others),
         "swapped": swaps,
     }
 
@@ -267,7 +269,7 @@ def _sentences(text: Reading, covered: Bools) -> tuple[Ints, Ints]:
     return np.flatnonzero(~is_own), np.flatnonzero(is_own)
 
 
-def _listed(text: Reading, numbers: Iterable[int]) -> list[str]:
+def _sentence_texts(text: Reading, numbers: Iterable[int]) -> list[str]:
     listed = [text.sentence(int(number)) for number in list(numbers)[:SENTENCES]]
     return [each if len(each) <= CHARACTERS else f"{each[:CHARACTERS]}…" for each in listed]
 

@@ -87,7 +87,7 @@ def digest_item(
         authors=(),
         published=period.end,
         updated=period.end,
-        html="<ol>" + "".join(_listed(item, also_at) for item in shown) + "</ol>",
+        html="<ol>" + "".join(_list_item(item, also_at) for item in shown) + "</ol>",
         summary=headlines
         if len(headlines) <= SUMMARY_LENGTH
         else headlines[: SUMMARY_LENGTH - 1] + "…",
@@ -114,7 +114,7 @@ def _copies_until(item: FeedItem, until: datetime) -> FeedItem:
     return replace(item, copies=copies or item.copies[:1])
 
 
-def _listed(item: FeedItem, also_at: str) -> str:
+def _list_item(item: FeedItem, also_at: str) -> str:
     headline = _link(item.url, item.title)
     first, *others = (_link(copy.url, copy.paper) for copy in _one_per_source(item.copies))
     papers = f"{first} · {escape(also_at)} {', '.join(others)}" if others else first

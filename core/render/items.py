@@ -202,10 +202,10 @@ def published_at(article: Article, first_seen: datetime) -> datetime:
         return first_seen
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return min(_whole(moment), first_seen)
+    return min(_with_valid_offset(moment), first_seen)
 
 
-def _whole(moment: datetime) -> datetime:
+def _with_valid_offset(moment: datetime) -> datetime:
     """Convert to UTC if the offset includes seconds, which RFC 3339 does not allow."""
     offset = moment.utcoffset() or timedelta()
     return moment.astimezone(UTC) if offset % timedelta(minutes=1) else moment
