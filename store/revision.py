@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from core.errors import Phrase
 from core.models import Frozen
 from store import keys
 from store.connection import Store, store_errors
@@ -81,21 +82,30 @@ class Processes(NamedTuple):
             beat.file not in (None, self.current.hash) for beat in self.beats
         )
 
-    def faults(self) -> list[str]:
+    def faults(self) -> list[Phrase]:
         """One line for each host that differs or cannot follow, with what helps."""
-        lines = []
+        found: dict[str, Phrase] = {}
         for beat in self.beats:
-            who = f"{beat.host} ({beat.role}, version {beat.version})"
-            if beat.fault:
-                lines.append(f"{who}: {beat.fault}")
-            elif self.current and beat.since and self.now - beat.since > SHOWN_AFTER:
-                when = datetime.fromtimestamp(self.current.at, UTC)
-                lines.append(
-                    f"{who} has another feeds.yaml than the one in force, which came from "
-                    f"{self.current.host} at {when:%Y-%m-%d %H:%M} UTC: copy that one there, "
-                    "or change the file there, and all follow it"
-                )
-        return sorted(set(lines))
+            fault = self._fault(beat)
+            if fault is not None:
+                found[str(fault)] = fault
+        return [found[line] for line in sorted(found)]
+
+    def _fault(self, beat: ProcessBeat) -> Phrase | None:
+        who = {"host": beat.host, "role": beat.role, "version": beat.version}
+        if beat.fault:
+            return Phrase(
+                "{host} ({role}, version {version}): {fault}", {**who, "fault": beat.fault}
+            )
+        if not self.current or not beat.since or self.now - beat.since <= SHOWN_AFTER:
+            return None
+        came = datetime.fromtimestamp(self.current.at, UTC)
+        return Phrase(
+            "{host} ({role}, version {version}) has another feeds.yaml than the one in force, "
+            "which came from {source} at {moment} UTC: copy that one there, or change the file "
+            "there, and all follow it",
+            {**who, "source": self.current.host, "moment": f"{came:%Y-%m-%d %H:%M}"},
+        )
 
 
 async def current_revision(store: Store) -> Revision | None:

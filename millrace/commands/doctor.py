@@ -101,7 +101,11 @@ def _store(data: Path, redis: str | None) -> str:
             f"the private store does not answer at {socket_path(data)}: end `millrace run`, "
             "if it runs, and start it again"
         ) from error
-    if wrong := [*([found.fault] if found.fault else []), *found.warnings, *processes.faults()]:
+    if wrong := [
+        *([found.fault] if found.fault else []),
+        *found.warnings,
+        *map(str, processes.faults()),
+    ]:
         raise MillraceError("; ".join(wrong))
     where = without_credentials(redis) if redis else socket_path(data)
     return f"answers: {where}; {len(processes.beats)} processes follow one feeds.yaml"

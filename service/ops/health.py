@@ -238,6 +238,6 @@ async def _fetch_findings(store: Store, settings: Settings, census: Census) -> F
         failing=counted.failing,
         named=[failure(name, state) for name, state in counted.named],
         given_up=await given_up(store),
-        processes=(await load_processes(store)).faults(),
+        processes=[str(fault) for fault in (await load_processes(store)).faults()],
         floods=await flooding(store),
     )

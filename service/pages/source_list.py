@@ -14,7 +14,7 @@ from aiohttp import web
 
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
-from core.errors import StoreError, in_english
+from core.errors import Phrase, StoreError, in_english
 from core.urls import without_credentials
 from service.context import CONTEXT, Context, fault_of, is_failing, written
 from service.documents import BACKGROUND, SHARED, Background, Document
@@ -72,8 +72,8 @@ async def _page(
     return await _shared(request, ("html", encoding, place, language, stated), make, encoding)
 
 
-async def _processes_that_differ(context: Context) -> list[str]:
-    """Hosts whose feeds.yaml is not the one that this page shows, in words."""
+async def _processes_that_differ(context: Context) -> list[Phrase]:
+    """Hosts whose feeds.yaml is not the one that this page shows."""
     try:
         async with asyncio.timeout(_PATIENCE):
             return (await load_processes(context.store)).faults()

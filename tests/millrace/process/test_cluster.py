@@ -92,7 +92,7 @@ async def eventually(met: Callable[[Processes], bool], store: Store) -> None:
 
 
 async def faults_name(store: Store, words: str) -> None:
-    await eventually(lambda all_: any(words in fault for fault in all_.faults()), store)
+    await eventually(lambda all_: any(words in str(fault) for fault in all_.faults()), store)
 
 
 def joined(*lives: LiveSettings) -> bool:
