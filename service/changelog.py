@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from store.entries import Change
@@ -102,3 +102,11 @@ def position(text: str) -> Position:
         raise ValueError(f"no position in the stream: {text[:40]!r}")
     milliseconds, _, sequence = text.partition("-")
     return int(milliseconds), int(sequence or 0)
+
+
+def positions_in(tags: str) -> Iterator[Position]:
+    """Up to which change each of the documents goes that an `If-None-Match` names."""
+    for tag in tags.split(","):
+        where = tag.strip().removeprefix("W/").strip('"').partition("-")[0].partition(".")[2]
+        with suppress(ValueError):
+            yield position(where.replace("_", "-"))

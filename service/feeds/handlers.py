@@ -10,7 +10,7 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from urllib.parse import parse_qsl, unquote
@@ -20,7 +20,7 @@ from multidict import MultiDict, MultiMapping, istr
 
 from core.config.settings import Settings
 from core.errors import MillraceError
-from service.changelog import position
+from service.changelog import position, positions_in
 from service.context import Context
 from service.documents import Background, Document, TooBusy, return_memory
 from service.feeds.query import BadQuery, digest_day, is_known_source, is_known_tag, parse_query
@@ -30,9 +30,7 @@ from service.window import Kept
 from store.entries import Change
 from store.keys import CHANGES_KEPT
 
-AHEAD_SECONDS = (
-    1.0  # for which a reader who saw newer stories at another service waits for this one
-)
+AHEAD_SECONDS = 1.0  # that a reader who saw newer stories at another service waits for this one
 RENDER_EVERY = 1.0  # seconds; a burst of news is rendered once
 ANSWERS_KEPT = 256  # addresses, queries included
 BYTES_KEPT = 32 * 2**20  # of their documents; a feed of 100 entries is 300 kB, gzip included
@@ -86,13 +84,15 @@ class Feeds:
         if headers.get(_PURPOSE) == "document" and answer.form.styled:
             return await self._as_page(request, answer)
         encoding = choose_encoding(headers.get(hdrs.ACCEPT_ENCODING, ""))
+        tag = headers.get(hdrs.IF_NONE_MATCH, "")
+        if await self._is_behind(tag):
+            return web.Response(status=304)
         document = answer.document
         if document is None or encoding not in document.kept or not self._fresh(answer, settings):
             async with answer.lock:
                 document = await self._renew(answer, settings, encoding)
-        tag = headers.get(hdrs.IF_NONE_MATCH)
         wants_delta = "feed" in headers.get(_MANIPULATIONS, "") and not answer.digest
-        if tag is not None and wants_delta and not document.known_to(tag, None):
+        if tag and wants_delta and not document.known_to(tag, None):
             delta = await self._delta(answer, document, tag)
             if delta is not None:
                 return await delta.answer_new(request, encoding, whole=document)
@@ -180,19 +180,18 @@ class Feeds:
         answer.document, answer.stamp, answer.rendered = document, stamp, time.monotonic()
         return document
 
-    async def _delta(
-        self, answer: Answer, document: Document, if_none_match: str
-    ) -> Document | None:
+    async def _is_behind(self, tags: str) -> bool:
+        """Whether the reader has a later document, from another service, than this one can give."""
+        latest, river = max(positions_in(tags), default=(0, 0)), self._context.river
+        await river.log.wait_until(latest, AHEAD_SECONDS)
+        return river.away is not None and latest > position(river.log.end)
+
+    async def _delta(self, answer: Answer, document: Document, tags: str) -> Document | None:
         """The entries that are new since the reader's document, whichever service sent that."""
-        for tag in if_none_match.split(","):
-            where = tag.strip().removeprefix("W/").strip('"').partition("-")[0].partition(".")[2]
-            if not where or answer.stamp is None:
-                continue
-            with suppress(ValueError):
-                log, after = self._context.river.log, position(where.replace("_", "-"))
-                await log.wait_until(after, AHEAD_SECONDS)
-                if (changes := log.after(after, count=CHANGES_KEPT)) is not None:
-                    return await self._delta_of(answer, answer.stamp, document, changes)
+        for place in positions_in(tags):
+            changes = self._context.river.log.after(place, count=CHANGES_KEPT)
+            if changes is not None and answer.stamp is not None:
+                return await self._delta_of(answer, answer.stamp, document, changes)
         return None
 
     async def _delta_of(

@@ -17,6 +17,7 @@ from lxml import etree
 
 from core import zstd
 from core.config.settings import FeedSettings, ServiceSettings
+from service.feeds import handlers
 from store import keys
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put, remove
 
@@ -319,6 +320,25 @@ async def test_a_reader_that_asks_for_it_gets_only_what_is_new(served: Served) -
     assert response.headers["ETag"] == whole.headers["ETag"]
     entries = feedparser.parse(await response.text()).entries
     assert [entry.title for entry in entries] == ["Story 7", "Story 1"]
+
+
+async def test_a_service_that_lost_the_store_takes_back_nothing_another_has_shown(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handlers, "AHEAD_SECONDS", 0.05)
+    one, other = await serve(), await serve()
+    await one.publish(make_story(1))
+    await other.until(lambda: len(other.river) == 1)
+    etag = (await one.client.get("/feed.json")).headers["ETag"]
+    place = etag.partition(".")[2].partition("_")[0]
+    given = {"If-None-Match": etag.replace(place, str(int(place) + 60_000))}
+
+    behind = await other.client.get("/feed.json", headers=given)
+    other.river.away = "no answer"
+    away = await other.client.get("/feed.json", headers=given)
+    first = await other.client.get("/feed.json")
+
+    assert (behind.status, away.status, first.status) == (200, 304, 200)
 
 
 async def test_what_is_new_is_the_same_at_another_service(serve: Serve) -> None:
