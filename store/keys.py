@@ -199,14 +199,9 @@ def url(digest: str) -> str:
     return f"{PREFIX}url:{digest}"
 
 
-def worker(worker_id: str) -> str:
-    """A worker's last sign of life."""
-    return f"{PREFIX}worker:{worker_id}"
-
-
-def process(process_id: str) -> str:
-    """A process's last sign of life."""
-    return f"{PREFIX}process:{process_id}"
+def heartbeat(kind: str, beat_id: str) -> str:
+    """The last heartbeat of a `worker` or a `process`."""
+    return f"{PREFIX}{kind}:{beat_id}"
 
 
 def dropped(story_id: str) -> str:

@@ -13,7 +13,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from redis.exceptions import ResponseError
 
@@ -26,42 +26,61 @@ CLOCK_ALLOWED = 60.0  # seconds of difference; delays in the metrics are minutes
 HEAD_ROOM = 0.9  # of maxmemory: a busy evening may fill the rest
 
 
-class WorkerBeat(Frozen):
-    """The heartbeat of one worker. Times are Unix seconds of the store's clock."""
+class Heartbeat(Frozen):
+    """What a process of one kind reports while it runs."""
+
+    kind: ClassVar[str]
+    index: ClassVar[str]  # the key with all of the kind
 
     id: str
     host: str
+    last: float  # Unix seconds of the store's clock
+    version: str = ""
+
+
+class WorkerBeat(Heartbeat):
+    """The heartbeat of one worker."""
+
+    kind = "worker"
+    index = keys.WORKERS
+
     pid: int
     started: float
-    last: float
-    version: str = ""
     running: int = 0  # jobs in progress
     fault: str | None = None  # a recent refusal of the store
 
 
-async def beat(store: Store, worker: WorkerBeat) -> None:
+Beat = TypeVar("Beat", bound=Heartbeat)
+
+
+async def beat(store: Store, sign: Heartbeat) -> None:
     """Write a heartbeat; it expires after `keys.HEARTBEAT_SECONDS`."""
     pipe = store.redis.pipeline(transaction=False)
-    pipe.set(keys.worker(worker.id), worker.model_dump_json(), ex=keys.HEARTBEAT_SECONDS)
-    pipe.zadd(keys.WORKERS, {worker.id: worker.last})
-    pipe.zremrangebyscore(keys.WORKERS, "-inf", worker.last - 10 * keys.HEARTBEAT_SECONDS)
+    pipe.set(keys.heartbeat(sign.kind, sign.id), sign.model_dump_json(), ex=keys.HEARTBEAT_SECONDS)
+    pipe.zadd(sign.index, {sign.id: sign.last})
+    pipe.zremrangebyscore(sign.index, "-inf", sign.last - 10 * keys.HEARTBEAT_SECONDS)
     with store_errors():
         await pipe.execute()
 
 
+async def load_beats(store: Store, kind: type[Beat]) -> list[Beat]:
+    """Those of a kind with a heartbeat in the last `keys.HEARTBEAT_SECONDS`."""
+    with store_errors():
+        ids = [i.decode() for i in await store.redis.zrange(kind.index, 0, -1)]
+        found = await store.redis.mget([keys.heartbeat(kind.kind, i) for i in ids]) if ids else []
+    return [kind.model_validate_json(raw, extra="ignore") for raw in found if raw is not None]
+
+
 async def load_workers(store: Store) -> list[WorkerBeat]:
-    """The workers with a heartbeat in the last `keys.HEARTBEAT_SECONDS`."""
-    with store_errors():
-        ids = [i.decode() for i in await store.redis.zrange(keys.WORKERS, 0, -1)]
-        found = await store.redis.mget([keys.worker(i) for i in ids]) if ids else []
-    return [WorkerBeat.model_validate_json(raw, extra="ignore") for raw in found if raw is not None]
+    """The workers that live."""
+    return await load_beats(store, WorkerBeat)
 
 
-async def leave(store: Store, worker_id: str) -> None:
-    """Remove a worker that ends cleanly."""
+async def leave(store: Store, kind: type[Heartbeat], beat_id: str) -> None:
+    """Remove a process that ends cleanly."""
     with store_errors():
-        await store.redis.delete(keys.worker(worker_id))
-        await store.redis.zrem(keys.WORKERS, worker_id)
+        await store.redis.delete(keys.heartbeat(kind.kind, beat_id))
+        await store.redis.zrem(kind.index, beat_id)
 
 
 class DiskUsage(NamedTuple):

@@ -8,7 +8,7 @@ that /health can name the hosts that differ.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from core.errors import Phrase
 from core.models import Frozen
 from store import keys
 from store.connection import Store, store_errors
+from store.monitoring import Heartbeat, load_beats
 from store.plan import pack_bytes, unpack_bytes
 
 SHOWN_AFTER = 4.0  # seconds; after an edit, processes differ until each has read its file
@@ -30,14 +31,13 @@ class Revision(Frozen):
     at: float  # Unix seconds of the store's clock
 
 
-class ProcessBeat(Frozen):
-    """The heartbeat of one process. Times are Unix seconds of the store's clock."""
+class ProcessBeat(Heartbeat):
+    """The heartbeat of one process that follows a feeds.yaml."""
 
-    id: str
-    host: str
+    kind = "process"
+    index = keys.PROCESSES
+
     role: str  # "service" or "worker"
-    version: str
-    last: float
     file: str | None = None  # hash of the last valid feeds.yaml on its host
     since: float | None = None  # since when that differs from the current revision
     fault: str | None = None  # why it cannot follow the current revision, or read its file
@@ -152,30 +152,7 @@ async def shares_a_source(store: Store, names: Collection[str]) -> bool:
 _COMPARED = 5000  # names, of a long list only the first ones
 
 
-async def beat_process(store: Store, beat: ProcessBeat) -> None:
-    """Write a heartbeat; it expires after `keys.HEARTBEAT_SECONDS`."""
-    pipe = store.redis.pipeline(transaction=False)
-    pipe.set(keys.process(beat.id), beat.model_dump_json(), ex=keys.HEARTBEAT_SECONDS)
-    pipe.zadd(keys.PROCESSES, {beat.id: beat.last})
-    pipe.zremrangebyscore(keys.PROCESSES, "-inf", beat.last - 10 * keys.HEARTBEAT_SECONDS)
-    with store_errors():
-        await pipe.execute()
-
-
-async def end_process(store: Store, process_id: str) -> None:
-    """Remove a process that ends cleanly."""
-    with store_errors():
-        await store.redis.delete(keys.process(process_id))
-        await store.redis.zrem(keys.PROCESSES, process_id)
-
-
 async def load_processes(store: Store) -> Processes:
     """The processes with a heartbeat in the last `keys.HEARTBEAT_SECONDS`."""
     current, now = await current_revision(store), await store.now()
-    with store_errors():
-        ids = [i.decode() for i in await store.redis.zrange(keys.PROCESSES, 0, -1)]
-        found: Sequence[bytes | None] = (
-            await store.redis.mget([keys.process(i) for i in ids]) if ids else []
-        )
-    beats = [ProcessBeat.model_validate_json(raw, extra="ignore") for raw in found if raw]
-    return Processes(current, beats, now)
+    return Processes(current, await load_beats(store, ProcessBeat), now)

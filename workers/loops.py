@@ -106,7 +106,7 @@ class WorkerProcess:
         await self._places.drain(DRAIN_SECONDS)
         await end_tasks(self._others)
         try:
-            await leave(self._store, self._id)
+            await leave(self._store, WorkerBeat, self._id)
         except StoreError as error:
             log.debug("worker.leave_failed", reason=str(error))  # its heartbeat expires by itself
 

@@ -25,14 +25,13 @@ from core.urls import without_credentials
 from millrace.process.config import LiveSettings, Snapshot, follow
 from store.connection import Store, opened
 from store.migration import ensure_layout
+from store.monitoring import beat, leave
 from store.revision import (
     InForce,
     ProcessBeat,
     Processes,
     Revision,
-    beat_process,
     current_revision,
-    end_process,
     load_processes,
     publish_revision,
     revision_text,
@@ -76,7 +75,7 @@ async def followed(
             )
             await end_tasks([watching, following])
             with suppress(StoreError):  # its sign of life expires by itself
-                await end_process(store, member.id)
+                await leave(store, ProcessBeat, member.id)
         if refused is not None:
             raise refused
 
@@ -284,7 +283,7 @@ class Member:
         self._beat_at = now
         fault = self._fault or next(iter(self._live.faults), None)
         kept = self._live.own.retention
-        await beat_process(
+        await beat(
             self._store,
             ProcessBeat(
                 id=self.id,

@@ -118,7 +118,9 @@ async def test_what_a_newer_version_wrote_is_read_without_its_new_fields(store: 
     await store.redis.hset(keys.source("a"), "state", json.dumps({**json.loads(source), "n": 1}))
     beat_of_newer = WorkerBeat(id="w", host="h", pid=1, started=1, last=await store.now())
     await beat(store, beat_of_newer)
-    await store.redis.set(keys.worker("w"), json.dumps({**beat_of_newer.model_dump(), "n": 1}))
+    await store.redis.set(
+        keys.heartbeat("worker", "w"), json.dumps({**beat_of_newer.model_dump(), "n": 1})
+    )
 
     assert await load_entry(store, "e") == mine
     assert await load_source(store, "a") == SourceState.model_validate_json(source)

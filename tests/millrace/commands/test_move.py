@@ -62,13 +62,15 @@ async def fill(store: Store) -> None:
 async def test_what_is_restored_is_what_was_exported(store: Store, other: Store):
     await fill(store)
     await store.redis.hset(keys.source("a"), "token", "123")
-    await store.redis.set(keys.worker("gone"), "x")
+    await store.redis.set(keys.heartbeat("worker", "gone"), "x")
     await store.redis.zadd(keys.QUEUE, {"job": 1})
     await store.redis.set(keys.QUEUE + ":health-check", "x")
 
     await restore_state(other, [line async for line in export_state(store)])
 
-    await store.redis.delete(keys.worker("gone"), keys.QUEUE, keys.QUEUE + ":health-check")
+    await store.redis.delete(
+        keys.heartbeat("worker", "gone"), keys.QUEUE, keys.QUEUE + ":health-check"
+    )
     await store.redis.hdel(keys.source("a"), "token")
     after = await _contents(other)
     assert await other.redis.zscore(keys.PENDING, "e1") is not None

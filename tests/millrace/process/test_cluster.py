@@ -13,7 +13,7 @@ from core.errors import ConfigError, StoreAway
 from millrace.process import cluster
 from millrace.process.cluster import Member, followed, refuse_another_file
 from millrace.process.config import LiveSettings, read_snapshot
-from store import keys, revision
+from store import keys, monitoring, revision
 from store.connection import Store
 from store.entries import tell_names
 from store.retention import drop_orphans, return_stories
@@ -69,7 +69,7 @@ async def process(store: Store, path: str, host: str = "") -> AsyncIterator[Live
         yield live
     finally:
         await end_tasks([task])
-        await revision.end_process(store, member.id)
+        await monitoring.leave(store, revision.ProcessBeat, member.id)
 
 
 def names(live: LiveSettings) -> list[str]:

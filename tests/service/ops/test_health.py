@@ -19,7 +19,7 @@ from store import keys
 from store.connection import Store
 from store.embedded import socket_url
 from store.monitoring import WorkerBeat, beat
-from store.revision import ProcessBeat, beat_process, publish_revision
+from store.revision import ProcessBeat, publish_revision
 from store.sources import SourceState, Taken, count_taken
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.test_window import start_store
@@ -314,10 +314,10 @@ async def test_a_host_with_another_feeds_yaml_is_named(served: Served) -> None:
     await publish_revision(served.store, "new", b"text", host="mill", again=False)
     for name, file in (("mill", "new"), ("barn", "old")):
         since = None if file == "new" else now - 60
-        beat = ProcessBeat(
+        sign = ProcessBeat(
             id=name, host=name, role="worker", version="1", last=now, file=file, since=since
         )
-        await beat_process(served.store, beat)
+        await beat(served.store, sign)
 
     health = await (await served.client.get("/health")).json()
     page = await (await served.client.get("/sources", headers={"Accept": "text/html"})).text()
