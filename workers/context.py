@@ -37,6 +37,7 @@ from store.schedule import Lease
 from store.sources import SourceState
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
+from workers.leases import Lateness
 from workers.sandbox.fair import FairPlaces, Usage
 from workers.sandbox.pool import Sandbox
 from workers.settle import Knowledge, Order, Turn, settle
@@ -88,6 +89,7 @@ class Kit:
     chance: Callable[[], float] = field(default=random.random)
     order: Order = field(default_factory=Order)
     pages: Counter[str] = field(default_factory=Counter)  # in progress, by source
+    lateness: Lateness = field(default_factory=Lateness)
     answered: bool = False  # whether a source answered since the last look of workers/recovery.py
     _named: tuple[Settings, dict[str, Source]] | None = None  # by name: a list may hold 100,000
     _untold: Counts = field(default_factory=Counts)

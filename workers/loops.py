@@ -60,7 +60,7 @@ class WorkerProcess:
         self._store = kit.store
         pages = partial(read_page, kit, PageCommits(kit))
         jobs = {Role.POLL: partial(refresh, kit), Role.PAGE: pages}
-        self._places = Places(LIMITS, jobs)
+        self._places = Places(LIMITS, jobs, kit.lateness)
         self._sweeper = Sweeper(
             kit.store, kit.settings, self._places, order=kit.order, in_force=in_force
         )
@@ -88,6 +88,7 @@ class WorkerProcess:
         if run_queue is not None:
             taking.append(partial(self._take_jobs, run_queue))
         others = (
+            self._kit.lateness.measure,
             self._watch_store,
             self._beat,
             self._exchange,

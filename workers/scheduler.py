@@ -57,7 +57,7 @@ class Sweeper:
         if self._drop_at is not None and time.monotonic() >= self._drop_at:
             await self._drop()
         limits = {SCHEDULES[role]: self._limit(role) for role in Role}
-        found = await lease_all_due(self._store, limits, seconds=LEASE_SECONDS)
+        found = await lease_all_due(self._store, limits, seconds=self._places.lateness.lease)
         self.more = False
         self.quiet = all(each.next_in > LEASE_SECONDS for each in found)
         for role, (scheduled, _, leases) in zip(Role, found, strict=True):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from core.errors import StoreAway
 from store.schedule import Lease
+from tests.until import until
 from workers import leases as places
-from workers.leases import Places, Role
+from workers.leases import LEASE_SECONDS, Places, Role, end_tasks
 
 
 class Work:
@@ -90,3 +92,22 @@ async def test_work_that_fails_ends_nothing_else(fault: Exception) -> None:
 
     assert held.running == 0
     assert held.room(Role.POLL) == 4
+
+
+async def test_a_late_worker_begins_nothing_new_and_holds_its_leases_longer() -> None:
+    work = Work()
+    held = Places({Role.POLL: 4}, {Role.POLL: work})
+    measuring = asyncio.create_task(held.lateness.measure())
+    await asyncio.sleep(0)
+    time.sleep(2)  # noqa: ASYNC251  keeps the loop from its timers, as too much work does
+    await until(lambda: held.lateness.seconds > 0)
+
+    assert LEASE_SECONDS + 4 < held.lateness.lease <= 27
+    assert held.room(Role.POLL) == 4, "it goes on, one by one"
+    held.start(Role.POLL, *leases(1))
+    assert held.room(Role.POLL) == 0
+    await until(lambda: held.room(Role.POLL) == 3)
+    assert held.lateness.lease < LEASE_SECONDS + 5
+    await end_tasks([measuring])
+    work.goes_on.set()
+    await held.drain(5)

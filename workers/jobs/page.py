@@ -111,7 +111,7 @@ async def _complete(
         await release(kit.store, PAGES, lease, after=NO_PLACE_SECONDS)
         return
     reading = Reading(kit, commits, lease, kit.source(record.source), record, Counts(), turn)
-    with held(kit.store, PAGES, lease), kit.reading_page(record.source):
+    with held(kit.store, PAGES, lease, kit.lateness), kit.reading_page(record.source):
         try:
             await _read(reading)
         except HostBusy as busy:

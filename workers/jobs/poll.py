@@ -63,7 +63,7 @@ async def refresh(kit: Kit, lease: Lease) -> None:
             if state.gone:  # due all the same; only a new address or a person lifts this
                 await release(kit.store, SOURCES, lease, after=GONE_SECONDS)
                 return
-            with held(kit.store, SOURCES, lease):
+            with held(kit.store, SOURCES, lease, kit.lateness):
                 await _poll_or_record(Poll(kit, lease, source, state, begun.now, counts, turn))
             kit.tell(counts)
     finally:
