@@ -62,7 +62,8 @@ _EAST = re.compile(r"(\d{2,4})\s?[年년]\s?(\d{1,2})\s?[月월]\s?(\d{1,2})\s?[
 _NUMBERS = re.compile(
     r"(?<![\d/:-])(\d{1,4})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4}|\d{1,2})(?![\d/:]|[.-]\d)"
 )
-_VIETNAMESE = re.compile(r"\bth(?:áng|g)\.?\s?(\d{1,2})\b(?:\s?năm\b)?", re.IGNORECASE)
+_VIETNAMESE = re.compile(r"\bth(?:(?:áng|g)\.?\s?)?(\d{1,2})\b(?:\s?năm\b)?", re.IGNORECASE)
+_ERA_IN_LETTERS = re.compile(r"\b([RHS])\.?(\d{1,2})(?=[./-]\d)")  # R5.3.7
 _ABBREVIATED = re.compile(r"(?<!\w)([^\W\d_])\.\s?([^\W\d_])\.?(?!\w)")  # a.m., π.μ.
 _PART = re.compile(r"[^\s,;/|\\()\[\]{}«»\"“”،·•–—‑\-:@_+]+")
 _NUMBER_PART = re.compile(
@@ -126,6 +127,8 @@ def _parse_standard(text: str) -> Stated | None:
 def _parse_parts(text: str, language: str) -> Stated | None:
     text = _ABBREVIATED.sub(r"\1\2", _without_comments(text))
     text = _DAY_OF_YEAR.sub(lambda d: str(datetime.strptime(d[0], "%Y-%j").date()), text)
+    if language[:2] == "ja":
+        text = _ERA_IN_LETTERS.sub(lambda era: f"{ERAS[era[1]] + int(era[2])}", text)
     text = _HOUR_ALONE.sub(r"\1:00", text)
     day, own, rest = _numeric_day(text, language)
     language = language or own
@@ -204,13 +207,9 @@ def _ordered_day(first: str, second: str, third: str, sign: str, language: str, 
         raise ValueError("a year of one digit")
     if len(third) == 2 and order == "YMD":
         return _day(_year(first), b, c, language)
-    if a > 12 or sign == "." or a == b:
+    if a > 12 or sign == "." or a == b or (b <= 12 and order == "DMY"):
         return _day(year, b, a, language)
-    if b > 12:
-        return _day(year, a, b, language)
-    if order == "DMY":
-        return _day(year, b, a, language)
-    if order == "MDY":
+    if b > 12 or order == "MDY":
         return _day(year, a, b, language)
     raise ValueError("it has two readings")
 

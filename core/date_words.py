@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from datetime import UTC, time, timedelta, timezone, tzinfo
 from functools import cache, lru_cache
 from pathlib import Path
@@ -42,9 +43,12 @@ ZONES_IN_WORDS = {
 HALVES = {
     "am": 0, "pm": 12, "上午": 0, "凌晨": 0, "清晨": 0, "早上": 0, "早晨": 0, "午前": 0, "오전": 0,
     "下午": 12, "傍晚": 12, "晚上": 12, "晚间": 12, "晚間": 12, "午後": 12, "오후": 12, "中午": 9,
-    "πμ": 0, "μμ": 12,
+    "πμ": 0, "μμ": 12, "पूर्वाह्न": 0, "अपराह्न": 12, "এএম": 0, "পিএম": 12,
 }  # fmt: skip
-ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "民國": 1911, "民国": 1911}  # the year before
+ERAS = {  # the year before
+    "令和": 2018, "平成": 1988, "昭和": 1925, "R": 2018, "H": 1988, "S": 1925, "民國": 1911,
+    "民国": 1911,
+}  # fmt: skip
 PERSIAN_MONTHS = (
     "فروردین", "اردیبهشت", "خرداد", "تیر", "مرداد", "شهریور", "مهر", "آبان", "آذر", "دی", "بهمن",
     "اسفند",
@@ -80,8 +84,10 @@ _ZONE_IN_FULL = re.compile(
     r"|(Greenwich|British|Japan|Indian?|Central European) (Standard|Mean|Summer)? ?(Time))\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"\s*([^\W\d_]+)")
-_LAST_WORD = re.compile(r"([^\W\d_]+)\s*$")
+_AFTER_YEAR = re.compile(r"(?:19|20|25)\d\d\D{1,10}$")  # 7. září 2023, 9.12
+_LETTERS = r"[^\W\d_](?:[^\W\d_]|[\u0900-\u0dff])*"  # with the vowel signs of Indian scripts
+_WORD = re.compile(rf"\s*({_LETTERS})")
+_LAST_WORD = re.compile(rf"({_LETTERS})\s*$")
 
 
 class Words(NamedTuple):
@@ -124,12 +130,24 @@ def month_named(word: str, language: str) -> int | None:
         return int(numbered[1])
     for code in (language.partition("-")[0], "en"):
         words = words_of(code)
-        if words and word in words.months:
-            return words.months[word]
+        if words and (month := words.months.get(word) or _in_part(word, words)):
+            return month
     if word in _MORE_MONTHS:
         return _MORE_MONTHS[word]
     named = {words.months[word] for words in _all_words().values() if word in words.months}
     return named.pop() if len(named) == 1 and len(word) > 2 else None
+
+
+def _in_part(word: str, words: Words) -> int | None:
+    """The month of a name without its accents (ΜΑΡΤΙΟΥ), or of the beginning of one (břez.)."""
+    plain = _without_accents(word)
+    names = {_without_accents(name): month for name, month in words.months.items()}
+    begun = {month for name, month in names.items() if len(word) > 2 and name.startswith(plain)}
+    return names.get(plain) or (begun.pop() if len(begun) == 1 else None)
+
+
+def _without_accents(word: str) -> str:
+    return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", word))
 
 
 def goes_with_dates(word: str) -> bool:
@@ -176,6 +194,8 @@ def _dotted_clock(text: str, language: str, *, has_day: bool) -> re.Match[str] |
     """Match 13.06 as a clock only if unambiguous: beside a date, or in languages that write it."""
     found = _DOTTED_CLOCK.search(text)
     if found is None or has_day or language[:2] in _DOT_IN_CLOCKS:
+        return found
+    if _AFTER_YEAR.search(text, 0, found.start()):
         return found
     return found if _AFTER_DOTTED.match(text, found.end()) else None
 
@@ -231,7 +251,7 @@ def _named_zone(text: str, language: str) -> tuple[tzinfo | None, str]:
     for at, found in enumerate(re.finditer("[A-Za-zА-я]+", text)):
         name = found[0].lower()
         direct = at == 0 and not text[: found.start()].strip(" ,.")
-        if not (found[0].isupper() or (direct and name in ("utc", "gmt", "z"))):
+        if not (found[0].isupper() or (direct and name in ("utc", "gmt", "z", "мск"))):
             continue
         rest = text[: found.start()] + " " + text[found.end() :]
         hours = ZONES_OF_SOURCE.get((name, language[:2]), ZONES.get(name))

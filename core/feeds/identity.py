@@ -15,6 +15,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from core.dates import moment
+from core.feeds.folder import is_same_article
 from core.feeds.new_entries import KnownItems
 from core.feeds.steady import (
     earlier_digests,
@@ -25,7 +27,7 @@ from core.feeds.steady import (
     strict_digest,
 )
 from core.ids import CONTENT_DIGEST, guid_digest
-from core.models import FeedEntry, ParsedFeed
+from core.models import Article, EntryRecord, FeedEntry, ParsedFeed
 from core.text import squeeze
 
 _WORDS_COMPARED = 1000  # characters of a body whose words distinguish entries of one source
@@ -200,6 +202,24 @@ def agrees(entry: FeedEntry, guid: bytes, seen: Mapping[bytes, bytes]) -> bool:
         alias is not None and seen.get(alias, b"")[:_PREFIX] == guid[:_PREFIX]
         for alias in Aliases.of(entry)
     )
+
+
+def is_another(before: EntryRecord, entry: FeedEntry) -> bool:
+    """Whether an entry only reuses the guid of the one that was taken in under it `before`."""
+    raw, article = before.raw, before.article
+    if raw is None:
+        return False
+    unnamed = entry.guid.startswith("sha256:")  # its source states neither guid nor link
+    if unnamed and article is not None and entry.published != moment(article.published):
+        one, other = ({f.url.partition("?")[0] for f in e.enclosures} for e in (entry, article))
+        return bool(one and other) and one.isdisjoint(other)
+    if not (entry.link or raw.link) and article is not None:
+        was = Article(title=raw.title, text=article.text)
+        now = Article(title=entry.title, text=steady_text(entry.content or entry.summary))
+        return not is_same_article(was, now, in_place=True)
+    if not (entry.link and raw.link) or link_key(raw.link) == link_key(entry.link):
+        return False
+    return squeeze(raw.title or "") != squeeze(entry.title or "")
 
 
 def without_aliases(

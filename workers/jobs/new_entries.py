@@ -11,20 +11,19 @@ from typing import NamedTuple
 from core.dates import moment
 from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features
-from core.feeds.folder import is_same_article
 from core.feeds.identity import (
     NO_ALIASES,
     Listed,
     agrees,
+    is_another,
     listed,
     listed_in,
     rows_of_unchanged,
     without_aliases,
 )
 from core.feeds.new_entries import Remembered
-from core.feeds.steady import link_key, steady_text
 from core.ids import entry_id, guid_digest
-from core.models import Article, Decision, EntryRecord, FeedEntry, ParsedFeed
+from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
 from core.pipeline import Prepared, PreparedEntry
 from core.text import squeeze
 from store.commit import Batch, PageWait, SourceWrite
@@ -165,7 +164,7 @@ async def _part_reused_guids(
         each.entry.guid
         for each in every
         if (before := known.get(entry_id(source, each.entry.guid))) is not None
-        and _is_another(before, each.entry)
+        and is_another(before, each.entry)
     }
     if not reused:
         return every, known
@@ -191,22 +190,6 @@ async def _part_reused_guids(
     left = {key: record for key, record in known.items() if record.guid not in reused}
     again = [each.entry for each in fresh if each.is_changed]
     return [*fresh, *kept, *old], {**left, **await _known(store, source, again)}
-
-
-def _is_another(before: EntryRecord, entry: FeedEntry) -> bool:
-    raw = before.raw
-    if raw is None:
-        return False
-    if entry.guid.startswith("sha256:") and entry.published != raw.published:  # none is stated
-        one, other = ({f.url.partition("?")[0] for f in e.enclosures} for e in (entry, raw))
-        return bool(one and other) and one.isdisjoint(other)
-    if not (entry.link or raw.link) and before.article is not None:
-        was = Article(title=raw.title, text=before.article.text)
-        now = Article(title=entry.title, text=steady_text(entry.content or entry.summary))
-        return not is_same_article(was, now, in_place=True)
-    if not (entry.link and raw.link) or link_key(raw.link) == link_key(entry.link):
-        return False
-    return squeeze(raw.title or "") != squeeze(entry.title or "")
 
 
 _PLACED = ("arrived", "place", "order", "backfill")  # kept when an entry changes
