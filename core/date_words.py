@@ -114,6 +114,7 @@ def _all_words() -> dict[str, Words]:
 
 
 def words_of(language: str) -> Words | None:
+    """The words of a language (ISO 639 code); None if it is not supported."""
     return _all_words().get({"no": "nb", "iw": "he", "tl": "fil"}.get(language, language))
 
 

@@ -1,7 +1,7 @@
 """Select the published member of a story; let members leave a story; join stories by hand.
 
 Among full texts the source's priority decides. With equal priority, a longer copy is published only
-if it comes from the same source, or from the site that owns the URL of the published one; otherwise
+if it comes from the same source, or from the site that owns the URL of the published one. Otherwise
 any source could take over a story by adding words. A link post, or a teaser that is the beginning
 of the article, is replaced by the article of that site at any priority.
 

@@ -2,8 +2,8 @@
 
 The closing words of a channel, podcast notes and a press office's self-description identify no
 story, however long they are. A sentence is standing text if one source has it under three headlines
-that do not agree, unless it is about each of them; or if sources of one host have it under three
-headlines that it is not about. Comparisons ignore standing text wherever it is reprinted.
+that do not agree, unless it is about each of them. The same applies if sources of one host have it
+under three headlines that it is not about. Comparisons ignore standing text wherever it appears.
 
 Merged entries are observed like separate ones, so the third copy reveals a wrong merge. An agency
 report in ten newspapers is not affected: each of them has it once.

@@ -28,8 +28,8 @@ SMALL_PART = 3.0  # times as long under another headline: possibly a page of sev
 # Of 150 articles followed by another one under that one's headline, 94 were merged without this. If
 # half of its words are there, the page is the same article, whatever its cohesion.
 HALF_MORE, ABOUT, HALF_ABOUT = 1.5, 0.2, 0.5
-# Cohesion below which a text is two, and from which it is one. On over 1,000 cut pages and as many
-# joined with another page of their language, .2 classifies 2 % of the whole ones as two, and .75
+# Cohesion below which a text is two, and from which it is one. Measured on over 1,000 cut pages and
+# as many joined with another page of their language: .2 takes 2 % of the whole ones for two, .75
 # less than 1 % of the joined ones as one (6 % before the words of the language were learned).
 APART, ONE = 0.2, 0.75
 STILL = 0.5  # share of the shorter text; revisions are trusted further than unrelated entries

@@ -184,7 +184,7 @@ def guids_after(
     """Path -> guid of the articles whose guid is not their path, after the renames `moved`.
 
     An article keeps its guid through renames. An article that takes over another's path (`reused`)
-    gets a new guid, even if the other one had arrived there by a rename: the path may still be the
+    gets a new guid, even if the other one had arrived there by a rename. The path may still be the
     guid of a third article, removed since.
     """
     left = set(moved.values())

@@ -1,7 +1,7 @@
 """Recognize entries that their source listed before under another guid or link.
 
-An entry with an unknown guid is an old one if its source dropped the old guid in the same document,
-and if both have the same content, or the same date and a common alias (`Aliases`). Without dates,
+An entry with an unknown guid is an old one if its source dropped the old guid in the same document.
+Both must have the same content, or the same date and a common alias (`Aliases`). Without dates,
 equal words count only if the source changes its guids regularly. Entries of one document are never
 identified with each other here.
 """

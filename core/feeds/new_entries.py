@@ -2,10 +2,9 @@
 
 An item whose bytes were read before is skipped. Invariant: a partial parse gives the entries of a
 full parse minus the known ones, and the same feed around them (property test:
-`tests/core/feeds/test_new_entries.py`). A document is parsed in part only if it is plain: expat
-finds its items exactly where their tags are, and finds nothing that feedparser carries over from
-one element to the next (bases, languages, namespaces, unclosed tags). All others are parsed in
-full.
+`tests/core/feeds/test_new_entries.py`). Only a plain document is parsed in part. It is plain if
+expat finds its items exactly where their tags are, and nothing that feedparser carries over from
+one element to the next (bases, languages, namespaces, unclosed tags).
 
 Entries are then compared with earlier ones of the source (`identity.py`).
 """

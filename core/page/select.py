@@ -201,8 +201,8 @@ class Trees:
 
     A tree is stored as two lists over its nodes in pre-order: the column (-1 for a leaf), and the
     threshold or leaf value. Values up to the threshold go left. All rows are evaluated on all trees
-    at once (QuickScorer, Lucchese and others, SIGIR 2015): each row keeps a bit set of leaves per
-    tree, each failed test removes the leaves on its left, and the first remaining leaf is the
+    at once (QuickScorer, Lucchese and others, SIGIR 2015). Each row keeps a bit set of leaves per
+    tree; each failed test removes the leaves on its left; the first remaining leaf is the
     result. This takes a third of the time of walking the trees.
     """
 
