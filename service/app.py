@@ -65,6 +65,7 @@ def make_app(
     app[CONNECTIONS] = Connections()
     app[BACKGROUND] = Background()
     app[hub.HUB_PACE] = Pace(hub.HUB_PASS)
+    app[hub.RECEIVING] = set()
     app[SHARED] = SharedDocuments()
     app[TRANSFERS] = Transfers(app[CONNECTIONS].refused)
     app[COMPARISONS] = Comparisons(app[BACKGROUND])

@@ -174,6 +174,9 @@ async def load_subscribers(store: Store) -> list[Subscriber]:
 
 
 PUSHES_KEPT = 20  # documents of one source; the next poll brings what is dropped
+# Of a document of this size one is kept, of one of a tenth ten: together 15 MB, or one larger one.
+# Twenty of the largest allowed were 200 MB.
+PUSH_BYTES = 4 * 2**20
 PUSH_SECONDS = 3600
 
 
@@ -226,7 +229,8 @@ async def add_push(store: Store, source: str, *, body: bytes, content_type: str)
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.rpush(keys.pushes(source), content_type.encode() + b"\n" + body)
-        pipe.ltrim(keys.pushes(source), -PUSHES_KEPT, -1)
+        kept = max(1, min(PUSHES_KEPT, PUSH_BYTES // max(1, len(body))))
+        pipe.ltrim(keys.pushes(source), -kept, -1)
         pipe.expire(keys.pushes(source), PUSH_SECONDS)
         await pipe.execute()
 

@@ -16,6 +16,7 @@ from core.errors import MillraceError, StoreError
 from core.polling import Subscription, is_signed
 from core.urls import web_url
 from service.context import CONTEXT, Context, in_time
+from service.documents import TooBusy
 from service.feeds.handlers import answer_of
 from service.feeds.stream import Pace
 from service.responses import (
@@ -47,6 +48,8 @@ _LEAST_LEASE = 60.0  # seconds; less is taken as this
 _MOST_LEASE = 30 * 86400.0
 DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
 CALLBACK = "/websub/{id}"
+RECEIVED_AT_ONCE = 8  # pushes, one of each source; each is in memory, up to fetch.max_bytes.feed
+RECEIVING = web.AppKey("receiving", set[str])
 
 _MODES: Mapping[str, Literal["subscribe", "unsubscribe"]] = {
     "subscribe": "subscribe",
@@ -170,16 +173,21 @@ async def confirm(request: web.Request) -> web.Response:
 @_while_the_store_answers
 async def receive(request: web.Request) -> web.Response:
     """POST: new content. The answer does not reveal whether its signature was right."""
-    context = request.app[CONTEXT]
+    context, receiving = request.app[CONTEXT], request.app[RECEIVING]
     async with in_time():
         found = await load_subscription(context.store, request.match_info["id"][:100])
     if found is None:
         return text_reply("unknown\n", status=404)
+    if found.source in receiving or len(receiving) >= RECEIVED_AT_ONCE:
+        raise TooBusy("another push is being received; try again in a moment")
     limit = context.settings().fetch.max_bytes.feed
+    receiving.add(found.source)
     try:
         body = await read_body(request, limit=limit)
     except BodyRefused as error:
         return text_reply(f"{error}\n", status=error.status)
+    finally:
+        receiving.discard(found.source)
     if is_signed(request.headers.get("X-Hub-Signature"), body, secret=found.secret):
         async with in_time():
             if body.strip():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator
@@ -13,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from core.config.settings import Settings
 from service.app import make_app
-from store import keys
+from store import keys, websub
 from store.connection import Store
 from store.websub import pushes_waiting, subscription_of
 from tests.origin import Answer, Origin
@@ -198,6 +199,34 @@ async def test_pushes_that_come_together_are_all_taken_in(
 
     assert len(await desk.entries()) == 4
     assert len(origin.asked("/feed")) == 1
+
+
+async def test_pushes_of_one_hub_take_little_memory_in_service_and_store(
+    desk: Desk, service: Client, origin: Origin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websub, "PUSH_BYTES", 4000)
+    path, secret = await subscribe(desk, origin)
+    begun = asyncio.Event()
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"<rss>"
+        begun.set()
+        await asyncio.Event().wait()
+
+    slow = asyncio.create_task(service.post(path, data=slowly()))
+    await begun.wait()
+    busy = await service.post(path, data=b"second", headers=signed(secret, "second"))
+    while busy.status != 503:  # the first may not have arrived yet
+        busy = await service.post(path, data=b"second", headers=signed(secret, "second"))
+    slow.cancel()
+    await asyncio.gather(slow, return_exceptions=True)
+
+    for size in (1000, 3000, 100, 3900, 10, 20):
+        body = "x" * size
+        while (await service.post(path, data=body, headers=signed(secret, body))).status == 503:
+            pass
+    held = await desk.kit.store.redis.lrange(keys.pushes("source"), 0, -1)
+    assert [len(each.partition(b"\n")[2]) for each in held] == [3900, 10, 20]
 
 
 async def test_a_push_that_is_no_feed_leads_to_a_poll(
