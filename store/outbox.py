@@ -18,6 +18,7 @@ from store import keys
 from store.connection import Store, store_errors
 from store.plan import UNREADABLE, pack, unpack
 
+ADDED_AT_ONCE = 2**20  # bytes in one call of the store
 GIVEN_UP_SECONDS = 86_400  # for which /health names a target that missed deliveries
 GIVEN_UP_HOSTS = 100
 LONGEST_REST = 600.0  # seconds without deliveries to a failing target
@@ -91,15 +92,18 @@ class GivenUp(Frozen):
 
 async def add_deliveries(store: Store, outbox: Outbox, deliveries: Sequence[Delivery]) -> Added:
     """Add the deliveries that are not known yet."""
-    if not deliveries:
-        return Added(0, 0)
-    parts: list[str | bytes] = []
-    for each in deliveries:
-        parts += (each.id, keys.delivery(each.id), pack(each), str(int(each.ahead * 1000)))
-    limits = (outbox.deliveries, outbox.size, keys.DELIVERY_SECONDS)
-    script = store.script("outbox")
-    added, refused = await store.call(script, [outbox.key, outbox.sizes], [*limits, *parts])
-    return Added(int(added), int(refused))
+    limits, script = (outbox.deliveries, outbox.size, keys.DELIVERY_SECONDS), store.script("outbox")
+    added, refused, size = 0, 0, 0
+    parts = list[str | bytes]()
+    for number, each in enumerate(deliveries, 1):
+        packed = pack(each)
+        parts += (each.id, keys.delivery(each.id), packed, str(int(each.ahead * 1000)))
+        size += len(packed)
+        if size > ADDED_AT_ONCE or number == len(deliveries):
+            found = await store.call(script, [outbox.key, outbox.sizes], [*limits, *parts])
+            added, refused, size = added + int(found[0]), refused + int(found[1]), 0
+            parts.clear()
+    return Added(added, refused)
 
 
 async def lease_deliveries(store: Store, outbox: Outbox, *, limit: int, seconds: float) -> Leased:

@@ -10,7 +10,8 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
@@ -45,6 +46,7 @@ from store.websub import Subscriber, load_subscribers
 EVERY = 1.0  # seconds; a burst of news is sent as one
 LEAD_SECONDS = 15.0  # after which another process takes over from one that died
 AT_ONCE = 500  # changes of one round
+SLICE_LETTERS = 2**20  # of the bodies for which webhooks are made at once
 # Seconds. A delivery goes ahead of all that are due by this, less a second for each that its source
 # had before and that would not have been sent yet at one a second. A flood of 240 entries a second
 # delayed the webhooks of all other sources by 18 s.
@@ -126,26 +128,30 @@ class Publisher:
         if self._outbox is OPERATOR:
             await self._publish_to_operator(news)
         elif settings.service.hub:
-            subscribers = await load_subscribers(context.store)
-            deliveries = await asyncio.to_thread(self._to_subscribers, subscribers, news)
-            await add_deliveries(context.store, self._outbox, deliveries)
+            by_topic = defaultdict[tuple[str, str], list[Subscriber]](list)
+            for subscriber in await load_subscribers(context.store) if news else ():
+                by_topic[subscriber.topic, subscriber.base].append(subscriber)
+            # One topic at a time: thousands of documents would not fit into memory.
+            for subscribers in by_topic.values():
+                deliveries = await asyncio.to_thread(self._to_subscribers, subscribers, news)
+                await add_deliveries(context.store, self._outbox, deliveries)
 
     async def _publish_to_operator(self, news: Sequence[tuple[Kept, Change]]) -> None:
         context, settings = self._context, self._context.settings()
         base = settings.feed.link  # without one there is no address that others could fetch
         proxy = proxy_at(context, base.rstrip("/") + "/") if base else None
-        style, ahead = (
-            style_of(settings, proxy=proxy),
-            [self._order.ahead(k.shown) for k, _ in news],
-        )
-        deliveries = await asyncio.to_thread(_to_webhooks, settings, news, ahead, style)
+        style, refused = style_of(settings, proxy=proxy), 0
+        for few in _in_slices(news):
+            ahead = [self._order.ahead(kept.shown) for kept, _ in few]
+            deliveries = await asyncio.to_thread(_to_webhooks, settings, few, ahead, style)
+            # A source whose deliveries wait by the thousand leaves half of the room to others.
+            quiet = [each for each in deliveries if each.ahead >= 1]
+            loud = [each for each in deliveries if each.ahead < 1]
+            refused += (await add_deliveries(context.store, self._outbox, quiet)).refused
+            refused += (await add_deliveries(context.store, half(self._outbox), loud)).refused
         if settings.feed.hub and news:
-            deliveries += _pings(settings, news[-1][1].id)
-        # A source whose deliveries wait by the thousand leaves half of the room to others.
-        quiet = [each for each in deliveries if each.ahead >= 1]
-        loud = [each for each in deliveries if each.ahead < 1]
-        refused = (await add_deliveries(context.store, self._outbox, quiet)).refused
-        refused += (await add_deliveries(context.store, half(self._outbox), loud)).refused
+            pings = _pings(settings, news[-1][1].id)
+            refused += (await add_deliveries(context.store, self._outbox, pings)).refused
         if refused:
             await self._report_dropped(refused)
 
@@ -161,17 +167,12 @@ class Publisher:
     def _to_subscribers(
         self, subscribers: Sequence[Subscriber], news: Sequence[tuple[Kept, Change]]
     ) -> list[Delivery]:
-        if not news:
+        """The deliveries to all subscribers of one topic."""
+        document = self._document(subscribers[0], {kept.id for kept, _ in news})
+        if document is None:
             return []
-        deliveries, made = [], dict[str, tuple[str, str] | None]()
         until = news[-1][1].id
-        for subscriber in subscribers:
-            if subscriber.topic not in made:
-                made[subscriber.topic] = self._document(subscriber, {kept.id for kept, _ in news})
-            document = made[subscriber.topic]
-            if document is not None:
-                deliveries.append(_to_subscriber(subscriber, *document, until=until))
-        return deliveries
+        return [_to_subscriber(each, *document, until=until) for each in subscribers]
 
     def _document(self, subscriber: Subscriber, news: set[str]) -> tuple[str, str] | None:
         """Content type and body with the new entries of one feed; None when it has none."""
@@ -209,6 +210,19 @@ def _to_subscriber(subscriber: Subscriber, kind: str, body: str, *, until: str) 
     )
 
 
+def _in_slices(news: Sequence[tuple[Kept, Change]]) -> Iterator[list[tuple[Kept, Change]]]:
+    """The news a few at a time: those of giant entries would not fit into memory together."""
+    few, letters = list[tuple[Kept, Change]](), 0
+    for kept, change in news:
+        few.append((kept, change))
+        letters += kept.letters
+        if letters > SLICE_LETTERS:
+            yield few
+            few, letters = [], 0
+    if few:
+        yield few
+
+
 def _to_webhooks(
     settings: Settings,
     news: Sequence[tuple[Kept, Change]],
@@ -224,7 +238,7 @@ def _to_webhooks(
     for (kept, change), seconds in zip(news, ahead, strict=True):
         if any(kept.id in ids for _, ids in wanted):
             entry = item_fields(item_of(kept, style))
-            body = orjson.dumps({"change": change.kind, "entry": entry})
+            body = orjson.dumps({"change": change.kind, "entry": entry}).decode()
             deliveries += [
                 _to_webhook(webhook, body, change, seconds)
                 for webhook, ids in wanted
@@ -233,7 +247,7 @@ def _to_webhooks(
     return deliveries
 
 
-def _to_webhook(webhook: Webhook, body: bytes, change: Change, ahead: float) -> Delivery:
+def _to_webhook(webhook: Webhook, body: str, change: Change, ahead: float) -> Delivery:
     named = hashlib.sha256(f"{webhook.url}\0{change.id}".encode()).hexdigest()[:32]
     return Delivery(
         id=f"webhook-{named}",
@@ -242,9 +256,9 @@ def _to_webhook(webhook: Webhook, body: bytes, change: Change, ahead: float) -> 
         headers={
             "Content-Type": "application/json",
             "X-Millrace-Delivery": named,
-            "X-Millrace-Signature": signature(body, secret=webhook.secret),
+            "X-Millrace-Signature": signature(body.encode(), secret=webhook.secret),
         },
-        body=body.decode(),
+        body=body,
         ahead=ahead,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -12,7 +12,9 @@ from core.config.settings import Webhook
 from service import app
 from service.feeds import publisher
 from store import keys
-from store.outbox import OPERATOR, Delivery, add_deliveries, lease_deliveries
+from store.connection import Store
+from store.outbox import OPERATOR, Added, Delivery, Outbox, add_deliveries, lease_deliveries
+from store.websub import Subscriber, keep_subscriber
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.feeds.test_hub import eventually, publishing
@@ -109,6 +111,36 @@ async def test_giant_webhooks_wait_in_the_store_and_not_in_memory(
     for task in sender._sending:
         task.cancel()
     await asyncio.gather(*sender._sending, return_exceptions=True)
+
+
+async def test_what_is_sent_is_made_a_little_at_a_time(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Documents of thousands of topics, or webhooks of giant entries, would fill the memory."""
+    together, real = list[int](), publisher.add_deliveries
+
+    async def noted(store: Store, outbox: Outbox, deliveries: Sequence[Delivery]) -> Added:
+        together.append(len(deliveries))
+        return await real(store, outbox, deliveries)
+
+    monkeypatch.setattr(publisher, "add_deliveries", noted)
+    monkeypatch.setattr(publisher, "SLICE_LETTERS", 1)
+    served = await serve(WITH_HOOK)
+    base = str(served.client.make_url("/"))
+    for number in range(1, 4):
+        topic, callback = f"{base}feed.xml?limit={number}", f"https://c{number}.example/"
+        asked = Subscriber(topic=topic, base=base, callback=callback, lease=600, client="c")
+        assert await keep_subscriber(served.store, asked)
+    await publishing(served)
+
+    await served.publish(*(make_story(number) for number in range(5)))
+
+    async def all_wait() -> bool:
+        waiting = [await served.store.redis.zcard(key) for key in (keys.OUTBOX, keys.HUB_OUTBOX)]
+        return waiting[0] == 5 and waiting[1] >= 3
+
+    await eventually(all_wait)
+    assert max(together) == 1
 
 
 def named(origin: Origin, name: str) -> dict[str, object]:
