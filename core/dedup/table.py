@@ -30,7 +30,7 @@ SMALL_PART = 3.0  # times as long under another headline: possibly a page of sev
 HALF_MORE, ABOUT, HALF_ABOUT = 1.5, 0.2, 0.5
 # Cohesion below which a text is two, and from which it is one. Measured on over 1,000 cut pages and
 # as many joined with another page of their language: .2 takes 2 % of the whole ones for two, .75
-# less than 1 % of the joined ones as one (6 % before the words of the language were learned).
+# less than 1 % of the joined ones for one (6 % before the words of the language were learned).
 APART, ONE = 0.2, 0.75
 STILL = 0.5  # share of the shorter text; revisions are trusted further than unrelated entries
 ANOTHER_DAY = timedelta(hours=20)  # daily items recur; a copy in two sections has one date
