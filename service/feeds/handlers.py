@@ -143,7 +143,7 @@ class Feeds:
         """Long documents are made and packed one after the other, for memory; raises TooBusy."""
         if (answer.query.limit or settings.feed.limit) <= LONG:
             usual = answer.document is not None and not answer.parameters
-            async with nullcontext() if usual else self._narrowed:
+            async with nullcontext() if usual or answer.query.text else self._narrowed:
                 yield
             return
         if self._long_waiting >= LONG_WAITING:
