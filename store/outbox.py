@@ -59,7 +59,7 @@ class Delivery(Frozen):
     """One request to be sent."""
 
     id: str
-    kind: Literal["verify", "hub", "webhook", "ping"]  # "verify": as older versions wrote it
+    kind: Literal["hub", "webhook", "ping"]
     url: str
     headers: Mapping[str, str] = Field({})
     body: str = ""
@@ -211,16 +211,10 @@ async def published_until(store: Store, outbox: Outbox) -> str | None:
     """The position of the last change for which the outbox was filled."""
     with store_errors():
         found = await store.redis.get(outbox.published)
-        if found is None:  # older versions had one position for both
-            found = await store.redis.get(keys.PUBLISHED)
-            if found is not None:  # copied, because the other position moves on
-                await store.redis.set(outbox.published, found, nx=True)
     return None if found is None else found.decode()
 
 
 async def keep_published(store: Store, outbox: Outbox, position: str) -> None:
     """Store the position up to which the outbox was filled."""
     with store_errors():
-        before = await store.redis.set(outbox.published, position, get=True)
-        if before is not None and outbox is OPERATOR:
-            await store.redis.set(keys.HUB_PUBLISHED, before, nx=True)  # of an older version
+        await store.redis.set(outbox.published, position)

@@ -36,9 +36,7 @@ from store.outbox import (
     resting,
 )
 from store.websub import (
-    Subscriber,
     Verification,
-    ask_for,
     drop_subscribers,
     end_verification,
     keep_subscriber,
@@ -168,8 +166,6 @@ class _Target:
                 others = [each for *_, each in self._waiting]
                 self._waiting.clear()
                 await put_back(store, self._outbox, [delivery, *others], seconds=wait)
-            elif delivery.kind == "verify":
-                await self._verify(delivery)
             elif not await self._deliver(delivery):
                 wait = await resting(store, self.host)
 
@@ -211,13 +207,6 @@ class _Target:
         if answer.status == 410:
             return "gone"
         return None if 200 <= answer.status < 300 else f"it answered {answer.status}"
-
-    async def _verify(self, delivery: Delivery) -> None:
-        """Move a verification, which older versions kept in this outbox, to its present queue."""
-        mode = "subscribe" if delivery.headers.get("mode") == "subscribe" else "unsubscribe"
-        asked = Subscriber.model_validate_json(delivery.body, extra="ignore")
-        await ask_for(self._kit.store, Verification(mode=mode, subscriber=asked))
-        await end_delivery(self._kit.store, self._outbox, delivery.id)
 
 
 async def _give_up(kit: Kit, host: str, reason: str, *, kind: str) -> None:

@@ -16,15 +16,12 @@ from core.polling import is_signed, signature
 from service.feeds import publisher
 from store import keys
 from store import websub as subscribers
-from store.connection import Store
 from store.outbox import (
     OPERATOR,
     SUBSCRIBERS,
     Delivery,
     add_deliveries,
-    keep_published,
     lease_deliveries,
-    published_until,
 )
 from store.websub import load_subscribers
 from tests.origin import Answer, Origin, Request
@@ -310,13 +307,3 @@ async def test_a_delivery_is_made_once_however_often_it_is_added(served: Served)
     assert leased.deliveries == [delivery]
     assert (await add_deliveries(store, OPERATOR, [delivery])).added == 0
     assert (await lease_deliveries(store, OPERATOR, limit=9, seconds=9)).deliveries == []
-
-
-async def test_the_subscribers_position_does_not_follow_that_of_the_webhooks(store: Store) -> None:
-    await keep_published(store, OPERATOR, "1-0")
-    assert await published_until(store, SUBSCRIBERS) == "1-0"
-
-    await keep_published(store, OPERATOR, "2-0")
-
-    assert await published_until(store, SUBSCRIBERS) == "1-0"
-    assert await store.redis.get(keys.HUB_PUBLISHED) == b"1-0"

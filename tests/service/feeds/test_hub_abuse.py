@@ -19,7 +19,6 @@ from store import keys, outbox
 from store import websub as subscribers
 from store.connection import Store
 from store.outbox import OPERATOR, Delivery, add_deliveries, given_up, lease_deliveries
-from store.plan import pack
 from store.websub import (
     KEPT_PER_HOST,
     SILENT_TIMES,
@@ -294,15 +293,6 @@ async def test_what_subscribers_are_sent_keeps_no_webhook_waiting(
     busy.set()
 
 
-async def test_an_older_versions_position_counts_for_subscribers_too(store: Store) -> None:
-    await store.redis.set(keys.PUBLISHED, "5-0")
-
-    assert await outbox.published_until(store, outbox.SUBSCRIBERS) == "5-0"
-    await outbox.keep_published(store, OPERATOR, "9-0")
-    assert await outbox.published_until(store, outbox.SUBSCRIBERS) == "5-0"
-    assert await outbox.published_until(store, OPERATOR) == "9-0"
-
-
 async def test_an_outbox_is_bounded_in_bytes_too(store: Store) -> None:
     small = OPERATOR._replace(size=2000)
     deliveries = [
@@ -317,28 +307,6 @@ async def test_an_outbox_is_bounded_in_bytes_too(store: Store) -> None:
     for delivery in (await lease_deliveries(store, small, limit=100, seconds=9)).deliveries:
         await outbox.end_delivery(store, small, delivery.id)
     assert await store.redis.hlen(keys.OUTBOX_SIZES) == 0
-
-
-async def test_what_an_older_version_left_in_the_outbox_is_still_asked(
-    desk: Desk, origin: Origin
-) -> None:
-    origin.otherwise(lambda _: Answer("ok"))
-    asked = wish(origin.url("/callback")).subscriber
-    old = Delivery(
-        id="verify-1",
-        kind="verify",
-        url=asked.callback,
-        headers={"mode": "subscribe"},
-        body=asked.model_dump_json(exclude={"client"}),
-    )
-    store = desk.kit.store
-    await store.redis.set(keys.delivery(old.id), pack(old))
-    await store.redis.zadd(keys.OUTBOX, {old.id: 0})
-
-    await deliver(desk.kit)
-    await verify_due(desk.kit)
-
-    assert [request.path.partition("?")[0] for request in origin.requests] == ["/callback"]
 
 
 async def test_without_a_hub_none_is_named_and_none_answers(serve: Serve) -> None:
