@@ -1,5 +1,5 @@
-"""Pages for people: server-rendered, complete without JavaScript, every link relative so that any
-sub-path will do."""
+"""Pages for people: rendered on the server, complete without JavaScript, with relative links only,
+so that the service may have any path prefix."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class View(NamedTuple):
 
     @property
     def narrowed(self) -> bool:
-        """Whether it is less than the whole river."""
+        """Whether the view shows only a part of the river."""
         return bool(self.source or self.tag or self.parameters or self.digest)
 
     def feed(self, form: str, **more: str) -> str:
-        """The way from the service's root to the feed of this view."""
+        """The path from the service's root to the feed of this view."""
         place = ""
         if self.source or self.tag:
             kind, part = ("sources", self.source) if self.source else ("tags", self.tag)
@@ -80,7 +80,7 @@ async def page_reply(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> web.StreamResponse:
-    """A page from a template, with a tag so that going back costs nothing."""
+    """A page from a template, with an ETag so that going back costs nothing."""
     document = await page_document(request, template, **values)
     if status == 200:
         return await answered(request, document)
@@ -96,8 +96,10 @@ async def missing(
     why: Phrase | None = None,
     status: int = 404,
 ) -> web.StreamResponse:
-    """What a person sees where there is no page; scripts get one line. `reason` is one of those
-    in missing.html, `why` goes with `refused`."""
+    """The page for an address without content; clients other than browsers get one line.
+
+    `reason` is one of those in missing.html; `why` belongs to the reason `refused`.
+    """
     if wants_html(request):
         values: dict[str, Any] = {"reason": reason, "name": name[:LONGEST_NAME], "why": why}
         return await page_reply(request, "missing.html", status=status, **values)
@@ -107,13 +109,13 @@ async def missing(
 
 
 async def starting(request: web.Request) -> web.StreamResponse:
-    """What a person sees before the first load; the browser asks again by itself."""
+    """The page before the first load, which the browser reloads by itself."""
     headers = {"Retry-After": "2", "Refresh": "2"}
     return await page_reply(request, "starting.html", status=503, headers=headers)
 
 
 async def page_document(request: web.Request, template: str, **values: Any) -> Document:
-    """A page with the encoding that its reader wants already made."""
+    """A page, with its body already in the encoding of the request."""
     context = request.app[CONTEXT]
     settings = context.settings()
     return await asyncio.to_thread(
@@ -131,12 +133,12 @@ async def page_document(request: web.Request, template: str, **values: Any) -> D
 
 
 async def answered(request: web.Request, document: Document) -> web.StreamResponse:
-    """A document as the answer, or word that the reader has it."""
+    """A document as the response, or 304."""
     return await document.answer(request, encoding_of(request), conditional=False)
 
 
 def encoding_of(request: web.Request) -> str:
-    """How a page is sent: gzip is the cheapest to make."""
+    """The encoding of a page: gzip if accepted, because it is the cheapest to make."""
     accepted = choose_encoding(request.headers.get("Accept-Encoding", ""))
     return "gzip" if accepted != "identity" else accepted
 
@@ -158,14 +160,14 @@ def _page(template: str, encoding: str, language: Language, **values: Any) -> Do
 def page_style(
     request: web.Request, root: str | None = None, *, query: FeedQuery | None = None
 ) -> Style:
-    """How stories look on a page; `root`: the relative path from the page to the service's root."""
+    """The style of stories on a page; `root` is the relative path to the service's root."""
     context = request.app[CONTEXT]
     proxy = proxy_at(context, root or way_up(request.rel_url.raw_path))
     return style_of(context.settings(), query, proxy=proxy)
 
 
 def render_page(template: str, language: Language, *, feed: FeedSettings, **values: Any) -> str:
-    """The text of a page; its times are in `feed.timezone`."""
+    """The HTML of a page, with times in `feed.timezone`."""
     page = _environment(language).get_template(template)
     return page.render(language=language, feed=feed, **values)
 
@@ -193,7 +195,7 @@ def _static(name: str) -> Document:
         "Vary": "Accept-Encoding",
     }
     if name == "feed.xsl":
-        # What the stylesheet makes of a feed is a page too.
+        # A feed shown through the stylesheet is a page too.
         headers["Content-Security-Policy"] = PAGE_POLICY
     return Document(static_bytes(name), secured(headers), datetime.now(UTC))
 
@@ -226,7 +228,7 @@ def _environment(language: Language) -> Environment:
 
 @cache
 def _asset(name: str) -> str:
-    """The way to a static file. Its digest makes browsers load it again when it has changed."""
+    """The path of a static file, with its digest so that browsers reload a changed one."""
     return f"static/{name}?{_static(name).digest[:8]}"
 
 
@@ -247,7 +249,7 @@ def _phrases(words: NullTranslations, phrases: Iterable[Phrase]) -> Markup:
 
 
 def _rhythm(words: NullTranslations, seconds: float | None) -> str:
-    """How often, in words: `every 15 min`."""
+    """An interval in words: `every 15 min`."""
     if seconds is None:
         return "—"
     _ = words.gettext

@@ -1,7 +1,7 @@
-"""/pictures/SIGNATURE/ADDRESS: other sites' pictures, for readers that those sites turn away.
+"""/pictures/SIGNATURE/ADDRESS: a proxy for pictures of sites that refuse requests from other pages.
 
-Only addresses that we signed ourselves, only what really is a picture. The fetching is handed in:
-it sits behind the address guard, which is not this package's.
+It fetches only addresses that this service signed, and passes on only real pictures. The function
+that fetches is passed in, because the guarded HTTP client belongs to another package.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ from service.documents import Document
 from service.responses import client_of, secured, text_reply
 
 AT_ONCE = 16  # pictures being fetched
-PER_CLIENT = 6  # of them for one client, as many as a browser opens connections
+PER_CLIENT = 6  # of them for one client: browsers open as many connections
 WAITING = 100  # requests of one client that may wait; a page has 50 cards
 PATIENCE = 20.0  # seconds, waiting included; a fetch alone ends after 10
-FRESH = 86_400  # seconds a reader may keep a picture
+FRESH = 86_400  # seconds for which clients may cache a picture
 
-# What a picture begins with, whatever it is called. Only kinds that cannot act: SVG is a document
-# with scripts, and not handed on.
+# The first bytes of pictures. SVG is not among them, because it may contain scripts.
 _BEGINNINGS = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -43,11 +42,11 @@ FetchPicture = Callable[[str], Awaitable[bytes]]  # raises MillraceError
 
 
 class TooMany(Exception):
-    """This client has more requests waiting than a page needs."""
+    """Too many requests of one client are waiting."""
 
 
 class Places:
-    """How many pictures are fetched at once, in all and for each client."""
+    """Limits the number of pictures fetched at once, in all and for each client."""
 
     def __init__(self) -> None:
         self._all = asyncio.Semaphore(AT_ONCE)
@@ -56,7 +55,7 @@ class Places:
 
     @asynccontextmanager
     async def hold(self, client: str) -> AsyncIterator[None]:
-        """Wait for a place; raises TooMany."""
+        """Wait for a place, and keep it until the block ends. Raises TooMany."""
         if self._asking[client] >= WAITING:
             raise TooMany
         self._asking[client] += 1
@@ -71,14 +70,14 @@ class Places:
 
 
 class Pictures:
-    """Hands pictures on; keeps none."""
+    """Passes pictures on, without a cache."""
 
     def __init__(self, fetch: FetchPicture) -> None:
         self._fetch = fetch
         self._places = Places()
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
-        """GET /pictures/SIGNATURE/ADDRESS. The signature is the permission, in private too."""
+        """GET /pictures/SIGNATURE/ADDRESS. The signature also permits access where private."""
         context = request.app[CONTEXT]
         key, named = context.river.secret, request.match_info
         if context.settings().service.pictures != "proxy":
@@ -116,7 +115,7 @@ async def _shown(request: web.Request, body: bytes, settings: Settings) -> web.S
 
 
 def picture_type(body: bytes) -> str | None:
-    """The media type of a picture, by its first bytes; None if it may not be shown."""
+    """The media type of a picture by its first bytes; None if it must not be shown."""
     for beginning, kind in _BEGINNINGS:
         if body.startswith(beginning):
             return kind

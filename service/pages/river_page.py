@@ -55,13 +55,13 @@ class Card(NamedTuple):
     """One story on the page."""
 
     item: FeedItem
-    seen: datetime  # its place: the feed and the day headings go by it
+    seen: datetime  # for its place in the feed and for the day headings
     version: int
 
 
 @dataclass(slots=True)
 class _Made:
-    """One page with all that it was made from."""
+    """One page, with everything that it depends on."""
 
     generation: int
     settings: Settings
@@ -71,8 +71,7 @@ class _Made:
 
 
 class RiverPages:
-    """Pages made lately. Every open page asks for itself again after a change: a thousand of them
-    cost one render."""
+    """A cache of recent pages: all open pages reload after a change, and share one render."""
 
     def __init__(self) -> None:
         self._made: OrderedDict[Key, _Made] = OrderedDict()
@@ -84,7 +83,7 @@ class RiverPages:
         language = language_of(request, settings.feed)
         key = (request.raw_path, public_base(request, settings), encoding, language)
         made, stale = self._made.get(key), river.away is not None
-        # What else a page shows than stories (sources and how they do) changes without the river.
+        # The state of sources, which some pages show, changes without a change of the river.
         lasting = len(river) > 0 and not query.sources
         if made is None or not _is_fresh(made, settings, river.generation, stale, lasting=lasting):
             made = _Made(
@@ -98,7 +97,7 @@ class RiverPages:
             if len(self._made) > PAGES_KEPT:
                 self._made.popitem(last=False)
         self._made.move_to_end(key)
-        return await asyncio.shield(made.document)  # others may wait for the same
+        return await asyncio.shield(made.document)  # others may wait for it too
 
 
 def _is_fresh(
@@ -121,7 +120,7 @@ async def front(request: web.Request) -> web.StreamResponse:
 
 
 async def of_source(request: web.Request) -> web.StreamResponse:
-    """GET /sources/NAME: the stories with a member of one source, with how the source does."""
+    """GET /sources/NAME: the stories with a member of one source, and the state of that source."""
     return await _river(request, source=request.match_info["source"])
 
 
@@ -169,10 +168,10 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
         older=_page_link(request, query.page + 1) if len(found) > start + size else None,
         query=query,
         view=view,
-        position=position,  # from here on the page follows the stream
+        position=position,  # from which the page follows the stream
         source=await source_row(context, view.source) if view.source else None,
         tags=listed(settings).tags,
-        # A page is never blank: before the first story it shows which sources are fetched.
+        # Before the first story the page shows which sources are fetched.
         sources=await source_rows(context, background, most=SOURCES) if not stories else [],
     )
     return document, len(shown)
@@ -186,7 +185,7 @@ def _cards(shown: Sequence[Kept], style: Style, settings: Settings) -> list[Card
 
 
 def _view(query: FeedQuery) -> View:
-    """The feed of a page: what narrows the page narrows its feed."""
+    """The view of a page: its feed has the same filters."""
     names, tags = sorted(query.sources), sorted(query.tags)
     parameters: list[tuple[str, str]] = []
     if len(names) + len(tags) > 1:
@@ -210,9 +209,9 @@ def _page_link(request: web.Request, number: int) -> str:
 
 
 async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamResponse:
-    """What a person sees who opens a feed's address in a browser: what it is and what is in it.
+    """The page that a browser shows at a feed's address: an explanation and the entries.
 
-    Browsers are giving up the stylesheets (XSLT) that did this once.
+    Browsers are removing XSLT, which showed feeds before.
     """
     context = request.app[CONTEXT]
     settings, query = context.settings(), answer.query

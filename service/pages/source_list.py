@@ -1,4 +1,4 @@
-"""/sources and /sources.opml: what is polled, how it does, and when it is polled next."""
+"""/sources and /sources.opml: the sources with their state and the time of their next poll."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def sources(request: web.Request) -> web.StreamResponse:
 async def _page(
     request: web.Request, context: Context, background: Background
 ) -> web.StreamResponse:
-    """One page of the sources, as people see it."""
+    """One page of the list of sources, for people."""
     count = len(context.settings().sources)
     pages = max(1, -(-count // PAGE))
     stated = request.query.get("page", "1")
@@ -107,7 +107,7 @@ async def _shared(
     make: Callable[[], Awaitable[Document]],
     encoding: str,
 ) -> web.StreamResponse:
-    """One document for all who ask for it at once."""
+    """One document, shared by all concurrent requests."""
     place = ("sources", id(request.app[CONTEXT].settings()), *key)
     document = await request.app[SHARED].document(place, make)
     return await document.answer(request, encoding, conditional=False)
@@ -157,10 +157,10 @@ async def source_rows(
 async def _rows_in_slices(
     context: Context, background: Background, listed: Sequence[Source]
 ) -> AsyncIterator[list[dict[str, Any]]]:
-    """A few hundred rows at a time.
+    """Make the rows a few hundred at a time.
 
-    The rows of 50,000 sources are a million objects: Python's garbage collector looks through them
-    again and again, and nothing else runs meanwhile.
+    The rows of 50,000 sources are a million objects. Python's garbage collector would scan them
+    repeatedly, which blocks all threads.
     """
     stories = context.river.newest()
     days = await background.run(_stories_by_day, stories, context.settings())
@@ -190,7 +190,7 @@ def _rows(
 
 
 async def source_row(context: Context, name: str) -> dict[str, Any] | None:
-    """One source of feeds.yaml with its state; None: it left the file, its stories stay."""
+    """One source of feeds.yaml with its state; None if the file no longer lists it."""
     listed = [source for source in context.settings().sources if source.name == name]
     if not listed:
         return None
@@ -245,7 +245,7 @@ def _row(
 
 
 def _stories_by_day(stories: Sequence[Kept], settings: Settings) -> dict[str, Counter[int]]:
-    """For each source the kept stories that have a member of it, by days of `feed.timezone` ago."""
+    """Source -> numbers of kept stories with a member of it, by days ago in `feed.timezone`."""
     zone = ZoneInfo(settings.feed.timezone)
     today = datetime.now(zone).date()
     found: dict[str, Counter[int]] = defaultdict(Counter)
@@ -257,7 +257,7 @@ def _stories_by_day(stories: Sequence[Kept], settings: Settings) -> dict[str, Co
 
 
 def _junk_shares(stories: Sequence[Kept]) -> dict[str, float]:
-    """For each source whose text is shown somewhere, the share of its letters that was cut."""
+    """Source -> the share of letters that was cut from its shown texts."""
     cut, whole = Counter[str](), Counter[str]()
     for story in stories:
         cut[story.shown] += story.cut

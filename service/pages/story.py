@@ -1,7 +1,7 @@
-"""/stories/ID and /explain: what became of an entry and why, and two copies compared.
+"""/stories/ID and /explain: the decisions about an entry with their reasons, and compared copies.
 
-Comparisons run in the background threads: renders and pages share the default ones, where eight
-large comparisons, whose clients had left, kept every feed waiting.
+Comparisons run in the background threads. In the default threads, which render feeds and pages,
+eight large comparisons of clients that had disconnected delayed every feed.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ async def story(request: web.Request) -> web.StreamResponse:
 
 
 class Compared(NamedTuple):
-    """One member beside what is shown."""
+    """One member compared with the shown text."""
 
     member: Member
     stretches: list[Stretch] | None  # None: its text is no longer kept
@@ -91,7 +91,7 @@ async def _member_record(
 
 
 async def explain(request: web.Request) -> web.StreamResponse:
-    """GET /explain?url=U; an id will do as well."""
+    """GET /explain?url=U; `url` may also be an id."""
     context = request.app[CONTEXT]
     asked = request.query.get("url") or request.query.get("id") or ""
     if not asked:
@@ -113,7 +113,7 @@ async def explained(store: Store, asked: str) -> dict[str, Any]:
 
 
 def story_fields(story: Story) -> dict[str, Any]:
-    """A story as JSON: its members with the reasons, its body, and what was cut from it."""
+    """A story as JSON: its members with reasons, its body, and the parts cut from it."""
     article = story.article
     return {
         "id": story.id,
@@ -135,11 +135,11 @@ def story_fields(story: Story) -> dict[str, Any]:
 
 
 class NotCompared(MillraceError):
-    """Too many comparisons are waiting, or the reader left before the turn of this one."""
+    """Too many comparisons are waiting, or the reader disconnected before this one began."""
 
 
 class Comparison(NamedTuple):
-    """How a copy differs from what is shown."""
+    """The differences between a copy and the shown text."""
 
     stretches: list[Stretch]
     marks: Marks
@@ -154,16 +154,16 @@ class _Waiting:
 
 
 class Comparisons:
-    """Compares texts for readers who are still there."""
+    """Compares texts for readers that are still connected."""
 
     def __init__(self, background: Background) -> None:
         self._background = background
         self._waiting: dict[Key, _Waiting] = {}
 
     async def compare(self, request: web.Request, key: Key, old: Copy, new: Copy) -> Comparison:
-        """How `new` differs from `old`; raises NotCompared.
+        """The differences between `new` and `old`. Raises NotCompared.
 
-        Clients that request the same `key` at the same time share one comparison.
+        Concurrent requests for the same `key` share one comparison.
         """
         waiting = self._waiting.get(key)
         if waiting is None:
