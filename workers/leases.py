@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from core.errors import StoreError
+from core.errors import StoreAway, StoreError
 from store.connection import Store
 from store.schedule import PAGES, SOURCES, Lease, Queue, renew
 
@@ -153,6 +153,7 @@ class Places:
         self._jobs = jobs
         self._running: dict[Role, set[asyncio.Task[None]]] = {role: set() for role in limits}
         self._hinted: dict[Role, dict[str, float]] = {role: {} for role in limits}
+        self._refusal = ""  # why the store interrupted a job last
 
     @property
     def running(self) -> int:
@@ -188,7 +189,11 @@ class Places:
         try:
             await self._jobs[role](lease)
         except StoreError as error:  # the lease expires and the work is repeated
-            log.warning("job.interrupted", role=str(role), name=lease.name, reason=str(error))
+            # An absent store interrupts all jobs, and is logged as one event: StoreWatch.
+            again = isinstance(error, StoreAway) or str(error) == self._refusal
+            self._refusal = str(error)
+            write = log.debug if again else log.warning
+            write("job.interrupted", role=str(role), name=lease.name, reason=self._refusal)
         except Exception:  # the same; the failure of one lease must not end the worker
             log.exception("job.failed", role=str(role), name=lease.name)
 

@@ -6,8 +6,9 @@ import asyncio
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
-from core.errors import StoreAway
+from core.errors import StoreAway, StoreError
 from store.schedule import Lease
 from tests.until import until
 from workers import leases as places
@@ -92,6 +93,27 @@ async def test_work_that_fails_ends_nothing_else(fault: Exception) -> None:
 
     assert held.running == 0
     assert held.room(Role.POLL) == 4
+
+
+async def test_jobs_that_the_store_interrupts_are_one_line_of_the_log() -> None:
+    faults = [
+        StoreError("the disk is full"),
+        StoreError("the disk is full"),
+        StoreAway("no answer"),
+    ]
+
+    async def fail(_: Lease) -> None:
+        raise faults.pop()
+
+    held = Places({Role.POLL: 4}, {Role.POLL: fail})
+    with capture_logs() as lines:
+        for lease in leases(3):
+            held.start(Role.POLL, lease)
+        await held.drain(5)
+
+    assert [line["reason"] for line in lines if line["log_level"] == "warning"] == [
+        "the disk is full"
+    ]
 
 
 async def test_a_late_worker_begins_nothing_new_and_holds_its_leases_longer() -> None:
