@@ -40,16 +40,15 @@ async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
 LEASE_SECONDS = 9.0  # the source of a killed worker is due again within 10 s
 _RENEW_SECONDS = LEASE_SECONDS / 3
 _LONGEST_SECONDS = 27.0  # of a lease; such a source is due again within 30 s
-# Turns of the event loop that a renewal takes: its timer, its task, its request and the answer.
-_TURNS = 4
+_TURNS = 4  # round trips from a lease to the first renewal: hint, job, begin, renewal
 
 
 class Lateness:
-    """By how many seconds the event loop of this process is late, and what follows from it.
+    """By how many seconds the loop of this process and the store are late, and what follows.
 
-    With 200 sources on a machine at a load of 45 the loops of three workers were late by seconds:
-    leases expired before their renewal, their results were refused, and nothing new was published
-    for minutes. So leases last longer there, and a late worker begins nothing new.
+    With 200 sources on a machine at a load of 45 a round trip took seconds: leases expired before
+    their renewal, results were refused, and nothing new was published for minutes. So leases last
+    longer there, and a late worker begins nothing new.
     """
 
     _measured_every = 0.5
@@ -61,10 +60,14 @@ class Lateness:
     async def measure(self) -> None:
         """Compare timers with the clock until cancelled."""
         while True:
-            begun = time.monotonic()
+            due = time.monotonic() + self._measured_every
             await asyncio.sleep(self._measured_every)
-            late = time.monotonic() - begun - self._measured_every
-            self.seconds = max(late, self.seconds / 2)
+            self.seconds /= 2
+            self.note(due)
+
+    def note(self, due: float) -> None:
+        """What was due at that time, by the monotonic clock, is done now."""
+        self.seconds = max(self.seconds, time.monotonic() - due)
 
     @property
     def lease(self) -> float:
@@ -92,7 +95,8 @@ class held:  # in lower case like those of contextlib
         self._ended = False
 
     def __enter__(self) -> None:
-        self._wait()
+        # Its hint was late too.
+        self._wait(max(0.0, _RENEW_SECONDS - _TURNS * self._lateness.seconds))
 
     def __exit__(self, *_: object) -> None:
         self._ended = True
@@ -100,8 +104,9 @@ class held:  # in lower case like those of contextlib
         if self._renewing is not None:
             self._renewing.cancel()
 
-    def _wait(self) -> None:
-        self._timer = self._loop.call_later(_RENEW_SECONDS, self._begin)
+    def _wait(self, seconds: float = _RENEW_SECONDS) -> None:
+        self._due = time.monotonic() + seconds
+        self._timer = self._loop.call_later(seconds, self._begin)
 
     def _begin(self) -> None:
         self._renewing = self._loop.create_task(self._renew())
@@ -111,6 +116,7 @@ class held:  # in lower case like those of contextlib
             ours = await renew(self._store, self._queue, self._lease, seconds=self._lateness.lease)
         except StoreError:
             ours = True  # the store may be back before the lease expires
+        self._lateness.note(self._due)
         if ours and not self._ended:
             self._wait()
 

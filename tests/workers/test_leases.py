@@ -96,11 +96,8 @@ async def test_work_that_fails_ends_nothing_else(fault: Exception) -> None:
 
 
 async def test_jobs_that_the_store_interrupts_are_one_line_of_the_log() -> None:
-    faults = [
-        StoreError("the disk is full"),
-        StoreError("the disk is full"),
-        StoreAway("no answer"),
-    ]
+    full = "the disk is full"
+    faults = [StoreError(full), StoreError(full), StoreAway("no answer")]
 
     async def fail(_: Lease) -> None:
         raise faults.pop()
@@ -111,9 +108,7 @@ async def test_jobs_that_the_store_interrupts_are_one_line_of_the_log() -> None:
             held.start(Role.POLL, lease)
         await held.drain(5)
 
-    assert [line["reason"] for line in lines if line["log_level"] == "warning"] == [
-        "the disk is full"
-    ]
+    assert [line["reason"] for line in lines if line["log_level"] == "warning"] == [full]
 
 
 async def test_a_late_worker_begins_nothing_new_and_holds_its_leases_longer() -> None:
