@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 from importlib import resources
 from typing import Literal
 
@@ -181,6 +182,30 @@ def converter(configuration: str) -> OpenCC:
     """
     packaged = resources.files("opencc") / "clib" / "share" / "opencc" / f"{configuration}.json"
     return OpenCC(str(packaged))
+
+
+def simplified(text: str) -> str:
+    """The text with Traditional characters as Simplified ones, one for one."""
+    return text if text.isascii() else text.translate(_characters())
+
+
+class _Characters(dict[int, str]):
+    """Each character in its Simplified form, found once."""
+
+    def __missing__(self, code: int) -> str:
+        sign = chr(code)
+        self[code] = found = str(_to_simplified().convert(sign)) if is_wide(sign) else sign
+        return found
+
+
+@cache
+def _to_simplified() -> OpenCC:
+    return converter("t2s")
+
+
+@cache
+def _characters() -> _Characters:
+    return _Characters({0xFE55: ":"})  # the small colon of papers in Hong Kong
 
 
 # XML 1.0, section 2.2: one of these in a title and every reader rejects the whole feed. The control

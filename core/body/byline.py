@@ -15,7 +15,7 @@ from core import dates
 from core.body import junk
 from core.body.blocks import Block, Line
 from core.body.names import labelled, reporter, stated_author
-from core.body.rules import Place, cut_own_address, is_prose
+from core.body.rules import Place, cut_own_address, is_about_page, is_prose
 from core.models import FeedEntry, Removed
 from core.text import plain_title, squeeze, wide_share
 from core.urls import canonical_url, web_url
@@ -36,11 +36,10 @@ _ORIGINAL_FIELDS = (
     "source", "permalink", "link", "url",
 )  # fmt: skip
 _SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件|信息)?来源于?|出处|source)[:：].{1,30}$")
-# Labels and values in the header of a Chinese page: 发布日期：2026-11-27 浏览次数：12
-# 来源：省发改委
+# Labels and values in the header of a Chinese page: 发布日期：2026-11-27 来源：省发改委
 _VALUE = (
     r"[|｜/\s]*(?:(?:发布|发表|更新|发稿)?(?:日期|时间)|(?:文章|新闻|消息|稿件|信息)?来源于?|作者"
-    r"|(?:责任)?编辑|(?:浏览|点击|阅读)(?:次数|数|量)?)\s*[:：](?:[^:：。]|\d:\d\d){0,30}"
+    r"|(?:责任)?编辑|(?:浏览|点击|阅读|评论)(?:次数|数|量)?|字[号体数])\s*[:：](?:[^:：。]|\d:\d\d){0,30}"
 )
 _HEADER = re.compile(
     rf"(?:{_VALUE}){{2,6}}|20\d\d[-./年]\d{{1,2}}[-./月]\d{{1,2}}日?[\d:\s]{{0,12}}(?:{_VALUE}){{1,6}}"
@@ -76,7 +75,8 @@ def read_metadata(
     """
     found = Metadata(topics=_topics(front))
     # The lines before the text; the first dozen if no text was found.
-    begins = next((here for here, spot in enumerate(spots) if spot.is_text), 12)
+    texts = (here for here, spot in enumerate(spots) if spot.is_text and spot.word_rule is None)
+    begins = next((here for here in texts if not is_about_page(spots[here])), 12)
     head, spots = [*above, *spots[:begins]], [*above, *spots]
     found.title = _title(entry, front, head)
     wanted = squeeze(found.title or "")
@@ -270,25 +270,31 @@ _CARD = {"标题": "title", "作者": "author", "来源": "original_url", "原�
          "原文链接": "original_url", "链接": "original_url", "发表日期": "date", "日期": "date",
          "title": "title", "author": "author", "source": "original_url", "date": "date",
          "published": "date", "original": "original_url"}  # fmt: skip
-_MOST_ABOVE_CARD = 4  # blocks above the card
+_MOST_ABOVE_CARD = 4  # lines above the card
 _LEAST_OF_CARD = 3  # labelled rows or lines; other tables contain one by chance
+_FIELD = re.compile(r"[^\s:：]{1,10}\s*[:：\t]+\s*[^:：]{1,60}$|[^:：]{1,10}[:：]\s*https?://\S+$")
 
 
 def cut_card(blocks: list[Block], removed: list[Removed]) -> dict[str, str]:
-    """The fields of an archive's card, a labelled block above the text that describes the original.
+    """The fields of an archive's card, labelled lines above the text that describe the original.
 
     The card is moved from `blocks` to `removed`: it is not text of the article.
     """
-    for block in blocks[:_MOST_ABOVE_CARD]:
-        found: dict[str, str] = {}
-        for line in block.lines:
-            label, *values = re.split(r"\s*[:：\t]+\s*", line.text, maxsplit=1)
-            name, value = _CARD.get(label.lower()), "".join(values)
-            stated = line.links[0] if name == "original_url" and line.links else value.strip()
-            if name and stated:
-                found.setdefault(name, stated)
-        if len(found) >= _LEAST_OF_CARD:
-            blocks.remove(block)
-            removed += [Removed(rule="stated", text=line.text[:500]) for line in block.lines]
-            return found
-    return {}
+    lines = [(block, line) for block in blocks[:30] for line in block.lines]
+    is_field = [_FIELD.match(line.text) is not None for _, line in lines]
+    start = next((at for at, field in enumerate(is_field) if field), len(lines))
+    end = next((at for at in range(start, len(lines)) if not is_field[at]), len(lines))
+    found: dict[str, str] = {}
+    for _, line in lines[start:end]:
+        label, value = re.split(r"\s*[:：\t]+\s*", line.text, maxsplit=1)
+        name = _CARD.get(label.lower())
+        stated = line.links[0] if name == "original_url" and line.links else value.strip()
+        if name and stated:
+            found.setdefault(name, stated)
+    if start > _MOST_ABOVE_CARD or len(found) < _LEAST_OF_CARD:
+        return {}
+    for block, line in lines[:end]:
+        block.lines.remove(line)
+        removed.append(Removed(rule="stated", text=line.text[:500]))
+    blocks[:] = [block for block in blocks if block.lines or block.kind == "hr"]
+    return found

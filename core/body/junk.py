@@ -18,22 +18,21 @@ from typing import NamedTuple
 from lxml import etree
 
 from core.body.html import inner_text
-from core.text import letters, wide_share
+from core.text import letters, simplified, wide_share
 
-_RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
-_FOLD = dict(zip(_RULES["fold"]["from"], _RULES["fold"]["to"], strict=True))
-_TRADITIONAL = re.compile(f"[{_RULES['fold']['from']}]")
+RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
 _FRONT_EDGE = re.compile(r"[^\w:#$€£¥（(©“]*")
 _BACK_EDGE = re.compile(r"[^\w)）\]」』”】.…。！!？?:：*>»/→]*")
 _CALLS = frozenset(("disclaimer", "subscribe", "follow", "share"))
 _LONGEST_CALL = 100  # characters; “Copyright: the bone of contention between …” has 107
 _CALL_SIGNS = re.compile(
     r"\b(?:our|your|inbox|e-?mail|newsletter|subscri|support|donat|member|click|free|stories|updates"
-    r"|rights|reserved|licen[cs]e|permission|views|opinions|patreon|journalism|©|(?:19|20)\d\d\b)"
+    r"|rights|reserved|licen[cs]e|permission|views|opinions|patreon|journalism|uploaded|platform|©"
+    r"|(?:19|20)\d\d\b)"
     r"|sign(?:ing)? up|@"
 )
 _OPENING = re.compile(r"^[（(【\[「『*_#\s]+")
-LONGEST = max(rule["max"] for rule in _RULES["lines"])
+LONGEST = max(rule["max"] for rule in RULES["lines"])
 _LINES_KEPT = 512  # cache size; entries of one source share lines, and mirrors share most of them
 
 
@@ -71,19 +70,19 @@ _LINES = tuple(
         tuple(rule["starts"]),
         tuple((tuple(held["has"]), re.compile(held["pattern"])) for held in rule.get("holds", ())),
     )
-    for rule in _RULES["lines"]
+    for rule in RULES["lines"]
 )
 _LENGTHS = sorted({rule.longest for rule in _LINES})
-_LINKED = frozenset(_RULES["linked"]["rules"])
-_RELATED = _one_of(_RULES["related"], flags=0)  # for folded lines
-_WIDGETS = _one_of(_RULES["widgets"]["names"])
-_BARS = _one_of(_RULES["widgets"]["bars"])
-_EXEMPT = re.compile(_RULES["widgets"]["exempt"])
+_LINKED = frozenset(RULES["linked"]["rules"])
+_RELATED = _one_of(RULES["related"], flags=0)  # for folded lines
+_WIDGETS = _one_of(RULES["widgets"]["names"])
+_BARS = _one_of(RULES["widgets"]["bars"])
+_EXEMPT = re.compile(RULES["widgets"]["exempt"])
 _TRUNCATED = tuple(
-    (tuple(rule["has"]), re.compile(rule["pattern"], re.IGNORECASE)) for rule in _RULES["truncated"]
+    (tuple(rule["has"]), re.compile(rule["pattern"], re.IGNORECASE)) for rule in RULES["truncated"]
 )
 _PAY, _REFUSED = (
-    re.compile(f"{_RULES['walls']['begins']}(?:{'|'.join(_RULES['walls'][name])})", re.IGNORECASE)
+    re.compile(f"{RULES['walls']['begins']}(?:{'|'.join(RULES['walls'][name])})", re.IGNORECASE)
     for name in ("pay", "other")
 )
 _SENTENCE_ENDS = re.compile(r"[\n。！？]+|(?<=[.!?])\s+")
@@ -94,17 +93,13 @@ _WALL_BESIDE_TITLE = 600  # characters; error pages have less text
 @lru_cache(maxsize=_LINES_KEPT)
 def fold(text: str) -> str:
     """Fold a line for matching: lower case, Simplified, without symbols at both ends."""
-    folded = _simplified(text.lower())
+    folded = simplified(text.lower())
     begins, ends = folded[:1].isalnum(), folded[-1:].isalnum()  # most lines need no more
     if not begins:
         folded = _without_front(folded, _FRONT_EDGE)
     if not ends:
         folded = _without_front(folded[::-1], _BACK_EDGE)[::-1]
     return folded if begins else _OPENING.sub("", folded)
-
-
-def _simplified(text: str) -> str:
-    return text if text.isascii() else _TRADITIONAL.sub(lambda match: _FOLD[match[0]], text)
 
 
 def _without_front(text: str, edge: re.Pattern[str]) -> str:
@@ -168,7 +163,7 @@ def is_related(folded: str) -> bool:
 
 def is_truncated(text: str) -> bool:
     """Whether the text ends like an excerpt."""
-    end = _simplified(text[-200:])
+    end = simplified(text[-200:])
     folded = end.lower()
     return any(
         any(map(folded.__contains__, words)) and pattern.search(end) is not None
@@ -183,9 +178,9 @@ def is_wall(title: str | None, text: str) -> bool:
     that demands payment suffices; others must be a third of the text.
     """
     short = title and len(title) <= _WALL_TITLE and len(text) <= _WALL_BESIDE_TITLE
-    if title and short and _REFUSED.match(_simplified(title)):
+    if title and short and _REFUSED.match(simplified(title)):
         return True
-    sentences = _SENTENCE_ENDS.split(_simplified(text[:3000]))
+    sentences = _SENTENCE_ENDS.split(simplified(text[:3000]))
     if any(map(_PAY.match, sentences)):
         return True
     refused = sum(len(sentence) for sentence in sentences if _REFUSED.match(sentence))

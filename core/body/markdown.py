@@ -14,6 +14,7 @@ from html import escape
 from typing import Literal
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline
 
 from core.text import is_wide
 
@@ -63,15 +64,16 @@ _BLOCK_LINE = re.compile(
 
 def form_of(text: str, declared: Declared) -> Form:
     """The format of `text`, considering the declared one."""
+    plain: Form = "html" if TAG.search(text) else "text"
     if declared == "markdown":
-        return "markdown" if len(text) <= LONGEST_MARKDOWN else _plain_or_html(text)
+        return "markdown" if len(text) <= LONGEST_MARKDOWN else plain
     if declared == "text":
         if _ADDRESSED.search(text, 0, _SAMPLE) and len(text) <= LONGEST_MARKDOWN:
             return "markdown"
         return "html" if is_plainly_html(text) else "text"
     if _is_markdown(text, declared):
         return "markdown"
-    return _plain_or_html(text)
+    return plain
 
 
 def is_plainly_html(text: str) -> bool:
@@ -86,10 +88,6 @@ def is_plainly_html(text: str) -> bool:
     return (blocks and _OPENS_WITH.match(text) is not None) or (
         len(_WITH_ADDRESS.findall(text, 0, _SAMPLE)) + blocks >= 2
     )
-
-
-def _plain_or_html(text: str) -> Form:
-    return "html" if TAG.search(text) else "text"
 
 
 def _is_markdown(text: str, declared: Declared) -> bool:
@@ -157,6 +155,7 @@ _LINE_IS_OBJECT = re.compile(r"\s*!?\[[^\]]*\]\([^)]*\)\s*$|\s*\*[^*]+\*\s*$|\s*
 _SENTENCE_END = tuple("。！？；：.!?;:”」』）)…】*")
 _FENCED = re.compile(r"(^(?:```|~~~).*?^(?:```|~~~)[ \t]*$)", re.MULTILINE | re.DOTALL)
 _STRONG = re.compile(r"(`+)[^`\n]*\1|(?<![\\*])\*\*(?![*\s])([^*\n]{1,500})(?<![\\\s])\*\*(?!\*)")
+_WIKI_LINK = re.compile(r"(!?)\[\[(?!\s)([^\[\]\n]{1,200})\]\](?!\()")
 _MODULE_LINE = re.compile(r"^(?:import|export)\s[^\n]*\n", re.MULTILINE)
 _COMPONENT = re.compile(r"</?[A-Z][\w.]*(?:\s[^<>]{0,500})?/?>")
 
@@ -229,7 +228,8 @@ def _headings(part: str) -> str | None:
         heading = _SIMPLE_HEADING.fullmatch(line)
         if heading:
             level = len(heading[1])
-            found.append(f"<h{level}>{_HEADING_LINK.sub(_link, heading[2].strip())}</h{level}>")
+            words = _HEADING_LINK.sub(_link, heading[2].strip())
+            found.append(f"<h{level}>{words}</h{level}>")
         elif _RULER.fullmatch(line):
             found.append("<hr>")
         elif line:
@@ -238,9 +238,8 @@ def _headings(part: str) -> str | None:
 
 
 def _parsed(parts: list[str]) -> list[str]:
-    if not parts:
-        return []
-    return [str(_parser(mixed=True).render(_keep_line_ends("\n\n".join(parts))))]
+    text = "\n\n".join(parts)
+    return [str(_parser(mixed=True).render(_keep_line_ends(text)))] if parts else []
 
 
 def _link(match: re.Match[str]) -> str:
@@ -252,7 +251,19 @@ def _parser(mixed: bool) -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     # Keep URLs as written; they are cleaned elsewhere, in one place.
     parser.normalizeLink = lambda url: url  # type: ignore[method-assign]
+    parser.inline.ruler.before("link", "wiki_link", _wiki_link)
     return parser.disable("code") if mixed else parser
+
+
+def _wiki_link(state: StateInline, silent: bool) -> bool:
+    """`[[Page]]` and `[[Page|words]]` as their words, last but in GitHub's wikis; `![[a]]` goes."""
+    match = _WIKI_LINK.match(state.src, state.pos)
+    if match and not silent and not match[1]:
+        target, *label = match[2].split("|")
+        is_address = label and re.search(r"[/#]|\.\w{2,5}$|^\w+-[\w-]+$", label[-1])
+        state.push("text", "", 0).content = [target, *label][0 if is_address else -1].strip()
+    state.pos = match.end() if match else state.pos
+    return match is not None
 
 
 def _keep_line_ends(text: str) -> str:

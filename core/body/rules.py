@@ -7,6 +7,7 @@ without words after the first line of a footer.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -33,6 +34,27 @@ _MARKERS = frozenset(
     ("share", "qr-code", "original-address", "more-feeds", "navigation", "promo", "disclaimer",
      "related", "follow", "site-link", "subscribe")
 )  # fmt: skip
+
+# A Chinese line at either end of an article that is mostly words about the page: its calls, rights
+# and makers. Of what this cuts in 3,276 Chinese articles, read line by line, all is such.
+_PAGE_SHARE = 0.6
+_PAGE_SHARE_LINKED = 0.4
+_MOST_OF_PAGE = 300  # characters; the longest statement of a platform on 34 public pages has 180
+_LITTLE = 4  # letters: a button, “分享”
+_SHORT = 12  # letters: a label with a name, “点击阅读原文”
+_MENU = 6  # letters of an entry of a menu or list of tags: “无障碍”, “English”
+_NEUTRAL = 4  # lines without text, between an end and such a line
+_EDGES = {name: "|".join(map(re.escape, sorted(words.split(), key=len, reverse=True)))
+          for name, words in junk.RULES["edges"].items()}  # fmt: skip
+_WORDS = re.compile(rf"(?P<page>{_EDGES['page']})|(?P<manner>{_EDGES['manner']})|[\u3400-\u9fff]")
+_NAMES = re.compile(r"《[^《》]{1,30}》|https?://\S+|[\w.+-]+@[\w.-]+")
+# What is said inside a text, a line of a list or of verse, a caption, and the end of a broadcast.
+_SPOKEN = re.compile(r"[“「][^“”「」]{12,}[”」]|图片?来源|节目|今天|收看|观看|^\d+[.、]|[，、]$")
+_LABELLED = re.compile(
+    rf"(?:(?:(?:{_EDGES['before']})?(?:{_EDGES['makers']})|文|图文|文图)\s?[:：|｜丨/／]\s*"
+    r"[^\s，。；:：|｜丨（(]{1,16}(?:[（(][^（）()]{1,20}[)）])?[\s，、；;|｜]*){1,6}"
+)
+_MARKS_ONLY = re.compile(r"(?:#[^#\s]{1,20}#?\s*){2,}|\d{20,}")  # topics; numbers of pages
 
 
 @dataclass(slots=True)
@@ -111,6 +133,7 @@ def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
             if rule:
                 spot.line.cut(rule)
     _cut_related(spots)
+    _cut_edges(spots)
     _cut_behind_markers(spots)
 
 
@@ -171,6 +194,56 @@ def _last_text(spots: list[Place]) -> int:
 
 def _is_left(spot: Place) -> bool:
     return spot.line.rule is None and spot.is_text
+
+
+def is_about_page(spot: Place) -> bool:
+    """Whether a Chinese line is mostly words about the page: at an article's end no part of it."""
+    text = spot.line.text
+    if len(text) > _MOST_OF_PAGE or spot.block.is_caption or wide_share(text) < 0.3:
+        return False
+    if _SPOKEN.search(text):
+        return False
+    folded = junk.fold(_NAMES.sub("", text))
+    words = [match for match in _WORDS.finditer(folded) if not match[0].isspace()]
+    size = sum(len(match[0]) for match in words)
+    known = {match[0]: match.lastgroup for match in words if match.lastgroup}
+    kinds = Counter(known.values())
+    share = sum(len(match[0]) for match in words if match.lastgroup) / max(size, 1)
+    if size <= _LITTLE:
+        return share == 1.0 and kinds["page"] > 0
+    points = 2 * kinds["page"] + kinds["manner"]
+    least = _PAGE_SHARE if not spot.line.links else _PAGE_SHARE_LINKED
+    return share >= least and kinds["page"] > 0 and points >= (4 if size <= _SHORT else 6)
+
+
+def _cut_edges(spots: list[Place]) -> None:
+    """Lines about the page before the first and behind the last line of text, if there is text."""
+    cut: list[tuple[Place, str]] = []
+    for order in (spots, spots[::-1]):
+        between, menu = 0, []
+        for spot in order:
+            line = spot.line
+            if line.rule is not None or not line.letters:
+                continue
+            if line.letters <= _MENU and (line.is_linked or spot.block.inside("li")):
+                menu.append(spot)
+                continue
+            if _LABELLED.fullmatch(spot.folded):
+                cut.append((spot, "stated"))
+            elif _MARKS_ONLY.fullmatch(line.text) or (
+                is_about_page(spot) and not (line.text[-1] in ":：" and (between or order is spots))
+            ):
+                cut.append((spot, "about-page"))
+            elif spot.is_text or between == _NEUTRAL:
+                break
+            else:
+                between += not line.is_linked
+        if sum(spot.line.is_linked for spot in menu) >= max(2, len(menu) / 2):
+            cut += [(spot, "navigation") for spot in menu]
+    chosen = {id(spot) for spot, _ in cut}
+    if any(_is_left(spot) and id(spot) not in chosen for spot in spots):
+        for spot, rule in cut:
+            spot.line.cut(rule)
 
 
 def _cut_related(spots: list[Place]) -> None:

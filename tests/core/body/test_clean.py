@@ -214,6 +214,65 @@ def test_what_only_looks_like_junk_stays(real: str) -> None:
     assert wanted in squeeze(cleaned(P + real + P).text)
 
 
+RIVER = [
+    "周一上午，河岸的水位比前一天下降了四十厘米，志愿者开始清理堆在堤边的树枝和塑料瓶。",
+    "工程预计耗资一亿两千万元，分三期进行，首期包括清淤、护坡和两座步行桥，明年年底完工。",
+]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "阅读此文前，诚邀您点击一下“关注”，既方便您进行讨论与分享，感谢您的支持。",
+        "大家对此有什么看法呢？欢迎在评论区留言，喜欢的朋友点赞关注哦！",
+        "投稿请发至 tougao@example.org，一经采用即付稿酬",
+        "本刊載內容版權為江邊傳媒或相關單位所有，未經編輯部授權，請勿轉載或複製。",
+        "本文系转载，版权归原作者所有，如涉版权问题请及时联系我们删除",
+        "编辑于 2026-11-20 12:30・IP 属地广东",
+        "讀者評論",
+        "资料来源：江边日报 文字整理：周止",
+        "（核稿編輯：周止）",
+        "#河岸修复# #社区#",
+    ],
+)
+def test_chinese_lines_about_the_page_go_from_both_ends(line: str) -> None:
+    text = [f"<p>{each}</p>" for each in RIVER]
+    around = "".join([f"<p>{line}</p>", *text, f"<p>{line}</p>"])
+
+    assert cleaned(around, title="T").text == "\n\n".join(RIVER)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "“不要放弃！”她说，“我们没有忘记你们，我们在关注你们，我们在为你们抗争！”",
+        "（应受访者要求，文中陈桂兰为化名。）",
+        "7月初，谷歌与包括脸书、推特和电报在内的其他企业暂停了对政府要求用户数据共享的响应。",
+        "记者：谢谢二位参与讨论。",
+        "县水务局",
+    ],
+)
+def test_what_only_mentions_such_things_ends_an_article(line: str) -> None:
+    around = "".join(f"<p>{each}</p>" for each in [*RIVER, line])
+
+    assert cleaned(around, title="T").text.endswith(line)
+
+
+def test_a_line_about_the_page_between_two_paragraphs_stays() -> None:
+    between = "大家对此有什么看法呢？欢迎在评论区留言，喜欢的朋友关注我们哦！"
+    around = "".join(f"<p>{each}</p>" for each in [RIVER[0], between, RIVER[1]])
+
+    assert between in cleaned(around, title="T").text
+
+
+def test_a_menu_of_links_at_the_end_goes_and_a_list_of_words_stays() -> None:
+    menu = "".join(f"<li><a href='https://a.example/{x}'>{x}</a></li>" for x in "简 繁 EN".split())
+    words = "".join(f"<li>{x}</li>" for x in "盐 糖 油".split())
+
+    assert cleaned(f"<p>{RIVER[0]}</p><ul>{menu}</ul>").text == RIVER[0]
+    assert cleaned(f"<p>{RIVER[0]}</p><ul>{words}</ul>").text.endswith("油")
+
+
 def test_a_share_class_around_the_article_takes_nothing() -> None:
     assert cleaned(f"<div class='share-content social'>{P}{P}{P}</div>").text.count("gauge") == 3
 

@@ -203,3 +203,13 @@ def test_values_of_front_matter_that_are_folded_are_whole() -> None:
 
     whole = "The mill by the river is rebuilt"
     assert front == {"title": whole, "author": "Ann Miller", "tags": "a, b"}
+
+
+def test_links_of_wikis_are_their_words() -> None:
+    text = (
+        "# Weir\n\n[TOC]\n\nSee [[Water tower]] and [[old-mill|The old mill]] or [[Mill|old-mill]]."
+        " ![[a.png]]\n\nRun `[[Page]]` or [[1]](https://a.example/).\n"
+    )
+    found = clean_entry(FeedEntry(guid="x", position=0, title="Weir", content=text)).article.text
+
+    assert found == ("See Water tower and The old mill or Mill.\n\nRun [[Page]] or [1].")
