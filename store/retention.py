@@ -70,9 +70,9 @@ async def _trim_once(
 
 SHARE = 4  # one source has a quarter of the window at most while others need the room
 FEWEST = 20  # stories that any source may have
-# Packed stories of one source: five times a quarter of 5,000 stories of 4.6 kB. With 640 bytes for
-# each of 1,900 entries a poll, an hour of polls stays below 50 MB.
-SHARE_BYTES = 32 * 2**20
+# Packed stories of one source: almost three times a quarter of 5,000 stories of 4.6 kB. With 32 MiB
+# giant ones took 62 MB of the store before the next round, because a megabyte takes a third more.
+SHARE_BYTES = 16 * 2**20
 FLOOD_SECONDS = 86_400  # for which /health names a source that exceeded its share
 _FLOODS_NAMED = 100
 _VICTIMS = 2000  # in one round; the next comes within ten seconds
