@@ -50,11 +50,13 @@ _LINE_BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,2000}>")
 # “How to use the <video> element”: a tag name in brackets without an end tag is a word of the
 # title. Only the name is kept: a reader that renders titles as HTML would hide the rest, or run it.
-_LONE_TAG = re.compile(
-    r"<(img|script|style|svg|iframe|object|math|form|input|body|html|marquee|title|base|link|meta"
-    r"|embed|textarea|select|template|frame|frameset|plaintext|xmp|noscript|noembed|applet)\s*/?>",
-    re.IGNORECASE,
+_ACTING = (
+    "img|script|style|svg|iframe|object|math|form|input|body|html|marquee|title|base|link|meta|embed"
+    "|textarea|select|template|frame|frameset|plaintext|xmp|noscript|noembed|applet"
 )
+_LONE_TAG = re.compile(rf"<({_ACTING})\s*/?>", re.IGNORECASE)
+# A tag that is left after all others went, as in `<script src=//a.example?<b>`.
+_OPEN_TAG = re.compile(rf"<(?=(?:{_ACTING})[\s/][^>]*=)", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{2,7}|#[xX][0-9a-fA-F]{2,6}|[a-zA-Z]{2,12});")
 # In titles declared as plain text, brackets that are still escaped stay as written.
 _ENTITY_IN_TEXT = re.compile(
@@ -158,7 +160,7 @@ def plain_title(
         if declared == "auto":
             title = _FORMATTING_TAG.sub("", title)
         title = _LONE_TAG.sub(r"\1", title)
-    title = collapse(strip_invisible(title)).strip(" \u3000")
+    title = collapse(strip_invisible(_OPEN_TAG.sub("", title))).strip(" \u3000")
     return title or None
 
 

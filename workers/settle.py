@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -68,9 +68,10 @@ async def settle(
     of the batch has another holder, StoreAway when the store cannot be reached.
     """
     there: set[str] = set()
+    clashing: set[str] = set()  # also those that outlived the record of their founding entry
     for _ in range(_ATTEMPTS):
         remaining = [arrival for arrival in arrivals if arrival.record.id not in there]
-        outcome, mark = await _decide(store, remaining, knowledge)
+        outcome, mark = await _decide(store, remaining, knowledge, clashing)
         batch = _without(there, _with(batch_for(outcome), outcome, mark, remaining))
         conflict = await commit(store, batch)
         if conflict is None:
@@ -78,11 +79,12 @@ async def settle(
         if conflict.fenced:
             raise LeaseLost(conflict.fenced)
         there |= conflict.exists
+        clashing |= conflict.stories
     raise StoreError(f"gave up after {_ATTEMPTS} conflicting commits")
 
 
 async def _decide(
-    store: Store, arrivals: Sequence[Arrival], knowledge: Knowledge
+    store: Store, arrivals: Sequence[Arrival], knowledge: Knowledge, clashing: Collection[str]
 ) -> tuple[Outcome, str | None]:
     """The outcome for the arrivals, and the position of the index that it is based on."""
     if not arrivals:
@@ -91,7 +93,7 @@ async def _decide(
     found, names = await _as_chosen(store, asked.candidates), asked.names
     wanted = {c.story for candidates in found.values() for c in candidates}
     wanted |= {a.known.story for a in arrivals if a.known and a.known.story}
-    stories = await load_stories(store, sorted(wanted | set(names.values())))
+    stories = await load_stories(store, sorted(wanted | set(names.values()) | set(clashing)))
     weigh = partial(
         merge,
         arrivals,

@@ -198,7 +198,7 @@ class Outcome:
 
 def decided(record: EntryRecord, verdict: Verdict, story_id: str) -> EntryRecord:
     """`record` with the decision."""
-    founder = verdict.story is None
+    founder = verdict.story in (None, record.id)
     return record.model_copy(
         update={
             "decision": Decision.PUBLISHED if founder else Decision.MERGED,
@@ -206,7 +206,7 @@ def decided(record: EntryRecord, verdict: Verdict, story_id: str) -> EntryRecord
             "story": story_id,
             "distance": verdict.distance,
             "similarity": 1.0 if founder else (verdict.similarity or 0.0),
-            "compared_with": verdict.story,
+            "compared_with": None if founder else verdict.story,
         }
     )
 

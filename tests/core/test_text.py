@@ -18,6 +18,8 @@ from core.text import collapse, converter, joins, letters, plain_title, wide_sha
         ("<svg/onload=alert(1)", None),
         ('<iframe srcdoc="<script>alert(1)</script>">News', "News"),
         ("<scr<b>ipt>alert(1)</scr</b>ipt>", "scriptalert(1)"),
+        ("<SCRIPT SRC=//a.example/x.js?<B>", None),
+        ("<iframe src=//a.example <", "iframe src=//a.example <"),
         (" \n ", None),
         ("a\x00b\u200bc", "abc"),
     ],
