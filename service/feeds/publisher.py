@@ -123,6 +123,8 @@ class Publisher:
     async def _publish(self, changes: Sequence[Change]) -> None:
         context, settings = self._context, self._context.settings()
         last = {change.story: change for change in changes if change.kind != "removed"}
+        new = {change.story for change in changes if change.kind == "new"}
+        last |= {story: last[story]._replace(kind="new") for story in new & last.keys()}
         found = [(context.river.find(story), change) for story, change in last.items()]
         news = [(kept, change) for kept, change in found if kept is not None]
         if self._outbox is OPERATOR:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from service.feeds import publisher
 from store import keys
 from store.connection import Store
 from store.outbox import OPERATOR, Added, Delivery, Outbox, add_deliveries, lease_deliveries
+from store.plan import pack
 from store.websub import Subscriber, keep_subscriber
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
@@ -57,6 +59,23 @@ async def test_a_flood_of_one_source_delays_no_webhook_of_another(serve: Serve) 
     others = await lease_deliveries(served.store, OPERATOR, limit=99, seconds=9)
     numbers = [each.body.partition("flood.example/")[2].partition('"')[0] for each in others[0]]
     assert numbers == sorted(numbers, key=int)  # a change is not sent before an earlier one
+
+
+async def test_a_story_that_changes_as_soon_as_it_came_is_sent_as_new(serve: Serve) -> None:
+    served = await serve(WITH_HOOK)
+    await publishing(served)
+    story = make_story(1, version=2)
+    at_once = served.store.redis.pipeline(transaction=True)
+    at_once.hset(keys.story(story.id), mapping={"v": 2, "doc": pack(story)})
+    at_once.zadd(keys.RIVER, {story.id: 1})
+    for kind in ("new", "changed"):
+        at_once.xadd(keys.CHANGES, {"kind": kind, "story": story.id})
+    await at_once.execute()
+
+    await eventually(lambda: is_waiting(served, 1))
+
+    (sent,), _ = await lease_deliveries(served.store, OPERATOR, limit=9, seconds=9)
+    assert json.loads(sent.body)["change"] == "new"
 
 
 async def test_a_flood_leaves_room_in_the_outbox_to_others(
