@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import structlog
 
 from core.config.settings import Source
-from core.errors import DocumentError, FetchError, ResourceLimit
+from core.errors import DocumentError, FetchError, Overdue, ResourceLimit
 from core.feeds.new_entries import read_new_entries
 from core.polling import Subscription, Wishes
 from store.sources import SourceState
@@ -63,6 +63,8 @@ async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -
         feed, prepared = await asking.reader.read(
             body, url=state.url, content_type=content_type, parse=read_new_entries
         )
+    except Overdue:  # the machine is overloaded, which is no fault of the document
+        raise
     except (DocumentError, ResourceLimit) as fault:
         log.warning("push.refused", source=source.name, reason=str(fault))
         await end_push(kit.store, source.name, body=body, content_type=content_type)

@@ -13,10 +13,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from core.config.settings import Settings
+from core.errors import Overdue
 from service.app import make_app
 from store import keys, websub
 from store.connection import Store
-from store.websub import pushes_waiting, subscription_of
+from store.websub import add_push, pushes_waiting, subscription_of
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from tests.workers.test_politeness import feed, wait_of
@@ -95,6 +96,26 @@ async def test_a_hub_that_a_feed_names_is_asked_once_and_confirmed(
     assert kept is not None
     assert (kept.state, kept.tries) == ("active", 0)
     assert await tend_subscriptions(desk.kit) == 0
+
+
+async def test_a_push_that_a_busy_machine_could_not_read_is_read_later(
+    desk: Desk, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.poll()
+    pushed = str(feed("bread")).encode()
+    await add_push(store, "source", body=pushed, content_type="application/rss+xml")
+
+    async def too_slow(*_: object, **__: object) -> None:
+        raise Overdue("stopped after {seconds} seconds", seconds="20")
+
+    with monkeypatch.context() as busy:
+        busy.setattr(Sandbox, "run", too_slow)
+        await desk.poll()
+    assert await pushes_waiting(store, "source") == 1
+
+    await desk.poll()
+    assert await pushes_waiting(store, "source") == 0
+    assert len(await desk.entries()) == 2
 
 
 async def test_only_what_was_asked_for_is_confirmed(
