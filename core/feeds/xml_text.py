@@ -116,10 +116,7 @@ def root_name(text: str) -> str:
 
 def _without_preamble(text: str) -> str:
     """Remove the XML prolog and any output of a broken generator before it."""
-    prolog = _PROLOG.match(text)
-    if prolog is not None:
-        text = text[prolog.end() :]
-    text = text.lstrip()
+    text = _without_prolog(text)
     root = root_name(text)
     if root == "html":
         return _feed_in_page(text)
@@ -129,7 +126,7 @@ def _without_preamble(text: str) -> str:
     if late is None:
         json = _JSON_START.search(text, 0, 8192)  # after warnings, `)]}'` or the name of a callback
         return text[json.start() :] if json else _unescaped(text)
-    return _PROLOG.sub("", text[late.start() :], count=1).lstrip()
+    return _without_prolog(text[late.start() :])
 
 
 def _feed_in_page(text: str) -> str:
@@ -148,7 +145,12 @@ def _unescaped(text: str) -> str:
         return text
     end = text.find("</pre", start.start())
     document = unescape(text[start.start() : end if end > 0 else len(text)])
-    return _PROLOG.sub("", document, count=1).lstrip()
+    return _without_prolog(document)
+
+
+def _without_prolog(text: str) -> str:
+    prolog = _PROLOG.match(text)
+    return text[prolog.end() if prolog else 0 :].lstrip()
 
 
 def _joined_halves(match: re.Match[str]) -> str:

@@ -296,6 +296,7 @@ def test_only_the_newest_entries_of_a_very_long_feed_are_taken() -> None:
         "<!--" * 50_000 + rss(""),
         rss("<item>" + "<![CDATA[" * 20_000 + "</item>"),
         "&" * 200_000 + rss(""),
+        "<br/>Notice " + rss("<item><title>" + " " * 100_000 + "</title></item>"),
         "<link " * 50_000,
     ],
 )
