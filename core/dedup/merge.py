@@ -259,7 +259,7 @@ class _Batch:
         story = self._stories[record.story]
         member = member_of(arrival, record)
         others = tuple(m for m in story.members if m.id != member.id)
-        if len(others) >= MEMBERS_KEPT:
+        if len(others) >= MEMBERS_KEPT and len(others) == len(story.members):
             return
         joined = story.model_copy(update={"members": with_member(story.members, member)})
         if record.id == story.representative:

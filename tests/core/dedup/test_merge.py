@@ -10,7 +10,7 @@ from core.dedup.copy import Copy
 from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
-from core.dedup.merge import merge
+from core.dedup.merge import MEMBERS_KEPT, merge
 from core.dedup.prints import Candidate, candidate_of
 from core.models import Article, Decision, EntryRecord, Story
 from tests.core.stories import paragraphs
@@ -187,3 +187,17 @@ def test_a_merge_is_taken_back_inside_the_batch_that_made_it():
     assert {each.decision for each in outcome.entries} == {Decision.PUBLISHED}
     assert outcome.undone == []  # nothing of it was written before
     assert {claim.story for claim in outcome.claims if claim.entry == "b"} == {"a", "b"}
+
+
+def test_an_edit_is_shown_though_a_person_joined_more_members_than_are_kept() -> None:
+    desk = Desk()
+    desk.take("first", "The mill bridge is rebuilt", *FRAME)
+    story = desk.stories["first"]
+    copies = [story.members[0].model_copy(update={"id": f"copy-{n}"}) for n in range(MEMBERS_KEPT)]
+    joined = story.model_copy(update={"members": (*story.members, *copies)})
+    desk.stories["first"] = joined
+
+    desk.take("first", "The mill bridge is rebuilt at last", *FRAME, "It cost four million.")
+
+    assert desk.stories["first"].article.title == "The mill bridge is rebuilt at last"
+    assert len(desk.stories["first"].members) == MEMBERS_KEPT + 1
