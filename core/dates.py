@@ -141,12 +141,13 @@ def usual_zone(language: str) -> timezone | None:
     return timezone(timedelta(hours=hours)) if hours else None
 
 
-def stated(text: str, *, chinese: bool = False) -> str | None:
+def stated(text: str, *, chinese: bool = False, language: str = "") -> str | None:
     """The date in a short text, as ISO 8601; None if there is none or it is ambiguous.
 
-    The time is included only with a zone: the stated one, or China's in a Chinese text.
+    `language` selects the order of 03/04/2026. The time is included only with a zone: the stated
+    one, or China's in a Chinese text.
     """
-    found = read(text.strip()[:120], "zh" if chinese else "")
+    found = read(text.strip()[:120], "zh" if chinese else language.lower())
     if found is None or not OLDEST <= found.day.year <= NEWEST:
         return None
     # Dates with the day first come from foreign newspapers, whose zone is unknown.
@@ -156,11 +157,11 @@ def stated(text: str, *, chinese: bool = False) -> str | None:
     return iso(datetime.combine(found.day, found.clock, zone))
 
 
-def is_date_line(text: str) -> bool:
+def is_date_line(text: str, language: str = "") -> bool:
     """Whether a line contains only a date (and a time)."""
     if len(text) > 60 or not _MAY_STATE.search(text):
         return False
-    found = read(text)
+    found = read(text, language)
     if found is None:
         return False
     beside = [*found.rest, *_BRACKETED.findall(text)]

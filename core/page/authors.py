@@ -162,20 +162,26 @@ def _is_of_reader(element: etree._Element) -> bool:
     return any(_NAMES_READER.search(f"{up.get('class', '')} {up.get('id', '')}") for up in around)
 
 
-def shown_date(root: etree._Element, title: str | None, *, chinese: bool) -> str | None:
+def shown_date(
+    root: etree._Element, title: str | None, *, chinese: bool, language: str | None = None
+) -> str | None:
     """The date nearest to the headline, in a `time` element or on a separate line.
 
     Dates labelled as updates are used only if there is no other. `title` identifies the headline
     among the headings. A clock in a Chinese page (`chinese`) is in China's zone.
     """
+    # A bare `en` is in templates of sites of every country: it selects no order of numbers.
+    order = "" if (language or "en").lower() == "en" else str(language).lower().replace("_", "-")
     updated = None
     for text in _texts_around_headline(root, squeeze(title or "")):
         line = text.strip(" .·•|")
         is_update = _UPDATED.search(line) is not None
-        is_date = dates.is_date_line(line) or dates.in_header(line) or _PUBLISHED.search(line)
+        is_date = (
+            dates.is_date_line(line, order) or dates.in_header(line) or _PUBLISHED.search(line)
+        )
         if not is_date and not is_update:
             continue
-        found = dates.stated(_PUBLISHED.sub(" ", line), chinese=chinese)
+        found = dates.stated(_PUBLISHED.sub(" ", line), chinese=chinese, language=order)
         if found and not is_update:
             return found
         updated = updated or found

@@ -118,7 +118,8 @@ def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
     head.shown_author = shown_author(
         root, head.site, thread=kind_of_page(page, root, 0).forum >= _THREAD
     )
-    shown = shown_date(root, head.title, chinese=wide_share(head.title or "") > 0.3)
+    chinese = wide_share(head.title or "") > 0.3
+    shown = shown_date(root, head.title, chinese=chinese, language=head.language)
     if head.published and shown and head.is_rebuilt and _is_days_before(shown, head.published):
         head.published = shown
     head.published = _more_exact(head.published, shown)

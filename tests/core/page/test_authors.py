@@ -72,6 +72,16 @@ def test_the_date_below_the_headline_is_read(lines: str, day: str | None) -> Non
     assert shown_date(root, "The weir", chinese=False) == day
 
 
+@pytest.mark.parametrize(
+    ("language", "day"),
+    [("en-GB", "2026-04-03"), ("de", "2026-04-03"), ("en_US", "2026-03-04"), ("en", None)],
+)
+def test_the_language_of_the_page_orders_a_date_of_numbers(language: str, day: str | None) -> None:
+    root = parse_page("<html><body><h1>The weir</h1><p>03/04/2026</p></body></html>")[1]
+
+    assert shown_date(root, "The weir", chinese=False, language=language) == day
+
+
 def test_the_date_is_the_one_nearest_to_the_headline_that_the_title_names() -> None:
     page = """<html><body><h1>Valley Forum</h1><time>2017-07-24</time><p>Weirs</p><p>Sluices</p>
         <p>November 3, 2024</p><h2>The weir is rebuilt</h2><p>Some text here</p>
