@@ -22,8 +22,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from lxml import etree
 from numpy.typing import NDArray
 
+from core.body.contents import cut_contents
 from core.body.html import parse_markup, parse_page
 from core.body.walk import Walker
 from core.feeds.charset import decode
@@ -73,6 +75,9 @@ def examples(folder: Path) -> Iterator[Example]:
     """The pages of one corpus that extractors may see, with their truth."""
     for name, data, truth in pages_with_truth(folder):
         page, root = parse_page(decode(data).text[:MOST_CHARACTERS])
+        head = read_head(root, truth.get("url"))
+        if cut_contents(root, head.base):
+            page = str(etree.tostring(root, encoding="unicode", method="html"))
         if page.count("<") > MOST_TAGS:
             continue
         blocks = [
@@ -82,7 +87,7 @@ def examples(folder: Path) -> Iterator[Example]:
         ]
         if not blocks:
             continue
-        found = PageBlocks(blocks, root, read_head(root, None).title or "")
+        found = PageBlocks(blocks, root, head.title or "")
         texts = extracted_texts(page, root, fast=False)
         if None in texts:
             raise SystemExit("resiliparse is not installed: pip install resiliparse")
@@ -169,7 +174,7 @@ def train(pages: list[Example]) -> Any:
 
 
 def stored(model: Any) -> dict[str, Any]:
-    """The trees as `core/page/select.py` reads them."""
+    """The trees as `core/page/trees.py` reads them."""
     trees = [_lists(tree["tree_structure"]) for tree in model.dump_model()["tree_info"]]
     return {"columns": model.num_feature(), "trees": trees}
 

@@ -96,7 +96,7 @@ def extract_page(
         body = read_body(document, base=url, options=options)
     else:
         _read_shown(page, root, head)
-        body = _page_body(page, root, head, options)
+        body = _page_body(page, root, head, options, feed.text if feed else "")
     for more in further:
         _append_page(body, more, head, options)
     stated = _stated_metadata(head, body, url)
@@ -109,8 +109,7 @@ def extract_page(
     if not _is_readable(decoded) or not _is_better(text, stated.title, feed):
         return None
     article = _article(body, text, head, stated, url, feed)
-    article = article.model_copy(update={"found": found[:FOUND_KEPT]})
-    return Cleaned(article, body.signatures)
+    return Cleaned(article.model_copy(update={"found": found[:FOUND_KEPT]}), body.signatures)
 
 
 def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
@@ -135,8 +134,10 @@ def _is_days_before(shown: str, stated: str) -> bool:
     return days > (0 if dates.is_day(stated) else 1)
 
 
-def _page_body(page: str, root: etree._Element, head: PageMetadata, options: CleanOptions) -> Body:
-    """The blocks of the article, with the page's own markup."""
+def _page_body(
+    page: str, root: etree._Element, head: PageMetadata, options: CleanOptions, anchor: str = ""
+) -> Body:
+    """The blocks of the article, with the page's own markup; `anchor` is the feed's text."""
     removed = cut_selected(root, options.remove) + cut_contents(root, head.base)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
@@ -147,7 +148,7 @@ def _page_body(page: str, root: etree._Element, head: PageMetadata, options: Cle
         return Body(kept, places(kept), removed, {}, is_guess=True)
     texts = extractors.extracted_texts(page, root, fast=options.fast)
     worded = [b for b in blocks if b.kind != "embed" and any(line.letters for line in b.lines)]
-    choice = choose(blocks, PageBlocks(worded, root, head.title or ""), page, texts)
+    choice = choose(blocks, PageBlocks(worded, root, head.title or ""), page, texts, anchor)
     removed += walker.removed
     removed += [Removed(rule="page", text=_words_of(block)) for block in choice.dropped]
     if choice.is_front_page:

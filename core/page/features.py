@@ -30,7 +30,8 @@ _KIND_COUNT = 11
 _BY_TAG = {"nav": 0, "menu": 0, "footer": 1, "header": 2, "aside": 3, "form": 4, "article": 5,
            "main": 6, "figcaption": 7, "figure": 7, "table": 8, "ul": 9, "ol": 9, "pre": 10,
            "blockquote": 11}  # fmt: skip
-_BY_ROLE = {"navigation": 0, "complementary": 3, "main": 6, "article": 5}
+_BY_ROLE = {"navigation": 0, "complementary": 3, "main": 6, "article": 5, "dialog": 19,
+            "alertdialog": 19}  # fmt: skip
 _BY_NAME = (
     (12, r"\b(?:nav|navbar|navigation|menu|breadcrumbs?|footer|masthead|topbar|toolbar|pagination"
          r"|pager|skip|toc|table-of-contents|sitenav|header)\b|nav-|-nav|menu|breadcrumb|footer"
@@ -44,10 +45,14 @@ _BY_NAME = (
     (14, r"comment|disqus|respond|replies|discussion|kommentar|\breply\b"),
     (15, r"article|\bpost|entry|content|story|\bbody\b|main|message|text"),
     (18, r"comment(?!ary)|disqus|kommentare"),  # matches no opinion piece
+    (19, r"cookie-?(?:consent|banner|notice|bar|law)|onetrust|cookiebot|didomi|qc-cmp|usercentrics"
+         r"|fc-consent|cmpbox|popover|popup\b|\bmodal\b|\bdialog\b"),
+    (20, r"signature|(?:^|[\s_-])sig\d*(?:$|[\s_-])|postprofile|userinfo-?extra|userextra"
+         r"|user-?stats|author-?stats|authorpane_stats|profile-(?:posts|joined|custom)|expandlink"),
 )  # fmt: skip
 _NAMES = tuple((flag, re.compile(pattern, re.IGNORECASE)) for flag, pattern in _BY_NAME)
 _HIDDEN, _POST, _FLAG_COUNT = 16, 17, 18  # flags from 18 on are not columns
-COMMENT = 18
+COMMENT, DIALOG, POSTER = 18, 19, 20
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _LONGEST_NAME = 400  # characters of id and class; 82 of 103,673 on public pages are longer
 _NAMES_KEPT = 4096  # cache size; most elements of a page, and most pages of a site, share names
@@ -76,6 +81,13 @@ class PageBlocks:
         ) / np.maximum(1, np.array([len(own) for own in self.letters], np.float32))
         self._flags: dict[etree._Element, frozenset[int]] = {}
         self.flags = [self._flags_of(block.owner) for block in blocks]
+        owners = [root if block.owner is None else block.owner for block in blocks]
+        self.chains = [[owner, *islice(owner.iterancestors(), _UP - 1)] for owner in owners]
+        # Posts, comments and cards of a page share one form.
+        self.forms = [
+            (block.kind, *((up.tag, up.get("class", "")) for up in chain[:3]))
+            for block, chain in zip(blocks, self.chains, strict=True)
+        ]
         self.posts = sum(1 for found in self._flags if is_post(found))
 
     def _flags_of(self, owner: etree._Element | None) -> frozenset[int]:
@@ -105,6 +117,8 @@ def _own_flags(element: etree._Element) -> set[int]:
         names = f"{element.get('id', '')} {element.get('class', '')}"[:_LONGEST_NAME]
         if names != " ":
             found |= _flags_of_names(names)
+        if "signature" in (element.get("data-role") or "").lower():
+            found.add(POSTER)
         if is_post(element):
             found.add(_POST)
     if (
@@ -250,26 +264,20 @@ def _columns_of_elements(page: PageBlocks, mean: Numbers) -> Numbers:
     inside: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     alike: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
     copies = Counter(page.letters)
-    chains, signs = [], []
-    for here, block in enumerate(page.blocks):
-        owner = page.root if block.owner is None else block.owner
-        chain = [owner, *islice(owner.iterancestors(), _UP - 1)]
-        sign = (block.kind, *((up.tag, up.get("class", "")) for up in chain[:3]))
+    for here, chain in enumerate(page.chains):
         weight, vote, linked = float(page.weights[here]), float(mean[here]), page.linked[here]
         for up in chain:
             _accumulate(inside[up], weight, weight * vote, weight * linked)
-        _accumulate(alike[sign], weight, weight * vote, 1)
-        chains.append(chain)
-        signs.append(sign)
+        _accumulate(alike[page.forms[here]], weight, weight * vote, 1)
     voted = max(1.0, float((page.weights * mean).sum()))
     rows = []
-    for here, chain in enumerate(chains):
+    for here, chain in enumerate(page.chains):
         row: list[float] = []
         for level in (0, 1, 2, 3):
             weight, vote, linked = inside[chain[min(level, len(chain) - 1)]]
             row += [vote / max(1, weight), linked / max(1, weight), math.log1p(weight)]
             row.append(vote / voted)
-        weight, vote, count = alike[signs[here]]
+        weight, vote, count = alike[page.forms[here]]
         row += [vote / max(1, weight), math.log1p(weight), count, copies[page.letters[here]]]
         rows.append(row)
     return np.array(rows, np.float32)

@@ -8,22 +8,20 @@ longer text, that is used. Copies, content after the article and front pages are
 
 from __future__ import annotations
 
-import json
+from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from lxml import etree
-from numpy.typing import NDArray
 
 from core.body import junk
 from core.body.blocks import Block
 from core.page.extractors import votes
-from core.page.features import COMMENT, Numbers, PageBlocks, features
+from core.page.features import COMMENT, DIALOG, POSTER, Numbers, PageBlocks, features
 from core.page.kind import Kind, kind_of_page
 from core.page.structure import add_wordless, add_words, article_of, without_label
+from core.page.trees import stored_trees
+from core.text import squeeze
 
 # Scores of the trees and the extractors: `docs/cleaning.md`. Effects were measured as word F1 on
 # 246 public pages (articles, threads, manuals), which also trained the trees.
@@ -43,15 +41,19 @@ _BEFORE_COMMENTS = 0.1
 # Of `Kind.forum`: below this, comments (by name) are dropped. On the two halves articles gain .0025
 # and .0016; with 1.5 a thread loses .3.
 _PERHAPS_THREAD = 1
+_MOST_BOXED = 0.4  # share of the selected text, as for bars: more is the page itself
+_BEGIN = 40  # letters of an anchor; shorter texts also occur in menus
+# Blocks of one form, and the weight of their mean. On the two halves threads gain .0035 and .0013;
+# with .5 .0022 and .0006, with .85 .0040 and .0007.
+_LEAST_ALIKE = 5
+_SHARED = 0.7
 _THREAD = 3  # of `Kind.forum`: the page is marked as a thread; without the check threads lose .028
 # Linked headlines with an excerpt; fewer also occur in round-ups, and excerpts have fewer letters.
 # 3 to 8, and 400 to 1,600, change nothing on those pages: none of them is a front page.
 _LEAST_TEASERS = 5
 _LONGEST_EXCERPT = 800
-_ROWS_AT_ONCE = 256  # with 300 trees: half a megabyte
 _LINES_BEFORE, _LINES_BEHIND = 8, 4  # blocks beside the text that may contain the author
 _LONGEST_BESIDE = 60  # characters
-_FILE = Path(__file__).with_name("blocks.json")
 
 
 @dataclass(slots=True)
@@ -64,21 +66,29 @@ class Choice:
     beside: list[str] = field(default_factory=list)  # short lines directly before and after it
 
 
-def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str | None]) -> Choice:
+def choose(
+    blocks: list[Block],
+    page: PageBlocks,
+    markup: str,
+    texts: list[str | None],
+    anchor: str = "",
+) -> Choice:
     """Select the article among all blocks of a page.
 
     `page` holds the blocks with words, `markup` is the page itself. `texts` are the results of the
-    extractors, None for those not installed.
+    extractors, None for those not installed. `anchor` is a part of the article, such as the feed's
+    excerpt of it.
     """
     if not page.blocks:
         return Choice()
     voted = [None if text is None else votes(page.blocks, page.letters, text) for text in texts]
     kind = kind_of_page(markup, page.root, page.posts)
-    likely = stored_trees().probabilities(features(page, voted, kind))
+    likely: Numbers = stored_trees().probabilities(features(page, voted, kind))
+    if kind.forum >= _THREAD:
+        likely = averaged_by_form(page, likely)
+    likely[anchored(page, anchor)] = 1
     chosen = likely >= CHOSEN
-    for vote in voted:
-        if vote is not None and _weight(page, chosen) < _FRAGMENT * _weight(page, vote > 0):
-            chosen = vote > 0
+    chosen = without_fragment(page, chosen, voted, kind)
     copies = copies_on(page, chosen)
     chosen[copies] = False
     likely[copies] = 0
@@ -87,9 +97,9 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
         return Choice(dropped=page.blocks, is_front_page=True)
     chosen[teasers] = False
     chosen[start_of_others(page, chosen, kind) :] = False
-    comments = comments_below(page, chosen, kind)
-    chosen[comments] = False
-    likely[comments] = 0
+    others = comments_below(page, chosen, kind) + boxes_on(page, chosen, kind)
+    chosen[others] = False
+    likely[others] = 0
     chances = dict(zip(map(id, page.blocks), likely, strict=True))
     is_kept = {id(block): bool(here) for block, here in zip(page.blocks, chosen, strict=True)}
     add_words(blocks, is_kept, chances)
@@ -97,6 +107,45 @@ def choose(blocks: list[Block], page: PageBlocks, markup: str, texts: list[str |
     kept = [without_label(block) for block in blocks if is_kept[id(block)]]
     dropped = [block for block in page.blocks if not is_kept[id(block)]]
     return Choice(kept, dropped, beside=_lines_beside(page, is_kept))
+
+
+def without_fragment(
+    page: PageBlocks, chosen: np.ndarray, voted: list[Numbers | None], kind: Kind
+) -> np.ndarray:
+    """The selection, or that of an extractor of which it is a fragment.
+
+    Comments below an article do not count: they may be far longer.
+    """
+    counted = np.ones(len(chosen), bool)
+    if kind.forum < _PERHAPS_THREAD and _weight(page, chosen) >= _LEAST_BEFORE:
+        counted = np.array([COMMENT not in flags for flags in page.flags])
+    for vote in voted:
+        held = chosen if vote is None else (vote > 0) & counted
+        if _weight(page, chosen) < _FRAGMENT * _weight(page, held):
+            chosen = held
+    return chosen
+
+
+def anchored(page: PageBlocks, anchor: str) -> list[int]:
+    """The blocks that the text contains, and those that begin with its first letters."""
+    begin = squeeze(anchor)[:_BEGIN]
+    if len(begin) < _BEGIN:
+        return []
+    held = votes(page.blocks, page.letters, anchor) > 0
+    held |= [own.startswith(begin) for own in page.letters]
+    return list(map(int, np.flatnonzero(held & (page.weights >= _LEAST_COPIED))))
+
+
+def averaged_by_form(page: PageBlocks, likely: Numbers) -> Numbers:
+    """The probabilities, mixed with the mean of all blocks of one form, such as posts."""
+    alike: defaultdict[object, list[int]] = defaultdict(list)
+    for here, form in enumerate(page.forms):
+        alike[form].append(here)
+    shared = likely.copy()
+    for group in alike.values():
+        if len(group) >= _LEAST_ALIKE:
+            shared[group] += _SHARED * (likely[group].mean() - likely[group])
+    return shared
 
 
 def _lines_beside(page: PageBlocks, is_kept: dict[int, bool]) -> list[str]:
@@ -170,6 +219,14 @@ def comments_below(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> list[int
     return comment_blocks if below_article else []
 
 
+def boxes_on(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> list[int]:
+    """Blocks inside dialogs, and in a thread inside signatures and details of the poster."""
+    names = {DIALOG, POSTER} if kind.forum >= _PERHAPS_THREAD else {DIALOG}
+    inside = [here for here, flags in enumerate(page.flags) if not names.isdisjoint(flags)]
+    boxed = float(page.weights[inside][chosen[inside]].sum())
+    return inside if boxed <= _MOST_BOXED * _weight(page, chosen) else []
+
+
 def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:
     """The excerpts of a front page: selected blocks directly below linked headlines.
 
@@ -194,87 +251,3 @@ def teasers_of_listing(page: PageBlocks, chosen: np.ndarray) -> list[int]:
         len(headlines) >= max(_LEAST_TEASERS, 0.5 * chosen.sum()) and longest < _LONGEST_EXCERPT
     )
     return teasers if is_listing else []
-
-
-class Trees:
-    """A gradient-boosted ensemble of decision trees over columns of numbers.
-
-    A tree is stored as two lists over its nodes in pre-order: the column (-1 for a leaf), and the
-    threshold or leaf value. Values up to the threshold go left. All rows are evaluated on all trees
-    at once (QuickScorer, Lucchese and others, SIGIR 2015). Each row keeps a bit set of leaves per
-    tree; each failed test removes the leaves on its left; the first remaining leaf is the
-    result. This takes a third of the time of walking the trees.
-    """
-
-    def __init__(self, stored: dict[str, Any]) -> None:
-        self.columns = int(stored["columns"])
-        trees = stored["trees"]
-        leaves = max(columns.count(-1) for columns, _ in trees)
-        self._values = np.zeros((len(trees), leaves), np.float32)
-        self._every = np.arange(len(trees))
-        self._all = (1 << leaves) - 1
-        tests: list[list[tuple[float, int, int]]] = [[] for _ in range(self.columns)]
-        for tree, (columns, numbers) in enumerate(trees):
-            values, inner = _leaves_and_tests(columns, numbers)
-            self._values[tree, : len(values)] = values
-            for column, threshold, first, end in inner:
-                tests[column].append((threshold, tree, (1 << end) - (1 << first)))
-        self._tests = [
-            (column, *self._table(sorted(each))) for column, each in enumerate(tests) if each
-        ]
-        sets = np.arange(self._all + 1)
-        self._first = np.log2(np.maximum(1, sets & -sets)).astype(np.uint8)
-
-    def _table(self, tests: list[tuple[float, int, int]]) -> tuple[Numbers, NDArray[np.uint16]]:
-        """The thresholds of a column, and the leaves that remain for values above each of them."""
-        left = np.full((len(tests) + 1, len(self._every)), self._all, np.uint16)
-        for here, (_, tree, gone) in enumerate(tests):
-            left[here + 1] = left[here]
-            left[here + 1, tree] &= self._all ^ gone
-        return np.array([threshold for threshold, _, _ in tests], np.float32), left
-
-    def probabilities(self, rows: Numbers) -> NDArray[np.float64]:
-        """The probability for each row that its block belongs to the article."""
-        if rows.shape[1] != self.columns:
-            raise ValueError(f"the model has {self.columns} columns, the page {rows.shape[1]}")
-        total = np.zeros(len(rows))
-        for start in range(0, len(rows), _ROWS_AT_ONCE):
-            some = rows[start : start + _ROWS_AT_ONCE]
-            left = np.full((len(some), len(self._every)), self._all, np.uint16)
-            for column, thresholds, tables in self._tests:
-                left &= tables[np.searchsorted(thresholds, some[:, column])]
-            values = self._values[self._every, self._first[left]]
-            total[start : start + len(some)] = values.sum(1, dtype=np.float64)
-        return np.asarray(1 / (1 + np.exp(-total)))
-
-
-def _leaves_and_tests(
-    columns: list[int], numbers: list[float]
-) -> tuple[list[float], list[tuple[int, float, int, int]]]:
-    """The leaf values of a tree, left to right, and its tests.
-
-    A test is (column, threshold, first leaf on its left, first leaf on its right).
-    """
-    values: list[float] = []
-    tests: list[tuple[int, float, int, int]] = []
-    is_left: list[bool] = []  # for each test above the node: whether the node is on its left
-    above: list[tuple[int, float, int]] = []
-    for column, number in zip(columns, numbers, strict=True):
-        if column >= 0:
-            above.append((column, number, len(values)))
-            is_left.append(True)
-            continue
-        values.append(number)
-        while is_left and not is_left[-1]:
-            is_left.pop()
-            above.pop()
-        if is_left:
-            is_left[-1] = False
-            tests.append((*above[-1], len(values)))
-    return values, tests
-
-
-@cache
-def stored_trees() -> Trees:
-    """The trees that are packaged with Millrace."""
-    return Trees(json.loads(_FILE.read_text(encoding="utf-8")))

@@ -5,11 +5,12 @@ import pytest
 
 from core.body.html import parse_page
 from core.body.walk import Walker
-from core.page import select
+from core.models import Article
+from core.page import trees
 from core.page.extract import extract_page
 from core.page.features import PageBlocks, features
 from core.page.kind import kind_of_page
-from core.page.select import Trees
+from core.page.trees import Trees, stored_trees
 
 STORY = (
     "The lamps of the old town went out at nine, and for once people saw the Milky Way.",
@@ -132,7 +133,7 @@ def test_a_line_that_comes_again_in_the_article_stays() -> None:
 
 
 def test_the_model_is_small_and_fits_the_columns() -> None:
-    file = Path(select.__file__).with_name("blocks.json")
+    file = Path(trees.__file__).with_name("blocks.json")
     root = parse_page(f"<html><body><h1>Night</h1>{PROSE}</body></html>")[1]
     page = PageBlocks(Walker(None, judging=False).walk(root), root, "Night")
     vote = np.ones(len(page.blocks), np.float32)
@@ -140,7 +141,7 @@ def test_the_model_is_small_and_fits_the_columns() -> None:
 
     assert file.stat().st_size <= 200_000
     for voted in ([vote, vote, vote], [vote, vote, None]):
-        likely = select.stored_trees().probabilities(features(page, voted, kind))
+        likely = stored_trees().probabilities(features(page, voted, kind))
         assert likely[1:].min() > 0.45
 
 
@@ -208,3 +209,65 @@ def test_comments_go_by_their_name_below_an_article_only() -> None:
     assert STORY[5] in text
     assert "I was there" not in text
     assert all(f"{sentence} I was there" in thread for sentence in STORY[:5])
+
+
+def test_dialogs_go_wherever_they_stand() -> None:
+    consent = (
+        "<div id='onetrust-consent-sdk'><h2>Your privacy</h2><p>We and our partners process data "
+        "to provide precise location and to store what is on your device, as you allow.</p></div>"
+    )
+
+    text, _ = article(f"<article><h1>Night</h1>{consent}{PROSE}</article>{consent}")
+
+    assert STORY[0] in text
+    assert "partners" not in text
+
+
+def thread(posts: str) -> tuple[str, str]:
+    return article(posts, '<meta name="generator" content="phpBB"><link rel="canonical" '
+                          'href="https://forum.example/viewtopic.php?t=1">')  # fmt: skip
+
+
+def test_signatures_and_counts_of_who_posted_go_in_a_thread() -> None:
+    below = "<div class='signature'>Two telescopes, one cat, and never enough of clear skies.</div>"
+    panel = "<dl class='postprofile'><dt>ann</dt><dd class='profile-posts'>Posts: 14</dd></dl>"
+
+    text, _ = thread("".join(
+        f"<div class='post'>{panel}<div class='postcontent'>{sentence} So it was here.</div>{below}"
+        f"</div>" for sentence in STORY
+    ))  # fmt: skip
+    letter, _ = article(f"<article><h1>Night</h1>{PROSE}{below.replace('div', 'p')}</article>")
+
+    assert all(sentence in text for sentence in STORY)
+    assert "Posts: 14" not in text
+    assert "telescopes" not in text
+    assert "telescopes" in letter
+
+
+def test_short_posts_stay_with_the_long_ones_of_like_form() -> None:
+    said = [*STORY, "Same here.", "Yes!"]
+
+    text, _ = thread("".join(f"<li class='p'><i>ann</i><div class='b'>{each}</div></li>"
+                             for each in said))  # fmt: skip
+
+    assert all(each in text for each in said)
+
+
+def test_an_article_is_found_where_the_feed_says_it_is() -> None:
+    page = f"<html><title>Night</title><body><aside><p>{STORY[0]}</p></aside>{PROSE[200:]}"
+    feed = Article(title="Night", text=STORY[0])
+
+    found = extract_page(page.encode(), url="https://news.example/a.html", feed=feed)
+
+    assert found is not None
+    assert found.article.text.startswith(STORY[0])
+
+
+def test_a_short_article_is_kept_above_many_comments() -> None:
+    said = "".join(f"<div class='comment-body'><p>{sentence} I was there, I saw the very lamps "
+                   f"go out one by one.</p></div>" for sentence in STORY * 12)  # fmt: skip
+
+    text, _ = article(f"<article><h1>Night</h1><p>{' '.join(STORY)}</p></article>"
+                      f"<div class='comment-list'>{said}</div>")  # fmt: skip
+
+    assert "I was there" not in text
