@@ -47,22 +47,22 @@ EVERY = 1.0  # seconds; a burst of news is sent as one
 LEAD_SECONDS = 15.0  # after which another process takes over from one that died
 AT_ONCE = 500  # changes of one round
 SLICE_LETTERS = 2**20  # of the bodies for which webhooks are made at once
-# Seconds. A delivery goes ahead of all that are due by this, less a second for each that its source
-# had before and that would not have been sent yet at one a second. A flood of 240 entries a second
-# delayed the webhooks of all other sources by 18 s.
+# Seconds by which a delivery precedes what is due now, less one for each that its source queued
+# before, as far as these come faster than one a second. In the order of arrival a flood of 240
+# entries a second delayed the webhooks of all other sources by 18 s.
 AHEAD = 3600.0
 
 log = structlog.get_logger()
 
 
 class FairOrder:
-    """The order of deliveries, fair by source: each has a clock that its deliveries move on."""
+    """The order of deliveries, fair by source: each delivery advances the clock of its source."""
 
     def __init__(self) -> None:
-        self._clocks: dict[str, float] = {}  # of sources that are ahead of the time
+        self._clocks: dict[str, float] = {}  # of sources whose clock is ahead
 
     def ahead(self, source: str) -> float:
-        """By how many seconds the next delivery of `source` goes before others that are due."""
+        """The seconds by which the next delivery of `source` precedes others that are due."""
         now = time.monotonic()
         clock = max(now, self._clocks.get(source, now))
         self._clocks[source] = min(clock + 1, now + AHEAD)
