@@ -48,7 +48,7 @@ class Lateness:
 
     With 200 sources on a machine at a load of 45 a round trip took seconds: leases expired before
     their renewal, results were refused, and nothing new was published for minutes. So leases last
-    longer there, and a late worker begins nothing new.
+    longer there, and a late worker has fewer of them at once.
     """
 
     _measured_every = 0.5
@@ -167,13 +167,14 @@ class Places:
         return sum(map(len, self._running.values()))
 
     def room(self, role: Role) -> int:
-        """The number of free places; none in a process that is late, unless nothing runs."""
-        if self.lateness.full and self._running[role]:
-            return 0
+        """The number of free places; a late process has a tenth of them."""
+        limit = self.limits[role]
+        if self.lateness.full:
+            limit = max(1, limit // 10)
         oldest = time.monotonic() - _HINTED_SECONDS
         hinted = {token: at for token, at in self._hinted[role].items() if at > oldest}
         self._hinted[role] = hinted
-        return self.limits[role] - len(self._running[role]) - len(hinted)
+        return limit - len(self._running[role]) - len(hinted)
 
     def hint(self, role: Role, leases: Iterable[Lease]) -> None:
         """Count leases that this worker queued and will probably take itself."""
