@@ -29,6 +29,7 @@ processes         zset    trimmed by beats  process id -> time of its last heart
 config            hash    never             the feeds.yaml that all follow: store/revision.py
 config:history    zset    CONFIGS_KEPT      hash of each earlier revision -> when (ms)
 floods            zset    a day             sources that lost stories for exceeding their share
+yielded           zset    dedup window      stories that their source lost so -> when (ms)
 dropped           zset    retention         story of a removed source -> place in the feed
 dropped:ID        hash    retention         such a story, until its source returns
 queue             zset    until taken       arq's jobs, for all workers: workers/queue.py
@@ -125,6 +126,7 @@ CONFIG = PREFIX + "config"
 CONFIG_HISTORY = PREFIX + "config:history"
 DROPPED = PREFIX + "dropped"
 FLOODS = PREFIX + "floods"
+YIELDED = PREFIX + "yielded"
 SUBSCRIPTIONS = PREFIX + "subscriptions"
 SUBSCRIBED = PREFIX + "subscribed"
 

@@ -44,6 +44,7 @@ async def trim(
     if given:
         await note_floods(store, given)
     victims = [victim for own in given.values() for victim in own]
+    await _note_yielded(store, victims, window)
     for start in range(0, len(victims), _TRIM_AT_ONCE):
         chunk = victims[start : start + _TRIM_AT_ONCE]
         removed += await _trim_once(store, entries, days, window, chunk)
@@ -75,6 +76,7 @@ FEWEST = 20  # stories that any source may have
 SHARE_BYTES = 16 * 2**20
 FLOOD_SECONDS = 86_400  # for which /health names a source that exceeded its share
 _FLOODS_NAMED = 100
+_YIELDED_KEPT = 20_000  # four days of a flood (`NEW_A_DAY`); 110 bytes each
 _VICTIMS = 2000  # in one round; the next comes within ten seconds
 
 
@@ -149,6 +151,29 @@ async def flooding(store: Store) -> list[str]:
     with store_errors():
         found = await store.redis.zrangebyscore(keys.FLOODS, since, "+inf")
     return [name.decode() for name in found]
+
+
+async def _note_yielded(store: Store, victims: Sequence[Version], window: float) -> None:
+    """Remember these stories: a copy that another source brings later is news."""
+    if not victims:
+        return
+    now = await store.now() * 1000
+    pipe = store.redis.pipeline()
+    pipe.zadd(keys.YIELDED, dict.fromkeys((story_id for story_id, _ in victims), now))
+    pipe.zremrangebyrank(keys.YIELDED, 0, -_YIELDED_KEPT - 1)
+    pipe.expire(keys.YIELDED, max(1, int(window)))
+    with store_errors():
+        await pipe.execute()
+
+
+async def yielded_among(store: Store, ids: Collection[str]) -> frozenset[str]:
+    """Those of these stories that their source lost for exceeding its share."""
+    asked = sorted(ids)
+    if not asked:
+        return frozenset()
+    with store_errors():
+        scores = await store.redis.zmscore(keys.YIELDED, asked)
+    return frozenset(i for i, score in zip(asked, scores, strict=True) if score is not None)
 
 
 async def note_floods(store: Store, sources: Collection[str]) -> None:

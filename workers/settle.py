@@ -21,7 +21,7 @@ from functools import partial
 from itertools import count
 
 from core.config.settings import DedupSettings
-from core.dedup.decide import Arrival, Outcome
+from core.dedup.decide import Arrival, Claim, Outcome
 from core.dedup.idf import Idf
 from core.dedup.merge import merge
 from core.dedup.prints import Candidate
@@ -32,6 +32,7 @@ from store.connection import Store
 from store.curation import chosen_stories
 from store.entries import load_entries, load_stories
 from store.index import look_up
+from store.retention import yielded_among
 
 # A batch of this many arrivals is decided in a thread. An arrival takes 7 ms where copies are
 # compared, and a decision on the event loop delays the renewal of this worker's leases.
@@ -94,6 +95,7 @@ async def _decide(
     wanted = {c.story for candidates in found.values() for c in candidates}
     wanted |= {a.known.story for a in arrivals if a.known and a.known.story}
     stories = await load_stories(store, sorted(wanted | set(names.values()) | set(clashing)))
+    found, hidden = await _without_yielded(store, arrivals, found, {s.id for s in stories})
     weigh = partial(
         merge,
         arrivals,
@@ -112,9 +114,41 @@ async def _decide(
         else:
             outcome = await asyncio.to_thread(weigh, records=records)
         if not outcome.wanted:
+            outcome.claims = [_weighed_too(claim, hidden) for claim in outcome.claims]
             return outcome, asked.mark
         missing = sorted(outcome.wanted)
         records |= zip(missing, await load_entries(store, missing), strict=True)
+
+
+async def _without_yielded(
+    store: Store,
+    arrivals: Sequence[Arrival],
+    found: dict[str, list[Candidate]],
+    kept: Collection[str],
+) -> tuple[dict[str, list[Candidate]], frozenset[str]]:
+    """Candidates, less those of other sources that lost their story for exceeding their share.
+
+    A source that floods would hide the story of one that brings it later. Also returns the founders
+    that were left out.
+    """
+    yielded = await yielded_among(
+        store, {c.story for near in found.values() for c in near}.difference(kept)
+    )
+    if not yielded:
+        return found, frozenset()
+    own = {arrival.record.id: arrival.fingerprint.print.source for arrival in arrivals}
+    left = {
+        entry: [c for c in near if c.story not in yielded or c.print.source == own[entry]]
+        for entry, near in found.items()
+    }
+    founders = {c.entry for near in found.values() for c in near}
+    return left, frozenset(founders - {c.entry for near in left.values() for c in near})
+
+
+def _weighed_too(claim: Claim, founders: frozenset[str]) -> Claim:
+    if claim.weighed is None or not founders:
+        return claim
+    return dataclasses.replace(claim, weighed=claim.weighed | founders)
 
 
 async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
