@@ -51,8 +51,8 @@ _NAMES = re.compile(r"《[^《》]{1,30}》|https?://\S+|[\w.+-]+@[\w.-]+")
 # What is said inside a text, a line of a list or of verse, a caption, and the end of a broadcast.
 _SPOKEN = re.compile(r"[“「][^“”「」]{12,}[”」]|图片?来源|节目|今天|收看|观看|^\d+[.、]|[，、]$")
 _LABELLED = re.compile(
-    rf"(?:(?:(?:{_EDGES['before']})?(?:{_EDGES['makers']})|文|图文|文图)\s?[:：|｜丨/／]\s*"
-    r"[^\s，。；:：|｜丨（(]{1,16}(?:[（(][^（）()]{1,20}[)）])?[\s，、；;|｜]*){1,6}"
+    rf"(?:(?:(?:{_EDGES['before']})?(?:{_EDGES['makers']})|文|图文|文图)(?:\s?[:：|｜丨/／]\s*"
+    r"[^\s，。；:：|｜丨（(]{1,16}(?:[（(][^（）()]{1,20}[)）])?|\s+[一-龥]{2,4})[\s，、；;|｜]*){1,6}"
 )
 _MARKS_ONLY = re.compile(r"(?:#[^#\s]{1,20}#?\s*){2,}|\d{20,}")  # topics; numbers of pages
 
