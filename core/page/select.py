@@ -42,6 +42,7 @@ _BEFORE_COMMENTS = 0.1
 # and .0016; with 1.5 a thread loses .3.
 _PERHAPS_THREAD = 1
 _MOST_BOXED = 0.4  # share of the selected text, as for bars: more is the page itself
+_LONGEST_ANCHOR = 20_000  # characters; excerpts are shorter, and each block is searched for in it
 _BEGIN = 40  # letters of an anchor; shorter texts also occur in menus
 # Blocks of one form, and the weight of their mean. On the two halves threads gain .0035 and .0013;
 # with .5 .0022 and .0006, with .85 .0040 and .0007.
@@ -131,7 +132,7 @@ def anchored(page: PageBlocks, anchor: str) -> list[int]:
     begin = squeeze(anchor)[:_BEGIN]
     if len(begin) < _BEGIN:
         return []
-    held = votes(page.blocks, page.letters, anchor) > 0
+    held = votes(page.blocks, page.letters, anchor[:_LONGEST_ANCHOR]) > 0
     held |= [own.startswith(begin) for own in page.letters]
     return list(map(int, np.flatnonzero(held & (page.weights >= _LEAST_COPIED))))
 
