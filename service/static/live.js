@@ -142,9 +142,11 @@
     const ids = visible.map((card) => card.id);
     const fresh = freshOf(page).map((card) => card.id);
     const start = fresh.indexOf(ids[0]);
+    const same = ids.every((id, index) => fresh[start + index] === id);
+    const brings = fresh.some((id) => !document.getElementById(id));
     held = null;
-    if (document.hidden || !ids.length) merge(page);
-    else if (ids.some((id, index) => fresh[start + index] !== id)) held = page;
+    if (document.hidden || !ids.length || (!same && !brings)) merge(page);
+    else if (!same) held = page;
     else {
       for (const id of fresh.slice(0, start)) if (!document.getElementById(id)) above.add(id);
       const { top } = place(visible[0]);
