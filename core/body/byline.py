@@ -206,7 +206,7 @@ def _published(
     moment = entry.published or entry.updated
     if moment is not None:
         return dates.iso(moment)
-    for field in ("date", "published", "pubdate", "created", "created_at", "time"):
+    for field in ("date", "published", "pubdate", "publishdate", "created", "created_at", "time"):
         found = _stated_date(front[field], spots) if field in front else None
         if found:
             return found

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import zip_longest
 from typing import NamedTuple
 
-from core.feeds.github import Change, Folder, page_url, raw_urls
+from core.errors import DocumentError
+from core.feeds.github import Change, Folder, Listing, page_url, raw_urls
 from core.models import Article, FeedEntry, ParsedFeed
 from core.text import squeeze
 from core.urls import canonical_url
 
+FILES_KEPT = 200_000  # 4 MB in the store; split a larger folder into a source per sub-folder
 FIRST_TAKEN = 100  # articles that a first poll accepts; the others count as known from then on
 TAKEN = 2000  # new or changed articles that any poll accepts; the others follow at the next poll
 MASS_CHANGE = 100  # files in one commit; it is an import, and its date is not that of the articles
@@ -23,12 +25,14 @@ PIECE = 10  # characters
 LONGEST_COMPARED = 50_000  # characters
 
 _LANGUAGE = r"[._-][a-z]{2}(?:[_-][a-z]{2,4})?"
-_MARKDOWN = re.compile(r".+\.(?:md|mdx|markdown)", re.IGNORECASE)
-_NO_ARTICLE = re.compile(
-    r"(?:readme[._ -]?\d*|license|licence|contributing|changelog|code_of_conduct|security|summary"
-    rf"|_sidebar|_navbar|_coverpage|_footer|_index)(?:{_LANGUAGE})?\.\w+",
-    re.IGNORECASE,
+_ARTICLE = re.compile(r".+\.(?:mdx?|markdown|mkdn?|mdown|mdwn|txt)", re.IGNORECASE)
+_OTHER_TEXT = re.compile(r".+\.(html?|rst|adoc|asciidoc|org|textile|ipynb)", re.IGNORECASE)
+_NO_ARTICLE = re.compile(  # SUMMARY.md is GitBook's; summary.md is an article
+    r"(?i:license|licence|contributing|changelog|code_of_conduct|_sidebar|_navbar|_coverpage"
+    r"|_footer|_index|robots|humans|ads|llms(?:-full)?|requirements[\w-]*|cmakelists)"
+    rf"(?i:{_LANGUAGE})?\.\w+|(?:SECURITY|Security|SUMMARY|Summary)(?:{_LANGUAGE})?\.\w+"
 )
+_README = re.compile(rf"readme[._ -]?\d*(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
 _INDEX = re.compile(rf"index(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
 # Folders of site generators beside the articles: Jekyll, Hugo, Hexo, Eleventy, Astro.
 _NO_SECTION = frozenset(
@@ -52,12 +56,75 @@ def may_hold_articles(folder: str) -> bool:
 
 def may_be_article(name: str) -> bool:
     """Whether a file with this name is an article, or the text of a page bundle."""
-    return _MARKDOWN.fullmatch(name) is not None and _NO_ARTICLE.fullmatch(name) is None
+    return _ARTICLE.fullmatch(name) is not None and _NO_ARTICLE.fullmatch(name) is None
+
+
+def is_plain_text(name: str) -> bool:
+    """Whether a file is plain text: an article where its folder has no markdown."""
+    return name.lower().endswith(".txt")
+
+
+def is_readme(name: str) -> bool:
+    """Whether a file is a README: an article where folders hold nothing else."""
+    return _README.fullmatch(name) is not None
+
+
+def unread_form(name: str) -> str | None:
+    """The extension of a file that may be an article but cannot be read."""
+    found = _OTHER_TEXT.fullmatch(name)
+    return found[1].lower() if found else None
 
 
 def is_index(name: str) -> bool:
     """Whether a file is the index of its folder; as in Hugo, it is an article if it is alone."""
     return _INDEX.fullmatch(name) is not None
+
+
+class Section(NamedTuple):
+    """One folder: the id of its tree, and the blobs of files whose names may be articles."""
+
+    tree: str
+    files: dict[str, str]
+    unread: Mapping[str, int] = {}  # extension -> number of texts that cannot be read
+
+
+def sections_of(path: str, tree: str, listing: Listing) -> dict[str, Section]:
+    """The sections of a tree listed at `path`, including those below it in a recursive listing."""
+    sections = {path: Section(tree, {})}
+    for name, inner in listing.folders.items():
+        if "/" in name or may_hold_articles(name):
+            sections[join_path(path, name)] = Section(inner, {})
+    for name, file in listing.files.items():
+        folder, _, base = name.rpartition("/")
+        where, form = join_path(path, folder), unread_form(base)
+        if file.size == 0 or not (form or may_be_article(base)):
+            continue
+        section = sections.setdefault(where, Section("", {}))
+        if form:
+            unread = {**section.unread, form: section.unread.get(form, 0) + 1}
+            sections[where] = section._replace(unread=unread)
+        else:
+            section.files[base] = file.blob
+    return {where: each for where, each in sections.items() if _is_listed(path, where)}
+
+
+def check_size(sections: Mapping[str, Section]) -> None:
+    """Raise DocumentError if a folder has more files than can be stored."""
+    if sum(len(section.files) for section in sections.values()) > FILES_KEPT:
+        raise DocumentError(
+            "the folder holds more than {count} markdown files: name its sub-folders",
+            count=f"{FILES_KEPT:,}",
+        )
+
+
+def _is_listed(root: str, path: str) -> bool:
+    below = path[len(root) :].strip("/")
+    return not below or all(may_hold_articles(step) for step in below.split("/"))
+
+
+def join_path(folder: str, name: str) -> str:
+    """The path of a name in a folder; the uppermost folder is the empty one."""
+    return f"{folder}/{name}" if folder and name else folder or name
 
 
 def newest_first(paths: Collection[str], dates: Mapping[str, datetime] | None = None) -> list[str]:
@@ -130,8 +197,8 @@ def folder_entries(
             guid=guids.get(path, path),
             position=position,
             link=page_url(folder, path, commit if path + "#" in guids.get(path, "") else None),
-            updated=dates.get(path),
-            content_type="markdown",
+            updated=_moment_in(path) or dates.get(path),
+            content_type="text" if is_plain_text(path) else "markdown",
             base=raw_urls(raw, folder, commit, path)[0],
             body_urls=raw_urls(raw, folder, commit, path),
             version=blobs[path],
@@ -166,6 +233,15 @@ def _day_of(path: str, dates: Mapping[str, datetime]) -> Day | None:
         return date.year, date.month, date.day
     year_alone = _YEAR.search(path)
     return (int(year_alone[1]), 0, 0) if year_alone else None
+
+
+def _moment_in(path: str) -> datetime | None:
+    """The beginning of the day that the path of an article states."""
+    year, month, day = _day_of(path, {}) or (0, 0, 0)
+    try:
+        return datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _section(path: str) -> str:

@@ -7,25 +7,17 @@ more than GitHub lists, and a force push removes them.
 from __future__ import annotations
 
 import json
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from core.errors import DocumentError
-from core.feeds.folder import is_index, may_be_article, may_hold_articles
-from core.feeds.github import BLOB_DIGITS, Change, Folder, Listing
+from core.feeds.folder import Section, is_index, is_plain_text, is_readme, join_path
+from core.feeds.github import BLOB_DIGITS, Change, Folder
 from core.ids import guid_digest
 
-FILES_KEPT = 200_000  # 4 MB in the store; split a larger folder into a source per sub-folder
-RULES = 1  # version of the rules for what is an article; after a change, old files are not news
-
-
-class Section(NamedTuple):
-    """One folder: the id of its tree, and the blobs of files whose names may be articles."""
-
-    tree: str
-    files: dict[str, str]
+WORTH, FORMS = 10, 3  # named: texts that are a tenth of the articles; of a site's pages fewer are
+RULES = 2  # version of the rules for what is an article; after a change, old files are not news
 
 
 @dataclass
@@ -53,18 +45,36 @@ class FolderTree:
         }
 
     def articles(self) -> dict[str, str]:
-        """The path and blob of every article."""
-        found: dict[str, str] = {}
+        """The path and blob of every article: markdown, else READMEs of folders, else texts."""
+        markdown: dict[str, str] = {}
+        readmes: dict[str, str] = {}
+        texts: dict[str, str] = {}
         holding = {self.folder.path}  # folders that cannot be page bundles
         for path, section in self.sections.items():
-            if section.files:
+            if not all(map(is_readme, section.files)):
                 holding.update(_folders_above(path))
         for path, section in self.sections.items():
-            bundle = path not in holding and all(is_index(name) for name in section.files)
+            names = [name for name in section.files if not is_readme(name)]
+            bundle = path not in holding and all(is_index(name) for name in names)
             for name, blob in section.files.items():
-                if bundle or not is_index(name):
-                    found[_join(path, name)] = blob
-        return found
+                found = texts if is_plain_text(name) else markdown
+                if is_readme(name):
+                    found = readmes if bundle and not names else {}
+                elif is_index(name) and not bundle:
+                    continue
+                found[join_path(path, name)] = blob
+        return markdown or readmes or texts
+
+    def unread(self) -> str:
+        """The files that look like articles and are none, such as “12 .rst, 1 README.md”."""
+        articles, counts = self.articles(), Counter[str]()
+        for path, section in self.sections.items():
+            counts.update({f".{form}": count for form, count in section.unread.items()})
+            left = (name for name in section.files if join_path(path, name) not in articles)
+            names = (".txt" if is_plain_text(name) else name for name in left)
+            counts.update(name for name in names if name == ".txt" or not articles)
+        worth = [(n, form) for form, n in counts.items() if WORTH * n >= len(articles)]
+        return ", ".join(f"{n} {form}" for n, form in sorted(worth, reverse=True)[:FORMS])
 
     def guid(self, path: str) -> str:
         """The guid of an article: its first path."""
@@ -81,6 +91,7 @@ class FolderTree:
             "folder": self.folder,
             "sections": sections,
             "guids": self.guids,
+            "unread": {path: each.unread for path, each in self.sections.items() if each.unread},
         }
         return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -89,35 +100,15 @@ def folder_tree(stored: bytes) -> FolderTree:
     """Parse the output of `to_bytes`; without sections if its rules for articles differ."""
     document = json.loads(stored)
     sections = {
-        path: Section(tree, dict(zip(_names(names), _blobs(blobs), strict=True)))
+        path: Section(
+            tree,
+            dict(zip(_names(names), _blobs(blobs), strict=True)),
+            document.get("unread", {}).get(path, {}),
+        )
         for path, tree, names, blobs in document["sections"]
         if document["rules"] == RULES
     }
     return FolderTree(Folder(*document["folder"]), sections, document["guids"])
-
-
-def sections_of(path: str, tree: str, listing: Listing) -> dict[str, Section]:
-    """The sections of a tree listed at `path`, including those below it in a recursive listing."""
-    sections = {path: Section(tree, {})}
-    for name, inner in listing.folders.items():
-        if "/" in name or may_hold_articles(name):
-            sections[_join(path, name)] = Section(inner, {})
-    for name, file in listing.files.items():
-        folder, _, base = name.rpartition("/")
-        if file.size == 0 or not may_be_article(base):
-            continue
-        section = sections.setdefault(_join(path, folder), Section("", {}))
-        section.files[base] = file.blob
-    return {where: each for where, each in sections.items() if _is_listed(path, where)}
-
-
-def check_size(sections: Mapping[str, Section]) -> None:
-    """Raise DocumentError if a folder has more files than can be stored."""
-    if sum(len(section.files) for section in sections.values()) > FILES_KEPT:
-        raise DocumentError(
-            "the folder holds more than {count} markdown files: name its sub-folders",
-            count=f"{FILES_KEPT:,}",
-        )
 
 
 class Difference(NamedTuple):
@@ -221,7 +212,7 @@ def known_by_guids(
             {
                 name: blob
                 for name, blob in section.files.items()
-                if guid_digest(guids.get(path := _join(folder, name), path)) in known
+                if guid_digest(guids.get(path := join_path(folder, name), path)) in known
             },
         )
         for folder, section in now.sections.items()
@@ -257,20 +248,11 @@ def _name(path: str) -> str:
     return path.rpartition("/")[2]
 
 
-def _is_listed(root: str, path: str) -> bool:
-    below = path[len(root) :].strip("/")
-    return not below or all(may_hold_articles(step) for step in below.split("/"))
-
-
 def _folders_above(path: str) -> Iterator[str]:
     """The parent folders of `path`; the root is the empty string."""
     while path:
         path = path.rpartition("/")[0]
         yield path
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder and name else folder or name
 
 
 def _names(joined: str) -> list[str]:

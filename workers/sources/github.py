@@ -111,7 +111,11 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
     """Read a folder that changed, or is read for the first time."""
     trees = await _trees(poll)
     before, now, first = trees
-    articles = now.articles()
+    articles, unread = now.articles(), now.unread()
+    if not articles and unread:
+        raise DocumentError(
+            "the folder holds no article in markdown or plain text, only {files}", files=unread
+        )
     found = difference(before.articles(), articles)
     changes = await _changes(poll, found)
     fates = await _fates(poll, trees, found, changes)
@@ -141,6 +145,7 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
         seconds=answer.elapsed,
         size=len(answer.body),
         kind="github",
+        notes=(f"the folder holds files that are not read: {unread}",) if unread else (),
         tree=accounted(now, before, put_off, moved=found.moved.values()).to_bytes(),
     )
 

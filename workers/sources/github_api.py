@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 import structlog
 
 from core.errors import BadStatus, DocumentError, FetchError, Phrase, RateLimited, in_english
-from core.feeds.foldertree import FolderTree, Section, check_size, sections_of
+from core.feeds.folder import Section, check_size, sections_of
+from core.feeds.foldertree import FolderTree
 from core.feeds.github import (
     Change,
     Folder,

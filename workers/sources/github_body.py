@@ -43,6 +43,7 @@ from workers.sources.github_api import PATIENCE as POLL_PATIENCE
 PAUSE = 10.0  # seconds after a 429 without Retry-After, as raw.githubusercontent.com sends
 PAUSE_CAP = 600.0
 MOST_COMPARED = 50  # articles in one poll, one request each; others wait for the next poll
+_POINTER = "version https://git-lfs.github.com/spec/"  # to a file that is stored elsewhere
 MASS_REWRITE = 500  # articles in one poll; beyond that the whole folder was moved or reformatted
 
 
@@ -64,7 +65,9 @@ async def read_body(kit: Kit, record: EntryRecord, source: Source, counts: Count
         # After the dates in the text: the commit's date is when the article arrived here.
         article = article.model_copy(update={"published": iso(raw.updated)})
     kept_out = made.filtered
-    if not (article.text or article.images or article.enclosures):
+    if whole.content.startswith(_POINTER) or not (
+        article.text or article.images or article.enclosures
+    ):
         kept_out = "empty"  # only front matter
     if is_draft(whole.content):
         kept_out = "draft"

@@ -29,9 +29,8 @@ def test_markdown_files_may_be_articles(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "readme-2.md", "README_3.md", "README.zh-CN.md", "_index.md", "LICENSE.md",
-     "SUMMARY.md", "a.png", "notes.txt", ".md"],
-)  # fmt: skip
+    ["_index.md", "LICENSE.md", "SUMMARY.md", "requirements.txt", "robots.txt", "a.png", ".md"],
+)
 def test_what_describes_a_repository_is_no_article(name: str) -> None:
     assert not may_be_article(name)
 

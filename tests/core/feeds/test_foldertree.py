@@ -5,18 +5,16 @@ import time
 import pytest
 
 from core.errors import DocumentError
-from core.feeds import foldertree
+from core.feeds import folder, foldertree
+from core.feeds.folder import Section, check_size, sections_of
 from core.feeds.foldertree import (
     FolderTree,
-    Section,
     accounted,
-    check_size,
     difference,
     folder_tree,
     guids_after,
     known_by_guids,
     renames,
-    sections_of,
 )
 from core.feeds.github import Change, File, Folder, Listing
 from core.ids import guid_digest
@@ -46,6 +44,28 @@ def test_other_rules_of_what_is_an_article_keep_the_guids_alone(
     monkeypatch.setattr(foldertree, "RULES", foldertree.RULES + 1)
 
     assert folder_tree(stored) == FolderTree(FOLDER, {}, kept.guids)
+
+
+@pytest.mark.parametrize(
+    ("files", "articles", "unread"),
+    [
+        (["a.md", "b.mkd", "c.txt", "README.md"], ["a.md", "b.mkd"], "1 .txt"),
+        (["a.txt", "b.rst", "robots.txt", "README.md"], ["a.txt"], "1 .rst"),
+        (["README.md", "1/README.md", "2/README.md"], ["1/README.md", "2/README.md"], ""),
+        (["1/index.md", "1/pictures/README.md", "2/index.md"], ["1/index.md", "2/index.md"], ""),
+        (["posts/security.md", "SECURITY.md", "SUMMARY.md"], ["posts/security.md"], ""),
+        (["README.md", "1.html", "2.html"], [], "2 .html, 1 README.md"),
+        ([*(f"{n}.md" for n in range(30)), "1.html", "2.rst"], [f"{n}.md" for n in range(30)], ""),
+    ],
+)
+def test_what_is_no_article_is_named_where_it_counts(
+    files: list[str], articles: list[str], unread: str
+) -> None:
+    listing = Listing({name: File(A) for name in files}, {}, is_whole=True)
+    found = FolderTree(Folder("ann", "news", "", ""), sections_of("", "t", listing))
+
+    assert [*found.articles()] == articles
+    assert found.unread() == folder_tree(found.to_bytes()).unread() == unread
 
 
 def test_a_tree_of_100_000_files_takes_two_bytes_a_digit() -> None:
@@ -95,7 +115,7 @@ def test_an_index_is_an_article_where_it_is_alone() -> None:
 
 
 def test_a_folder_that_cannot_be_remembered_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(foldertree, "FILES_KEPT", 1)
+    monkeypatch.setattr(folder, "FILES_KEPT", 1)
 
     with pytest.raises(DocumentError, match="name its sub-folders"):
         check_size(tree(pages={"1.md": A, "2.md": B}).sections)
