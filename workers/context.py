@@ -98,7 +98,7 @@ class Kit:
     _settling: FairPlaces = field(init=False)
 
     def __post_init__(self) -> None:
-        self._settling = FairPlaces(1, self._settled)
+        self._settling = FairPlaces(2, self._settled)
 
     def source(self, name: str) -> Source | None:
         """The source of that name, or None when feeds.yaml does not list it as enabled."""
@@ -174,10 +174,10 @@ class Kit:
     async def settle(
         self, arrivals: Sequence[Arrival], batch_for: Callable[[Outcome], Batch]
     ) -> Outcome:
-        """Decide and commit, one batch at a time: two concurrent commits would refuse each other.
+        """Decide and commit, two batches at a time: more concurrent commits would often conflict.
 
-        Of the waiting batches, that of the source which used the least time lately is next. So a
-        feed of thousands of entries delays the others once, not at each batch.
+        Of the waiting batches, that of the source which used the least time lately is next. One
+        that used much never has both places, so a flood of similar entries does not delay others.
         """
         source = arrivals[0].record.source if arrivals else ""
         async with self._settling.place(source):

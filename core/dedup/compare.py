@@ -40,6 +40,7 @@ AGREE = 0.6  # share of the headlines' word pairs
 LEAD = 3  # own sentences before the common part: a separate report, not an intro [3–4]
 # Words in each of the four sections between which cohesion is measured.
 WINDOW, LEAST_WINDOW = 400, 20
+LONG, LONG_SHARED = 700, 0.75  # sum of weights and share; frames of programmes are shorter
 SUPPORT = 0.15  # share of a headline's words that occur in the common part
 
 
@@ -98,6 +99,11 @@ class Pair:
         return max(self.evidence.short.lead, self.evidence.long.lead) < LEAD
 
     @property
+    def is_long(self) -> bool:
+        """So much is common that it is no frame of a programme."""
+        return self.evidence.short.rare >= LONG and self.least >= LONG_SHARED
+
+    @property
     def least(self) -> float:
         """The smaller of the two weighted shares."""
         return min(self.evidence.short.weight, self.evidence.long.weight)
@@ -135,19 +141,28 @@ class Evidence:
     headline_inside: bool  # the shorter text's headline is a line of the longer text
 
     @property
+    def untouched(self) -> bool:
+        """Whether hardly anything differs beside the swaps."""
+        return self.left <= UNTOUCHED * self.short.size
+
+    @property
     def telling(self) -> tuple[Swap, ...]:
         """Swaps of names and figures; also of words, if nothing else was changed."""
         kinds = {"figure", "name", "word"} | ({"common"} if self.shared < FEW_WORDS else set())
-        untouched = self.left <= UNTOUCHED * self.short.size
-        if untouched and all(s.kind in kinds for s in self.swaps):
+        if self.untouched and all(s.kind in kinds for s in self.swaps):
             return self.swaps
         return tuple(s for s in self.swaps if s.kind in ("figure", "name"))
 
     @property
     def told_apart(self) -> frozenset[tuple[str, str]]:
-        """The distinct telling swaps, without pairs that only exchanged positions."""
-        swapped = {(s.one, s.other) for s in self.telling}
-        return frozenset((one, other) for one, other in swapped if (other, one) not in swapped)
+        """The different telling swaps, without those that only changed places."""
+        return different(self.telling)
+
+
+def different(swaps: tuple[Swap, ...]) -> frozenset[tuple[str, str]]:
+    """What was swapped for what, without what only changed places."""
+    swapped = {(s.one, s.other) for s in swaps}
+    return frozenset((one, other) for one, other in swapped if (other, one) not in swapped)
 
 
 def compare(one: Reading, other: Reading, idf: Idf, sources: tuple[int, int] = (0, 0)) -> Evidence:

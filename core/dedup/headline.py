@@ -226,6 +226,11 @@ def numbers_of(text: str) -> Numbers:
     return Numbers(series, dates, figures, text)
 
 
+def is_date_word(word: str) -> bool:
+    """Whether a folded word is the name of a month or of a day of the week."""
+    return word in _MONTHS or word in _WEEKDAYS
+
+
 def value_of(numeral: str) -> float:
     """The value of a numeral with its scale: 300万 and 三百万 are both 3,000,000."""
     match = re.match(_LATIN, numeral)

@@ -47,9 +47,12 @@ _AMOUNT = re.compile(
     r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家])"
 )
 
+# Cached readings, and the longest text in characters: a founder is compared with each entry of a
+# flood or of a hot story. A reading takes about a hundred bytes per character: 32 MB at most.
+_READINGS_KEPT, _LONGEST_KEPT = 32, 10_000
 _AMOUNTS_KEPT = 1 << 12  # cache size; news repeat days, years and small counts
 # From two; "one" is also an article in many languages.
-_NUMBER_WORDS = (
+_NUMBERS_FROM_TWO = (
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen",
     "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf",
     "deux trois quatre cinq six sept huit neuf dix onze douze",
@@ -61,6 +64,8 @@ _NUMBER_WORDS = (
     "dwa trzy cztery pięć sześć siedem osiem dziewięć dziesięć",
 )
 _TENS = {20: "twenty zwanzig vingt", 30: "thirty dreißig trente", 40: "forty", 50: "fifty"}
+NUMBER_WORDS = {word: n for line in _NUMBERS_FROM_TWO for n, word in enumerate(line.split(), 2)}
+NUMBER_WORDS |= {word: n for n, line in _TENS.items() for word in line.split()}
 
 Ints = npt.NDArray[np.intp]
 Bools = npt.NDArray[np.bool_]
@@ -168,6 +173,16 @@ class Reading:
         return self.text[self.starts[first] : self.ends[last - 1]]
 
 
+def reading_of(title: str | None, text: str) -> Reading:
+    """What `read` gives, from memory if the text was read lately."""
+    return _kept_reading(title, text) if len(text) <= _LONGEST_KEPT else read(title, text)
+
+
+@lru_cache(maxsize=_READINGS_KEPT)
+def _kept_reading(title: str | None, text: str) -> Reading:
+    return read(title, text)
+
+
 def read(title: str | None, text: str) -> Reading:
     """Prepare a text and its headline for comparison."""
     text = comparable(text[:LONGEST])
@@ -194,10 +209,8 @@ def _with_numerals(hashes: U64) -> U64:
 @cache
 def _numerals() -> tuple[U64, U64]:
     """Sorted hashes of number words, and the hashes of their digits."""
-    values = {word: n for line in _NUMBER_WORDS for n, word in enumerate(line.split(), start=2)}
-    values |= {word: n for n, line in _TENS.items() for word in line.split()}
-    words = np.array([tokens(word)[0] for word in values])
-    digits = np.array([tokens(str(n))[0] for n in values.values()])
+    words = np.array([tokens(word)[0] for word in NUMBER_WORDS])
+    digits = np.array([tokens(str(n))[0] for n in NUMBER_WORDS.values()])
     order = np.argsort(words)
     return words[order], digits[order]
 

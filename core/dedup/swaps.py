@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from core.dedup.headline import is_date_word
 from core.dedup.idf import Idf
-from core.dedup.reading import NUMERALS, SHINGLE, Bools, Ints, Reading
+from core.dedup.reading import NUMBER_WORDS, NUMERALS, SHINGLE, Bools, Ints, Reading
 
 # "word": only one of the two parts is rare in the stream, so it may be a name. "common": two short
 # parts that are not rare, such as two capitals or two synonyms.
@@ -21,7 +22,7 @@ Kind = Literal["figure", "name", "word", "common", "typing", "prose"]
 
 MOST_GAPS = 300  # compared gaps; texts with more were rewritten, and each gap costs 40 µs
 GAP = 40  # tokens of a difference that is compared
-EDGE_GAP = 12  # the same at the beginning and end of a text
+EDGE_GAP = 20  # the same at the beginning and end of a text [20–30]
 SWAPPED_WORDS = 6  # a longer part is rewritten prose
 LONGEST_SWAP = 120  # characters; a token may have any length, and the comparison is quadratic
 LONGEST_NAME = 4  # characters in scripts without capitals, for well-known places
@@ -151,12 +152,15 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     """The kind of a swap: tokens i to j of `one` for tokens k to m of `other`."""
     i, j, k, m = places
     a, b = [one.token(n) for n in range(i, j)], [other.token(n) for n in range(k, m)]
+    if _bare(a) == _bare(b):
+        return "typing"  # 10 亿 and 10亿
     figures = [[t for t in each if _is_figure(t)] for each in (a, b)]
     if figures[0] or figures[1]:
         rest = [[t for t in each if not _is_figure(t)] for each in (a, b)]
         figures = [[t.lstrip("0") for t in each] for each in figures]  # 08 and 8 are the same day
-        counted = figures[0] and figures[1] and figures[0] != figures[1] and rest[0] == rest[1]
-        return "figure" if counted else "prose"
+        counted = figures[0] and figures[1] and figures[0] != figures[1]
+        few = max(map(len, rest)) <= SWAPPED_WORDS
+        return "figure" if counted and few else "prose"
     first, second = "".join(a), "".join(b)
     words = max(one.words[i:j].sum(), other.words[k:m].sum())
     if words > SWAPPED_WORDS or max(len(first), len(second)) > LONGEST_SWAP:
@@ -176,9 +180,14 @@ def _kind(one: Reading, other: Reading, places: tuple[int, int, int, int], idf: 
     return "common" if max(len(first), len(second)) <= LONGEST_NAME else "prose"
 
 
+def _bare(words: list[str]) -> str:
+    return "".join("".join(words).split())
+
+
 def _is_figure(token: str) -> bool:
-    """2024, q3, 二千四百亿; a single numeral may be part of a word."""
-    return any(map(str.isdigit, token)) or (len(token) > 1 and token[0] in NUMERALS)
+    """2024, q3, seven, Monday, 二千四百亿; a numeral alone may be a part of a word."""
+    numeral = len(token) > 1 and token[0] in NUMERALS
+    return numeral or any(map(str.isdigit, token)) or token in NUMBER_WORDS or is_date_word(token)
 
 
 def _may_name(text: Reading, first: int, last: int, idf: Idf) -> bool:

@@ -349,3 +349,32 @@ def test_small_number_words_are_their_digits(words: str, digits: str):
     one, other = copy("Fire on a farm", words), copy("Fire on a farm", digits)
 
     assert row(one, other) == "same text"
+
+
+def test_a_follow_up_that_quotes_the_earlier_article_in_full_is_another_story():
+    follow_up = copy("Wug blicket dax", *paragraphs(12, 4), *REPORT)
+
+    assert row(copy(HEADLINE, *REPORT), follow_up) == "background"
+
+
+def test_the_days_and_words_of_a_daily_report_part_it_from_the_one_before():
+    daily = "{} will be {} in Tarnfield with light winds from the lake. Pollen levels stay low."
+    days = [("Monday", "sunny"), ("Tuesday", "sunny"), ("Monday", "foggy")]
+    reports = [copy("Weather", daily.format(*day), source="paper") for day in days]
+
+    assert row(reports[0], reports[1]) == row(reports[0], reports[2]) == "template"
+
+
+def test_a_corrected_figure_under_one_address_is_no_other_item():
+    link = "https://paper.example/dam"
+    later = [text.replace("eleven", "twelve") for text in REPORT]
+    first, second = (copy(HEADLINE, *each, source="paper", link=link) for each in (REPORT, later))
+
+    assert row(first, second) == "own address"
+
+
+def test_a_blank_in_a_number_is_no_other_figure():
+    spaced = CHINESE.replace("四十三", "43 ").replace("二点六亿", "2.6 亿")
+    written = CHINESE.replace("四十三", "43").replace("二点六亿", "2.6亿")
+
+    assert row(copy("临河大桥封闭", spaced), copy("临河大桥封闭", written)) == "same text"
