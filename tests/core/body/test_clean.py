@@ -188,6 +188,7 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
         "<p>市民扫描二维码后发现，页面无法打开，随后报警。</p>",
         "<h2>Tags in version control</h2><p>A tag names a commit.</p>",
         "<p>未经许可进入者将被罚款。</p>",
+        "<p>由此看来，这位议员的言论只能代表他自己，既不代表他所在的党，也不代表本报读者。</p>",
         "<p>美媒爆料：俄罗斯仍要求乌军从顿巴斯撤离，美国试图提出新方案</p>",
         "<p>Copyright: the bone of contention between makers and machines for years now, and no "
         "judge has settled it.</p>",
