@@ -188,20 +188,15 @@ def _standing(pair: Pair) -> bool:
     return min(pair.evidence.short.rare, pair.evidence.long.rare) < BARE
 
 
-def _is_about_itself(pair: Pair, *, in_front: bool) -> bool:
-    """One text has its own sentences (`in_front`: as its lead) and a headline about these alone.
+def _background(pair: Pair) -> bool:
+    """Both have their own lead, or one has it under a headline that is about this lead alone.
 
     Long texts that were edited are one story even so, unless one of them quotes the other in full.
     """
     e = pair.evidence
-    if pair.is_long and e.short.weight < WHOLE:
-        return False
-    sides = (e.short, e.long)
-    return any((s.lead if in_front else s.own) >= LEAD and s.support < NOT_ABOUT for s in sides)
-
-
-def _background(pair: Pair) -> bool:
-    return not pair.agree and (pair.leads >= LEAD or _is_about_itself(pair, in_front=True))
+    own = any(side.lead >= LEAD and side.support < NOT_ABOUT for side in (e.short, e.long))
+    edited = pair.is_long and e.short.weight < WHOLE
+    return not pair.agree and (pair.leads >= LEAD or (own and not edited))
 
 
 def _quotation(pair: Pair) -> bool:
@@ -236,10 +231,10 @@ def _digest(pair: Pair) -> bool:
     e = pair.evidence
     if e.same_headline or pair.same_address:
         return False
-    if not pair.agree and _is_about_itself(pair, in_front=False):
-        return True
     if e.short.weight < 0.5 or e.long.own < LEAD or e.long.size < MORE * e.short.size:
         return False
+    if not pair.agree and e.long.support < NOT_ABOUT:
+        return True
     # The longer text's headline is about its additions: a page that combines an article of another
     # site with its own must not hide that article.
     if e.long.size > SMALL_PART * e.short.size or e.long.support < ABOUT:
