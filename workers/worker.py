@@ -96,8 +96,9 @@ async def _worker(
         )
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
         worker = WorkerProcess(name, kit, in_force)
-        await worker.watch.look()  # what is wrong with the store is logged before children start
+        looking = asyncio.create_task(worker.watch.look())  # logged while children start
         await sandbox.start()
+        await asyncio.gather(looking, return_exceptions=True)  # the loops look again
         yield worker
 
 
