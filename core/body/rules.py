@@ -199,9 +199,8 @@ def _is_left(spot: Place) -> bool:
 def is_about_page(spot: Place) -> bool:
     """Whether a Chinese line is mostly words about the page: at an article's end no part of it."""
     text = spot.line.text
-    if len(text) > _MOST_OF_PAGE or spot.block.is_caption or wide_share(text) < 0.3:
-        return False
-    if _SPOKEN.search(text):
+    is_chinese = wide_share(re.sub(r"\d", "", text)) >= 0.3
+    if len(text) > _MOST_OF_PAGE or spot.block.is_caption or not is_chinese or _SPOKEN.search(text):
         return False
     folded = junk.fold(_NAMES.sub("", text))
     words = [match for match in _WORDS.finditer(folded) if not match[0].isspace()]
