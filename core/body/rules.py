@@ -38,7 +38,7 @@ _MARKERS = frozenset(
 # A Chinese line at either end of an article that is mostly words about the page: its calls, rights
 # and makers. Of what this cuts in 3,276 Chinese articles, read line by line, all is such.
 _PAGE_SHARE = 0.6
-_PAGE_SHARE_LINKED = 0.4
+_PAGE_SHARE_LINKED = 0.4  # of a line with links; from reading the same 3,276 articles
 _MOST_OF_PAGE = 300  # characters; the longest statement of a platform on 34 public pages has 180
 _LITTLE = 4  # letters: a button, “分享”
 _SHORT = 12  # letters: a label with a name, “点击阅读原文”

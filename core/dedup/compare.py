@@ -32,8 +32,6 @@ MORE = 1.25  # times as long: the longer text may be a page of several stories
 SHORT_HEADLINE = 6  # letters; a line this short is not a headline
 SENTENCE_WORDS = 25  # of a lead without full stops; two sentences of an intro have about 30
 OWN = 0.6  # share of unshared tokens from which a sentence is the text's own
-
-
 LITTLE = 8  # tokens; less is no text
 OWN_TEXT = 40  # tokens beside standing text, or half of a text; less is not compared separately
 AGREE = 0.6  # share of the headlines' word pairs
@@ -222,12 +220,7 @@ def _mean(mask: Bools) -> float:
 
 
 def _side(
-    text: Reading,
-    found: Bools,
-    covered: Bools,
-    fine: Bools,
-    idf: Idf,
-    sources: tuple[int, int],
+    text: Reading, found: Bools, covered: Bools, fine: Bools, idf: Idf, sources: tuple[int, int]
 ) -> Side:
     weights = idf.weights(idf.counts(text.shingles, *sources))
     rare = float(weights.sum())

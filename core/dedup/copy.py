@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.dedup.reading import Reading, read, reading_of
+from core.dedup.reading import Reading, read
 from core.dedup.tokens import hash_of
 from core.models import Article, EntryRecord, Story
 from core.urls import canonical_url, host_of
@@ -34,7 +34,7 @@ class Copy:
     @cached_property
     def reading(self) -> Reading:
         """Its text, prepared for comparison."""
-        return reading_of(self.article.title, self.article.text)
+        return read(self.article.title, self.article.text)
 
     @cached_property
     def addresses(self) -> frozenset[str]:

@@ -270,3 +270,11 @@ def same_article(one: Article | None, other: Article | None) -> bool:
         other.lead_image,
         other.link,
     )
+
+
+STILL = 0.5  # share of the shorter text; revisions are trusted further than unrelated entries
+
+
+def agrees(pair: Pair) -> bool:
+    """Whether a changed text still agrees: the other contains half of the shorter one."""
+    return max(pair.evidence.short.share, pair.evidence.short.weight) >= STILL

@@ -22,6 +22,7 @@ from core.dedup.decide import (
     Outcome,
     StoryChange,
     Subject,
+    agrees,
     decide,
     decided,
     decision_of,
@@ -42,7 +43,6 @@ from core.dedup.members import (
     spoken_against,
 )
 from core.dedup.prints import Candidate, Verdict
-from core.dedup.table import agrees
 from core.models import Article, Decision, EntryRecord, Member, Story
 
 MEMBERS_KEPT = 200  # further reposts are stored as entries, but not listed in the story

@@ -47,9 +47,6 @@ _AMOUNT = re.compile(
     r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家])"
 )
 
-# Cached readings, and the longest text in characters: a founder is compared with each entry of a
-# flood or of a hot story. A reading takes about a hundred bytes per character: 32 MB at most.
-_READINGS_KEPT, _LONGEST_KEPT = 32, 10_000
 _AMOUNTS_KEPT = 1 << 12  # cache size; news repeat days, years and small counts
 # From two; "one" is also an article in many languages.
 _NUMBERS_FROM_TWO = (
@@ -171,16 +168,6 @@ class Reading:
         """The sentence as written."""
         first, last = np.searchsorted(self.sentences, (number, number + 1))
         return self.text[self.starts[first] : self.ends[last - 1]]
-
-
-def reading_of(title: str | None, text: str) -> Reading:
-    """What `read` gives, from memory if the text was read lately."""
-    return _kept_reading(title, text) if len(text) <= _LONGEST_KEPT else read(title, text)
-
-
-@lru_cache(maxsize=_READINGS_KEPT)
-def _kept_reading(title: str | None, text: str) -> Reading:
-    return read(title, text)
 
 
 def read(title: str | None, text: str) -> Reading:

@@ -32,7 +32,6 @@ HALF_MORE, ABOUT, HALF_ABOUT = 1.5, 0.2, 0.5
 # as many joined with another page of their language: .2 takes 2 % of the whole ones for two, .75
 # less than 1 % of the joined ones for one (6 % before the words of the language were learned).
 APART, ONE = 0.2, 0.75
-STILL = 0.5  # share of the shorter text; revisions are trusted further than unrelated entries
 ANOTHER_DAY = timedelta(hours=20)  # daily items recur; a copy in two sections has one date
 BARE = 4.0  # sum of weights; less is standing text
 LEFT = 0.25  # share of the shorter text that may be neither equal nor swapped in a template
@@ -118,10 +117,6 @@ def _own_address_agrees(pair: Pair) -> bool:
     return _own_address(pair) and agrees and not _template(pair)
 
 
-def _closing_words(pair: Pair) -> bool:
-    return pair.is_repeated
-
-
 def _series(pair: Pair) -> bool:
     e = pair.evidence
     (series, dates, _), (others, days, _) = (
@@ -155,8 +150,7 @@ def _template(pair: Pair) -> bool:
         return False
     dense = 100 * len(telling) / max(1.0, e.shared)
     needed = OWN_SWAPS if own_pages else ONE_SWAP if swaps == 1 else TWO_SWAPS
-    if pair.same_source and pair.same_address:
-        needed = OWN_ADDRESS_SWAPS
+    needed = OWN_ADDRESS_SWAPS if _own_address(pair) else needed
     return dense >= needed or (e.other_numbers and pair.agree)
 
 
@@ -219,10 +213,6 @@ def _blurb(pair: Pair) -> bool:
     return e.short.weight < 0.9 or max(e.short.support, e.long.support) < 0.3
 
 
-def _address(pair: Pair) -> bool:
-    return pair.same_address and pair.least >= EDITED and pair.front
-
-
 def _updated_series(pair: Pair) -> bool:
     return pair.evidence.other_numbers and pair.agree and pair.least < 0.9
 
@@ -266,10 +256,6 @@ def _reworded(pair: Pair) -> bool:
     return pair.least >= REWORDED and even and e.order >= 0.99 and pair.front
 
 
-def _wire(pair: Pair) -> bool:
-    return pair.least >= WIRE and pair.leads < LEAD
-
-
 TABLE: tuple[Row, ...] = (
     Row("pictures", True, _pictures, "one gallery in two papers under one headline"),
     Row("recurring item", False, _recurring, "the open thread of the next week"),
@@ -278,13 +264,18 @@ TABLE: tuple[Row, ...] = (
     Row("no text", False, _no_text, "two link posts with different links"),
     Row("own address", True, _own_address_agrees, "an article that moved between two sections"),
     Row("another item", False, _own_address, "the next live page under one address"),
-    Row("closing words", False, _closing_words, "fifty videos of one channel"),
+    Row("closing words", False, lambda pair: pair.is_repeated, "fifty videos of one channel"),
     Row("series", False, _series, "part 1 and part 2 over one frame"),
     Row("other text", False, _strangers, "two reports without a sentence in common"),
     Row("template", False, _template, "one storm warning for two counties"),
     Row("other subject", False, _named_in_headline, "two programmes of a series, one blurb"),
     Row("teaser", True, _teaser, "the first sentences and the article under one headline"),
-    Row("address", True, _address, "one short report in two sections of a paper, retitled"),
+    Row(
+        "address",
+        True,
+        lambda pair: pair.same_address and pair.least >= EDITED and pair.front,
+        "one short report in two sections of a paper, retitled",
+    ),
     Row("standing text", False, _standing, "the closing words of a channel"),
     Row("background", False, _background, "a vote and a fire at one harbour, one history"),
     Row("quotation", False, _quotation, "two comments that quote one speech"),
@@ -295,15 +286,15 @@ TABLE: tuple[Row, ...] = (
     Row("cut copy", True, _cut_copy, "the first ten sentences before a paywall"),
     Row("edited copy", True, _edited, "an agency report with a few sentences rewritten"),
     Row("reworded copy", True, _reworded, "every second sentence in other words"),
-    Row("wire copy", True, _wire, "an agency report under an intro of the house"),
+    Row(
+        "wire copy",
+        True,
+        lambda pair: pair.least >= WIRE and pair.leads < LEAD,
+        "an agency report under an intro of the house",
+    ),
 )
 
 
 def row_of(pair: Pair) -> Row | None:
     """The first row that matches; None: too little in common."""
     return next((row for row in TABLE if row.holds(pair)), None)
-
-
-def agrees(pair: Pair) -> bool:
-    """Whether a changed text still agrees: the other contains half of the shorter one."""
-    return max(pair.evidence.short.share, pair.evidence.short.weight) >= STILL

@@ -186,7 +186,8 @@ def _title(link: Any) -> str | None:
     element = heading if heading is not None else next(named, link)
     stated = plain_title(link.get("title") or element.get("title") or link.get("aria-label"))
     text = plain_title("".join(_words(element))[:1000]) or stated
-    if not stated or not text or not squeeze(stated).startswith(squeeze(_CUT.sub("", text))):
+    shown = squeeze(_CUT.sub("", text or ""))
+    if not stated or not text or not squeeze(stated).startswith(shown):
         return text
     return stated if _CUT.search(text) or letters(stated) > letters(text) else text
 

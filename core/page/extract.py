@@ -114,9 +114,8 @@ def extract_page(
 
 def _read_shown(page: str, root: etree._Element, head: PageMetadata) -> None:
     """Add author and date from the visible page to the metadata of the head."""
-    head.shown_author = shown_author(
-        root, head.site, thread=kind_of_page(page, root, 0).forum >= _THREAD
-    )
+    is_thread = kind_of_page(page, root, 0).forum >= _THREAD
+    head.shown_author = shown_author(root, head.site, thread=is_thread)
     chinese = wide_share(head.title or "") > 0.3
     shown = shown_date(root, head.title, chinese=chinese, language=head.language)
     if head.published and shown and head.is_rebuilt and _is_days_before(shown, head.published):
@@ -167,10 +166,8 @@ def _page_body(
     lines += choice.beside
     note_author_and_date(part, from_markup)
     lead = lead_blocks(part, head.base) or lead_inside(blocks, choice.kept)
-    kept = _with_lead(lead, choice.kept)
-    return Body(
-        kept, places(kept), removed, {**walker.from_markup, **from_markup}, head_lines=lines
-    )
+    kept, from_markup = _with_lead(lead, choice.kept), {**walker.from_markup, **from_markup}
+    return Body(kept, places(kept), removed, from_markup, head_lines=lines)
 
 
 def _data_body(

@@ -239,8 +239,9 @@ def _author(
             publisher = item.get("publisher")
             owner = publisher.get("name") if isinstance(publisher, dict) else None
             is_person = not isinstance(each, dict) or each.get("@type") != "Organization"
-            if is_person and squeeze(name) not in (squeeze(str(owner)), squeeze(site or "")):
-                people.setdefault(squeeze(name), name)
+            letters = squeeze(name)
+            if is_person and letters not in (squeeze(str(owner)), squeeze(site or "")):
+                people.setdefault(letters, name)
             else:
                 organization = organization or name
         if people:

@@ -1,10 +1,9 @@
 """One feeds.yaml for all processes of a store, whichever host they run on.
 
 The file that was changed last is the current revision, and all processes follow it. A process
-publishes its file when it changes, and at the start when the store has never seen it. A process
-that starts with an older file follows the current revision and logs that, so a host that was away,
-or is late in a rollout, undoes nothing. A process that cannot follow a revision reports why, and
-takes no work.
+publishes its file when it changes, and at the start when the store has never seen it. One that
+starts with an older file follows the current revision, so a host that was away, or is late in a
+rollout, undoes nothing. One that cannot follow a revision reports why, and takes no work.
 """
 
 from __future__ import annotations

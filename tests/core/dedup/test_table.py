@@ -6,8 +6,9 @@ import pytest
 
 from core.dedup.compare import Pair
 from core.dedup.copy import Copy
+from core.dedup.decide import agrees
 from core.dedup.idf import Idf
-from core.dedup.table import TABLE, agrees, row_of
+from core.dedup.table import TABLE, row_of
 from core.models import Article
 from tests.core.stories import paragraphs
 
