@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import corpus
 from core.body.normalize import normalize
-from core.dedup.fingerprint import features, taught
+from core.dedup.fingerprint import features, idf_hashes
 from core.dedup.idf import COMMON, SLOTS, Idf
 
 _TABLE = Path(__file__).parents[1] / "core" / "dedup" / "warm.bin"
@@ -29,7 +29,7 @@ def main() -> None:
     """Count, forget what is rare, write."""
     learned = Idf()
     for raw in _documents():
-        learned.learn(taught(features(None, raw)))
+        learned.learn(idf_hashes(features(None, raw)))
     every = np.arange(SLOTS, dtype=np.uint64)
     counts = learned.counts(every).copy()
     counts[counts < COMMON] = 0

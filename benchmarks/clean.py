@@ -21,7 +21,7 @@ from core.body.clean import clean_entry
 from core.feeds.parse import parse_feed
 from core.models import Article, FeedEntry
 from core.page.extract import extract_page
-from core.text import squeeze
+from core.text import letters_only
 from tests.score import f1, forbidden
 
 SUBJECT = "clean"
@@ -82,8 +82,8 @@ def _missing_structure(article: Article, wanted: dict[str, Any]) -> int:
     for block in wanted["blocks"]:
         if block["type"] in _ELEMENTS:
             found = cast("list[Any]", root.xpath(_ELEMENTS[block["type"]]))
-            texts = [squeeze(element.text_content()) for element in found]
-            count += not any(squeeze(block["text"]) in text for text in texts)
+            texts = [letters_only(element.text_content()) for element in found]
+            count += not any(letters_only(block["text"]) in text for text in texts)
     return count
 
 

@@ -21,7 +21,7 @@ from core.config.settings import DedupSettings, RetentionSettings, Settings
 from millrace.process.data_folder import throwaway_store
 from store import keys
 from store.connection import Store, opened
-from store.entries import river_size, tell_names
+from store.entries import river_size, write_story_ids
 from store.monitoring import load_workers
 from store.schedule import Lease, add_sources
 from tests.origin import Answer, Origin, Request
@@ -161,7 +161,7 @@ async def _schedule(sources: int, *, seconds: float) -> list[Row]:
         await add_sources(store, names, spacing=3600 / sources)
         places = Places(dict.fromkeys(Role, 400), dict.fromkeys(Role, _no_poll))
         sweeper = Sweeper(store, lambda: settings, places)
-        await tell_names(store, {})
+        await write_story_ids(store, {})
         await sweeper.sweep()
         before, server = time.process_time(), await _store_cpu(store)
         began, swept = time.monotonic(), 0

@@ -65,11 +65,11 @@ async def _unchanged(*, sources: int, rounds: int) -> list[Row]:
 async def _round(desk: Desk) -> tuple[float, float]:
     """CPU and wall milliseconds of one poll when all sources are polled."""
     for source in desk.settings.sources:
-        await poll_now(desk.kit.store, source.name)
-    leases = await lease_due(desk.kit.store, SOURCES, limit=1000, seconds=60)
+        await poll_now(desk.context.store, source.name)
+    leases = await lease_due(desk.context.store, SOURCES, limit=1000, seconds=60)
     cpu, wall = time.process_time(), time.perf_counter()
     for at in range(0, len(leases), AT_ONCE):
-        await asyncio.gather(*(refresh(desk.kit, lease) for lease in leases[at : at + AT_ONCE]))
+        await asyncio.gather(*(refresh(desk.context, lease) for lease in leases[at : at + AT_ONCE]))
     spent = time.process_time() - cpu, time.perf_counter() - wall
     return spent[0] * 1000 / len(leases), spent[1] * 1000 / len(leases)
 

@@ -15,7 +15,7 @@ from benchmarks import Row, Skipped, corpus
 from millrace.process.data_folder import throwaway_store
 from store import keys
 from store.connection import Store, opened
-from store.entries import river_size, tell_names
+from store.entries import river_size, write_story_ids
 from tests.origin import Answer, Origin
 from tests.workers.desk import desk_for, settings_for
 from workers.sandbox.pool import Sandbox
@@ -48,7 +48,7 @@ async def _kept(items: list[dict[str, Any]]) -> list[Row]:
         settings = settings_for(source, allow_private=[origin.allowance])
         sandbox = Sandbox(children=1)
         await sandbox.start()
-        await tell_names(store, {})
+        await write_story_ids(store, {})
         async with desk_for(store, sandbox, settings) as desk:
             await desk.poll()
         await sandbox.close()

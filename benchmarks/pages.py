@@ -16,7 +16,7 @@ from benchmarks import Row, corpus
 from benchmarks.training.blocks import pages_with_truth, word_f1
 from core.models import Article
 from core.page.extract import extract_page
-from core.text import squeeze
+from core.text import letters_only
 from millrace.commands.extract import Compared, comparison_page
 
 SUBJECT = "pages"
@@ -44,7 +44,7 @@ def _set(name: str, pages: Iterator[tuple[str, bytes, dict[str, Any]]]) -> Itera
         scores[truth["type"]].append(score)
         for field, letters in _COMPARED.items():
             if truth.get(field):
-                own, wanted = (squeeze(str(each or ""))[:letters]
+                own, wanted = (letters_only(str(each or ""))[:letters]
                                for each in (getattr(article, field), truth[field]))  # fmt: skip
                 fields[field].append(own == wanted)
         worst.append((score, _compared(file, data, article, score)))

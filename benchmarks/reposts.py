@@ -23,7 +23,7 @@ import orjson
 from benchmarks import Row, Skipped, corpus
 from benchmarks._scoring import Score, labels, score
 from core.config.settings import DedupSettings
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival, Claim
 from core.dedup.fingerprint import Fingerprint, features, fingerprint, fingerprint_of
 from core.dedup.idf import Idf
@@ -143,7 +143,7 @@ async def _worker(store: Store, jobs: list[tuple[int, int]], shown: list[Article
             article=shown[story],
         )
         weighed = fingerprint_of(shown[story], idf, source=record.source)
-        arrival = Arrival(record, weighed, 0, (), copy=Copy(shown[story], record.source))
+        arrival = Arrival(record, weighed, 0, (), copy=ArticleCopy(shown[story], record.source))
         await settle(store, [arrival], Knowledge(SETTINGS, idf), lambda _: Batch())
 
 

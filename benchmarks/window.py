@@ -21,7 +21,7 @@ from service.documents import Background
 from service.feeds.handlers import answer_at
 from service.feeds.query import FeedQuery, choose
 from service.feeds.render import Answer, Stamp, render
-from service.window import Kept, River, kept_story
+from service.window import River, WindowStory, kept_story
 from store.connection import Store
 from store.plan import pack
 from tests.service.conftest import make_story
@@ -110,7 +110,7 @@ def _filled(size: int) -> River:
     return river
 
 
-def _kept(number: int) -> Kept:
+def _kept(number: int) -> WindowStory:
     story = make_story(number, sources=("first", "second"))
     text = "".join(random.Random(number).choices(HAN, k=BODY))
     article = story.article.model_copy(update={"html": f"<p>{text}</p>", "text": text})

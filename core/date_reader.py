@@ -29,7 +29,7 @@ from core.date_words import (
 LONGEST = 120  # characters
 
 
-class Stated(NamedTuple):
+class StatedDate(NamedTuple):
     """A parsed date: a day, with time and zone if the text states them."""
 
     day: date
@@ -72,7 +72,7 @@ _NUMBER_PART = re.compile(
 
 
 @lru_cache(maxsize=2048)  # dates of one document share a format and often repeat
-def read(value: str, language: str = "") -> Stated | None:
+def read_date(value: str, language: str = "") -> StatedDate | None:
     """Parse `value`; None if it states no day. `language` is that of its source, if known."""
     text = _normalized(value[:LONGEST])
     if not any(char.isdigit() for char in text):
@@ -111,20 +111,20 @@ def _year_of_era(found: re.Match[str]) -> str:
     return f"{ERAS[found[1]] + (1 if found[2] == '元' else int(found[2]))}年"
 
 
-def _parse_standard(text: str) -> Stated | None:
+def _parse_standard(text: str) -> StatedDate | None:
     """Parse a text that is only a standard date without a clock, or a Unix time."""
     epoch = _EPOCH.fullmatch(text)
     if epoch:
         moment = datetime.fromtimestamp(int(epoch[1]), UTC)
-        return Stated(moment.date(), moment.time(), UTC)
+        return StatedDate(moment.date(), moment.time(), UTC)
     if _WEEK.fullmatch(text):
-        return Stated(date.fromisoformat(text))
+        return StatedDate(date.fromisoformat(text))
     if re.fullmatch(r"\d{4}-\d\d", text):  # W3CDTF
-        return Stated(date.fromisoformat(text + "-01"))
+        return StatedDate(date.fromisoformat(text + "-01"))
     return None
 
 
-def _parse_parts(text: str, language: str) -> Stated | None:
+def _parse_parts(text: str, language: str) -> StatedDate | None:
     text = _ABBREVIATED.sub(r"\1\2", _without_comments(text))
     text = _DAY_OF_YEAR.sub(lambda d: str(datetime.strptime(d[0], "%Y-%j").date()), text)
     if language[:2] == "ja":
@@ -142,9 +142,9 @@ def _parse_parts(text: str, language: str) -> Stated | None:
     if day is None:
         return None
     if clock is None:
-        return Stated(day, language=own, rest=tuple(words))
+        return StatedDate(day, language=own, rest=tuple(words))
     day += timedelta(days=clock.next_day)
-    return Stated(day, clock.at, clock.zone, own, tuple(words))
+    return StatedDate(day, clock.at, clock.zone, own, tuple(words))
 
 
 def _without_comments(text: str) -> str:

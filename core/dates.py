@@ -17,7 +17,7 @@ from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
-from core.date_reader import Stated, read
+from core.date_reader import StatedDate, read_date
 from core.date_words import goes_with_dates
 from core.models import FeedEntry, ParsedFeed
 
@@ -83,7 +83,7 @@ def parse_date(value: str | None, *, language: str | None = None) -> datetime | 
     """
     value = " ".join((value or "")[:120].split())
     moment = _parse_standard(value) or _as_utc(
-        read(value, (language or "").lower()), language or ""
+        read_date(value, (language or "").lower()), language or ""
     )
     if moment is None or not OLDEST <= moment.year <= NEWEST:
         return None
@@ -109,7 +109,7 @@ def _parse_standard(value: str) -> datetime | None:
         return None  # such as second 60, which the full reader handles
 
 
-def _as_utc(stated: Stated | None, language: str) -> datetime | None:
+def _as_utc(stated: StatedDate | None, language: str) -> datetime | None:
     if stated is None:
         return None
     if stated.clock is None:
@@ -147,7 +147,7 @@ def stated(text: str, *, chinese: bool = False, language: str = "") -> str | Non
     `language` selects the order of 03/04/2026. The time is included only with a zone: the stated
     one, or China's in a Chinese text.
     """
-    found = read(text.strip()[:120], "zh" if chinese else language.lower())
+    found = read_date(text.strip()[:120], "zh" if chinese else language.lower())
     if found is None or not OLDEST <= found.day.year <= NEWEST:
         return None
     # Dates with the day first come from foreign newspapers, whose zone is unknown.
@@ -161,18 +161,18 @@ def is_date_line(text: str, language: str = "") -> bool:
     """Whether a line contains only a date (and a time)."""
     if len(text) > 60 or not _MAY_STATE.search(text):
         return False
-    found = read(text, language)
+    found = read_date(text, language)
     if found is None:
         return False
     beside = [*found.rest, *_BRACKETED.findall(text)]
     return all(not _FILLER.sub("", word) or goes_with_dates(word) for word in beside)
 
 
-def in_header(line: str) -> bool:
+def is_date_header(line: str) -> bool:
     """Whether a short line above a text has a date beside source, author or editor."""
     if len(line) > 90 or not _LABEL.search(line) or not _MAY_STATE.search(line):
         return False
-    return read(line) is not None
+    return read_date(line) is not None
 
 
 def dateline(text: str, address: str | None) -> str | None:
@@ -192,7 +192,7 @@ def dateline(text: str, address: str | None) -> str | None:
     return None
 
 
-def in_address(address: str) -> str | None:
+def date_in_url(address: str) -> str | None:
     """The day in an article's URL, as ISO 8601."""
     match = _IN_ADDRESS.search(address)
     numbers = [group for group in match.groups() if group] if match else []
@@ -247,7 +247,7 @@ class SourceClock(NamedTuple):
     ahead: float = 0.0
 
 
-def on_our_clock(feed: ParsedFeed, clock: SourceClock | None) -> ParsedFeed:
+def with_corrected_dates(feed: ParsedFeed, clock: SourceClock | None) -> ParsedFeed:
     """The feed with future dates shifted back, and with the measured lead of its clock."""
     if clock is None:
         return feed

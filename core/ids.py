@@ -58,7 +58,7 @@ def stated_digest(
 LONGEST_GUID = 1024  # characters; a longer guid, such as a whole text, is replaced by its digest
 
 
-class Named(NamedTuple):
+class EntryIdentity(NamedTuple):
     """The fields of an entry that identify it."""
 
     stated: str | None
@@ -68,18 +68,18 @@ class Named(NamedTuple):
     file: str | None = None  # URL of its first file
 
 
-class Former(NamedTuple):
+class FormerEntry(NamedTuple):
     """An entry as read by the first version of the parsing rules, which never change.
 
     An entry without guid is identified by its link or text. Better parsing of either would give it
     another id and publish it a second time.
     """
 
-    named: Named
+    named: EntryIdentity
     digest: bytes
 
 
-def stable_guids(entries: Sequence[Named]) -> list[str | None]:
+def stable_guids(entries: Sequence[EntryIdentity]) -> list[str | None]:
     """A guid for each entry; None for an exact duplicate of an earlier entry of the document."""
     stated = _unless_all_equal([_guid_or_digest(entry.stated) for entry in entries])
     links = _unless_all_equal([_guid_or_digest(entry.link) for entry in entries])
@@ -90,13 +90,15 @@ def stable_guids(entries: Sequence[Named]) -> list[str | None]:
     return _disambiguated(guids, links, entries)
 
 
-def _guid_from_content(entry: Named) -> str:
+def _guid_from_content(entry: EntryIdentity) -> str:
     """A guid from the text of an entry without guid and link; if it has none, from its file."""
     alone = entry.file and not (entry.title or entry.body)
     return f"{_digest(entry)}#{entry.file}" if alone else _digest(entry)
 
 
-def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list[str]] | None:
+def plain_guids(
+    entries: Sequence[EntryIdentity],
+) -> tuple[Literal["guid", "link"], list[str]] | None:
     """The guids that the entries state, or, if none does, their links; None if either repeats.
 
     Where the result is not None, `stable_guids` returns the same values, also with more entries of
@@ -111,7 +113,7 @@ def plain_guids(entries: Sequence[Named]) -> tuple[Literal["guid", "link"], list
 
 
 def _disambiguated(
-    guids: Sequence[str], links: Sequence[str | None], entries: Sequence[Named]
+    guids: Sequence[str], links: Sequence[str | None], entries: Sequence[EntryIdentity]
 ) -> list[str | None]:
     """Append link, text or file to guids that several entries share; drop exact duplicates.
 
@@ -154,19 +156,21 @@ def _guid_or_digest(value: str | None) -> str | None:
     return value or None
 
 
-def _digest(entry: Named) -> str:
+def _digest(entry: EntryIdentity) -> str:
     text = f"{entry.title}\0{entry.body}"
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def former_entry(raw: Any, *, url: str, longest: int) -> Former:
+def former_entry(raw: Any, *, url: str, longest: int) -> FormerEntry:
     """The identifying fields of an entry and its content digest, as feedparser alone reads them."""
     content, base = _longest_body(raw, longest)
     guid, title = text_in(raw.get("id"), 1_000_000), text_in(raw.get("title"), 4000)
     link = _link(raw, web_url(base, url) or url)
     summary = text_in(raw.get("summary"), longest) or ""
     digest = stated_digest(title, link, content, "" if summary == content else summary)
-    return Former(Named(guid or "", link, title or "", content, _first_file(raw, url)), digest)
+    return FormerEntry(
+        EntryIdentity(guid or "", link, title or "", content, _first_file(raw, url)), digest
+    )
 
 
 def _first_file(raw: Any, url: str) -> str | None:

@@ -27,7 +27,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.body.boilerplate import LEAST, Boilerplate
-from core.body.clean import CleanOptions, finish_entry, read_entry
+from core.body.clean import CleanOptions, finish_entry, parse_entry
 from core.config.settings import Source
 from core.config.source import filtered_by
 from core.dedup.fingerprint import Features, features
@@ -58,7 +58,7 @@ class Prepared(NamedTuple):
     learned: bytes  # the source's boilerplate, updated with these entries
 
 
-class Read(NamedTuple):
+class ParsedDocument(NamedTuple):
     """A parsed document; `prepared` is set if its new entries could be cleaned in the same call."""
 
     feed: ParsedFeed
@@ -77,7 +77,7 @@ def read_news(
     source: Source,
     seen: Mapping[bytes, bytes],
     learned: bytes | None,
-) -> Read:
+) -> ParsedDocument:
     """Parse a document, and clean its new entries in the same call if possible.
 
     This requires that they fit in one batch, and that no stored record is needed to find them.
@@ -85,8 +85,8 @@ def read_news(
     feed = parse()
     news = plain_news(feed, seen)
     if news is None or len(news) > BATCH:
-        return Read(feed, None)
-    return Read(feed, prepare(news, source, learned))
+        return ParsedDocument(feed, None)
+    return ParsedDocument(feed, prepare(news, source, learned))
 
 
 def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None) -> Prepared:
@@ -96,7 +96,7 @@ def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None)
     """
     known = Boilerplate.from_bytes(learned)
     options = clean_options(source)
-    readings = [read_entry(entry, options=options) for entry in reversed(entries)]
+    readings = [parse_entry(entry, options=options) for entry in reversed(entries)]
     first = len(known) < LEAST <= len(entries)
     if first:
         for reading in readings:
@@ -152,7 +152,7 @@ def without_page(made: PreparedEntry) -> PreparedEntry:
     return made._replace(article=made.article.model_copy(update={"needs_page": False}))
 
 
-def bare(entry: FeedEntry, source: Source) -> PreparedEntry:
+def title_only(entry: FeedEntry, source: Source) -> PreparedEntry:
     """An entry reduced to title and link, because its body exceeded the parser's limits."""
     article = Article(
         title=" ".join(entry.title[:_LONGEST_BARE_TITLE].split()) if entry.title else None,

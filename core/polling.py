@@ -44,7 +44,7 @@ _REL = re.compile(r'(?:^|[;\s])rel\s*=\s*(?:"([^"]*)"|([^\s";,]+))', re.IGNORECA
 _METHODS = frozenset(("sha1", "sha256", "sha384", "sha512"))
 
 
-class Wishes(Frozen):
+class PollingHints(Frozen):
     """Polling hints of a source's last response."""
 
     fresh: float = 0.0  # seconds: Cache-Control, Expires, ttl or sy:update*, the longest
@@ -60,14 +60,14 @@ def next_interval(
     every: float | None = None,
     arrivals: Sequence[float] = (),
     last: float | None = None,
-    wishes: Wishes | None = None,
+    wishes: PollingHints | None = None,
 ) -> float:
     """Seconds until the next poll of a source, after a successful one.
 
     `every` is its fixed interval in seconds, `arrivals` are times when its entries were published,
     `last` is its last interval, `chance` a random number in [0, 1).
     """
-    wishes = wishes or Wishes()
+    wishes = wishes or PollingHints()
     if every is not None:
         planned = _fixed(max(every, fetch.min_interval), fetch.min_interval, chance)
     else:
@@ -155,7 +155,7 @@ def _clamped(fetch: FetchSettings, interval: float) -> float:
     return max(fetch.min_interval, min(interval, max(fetch.max_interval, fetch.min_interval)))
 
 
-class Subscription(Frozen):
+class HubSubscription(Frozen):
     """A subscription at a hub for one source. Times are Unix times of the store's clock."""
 
     id: str  # unguessable: requests that contain it come from the hub
@@ -168,7 +168,7 @@ class Subscription(Frozen):
     tries: int = 0  # requests to the hub in a row that it did not confirm
 
 
-def linked(headers: Iterable[str], relation: str, *, base: str) -> str | None:
+def link_target(headers: Iterable[str], relation: str, *, base: str) -> str | None:
     """The target of a link relation in the `Link` headers of a response."""
     for header in headers:
         for target, parameters in _LINK.findall(header[:8192]):
@@ -253,7 +253,9 @@ class RedirectWatch(Frozen):
     count: int = 1
 
 
-def watch(before: RedirectWatch | None, to: str | None, *, now: float) -> RedirectWatch | None:
+def watch_redirect(
+    before: RedirectWatch | None, to: str | None, *, now: float
+) -> RedirectWatch | None:
     """The state after one more complete response; `to` is None if it did not redirect."""
     if to is None:
         return None
@@ -262,7 +264,7 @@ def watch(before: RedirectWatch | None, to: str | None, *, now: float) -> Redire
     return RedirectWatch(to=to, since=before.since, count=before.count + 1)
 
 
-def believed(seen: RedirectWatch | None, *, now: float, persistence: float) -> bool:
+def is_persistent(seen: RedirectWatch | None, *, now: float, persistence: float) -> bool:
     """Whether the redirect was seen often enough and for long enough (`persistence`, seconds)."""
     if seen is None:
         return False

@@ -69,7 +69,7 @@ def is_wide(char: str) -> bool:
     return char > "\u2e7f" and _WIDE.match(char) is not None
 
 
-def joins(before: str, after: str) -> bool:
+def is_formatting_space(before: str, after: str) -> bool:
     """Whether white space between these two characters comes from formatting, not the text."""
     if is_wide(before):
         return is_wide(after) or after in _NEUTRAL
@@ -85,7 +85,7 @@ def collapse(text: str) -> str:
     return _SPACES.sub(" ", text)
 
 
-def letters(text: str) -> int:
+def count_letters(text: str) -> int:
     """Count the letters and digits of any script."""
     if text.isascii():  # translate() is twenty times as fast as the expression
         return len(text.encode().translate(None, _ASCII_OTHERS))
@@ -99,7 +99,7 @@ def only_letters(text: str) -> str:
     return _NOT_LETTERS.sub("", text)
 
 
-def squeeze(text: str) -> str:
+def letters_only(text: str) -> str:
     """Only letters and digits, in lower case: the form in which texts are compared."""
     return only_letters(text).lower()
 
@@ -131,7 +131,7 @@ def wide_share(text: str) -> float:
     sample = text[:_SAMPLE]
     if sample.isascii():
         return 0.0
-    total = letters(sample)
+    total = count_letters(sample)
     return (len(sample) - len(_WIDE.sub("", sample))) / total if total else 0.0
 
 
@@ -219,19 +219,19 @@ _ATTRIBUTE = str.maketrans(
 )
 
 
-def legal(text: str) -> str:
+def without_illegal_xml(text: str) -> str:
     """`text` without characters that XML forbids, nor lone surrogates, which JSON forbids."""
     return _ILLEGAL.sub("", text)
 
 
 def escaped(text: str) -> str:
     """`text` as the content of an element."""
-    return legal(text).translate(_TEXT)
+    return without_illegal_xml(text).translate(_TEXT)
 
 
 def quoted(text: str) -> str:
     """`text` as an attribute value, including the quotes."""
-    return f'"{legal(text).translate(_ATTRIBUTE)}"'
+    return f'"{without_illegal_xml(text).translate(_ATTRIBUTE)}"'
 
 
 # Frequent characters that exist in only one of the two scripts.

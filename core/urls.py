@@ -184,7 +184,7 @@ def type_by_name(address: str) -> str:
     return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
 
 
-def target_of(address: str | None) -> str | None:
+def redirect_target(address: str | None) -> str | None:
     """The target URL of a redirecting link, taken from its parameters; other links unchanged.
 
     `link.site/?target=https%3A//b.example/1` redirects; a share link, which holds its own page's

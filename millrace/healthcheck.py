@@ -31,9 +31,9 @@ BREATH_SECONDS = 5.0
 BREATHLESS_SECONDS = 30.0  # what a busy loop may be late by, several times over
 
 
-async def breathe() -> None:
+async def keep_heartbeat() -> None:
     """Touch a file of this process every few seconds, as long as the event loop runs."""
-    file = _breaths() / f"worker-{os.getpid()}"
+    file = _heartbeats() / f"worker-{os.getpid()}"
     try:
         file.parent.mkdir(mode=0o700, exist_ok=True)
         while True:
@@ -46,17 +46,18 @@ async def breathe() -> None:
             file.unlink(missing_ok=True)
 
 
-def worker_breathes() -> bool:
+def worker_is_alive() -> bool:
     """Whether a worker process of this host touched its file lately, with or without a store."""
     now = time.time()
     with suppress(OSError):
         return any(
-            now - file.stat().st_mtime < BREATHLESS_SECONDS for file in _breaths().glob("worker-*")
+            now - file.stat().st_mtime < BREATHLESS_SECONDS
+            for file in _heartbeats().glob("worker-*")
         )
     return False
 
 
-def _breaths() -> Path:
+def _heartbeats() -> Path:
     return Path(tempfile.gettempdir()) / f"millrace-{os.getuid()}"
 
 
@@ -98,7 +99,7 @@ def main() -> int:
         case ["worker"]:
             return _check_worker()
         case ["worker-process"]:
-            return 0 if worker_breathes() else 1
+            return 0 if worker_is_alive() else 1
     print("usage: python -m millrace.healthcheck service|worker|worker-process", file=sys.stderr)
     return 2
 

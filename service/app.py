@@ -14,7 +14,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from core.config.settings import Settings
 from service.connections import CONNECTIONS, IDLE_SECONDS, Connections
-from service.context import CONTEXT, Context, Known
+from service.context import CONTEXT, CachedStore, Context
 from service.documents import (
     BACKGROUND,
     SHARED,
@@ -58,9 +58,9 @@ def make_app(
     `fetch_picture` fetches pictures from other sites, for `service.pictures: proxy`.
     """
     app = web.Application(middlewares=[actions.private_reading])
-    context = Context(store, settings, config_fault, River(store, settings), Known(store))
+    context = Context(store, settings, config_fault, River(store, settings), CachedStore(store))
     app[CONTEXT] = context
-    app[health.CHECK] = health.Check(context)
+    app[health.CHECK] = health.HealthCheck(context)
     app[stream.READERS_OF] = stream.Readers(Events(context.river))
     app[CONNECTIONS] = Connections()
     app[BACKGROUND] = Background()
@@ -227,7 +227,7 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
     context = app[CONTEXT]
     tasks = [
         asyncio.create_task(context.river.follow()),
-        asyncio.create_task(context.river.keep_names()),
+        asyncio.create_task(context.river.keep_story_ids()),
         asyncio.create_task(Publisher(context, OPERATOR).follow()),
         asyncio.create_task(Publisher(context, SUBSCRIBERS).follow()),
     ]

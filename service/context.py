@@ -41,7 +41,7 @@ class Context:
     settings: Callable[[], Settings]
     config_fault: Callable[[], str | None]
     river: River
-    known: Known
+    known: CachedStore
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
 
@@ -60,7 +60,7 @@ NO_TITLES = SourceTitles({})
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class SourceListing:
     """What requests need of the list of sources, which may have 100,000 members."""
 
     names: frozenset[str]
@@ -70,10 +70,10 @@ class Listed:
     disabled: int
 
 
-_listed: tuple[Settings, Listed] | None = None
+_listed: tuple[Settings, SourceListing] | None = None
 
 
-def listed(settings: Settings) -> Listed:
+def listed(settings: Settings) -> SourceListing:
     """The `Listed` of the present settings, made once for each version of them."""
     global _listed
     known = _listed
@@ -81,7 +81,7 @@ def listed(settings: Settings) -> Listed:
         sources = settings.sources
         known = _listed = (
             settings,
-            Listed(
+            SourceListing(
                 names=frozenset(source.name for source in sources),
                 tags=tuple(sorted({tag for source in sources for tag in source.tags})),
                 by_source_link=frozenset(s.name for s in sources if s.link == "source"),
@@ -92,7 +92,7 @@ def listed(settings: Settings) -> Listed:
     return known[1]
 
 
-class Known:
+class CachedStore:
     """The store for pages that must answer without it too: the last known data instead."""
 
     def __init__(self, store: Store) -> None:

@@ -22,15 +22,15 @@ from service.changelog import ChangeLog
 from store.connection import Store
 from store.entries import (
     Change,
-    add_names,
+    add_story_ids,
     changes_after,
     first_after_trim,
     load_packed,
-    names_told,
     river_ids,
     river_size,
+    story_ids_written,
     story_versions,
-    tell_names,
+    write_story_ids,
 )
 from store.keys import CHANGES_KEPT
 from store.migration import ensure_layout, shared_secret
@@ -50,7 +50,7 @@ Rank = tuple[float, int, str]  # newest first, then feed order, then id
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # one object a version
-class Kept:
+class WindowStory:
     """One story of the window, with the fields needed for selection."""
 
     id: str
@@ -85,12 +85,14 @@ class River:
         self.secret: bytes | None = None  # the store's, for signing
         self._store = store
         self._settings = settings
-        self._stories: dict[str, Kept] = {}
+        self._stories: dict[str, WindowStory] = {}
         self._ranks: list[Rank] = []
-        self._ordered: list[Kept] = []  # parallel to `_ranks`, so that a snapshot is one copy
-        self._snapshot: tuple[int, tuple[Kept, ...]] = (-1, ())
+        self._ordered: list[
+            WindowStory
+        ] = []  # parallel to `_ranks`, so that a snapshot is one copy
+        self._snapshot: tuple[int, tuple[WindowStory, ...]] = (-1, ())
 
-    def newest(self) -> tuple[Kept, ...]:
+    def newest(self) -> tuple[WindowStory, ...]:
         """All kept stories, the newest first."""
         if self._snapshot[0] != self.generation:
             self._snapshot = (self.generation, tuple(self._ordered))
@@ -102,7 +104,7 @@ class River:
     def __bool__(self) -> bool:
         return True  # an empty river is not a missing one
 
-    def find(self, story_id: str) -> Kept | None:
+    def find(self, story_id: str) -> WindowStory | None:
         """One kept story."""
         return self._stories.get(story_id)
 
@@ -125,20 +127,20 @@ class River:
                 self._miss(repr(error))
             await asyncio.sleep(RETRY)
 
-    async def keep_names(self) -> None:
+    async def keep_story_ids(self) -> None:
         """Write story ids of entries back into a new or wiped store."""
         while True:
             try:
-                await self._tell_names()
+                await self._write_story_ids()
             except StoreError as error:
                 log.debug("names.wait", reason=str(error))
             except Exception:  # it only matters after a wipe, and the next round may succeed
                 log.exception("names.failed")
             await asyncio.sleep(RETRY)
 
-    async def _tell_names(self) -> None:
-        if self.loaded is not None and not await names_told(self._store):
-            await tell_names(self._store, self._names(self._stories))
+    async def _write_story_ids(self) -> None:
+        if self.loaded is not None and not await story_ids_written(self._store):
+            await write_story_ids(self._store, self._names(self._stories))
 
     def _names(self, ids: Iterable[str]) -> dict[str, str]:
         """Entry id -> story id, for members of these stories where the two differ."""
@@ -205,11 +207,11 @@ class River:
 
     async def _reconcile(self, *, versions: bool = False) -> None:
         """Compare with the ids in the store: the trimmed stream of changes may have a gap."""
-        await self._tell_names()  # before stories that a wiped store lacks are forgotten here
+        await self._write_story_ids()  # before stories that a wiped store lacks are forgotten here
         self.secret = await shared_secret(self._store, self.secret)
         ids = await river_ids(self._store, self._most())
         lost = set(self._stories).difference(ids)
-        await add_names(self._store, self._names(lost))  # the store may be an old backup
+        await add_story_ids(self._store, self._names(lost))  # the store may be an old backup
         if lost:  # unless coming changes name all of them, readers of the log need a reset
             coming = await changes_after(self._store, self.log.end, wait=0, count=CHANGES_KEPT)
             if not lost <= {change.story for change in coming if change.kind == "removed"}:
@@ -252,7 +254,7 @@ class River:
         self._forget([story_id])
         self.place(kept)
 
-    def place(self, kept: Kept) -> None:
+    def place(self, kept: WindowStory) -> None:
         """Insert a story at its rank."""
         self._stories[kept.id] = kept
         place = bisect_left(self._ranks, kept.rank)
@@ -269,9 +271,9 @@ class River:
                 self.generation += 1
 
 
-def kept_story(story: Story, packed: bytes, generation: int) -> Kept:
+def kept_story(story: Story, packed: bytes, generation: int) -> WindowStory:
     """A story with the fields needed for selection."""
-    return Kept(
+    return WindowStory(
         id=story.id,
         seen=story.first_seen,
         rank=(-story.first_seen.timestamp(), story.order, story.id),

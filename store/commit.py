@@ -71,7 +71,7 @@ class Conflict:
     unseen: frozenset[str] = frozenset()  # entries with candidates that were not weighed
 
 
-async def leave(store: Store, lease: Lease, write: SourceWrite) -> bool:
+async def write_state(store: Store, lease: Lease, write: SourceWrite) -> bool:
     """Write the state of a source after a poll without news; False when its lease was lost."""
     return await store.gathered(_leave_all, (lease, write))
 

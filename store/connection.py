@@ -120,7 +120,7 @@ Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 
-class Together(Generic[Asked, Answer]):
+class CallBatcher(Generic[Asked, Answer]):
     """Gathers concurrent calls into one, and returns to each its own result."""
 
     def __init__(self, call: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]]) -> None:
@@ -173,7 +173,7 @@ class Store:
         self.redis = redis
         self.url = url
         self._scripts: dict[str, AsyncScript] = {}
-        self._together: dict[Any, Together[Any, Any]] = {}
+        self._calls: dict[Any, CallBatcher[Any, Any]] = {}
 
     @classmethod
     def open(cls, url: str) -> Store:
@@ -203,9 +203,9 @@ class Store:
         self, call: Callable[[Store, Sequence[Asked]], Awaitable[Sequence[Answer]]], one: Asked
     ) -> Answer:
         """The result for `one` of a `call` that is made once for all concurrent callers."""
-        if call not in self._together:
-            self._together[call] = Together(partial(call, self))
-        together: Together[Asked, Answer] = self._together[call]
+        if call not in self._calls:
+            self._calls[call] = CallBatcher(partial(call, self))
+        together: CallBatcher[Asked, Answer] = self._calls[call]
         return await together.ask(one)
 
     async def now(self) -> float:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
-from core.feeds.new_entries import Remembered, still_known
+from core.feeds.new_entries import SourceMemory, still_known
 from core.ids import CONTENT_DIGEST, PREFIX
 from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
 from core.urls import canonical_url
@@ -30,7 +30,7 @@ def url_keys(record: EntryRecord) -> set[str]:
     return {url_key(url) for url in {*stated} if url}
 
 
-async def load_remembered(store: Store, source: str) -> Remembered:
+async def load_remembered(store: Store, source: str) -> SourceMemory:
     """What is stored of a source's entries, in one call."""
     pipe = store.redis.pipeline(transaction=False)
     pipe.hget(keys.source(source), "items")
@@ -40,7 +40,7 @@ async def load_remembered(store: Store, source: str) -> Remembered:
     with store_errors():
         items, values, learned, forgotten = await pipe.execute()
     seen = {guid: value[:CONTENT_DIGEST] for guid, value in values.items()}
-    return Remembered(still_known(items or b"", seen), seen, learned, bool(forgotten))
+    return SourceMemory(still_known(items or b"", seen), seen, learned, bool(forgotten))
 
 
 class Held(Frozen):
@@ -229,13 +229,13 @@ _UNTOLD_SECONDS = 60
 _UNTOLD = keys.NAMES + ":untold"  # until it is whole
 
 
-async def names_told(store: Store) -> bool:
+async def story_ids_written(store: Store) -> bool:
     """Whether story ids were written back into this store; False for a new or wiped one."""
     with store_errors():
         return bool(await store.redis.exists(keys.NAMES))
 
 
-async def tell_names(store: Store, names: Mapping[str, str]) -> None:
+async def write_story_ids(store: Store, names: Mapping[str, str]) -> None:
     """Write remembered story ids (entry id -> story id), and mark them as complete."""
     pairs = [*names.items()]
     with store_errors():
@@ -251,7 +251,7 @@ async def tell_names(store: Store, names: Mapping[str, str]) -> None:
         await pipe.execute()
 
 
-async def add_names(store: Store, names: Mapping[str, str]) -> None:
+async def add_story_ids(store: Store, names: Mapping[str, str]) -> None:
     """Write further story ids: the store lost stories, as in a failover to a late replica."""
     with store_errors():
         if names and await store.redis.hlen(keys.NAMES) < keys.NAMES_KEPT:  # type: ignore[misc]

@@ -18,7 +18,7 @@ from core.config.settings import PerHost
 from core.errors import Phrase, StoreAway
 from store import keys
 from store.connection import Store, store_errors
-from store.schedule import ring
+from store.schedule import wake_sweeper
 
 # A factor for the gap between requests, which may leave closer together than their turns: with 1.05
 # an origin counted eleven requests in a second at a limit of ten, on a busy machine.
@@ -219,7 +219,7 @@ async def retry_unreachable(store: Store, happened: Happened) -> int:
         [happened, *limits],
     )
     if made:
-        await ring(store)
+        await wake_sweeper(store)
     return int(made)
 
 

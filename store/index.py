@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from core.config.settings import DedupSettings
 from core.dedup.fingerprint import Fingerprint, StoredFingerprint
 from core.dedup.idf import NO_DELTA, Idf
-from core.dedup.prints import Candidate
+from core.dedup.prints import StoryCandidate
 from core.ids import PREFIX as URN
 from store import keys
 from store.connection import Store, store_errors
@@ -89,10 +89,12 @@ class Filing(Protocol):
     def weighed(self) -> frozenset[str] | None: ...
 
 
-class Found(NamedTuple):
+class LookupResult(NamedTuple):
     """The result of a look-up, on which a decision is based."""
 
-    candidates: dict[str, list[Candidate]]  # founders that share a key with an entry, oldest first
+    candidates: dict[
+        str, list[StoryCandidate]
+    ]  # founders that share a key with an entry, oldest first
     names: dict[str, str]  # stories in which entries stood before a wipe: store/entries.py
     now: float  # the store's clock
     mark: str  # where the index stood: whatever is filed after that was not found
@@ -100,13 +102,13 @@ class Found(NamedTuple):
 
 async def look_up(
     store: Store, entries: Mapping[str, Fingerprint], settings: DedupSettings
-) -> Found:
+) -> LookupResult:
     """All look-ups for a decision, in one call."""
     pairs = [(entry, packed_keys(fingerprint)) for entry, fingerprint in entries.items()]
     arguments = [int(settings.window * 1000), *(part for pair in pairs for part in pair)]
     script = store.script("index", "index_lookup")
     now, mark, *told = await store.call(script, [], arguments)
-    return Found(
+    return LookupResult(
         {entry: _candidates(flat) for entry, flat in zip(entries, told[1::2], strict=True)},
         {entry: name.decode() for entry, name in zip(entries, told[::2], strict=True) if name},
         now / 1000,
@@ -116,7 +118,7 @@ async def look_up(
 
 async def claim_then_lookup(
     store: Store, claims: Sequence[Filing], following: Fingerprint, settings: DedupSettings
-) -> list[Candidate]:
+) -> list[StoryCandidate]:
     """File `claims` and look up the next entry in one call.
 
     Only when no other process writes to the index: the claims are not checked for conflicts.
@@ -175,12 +177,12 @@ def _place(key: int) -> bytes:
     return bucket.to_bytes(KEY["bucket"], "big") + suffix.to_bytes(KEY["suffix"], "big")
 
 
-def _candidates(flat: list[bytes]) -> list[Candidate]:
+def _candidates(flat: list[bytes]) -> list[StoryCandidate]:
     found = []
     for story, print_, met in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
         founder = URN + story.hex()
         found.append(
-            Candidate(
+            StoryCandidate(
                 entry=founder,
                 story=founder,
                 print=StoredFingerprint.unpack(print_),

@@ -76,7 +76,7 @@ async def load_workers(store: Store) -> list[WorkerBeat]:
     return await load_beats(store, WorkerBeat)
 
 
-async def leave(store: Store, kind: type[Heartbeat], beat_id: str) -> None:
+async def remove_worker(store: Store, kind: type[Heartbeat], beat_id: str) -> None:
     """Remove a process that ends cleanly."""
     with store_errors():
         await store.redis.delete(keys.heartbeat(kind.kind, beat_id))
@@ -91,7 +91,7 @@ class DiskUsage(NamedTuple):
     free: int
 
 
-class Vitals(Frozen):
+class ServerInfo(Frozen):
     """The store's report of itself, with its faults and what helps against them."""
 
     memory: int  # bytes used
@@ -102,7 +102,7 @@ class Vitals(Frozen):
     warnings: tuple[str, ...] = ()  # settings that may lose data or time later
 
 
-async def vitals(store: Store) -> Vitals:
+async def server_info(store: Store) -> ServerInfo:
     """Read the store's memory, disk, role and clock."""
     with store_errors():
         info = await store.redis.info()
@@ -110,7 +110,7 @@ async def vitals(store: Store) -> Vitals:
     ahead = await store.now() - time.time()
     memory, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     disk = await _disk(store)
-    return Vitals(
+    return ServerInfo(
         memory=memory,
         memory_limit=limit,
         disk_free=disk.free if disk else None,

@@ -153,14 +153,14 @@ async def end_delivery(store: Store, outbox: Outbox, delivery_id: str) -> None:
     await store.call(store.script("sent"), where, [delivery_id])
 
 
-async def resting(store: Store, host: str) -> float:
+async def target_pause(store: Store, host: str) -> float:
     """The seconds until a failing target may get its next delivery; 0 means now."""
     with store_errors():
         left = int(await store.redis.pttl(keys.resting(host)))
     return max(0.0, left / 1000)
 
 
-async def rest(store: Store, host: str) -> float:
+async def pause_target(store: Store, host: str) -> float:
     """Pause deliveries to a target that failed, longer after each failure; returns the seconds."""
     with store_errors():
         pipe = store.redis.pipeline()
@@ -172,7 +172,7 @@ async def rest(store: Store, host: str) -> float:
     return seconds
 
 
-async def rested(store: Store, host: str) -> None:
+async def target_recovered(store: Store, host: str) -> None:
     """Note that a target accepted a delivery."""
     with store_errors():
         await store.redis.delete(keys.failing(host), keys.resting(host))
@@ -196,7 +196,7 @@ async def given_up(store: Store) -> dict[str, GivenUp]:
     return {host: each for host, each in read.items() if now - each.last < GIVEN_UP_SECONDS}
 
 
-async def lead(store: Store, outbox: Outbox, who: str, *, seconds: float) -> bool:
+async def is_publisher(store: Store, outbox: Outbox, who: str, *, seconds: float) -> bool:
     """Whether this process fills the outbox now; only one may, or all would be sent twice."""
     with store_errors():
         if await store.redis.set(outbox.publisher, who, nx=True, px=int(seconds * 1000)):

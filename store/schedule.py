@@ -39,7 +39,7 @@ class Queue(NamedTuple):
     state_prefix: str  # with a name: the key of the hash that holds the token
 
 
-class Found(NamedTuple):
+class LeaseResult(NamedTuple):
     """The result of leasing from one queue."""
 
     scheduled: int  # members, due or not
@@ -53,7 +53,7 @@ PAGES = Queue(keys.PENDING, keys.entry(""))
 
 async def lease_all_due(
     store: Store, limits: Mapping[Queue, int], *, seconds: float
-) -> list[Found]:
+) -> list[LeaseResult]:
     """Lease due members of each queue, up to its limit, for `seconds`."""
     arguments = [part for q, limit in limits.items() for part in (max(limit, 0), q.state_prefix)]
     answer = await store.call(
@@ -64,10 +64,10 @@ async def lease_all_due(
     return [_found(*each) for each in answer]
 
 
-def _found(scheduled: int, wait: int, *parts: bytes) -> Found:
+def _found(scheduled: int, wait: int, *parts: bytes) -> LeaseResult:
     texts = [part.decode() for part in parts]
     leases = [Lease(*pair) for pair in zip(texts[::2], texts[1::2], strict=True)]
-    return Found(scheduled, inf if wait < 0 else wait / 1000, leases)
+    return LeaseResult(scheduled, inf if wait < 0 else wait / 1000, leases)
 
 
 async def begin(store: Store, queue: Queue, lease: Lease) -> Begun | None:
@@ -111,7 +111,7 @@ async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.
     )
 
 
-async def pull_in(store: Store, longest: Mapping[str, float], *, spacing: float = 0.02) -> int:
+async def make_due(store: Store, longest: Mapping[str, float], *, spacing: float = 0.02) -> int:
     """Make sources due, `spacing` apart, that are planned later than their `longest` wait."""
     if not longest:
         return 0
@@ -148,7 +148,7 @@ async def poll_now(store: Store, name: str) -> bool:
         pipe.hdel(keys.source(name), "token", "begun")
         pipe.zadd(keys.SCHEDULE, {name: 0}, xx=True)
         await pipe.execute()
-    await ring(store)
+    await wake_sweeper(store)
     return True
 
 
@@ -161,10 +161,10 @@ async def poll_in_order(store: Store, names: Sequence[str]) -> None:
             # Below 0, the score of a poll by hand.
             pipe.zadd(keys.SCHEDULE, {name: place - len(names)}, xx=True)
         await pipe.execute()
-    await ring(store)
+    await wake_sweeper(store)
 
 
-async def ring(store: Store) -> None:
+async def wake_sweeper(store: Store) -> None:
     """Wake one sweeper: something became due out of turn."""
     with store_errors():
         pipe = store.redis.pipeline(transaction=False)
@@ -174,7 +174,7 @@ async def ring(store: Store) -> None:
         await pipe.execute()
 
 
-async def rung(store: Store, *, seconds: float) -> None:
+async def wait_for_wake(store: Store, *, seconds: float) -> None:
     """Wait for `ring`, up to `seconds`."""
     with store_errors():
         await store.redis.blpop([keys.WAKE], timeout=seconds)  # type: ignore[misc, arg-type]

@@ -7,11 +7,11 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from core.models import Frozen
-from core.polling import Subscription
+from core.polling import HubSubscription
 from store import keys
 from store.connection import Store, store_errors
 from store.plan import UNREADABLE, pack, unpack
-from store.schedule import ring
+from store.schedule import wake_sweeper
 
 SUBSCRIBERS_KEPT = 5_000  # of 2.5 kB at most
 KEPT_PER_HOST = 200  # a reading service has one callback host for all its users
@@ -62,7 +62,7 @@ class Verification(Frozen):
         return f"{self.mode}-{self.subscriber.id}"
 
 
-async def ask_for(store: Store, verification: Verification) -> Refusal | None:
+async def request_verification(store: Store, verification: Verification) -> Refusal | None:
     """Queue a verification; a later request of the same id replaces it.
 
     Returns why it was refused: too many wait in all, for this host or for this client, or the host
@@ -180,21 +180,21 @@ PUSH_BYTES = 4 * 2**20
 PUSH_SECONDS = 3600
 
 
-async def load_subscription(store: Store, subscription_id: str) -> Subscription | None:
+async def load_subscription(store: Store, subscription_id: str) -> HubSubscription | None:
     """The subscription of a callback id."""
     with store_errors():
         raw = await store.redis.get(keys.subscription(subscription_id))
-    return None if raw is None else Subscription.model_validate_json(raw, extra="ignore")
+    return None if raw is None else HubSubscription.model_validate_json(raw, extra="ignore")
 
 
-async def subscription_of(store: Store, source: str) -> Subscription | None:
+async def subscription_of(store: Store, source: str) -> HubSubscription | None:
     """The subscription of a source."""
     with store_errors():
         found = await store.redis.hget(keys.SUBSCRIBED, source)  # type: ignore[misc]
     return None if found is None else await load_subscription(store, found.decode())
 
 
-async def keep_subscription(store: Store, kept: Subscription, *, tend_after: float) -> None:
+async def keep_subscription(store: Store, kept: HubSubscription, *, tend_after: float) -> None:
     """Write a subscription, to be renewed after `tend_after` seconds."""
     due = await store.now() + tend_after
     with store_errors():
@@ -206,7 +206,7 @@ async def keep_subscription(store: Store, kept: Subscription, *, tend_after: flo
         await pipe.execute()
 
 
-async def drop_subscription(store: Store, dropped: Subscription) -> None:
+async def drop_subscription(store: Store, dropped: HubSubscription) -> None:
     """Forget a subscription; its callback is unknown from now on."""
     with store_errors():
         pipe = store.redis.pipeline()
@@ -216,7 +216,7 @@ async def drop_subscription(store: Store, dropped: Subscription) -> None:
         await pipe.execute()
 
 
-async def subscriptions_due(store: Store, *, limit: int, seconds: float) -> list[Subscription]:
+async def subscriptions_due(store: Store, *, limit: int, seconds: float) -> list[HubSubscription]:
     """The subscriptions to renew, leased to this caller for `seconds`."""
     arguments = [limit, int(seconds * 1000)]
     found = await store.call(store.script("due"), [keys.SUBSCRIPTIONS], arguments)
@@ -261,4 +261,4 @@ async def pushes_waiting(store: Store, source: str) -> int:
 async def wake(store: Store, source: str) -> None:
     """Make a source due for its pushes, unless a job has its lease, which looks for them."""
     await store.call(store.script("wake"), [keys.source(source), keys.SCHEDULE], [source])
-    await ring(store)
+    await wake_sweeper(store)

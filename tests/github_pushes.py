@@ -148,16 +148,16 @@ async def poll_until_done(desk: Desk, hub: GitHub, account: Account, occasion: s
     """Poll as the schedule would, until a poll succeeds, and read all bodies."""
     before = len(hub.asked())
     for _ in range(POLLS):
-        await pass_time(desk.kit.store)
+        await pass_time(desk.context.store)
         state = await desk.poll()
         if state.failures == 0 and state.body_hash:
             break
     account.requests[occasion] += len(hub.asked()) - before
     account.occasions[occasion] += 1
     for _ in range(POLLS):
-        await pass_time(desk.kit.store)
+        await pass_time(desk.context.store)
         await desk.read_pages()
-        if not await desk.kit.store.redis.zcard(keys.PENDING):
+        if not await desk.context.store.redis.zcard(keys.PENDING):
             return
     raise AssertionError("bodies that were never read")
 

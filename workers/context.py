@@ -15,9 +15,9 @@ import structlog
 
 from core.config.settings import Settings, Source
 from core.dates import moment
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival, Outcome
-from core.dedup.fingerprint import Features, fingerprint, teach
+from core.dedup.fingerprint import Features, fingerprint, learn_features
 from core.errors import StoreError
 from core.metrics import (
     CANDIDATE_BUCKETS,
@@ -40,7 +40,7 @@ from workers.http.robots import Robots
 from workers.leases import Lateness
 from workers.sandbox.fair import FairPlaces, Usage
 from workers.sandbox.pool import Sandbox
-from workers.settle import Knowledge, Order, Turn, settle
+from workers.settle import Knowledge, Sequencer, Turn, settle
 
 _A_DAY_ALONE = len("2026-01-01")
 _YEAR = 366 * 86400.0
@@ -58,14 +58,14 @@ def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:
 
 log = structlog.get_logger()
 
-TELL_SECONDS = 1.0
+WRITE_SECONDS = 1.0
 # Entries of one commit that count towards the frequency of text. Most feeds list fewer; a feed that
 # lists thousands must not decide which text is common.
 TAUGHT_AT_ONCE = 50
 _DAY = 86400.0
 
 
-class Paper(NamedTuple):
+class FeedInfo(NamedTuple):
     """Title and link of a feed, published with each of its entries."""
 
     title: str | None = None
@@ -73,7 +73,7 @@ class Paper(NamedTuple):
 
 
 @dataclass
-class Kit:
+class WorkerContext:
     """The connections, settings and shared state of one worker process."""
 
     store: Store
@@ -87,13 +87,13 @@ class Kit:
     shared_idf: SharedIdf
     version: str
     chance: Callable[[], float] = field(default=random.random)
-    order: Order = field(default_factory=Order)
+    sequencer: Sequencer = field(default_factory=Sequencer)
     pages: Counter[str] = field(default_factory=Counter)  # in progress, by source
     lateness: Lateness = field(default_factory=Lateness)
     answered: bool = False  # whether a source answered since the last look of workers/recovery.py
     _named: tuple[Settings, dict[str, Source]] | None = None  # by name: a list may hold 100,000
-    _untold: Counts = field(default_factory=Counts)
-    _telling: asyncio.Task[None] | None = None
+    _unwritten: Counts = field(default_factory=Counts)
+    _writing: asyncio.Task[None] | None = None
     _settled: Usage = field(default_factory=Usage)
     _settling: FairPlaces = field(init=False)
 
@@ -130,7 +130,7 @@ class Kit:
         made: PreparedEntry,
         source: Source,
         known: EntryRecord | None,
-        paper: Paper,
+        info: FeedInfo,
     ) -> Arrival:
         """A prepared entry with its fingerprint, weighted by the present frequency of its text."""
         article = made.article
@@ -143,9 +143,9 @@ class Kit:
             priority=source.priority,
             tags=source.tags,
             known=known,
-            copy=Copy(article, source.name, host_of(source.url)),
-            source_title=paper.title,
-            source_link=paper.link,
+            copy=ArticleCopy(article, source.name, host_of(source.url)),
+            source_title=info.title,
+            source_link=info.link,
         )
 
     def site_of(self, name: str) -> str | None:
@@ -153,19 +153,19 @@ class Kit:
         source = self.source(name)
         return host_of(source.url) if source else None
 
-    def tell(self, counts: Counts) -> None:
+    def add_counts(self, counts: Counts) -> None:
         """Add counts to those that are written together once a second."""
-        self._untold.take(counts)
-        if self._telling is None or self._telling.done():
-            self._telling = asyncio.create_task(self._tell_soon())
+        self._unwritten.take(counts)
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_counts_soon())
 
-    async def _tell_soon(self) -> None:
-        await asyncio.sleep(TELL_SECONDS)
-        await self.tell_now()
+    async def _write_counts_soon(self) -> None:
+        await asyncio.sleep(WRITE_SECONDS)
+        await self.write_counts()
 
-    async def tell_now(self) -> None:
+    async def write_counts(self) -> None:
         """Write the counts that are not written yet."""
-        counts, self._untold = self._untold, Counts()
+        counts, self._unwritten = self._unwritten, Counts()
         try:
             await counts.write(self.store)
         except StoreError as error:
@@ -186,7 +186,7 @@ class Kit:
             with self._settled.charged(source):
                 outcome = await settle(self.store, arrivals, knowledge, batch_for)
             counts.observe("millrace_settle_seconds", time.monotonic() - started, STEP_BUCKETS)
-            self.tell(counts)
+            self.add_counts(counts)
             return outcome
 
     def learn(self, read: dict[str, Features], outcome: Outcome) -> None:
@@ -198,14 +198,14 @@ class Kit:
         self.shared_idf.idf.standing.learn(outcome.standing, source=source)
         founders = [r for r in outcome.entries if r.decision is Decision.PUBLISHED]
         for founder in [each for each in founders if each.id in read][:TAUGHT_AT_ONCE]:
-            teach(read[founder.id], self.shared_idf.idf, source=founder.source)
+            learn_features(read[founder.id], self.shared_idf.idf, source=founder.source)
 
 
 @dataclass(frozen=True)
 class Poll:
     """One poll in progress."""
 
-    kit: Kit
+    context: WorkerContext
     lease: Lease
     source: Source
     state: SourceState

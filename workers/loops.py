@@ -18,11 +18,11 @@ import structlog
 from core.config.settings import FetchSettings
 from core.errors import StoreAway, StoreError
 from store.migration import ensure_layout
-from store.monitoring import WorkerBeat, beat, leave
+from store.monitoring import WorkerBeat, beat, remove_worker
 from store.outbox import OPERATOR, SUBSCRIBERS
 from store.revision import InForce
-from store.schedule import Lease, release, rung
-from workers.context import Kit
+from store.schedule import Lease, release, wait_for_wake
+from workers.context import WorkerContext
 from workers.jobs.deliver import Sender, callback_settings, verify_due
 from workers.jobs.page import read_page
 from workers.jobs.page_commits import PageCommits
@@ -52,21 +52,27 @@ DRAIN_SECONDS = 6.0
 class WorkerProcess:
     """All loops of one worker process, and the methods that its jobs call."""
 
-    def __init__(self, worker_id: str, kit: Kit, in_force: InForce | None = None) -> None:
+    def __init__(
+        self, worker_id: str, context: WorkerContext, in_force: InForce | None = None
+    ) -> None:
         self._id = worker_id
-        self._kit = kit
+        self._context = context
         in_force = in_force or InForce.alone()
         self._current = in_force.ready
-        self._store = kit.store
-        pages = partial(read_page, kit, PageCommits(kit))
-        jobs = {Role.POLL: partial(refresh, kit), Role.PAGE: pages}
-        self._places = Places(LIMITS, jobs, kit.lateness)
+        self._store = context.store
+        pages = partial(read_page, context, PageCommits(context))
+        jobs = {Role.POLL: partial(refresh, context), Role.PAGE: pages}
+        self._places = Places(LIMITS, jobs, context.lateness)
         self._sweeper = Sweeper(
-            kit.store, kit.settings, self._places, order=kit.order, in_force=in_force
+            context.store,
+            context.settings,
+            self._places,
+            sequencer=context.sequencer,
+            in_force=in_force,
         )
         self._taking: list[asyncio.Task[None]] = []  # the loops that bring new work
         self._others: list[asyncio.Task[None]] = []
-        self.watch = StoreWatch(kit.store)
+        self.watch = StoreWatch(context.store)
         self._started: float | None = None
         self._refused: tuple[float, str] | None = None  # when the store last refused, and why
 
@@ -88,7 +94,7 @@ class WorkerProcess:
         if run_queue is not None:
             taking.append(partial(self._take_jobs, run_queue))
         others = (
-            self._kit.lateness.measure,
+            self._context.lateness.measure,
             self._watch_store,
             self._beat,
             self._exchange,
@@ -107,7 +113,7 @@ class WorkerProcess:
         await self._places.drain(DRAIN_SECONDS)
         await end_tasks(self._others)
         try:
-            await leave(self._store, WorkerBeat, self._id)
+            await remove_worker(self._store, WorkerBeat, self._id)
         except StoreError as error:
             log.debug("worker.leave_failed", reason=str(error))  # its heartbeat expires by itself
 
@@ -154,15 +160,15 @@ class WorkerProcess:
     async def _sweep(self) -> None:
         while True:
             await self._current.wait()
-            self._adopt(self._kit.settings().fetch)
+            self._adopt(self._context.settings().fetch)
             if await self._sweeper.sweep():  # leases were written: the store accepts writes
                 self._refused = None
-            await rung(self._store, seconds=self._pause())
+            await wait_for_wake(self._store, seconds=self._pause())
 
     def _adopt(self, fetch: FetchSettings) -> None:
-        for fetcher in (self._kit.fetcher, self._kit.outgoing):
+        for fetcher in (self._context.fetcher, self._context.outgoing):
             fetcher.adopt(fetch)
-        self._kit.callbacks.adopt(callback_settings(fetch))
+        self._context.callbacks.adopt(callback_settings(fetch))
 
     def _pause(self) -> float:
         if self._sweeper.more:
@@ -199,34 +205,34 @@ class WorkerProcess:
             await asyncio.sleep(self.watch.pause)
 
     async def _exchange(self) -> None:
-        await self._kit.shared_idf.open()
+        await self._context.shared_idf.open()
         while True:
-            await self._kit.shared_idf.push()
-            await self._kit.shared_idf.pull()
+            await self._context.shared_idf.push()
+            await self._context.shared_idf.pull()
             await asyncio.sleep(EXCHANGE_SECONDS)
 
     async def _tend(self) -> None:
         while True:
-            await tend_subscriptions(self._kit)
+            await tend_subscriptions(self._context)
             await asyncio.sleep(TEND_EVERY)
 
     async def _recover(self) -> None:
-        if self._kit.order.strict:  # one round polls each source once
+        if self._context.sequencer.strict:  # one round polls each source once
             await asyncio.Event().wait()
-        recovery = Recovery(self._kit)
+        recovery = Recovery(self._context)
         while True:
             await recovery.look()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _webhooks(self) -> None:
-        await Sender(self._kit, OPERATOR, self._kit.outgoing).run(every=DELIVER_EVERY)
+        await Sender(self._context, OPERATOR, self._context.outgoing).run(every=DELIVER_EVERY)
 
     async def _hub(self) -> None:
-        await Sender(self._kit, SUBSCRIBERS, self._kit.callbacks).run(every=HUB_EVERY)
+        await Sender(self._context, SUBSCRIBERS, self._context.callbacks).run(every=HUB_EVERY)
 
     async def _verifications(self) -> None:
         while True:
-            if not await verify_due(self._kit):
+            if not await verify_due(self._context):
                 await asyncio.sleep(HUB_EVERY)
 
 

@@ -26,10 +26,10 @@ from store.hosts import (
     some_unreachable,
     unreachable_names,
 )
-from store.monitoring import vitals
-from store.schedule import pull_in
+from store.monitoring import server_info
+from store.schedule import make_due
 from store.sources import SourceState, load_source, load_sources
-from workers.context import Kit
+from workers.context import WorkerContext
 from workers.http.response import Access, access_of
 
 log = structlog.get_logger()
@@ -44,8 +44,8 @@ _HINT = "polled again as soon as a host takes connections; /sources has the reas
 class Recovery:
     """Retries unreachable sources as soon as they may be reached again."""
 
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
         self._started = False
         self._resolve_at = 0.0  # by the monotonic clock
         self._report = Report()
@@ -55,9 +55,9 @@ class Recovery:
         if not self._started:
             await self._retry("started")
             self._started = True
-        names = await unreachable_names(self._kit.store)
+        names = await unreachable_names(self._context.store)
         self._report.look(names)
-        answered, self._kit.answered = self._kit.answered, False
+        answered, self._context.answered = self._context.answered, False
         if not names:
             return
         if answered:
@@ -74,40 +74,43 @@ class Recovery:
         Needed beside the probe, because such sources may fail while all others answer. It sends
         the host nothing.
         """
-        names = await some_unreachable(self._kit.store, RESOLVED_AT_ONCE)
-        states = zip(names, await load_sources(self._kit.store, names), strict=True)
+        names = await some_unreachable(self._context.store, RESOLVED_AT_ONCE)
+        states = zip(names, await load_sources(self._context.store, names), strict=True)
         hosts = [
             (name, self._access(source, state))
             for name, state in states
-            if state is not None and state.unresolved and (source := self._kit.source(name))
+            if state is not None and state.unresolved and (source := self._context.source(name))
         ]
-        found = await asyncio.gather(*(self._kit.fetcher.resolves(host) for _, host in hosts))
+        found = await asyncio.gather(*(self._context.fetcher.resolves(host) for _, host in hosts))
         back = {name: 0.0 for (name, _), resolved in zip(hosts, found, strict=True) if resolved}
         if back:
-            await pull_in(self._kit.store, back)
+            await make_due(self._context.store, back)
             log.info("sources.resolved", sources=len(back))
 
     async def _probe(self) -> None:
-        probe = await next_probe(self._kit.store)
+        probe = await next_probe(self._context.store)
         if probe is None:
             return
-        source, state = self._kit.source(probe.name), await load_source(self._kit.store, probe.name)
+        source, state = (
+            self._context.source(probe.name),
+            await load_source(self._context.store, probe.name),
+        )
         if source is None or state is None:
-            await note_reached(self._kit.store, probe.name)  # feeds.yaml no longer lists it
+            await note_reached(self._context.store, probe.name)  # feeds.yaml no longer lists it
         elif not state.unreachable:
             return  # it accepts connections and never answers: connecting would prove nothing
-        elif await self._kit.fetcher.reaches(self._access(source, state)):
+        elif await self._context.fetcher.reaches(self._access(source, state)):
             await self._retry("reached")
 
     def _access(self, source: Source, state: SourceState) -> Access:
         """The address to which a poll of this source would connect."""
         if source.kind == "github" or is_github(source.url):
-            return Access(self._kit.fetcher.settings.github.api)
+            return Access(self._context.fetcher.settings.github.api)
         moved = state.configured_url == source.url
         return access_of(source)._replace(url=state.url if moved else source.url)
 
     async def _retry(self, happened: Happened) -> None:
-        if made := await retry_unreachable(self._kit.store, happened):
+        if made := await retry_unreachable(self._context.store, happened):
             log.info("sources.retrying", sources=made, because=happened)
 
 
@@ -171,7 +174,7 @@ class StoreWatch:
     async def look(self) -> None:
         """Check the store and log what changed."""
         try:
-            found = await vitals(self._store)
+            found = await server_info(self._store)
         except StoreError as error:
             self.failed(str(error))
             return

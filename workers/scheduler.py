@@ -8,14 +8,21 @@ from collections.abc import Callable
 
 from core.config.settings import Settings
 from store.connection import Store
-from store.entries import names_told, tell_names
+from store.entries import story_ids_written, write_story_ids
 from store.retention import Shares, drop_orphans, return_stories, trim
 from store.revision import InForce, load_processes
-from store.schedule import add_sources, drop_sources, lease_all_due, poll_in_order, pull_in, release
+from store.schedule import (
+    add_sources,
+    drop_sources,
+    lease_all_due,
+    make_due,
+    poll_in_order,
+    release,
+)
 from store.sources import changed_lines, forget_lines, load_sources
 from workers.leases import LEASE_SECONDS, SCHEDULES, Places, Role
 from workers.queue import arq_redis, enqueue
-from workers.settle import Order
+from workers.settle import Sequencer
 
 DROP_SECONDS = 5.0  # between two checks whether all processes have the same feeds.yaml
 REMEMBER_SECONDS = 4.0  # in which a service can write back the story ids that it remembers
@@ -33,7 +40,7 @@ class Sweeper:
         settings: Callable[[], Settings],
         places: Places,
         *,
-        order: Order | None = None,
+        sequencer: Sequencer | None = None,
         in_force: InForce | None = None,
     ) -> None:
         self._store = store
@@ -42,7 +49,7 @@ class Sweeper:
         self._arq = arq_redis(store)
         self.more = False  # whether the last sweep left due leases for the next
         self.quiet = False  # whether nothing runs and nothing is due soon
-        self._order = order or Order()
+        self._sequencer = sequencer or Sequencer()
         self._in_force = in_force or InForce.alone()
         self._in_step_with: Settings | None = None
         self._found_empty: float | None = None  # when a store without story ids was found
@@ -62,7 +69,7 @@ class Sweeper:
         self.quiet = all(each.next_in > LEASE_SECONDS for each in found)
         for role, (scheduled, _, leases) in zip(Role, found, strict=True):
             self.more = self.more or len(leases) == PER_SWEEP[role]
-            if len(leases) != 1 or self._order.strict:  # all through the queue keep their order
+            if len(leases) != 1 or self._sequencer.strict:  # all through the queue keep their order
                 await enqueue(self._arq, role, leases)
                 self._places.hint(role, leases)
             # One lease need not be shared. Started here, a pushed entry is in the feed after 35 ms;
@@ -103,7 +110,7 @@ class Sweeper:
         )
 
     def _limit(self, role: Role) -> int:
-        if role is Role.PAGE and not self._order.pages_may_begin:
+        if role is Role.PAGE and not self._sequencer.pages_may_begin:
             return 0
         return min(self._places.room(role), PER_SWEEP[role])
 
@@ -111,7 +118,7 @@ class Sweeper:
         """Bring the schedule in line with feeds.yaml, after an edit or a wiped store."""
         settings = self._settings()
         known = settings is self._in_step_with
-        if not await self._in_force.agrees(self._store) or not await self._names_are_told():
+        if not await self._in_force.agrees(self._store) or not await self._story_ids_are_written():
             return
         names = [source.name for source in settings.sources if source.enabled]
         left = await drop_sources(self._store, names, forget_after=settings.dedup.window)
@@ -122,7 +129,7 @@ class Sweeper:
             self._drop_at = time.monotonic() if dropping else None
         await add_sources(self._store, names)
         if not known:
-            await pull_in(self._store, _longest_waits(settings))
+            await make_due(self._store, _longest_waits(settings))
             await self._poll_changed(settings)
         self._in_step_with, self._scheduled = settings, len(names)
 
@@ -140,18 +147,18 @@ class Sweeper:
         if changed:
             await poll_in_order(self._store, changed)
 
-    async def _names_are_told(self) -> bool:
+    async def _story_ids_are_written(self) -> bool:
         """Whether the story ids of before are known; a new or wiped store waits for a service.
 
         A service that ran before the wipe remembers them and writes them back.
         """
-        if await names_told(self._store):
+        if await story_ids_written(self._store):
             self._found_empty = None
             return True
         self._found_empty = self._found_empty or time.monotonic()
         if time.monotonic() - self._found_empty < REMEMBER_SECONDS:
             return False
-        await tell_names(self._store, {})
+        await write_story_ids(self._store, {})
         return True
 
 

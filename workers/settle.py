@@ -24,7 +24,7 @@ from core.config.settings import DedupSettings
 from core.dedup.decide import Arrival, Claim, Outcome
 from core.dedup.idf import Idf
 from core.dedup.merge import merge
-from core.dedup.prints import Candidate
+from core.dedup.prints import StoryCandidate
 from core.errors import StoreError
 from core.models import EntryRecord
 from store.commit import Batch, commit
@@ -123,9 +123,9 @@ async def _decide(
 async def _without_yielded(
     store: Store,
     arrivals: Sequence[Arrival],
-    found: dict[str, list[Candidate]],
+    found: dict[str, list[StoryCandidate]],
     kept: Collection[str],
-) -> tuple[dict[str, list[Candidate]], frozenset[str]]:
+) -> tuple[dict[str, list[StoryCandidate]], frozenset[str]]:
     """Candidates, less those of other sources that lost their story for exceeding their share.
 
     A source that floods would hide the story of one that brings it later. Also returns the founders
@@ -151,7 +151,9 @@ def _weighed_too(claim: Claim, founders: frozenset[str]) -> Claim:
     return dataclasses.replace(claim, weighed=claim.weighed | founders)
 
 
-async def _as_chosen(store: Store, found: dict[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+async def _as_chosen(
+    store: Store, found: dict[str, list[StoryCandidate]]
+) -> dict[str, list[StoryCandidate]]:
     """The candidates, with the story into which a person joined theirs in place of the old one."""
     chosen = await chosen_stories(store, {c.entry for near in found.values() for c in near})
     return {
@@ -190,43 +192,43 @@ _numbers = count()  # one count for all sequences: pages wait for polls
 class Turn:
     """The position of one job in its sequence, until its result is written or about to be."""
 
-    def __init__(self, name: str, line: Line, behind: Sequence[Line], patience: float) -> None:
+    def __init__(self, name: str, lane: Lane, behind: Sequence[Lane], patience: float) -> None:
         self.name = name
         self.number = next(_numbers)
-        self._line = line
+        self._lane = lane
         self._behind = behind
         self._patience = patience
         self.over = asyncio.Event()
         self._kept = False
 
-    async def come(self) -> None:
+    async def wait(self) -> None:
         """Wait until all earlier jobs are finished, but no longer than `patience` seconds."""
-        before = [turn for line in self._behind for turn in line.before(self)]
+        before = [turn for lane in self._behind for turn in lane.before(self)]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience):
                 for turn in before:
                     await turn.over.wait()
 
-    def put_off(self) -> None:
+    def keep(self) -> None:
         """Keep the position: the job was postponed and runs again."""
         self._kept = True
 
     def end(self) -> None:
         """Let later jobs continue, unless the position is kept."""
         if not self._kept:
-            self._line.leave(self)
+            self._lane.leave(self)
             self.over.set()
         self._kept = False
 
 
-class Line:
+class Lane:
     """The jobs of one kind that are in progress, in the order in which they began."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._turns: dict[str, Turn] = {}
 
-    def take(self, name: str, *, after: Line | None = None) -> Turn:
+    def take(self, name: str, *, after: Lane | None = None) -> Turn:
         """A position at the end; a postponed job gets the position that it kept."""
         if name not in self._turns:
             behind = (self,) if after is None else (after, self)
@@ -243,7 +245,7 @@ class Line:
             del self._turns[turn.name]
 
 
-class Order:
+class Sequencer:
     """The sequences of one worker.
 
     Normally only the first polls of sources are ordered. In a strict round (`millrace once`) all
@@ -253,7 +255,7 @@ class Order:
     def __init__(self, *, strict: bool = False) -> None:
         patience = LONG_PATIENCE if strict else SHORT_PATIENCE
         self.strict = strict
-        self.polls, self.pages = Line(patience), Line(patience)
+        self.polls, self.pages = Lane(patience), Lane(patience)
         self.pages_may_begin = not strict
         self._moment: float | None = None
 

@@ -19,7 +19,7 @@ from store.hosts import HostTurns
 from store.index import SharedIdf
 from store.keys import QUEUE
 from store.revision import InForce
-from workers.context import Kit
+from workers.context import WorkerContext
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
 from workers.jobs.deliver import callback_settings
@@ -35,7 +35,7 @@ from workers.queue import (
     run_queue,
 )
 from workers.sandbox.pool import Sandbox
-from workers.settle import Order
+from workers.settle import Sequencer
 
 # For arq's own command, with arq's default.
 _REDIS_URL = store_address(os.environ.get("REDIS_URL") or "redis://localhost:6379/0", os.environ)
@@ -47,7 +47,7 @@ async def run_worker(
     settings: Callable[[], Settings],
     stop: asyncio.Event,
     version: str = VERSION,
-    order: Order | None = None,
+    sequencer: Sequencer | None = None,
     in_force: InForce | None = None,
 ) -> None:
     """Work on the store at `redis_url` until `stop` is set, also while the store is away at times.
@@ -56,7 +56,7 @@ async def run_worker(
     """
     async with (
         opened(redis_url) as store,
-        _worker(store, settings, version, order, in_force) as worker,
+        _worker(store, settings, version, sequencer, in_force) as worker,
     ):
 
         async def _run_queue() -> None:
@@ -70,7 +70,7 @@ async def _worker(
     store: Store,
     settings: Callable[[], Settings],
     version: str = VERSION,
-    order: Order | None = None,
+    sequencer: Sequencer | None = None,
     in_force: InForce | None = None,
 ) -> AsyncIterator[WorkerProcess]:
     """A worker process with its connections and children, which are closed at the end."""
@@ -82,7 +82,7 @@ async def _worker(
         callbacks = await open_things.enter_async_context(Fetcher(callback_settings(fetch)))
         sandbox = Sandbox()
         open_things.push_async_callback(sandbox.close)
-        kit = Kit(
+        context = WorkerContext(
             store=store,
             settings=settings,
             fetcher=fetcher,
@@ -92,10 +92,10 @@ async def _worker(
             sandbox=sandbox,
             shared_idf=SharedIdf(store),
             version=version,
-            order=order or Order(),
+            sequencer=sequencer or Sequencer(),
         )
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
-        worker = WorkerProcess(name, kit, in_force)
+        worker = WorkerProcess(name, context, in_force)
         looking = asyncio.create_task(worker.watch.look())  # logged while children start
         await sandbox.start()
         await asyncio.gather(looking, return_exceptions=True)  # the loops look again

@@ -35,7 +35,7 @@ from core.page.features import PageBlocks, features
 from core.page.head import read_head
 from core.page.kind import kind_of_page
 from core.page.select import CHOSEN
-from core.text import squeeze
+from core.text import letters_only
 
 # Of a page of snippets only the blocks with a snippet have a label: a tenth of a whole page each.
 # Threads and manuals are few beside articles. Pages without the missing extractor count half.
@@ -145,7 +145,7 @@ def _labels(page: PageBlocks, truth: dict[str, Any]) -> tuple[Array, Array]:
     labels = np.full(len(page.blocks), np.nan, np.float32)
     weights = np.zeros(len(page.blocks), np.float32)
     for wanted, snippets in ((0, truth["without"]), (1, truth["with"])):
-        for own in filter(None, map(squeeze, snippets)):
+        for own in filter(None, map(letters_only, snippets)):
             # A label such as “Contact” also stands in sentences of the article.
             longest = 10**6 if wanted else 2 * len(own) + 30
             hits = [n for n, text in enumerate(page.letters) if own in text and len(text) < longest]

@@ -17,7 +17,7 @@ import xxhash
 
 from core.body.blocks import Line
 from core.body.rules import Place, is_prose
-from core.text import squeeze
+from core.text import letters_only
 from core.urls import host_of
 
 WINDOW = 50  # items; five are nearly as good, so a source is clean from its sixth entry on
@@ -98,7 +98,7 @@ def signature(line: Line) -> int | None:
         return None
     words = line.words.lower()
     if "http" in line.text or "www." in line.text:
-        words = squeeze(_ADDRESS.sub(_host_of_match, line.text))
+        words = letters_only(_ADDRESS.sub(_host_of_match, line.text))
     text = _DIGITS.sub("0", words)
     return _hash(text) if len(text) >= 2 else None
 

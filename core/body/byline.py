@@ -17,7 +17,7 @@ from core.body.blocks import Block, Line
 from core.body.names import labelled, reporter, stated_author
 from core.body.rules import Place, cut_own_address, is_about_page, is_prose
 from core.models import FeedEntry, Removed
-from core.text import plain_title, squeeze, wide_share
+from core.text import letters_only, plain_title, wide_share
 from core.urls import canonical_url, web_url
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'）)」】》，。；、]+")
@@ -79,7 +79,7 @@ def read_metadata(
     begins = next((here for here in texts if not is_about_page(spots[here])), 12)
     head, spots = [*above, *spots[:begins]], [*above, *spots]
     found.title = _title(entry, front, head)
-    wanted = squeeze(found.title or "")
+    wanted = letters_only(found.title or "")
     repeats = [spot.line for spot in head if _is_headline(spot, wanted)]
     named = {
         **front,
@@ -213,7 +213,7 @@ def _published(
     return (
         _date_in_text(head, spots, original)
         or (_stated_date(from_markup["published"], spots) if "published" in from_markup else None)
-        or next(filter(None, map(dates.in_address, filter(None, (original, entry.link)))), None)
+        or next(filter(None, map(dates.date_in_url, filter(None, (original, entry.link)))), None)
     )
 
 
@@ -232,7 +232,7 @@ def _date_in_text(head: list[Place], spots: list[Place], original: str | None) -
         if dates.is_date_line(spot.line.text):
             return _stated_date(spot.line.text, spots)
     for spot in head:
-        if dates.in_header(spot.line.text):
+        if dates.is_date_header(spot.line.text):
             return _stated_date(spot.line.text, spots)
     return None
 

@@ -27,11 +27,11 @@ from core.body.contents import cut_contents
 from core.body.html import drop_element, sanitize, spaced_text
 from core.body.junk import is_truncated
 from core.body.media import is_thumbnail
-from core.body.normalize import Document, normalize, with_shared_link
-from core.body.rules import Place, apply_fixed, is_prose, places
+from core.body.normalize import NormalizedBody, normalize, with_shared_link
+from core.body.rules import Place, apply_fixed, is_prose, lines_to_judge
 from core.body.walk import Walker
 from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Removed
-from core.text import language_of, letters, squeeze, wide_share
+from core.text import count_letters, language_of, letters_only, wide_share
 from core.urls import web_url
 
 # Pages of these kinds have no more text than the feed: players, commits, abstracts, releases.
@@ -86,7 +86,7 @@ class Body:
 
 
 @dataclass(slots=True)
-class Reading:
+class ParsedEntry:
     """An entry after the fixed rules, before learned boilerplate is cut."""
 
     entry: FeedEntry
@@ -107,11 +107,11 @@ def clean_entry(
     learned: Boilerplate | None = None,
 ) -> Cleaned:
     """The article in a feed entry, cleaned by fixed rules and `learned` boilerplate."""
-    reading = read_entry(entry, options=options)
+    reading = parse_entry(entry, options=options)
     return Cleaned(finish_entry(reading, options=options, learned=learned), reading.signatures)
 
 
-def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
+def parse_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> ParsedEntry:
     """Parse an entry and apply the fixed rules; its signatures can then be learned."""
     raw = with_shared_link(entry.content or entry.summary, entry.link)
     document = normalize(raw, content_type=entry.content_type)
@@ -123,24 +123,24 @@ def read_entry(entry: FeedEntry, *, options: CleanOptions = DEFAULT) -> Reading:
     stated = byline.read_metadata(entry, document.front | card, body.spots, body.from_markup)
     found = text_of_blocks(body.blocks)
     cut_fixed(body, markdown=document.shape == "markdown", options=options)
-    return Reading(entry, body, stated, found)
+    return ParsedEntry(entry, body, stated, found)
 
 
 def finish_entry(
-    reading: Reading, *, options: CleanOptions = DEFAULT, learned: Boilerplate | None = None
+    reading: ParsedEntry, *, options: CleanOptions = DEFAULT, learned: Boilerplate | None = None
 ) -> Article:
     """The article of a parsed entry. Call once: lines are cut in place."""
     cut_learned(reading.body, options=options, learned=learned)
     return _article(reading, options)
 
 
-def read_body(document: Document, *, base: str | None, options: CleanOptions) -> Body:
+def read_body(document: NormalizedBody, *, base: str | None, options: CleanOptions) -> Body:
     """The blocks of a tree, without hidden elements and widgets."""
     walker = Walker(base)
     walker.removed += cut_selected(document.root, options.remove)
     walker.removed += cut_contents(document.root, base)
     blocks = walker.walk(document.root)
-    return Body(blocks, places(blocks), walker.removed, walker.from_markup)
+    return Body(blocks, lines_to_judge(blocks), walker.removed, walker.from_markup)
 
 
 def cut_selected(root: etree._Element, selectors: tuple[str, ...]) -> list[Removed]:
@@ -179,13 +179,13 @@ def cut_learned(body: Body, *, options: CleanOptions, learned: Boilerplate | Non
     body.blocks[:] = without_cut_lines(body.blocks)
 
 
-def _article(reading: Reading, options: CleanOptions) -> Article:
+def _article(reading: ParsedEntry, options: CleanOptions) -> Article:
     entry, body, stated = reading.entry, reading.body, reading.stated
     text = text_of_blocks(body.blocks)
     pictures = pictures_of(body.blocks)
     lead = _lead_image(entry, pictures)
     truncated = is_truncated(text) or any(item.rule == "read-more" for item in body.removed)
-    wanted = not is_post(entry, reading.found, pictures, options) and needs_page(
+    wanted = not is_short_post(entry, reading.found, pictures, options) and needs_page(
         entry,
         text=text,
         paragraphs=count_paragraphs(body.blocks),
@@ -242,20 +242,22 @@ def _lead_image(entry: FeedEntry, pictures: tuple[str, ...]) -> str | None:
     return None
 
 
-def is_post(entry: FeedEntry, found: str, pictures: tuple[str, ...], options: CleanOptions) -> bool:
+def is_short_post(
+    entry: FeedEntry, found: str, pictures: tuple[str, ...], options: CleanOptions
+) -> bool:
     """Whether an entry is a short post: its text is complete, and its title repeats the text.
 
     `found` is the text before lines were cut. A title that is repeated above a teaser, or alone,
     has neither full stop nor image; then the page is fetched.
     """
-    title, words = squeeze(entry.title or ""), squeeze(found)
+    title, words = letters_only(entry.title or ""), letters_only(found)
     if options.full_text == "page" or not words or weight(found) >= ENOUGH or is_truncated(found):
         return False
     if not title or entry.bridged:
         return title in words
     if title == words:
         return bool(pictures) or found.rstrip()[-1:] in _FULL_STOPS
-    begins_a_line = all(squeeze(line) != title for line in found.splitlines())
+    begins_a_line = all(letters_only(line) != title for line in found.splitlines())
     ends = begins_a_line or (entry.title or "").rstrip()[-1:] in _FULL_STOPS
     return words.startswith(title) and ends
 
@@ -270,8 +272,8 @@ def needs_page(
         return False
     if full_text == "page":
         return True
-    count, title = letters(text), entry.title or ""
-    if count == 0 or (count == letters(title) and squeeze(text) == squeeze(title)):
+    count, title = count_letters(text), entry.title or ""
+    if count == 0 or (count == count_letters(title) and letters_only(text) == letters_only(title)):
         return True
     size = weight(text)
     if size >= ENOUGH and not (truncated and size < 2 * ENOUGH):
@@ -287,4 +289,4 @@ def needs_page(
 
 def weight(text: str) -> float:
     """The length of a text in Latin letters, adjusted for Chinese."""
-    return letters(text) * (1 + (_WIDE_FACTOR - 1) * wide_share(text))
+    return count_letters(text) * (1 + (_WIDE_FACTOR - 1) * wide_share(text))

@@ -14,7 +14,7 @@ from lxml import etree
 from lxml.etree import ElementDefaultClassLookup
 from lxml.html import HtmlElement
 
-from core.text import collapse, letters, strip_invisible
+from core.text import collapse, count_letters, strip_invisible
 
 _PLAIN = ElementDefaultClassLookup()
 # One class for all elements: the lookup by name in `lxml.html` is slow.
@@ -111,8 +111,8 @@ def holds_page(element: etree._Element, tag: str) -> bool:
         least = _UNCLOSED.get(tag)
     if least is None:
         return False
-    size = letters(inner_text(element))
-    linked = sum(letters(inner_text(link)) for link in element.iter("a"))
+    size = count_letters(inner_text(element))
+    linked = sum(count_letters(inner_text(link)) for link in element.iter("a"))
     return size >= least and linked <= 0.7 * size
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from lxml import etree
 
 from core.body.html import inner_text
-from core.text import letters, simplified, wide_share
+from core.text import count_letters, simplified, wide_share
 
 RULES = json.loads(Path(__file__).with_name("junk.json").read_text(encoding="utf-8"))
 _FRONT_EDGE = re.compile(r"[^\w:#$€£¥（(©“]*")
@@ -263,7 +263,7 @@ def _is_in_sentence(element: etree._Element) -> bool:
         pieces = [element.tail, *(each.tail for each in before + after)]
         if len(before) < _NEIGHBOURS:
             pieces.append(around.text)
-        if any(piece and letters(piece) for piece in pieces):
+        if any(piece and count_letters(piece) for piece in pieces):
             return True
         element = around
     return False
@@ -272,16 +272,16 @@ def _is_in_sentence(element: etree._Element) -> bool:
 def _is_prose(element: etree._Element) -> bool:
     """Whether a paragraph contains a long sentence outside links."""
     text = inner_text(element)
-    size = letters(text) * (1 + 1.6 * wide_share(text))
+    size = count_letters(text) * (1 + 1.6 * wide_share(text))
     if size < _PROSE or not _SENTENCE.search(text):
         return False
-    return sum(letters(inner_text(link)) for link in element.iter("a")) < 0.4 * size
+    return sum(count_letters(inner_text(link)) for link in element.iter("a")) < 0.4 * size
 
 
 def is_slight(element: etree._Element, text: str, *, kind: str) -> bool:
     """Whether a widget may be dropped: little text, or mostly links; a bar has no sentences."""
-    size = letters(text)
-    linked = sum(letters(inner_text(link)) for link in element.iter("a"))
+    size = count_letters(text)
+    linked = sum(count_letters(inner_text(link)) for link in element.iter("a"))
     if linked >= 0.4 * size:
         return True
     if kind == "bar" and size >= 20 and linked < 0.2 * size and _SENTENCE.search(text):

@@ -14,7 +14,7 @@ from lxml import etree
 from core.body import media
 from core.body.blocks import Line
 from core.body.html import inner_text
-from core.text import collapse, joins, letters
+from core.text import collapse, count_letters, is_formatting_space
 from core.urls import web_url
 
 _SPACE = " \t\r\n\f\v\xa0"
@@ -65,7 +65,7 @@ class LineBuilder:
         self._html.append(escape(core, quote=False))
         self._text.append(core)
         if self._hrefs:
-            self._linked += letters(core)
+            self._linked += count_letters(core)
         self._last = core[-1]
         if after:
             self._gap = 2 if "\n" in after else 1
@@ -75,7 +75,11 @@ class LineBuilder:
             self._gap = max(self._gap, 2 if soft or "\n" in white else 1)
 
     def _join(self, following: str) -> None:
-        if self._gap and self._last and not (self._gap == 2 and joins(self._last, following)):
+        if (
+            self._gap
+            and self._last
+            and not (self._gap == 2 and is_formatting_space(self._last, following))
+        ):
             self._html.append(" ")
             self._text.append(" ")
         self._gap = 0
@@ -184,7 +188,7 @@ def player_line(element: etree._Element, tag: str, base: str | None) -> Line | N
         html=f'<a href="{escape(address)}">▶ {escape(label)}</a>',
         text=label,
         links=(address,),
-        linked=letters(label),
+        linked=count_letters(label),
         is_played=media.is_played(element, tag.removeprefix("amp-")),
     )
 
@@ -205,7 +209,7 @@ def is_data_table(table: etree._Element) -> bool:
         return False
     if len(rows) < 2 and next(table.iter("th"), None) is None:
         return False
-    sizes = [letters(inner_text(cell)) for row in rows for cell in row]
+    sizes = [count_letters(inner_text(cell)) for row in rows for cell in row]
     return max(sizes) < 0.6 * sum(sizes) + 60 and sum(sizes) > 0
 
 

@@ -69,7 +69,7 @@ _BLOCK = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class NormalizedBody:
     """A body as a tree. `front` is its front matter, `shape` its original format."""
 
     root: etree._Element
@@ -77,7 +77,7 @@ class Document:
     shape: str = "html"
 
 
-def normalize(raw: str, *, content_type: Declared = "auto") -> Document:
+def normalize(raw: str, *, content_type: Declared = "auto") -> NormalizedBody:
     """Parse a body in any format; `content_type` is the declared one."""
     text = strip_invisible(repaired(raw[:MAX_CHARACTERS]))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -86,10 +86,10 @@ def normalize(raw: str, *, content_type: Declared = "auto") -> Document:
     if front:
         text, declared = _SHORTCODE.sub("", text), "markdown"
     form = form_of(text, declared)
-    return Document(parse_markup(_markup(text, form, declared)), front, form)
+    return NormalizedBody(parse_markup(_markup(text, form, declared)), front, form)
 
 
-def text_document(text: str, content_type: str | None) -> Document | None:
+def text_document(text: str, content_type: str | None) -> NormalizedBody | None:
     """Parse plain text or markdown (RFC 7763) by content type; None for HTML."""
     stated = (content_type or "").partition(";")[0].strip().lower()
     declared = _TEXT_TYPES.get(stated)

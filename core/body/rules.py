@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from core.body import junk
 from core.body.blocks import Block, Line
-from core.text import letters, wide_share
+from core.text import count_letters, wide_share
 from core.urls import canonical_url, host_of
 
 # Lines at each end. None of 177 public pages has 5,000 elements, so articles are checked in full.
@@ -87,7 +87,7 @@ class Place:
         return not self.block.is_caption and not self.block.is_heading and is_prose(self.line)
 
 
-def places(blocks: Iterable[Block]) -> list[Place]:
+def lines_to_judge(blocks: Iterable[Block]) -> list[Place]:
     """The lines that rules may cut: all except tables, code and players.
 
     Of extremely long documents only both ends are returned.
@@ -119,7 +119,7 @@ def is_prose(line: Line) -> bool:
 def _is_prose(line: Line) -> bool:
     size = line.letters
     if size >= 30 and "://" in line.text:
-        size = letters(_ADDRESSES.sub("", line.text))
+        size = count_letters(_ADDRESSES.sub("", line.text))
     if size < 30 or line.linked > 0.5 * size:
         return False
     return size >= 80 or size * (1 + 1.6 * wide_share(line.text)) >= 80

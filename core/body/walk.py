@@ -24,8 +24,8 @@ from core.body.junk import IN_LINE, is_slight, may_be_widget, widget_rule
 from core.body.lines import LineBuilder, image_html, is_data_table, player_line, table_rows
 from core.body.notation import code_of_table, code_text, formula, is_drawn_copy
 from core.models import Removed
-from core.text import collapse, letters
-from core.urls import target_of, web_url
+from core.text import collapse, count_letters
+from core.urls import redirect_target, web_url
 
 _INLINE = {
     "b": "b", "strong": "strong", "i": "i", "em": "em", "u": "u", "s": "s", "strike": "s",
@@ -173,7 +173,7 @@ class Walker:
         text = spaced_text(element)
         if rule != "hidden" and not is_slight(element, text, kind=rule):
             return False
-        size = letters(text)
+        size = count_letters(text)
         if self._is_large(size):
             return False
         if size:
@@ -186,7 +186,7 @@ class Walker:
             text = next(self._uncounted, None)
             if text is None:
                 return True
-            self._total += letters(text)
+            self._total += count_letters(text)
         return False
 
     def _open_link(self, element: etree._Element) -> bool:
@@ -196,8 +196,8 @@ class Walker:
         is_own = mark and self._base and page == self._base.partition("#")[0]
         if not href or href.startswith("#") or is_own:
             text = inner_text(element).strip() if href and len(element) < 2 else ""
-            return not text or len(text) > 4 or letters(text) > 0
-        found = target_of(web_url(href, self._base))
+            return not text or len(text) > 4 or count_letters(text) > 0
+        found = redirect_target(web_url(href, self._base))
         if href[:7].lower() == "mailto:":
             found = href
         self._line.open("a", f'<a href="{escape(found)}">' if found else "", found or "")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
-from core.config.opml import Subscription
+from core.config.opml import OpmlFeed
 from core.config.yaml_text import nodes_of
 from core.errors import ConfigError
 
@@ -19,7 +19,7 @@ LONGEST_TITLE = 200  # characters, as of `title` in feeds.yaml
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9:/._~%?=&+@;,!()*'-]*")
 
 
-class NewSource(Subscription):
+class NewSource(OpmlFeed):
     """A subscription and its name in feeds.yaml."""
 
     name: str = ""

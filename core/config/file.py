@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from core.config.messages import fields_at, fields_of, in_words, nearest
 from core.config.settings import Settings, Source, SourceOptions
 from core.config.source import RULE_FORMS, name_from_url, with_values
-from core.config.yaml_text import Document, Fault, Path, Plain, read_yaml
+from core.config.yaml_text import Fault, KeyPath, Plain, YamlDocument, read_yaml
 from core.errors import ConfigError
 
 # Returns (displayed path, content) of each file that matches an include pattern.
@@ -50,24 +50,24 @@ def load_settings(
 class _Part:
     """One parsed file and its path."""
 
-    def __init__(self, path: str, document: Document) -> None:
+    def __init__(self, path: str, document: YamlDocument) -> None:
         self.path = path
         self.document = document
 
-    def fault(self, path: Path, what: str) -> Fault:
+    def fault(self, path: KeyPath, what: str) -> Fault:
         variable = self.document.unset.get(path)
         if variable is not None:
             what = f"environment variable {variable} is not set"
         return Fault(self.document.line_of(path), path, what, self.path)
 
 
-def _document(data: bytes | str, env: Mapping[str, str]) -> Document:
+def _document(data: bytes | str, env: Mapping[str, str]) -> YamlDocument:
     if isinstance(data, bytes):
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
-            return Document(faults=[Fault(line, (), "not UTF-8 text: save the file as UTF-8")])
+            return YamlDocument(faults=[Fault(line, (), "not UTF-8 text: save the file as UTF-8")])
     else:
         text = data
     document = read_yaml(text, env)
@@ -81,7 +81,7 @@ def _document(data: bytes | str, env: Mapping[str, str]) -> Document:
 def _included(main: _Part, env: Mapping[str, str], read: IncludeReader | None) -> list[_Part]:
     parts: list[_Part] = []
     for index, pattern in enumerate(include_patterns(main.document.value)):
-        where: Path = ("include", index)
+        where: KeyPath = ("include", index)
         try:
             found = read(pattern) if read else ()
         except OSError as error:
@@ -125,7 +125,7 @@ def _without_empty_groups(value: dict[str, Plain]) -> dict[str, Plain]:
     return {name: each for name, each in value.items() if each is not None or name == "sources"}
 
 
-def _path(location: Path, value: Plain) -> Path:
+def _path(location: KeyPath, value: Plain) -> KeyPath:
     """A pydantic location without pydantic's own steps (`[key]`, the branch of a union)."""
     path: list[str | int] = []
     for step in location:
@@ -234,7 +234,7 @@ def _printed(fault: Fault) -> str:
     return "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in line)
 
 
-def printed_path(path: Path) -> str:
+def printed_path(path: KeyPath) -> str:
     """`("sources", 3, "every")` as `sources[3].every`."""
     shown = ""
     for step in path:

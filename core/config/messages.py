@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from core.config.fields import format_duration
 from core.config.settings import Settings
 from core.config.source import RULE_FORMS, Condition
-from core.config.yaml_text import Path
+from core.config.yaml_text import KeyPath
 
 _BOUNDS = {
     "greater_than": ("gt", "more than"),
@@ -70,12 +70,12 @@ def fields_of(group: Any) -> Mapping[str, FieldInfo]:
     return {}
 
 
-def fields_at(path: Path) -> list[str]:
+def fields_at(path: KeyPath) -> list[str]:
     """Names of the fields allowed at `path` in feeds.yaml."""
     return list(fields_of(_group_at(path)))
 
 
-def _unknown_field(location: Path) -> str:
+def _unknown_field(location: KeyPath) -> str:
     allowed = fields_at(location[:-1])
     guess = nearest(str(location[-1]), allowed)
     if guess:
@@ -90,7 +90,7 @@ def _not_one_of(expected: str, given: Any) -> str:
     return f"must be one of {', '.join(allowed)}, not {_printable(given)}{hint}"
 
 
-def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: Any) -> str:
+def _out_of_bounds(kind: str, location: KeyPath, context: dict[str, Any], given: Any) -> str:
     key, words = _BOUNDS[kind]
     bound = context[key]
     if _field_at(location) is not None and "parse_duration" in repr(_field_at(location)):
@@ -99,7 +99,7 @@ def _out_of_bounds(kind: str, location: Path, context: dict[str, Any], given: An
     return f"must be {words} {bound:g}, not {_printable(given)}"
 
 
-def _pattern_mismatch(location: Path, given: Any) -> str:
+def _pattern_mismatch(location: KeyPath, given: Any) -> str:
     """A pattern mismatch: examples of valid values, with a suggestion for names."""
     field = _field_at(location)
     examples = field.examples if field is not None and field.examples else []
@@ -158,11 +158,11 @@ def _printable(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "…'"
 
 
-def _field_at(location: Path) -> FieldInfo | None:
+def _field_at(location: KeyPath) -> FieldInfo | None:
     return fields_of(_group_at(location[:-1])).get(str(location[-1])) if location else None
 
 
-def _group_at(path: Path) -> Any:
+def _group_at(path: KeyPath) -> Any:
     current: Any = Settings
     for step in path:
         if fields := fields_of(current):

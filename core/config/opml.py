@@ -29,7 +29,7 @@ _AMPERSAND = re.compile(
 _FEED_TYPES = ("rss", "atom", "feed")
 
 
-class Subscription(Frozen):
+class OpmlFeed(Frozen):
     """One feed in an OPML file."""
 
     url: str
@@ -38,14 +38,14 @@ class Subscription(Frozen):
     tags: tuple[str, ...] = ()
 
 
-class Subscriptions(Frozen):
+class OpmlFeeds(Frozen):
     """The contents of an OPML file, in document order."""
 
-    found: tuple[Subscription, ...]
+    found: tuple[OpmlFeed, ...]
     unusable: tuple[str, ...]  # one line for each outline that was rejected, with the reason
 
 
-def read_opml(data: bytes) -> Subscriptions:
+def read_opml(data: bytes) -> OpmlFeeds:
     """Parse OPML. Raises DocumentError if `data` is not OPML."""
     if len(data) > MAX_BYTES:
         raise DocumentError(f"the OPML file is over {MAX_BYTES // 2**20} MiB")
@@ -84,8 +84,8 @@ def _as_xml(found: re.Match[bytes]) -> bytes:
     return "".join(f"&#{ord(sign)};" for sign in signs).encode()
 
 
-def _collect(root: etree._Element) -> Subscriptions:
-    found: list[Subscription] = []
+def _collect(root: etree._Element) -> OpmlFeeds:
+    found: list[OpmlFeed] = []
     unusable: list[str] = []
     waiting: list[tuple[etree._Element, tuple[str, ...]]] = [(root, ())]
     while waiting:
@@ -103,7 +103,7 @@ def _collect(root: etree._Element) -> Subscriptions:
                 inner = _with_tags(tags, attributes.get("text") or attributes.get("title") or "")
         # An explicit stack, last first: documents may be nested deeper than Python's call stack.
         waiting.extend((child, inner) for child in reversed(element))
-    return Subscriptions(found=tuple(found), unusable=tuple(unusable))
+    return OpmlFeeds(found=tuple(found), unusable=tuple(unusable))
 
 
 def _address(attributes: dict[str, str]) -> str:
@@ -121,7 +121,7 @@ def _add_subscription(
     attributes: dict[str, str],
     address: str,
     folders: tuple[str, ...],
-    found: list[Subscription],
+    found: list[OpmlFeed],
     unusable: list[str],
 ) -> None:
     title = " ".join((attributes.get("text") or attributes.get("title") or "").split())
@@ -134,7 +134,7 @@ def _add_subscription(
     for category in attributes.get("category", "").split(","):
         tags = _with_tags(tags, category.strip().strip("/").rpartition("/")[2])
     site = web_url(attributes.get("htmlurl")) or ""
-    found.append(Subscription(url=url, title=title, site=site, tags=tags))
+    found.append(OpmlFeed(url=url, title=title, site=site, tags=tags))
 
 
 def _with_tags(tags: tuple[str, ...], name: str) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ except ImportError:  # no wheel for this platform: ruamel.yaml parses all
     CBaseLoader = None
 
 Plain: TypeAlias = "str | int | float | bool | list[Plain] | dict[str, Plain] | None"
-Path: TypeAlias = tuple[str | int, ...]
+KeyPath: TypeAlias = tuple[str | int, ...]
 
 MAX_CHARS = 32 * 2**20  # a source with name and tags takes about 100: room for 300,000
 MAX_REPEATED = 50_000  # values that aliases may add, against "billion laughs"
@@ -47,22 +47,22 @@ class Fault:
     """An error at one place of a file. `line` counts from 1."""
 
     line: int
-    path: Path
+    path: KeyPath
     what: str
     file: str = ""
 
 
 @dataclass
-class Document:
+class YamlDocument:
     """The value of a YAML text and its faults."""
 
     value: Plain = None
-    lines: dict[Path, int] = field(default_factory=dict)  # of values; of keys in mappings
-    unset: dict[Path, str] = field(default_factory=dict)  # values that are one unset variable
+    lines: dict[KeyPath, int] = field(default_factory=dict)  # of values; of keys in mappings
+    unset: dict[KeyPath, str] = field(default_factory=dict)  # values that are one unset variable
     faults: list[Fault] = field(default_factory=list)
     text: str | None = None  # from which `lines` is computed on demand
 
-    def line_of(self, path: Path) -> int:
+    def line_of(self, path: KeyPath) -> int:
         """Line of `path`, or of its nearest parent."""
         if self.text is not None:
             self.lines, self.text = _read_with_lines(self.text, {}).lines, None
@@ -71,10 +71,10 @@ class Document:
         return self.lines.get(path, 1)
 
 
-def read_yaml(text: str, env: Mapping[str, str]) -> Document:
+def read_yaml(text: str, env: Mapping[str, str]) -> YamlDocument:
     """Parse `text` and replace `${NAME}` with values of `env`. Never raises."""
     if len(text) > MAX_CHARS:
-        return Document(faults=[Fault(1, (), f"the file is over {MAX_CHARS // 2**20} MiB")])
+        return YamlDocument(faults=[Fault(1, (), f"the file is over {MAX_CHARS // 2**20} MiB")])
     text = text.removeprefix("\ufeff")
     if CBaseLoader is not None and "\t" not in text:  # libyaml accepts tabs in more places
         try:
@@ -84,8 +84,8 @@ def read_yaml(text: str, env: Mapping[str, str]) -> Document:
     return _read_with_lines(text, env)
 
 
-def _read_with_lines(text: str, env: Mapping[str, str]) -> Document:
-    document = Document()
+def _read_with_lines(text: str, env: Mapping[str, str]) -> YamlDocument:
+    document = YamlDocument()
     try:
         root = nodes_of(text)
         document.lines[()] = 1
@@ -114,13 +114,13 @@ def _hidden(text: str) -> str:
 class _NodeConverter:
     """Converts the node tree of one text to plain values."""
 
-    def __init__(self, document: Document, env: Mapping[str, str]) -> None:
+    def __init__(self, document: YamlDocument, env: Mapping[str, str]) -> None:
         self._document = document
         self._env = env
         self._seen: set[int] = set()  # node ids; an alias leads to a node again
         self._repeated = 0
 
-    def plain(self, node: Node, path: Path) -> Plain:
+    def plain(self, node: Node, path: KeyPath) -> Plain:
         """Convert `node`. Raises ValueError if nesting or repetition exceeds its limit."""
         self._repeated += id(node) in self._seen
         self._seen.add(id(node))
@@ -136,7 +136,7 @@ class _NodeConverter:
         assert isinstance(node, ScalarNode)  # noqa: S101 - the third and last kind of node
         return self._scalar(node, path)
 
-    def _mapping(self, node: MappingNode, path: Path) -> Plain:
+    def _mapping(self, node: MappingNode, path: KeyPath) -> Plain:
         found: dict[str, Plain] = {}
         for key_node, value_node in node.value:
             key = key_node.value if isinstance(key_node, ScalarNode) else None
@@ -150,7 +150,7 @@ class _NodeConverter:
                 found[key] = self.plain(value_node, (*path, key))
         return found
 
-    def _scalar(self, node: ScalarNode, path: Path) -> Plain:
+    def _scalar(self, node: ScalarNode, path: KeyPath) -> Plain:
         text = str(node.value)
         if _OPEN in text:
             return self._filled(node, path)
@@ -160,7 +160,7 @@ class _NodeConverter:
             return None
         return _converted(text, kind)
 
-    def _filled(self, node: ScalarNode, path: Path) -> Plain:
+    def _filled(self, node: ScalarNode, path: KeyPath) -> Plain:
         filled, unset = _with_variables(str(node.value), self._env)
         if filled is None:
             self._document.unset[path] = unset[0]
@@ -169,7 +169,7 @@ class _NodeConverter:
             self._fault(node, path, f"environment variable {name} is not set")
         return filled
 
-    def _fault(self, node: Node, path: Path, what: str) -> None:
+    def _fault(self, node: Node, path: KeyPath, what: str) -> None:
         self._document.faults.append(Fault(_line(node), path, what))
 
 
@@ -181,7 +181,7 @@ class _FastParser:
     """Converts the event stream of libyaml to plain values, without keeping events."""
 
     def __init__(self, text: str, env: Mapping[str, str]) -> None:
-        self.document = Document(text=text)
+        self.document = YamlDocument(text=text)
         self._env = env
         self._events = iter(libyaml_events(_hidden(text), Loader=CBaseLoader))
         next(self._events)  # the stream start
@@ -192,7 +192,7 @@ class _FastParser:
             if begin.version or isinstance(next(self._events), events.DocumentStartEvent):
                 raise _Unsupported("another version, or a second document")
 
-    def _value(self, event: Any, path: Path) -> Plain:
+    def _value(self, event: Any, path: KeyPath) -> Plain:
         if len(path) > MAX_DEPTH:
             raise _Unsupported("nested too deeply")
         if isinstance(event, events.ScalarEvent):
@@ -208,7 +208,7 @@ class _FastParser:
             return self._mapping(path)
         raise _Unsupported("an alias")
 
-    def _mapping(self, path: Path) -> Plain:
+    def _mapping(self, path: KeyPath) -> Plain:
         found: dict[str, Plain] = {}
         while isinstance(event := next(self._events), events.ScalarEvent):
             key = sys.intern(event.value)
@@ -219,7 +219,7 @@ class _FastParser:
             raise _Unsupported("a key that is no text")
         return found
 
-    def _scalar(self, event: Any, path: Path) -> Plain:
+    def _scalar(self, event: Any, path: KeyPath) -> Plain:
         text: str = event.value
         kind = "str" if not event.implicit[0] else _kind_of(text)  # in quotes, or a block
         if event.tag is not None or kind == "value":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.headline import Title
 from core.dedup.idf import Idf
 from core.dedup.reading import Bools, Reading
@@ -46,13 +46,13 @@ SUPPORT = 0.15  # share of a headline's words that occur in the common part
 class Pair:
     """Two copies and the evidence from comparing them."""
 
-    entry: Copy
-    held: Copy
+    entry: ArticleCopy
+    held: ArticleCopy
     evidence: Evidence
     is_repeated: bool = False  # nearly all of one text is repeated by its source
 
     @classmethod
-    def of(cls, entry: Copy, held: Copy, idf: Idf) -> Pair:
+    def of(cls, entry: ArticleCopy, held: ArticleCopy, idf: Idf) -> Pair:
         """Compare two copies, without standing text of their sources or hosts."""
         texts, repeated = (entry.reading, held.reading), False
         standing = idf.standing.in_pair(entry, held)

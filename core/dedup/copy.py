@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from core.dedup.reading import Reading, read
+from core.dedup.reading import Reading, prepare_text
 from core.dedup.tokens import hash_of
 from core.models import Article, EntryRecord, Story
 from core.urls import canonical_url, host_of
@@ -24,7 +24,7 @@ _ROOT = re.compile(r"https?://[^/?#]*/?$")
 
 
 @dataclass(frozen=True)
-class Copy:
+class ArticleCopy:
     """The article of one entry, and its origin."""
 
     article: Article
@@ -34,7 +34,7 @@ class Copy:
     @cached_property
     def reading(self) -> Reading:
         """Its text, prepared for comparison."""
-        return read(self.article.title, self.article.text)
+        return prepare_text(self.article.title, self.article.text)
 
     @cached_property
     def addresses(self) -> frozenset[str]:
@@ -58,7 +58,7 @@ class Copy:
         """Whether it has enough text outside links; false for link posts and bare images."""
         text = " ".join(unlinked(self.article).split())
         parts = (text[:BEGINNING], text) if len(text) > BEGINNING else (text,)
-        return any(float(read(None, part).words.sum()) >= LEAST_PROSE for part in parts)
+        return any(float(prepare_text(None, part).words.sum()) >= LEAST_PROSE for part in parts)
 
     def owns_one_of(self, addresses: Iterable[str]) -> bool:
         """Whether one of `addresses` is on the site of this entry's source."""
@@ -83,7 +83,7 @@ def unlinked(article: Article) -> str:
     return _ADDRESS.sub(" ", _TAG.sub(" ", _LINK.sub(" ", markup)))
 
 
-class Kept:
+class CopyLookup:
     """Copies by entry id. Missing records are collected in `wanted` when they are needed."""
 
     def __init__(
@@ -96,25 +96,25 @@ class Kept:
         self._stories = stories
         self._records = records
         self._site_of = site_of
-        self._copies: dict[str, Copy | None] = {}
+        self._copies: dict[str, ArticleCopy | None] = {}
         self._decided: dict[str, EntryRecord] = {}
 
-    def put(self, record: EntryRecord, copy: Copy | None) -> None:
+    def put(self, record: EntryRecord, copy: ArticleCopy | None) -> None:
         """Add a record and copy decided in the current batch."""
         self._copies[record.id], self._decided[record.id] = copy, record
 
-    def founder(self, story: str) -> Copy | None:
+    def founder(self, story: str) -> ArticleCopy | None:
         """The copy of a story's founder; if the story is no longer stored, by the founder's id."""
         held = self._stories.get(story)
         return self.copy(held.members[0].id if held else story, held)
 
-    def copy(self, entry: str, story: Story | None = None) -> Copy | None:
+    def copy(self, entry: str, story: Story | None = None) -> ArticleCopy | None:
         """The copy of an entry (of `story`, if known); None: not stored, or not loaded yet."""
         if entry in self._copies:
             return self._copies[entry]
         if story is not None and story.representative == entry:
             source = next(member.source for member in story.members if member.id == entry)
-            copy: Copy | None = self._copy_of(story.article, source)
+            copy: ArticleCopy | None = self._copy_of(story.article, source)
         else:
             record = self.record(entry)
             if record is None and entry in self.wanted:
@@ -131,5 +131,5 @@ class Kept:
             self.wanted.add(entry)
         return self._records.get(entry)
 
-    def _copy_of(self, article: Article | None, source: str) -> Copy | None:
-        return None if article is None else Copy(article, source, self._site_of(source))
+    def _copy_of(self, article: Article | None, source: str) -> ArticleCopy | None:
+        return None if article is None else ArticleCopy(article, source, self._site_of(source))

@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 from core.config.settings import DedupSettings
 from core.dedup.compare import Pair
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.fingerprint import Fingerprint
 from core.dedup.idf import Idf
-from core.dedup.prints import Candidate, Verdict, candidate_of, judge
+from core.dedup.prints import StoryCandidate, Verdict, candidate_of, judge
 from core.dedup.simhash import distance
 from core.dedup.table import row_of
 from core.models import Article, Decision, EntryRecord, Member, Story
@@ -38,15 +38,15 @@ class Subject(NamedTuple):
     """The entry to decide on."""
 
     fingerprint: Fingerprint
-    copy: Copy | None  # None: only its fingerprint is available
+    copy: ArticleCopy | None  # None: only its fingerprint is available
 
 
 def decide(
     entry: Subject,
-    candidates: Sequence[Candidate],
+    candidates: Sequence[StoryCandidate],
     settings: DedupSettings,
     *,
-    copies: Callable[[str], Copy | None],
+    copies: Callable[[str], ArticleCopy | None],
     idf: Idf,
 ) -> tuple[Verdict, list[str]]:
     """The story of `entry`, or none: the most similar candidate, the first of equals.
@@ -75,7 +75,7 @@ def decide(
     return best, turned
 
 
-def _by_text(entry: Subject, candidate: Candidate, pair: Pair) -> Verdict | None:
+def _by_text(entry: Subject, candidate: StoryCandidate, pair: Pair) -> Verdict | None:
     row = row_of(pair)
     if row is None or not row.same:
         return None
@@ -84,15 +84,15 @@ def _by_text(entry: Subject, candidate: Candidate, pair: Pair) -> Verdict | None
     return Verdict(candidate.story, row.name, bits, similarity, candidate.entry)
 
 
-def _most_likely(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+def _most_likely(entry: Subject, candidates: Sequence[StoryCandidate]) -> Sequence[StoryCandidate]:
     if len(candidates) <= COMPARED:
         return candidates
 
-    def likeness(candidate: Candidate) -> tuple[int, int]:
+    def likeness(candidate: StoryCandidate) -> tuple[int, int]:
         shared = candidate.minhashes + 2 * candidate.same_headline + 2 * bool(candidate.under_url)
         return -shared, _distance(entry, candidate)
 
-    kept: list[Candidate] = []
+    kept: list[StoryCandidate] = []
     of_source: Counter[int] = Counter()
     for candidate in sorted(candidates, key=likeness):
         source = candidate.print.source
@@ -102,12 +102,12 @@ def _most_likely(entry: Subject, candidates: Sequence[Candidate]) -> Sequence[Ca
     return [candidate for candidate in candidates if candidate in kept[:COMPARED]]
 
 
-def _is_plausible(entry: Subject, candidate: Candidate) -> bool:
+def _is_plausible(entry: Subject, candidate: StoryCandidate) -> bool:
     led = candidate.same_headline or candidate.under_url > 0
     return led or _distance(entry, candidate) <= FAR
 
 
-def _distance(entry: Subject, candidate: Candidate) -> int:
+def _distance(entry: Subject, candidate: StoryCandidate) -> int:
     return distance(entry.fingerprint.print.simhash, candidate.print.simhash)
 
 
@@ -118,7 +118,7 @@ class BatchIndex:
         self._founded: list[tuple[str, Fingerprint]] = []
         self._under: dict[tuple[str, int], list[int]] = defaultdict(list)
 
-    def near(self, fingerprint: Fingerprint) -> list[Candidate]:
+    def near(self, fingerprint: Fingerprint) -> list[StoryCandidate]:
         """The first founders that share a key with an entry."""
         places = {place for key in _keys(fingerprint) for place in self._under.get(key, ())}
         near = [self._founded[place] for place in sorted(places)[:NEAR_IN_BATCH]]
@@ -156,7 +156,7 @@ class Arrival:
     priority: int
     tags: tuple[str, ...]
     known: EntryRecord | None = None  # the stored record of the same entry
-    copy: Copy | None = None  # its text; None: only its fingerprint decides
+    copy: ArticleCopy | None = None  # its text; None: only its fingerprint decides
     source_title: str | None = None
     source_link: str | None = None
 
@@ -196,7 +196,7 @@ class Outcome:
     wanted: set[str] = field(default_factory=set)
 
 
-def decided(record: EntryRecord, verdict: Verdict, story_id: str) -> EntryRecord:
+def with_decision(record: EntryRecord, verdict: Verdict, story_id: str) -> EntryRecord:
     """`record` with the decision."""
     founder = verdict.story in (None, record.id)
     return record.model_copy(
@@ -218,7 +218,7 @@ def decision_of(known: EntryRecord) -> Decision:
     return Decision.PUBLISHED if known.story == known.id else Decision.MERGED
 
 
-def founded(record: EntryRecord, member: Member) -> Story:
+def new_story(record: EntryRecord, member: Member) -> Story:
     """The story founded by an entry."""
     return Story(
         id=record.story or record.id,

@@ -150,16 +150,16 @@ def fingerprint_of(article: Article, idf: Idf, *, source: str | None) -> Fingerp
     return fingerprint(features(article.title, article.text), idf, urls=urls, source=source)
 
 
-def taught(read: Features) -> U64:
+def idf_hashes(read: Features) -> U64:
     """The hashes that `Idf.learn` counts for a unique entry."""
     words = np.frombuffer(read.headline.words, dtype=np.uint64) ^ _WORD_SALT
     return np.concatenate((np.frombuffer(read.shingles, dtype=np.uint64), words))
 
 
-def teach(read: Features, idf: Idf, *, source: str | None, alone: bool = False) -> None:
+def learn_features(read: Features, idf: Idf, *, source: str | None, alone: bool = False) -> None:
     """Count a unique entry in `idf`; `alone`: do not pass it to other workers."""
     words = np.frombuffer(read.words, dtype=np.uint64)
-    idf.learn_entry(taught(read), words, source=hash_of(source), alone=alone)
+    idf.learn_entry(idf_hashes(read), words, source=hash_of(source), alone=alone)
 
 
 def _figures(hashes: U64, digits: npt.NDArray[np.bool_]) -> U64:

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.dedup.compare import AGREE, Pair, headlines
-from core.dedup.copy import Copy, unlinked
-from core.dedup.decide import Claim, StoryChange, founded
+from core.dedup.copy import ArticleCopy, unlinked
+from core.dedup.decide import Claim, StoryChange, new_story
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
 from core.dedup.reading import SHINGLE
@@ -47,7 +47,7 @@ class Contender(NamedTuple):
     """A member whose text is stored."""
 
     id: str
-    copy: Copy
+    copy: ArticleCopy
     priority: int
 
 
@@ -78,7 +78,7 @@ def replaces(challenger: Contender, shown: Contender) -> bool:
     return challenger.priority > shown.priority or (trusted and _adds_text(ours, held))
 
 
-def is_teaser(short: Copy, long: Copy) -> bool:
+def is_teaser(short: ArticleCopy, long: ArticleCopy) -> bool:
     """Whether `short` is only the beginning of `long`."""
     size = short.reading.size
     if not size or size > TEASER * long.reading.size:
@@ -88,7 +88,7 @@ def is_teaser(short: Copy, long: Copy) -> bool:
     return _share_held(lead, set(short.reading.shingles.tolist())) >= TEASES
 
 
-def _adds_text(challenger: Copy, shown: set[int]) -> bool:
+def _adds_text(challenger: ArticleCopy, shown: set[int]) -> bool:
     """Whether the challenger has more text; links do not count."""
     new = _shingles_of(unlinked(challenger.article)) - shown
     return len(new) >= max(ADDS_TOKENS, ADDS * len(shown))
@@ -102,7 +102,9 @@ def _shingles_of(text: str) -> set[int]:
     return set(np.unique(shingles(tokens(text), SHINGLE)).tolist())
 
 
-def spoken_against(entry: Copy, founder: Copy, members: Mapping[str, Copy], idf: Idf) -> set[str]:
+def disproved_members(
+    entry: ArticleCopy, founder: ArticleCopy, members: Mapping[str, ArticleCopy], idf: Idf
+) -> set[str]:
     """Members that `entry`, if it joined the story, proves not to be copies of the founder.
 
     The third text under a third headline that shares no words with it is standing text; the third
@@ -115,7 +117,7 @@ def spoken_against(entry: Copy, founder: Copy, members: Mapping[str, Copy], idf:
     return {i for i, pair in pairs.items() if _is_third_variant(with_entry, pair, members[i], idf)}
 
 
-def _is_third_variant(with_entry: Pair, with_member: Pair, member: Copy, idf: Idf) -> bool:
+def _is_third_variant(with_entry: Pair, with_member: Pair, member: ArticleCopy, idf: Idf) -> bool:
     if with_entry.is_unsupported and with_member.is_unsupported:
         between = Pair.of(with_entry.held, member, idf)
         return not between.agree
@@ -142,11 +144,11 @@ class Leaver:
 
     member: Member
     record: EntryRecord  # including its article
-    copy: Copy
+    copy: ArticleCopy
 
 
 @dataclass
-class Parting:
+class PartedStories:
     """The stories founded by leaving members."""
 
     stories: list[Story] = field(default_factory=list)
@@ -154,7 +156,7 @@ class Parting:
     claims: list[Claim] = field(default_factory=list)
 
 
-def part(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> Parting:
+def partition_leavers(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> PartedStories:
     """Found stories for `leaving`; members that are copies of each other stay together."""
     groups: list[list[Leaver]] = []
     for leaver in leaving:
@@ -163,24 +165,24 @@ def part(leaving: Sequence[Leaver], *, idf: Idf, now: datetime) -> Parting:
             groups.append([leaver])
         else:
             group.append(leaver)
-    parting = Parting()
+    parting = PartedStories()
     for group in groups:
         _found_story(group, parting, idf, now)
     return parting
 
 
-def is_copy(one: Copy, other: Copy, idf: Idf) -> bool:
+def is_copy(one: ArticleCopy, other: ArticleCopy, idf: Idf) -> bool:
     """Whether the table decides that two texts are one story."""
     row = row_of(Pair.of(one, other, idf))
     return row is not None and row.same
 
 
-def _found_story(group: Sequence[Leaver], parting: Parting, idf: Idf, now: datetime) -> None:
+def _found_story(group: Sequence[Leaver], parting: PartedStories, idf: Idf, now: datetime) -> None:
     first = group[0]
     alone = _founder_fields(PARTED)
     record = first.record.model_copy(update={**alone, "story": first.record.id})
     member = first.member.model_copy(update=alone)
-    story = founded(record, member)
+    story = new_story(record, member)
     others = group[1:]
     shown = elect(Contender(each.member.id, each.copy, each.member.priority) for each in group)
     assert shown is not None  # noqa: S101 - a group has a first member
@@ -227,7 +229,7 @@ def split(
         raise ChoiceRefused("its text is no longer kept")
     alone = record.model_copy(update={**_founder_fields(SPLIT), "story": record.id})
     founder = member.model_copy(update=_founder_fields(SPLIT))
-    new = founded(alone, founder).model_copy(update={"updated": now})
+    new = new_story(alone, founder).model_copy(update={"updated": now})
     return [_without_member(story, member, shown, now), StoryChange(new, 0)], alone
 
 

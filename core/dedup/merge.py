@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from core.config.settings import DedupSettings
 from core.dedup.compare import Pair
-from core.dedup.copy import Copy, Kept
+from core.dedup.copy import ArticleCopy, CopyLookup
 from core.dedup.decide import (
     DECIDED,
     NEW,
@@ -24,11 +24,11 @@ from core.dedup.decide import (
     Subject,
     agrees,
     decide,
-    decided,
     decision_of,
-    founded,
     member_of,
+    new_story,
     same_article,
+    with_decision,
     with_member,
 )
 from core.dedup.idf import Idf
@@ -36,13 +36,13 @@ from core.dedup.members import (
     JOINED,
     Contender,
     Leaver,
+    disproved_members,
     elect,
     is_copy,
-    part,
+    partition_leavers,
     replaces,
-    spoken_against,
 )
-from core.dedup.prints import Candidate, Verdict
+from core.dedup.prints import StoryCandidate, Verdict
 from core.models import Article, Decision, EntryRecord, Member, Story
 
 MEMBERS_KEPT = 200  # further reposts are stored as entries, but not listed in the story
@@ -52,7 +52,7 @@ MEMBERS_READ = 20  # members whose texts are compared when a member of the story
 def merge(
     arrivals: Sequence[Arrival],
     *,
-    candidates: Mapping[str, Sequence[Candidate]],
+    candidates: Mapping[str, Sequence[StoryCandidate]],
     stories: Mapping[str, Story],
     settings: DedupSettings,
     now: datetime,
@@ -70,8 +70,8 @@ def merge(
     with them. `site_of` returns the host of a source's configured URL.
     """
 
-    def kept(changing: Mapping[str, Story]) -> Kept:
-        return Kept(changing, records, site_of)
+    def kept(changing: Mapping[str, Story]) -> CopyLookup:
+        return CopyLookup(changing, records, site_of)
 
     batch = _Batch(stories, settings, now, names, idf, kept)
     for arrival in arrivals:
@@ -92,7 +92,7 @@ class _Batch:
         now: datetime,
         names: Mapping[str, str],
         idf: Idf,
-        kept: Callable[[Mapping[str, Story]], Kept],
+        kept: Callable[[Mapping[str, Story]], CopyLookup],
     ) -> None:
         self.outcome = Outcome()
         self._stories = dict(stories)
@@ -104,7 +104,7 @@ class _Batch:
         self._names = names
         self.idf = idf.aside()
 
-    def take_in(self, arrival: Arrival, found: Sequence[Candidate]) -> None:
+    def take_in(self, arrival: Arrival, found: Sequence[StoryCandidate]) -> None:
         """Let a new entry found a story or join one."""
         near = [*found, *self._founded.near(arrival.fingerprint)]
         name = self._names.get(arrival.record.id, arrival.record.id)
@@ -118,7 +118,7 @@ class _Batch:
         if verdict.story is None and name in self._stories:
             verdict = Verdict(name, "remembered")
         story_id = verdict.story or name
-        record = decided(arrival.record, verdict, story_id)
+        record = with_decision(arrival.record, verdict, story_id)
         founder = verdict.story is None
         if not founder and story_id not in self._stories:
             # The story is no longer published, so the body would never be read.
@@ -130,7 +130,7 @@ class _Batch:
         self.outcome.claims.append(Claim(claimed, story_id, arrival.fingerprint, weighed))
         if founder:
             self._founded.add(story_id, arrival.fingerprint)
-            self._change(founded(record, member_of(arrival, record)))
+            self._change(new_story(record, member_of(arrival, record)))
         elif story_id in self._stories:
             self._join(arrival, record)
         for story, leaving in against.items():
@@ -148,7 +148,7 @@ class _Batch:
         copies = {m.id: copy for m, copy in read if copy is not None}
         if founder is None:
             return {}
-        apart = spoken_against(arrival.copy, founder, copies, self.idf)
+        apart = disproved_members(arrival.copy, founder, copies, self.idf)
         leaving = self._records(story, apart)
         return {story.id: leaving} if leaving else {}
 
@@ -212,7 +212,7 @@ class _Batch:
         reference = others.get(founder) or next(iter(others.values()))
         return set() if self._agree(revised, reference) else {record.id}
 
-    def _agree(self, one: Copy, other: Copy) -> bool:
+    def _agree(self, one: ArticleCopy, other: ArticleCopy) -> bool:
         return agrees(Pair.of(one, other, self.idf))
 
     def _contenders(self, story: Story) -> list[Contender]:
@@ -234,7 +234,7 @@ class _Batch:
         if not leavers:
             return
         gone = {leaver.member.id for leaver in leavers}
-        parting = part(leavers, idf=self.idf, now=self._now)
+        parting = partition_leavers(leavers, idf=self.idf, now=self._now)
         remaining = tuple(m for m in story.members if m.id not in gone)
         rest = story.model_copy(update={"members": remaining})
         if story.representative in gone:

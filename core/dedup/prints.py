@@ -26,7 +26,7 @@ FEW_UNDER_URL = 3  # stories with one URL; with more, it does not identify an ar
 _BY_KEYS = (-8, -4, -1, 1, 4)  # bits added to the radius by the share of common keys, in quarters
 
 
-class Candidate(NamedTuple):
+class StoryCandidate(NamedTuple):
     """A founder that shares a key with the entry."""
 
     entry: str
@@ -37,14 +37,16 @@ class Candidate(NamedTuple):
     under_url: int = 0  # founders with a URL of the entry; if many, it identifies no article
 
 
-def candidate_of(founder_id: str, founder: Fingerprint, entry: Fingerprint) -> Candidate | None:
+def candidate_of(
+    founder_id: str, founder: Fingerprint, entry: Fingerprint
+) -> StoryCandidate | None:
     """A founder that is not in the store yet, as the store would find it for `entry`."""
     keys = len(set(entry.minhashes) & set(founder.minhashes[:FILED]))
     same_headline = bool(entry.headline_key) and entry.headline_key == founder.headline_key
     under_url = int(not set(entry.url_keys).isdisjoint(founder.url_keys))
     if not (keys or same_headline or under_url):
         return None
-    return Candidate(founder_id, founder_id, founder.print, keys, same_headline, under_url)
+    return StoryCandidate(founder_id, founder_id, founder.print, keys, same_headline, under_url)
 
 
 class Verdict(NamedTuple):
@@ -57,11 +59,11 @@ class Verdict(NamedTuple):
     entry: str | None = None  # the founder it was matched with
 
 
-def judge(entry: StoredFingerprint, candidate: Candidate, radius: int) -> Verdict | None:
+def judge(entry: StoredFingerprint, candidate: StoryCandidate, radius: int) -> Verdict | None:
     """The verdict that adds `entry` to the candidate's story, or None."""
     held = candidate.print
     distance = bits_between(entry.simhash, held.simhash)
-    pair = Pair(entry, held, distance, headlines_agree(entry, held))
+    pair = FingerprintPair(entry, held, distance, headlines_agree(entry, held))
     rule = _rule(pair, candidate, radius)
     if rule is None:
         return None
@@ -69,7 +71,7 @@ def judge(entry: StoredFingerprint, candidate: Candidate, radius: int) -> Verdic
     return Verdict(candidate.story, rule, distance, similarity, candidate.entry)
 
 
-class Pair(NamedTuple):
+class FingerprintPair(NamedTuple):
     """Two fingerprints that are compared."""
 
     entry: StoredFingerprint
@@ -101,7 +103,7 @@ class Pair(NamedTuple):
         return min(1.0, cosine(self.distance) / math.sqrt(max(self.ratio, 0.01)))
 
 
-def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
+def _rule(pair: FingerprintPair, candidate: StoryCandidate, radius: int) -> str | None:
     if _numbered_apart(pair):
         return None
     if pair.entry.source and pair.entry.source == pair.held.source:
@@ -127,7 +129,7 @@ def _rule(pair: Pair, candidate: Candidate, radius: int) -> str | None:
     return "text and headline" if pair.agree * pair.balance >= 0.5 else None
 
 
-def _largest_distance(pair: Pair, keys: int, radius: int) -> int:
+def _largest_distance(pair: FingerprintPair, keys: int, radius: int) -> int:
     """The largest distance for a match; it grows with the number of common minhash keys.
 
     At the limit, unrelated texts rarely share more than two keys, and copies nearly always three.
@@ -139,7 +141,7 @@ def _largest_distance(pair: Pair, keys: int, radius: int) -> int:
     return radius + min(_BY_KEYS[min(shared, len(_BY_KEYS) - 1)] + headline, 4)
 
 
-def _numbered_apart(pair: Pair) -> bool:
+def _numbered_apart(pair: FingerprintPair) -> bool:
     """Whether the headlines have different series numbers or dates."""
     a, b = pair.entry, pair.held
     if a.series and b.series and a.series != b.series:
@@ -150,7 +152,7 @@ def _numbered_apart(pair: Pair) -> bool:
     return dated_apart and (pair.agree >= 0.3 or pair.small < FULL)
 
 
-def _reports_other_figures(pair: Pair) -> bool:
+def _reports_other_figures(pair: FingerprintPair) -> bool:
     """Whether headlines agree but headline and text have different figures: not an update."""
     a, b = pair.entry, pair.held
     if pair.agree < 0.5:
@@ -161,19 +163,19 @@ def _reports_other_figures(pair: Pair) -> bool:
     return shared < 0.1 and _many_figures(pair) and pair.distance > SAME_TEXT
 
 
-def _many_figures(pair: Pair) -> bool:
+def _many_figures(pair: FingerprintPair) -> bool:
     a, b = pair.entry, pair.held
     return min(a.figure_bits.bit_count(), b.figure_bits.bit_count()) >= MANY_FIGURES
 
 
-def _counts_the_same(pair: Pair) -> bool:
+def _counts_the_same(pair: FingerprintPair) -> bool:
     """Whether both texts have the same figures, and more than a frame around a story would have."""
     a, b = pair.entry, pair.held
     few = min(a.figure_bits.bit_count(), b.figure_bits.bit_count()) < SOME_FIGURES
     return not few and _figures_shared(a, b) >= 0.6
 
 
-def _is_cut_copy(pair: Pair, keys: int, radius: int) -> bool:
+def _is_cut_copy(pair: FingerprintPair, keys: int, radius: int) -> bool:
     """Whether one text contains the other under the same headline; half of it may be missing."""
     other_figures = _many_figures(pair) and _figures_shared(pair.entry, pair.held) < 0.25
     if pair.small < SHORT or pair.ratio > 0.8 or other_figures:
@@ -186,7 +188,7 @@ def _is_cut_copy(pair: Pair, keys: int, radius: int) -> bool:
     return near and pair.agree * pair.balance >= 0.8
 
 
-def _is_own_copy(pair: Pair, radius: int) -> bool:
+def _is_own_copy(pair: FingerprintPair, radius: int) -> bool:
     """Whether both text and headline agree: columns of one source use similar words."""
     a, b = pair.entry, pair.held
     if (a.series, a.dates) != (b.series, b.dates) or _reports_other_figures(pair):
@@ -199,13 +201,13 @@ def _is_own_copy(pair: Pair, radius: int) -> bool:
     return _same_headline(pair) and pair.distance <= radius // 2
 
 
-def _same_headline(pair: Pair) -> bool:
+def _same_headline(pair: FingerprintPair) -> bool:
     a, b = pair.entry, pair.held
     same = a.skeleton == b.skeleton and (a.dates, a.figures) == (b.dates, b.figures)
     return same and min(a.word_bits.bit_count(), b.word_bits.bit_count()) >= 4
 
 
-def _same_words(pair: Pair) -> bool:
+def _same_words(pair: FingerprintPair) -> bool:
     """Whether both have nearly no text, all of it equal, under the same distinctive headline."""
     a, b = pair.entry, pair.held
     same = (a.skeleton, a.series, a.dates, a.figures) == (b.skeleton, b.series, b.dates, b.figures)

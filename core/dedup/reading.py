@@ -170,7 +170,7 @@ class Reading:
         return self.text[self.starts[first] : self.ends[last - 1]]
 
 
-def read(title: str | None, text: str) -> Reading:
+def prepare_text(title: str | None, text: str) -> Reading:
     """Prepare a text and its headline for comparison."""
     text = comparable(text[:LONGEST])
     hashes, starts, ends = token_spans(text)

@@ -17,7 +17,7 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-from core.dedup.copy import Copy, owns
+from core.dedup.copy import ArticleCopy, owns
 from core.dedup.headline import Title
 from core.dedup.reading import Bools
 from core.dedup.tokens import NO_TOKENS, U64, hash_of
@@ -43,7 +43,7 @@ class Standing:
         self._given: Counter[str | None] = Counter()  # sentences by source, up to KEPT in all
         self._titles: OrderedDict[int, tuple[int, ...]] = OrderedDict()
 
-    def observe(self, one: Copy, other: Copy) -> bool:
+    def observe(self, one: ArticleCopy, other: ArticleCopy) -> bool:
         """Learn from two copies; return whether a sentence became standing text."""
         if one.places[0] != other.places[0] and one.places[1] != other.places[1]:
             return False  # applies to most pairs, and avoids a comparison
@@ -57,7 +57,7 @@ class Standing:
                     grown = self._add(sentence ^ place, title) or grown
         return grown
 
-    def in_pair(self, one: Copy, other: Copy) -> tuple[Bools, Bools] | None:
+    def in_pair(self, one: ArticleCopy, other: ArticleCopy) -> tuple[Bools, Bools] | None:
         """For each copy, which sentences are standing text of one of the two origins."""
         known = np.concatenate((self._repeated(one), self._repeated(other)))
         if not known.size:
@@ -93,7 +93,7 @@ class Standing:
         known = [(key, title) for key, titles in self._titles.items() for title in titles]
         return np.array(known, dtype=np.uint64).tobytes()
 
-    def _repeated(self, copy: Copy) -> U64:
+    def _repeated(self, copy: ArticleCopy) -> U64:
         hashes = copy.reading.sentence_hashes
         found = [
             sentence
@@ -123,7 +123,7 @@ class Standing:
         return own if own is not None else self._known(key)
 
 
-def _common_places(one: Copy, other: Copy, shared: U64) -> list[int]:
+def _common_places(one: ArticleCopy, other: ArticleCopy, shared: U64) -> list[int]:
     """The source and host that two copies share if their headlines are unrelated.
 
     Empty if both have the same URL. What a source collects from several hosts is not its own text,
@@ -143,7 +143,7 @@ def _common_places(one: Copy, other: Copy, shared: U64) -> list[int]:
     return [place for place, holds in ((source, own), (host, beside)) if holds]
 
 
-def _is_on_own_host(copy: Copy) -> bool:
+def _is_on_own_host(copy: ArticleCopy) -> bool:
     """Whether its source is on the host that it links to; anyone can link to a host."""
     address = copy.article.original_url or copy.article.link or ""
     return copy.site is not None and owns(copy.site, address)
@@ -161,7 +161,7 @@ def _are_unlike(one: str, other: str) -> bool:
     return SequenceMatcher(None, one, other, autojunk=False).ratio() < ALIKE
 
 
-def _share_about(copy: Copy, other: Copy, shared: U64) -> float:
+def _share_about(copy: ArticleCopy, other: ArticleCopy, shared: U64) -> float:
     """The share of the words that only its headline has that occur in the shared sentences."""
     text = copy.reading
     words = np.setdiff1d(text.title.units, other.reading.title.units)

@@ -17,7 +17,7 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from core.text import legal
+from core.text import without_illegal_xml
 
 # Namespace URIs without scheme, in lower case, without trailing `/` or `#`; "" is RSS itself. Only
 # those with several prefixes: in 5,000 public feed documents all others have one.
@@ -183,9 +183,13 @@ def _add(
     wanted: tuple[str, ...] = (),
 ) -> None:
     found = {key: attributes.get(key) for key in wanted}
-    stated = {key: legal(value) for key, value in found.items() if isinstance(value, str)}
+    stated = {
+        key: without_illegal_xml(value) for key, value in found.items() if isinstance(value, str)
+    }
     if stated or (isinstance(text, str) and text):
-        etree.SubElement(node, name, stated).text = legal(text) if isinstance(text, str) else None
+        etree.SubElement(node, name, stated).text = (
+            without_illegal_xml(text) if isinstance(text, str) else None
+        )
 
 
 def repaired(document: bytes) -> bytes:

@@ -162,10 +162,10 @@ def _name(element: Element) -> str | None:
         named = children.get("name")
         named = children.get("email") if named is None else named
         return text_in("".join(named.itertext()), AUTHOR_KEPT) if named is not None else None  # type: ignore[arg-type]
-    return person(element.text)
+    return author_name(element.text)
 
 
-def person(stated: str | None) -> str | None:
+def author_name(stated: str | None) -> str | None:
     """The name in an author text, without a mail address; None for placeholders."""
     stated = " ".join((stated or "")[:_LONGEST_LINK].split())
     stated = _BY.sub("", _TAG.sub("", stated) if "<" in stated else stated)[:AUTHOR_KEPT]

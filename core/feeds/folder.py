@@ -12,7 +12,7 @@ from typing import NamedTuple
 from core.errors import DocumentError
 from core.feeds.github import Change, Folder, Listing, page_url, raw_urls
 from core.models import Article, FeedEntry, ParsedFeed
-from core.text import squeeze
+from core.text import letters_only
 from core.urls import canonical_url
 
 FILES_KEPT = 200_000  # 4 MB in the store; split a larger folder into a source per sub-folder
@@ -271,7 +271,7 @@ def is_same_article(before: Article, now: Article, *, in_place: bool = False) ->
     """
     one, other = _pieces(before.text), _pieces(now.text)
     shared = len(one & other) / max(1, len(one | other))
-    one_title = squeeze(before.title or "") == squeeze(now.title or "")
+    one_title = letters_only(before.title or "") == letters_only(now.title or "")
     if before.original_url and now.original_url:
         one_address = canonical_url(before.original_url) == canonical_url(now.original_url)
         return one_address or (in_place and (one_title or shared >= SAME_TEXT))
@@ -279,5 +279,5 @@ def is_same_article(before: Article, now: Article, *, in_place: bool = False) ->
 
 
 def _pieces(text: str) -> set[str]:
-    text = squeeze(text[:LONGEST_COMPARED])
+    text = letters_only(text[:LONGEST_COMPARED])
     return {text[at : at + PIECE] for at in range(len(text) - PIECE + 1)}

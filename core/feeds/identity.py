@@ -28,7 +28,7 @@ from core.feeds.steady import (
 )
 from core.ids import CONTENT_DIGEST, guid_digest
 from core.models import Article, EntryRecord, FeedEntry, ParsedFeed
-from core.text import squeeze
+from core.text import letters_only
 
 _WORDS_COMPARED = 1000  # characters of a body whose words distinguish entries of one source
 _PREFIX, _KINDS = 7, (b"l", b"w")  # an alias is stored with the start of a guid and its kind
@@ -50,7 +50,7 @@ class Aliases(NamedTuple):
     @classmethod
     def of(cls, entry: FeedEntry) -> Aliases:
         """The aliases of one entry; none if it has neither title nor text."""
-        title = squeeze(html.unescape(steady_title(entry)))
+        title = letters_only(html.unescape(steady_title(entry)))
         text = steady_text(entry.content or entry.summary)[:_WORDS_COMPARED]
         words = _DIGITS.sub("", text)
         date = entry.published.isoformat() if entry.published else ""
@@ -146,14 +146,14 @@ def listed(
     ]
 
 
-def listed_in(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:
+def match_feed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:
     """The entries of a parsed feed with their earlier state in `seen`."""
     return listed(feed.entries, seen, feed.unchanged, feed.items)
 
 
 def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry] | None:
     """The new entries; None if any entry changed or stored records are needed to decide."""
-    every = listed_in(feed, seen)
+    every = match_feed(feed, seen)
     changed = any(each.is_changed for each in every)
     if changed or without_aliases(seen, every, feed.unchanged):
         return None
@@ -219,7 +219,7 @@ def is_another(before: EntryRecord, entry: FeedEntry) -> bool:
         return not is_same_article(was, now, in_place=True)
     if not (entry.link and raw.link) or link_key(raw.link) == link_key(entry.link):
         return False
-    return squeeze(raw.title or "") != squeeze(entry.title or "")
+    return letters_only(raw.title or "") != letters_only(entry.title or "")
 
 
 def without_aliases(

@@ -14,7 +14,7 @@ from core.errors import NotAFeed
 from core.feeds.entry import AUTHORS_KEPT, READING, TAGS_KEPT
 from core.feeds.files import seconds
 from core.feeds.texts import Text, Texts, choose
-from core.ids import Former, Named, stated_digest
+from core.ids import EntryIdentity, FormerEntry, stated_digest
 from core.models import ENCLOSURES_KEPT, Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
@@ -25,7 +25,7 @@ _LAST_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+")|,(?=\s*+[\]}])')
 
 def read_json_feed(
     text: str, *, url: str, entries: int, body: int
-) -> tuple[ParsedFeed, list[Named]]:
+) -> tuple[ParsedFeed, list[EntryIdentity]]:
     """Parse a JSON feed; also return the identifying fields of its entries. Raises NotAFeed."""
     try:
         document = _loaded(text)
@@ -60,14 +60,16 @@ def _loaded(text: str) -> Any:
         return decoder.raw_decode(_COMMENT.sub(r"\1", _LAST_COMMA.sub(r"\1", text)))[0]
 
 
-def _former(item: dict[str, Any], *, url: str, body: int) -> Former:
+def _former(item: dict[str, Any], *, url: str, body: int) -> FormerEntry:
     """An item by the first version of the parsing rules: see `former_entry`."""
     content = _text(item.get("content_html"), body) or _text(item.get("content_text"), body) or ""
     summary, title = _text(item.get("summary"), body) or "", _text(item.get("title"), 4000)
     link = web_url(_text(item.get("url"), 4096) or _text(item.get("external_url"), 4096), url)
     file = next((file.url for file in _attachments(item.get("attachments"), url)), None)
-    named = Named(_text(item.get("id"), 4096) or "", link, title or "", content or summary, file)
-    return Former(named, stated_digest(title, link, content, summary))
+    named = EntryIdentity(
+        _text(item.get("id"), 4096) or "", link, title or "", content or summary, file
+    )
+    return FormerEntry(named, stated_digest(title, link, content, summary))
 
 
 def _entry(

@@ -21,7 +21,7 @@ from core.dates import spoken
 from core.errors import NotAFeed
 from core.feeds.charset import decode
 from core.models import FeedEntry, ParsedFeed
-from core.text import letters, plain_title, squeeze, wide_share
+from core.text import count_letters, letters_only, plain_title, wide_share
 from core.urls import canonical_url, host_of, web_url
 
 ENTRIES_KEPT = 200  # links; further ones are an archive
@@ -154,7 +154,7 @@ def _is_article(link: Any) -> bool:
 def _weight(link: Any) -> float:
     """Length of the title in letters; a Chinese character counts as two."""
     text = _title(link) or ""
-    return letters(text) * (1 + wide_share(text))
+    return count_letters(text) * (1 + wide_share(text))
 
 
 def _shape(link: Any) -> str:
@@ -186,10 +186,10 @@ def _title(link: Any) -> str | None:
     element = heading if heading is not None else next(named, link)
     stated = plain_title(link.get("title") or element.get("title") or link.get("aria-label"))
     text = plain_title("".join(_words(element))[:1000]) or stated
-    shown = squeeze(_CUT.sub("", text or ""))
-    if not stated or not text or not squeeze(stated).startswith(shown):
+    shown = letters_only(_CUT.sub("", text or ""))
+    if not stated or not text or not letters_only(stated).startswith(shown):
         return text
-    return stated if _CUT.search(text) or letters(stated) > letters(text) else text
+    return stated if _CUT.search(text) or count_letters(stated) > count_letters(text) else text
 
 
 def _words(element: Any) -> Iterator[str]:
@@ -203,7 +203,7 @@ def _words(element: Any) -> Iterator[str]:
 
 
 def _is_date(text: str) -> bool:
-    return len(text) <= _LONGEST_DATE and letters(text) <= 20 and states_date(text)
+    return len(text) <= _LONGEST_DATE and count_letters(text) <= 20 and states_date(text)
 
 
 def _entry(link: Any, address: str, title: str, page: Any, now: float | None) -> FeedEntry:

@@ -15,12 +15,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 from xml.parsers import expat
 
-from core.dates import SourceClock, on_our_clock
+from core.dates import SourceClock, with_corrected_dates
 from core.feeds.charset import in_utf8
-from core.feeds.parse import LIMITS, parse_feed, parse_items, under, with_guids
+from core.feeds.parse import LIMITS, parse_feed, parse_items, with_guid, with_guids
 from core.feeds.steady import entry_digest
 from core.feeds.xml_text import FeedItems, FeedText, feed_text, find_items
-from core.ids import CONTENT_DIGEST, GUID_DIGEST, Named, guid_digest, plain_guids
+from core.ids import CONTENT_DIGEST, GUID_DIGEST, EntryIdentity, guid_digest, plain_guids
 from core.models import ParsedFeed
 
 _ITEM = 16  # bytes of the digest of an item
@@ -67,7 +67,7 @@ class KnownItems(NamedTuple):
         return self.named_by[:1].encode() + b"".join(records)
 
 
-class Remembered(NamedTuple):
+class SourceMemory(NamedTuple):
     """The stored state of a source that a new document is compared with."""
 
     items: bytes = b""  # `KnownItems` of its last document that are still valid
@@ -93,8 +93,8 @@ def read_new_entries(
     if items is not None and len(items.spans) <= LIMITS.entries:
         feed = _read_in_part(items, KnownItems.from_bytes(known), url)
         if feed is not None:
-            return on_our_clock(feed, clock)
-    return on_our_clock(parse_feed(data, url=url, content_type=content_type), clock)
+            return with_corrected_dates(feed, clock)
+    return with_corrected_dates(parse_feed(data, url=url, content_type=content_type), clock)
 
 
 def still_known(stored: bytes, seen: Mapping[bytes, bytes]) -> bytes:
@@ -123,7 +123,7 @@ def _read_in_part(items: FeedItems, known: KnownItems, url: str) -> ParsedFeed |
 
 def _plainly_named(
     feed: ParsedFeed,
-    names: Sequence[Named],
+    names: Sequence[EntryIdentity],
     digests: Sequence[bytes],
     fresh: Sequence[int],
     known: KnownItems,
@@ -141,7 +141,7 @@ def _plainly_named(
         return None
     return feed.model_copy(
         update={
-            "entries": tuple(map(under, feed.entries, guids)),
+            "entries": tuple(map(with_guid, feed.entries, guids)),
             "unchanged": tuple(unchanged.values()),
             "items": KnownItems(named_by if fresh else known.named_by, items).to_bytes(),
         }

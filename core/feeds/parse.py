@@ -23,7 +23,7 @@ from core.feeds.elements import loose_entry, read_entries, repaired
 from core.feeds.entry import TAGS_KEPT, channel_of, feed_entry
 from core.feeds.jsonfeed import read_json_feed
 from core.feeds.xml_text import ENTRIES_KEPT, FeedText, feed_text
-from core.ids import Named, former_entry, stable_guids
+from core.ids import EntryIdentity, former_entry, stable_guids
 from core.models import FeedEntry, Frozen, ParsedFeed
 from core.text import plain_title, text_in
 from core.urls import web_url
@@ -74,7 +74,7 @@ def parse_feed(
 
 def parse_items(
     document: FeedText, places: Sequence[int], head: str, *, url: str, limits: FeedLimits
-) -> tuple[ParsedFeed, list[Named]]:
+) -> tuple[ParsedFeed, list[EntryIdentity]]:
     """Parse an XML document; also return the identifying fields of its entries. Raises NotAFeed.
 
     `places` are the positions of its entries in the feed; `head` is a text with the channel's
@@ -135,15 +135,15 @@ def _related(feed: Any, relation: str, url: str) -> str | None:
     return None
 
 
-def with_guids(feed: ParsedFeed, names: Sequence[Named]) -> ParsedFeed:
+def with_guids(feed: ParsedFeed, names: Sequence[EntryIdentity]) -> ParsedFeed:
     """Assign stable guids and new positions to the entries; drop duplicates."""
     guids = stable_guids(names)
-    kept = [under(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
+    kept = [with_guid(e, guid) for e, guid in zip(feed.entries, guids, strict=True) if guid]
     numbered = (e.model_copy(update={"position": at}) for at, e in enumerate(kept))
     return feed.model_copy(update={"entries": tuple(numbered)})
 
 
-def under(entry: FeedEntry, guid: str) -> FeedEntry:
+def with_guid(entry: FeedEntry, guid: str) -> FeedEntry:
     """The entry with this guid."""
     return entry if entry.guid == guid else entry.model_copy(update={"guid": guid})
 
@@ -156,7 +156,7 @@ def _fault(found: Any, document: FeedText) -> str | None:
     return " ".join(str(found.get("bozo_exception", "")).split())[:200] or "not well-formed"
 
 
-class Hints(NamedTuple):
+class RhythmHints(NamedTuple):
     """Polling hints that the feed states."""
 
     ttl: float | None = None  # seconds
@@ -164,11 +164,11 @@ class Hints(NamedTuple):
     skip_days: tuple[int, ...] = ()
 
 
-def rhythm_hints(text: str) -> Hints:
+def rhythm_hints(text: str) -> RhythmHints:
     """The longest of ttl and sy:update*, at most a day, and the skipped hours and days."""
     head = text[:_HEAD] if len(text) <= 2 * _HEAD else text[:_HEAD] + text[-_HEAD:]
     stated = [seconds for seconds in (_ttl(head), _syndication(head)) if seconds]
-    return Hints(
+    return RhythmHints(
         ttl=min(max(stated), _CAP) if stated else None,
         skip_hours=_skip_hours(head),
         skip_days=_skip_days(head),

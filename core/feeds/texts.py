@@ -13,25 +13,25 @@ from typing import Literal, NamedTuple
 
 from core.body.markdown import Declared
 from core.feeds.elements import Element, Entry
-from core.text import letters
+from core.text import count_letters
 
 Meaning = Literal["article", "text", "teaser", "caption"]
 
 
-class Row(NamedTuple):
+class ElementRole(NamedTuple):
     """The meaning of an element, and whether its text may be the body."""
 
     meaning: Meaning
     may_be_body: Literal["yes", "if alone", "if alone, of a video or audio"]
 
 
-_ARTICLE = Row("article", "yes")  # the whole article, or as much as the source provides
-_TEXT = Row("text", "yes")  # the article in some feeds, a summary in others
-_TEASER = Row("teaser", "if alone")  # short by definition
-_CAPTION = Row("caption", "if alone, of a video or audio")  # such as YouTube's descriptions
+_ARTICLE = ElementRole("article", "yes")  # the whole article, or as much as the source provides
+_TEXT = ElementRole("text", "yes")  # the article in some feeds, a summary in others
+_TEASER = ElementRole("teaser", "if alone")  # short by definition
+_CAPTION = ElementRole("caption", "if alone, of a video or audio")  # such as YouTube's descriptions
 
 # By element name; earlier ones win among equals. Other elements are not texts of the entry.
-MEANINGS: dict[str, Row] = {
+MEANINGS: dict[str, ElementRole] = {
     "content:encoded": _ARTICLE,  # RSS 1.0 content module
     "content": _ARTICLE,  # Atom under RSS's names
     "atom:content": _ARTICLE,  # RFC 4287 4.1.3
@@ -169,5 +169,5 @@ def _longest_text(texts: list[Text]) -> Text | None:
 
 def _size(value: str) -> int:
     """Visible letters in the beginning, plus the length of the rest."""
-    seen = letters(_TAGS.sub(" ", value[:_MEASURED]))
+    seen = count_letters(_TAGS.sub(" ", value[:_MEASURED]))
     return seen + max(0, len(value) - _MEASURED)

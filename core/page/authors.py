@@ -15,7 +15,7 @@ from lxml import etree
 from core import dates
 from core.body.html import inner_text, spaced_text
 from core.body.names import JOB, reporter, stated_author
-from core.text import collapse, is_wide, squeeze
+from core.text import collapse, is_wide, letters_only
 
 _HOLDERS = "a span div p meta strong address li h4 td".split()
 _LONGEST = 80  # characters; only the names of four doctors with degrees are longer
@@ -89,12 +89,12 @@ _OF_MEMBER = re.compile(r"join(?:ed)?\b|member since|registered|community for|�
 _INITIAL = re.compile(r"\b(?:\w|Dr|Mr|Mrs|Ms|Jr|Sr|St|Ph|Prof|M\.D|Ph\.D)\.")
 
 
-def person(text: str | None, site: str | None = None) -> str | None:
+def name_in_byline(text: str | None, site: str | None = None) -> str | None:
     """The name in an author text; None if it is not a name, or is the site's own (Chinese)."""
     stated = stated_author(text) or ""
     name = JOB.sub("", _LABEL.sub("", reporter(stated) or stated, count=1))
     name = _AFTER.sub("", name).strip(" ,;:|-–—·•@")
-    key = squeeze(name)
+    key = letters_only(name)
     if len(key) < 2 or len(name) > _LONGEST or key in _NO_NAME or key.isdigit():
         return None
     if _SENTENCE.search(_INITIAL.sub("", name)) or dates.stated(name):
@@ -102,7 +102,7 @@ def person(text: str | None, site: str | None = None) -> str | None:
     if any(len(part.split()) > _MOST_WORDS for part in re.split(r"[,;&]|\band\b", name)):
         return None
     if is_wide(name[0]) and (
-        len(name) > 16 or (site and key in squeeze(site)) or _OUTLET.search(name)
+        len(name) > 16 or (site and key in letters_only(site)) or _OUTLET.search(name)
     ):
         return None
     return name
@@ -118,7 +118,7 @@ def shown_author(root: etree._Element, site: str | None, *, thread: bool) -> str
         if weight in found:
             continue
         text = element.get("content") or _line_of(element)
-        name = person(text, site) if len(text) <= 2 * _LONGEST else None
+        name = name_in_byline(text, site) if len(text) <= 2 * _LONGEST else None
         if name and (weight < 2 or _CAPITALS.fullmatch(name)):
             found[weight] = name
         if weight == 0 and name:
@@ -173,11 +173,11 @@ def shown_date(
     # A bare `en` is in templates of sites of every country: it selects no order of numbers.
     order = "" if (language or "en").lower() == "en" else str(language).lower().replace("_", "-")
     updated = None
-    for text in _texts_around_headline(root, squeeze(title or "")):
+    for text in _texts_around_headline(root, letters_only(title or "")):
         line = text.strip(" .·•|")
         is_update = _UPDATED.search(line) is not None
         is_date = (
-            dates.is_date_line(line, order) or dates.in_header(line) or _PUBLISHED.search(line)
+            dates.is_date_line(line, order) or dates.is_date_header(line) or _PUBLISHED.search(line)
         )
         if not is_date and not is_update:
             continue
@@ -191,7 +191,7 @@ def shown_date(
 def _texts_around_headline(root: etree._Element, title: str) -> list[str]:
     """Short texts that may state the article's date, nearest to its headline first."""
     headings = islice(root.iter("h1", "h2", "h3"), _MOST_HEADINGS)
-    worded = ((squeeze(spaced_text(each)), each) for each in headings)
+    worded = ((letters_only(spaced_text(each)), each) for each in headings)
     named = (
         each
         for text, each in worded

@@ -15,7 +15,7 @@ from lxml import etree
 
 from core.body.clean import weight
 from core.body.html import inner_text
-from core.page.extractors import cover, four_grams
+from core.page.extractors import common_share, four_grams
 
 _PART = r"(?:article|post|story|page|main|full|raw)?_?"
 _NAMES = re.compile(
@@ -51,7 +51,7 @@ def text_in_data(root: etree._Element, title: str | None, description: str | Non
     for text in found[:_MOST_CHECKED] if wanted else ():
         words = _TAG.sub(" ", text)
         is_prose = weight(words) >= _LEAST and len(_SENTENCE_END.findall(words)) >= _LEAST_SENTENCES
-        if is_prose and cover(wanted, four_grams(words)) >= _AGREES:
+        if is_prose and common_share(wanted, four_grams(words)) >= _AGREES:
             return text
     return ""
 

@@ -41,7 +41,7 @@ from core.body.html import note_author_and_date, parse_page, sanitize
 from core.body.junk import is_wall
 from core.body.media import picture_key
 from core.body.normalize import normalize, text_document
-from core.body.rules import head_spots, is_prose, places
+from core.body.rules import head_spots, is_prose, lines_to_judge
 from core.body.walk import Walker
 from core.feeds.charset import Decoded, decode
 from core.models import FOUND_KEPT, Article, FeedEntry, Method, Removed
@@ -53,7 +53,7 @@ from core.page.head import PageMetadata, is_elsewhere, read_head
 from core.page.kind import kind_of_page
 from core.page.select import choose
 from core.page.surroundings import head_lines, lead_blocks, lead_inside, part_of
-from core.text import collapse, language_of, letters, squeeze, wide_share
+from core.text import collapse, count_letters, language_of, letters_only, wide_share
 from core.urls import web_url
 
 # The largest of 177 public pages has 800,000 characters and 10,000 tags. Extractors take a minute
@@ -144,7 +144,7 @@ def _page_body(
     blocks = walker.walk(root)
     if page.count("<") > MOST_TAGS:
         kept = [block for block in blocks if any(is_prose(line) for line in block.lines)]
-        return Body(kept, places(kept), removed, {}, is_guess=True)
+        return Body(kept, lines_to_judge(kept), removed, {}, is_guess=True)
     texts = extractors.extracted_texts(page, root, fast=options.fast)
     worded = [b for b in blocks if b.kind != "embed" and any(line.letters for line in b.lines)]
     choice = choose(blocks, PageBlocks(worded, root, head.title or ""), page, texts, anchor)
@@ -160,14 +160,14 @@ def _page_body(
     longest = max([text or "" for text in (*texts, head.description)], key=weight)
     if size < min(_LEAST_WEIGHT, weight(longest)):
         guessed = [Block("p", [_plain_line(line)]) for line in longest.splitlines() if line.strip()]
-        return Body(guessed, places(guessed), removed, {}, is_guess=True)
+        return Body(guessed, lines_to_judge(guessed), removed, {}, is_guess=True)
     part = part_of(choice.kept, root)
     lines, from_markup = head_lines(part)
     lines += choice.beside
     note_author_and_date(part, from_markup)
     lead = lead_blocks(part, head.base) or lead_inside(blocks, choice.kept)
     kept, from_markup = _with_lead(lead, choice.kept), {**walker.from_markup, **from_markup}
-    return Body(kept, places(kept), removed, from_markup, head_lines=lines)
+    return Body(kept, lines_to_judge(kept), removed, from_markup, head_lines=lines)
 
 
 def _data_body(
@@ -206,7 +206,7 @@ def _append_page(body: Body, more: bytes, head: PageMetadata, options: CleanOpti
     known = {_words_of(block) for block in body.blocks}
     fresh = [block for block in added.blocks if _words_of(block) not in known]
     body.blocks += fresh
-    body.spots += places(fresh)
+    body.spots += lines_to_judge(fresh)
     body.removed += added.removed
 
 
@@ -240,12 +240,12 @@ def _is_better(text: str, title: str | None, feed: Article | None) -> bool:
     size = weight(text)
     if size < _LEAST_WEIGHT or (size < _WALL_WEIGHT and is_wall(title, text)):
         return False
-    if feed is None or letters(feed.text) < 40:
+    if feed is None or count_letters(feed.text) < 40:
         return True
-    if letters(text) <= letters(feed.text):
+    if count_letters(text) <= count_letters(feed.text):
         return False
     wanted = extractors.four_grams(feed.text.rstrip("…. []"))
-    return extractors.cover(wanted, extractors.four_grams(text)) >= AGREES
+    return extractors.common_share(wanted, extractors.four_grams(text)) >= AGREES
 
 
 def _article(
@@ -286,7 +286,7 @@ def _article(
 def _whole_title(feed: str | None, page: str | None) -> str | None:
     """The feed's title; the page's, if the feed truncated it: “Ferry runs again after se…”."""
     begun = _CUT_TITLE.match(feed or "")
-    if feed and page and begun and squeeze(page).startswith(squeeze(begun[1])):
+    if feed and page and begun and letters_only(page).startswith(letters_only(begun[1])):
         return page
     return feed or page
 

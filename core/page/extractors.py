@@ -25,7 +25,7 @@ from trafilatura.utils import load_html
 
 from core.body.blocks import Block
 from core.body.html import spaced_text
-from core.text import squeeze
+from core.text import letters_only
 
 _GRAM = 4  # letters: shorter pieces occur in any text, longer ones break at each edited word
 _MOST_LETTERS = 200_000  # that are compared; five times the longest text of 777 public articles
@@ -72,12 +72,12 @@ def extracted_texts(page: str, root: etree._Element, *, fast: bool) -> list[str 
 def votes(blocks: list[Block], letters: list[str], text: str) -> NDArray[np.float32]:
     """1 for each block that `text` contains, else 0; `letters` are those of the blocks."""
     found = np.zeros(len(blocks), np.float32)
-    whole = squeeze(text)
+    whole = letters_only(text)
     if not whole:
         return found
     lines: set[str] = set()
     for line in text.splitlines():  # trafilatura separates table cells by `|`
-        lines |= {squeeze(line), *(map(squeeze, line.split("|")) if "|" in line else ())}
+        lines |= {letters_only(line), *(map(letters_only, line.split("|")) if "|" in line else ())}
     pieces: set[str] = set()
     for here, (block, own) in enumerate(zip(blocks, letters, strict=True)):
         if own in lines:
@@ -102,11 +102,11 @@ def _pieces(text: str) -> list[str]:
 
 def four_grams(text: str) -> set[str]:
     """The four-letter pieces of a text; only letters and digits."""
-    letters = squeeze(text[:_MOST_LETTERS])
+    letters = letters_only(text[:_MOST_LETTERS])
     return {letters[here : here + _GRAM] for here in range(len(letters) - _GRAM + 1)}
 
 
-def cover(part: set[str], whole: set[str]) -> float:
+def common_share(part: set[str], whole: set[str]) -> float:
     """The share of `part` that `whole` contains."""
     return len(part & whole) / len(part) if part else 1.0
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.body import junk
 from core.body.blocks import HEADINGS, Block
-from core.page.kind import Kind, is_post
+from core.page.kind import Kind, is_forum_post
 from core.text import wide_share
 
 Numbers = NDArray[np.floating[Any]]
@@ -88,7 +88,7 @@ class PageBlocks:
             (block.kind, *((up.tag, up.get("class", "")) for up in chain[:3]))
             for block, chain in zip(blocks, self.chains, strict=True)
         ]
-        self.posts = sum(1 for found in self._flags if is_post(found))
+        self.posts = sum(1 for found in self._flags if is_forum_post(found))
 
     def _flags_of(self, owner: etree._Element | None) -> frozenset[int]:
         chain = []
@@ -119,7 +119,7 @@ def _own_flags(element: etree._Element) -> set[int]:
             found |= _flags_of_names(names)
         if "signature" in (element.get("data-role") or "").lower():
             found.add(POSTER)
-        if is_post(element):
+        if is_forum_post(element):
             found.add(_POST)
     if (
         element.get("hidden") is not None

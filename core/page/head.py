@@ -17,8 +17,8 @@ from lxml import etree
 
 from core import dates
 from core.body.html import inner_text, spaced_text
-from core.page.authors import person
-from core.text import plain_title, squeeze, wide_share
+from core.page.authors import name_in_byline
+from core.text import letters_only, plain_title, wide_share
 from core.urls import canonical_url, web_url
 
 _ARTICLE_TYPES = re.compile(
@@ -233,14 +233,14 @@ def _author(
     for item in linked:
         for each in item["author"]:
             stated = each.get("name") if isinstance(each, dict) else each
-            name = person(stated, site) if isinstance(stated, str) else None
+            name = name_in_byline(stated, site) if isinstance(stated, str) else None
             if not name:
                 continue
             publisher = item.get("publisher")
             owner = publisher.get("name") if isinstance(publisher, dict) else None
             is_person = not isinstance(each, dict) or each.get("@type") != "Organization"
-            letters = squeeze(name)
-            if is_person and letters not in (squeeze(str(owner)), squeeze(site or "")):
+            letters = letters_only(name)
+            if is_person and letters not in (letters_only(str(owner)), letters_only(site or "")):
                 people.setdefault(letters, name)
             else:
                 organization = organization or name
@@ -252,8 +252,8 @@ def _author(
               if re.search(r"writ|author|by\b", metas.get(f"twitter:label{n}", ""), re.IGNORECASE)
               and f"twitter:data{n}" in metas]  # fmt: skip
     for stated in [*labels, *(metas[name] for name in _AUTHOR_METAS if name in metas)]:
-        name = None if stated.startswith(("http://", "https://")) else person(stated, site)
-        if name and squeeze(name) != squeeze(site or ""):
+        name = None if stated.startswith(("http://", "https://")) else name_in_byline(stated, site)
+        if name and letters_only(name) != letters_only(site or ""):
             return name, organization
         organization = organization or name
     return None, organization

@@ -54,7 +54,7 @@ class Kind:
     article: float
 
 
-def is_post(element: etree._Element) -> bool:
+def is_forum_post(element: etree._Element) -> bool:
     """Whether the element is the body of a post, by the markup of common forum software."""
     names = (element.get("class") or "").split()
     if not _POST_NAMES.isdisjoint(names) or (element.get("id") or "").startswith("post_message_"):

@@ -21,7 +21,7 @@ from core.page.features import COMMENT, DIALOG, POSTER, Numbers, PageBlocks, fea
 from core.page.kind import Kind, kind_of_page
 from core.page.structure import add_wordless, add_words, article_of, without_label
 from core.page.trees import stored_trees
-from core.text import squeeze
+from core.text import letters_only
 
 # Scores of the trees and the extractors: `docs/cleaning.md`. Effects were measured as word F1 on
 # 246 public pages (articles, threads, manuals), which also trained the trees.
@@ -129,7 +129,7 @@ def without_fragment(
 
 def anchored(page: PageBlocks, anchor: str) -> list[int]:
     """The blocks that the text contains, and those that begin with its first letters."""
-    begin = squeeze(anchor)[:_BEGIN]
+    begin = letters_only(anchor)[:_BEGIN]
     if len(begin) < _BEGIN:
         return []
     held = votes(page.blocks, page.letters, anchor[:_LONGEST_ANCHOR]) > 0

@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from core.dedup.compare import OWN, Pair
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.idf import Idf
 from core.dedup.reading import Bools, Ints, Reading
 from core.dedup.swaps import cover, places
@@ -209,7 +209,10 @@ def comparisons(
         if other is None or other.id == record.id:
             continue
         if record.article is not None and other.article is not None:
-            one, two = Copy(record.article, record.source), Copy(other.article, other.source)
+            one, two = (
+                ArticleCopy(record.article, record.source),
+                ArticleCopy(other.article, other.source),
+            )
             found[record.id] = comparison(_cut(one), _cut(two))
     return found
 
@@ -223,7 +226,7 @@ class Marks(NamedTuple):
     swapped: list[tuple[str, str]]  # (here, there): differing words in otherwise equal sentences
 
 
-def marks(this: Copy, other: Copy) -> Marks:
+def marks(this: ArticleCopy, other: ArticleCopy) -> Marks:
     """Like `comparison`, in short form, for two copies of one story."""
     one, two = _cut(this), _cut(other)
     found = comparison(one, two)
@@ -233,7 +236,7 @@ def marks(this: Copy, other: Copy) -> Marks:
     return Marks(found["row"], len(shared), len(shared) + len(own), swapped)
 
 
-def comparison(this: Copy, other: Copy) -> dict[str, Any]:
+def comparison(this: ArticleCopy, other: ArticleCopy) -> dict[str, Any]:
     """The matching row of the table, the shares, and the common and differing sentences."""
     pair = Pair.of(this, other, Idf())
     row, evidence = row_of(pair), pair.evidence
@@ -274,6 +277,6 @@ def _sentence_texts(text: Reading, numbers: Iterable[int]) -> list[str]:
     return [each if len(each) <= CHARACTERS else f"{each[:CHARACTERS]}…" for each in listed]
 
 
-def _cut(copy: Copy) -> Copy:
+def _cut(copy: ArticleCopy) -> ArticleCopy:
     text = copy.article.text[:COMPARED_CHARACTERS]
     return replace(copy, article=copy.article.model_copy(update={"text": text}))

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from core.models import Story
-from core.render.items import SUMMARY_LENGTH, Copy, FeedItem, Paper
+from core.render.items import SUMMARY_LENGTH, FeedItem, ItemCopy, Paper
 
 Every = Literal["daily", "weekly"]
 
@@ -121,7 +121,7 @@ def _list_item(item: FeedItem, also_at: str) -> str:
     return f"<li><h3>{headline}</h3><p>{escape(item.summary)}</p><p>{papers}</p></li>"
 
 
-def _one_per_source(copies: Sequence[Copy]) -> list[Copy]:
+def _one_per_source(copies: Sequence[ItemCopy]) -> list[ItemCopy]:
     return list({copy.name: copy for copy in reversed(copies)}.values())[::-1]
 
 

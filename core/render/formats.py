@@ -12,7 +12,7 @@ import orjson
 
 from core.render.items import TAGS, Attachment, FeedHead, FeedItem, rfc822, rfc3339, rfc3339_fine
 from core.render.safe import cdata, element, plain
-from core.text import escaped, legal, quoted
+from core.text import escaped, quoted, without_illegal_xml
 
 _OPEN = (
     '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"'
@@ -251,8 +251,8 @@ def json_document(head: FeedHead, items: Iterable[bytes]) -> bytes:
     """A JSON Feed document with rendered items."""
     fields = {
         "version": "https://jsonfeed.org/version/1.1",
-        "title": legal(head.title),
-        "description": legal(head.description),
+        "title": without_illegal_xml(head.title),
+        "description": without_illegal_xml(head.description),
         "home_page_url": head.home,
         "feed_url": head.self_url,
         "next_url": dict(head.links).get("next"),

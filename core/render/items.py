@@ -13,7 +13,7 @@ from typing import Literal
 
 from core.models import Article, Enclosure, Member, Story
 from core.render.safe import language_tag, media_type, web_address
-from core.text import legal
+from core.text import without_illegal_xml
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class ItemCopy:
     """One member of the story."""
 
     name: str
@@ -104,7 +104,7 @@ class FeedItem:
     tags: tuple[str, ...]  # categories stated by the entry
     own_tags: tuple[str, ...]  # tags of its sources in feeds.yaml
     attachments: tuple[Attachment, ...]
-    copies: tuple[Copy, ...]  # the representative first
+    copies: tuple[ItemCopy, ...]  # the representative first
     original_url: str | None
     method: str
     source: Paper
@@ -144,7 +144,9 @@ def feed_item(
         authors=_authors(article),
         published=published_at(article, story.first_seen),
         updated=max(story.updated, story.first_seen),
-        html=legal(article.html) + named + (_footer(copies, footer) if footer else ""),
+        html=without_illegal_xml(article.html)
+        + named
+        + (_footer(copies, footer) if footer else ""),
         summary=_shortened(article.text, SUMMARY_LENGTH),
         image=web_address(article.lead_image),
         language=language_tag(article.language),
@@ -211,9 +213,9 @@ def _with_valid_offset(moment: datetime) -> datetime:
     return moment.astimezone(UTC) if offset % timedelta(minutes=1) else moment
 
 
-def _copy(member: Member, story: Story, sources: Mapping[str, tuple[str | None, str]]) -> Copy:
+def _copy(member: Member, story: Story, sources: Mapping[str, tuple[str | None, str]]) -> ItemCopy:
     shown = member.id == story.representative
-    return Copy(
+    return ItemCopy(
         name=member.source,
         paper=_title_of(member, sources),
         url=web_address(member.url),
@@ -242,7 +244,7 @@ def _rank(attachment: Attachment) -> int:
     return 0 if attachment.type.startswith(("audio/", "video/")) else 1
 
 
-def _footer(copies: tuple[Copy, ...], words: str) -> str:
+def _footer(copies: tuple[ItemCopy, ...], words: str) -> str:
     links = ", ".join(
         f'<a href="{escape(copy.url)}">{escape(copy.paper)}</a>' for copy in copies[1:] if copy.url
     )
@@ -255,4 +257,4 @@ def _shortened(text: str, length: int) -> str:
 
 
 def _line(text: str) -> str:
-    return _SPACE.sub(" ", legal(text)).strip()
+    return _SPACE.sub(" ", without_illegal_xml(text)).strip()

@@ -6,7 +6,7 @@ import re
 
 from yarl import URL
 
-from core.text import escaped, legal
+from core.text import escaped, without_illegal_xml
 from core.urls import type_by_name, without_login
 
 _HOST = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9.])?|[0-9a-f:.]*:[0-9a-f:.]*", re.IGNORECASE)
@@ -64,12 +64,14 @@ def plain(text: str) -> str:
 
     The RSS profile recommends these two references, which most readers show as text.
     """
-    return legal(text).replace("&", "&#x26;").replace("<", "&#x3C;").replace(">", "&gt;")
+    return (
+        without_illegal_xml(text).replace("&", "&#x26;").replace("<", "&#x3C;").replace(">", "&gt;")
+    )
 
 
 def cdata(text: str) -> str:
     """`text` as a CDATA section: a third smaller than escaped markup, and readable."""
-    return f"<![CDATA[{legal(text).replace(']]>', ']]]]><![CDATA[>')}]]>"
+    return f"<![CDATA[{without_illegal_xml(text).replace(']]>', ']]]]><![CDATA[>')}]]>"
 
 
 def element(name: str, text: str | None, attributes: str = "") -> str:

@@ -32,7 +32,7 @@ class PictureProxy(NamedTuple):
         return f"{self.base}pictures/{signature(url, key=self.key)}/{_encoded(url.encode())}"
 
 
-def through(item: FeedItem, proxy: PictureProxy) -> FeedItem:
+def with_proxied_images(item: FeedItem, proxy: PictureProxy) -> FeedItem:
     """`item` with image URLs that point to `proxy`; links and attachments are unchanged."""
 
     def behind(found: re.Match[str]) -> str:

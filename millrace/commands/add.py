@@ -16,7 +16,7 @@ import orjson
 
 from core.body.clean import CleanOptions, clean_entry
 from core.config.fields import check_address
-from core.config.opml import Subscription
+from core.config.opml import OpmlFeed
 from core.config.settings import FetchSettings, Settings
 from core.errors import (
     ConfigError,
@@ -48,7 +48,7 @@ class Shown(NamedTuple):
     text: str
 
 
-class Found(NamedTuple):
+class FoundFeed(NamedTuple):
     """The feed that was found, and whether it was added."""
 
     url: str
@@ -84,11 +84,11 @@ class Found(NamedTuple):
         return lines
 
 
-def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> Found:
+def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> FoundFeed:
     """Add the feed at `url`. Raises ConfigError or MillraceError."""
     settings = read_config(config) if Path(config).exists() else Settings()
     at = asyncio.run(_find_any(_addresses(url), settings.fetch))
-    found = Found(
+    found = FoundFeed(
         at.url, at.feed.title or "", len(at.feed.entries), _newest(at.feed), at.kind, at.others,
         config, None, False,
     )  # fmt: skip
@@ -97,7 +97,7 @@ def add_source(url: str, *, config: str, tags: list[str], dry: bool) -> Found:
             return found._replace(name=source.name)
     if dry:
         return found
-    subscription = Subscription(url=at.url, title=found.title, tags=tuple(tags))
+    subscription = OpmlFeed(url=at.url, title=found.title, tags=tuple(tags))
     new = named(subscription, {source.name for source in settings.sources})
     add_to_file(config, [new], known=settings)
     return found._replace(name=new.name, added=True)

@@ -13,7 +13,7 @@ from pydantic_core import to_jsonable_python
 from core.config.file import printed_path
 from core.config.messages import fields_of
 from core.config.settings import Settings, Source, SourceOptions, Webhook
-from core.config.yaml_text import Document, Path, read_yaml
+from core.config.yaml_text import KeyPath, YamlDocument, read_yaml
 from core.errors import ConfigError
 from millrace.process.config import Snapshot, read_config, read_snapshot
 
@@ -64,7 +64,7 @@ def explained(path: str) -> Iterator[str]:
 class _Value(NamedTuple):
     """One effective value."""
 
-    place: Path
+    place: KeyPath
     shown: str
     unstated: str  # where it comes from if no file states it
 
@@ -72,7 +72,7 @@ class _Value(NamedTuple):
         return f"{printed_path(self.place)} = {self.shown}  ({origin})"
 
 
-def _values(model: BaseModel | Source, path: Path) -> Iterator[_Value]:
+def _values(model: BaseModel | Source, path: KeyPath) -> Iterator[_Value]:
     """All values, set or default, with groups expanded and secrets hidden."""
     plain = to_jsonable_python(model)
     for name, field in fields_of(type(model)).items():
@@ -91,7 +91,7 @@ def _values(model: BaseModel | Source, path: Path) -> Iterator[_Value]:
             yield _Value((*path, name), shown, unstated)
 
 
-def _stated(file: str, document: Document, place: Path) -> str | None:
+def _stated(file: str, document: YamlDocument, place: KeyPath) -> str | None:
     """`FILE:LINE` if the document states the value."""
     value: Any = document.value
     for step in place:
@@ -103,7 +103,9 @@ def _stated(file: str, document: Document, place: Path) -> str | None:
     return None if value is None else f"{file}:{document.line_of(place)}"
 
 
-def _by_tag(source: Source, place: Path, documents: list[tuple[str, Document]]) -> str | None:
+def _by_tag(
+    source: Source, place: KeyPath, documents: list[tuple[str, YamlDocument]]
+) -> str | None:
     """Where the defaults of a tag state the option; the first of the source's tags wins."""
     if place[0] not in fields_of(SourceOptions):
         return None
@@ -114,7 +116,7 @@ def _by_tag(source: Source, place: Path, documents: list[tuple[str, Document]]) 
     return None
 
 
-def _documents(snapshot: Snapshot) -> Iterator[tuple[str, Document]]:
+def _documents(snapshot: Snapshot) -> Iterator[tuple[str, YamlDocument]]:
     files = [(snapshot.path, snapshot.data)]
     files += [found for matches in snapshot.included.values() for found in matches]
     for path, data in files:

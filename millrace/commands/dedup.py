@@ -22,7 +22,7 @@ import orjson
 
 from core.body.clean import clean_entry
 from core.config.settings import DedupSettings
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features, features, fingerprint
 from core.dedup.idf import Idf
@@ -164,11 +164,11 @@ class Stream:
         weighed = fingerprint(read.features, self._idf, urls=urls, source=line.source)
         # Without a source a line is one of its own: its number is no name that another has.
         record = _record(number, line.source or f"line {number + 1}", article)
-        arrival = Arrival(record, weighed, 0, (), copy=Copy(article, line.source))
+        arrival = Arrival(record, weighed, 0, (), copy=ArticleCopy(article, line.source))
         outcome = await self._offline.take([arrival], [read.features])
         return outcome.entries[0].decision is Decision.PUBLISHED
 
-    def copy_of(self, line_id: Any) -> Copy | None:
+    def copy_of(self, line_id: Any) -> ArticleCopy | None:
         """The text of the last line with that id."""
         if not self._numbers:
             self._numbers = {self._ids[n]: n for n in range(len(self._shelf))}
@@ -176,7 +176,7 @@ class Stream:
         record = self._shelf.record(id_of(number)) if number is not None else None
         if record is None or record.article is None:
             return None
-        return Copy(record.article, record.source)
+        return ArticleCopy(record.article, record.source)
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """The final result of each line."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from core.dedup.compare import Pair
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.idf import Idf
 from core.dedup.table import row_of
 from core.errors import ConfigError
@@ -77,7 +77,7 @@ def _joined(pairs: Iterable[Names]) -> set[Names]:
 def report(
     answers: Sequence[Mapping[str, Any]],
     truth: Truth,
-    copy_of: Callable[[Any], Copy | None],
+    copy_of: Callable[[Any], ArticleCopy | None],
     idf: Idf,
 ) -> Iterator[str]:
     """Lines for people: the missed and the wrong pairs, and the scores, the total last."""

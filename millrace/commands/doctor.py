@@ -20,7 +20,7 @@ from core.urls import without_credentials
 from millrace.process.config import read_config
 from store.connection import opened
 from store.embedded import server_binary, socket_path, socket_url
-from store.monitoring import Vitals, vitals
+from store.monitoring import ServerInfo, server_info
 from store.revision import Processes, load_processes
 from workers.http.client import Fetcher
 from workers.http.response import access_of
@@ -93,7 +93,7 @@ def _store(data: Path, redis: str | None) -> str:
     if redis is None and not (data.is_dir() and socket_path(data).exists()):
         return f"a private one will be started: {server_binary()}"
     try:
-        found, processes = asyncio.run(_vitals(redis or socket_url(data)))
+        found, processes = asyncio.run(_server_info(redis or socket_url(data)))
     except StoreAway as error:
         if redis is not None:
             raise
@@ -111,9 +111,9 @@ def _store(data: Path, redis: str | None) -> str:
     return f"answers: {where}; {len(processes.beats)} processes follow one feeds.yaml"
 
 
-async def _vitals(url: str) -> tuple[Vitals, Processes]:
+async def _server_info(url: str) -> tuple[ServerInfo, Processes]:
     async with opened(url) as store:
-        return await vitals(store), await load_processes(store)
+        return await server_info(store), await load_processes(store)
 
 
 async def _network(settings: Settings) -> list[Finding]:

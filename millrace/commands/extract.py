@@ -29,7 +29,7 @@ from core.feeds.parse import parse_feed
 from core.models import Article, FeedEntry
 from core.page.extract import extract_page
 from core.pipeline import clean_options
-from core.text import squeeze
+from core.text import letters_only
 from millrace.commands.options import DEFAULT_CONFIG
 from millrace.process.config import read_config
 
@@ -209,12 +209,12 @@ def _section(document: Compared) -> str:
 def _original(document: Compared) -> str:
     """The lines of the original, with kept lines and lines cut by a rule marked."""
     root = parse_page(decode(document.original).text)[1]
-    kept = squeeze(document.text)
-    cut = {squeeze(text): rule for rule, text in document.removed}
+    kept = letters_only(document.text)
+    cut = {letters_only(text): rule for rule, text in document.removed}
     shown = []
     for block in Walker(None, judging=False).walk(root)[:_MOST_LINES]:
         for line in block.lines:
-            key = squeeze(line.text)
+            key = letters_only(line.text)
             if rule := cut.get(key):
                 mark = f"<p class=cut><b>{escape(rule)}</b> {escape(line.text)}</p>"
             else:

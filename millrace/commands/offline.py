@@ -16,10 +16,10 @@ import orjson
 
 from core.config.settings import DedupSettings
 from core.dedup.decide import Arrival, Claim, Outcome
-from core.dedup.fingerprint import Features, teach
+from core.dedup.fingerprint import Features, learn_features
 from core.dedup.idf import Idf
 from core.dedup.merge import merge
-from core.dedup.prints import Candidate
+from core.dedup.prints import StoryCandidate
 from core.models import Article, Decision, EntryRecord, Story
 from store.connection import Store
 from store.index import claim_then_lookup, look_up
@@ -79,10 +79,10 @@ class Offline:
         features = {a.record.id: each for a, each in zip(arrivals, read, strict=True)}
         for record in outcome.entries:
             if record.decision is Decision.PUBLISHED and record.id in features:
-                teach(features[record.id], self._idf, source=named[record.id], alone=True)
+                learn_features(features[record.id], self._idf, source=named[record.id], alone=True)
         return outcome
 
-    async def _candidates(self, arrivals: Sequence[Arrival]) -> dict[str, list[Candidate]]:
+    async def _candidates(self, arrivals: Sequence[Arrival]) -> dict[str, list[StoryCandidate]]:
         first, *others = arrivals
         found = {
             first.record.id: await claim_then_lookup(

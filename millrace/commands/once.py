@@ -23,12 +23,12 @@ from service.feeds.query import FeedQuery
 from service.feeds.render import FORMATS, Answer, Format, Stamp, item_of, render, style_of
 from service.languages import feed_language
 from service.pages.page import render_page, static_bytes
-from service.window import Kept, River
+from service.window import River, WindowStory
 from store.connection import Store, opened
 from store.migration import ensure_layout
 from store.schedule import PAGES, add_sources, due_within, poll_in_order
 from store.sources import SourceState, load_sources
-from workers.settle import Order
+from workers.settle import Sequencer
 from workers.worker import run_worker
 
 FALLBACK_HOME = "https://feed.invalid/"  # RSS wants an absolute address; `feed.link` gives one
@@ -61,12 +61,12 @@ async def _once(
         await ensure_layout(store)
         await refuse_another_file(store, snapshot)
         # So that one input gives one feed: nothing may depend on who answers first.
-        order = Order(strict=True)
+        sequencer = Sequencer(strict=True)
         due = await _make_due(store, settings)
         worker = asyncio.create_task(
-            run_worker(redis_url=url, settings=lambda: settings, stop=stop, order=order)
+            run_worker(redis_url=url, settings=lambda: settings, stop=stop, sequencer=sequencer)
         )
-        polling = asyncio.create_task(_all_taken_in(store, due, order))
+        polling = asyncio.create_task(_all_taken_in(store, due, sequencer))
         await asyncio.wait([worker, polling], return_when=asyncio.FIRST_COMPLETED)
         interrupted = not polling.done()
         stop.set()
@@ -111,7 +111,7 @@ async def _make_due(store: Store, settings: Settings) -> Due:
     return Due(asked, started)
 
 
-async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
+async def _all_taken_in(store: Store, due: Due, sequencer: Sequencer) -> list[str]:
     """Wait until all entries are settled; returns one line for each source that failed."""
     asked, started = due
     with progress_bar() as progress:
@@ -120,8 +120,8 @@ async def _all_taken_in(store: Store, due: Due, order: Order) -> list[str]:
             states = await load_sources(store, asked)
             done = sum(state is not None and (state.last_poll or 0) >= started for state in states)
             progress.update(task, completed=done)
-            order.pages_may_begin = done == len(asked)
-            if order.pages_may_begin and not await due_within(store, PAGES, _UNDER_WAY):
+            sequencer.pages_may_begin = done == len(asked)
+            if sequencer.pages_may_begin and not await due_within(store, PAGES, _UNDER_WAY):
                 break
             await asyncio.sleep(_LOOK_SECONDS)  # workers write into the store without notice
     faults = zip(asked, states, strict=True)
@@ -148,13 +148,15 @@ async def write_site(store: Store, settings: Settings, out: Path) -> int:
     return len(shown)
 
 
-def _files(settings: Settings, kept: Sequence[Kept], shown: Sequence[Kept]) -> dict[str, bytes]:
+def _files(
+    settings: Settings, kept: Sequence[WindowStory], shown: Sequence[WindowStory]
+) -> dict[str, bytes]:
     home, now = (settings.feed.link or FALLBACK_HOME).rstrip("/") + "/", datetime.now(UTC)
     # Files have no hub of their own.
     alone = settings.service.model_copy(update={"hub": False})
     stamp = Stamp(0, settings.model_copy(update={"service": alone}), stale=False, fallback=now)
 
-    def document(form: Format, name: str, stories: Sequence[Kept]) -> bytes:
+    def document(form: Format, name: str, stories: Sequence[WindowStory]) -> bytes:
         answer = Answer(form, FeedQuery(), home, name, (), digest=name.startswith("digest"))
         return render(answer, stories, stamp, lambda _: now).body
 
@@ -171,7 +173,7 @@ def _files(settings: Settings, kept: Sequence[Kept], shown: Sequence[Kept]) -> d
     return files
 
 
-def _index(settings: Settings, shown: Sequence[Kept]) -> bytes:
+def _index(settings: Settings, shown: Sequence[WindowStory]) -> bytes:
     style = style_of(settings)
     page = render_page(
         "site.html",

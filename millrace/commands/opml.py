@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from core.config.edits import NewSource, with_sources
 from core.config.file import load_settings
-from core.config.opml import Subscription, opml_document, read_opml
+from core.config.opml import OpmlFeed, opml_document, read_opml
 from core.config.settings import FetchSettings, Settings, Source
 from core.config.source import name_from_url
 from core.errors import ConfigError, DocumentError, MillraceError, NotAFeed
@@ -114,7 +114,7 @@ def add_to_file(config: str, additions: Sequence[NewSource], *, known: Settings)
     return [source for source in checked.sources if source.name not in before]
 
 
-def named(subscription: Subscription, taken: set[str], *, keeps_title: bool = False) -> NewSource:
+def named(subscription: OpmlFeed, taken: set[str], *, keeps_title: bool = False) -> NewSource:
     """The subscription with a name, made of its title, else of its address."""
     title = subscription.title.lower()
     name = re.sub(r"[^a-z0-9]+", "-", title).strip("-")[:40].strip("-")
@@ -124,10 +124,10 @@ def named(subscription: Subscription, taken: set[str], *, keeps_title: bool = Fa
     return NewSource(**subscription.model_dump(), name=name, keeps_title=keeps_title)
 
 
-def _missing(found: Sequence[Subscription], settings: Settings) -> tuple[list[NewSource], int]:
+def _missing(found: Sequence[OpmlFeed], settings: Settings) -> tuple[list[NewSource], int]:
     """The subscriptions that feeds.yaml lacks, with names; and the number that it has."""
     known = {same_address(source.url) for source in settings.sources}
-    missing: dict[str, Subscription] = {}
+    missing: dict[str, OpmlFeed] = {}
     for each in found:
         address = same_address(each.url)
         first = missing.setdefault(address, each) if address not in known else each

@@ -18,7 +18,7 @@ import orjson
 
 from core.config.file import with_overrides
 from core.config.settings import DedupSettings
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import Features, features, fingerprint
 from core.dedup.idf import Idf
@@ -116,7 +116,7 @@ def _arrival(record: EntryRecord, read: Features, idf: Idf, site: str | None) ->
     urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
     weighed = fingerprint(read, idf, urls=urls, source=record.source)
     pending = record.model_copy(update={"decision": Decision.PENDING, "story": None})
-    return Arrival(pending, weighed, 0, (), copy=Copy(article, record.source, site))
+    return Arrival(pending, weighed, 0, (), copy=ArticleCopy(article, record.source, site))
 
 
 def _decided(record: EntryRecord) -> Decided:

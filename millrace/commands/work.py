@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from millrace.commands.options import DEFAULT_CONFIG
-from millrace.healthcheck import breathe
+from millrace.healthcheck import keep_heartbeat
 from millrace.process import logs
 from millrace.process.cluster import followed
 from millrace.process.config import LiveSettings
@@ -48,7 +48,7 @@ async def _followed(config: str, redis: str, stop: asyncio.Event) -> AsyncIterat
         gc.collect()
         gc.freeze()  # what is loaded stays
         gc.set_threshold(GARBAGE)
-        breathing = asyncio.create_task(breathe())
+        breathing = asyncio.create_task(keep_heartbeat())
         try:
             yield live
         finally:

@@ -24,7 +24,7 @@ from core.urls import without_credentials
 from millrace.process.config import LiveSettings, Snapshot, follow
 from store.connection import Store, opened
 from store.migration import ensure_layout
-from store.monitoring import beat, leave
+from store.monitoring import beat, remove_worker
 from store.revision import (
     InForce,
     ProcessBeat,
@@ -74,7 +74,7 @@ async def followed(
             )
             await end_tasks([watching, following])
             with suppress(StoreError):  # its sign of life expires by itself
-                await leave(store, ProcessBeat, member.id)
+                await remove_worker(store, ProcessBeat, member.id)
         if refused is not None:
             raise refused
 

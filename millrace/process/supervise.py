@@ -49,7 +49,7 @@ class Program:
     ours: bool = True  # others do not watch the lifeline, and do not log as we do
 
 
-class Keeper:
+class ProgramRunner:
     """One program and its present process."""
 
     def __init__(self, program: Program, lifeline: Lifeline) -> None:
@@ -169,7 +169,7 @@ async def supervise(
     `up` is called when all are ready. Returns when `stop` is set and all programs have ended.
     """
     lifeline = Lifeline()
-    keepers = [[Keeper(program, lifeline) for program in stage] for stage in stages]
+    keepers = [[ProgramRunner(program, lifeline) for program in stage] for stage in stages]
     stopping = asyncio.create_task(stop.wait())
     starting = asyncio.create_task(_start_in_order(keepers))
     try:
@@ -187,7 +187,7 @@ async def supervise(
         lifeline.close()
 
 
-async def _start_in_order(keepers: Sequence[Sequence[Keeper]]) -> None:
+async def _start_in_order(keepers: Sequence[Sequence[ProgramRunner]]) -> None:
     for stage in keepers:
         await asyncio.gather(*(keeper.start() for keeper in stage))
 

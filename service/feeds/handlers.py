@@ -26,7 +26,7 @@ from service.documents import Background, Document, TooBusy, return_memory
 from service.feeds.query import BadQuery, digest_day, is_known_source, is_known_tag, parse_query
 from service.feeds.render import FORMATS, Answer, Stamp, render
 from service.responses import choose_encoding, public_base, text_reply
-from service.window import Kept
+from service.window import WindowStory
 from store.entries import Change
 from store.keys import CHANGES_KEPT
 
@@ -213,7 +213,7 @@ class Feeds:
         answer: Answer,
         stamp: Stamp,
         modified: Callable[[bytes], datetime],
-        only: Callable[[Kept], bool] | None = None,
+        only: Callable[[WindowStory], bool] | None = None,
     ) -> Document:
         """Make a document, a long one in the background threads. Raises TooBusy."""
         work = partial(render, answer, self._context.river.newest(), stamp, modified, only=only)
@@ -245,7 +245,7 @@ def _answer_key(request: web.Request, settings: Settings) -> Key:
     )
 
 
-def open_answer(request: web.Request, settings: Settings, stories: Sequence[Kept]) -> Answer:
+def open_answer(request: web.Request, settings: Settings, stories: Sequence[WindowStory]) -> Answer:
     """The answer for a request. Raises BadQuery or UnknownName."""
     path = request.rel_url.raw_path.lstrip("/")
     return answer_at(
@@ -259,7 +259,7 @@ def answer_at(
     *,
     base: str,
     settings: Settings,
-    stories: Sequence[Kept],
+    stories: Sequence[WindowStory],
 ) -> Answer:
     """The answer for an address of a feed. Raises BadQuery or UnknownName."""
     digest = _DIGEST.fullmatch(path)
@@ -285,7 +285,7 @@ def answer_at(
     )
 
 
-def answer_of(topic: str, base: str, settings: Settings, stories: Sequence[Kept]) -> Answer:
+def answer_of(topic: str, base: str, settings: Settings, stories: Sequence[WindowStory]) -> Answer:
     """The answer for the absolute address of one of our feeds, as hubs name it."""
     if not topic.startswith(base):
         raise UnknownName("this hub knows only the feeds of this service")

@@ -13,7 +13,7 @@ from typing import Literal
 from aiohttp import web
 
 from core.errors import MillraceError, StoreError
-from core.polling import Subscription, is_signed
+from core.polling import HubSubscription, is_signed
 from core.urls import web_url
 from service.context import CONTEXT, Context, in_time
 from service.documents import TooBusy
@@ -33,9 +33,9 @@ from store.websub import (
     Subscriber,
     Verification,
     add_push,
-    ask_for,
     keep_subscription,
     load_subscription,
+    request_verification,
     wake,
 )
 
@@ -86,7 +86,7 @@ async def hub(request: web.Request) -> web.Response:
             return text_reply("accepted: new entries are sent as they come\n", status=202)
         verification = _verification(form, request, context)
         async with in_time():
-            reason = await ask_for(context.store, verification)
+            reason = await request_verification(context.store, verification)
     except StoreError:
         return text_reply("the store is away: try again later\n", status=503)
     except BodyRefused as error:
@@ -197,7 +197,7 @@ async def receive(request: web.Request) -> web.Response:
     return text_reply("accepted\n", status=202)
 
 
-async def _activate(request: web.Request, found: Subscription, stated: str) -> None:
+async def _activate(request: web.Request, found: HubSubscription, stated: str) -> None:
     store = request.app[CONTEXT].store
     lease = float(stated[:12]) if stated.isascii() and stated.isdigit() else _MOST_LEASE
     lease = min(max(lease, _LEAST_LEASE), _MOST_LEASE)

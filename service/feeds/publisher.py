@@ -27,7 +27,7 @@ from service.context import Context
 from service.feeds.handlers import answer_of
 from service.feeds.query import FeedQuery, select
 from service.feeds.render import FORMATS, Answer, Stamp, Style, item_of, proxy_at, render, style_of
-from service.window import Kept
+from service.window import WindowStory
 from store.entries import Change
 from store.monitoring import Counts
 from store.outbox import (
@@ -37,8 +37,8 @@ from store.outbox import (
     add_deliveries,
     give_up,
     half,
+    is_publisher,
     keep_published,
-    lead,
     published_until,
 )
 from store.websub import Subscriber, load_subscribers
@@ -107,7 +107,7 @@ class Publisher:
         self._behind = False
         if context.river.loaded is None:
             return "0"
-        if not await lead(context.store, self._outbox, self._name, seconds=LEAD_SECONDS):
+        if not await is_publisher(context.store, self._outbox, self._name, seconds=LEAD_SECONDS):
             return changes_log.end
         where = await published_until(context.store, self._outbox)
         changes = None if where is None else changes_log.after(position(where), count=AT_ONCE)
@@ -138,7 +138,7 @@ class Publisher:
                 deliveries = await asyncio.to_thread(self._to_subscribers, subscribers, news)
                 await add_deliveries(context.store, self._outbox, deliveries)
 
-    async def _publish_to_operator(self, news: Sequence[tuple[Kept, Change]]) -> None:
+    async def _publish_to_operator(self, news: Sequence[tuple[WindowStory, Change]]) -> None:
         context, settings = self._context, self._context.settings()
         base = settings.feed.link  # without one there is no address that others could fetch
         proxy = proxy_at(context, base.rstrip("/") + "/") if base else None
@@ -167,7 +167,7 @@ class Publisher:
             log.warning("webhook.dropped", count=count, reason=reason)
 
     def _to_subscribers(
-        self, subscribers: Sequence[Subscriber], news: Sequence[tuple[Kept, Change]]
+        self, subscribers: Sequence[Subscriber], news: Sequence[tuple[WindowStory, Change]]
     ) -> list[Delivery]:
         """The deliveries to all subscribers of one topic."""
         document = self._document(subscribers[0], {kept.id for kept, _ in news})
@@ -212,9 +212,11 @@ def _to_subscriber(subscriber: Subscriber, kind: str, body: str, *, until: str) 
     )
 
 
-def _in_slices(news: Sequence[tuple[Kept, Change]]) -> Iterator[list[tuple[Kept, Change]]]:
+def _in_slices(
+    news: Sequence[tuple[WindowStory, Change]],
+) -> Iterator[list[tuple[WindowStory, Change]]]:
     """The news a few at a time: those of giant entries would not fit into memory together."""
-    few, letters = list[tuple[Kept, Change]](), 0
+    few, letters = list[tuple[WindowStory, Change]](), 0
     for kept, change in news:
         few.append((kept, change))
         letters += kept.letters
@@ -227,7 +229,7 @@ def _in_slices(news: Sequence[tuple[Kept, Change]]) -> Iterator[list[tuple[Kept,
 
 def _to_webhooks(
     settings: Settings,
-    news: Sequence[tuple[Kept, Change]],
+    news: Sequence[tuple[WindowStory, Change]],
     ahead: Sequence[float],
     style: Style,
 ) -> list[Delivery]:

@@ -32,7 +32,7 @@ from core.render.variants import Variant
 from service.context import listed
 from service.documents import Background
 from service.languages import day_name, feed_language, in_zone, translations
-from service.window import Kept
+from service.window import WindowStory
 from store.plan import packed_json
 
 LONGEST_QUERY = 200  # characters of `q`: a whole headline
@@ -103,12 +103,12 @@ FOLDED_BYTES = 64 * 2**20  # kept of folded texts, once there is a search; most 
 
 
 def select(
-    stories: Sequence[Kept], query: FeedQuery, settings: Settings, *, most: int | None = None
-) -> Sequence[Kept]:
+    stories: Sequence[WindowStory], query: FeedQuery, settings: Settings, *, most: int | None = None
+) -> Sequence[WindowStory]:
     """The stories that match `query`, in their order, at most `most`."""
     if not (query.since or query.sources or query.tags or query.text):
         return stories[:most]  # the usual case must not grow with what is kept
-    found: list[Kept] = []
+    found: list[WindowStory] = []
     for kept in _matching(stories, query, settings):
         if most is not None and len(found) >= most:
             break
@@ -117,32 +117,34 @@ def select(
 
 
 async def choose(
-    stories: Sequence[Kept],
+    stories: Sequence[WindowStory],
     query: FeedQuery,
     settings: Settings,
     *,
     most: int,
     background: Background,
-) -> Sequence[Kept]:
+) -> Sequence[WindowStory]:
     """`select` in the background threads where it may be slow. Raises TooBusy."""
     if not query.text:
         return await asyncio.to_thread(select, stories, query, settings, most=most)
     return await background.run(select, stories, query, settings, most=most)
 
 
-def is_known_tag(tag: str, settings: Settings, stories: Iterable[Kept]) -> bool:
+def is_known_tag(tag: str, settings: Settings, stories: Iterable[WindowStory]) -> bool:
     """Whether a source has this tag, or had it when a kept story arrived."""
     return tag in listed(settings).tags or any(
         tag == each for kept in stories for each, _ in kept.tags
     )
 
 
-def is_known_source(name: str, settings: Settings, stories: Iterable[Kept]) -> bool:
+def is_known_source(name: str, settings: Settings, stories: Iterable[WindowStory]) -> bool:
     """Whether feeds.yaml lists this source, or a kept story is from it."""
     return name in listed(settings).names or any(name in kept.sources for kept in stories)
 
 
-def _matching(stories: Sequence[Kept], query: FeedQuery, settings: Settings) -> Iterator[Kept]:
+def _matching(
+    stories: Sequence[WindowStory], query: FeedQuery, settings: Settings
+) -> Iterator[WindowStory]:
     current = listed(settings).names
     tagged = set[str]()
     if query.tags:
@@ -160,7 +162,9 @@ def _matching(stories: Sequence[Kept], query: FeedQuery, settings: Settings) -> 
         yield kept
 
 
-def _has_tag(kept: Kept, tags: frozenset[str], tagged: set[str], current: frozenset[str]) -> bool:
+def _has_tag(
+    kept: WindowStory, tags: frozenset[str], tagged: set[str], current: frozenset[str]
+) -> bool:
     """Whether a story has a tag, by the present tags of its sources.
 
     A source that left feeds.yaml keeps the tags that it had when the entry arrived.
@@ -178,11 +182,11 @@ class _Folded:
     """
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[Kept, bytes] = OrderedDict()
+        self._texts: OrderedDict[WindowStory, bytes] = OrderedDict()
         self._size = 0
         self._lock = Lock()
 
-    def text(self, kept: Kept) -> bytes:
+    def text(self, kept: WindowStory) -> bytes:
         """The searchable text of a story."""
         with self._lock:
             known = self._texts.get(kept)
@@ -205,12 +209,12 @@ _folded = _Folded()
 
 
 def digest_items(
-    stories: Sequence[Kept],
+    stories: Sequence[WindowStory],
     settings: Settings,
     now: datetime,
     *,
     url: str,
-    item_of: Callable[[Kept], FeedItem],
+    item_of: Callable[[WindowStory], FeedItem],
 ) -> list[FeedItem]:
     """The entries of the digest, the last period first; `stories` are sorted, newest first.
 
@@ -245,7 +249,9 @@ def digest_items(
     return found
 
 
-def most_carried(stories: Sequence[Kept], period: Period) -> list[tuple[Kept, datetime]]:
+def most_carried(
+    stories: Sequence[WindowStory], period: Period
+) -> list[tuple[WindowStory, datetime]]:
     """The stories that most sources carried at the end of a period, newest first among equals.
 
     Each comes with the time before which its copies count. A story's present number of sources is
@@ -257,7 +263,7 @@ def most_carried(stories: Sequence[Kept], period: Period) -> list[tuple[Kept, da
     )
     within = [kept for kept in stories[first:last] if len(kept.sources) >= CARRIED]
     within.sort(key=lambda kept: -len(kept.sources))
-    counted: list[tuple[int, Kept, datetime]] = []
+    counted: list[tuple[int, WindowStory, datetime]] = []
     for kept in within:
         least = sorted(count for count, *_ in counted)[-STORIES:]
         if len(least) == STORIES and len(kept.sources) <= least[0]:

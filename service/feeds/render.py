@@ -24,13 +24,13 @@ from core.render.formats import (
     rss_item,
 )
 from core.render.items import FeedHead, FeedItem, feed_item, without_body
-from core.render.variants import PictureProxy, Variant, convert, in_variant, through
+from core.render.variants import PictureProxy, Variant, convert, in_variant, with_proxied_images
 from service.context import NO_TITLES, Context, SourceTitles, listed
 from service.documents import Document
 from service.feeds.query import FeedQuery, digest_items, select
 from service.languages import feed_language, translations
 from service.responses import feed_headers, way_up
-from service.window import Kept
+from service.window import WindowStory
 
 STORIES_KEPT = 2048  # whose rendered items are kept, about 8 kB each
 LETTERS_KEPT = 8 * 2**20  # of their bodies, over all formats
@@ -104,11 +104,11 @@ class Answer:
 
 def render(
     answer: Answer,
-    stories: Sequence[Kept],
+    stories: Sequence[WindowStory],
     stamp: Stamp,
     modified: Callable[[bytes], datetime],
     *,
-    only: Callable[[Kept], bool] | None = None,
+    only: Callable[[WindowStory], bool] | None = None,
 ) -> Document:
     """The document of `answer`; `only` limits it to the given stories (a delta)."""
     settings = stamp.settings
@@ -140,7 +140,7 @@ def render(
 
 
 def digest_of(
-    answer: Answer, stories: Sequence[Kept], stamp: Stamp, style: Style
+    answer: Answer, stories: Sequence[WindowStory], stamp: Stamp, style: Style
 ) -> list[FeedItem]:
     """The entries of the digest for `answer`."""
     items = digest_items(
@@ -153,7 +153,7 @@ def digest_of(
     return [without_body(item) for item in items] if style.summary else items
 
 
-def without_bodies(shown: Sequence[Kept]) -> frozenset[str]:
+def without_bodies(shown: Sequence[WindowStory]) -> frozenset[str]:
     """The stories that are shown as summaries, because all bodies together would be too large.
 
     The longest bodies are left out first. So a source with giant bodies does not affect the others,
@@ -173,8 +173,8 @@ def without_bodies(shown: Sequence[Kept]) -> frozenset[str]:
 
 
 def _page_of(
-    found: Sequence[Kept], answer: Answer, settings: Settings
-) -> tuple[Sequence[Kept], Links]:
+    found: Sequence[WindowStory], answer: Answer, settings: Settings
+) -> tuple[Sequence[WindowStory], Links]:
     """One page of a paged feed (RFC 5005, section 3), with links to the others."""
     size = answer.query.limit or settings.feed.limit
     number, last = answer.query.page, max(1, -(-len(found) // size))
@@ -261,7 +261,7 @@ def proxy_at(context: Context, base: str) -> PictureProxy | None:
     return proxy_of(context.settings(), context.river.secret, base)
 
 
-def item_of(kept: Kept, style: Style) -> FeedItem:
+def item_of(kept: WindowStory, style: Style) -> FeedItem:
     """A kept story as the item that all formats render."""
     item = feed_item(
         kept.story,
@@ -271,16 +271,16 @@ def item_of(kept: Kept, style: Style) -> FeedItem:
         sources=style.sources.by_name,
     )
     item = without_body(item) if style.summary else item
-    item = through(item, style.proxy) if style.proxy else item
+    item = with_proxied_images(item, style.proxy) if style.proxy else item
     return in_variant(item, style.variant) if style.variant else item
 
 
 # They go with the version of the story that they are of.
-_pieces: WeakKeyDictionary[Kept, dict[tuple[str, Style], Any]] = WeakKeyDictionary()
+_pieces: WeakKeyDictionary[WindowStory, dict[tuple[str, Style], Any]] = WeakKeyDictionary()
 _letters = 0  # of the bodies in them; what went with its story is still counted
 
 
-def piece(kept: Kept, form: str, style: Style) -> Any:
+def piece(kept: WindowStory, form: str, style: Style) -> Any:
     """One rendered item, from the cache if its story did not change."""
     global _letters
     if len(_pieces) > STORIES_KEPT or _letters > LETTERS_KEPT:
@@ -296,5 +296,5 @@ def piece(kept: Kept, form: str, style: Style) -> Any:
     return made
 
 
-def _rendered(kept: Kept, form: str, style: Style) -> Any:
+def _rendered(kept: WindowStory, form: str, style: Style) -> Any:
     return FORMATS[form].item(item_of(kept, style))

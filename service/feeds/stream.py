@@ -24,7 +24,7 @@ from service.context import CONTEXT, Context
 from service.feeds.query import FeedQuery
 from service.feeds.render import Style, item_of, proxy_of, style_of
 from service.responses import public_base, secured, text_reply
-from service.window import Kept, River
+from service.window import River, WindowStory
 from store.entries import Change
 
 HEARTBEAT = 15.0  # seconds; proxies cut what is silent for longer
@@ -255,7 +255,9 @@ class Events:
             self._rendering[key] = task
         return await asyncio.shield(task)  # one reader that leaves does not end it for the others
 
-    async def _render(self, key: Key, change: Change, kept: Kept, style: Style) -> bytes | None:
+    async def _render(
+        self, key: Key, change: Change, kept: WindowStory, style: Style
+    ) -> bytes | None:
         settings = self._settings
         try:
             async with self._turn:
@@ -283,7 +285,7 @@ def event(name: str | None, where: str, fields: object) -> bytes:
     return b"id: " + where.encode() + b"\n" + kind + b"data: " + orjson.dumps(fields) + b"\n\n"
 
 
-def _rendered(change: Change, kept: Kept, style: Style) -> bytes:
+def _rendered(change: Change, kept: WindowStory, style: Style) -> bytes:
     fields = item_fields(item_of(kept, style))
     fields["_millrace"]["change"] = change.kind
     return event(None, change.id, fields)

@@ -18,7 +18,7 @@ from service.context import CONTEXT, Context, failure, is_failing, written
 from service.responses import json_reply, text_reply
 from store.connection import Store
 from store.migration import ensure_layout
-from store.monitoring import Vitals, load_workers, vitals
+from store.monitoring import ServerInfo, load_workers, server_info
 from store.outbox import GivenUp, given_up
 from store.retention import flooding
 from store.revision import load_processes
@@ -34,7 +34,7 @@ log = structlog.get_logger()
 IsFailing = Callable[[SourceState], bool]
 
 
-class Counted(NamedTuple):
+class SourceCounts(NamedTuple):
     """The numbers of sources by state, and the failing ones."""
 
     ok: int = 0
@@ -42,16 +42,16 @@ class Counted(NamedTuple):
     named: tuple[tuple[str, SourceState], ...] = ()  # the first MOST_NAMED of those that fail
 
 
-class Census:
+class SourceCounter:
     """Counts the sources of a store by state."""
 
     def __init__(self, is_failing: IsFailing) -> None:
         self._is_failing = is_failing
-        self._last = Counted()
+        self._last = SourceCounts()
         self._at: float | None = None
         self._counting: asyncio.Task[None] | None = None
 
-    async def counted(self, store: Store, settings: Settings) -> Counted:
+    async def counted(self, store: Store, settings: Settings) -> SourceCounts:
         """The present count; for very long lists the last finished count."""
         names = [source.name for source in settings.sources if source.enabled]
         if len(names) <= FEW:
@@ -68,7 +68,7 @@ class Census:
         except StoreError as error:
             log.debug("census.put_off", reason=str(error))
 
-    async def _count(self, store: Store, names: list[str]) -> Counted:
+    async def _count(self, store: Store, names: list[str]) -> SourceCounts:
         ok, failing = 0, 0
         named = list[tuple[str, SourceState]]()
         for start in range(0, len(names), FEW):
@@ -82,7 +82,7 @@ class Census:
                 failing += 1
                 if len(named) < MOST_NAMED:
                     named.append((name, state))
-        return Counted(ok, failing, tuple(named))
+        return SourceCounts(ok, failing, tuple(named))
 
 
 PATIENCE = 2.0  # seconds for the store to answer
@@ -95,7 +95,7 @@ class Findings:
     """The data that /health reports, as fetched from the store."""
 
     fault: str | None = None
-    vitals: Vitals | None = None
+    server_info: ServerInfo | None = None
     workers: int = 0
     refused: int = 0  # workers that the store refuses something
     hindered: str | None = None  # why no worker can work
@@ -110,7 +110,7 @@ class Findings:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Settings of the store that may lose data, or refuse it later."""
-        return self.vitals.warnings if self.vitals else ()
+        return self.server_info.warnings if self.server_info else ()
 
 
 async def health(request: web.Request) -> web.Response:
@@ -185,12 +185,12 @@ def _reasons(findings: Findings, config: str | None) -> tuple[list[str], list[st
     return down, degraded
 
 
-class Check:
+class HealthCheck:
     """Examines the store at most once a second."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._census = Census(is_failing)
+        self._census = SourceCounter(is_failing)
         self._last: tuple[float, Settings, Findings] | None = None
         self._lock = asyncio.Lock()
 
@@ -205,14 +205,16 @@ class Check:
             return findings
 
 
-CHECK = web.AppKey("check", Check)
+CHECK = web.AppKey("check", HealthCheck)
 
 
-async def examine(store: Store, settings: Settings, census: Census | None = None) -> Findings:
+async def examine(
+    store: Store, settings: Settings, census: SourceCounter | None = None
+) -> Findings:
     """Fetch from the store everything that /health reports."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _fetch_findings(store, settings, census or Census(is_failing))
+            return await _fetch_findings(store, settings, census or SourceCounter(is_failing))
     except TimeoutError:
         return Findings(fault=f"away: no answer within {PATIENCE:g} s")
     except StoreAway as error:
@@ -221,15 +223,15 @@ async def examine(store: Store, settings: Settings, census: Census | None = None
         return Findings(fault=without_credentials(str(error)))
 
 
-async def _fetch_findings(store: Store, settings: Settings, census: Census) -> Findings:
+async def _fetch_findings(store: Store, settings: Settings, census: SourceCounter) -> Findings:
     await ensure_layout(store)
     counted = await census.counted(store, settings)
-    server = await vitals(store)
+    server = await server_info(store)
     workers = await load_workers(store)
     faults = [worker.fault for worker in workers]
     return Findings(
         fault=server.fault,
-        vitals=server,
+        server_info=server,
         workers=len(workers),
         refused=sum(fault is not None for fault in faults),
         hindered=faults[0] if all(faults) and faults else None,

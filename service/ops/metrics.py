@@ -152,12 +152,15 @@ def gauges(
     }
     for reason, count in connections.refused.items():
         found[field_name("millrace_refused_total", {"reason": reason})] = count
-    if findings.vitals is not None:
-        found["millrace_store_memory_bytes"] = findings.vitals.memory
-        found["millrace_store_memory_limit_bytes"] = findings.vitals.memory_limit
-        if findings.vitals.disk_free is not None and findings.vitals.disk_size is not None:
-            found["millrace_store_disk_free_bytes"] = findings.vitals.disk_free
-            found["millrace_store_disk_size_bytes"] = findings.vitals.disk_size
+    if findings.server_info is not None:
+        found["millrace_store_memory_bytes"] = findings.server_info.memory
+        found["millrace_store_memory_limit_bytes"] = findings.server_info.memory_limit
+        if (
+            findings.server_info.disk_free is not None
+            and findings.server_info.disk_size is not None
+        ):
+            found["millrace_store_disk_free_bytes"] = findings.server_info.disk_free
+            found["millrace_store_disk_size_bytes"] = findings.server_info.disk_size
     for name, state in states.items():
         if state is not None or findings.fault is None:  # else it is not known, and no alert
             found |= _of_source(name, state)

@@ -40,7 +40,7 @@ from service.pages.page import (
 )
 from service.pages.source_list import source_row, source_rows
 from service.responses import public_base
-from service.window import Kept
+from service.window import WindowStory
 
 CARDS = 50  # stories on one page
 MOST_CARDS = 200  # the same, where `limit` asks for more: an open page that has grown does
@@ -177,7 +177,7 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
     return document, len(shown)
 
 
-def _cards(shown: Sequence[Kept], style: Style, settings: Settings) -> list[Card]:
+def _cards(shown: Sequence[WindowStory], style: Style, settings: Settings) -> list[Card]:
     return [
         Card(item_of(kept, style), in_zone(kept.seen, settings.feed), kept.version)
         for kept in shown

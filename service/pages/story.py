@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.errors import MillraceError, StoreError
 from core.models import CAME_KEPT, EntryRecord, Member, Story
 from core.render.differences import Marks, Stretch, difference, explanation, marks, repeated
@@ -74,7 +74,7 @@ async def _compared(request: web.Request, story: Story, member_id: str | None) -
         return Compared(member, None)
     key = (story.id, story.version, member.id)
     source = next((m.source for m in story.members if m.id == story.representative), None)
-    shown, own = Copy(story.article, source), Copy(record.article, record.source)
+    shown, own = ArticleCopy(story.article, source), ArticleCopy(record.article, record.source)
     return Compared(member, *await request.app[COMPARISONS].compare(request, key, shown, own))
 
 
@@ -160,7 +160,9 @@ class Comparisons:
         self._background = background
         self._waiting: dict[Key, _Waiting] = {}
 
-    async def compare(self, request: web.Request, key: Key, old: Copy, new: Copy) -> Comparison:
+    async def compare(
+        self, request: web.Request, key: Key, old: ArticleCopy, new: ArticleCopy
+    ) -> Comparison:
         """The differences between `new` and `old`. Raises NotCompared.
 
         Concurrent requests for the same `key` share one comparison.
@@ -181,7 +183,9 @@ class Comparisons:
         return found
 
 
-def _compare_texts(readers: list[web.Request], old: Copy, new: Copy) -> Comparison | None:
+def _compare_texts(
+    readers: list[web.Request], old: ArticleCopy, new: ArticleCopy
+) -> Comparison | None:
     if all(reader.transport is None for reader in readers):
         return None
     return Comparison(difference(old.article.text, new.article.text), marks(new, old))

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.date_reader import read
+from core.date_reader import read_date
 from core.dates import (
     SourceClock,
+    date_in_url,
     dateline,
-    in_address,
     is_date_line,
-    on_our_clock,
     parse_date,
     spoken,
     stated,
+    with_corrected_dates,
 )
 from core.models import FeedEntry, ParsedFeed
 from tests.core.date_words import FILE, made
@@ -93,7 +93,7 @@ def test_no_text_breaks_it(text: str, language: str) -> None:
 def test_a_hostile_date_costs_little(piece: str) -> None:
     started = time.process_time()
     for number in range(300):
-        read(f"{number} " + piece * 60)
+        read_date(f"{number} " + piece * 60)
 
     assert time.process_time() - started < 5
 
@@ -153,8 +153,8 @@ def test_an_opening_without_a_year_needs_the_address_to_agree() -> None:
 
 
 def test_an_address_may_hold_a_full_date() -> None:
-    assert in_address("https://a.example/news/2020/10/10/948810.html") == "2020-10-10"
-    assert in_address("https://a.example/c/20245/n1.htm") is None
+    assert date_in_url("https://a.example/news/2020/10/10/948810.html") == "2020-10-10"
+    assert date_in_url("https://a.example/c/20245/n1.htm") is None
 
 
 def hours(
@@ -165,7 +165,9 @@ def hours(
         FeedEntry(guid=str(at), position=0, title=title, published=NOW + timedelta(hours=at))
         for at in dated
     )
-    feed = on_our_clock(ParsedFeed(entries=entries), SourceClock(NOW.timestamp(), ahead * 3600))
+    feed = with_corrected_dates(
+        ParsedFeed(entries=entries), SourceClock(NOW.timestamp(), ahead * 3600)
+    )
     times = [(entry.published or NOW) - NOW for entry in feed.entries]
     return [round(time / timedelta(hours=1), 2) for time in times], feed.clock_ahead
 

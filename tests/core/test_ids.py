@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from core.ids import Named, stable_guids
+from core.ids import EntryIdentity, stable_guids
 
 
-def entry(guid: str | None = None, link: str | None = None, text: str = "x") -> Named:
-    return Named(guid, link, text, text)
+def entry(guid: str | None = None, link: str | None = None, text: str = "x") -> EntryIdentity:
+    return EntryIdentity(guid, link, text, text)
 
 
 def test_a_stated_guid_counts() -> None:
@@ -42,7 +42,8 @@ def test_a_true_copy_comes_once() -> None:
 
 def test_entries_that_hold_a_file_alone_are_named_by_it() -> None:
     nameless, sermons = (
-        [Named(None, None, title, "", f"/{n}.mp3") for n in (1, 2)] for title in ("", "Sunday")
+        [EntryIdentity(None, None, title, "", f"/{n}.mp3") for n in (1, 2)]
+        for title in ("", "Sunday")
     )
 
     assert stable_guids(nameless[:1]) + stable_guids(nameless[1:]) == stable_guids(nameless)

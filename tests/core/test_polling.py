@@ -14,18 +14,18 @@ from core.config.settings import Backoff, FetchSettings
 from core.polling import (
     DAY,
     HOUR,
+    PollingHints,
     RedirectWatch,
-    Wishes,
     after_failure,
     after_skips,
-    believed,
     freshness,
+    is_persistent,
     is_signed,
-    linked,
+    link_target,
     next_interval,
     own_rhythm,
     retry_after,
-    watch,
+    watch_redirect,
 )
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC).timestamp()  # a Wednesday
@@ -95,8 +95,10 @@ def test_polls_do_not_bunch_up() -> None:
 
 
 def test_wishes_of_the_source_are_a_lower_bound() -> None:
-    fresh = next_interval(FETCH, now=NOW, chance=0, every=900, wishes=Wishes(fresh=7200))
-    closed = next_interval(FETCH, now=NOW, chance=0, every=900, wishes=Wishes(skip_hours=(12, 13)))
+    fresh = next_interval(FETCH, now=NOW, chance=0, every=900, wishes=PollingHints(fresh=7200))
+    closed = next_interval(
+        FETCH, now=NOW, chance=0, every=900, wishes=PollingHints(skip_hours=(12, 13))
+    )
 
     assert fresh == 7200
     assert closed == 1.5 * HOUR
@@ -213,27 +215,27 @@ def test_a_feed_that_is_always_closed_is_not_believed() -> None:
 def test_a_redirect_is_believed_after_three_answers_over_a_day() -> None:
     seen: RedirectWatch | None = None
     for hour in (0, 12):
-        seen = watch(seen, "https://new.example/feed", now=hour * 3600)
-    assert not believed(seen, now=12 * 3600, persistence=86400)
+        seen = watch_redirect(seen, "https://new.example/feed", now=hour * 3600)
+    assert not is_persistent(seen, now=12 * 3600, persistence=86400)
 
-    seen = watch(seen, "https://new.example/feed", now=24 * 3600)
+    seen = watch_redirect(seen, "https://new.example/feed", now=24 * 3600)
 
-    assert believed(seen, now=24 * 3600, persistence=86400)
+    assert is_persistent(seen, now=24 * 3600, persistence=86400)
 
 
 def test_three_answers_within_an_hour_are_not_enough() -> None:
     seen: RedirectWatch | None = None
     for minute in (0, 15, 30):
-        seen = watch(seen, "https://new.example/feed", now=minute * 60)
+        seen = watch_redirect(seen, "https://new.example/feed", now=minute * 60)
 
-    assert not believed(seen, now=1800, persistence=86400)
+    assert not is_persistent(seen, now=1800, persistence=86400)
 
 
 def test_another_target_or_an_answer_without_redirect_starts_anew() -> None:
     seen = RedirectWatch(to="https://a.example/", since=0, count=9)
 
-    assert watch(seen, None, now=1) is None
-    assert watch(seen, "https://b.example/", now=1) == RedirectWatch(
+    assert watch_redirect(seen, None, now=1) is None
+    assert watch_redirect(seen, "https://b.example/", now=1) == RedirectWatch(
         to="https://b.example/", since=1
     )
 
@@ -254,7 +256,7 @@ BASE = "https://news.example/feed"
     ],
 )
 def test_a_hub_is_named_in_link_headers(headers: list[str], hub: str | None) -> None:
-    assert linked(headers, "hub", base=BASE) == hub
+    assert link_target(headers, "hub", base=BASE) == hub
 
 
 @pytest.mark.parametrize("method", ["sha1", "sha256", "sha384", "sha512", "SHA256"])
@@ -272,4 +274,4 @@ def test_every_method_of_the_recommendation_proves_a_body(method: str) -> None:
 def test_no_header_breaks_it(header: str, body: bytes) -> None:
     assert not is_signed(header, body, secret="key")
     assert not is_signed("sha256=" + header, body, secret="key")
-    linked([header, "<" + header + ">; rel=hub"], "hub", base=BASE)
+    link_target([header, "<" + header + ">; rel=hub"], "hub", base=BASE)

@@ -1,6 +1,13 @@
 import pytest
 
-from core.text import collapse, converter, joins, letters, plain_title, wide_share
+from core.text import (
+    collapse,
+    converter,
+    count_letters,
+    is_formatting_space,
+    plain_title,
+    wide_share,
+)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +62,13 @@ def test_a_line_broken_inside_chinese_is_joined() -> None:
 
 
 def test_dashes_between_names_join() -> None:
-    assert joins("登", "-")
-    assert joins("-", "习")
-    assert not joins("a", "-")
+    assert is_formatting_space("登", "-")
+    assert is_formatting_space("-", "习")
+    assert not is_formatting_space("a", "-")
 
 
 def test_letters_count_no_punctuation() -> None:
-    assert letters("a, b。中_文 3") == 5
+    assert count_letters("a, b。中_文 3") == 5
     assert wide_share("中文ab") == 0.5
 
 

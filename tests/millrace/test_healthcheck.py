@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from millrace import healthcheck
-from millrace.healthcheck import BREATHLESS_SECONDS, breathe, worker_breathes
+from millrace.healthcheck import BREATHLESS_SECONDS, keep_heartbeat, worker_is_alive
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ async def test_a_worker_lives_as_long_as_its_loop_turns(
 ) -> None:
     monkeypatch.setattr("sys.argv", ["healthcheck", "worker-process"])
     before = healthcheck.main()
-    breathing = asyncio.create_task(breathe())
+    breathing = asyncio.create_task(keep_heartbeat())
     await asyncio.sleep(0)
     living = healthcheck.main()
     file = let_hang(tmp_path)
@@ -48,6 +48,6 @@ async def test_a_folder_that_cannot_be_written_does_not_end_the_worker(
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing" / "folder"))
 
-    await breathe()
+    await keep_heartbeat()
 
-    assert not worker_breathes()
+    assert not worker_is_alive()

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.polling import Subscription
+from core.polling import HubSubscription
 from store.websub import keep_subscription, pushes_waiting
 from tests.service.conftest import Serve, Served, make_story
 
@@ -59,7 +59,7 @@ async def served(serve: Serve) -> Served:
     """One service for all examples, with two stories and a subscription."""
     started = await serve()
     await started.publish(make_story(1), make_story(2))
-    wanted = Subscription(
+    wanted = HubSubscription(
         id="only-hubs-know", source="first", topic="https://first.example/f",
         hub="https://hub.example/", secret="known to the hub",
     )  # fmt: skip

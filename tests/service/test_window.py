@@ -13,7 +13,7 @@ from service import window
 from store import keys
 from store.connection import Store
 from store.embedded import server_command, socket_url
-from store.entries import tell_names
+from store.entries import write_story_ids
 from tests.conftest import await_store
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, put
 
@@ -95,7 +95,7 @@ async def test_a_store_that_was_set_back_is_told_the_names_of_what_it_lost(
     repost = make_story(2).members[0]
     story = make_story(1)
     await served.publish(story.model_copy(update={"members": (*story.members, repost)}))
-    await tell_names(served.store, {})
+    await write_story_ids(served.store, {})
 
     # As a replica without the last second's writes is, once it took over.
     await served.store.redis.delete(f"millrace:story:{story.id}", "millrace:changes")

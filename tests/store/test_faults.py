@@ -16,7 +16,7 @@ from service.ops.health import examine
 from store import keys
 from store.connection import Store, store_errors
 from store.embedded import server_command, socket_path, socket_url
-from store.monitoring import vitals
+from store.monitoring import server_info
 from store.retention import trim
 from store.schedule import SOURCES, add_sources
 from tests.chaos.ordeal import stage_folder
@@ -85,7 +85,7 @@ async def _until_writable(store: Store) -> None:
             await add_sources(store, ["a"])
         except StoreError:
             continue  # it tries its journal again once a second
-        if (await vitals(store)).fault is None:
+        if (await server_info(store)).fault is None:
             return
 
 
@@ -96,7 +96,7 @@ async def test_a_store_at_its_memory_limit_says_so_loses_nothing_and_recovers(st
 
         with pytest.raises(StoreError, match="memory limit"):
             await lease_due(store, SOURCES, limit=1, seconds=9)
-        assert "full" in ((await vitals(store)).fault or "")
+        assert "full" in ((await server_info(store)).fault or "")
     finally:
         await store.redis.config_set("maxmemory", 0)
 

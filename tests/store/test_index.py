@@ -9,12 +9,12 @@ from core.config.settings import DedupSettings
 from core.dedup.decide import Claim, Subject, decide
 from core.dedup.fingerprint import Fingerprint, features, fingerprint
 from core.dedup.idf import Idf
-from core.dedup.prints import Candidate
+from core.dedup.prints import StoryCandidate
 from core.ids import entry_id
 from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
-from store.entries import tell_names
+from store.entries import write_story_ids
 from store.index import claim, look_up
 
 SETTINGS = DedupSettings()
@@ -41,7 +41,7 @@ def printed(subject: int, **more: object) -> Fingerprint:
 
 async def lookup(
     store: Store, entries: dict[str, Fingerprint], settings: DedupSettings
-) -> dict[str, list[Candidate]]:
+) -> dict[str, list[StoryCandidate]]:
     return (await look_up(store, entries, settings)).candidates
 
 
@@ -192,7 +192,7 @@ async def test_a_look_up_tells_the_time_and_the_stories_of_before_a_wipe(store: 
     before = await store.now()
 
     assert (await look_up(store, asked, SETTINGS)).names == {}
-    await tell_names(store, {"entry": "story"})
+    await write_story_ids(store, {"entry": "story"})
     found = await look_up(store, asked, SETTINGS)
 
     assert found.names == {"entry": "story"}

@@ -18,7 +18,7 @@ from store.outbox import OPERATOR, Outbox
 from store.schedule import PAGES, SOURCES, add_sources, poll_now
 from store.sources import SourceState, load_source
 from tests.leases import lease_due
-from workers.context import Kit
+from workers.context import WorkerContext
 from workers.http.client import Fetcher
 from workers.http.robots import Robots
 from workers.jobs.deliver import Sender, callback_settings
@@ -35,9 +35,9 @@ QUICK: dict[str, Any] = {
 }
 
 
-async def deliver(kit: Kit, outbox: Outbox = OPERATOR) -> int:
+async def deliver(context: WorkerContext, outbox: Outbox = OPERATOR) -> int:
     """Send what is due in an outbox, once; how many deliveries that were."""
-    sender = Sender(kit, outbox, kit.outgoing if outbox is OPERATOR else kit.callbacks)
+    sender = Sender(context, outbox, context.outgoing if outbox is OPERATOR else context.callbacks)
     begun = await sender.send_due()
     await sender.sent()
     return begun
@@ -46,41 +46,41 @@ async def deliver(kit: Kit, outbox: Outbox = OPERATOR) -> int:
 class Desk:
     """One worker without its loops."""
 
-    def __init__(self, kit: Kit, settings: Settings) -> None:
-        self.kit = kit
-        self.commits = PageCommits(kit)
+    def __init__(self, context: WorkerContext, settings: Settings) -> None:
+        self.context = context
+        self.commits = PageCommits(context)
         self.settings = settings
 
     async def poll(self, name: str = "source") -> SourceState:
         """Poll a source whatever its schedule says; its state afterwards."""
-        await add_sources(self.kit.store, [name])
-        await poll_now(self.kit.store, name)
-        for lease in await lease_due(self.kit.store, SOURCES, limit=1, seconds=20):
-            await refresh(self.kit, lease)
-        state = await load_source(self.kit.store, name)
+        await add_sources(self.context.store, [name])
+        await poll_now(self.context.store, name)
+        for lease in await lease_due(self.context.store, SOURCES, limit=1, seconds=20):
+            await refresh(self.context, lease)
+        state = await load_source(self.context.store, name)
         assert state is not None
         return state
 
     async def sweep(self) -> int:
         """Schedule what is configured and poll all that is due, at once; how many that were."""
         names = [source.name for source in self.settings.sources]
-        await add_sources(self.kit.store, names, spacing=0)
-        leases = await lease_due(self.kit.store, SOURCES, limit=1000, seconds=20)
-        await asyncio.gather(*(refresh(self.kit, lease) for lease in leases))
+        await add_sources(self.context.store, names, spacing=0)
+        leases = await lease_due(self.context.store, SOURCES, limit=1000, seconds=20)
+        await asyncio.gather(*(refresh(self.context, lease) for lease in leases))
         return len(leases)
 
     async def read_pages(self) -> None:
         """Read all pages that are pending and due."""
-        while leases := await lease_due(self.kit.store, PAGES, limit=50, seconds=20):
+        while leases := await lease_due(self.context.store, PAGES, limit=50, seconds=20):
             for lease in leases:
-                await read_page(self.kit, self.commits, lease)
+                await read_page(self.context, self.commits, lease)
 
     async def entries(self) -> list[EntryRecord]:
         """Every entry that was taken in."""
         prefix = keys.entry("")
-        found = [key async for key in self.kit.store.redis.scan_iter(prefix + "*")]
+        found = [key async for key in self.context.store.redis.scan_iter(prefix + "*")]
         ids = [key.decode().removeprefix(prefix) for key in found]
-        records = await load_entries(self.kit.store, ids)
+        records = await load_entries(self.context.store, ids)
         return sorted((r for r in records if r is not None), key=lambda r: (r.place, -r.order))
 
     async def published(self) -> list[EntryRecord]:
@@ -89,8 +89,8 @@ class Desk:
 
     async def stories(self) -> list[Story]:
         """Every story that is kept."""
-        ids = [i.decode() for i in await self.kit.store.redis.zrevrange(keys.RIVER, 0, -1)]
-        return [story for story in await load_stories(self.kit.store, ids) if story is not None]
+        ids = [i.decode() for i in await self.context.store.redis.zrevrange(keys.RIVER, 0, -1)]
+        return [story for story in await load_stories(self.context.store, ids) if story is not None]
 
 
 def settings_for(*sources: dict[str, Any], **fetch: Any) -> Settings:
@@ -108,7 +108,7 @@ async def desk_for(store: Store, sandbox: Sandbox, settings: Settings) -> AsyncI
         Fetcher(settings.fetch) as outgoing,
         Fetcher(callback_settings(settings.fetch)) as callbacks,
     ):
-        kit = Kit(
+        context = WorkerContext(
             store=store,
             settings=lambda: settings,
             fetcher=fetcher,
@@ -120,4 +120,4 @@ async def desk_for(store: Store, sandbox: Sandbox, settings: Settings) -> AsyncI
             version="1",
             chance=lambda: 0.5,
         )
-        yield Desk(kit, settings)
+        yield Desk(context, settings)

@@ -138,7 +138,7 @@ async def _snapshots(
 
 async def _snapshot(at: Desk) -> Any:
     """All that is remembered of a source and its entries, but for the time."""
-    redis = at.kit.store.redis
+    redis = at.context.store.redis
     seen = await redis.hgetall(keys.seen("source"))
     listed = await redis.hget(keys.source("source"), "listed") or b""
     return (

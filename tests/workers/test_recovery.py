@@ -58,7 +58,7 @@ async def served(origin: Origin, paths: Sequence[str] = ("/0", "/1", "/2", "/3")
 
 async def started(desk: Desk) -> Recovery:
     """The recovery of a worker that has just started and found nothing amiss."""
-    recovery = Recovery(desk.kit)
+    recovery = Recovery(desk.context)
     await recovery.look()
     return recovery
 
@@ -125,8 +125,8 @@ async def test_a_source_that_stays_away_is_retried_once_in_an_outage(
     recovery = await started(desk)
     dead = settings_for({"url": f"http://127.0.0.1:{free_port()}/"}).sources[0]
     four = (*desk.settings.sources[:3], with_values(dead, name="source3"))
-    desk.kit.settings = lambda: desk.settings.model_copy(update={"sources": four})
-    desk.kit.fetcher.adopt(
+    desk.context.settings = lambda: desk.settings.model_copy(update={"sources": four})
+    desk.context.fetcher.adopt(
         desk.settings.fetch.model_copy(
             update={"allow_private": (f"127.0.0.1:{port}", dead.url.split("/")[2])}
         )
@@ -155,15 +155,15 @@ async def test_a_start_retries_what_failed_but_not_start_after_start(
     desk, _ = home
     for name in NAMES:
         await desk.poll(name)
-    await Recovery(desk.kit).look()
+    await Recovery(desk.context).look()
     after_start = max(await waits(store))
     for name in NAMES:
         await desk.poll(name)
-    await Recovery(desk.kit).look()
+    await Recovery(desk.context).look()
     after_another = min(await waits(store))
     long_ago = (await store.now() - START_COUNTS_AFTER - 1) * 1000
     await store.redis.hset(keys.NETWORK, "started", int(long_ago))
-    await Recovery(desk.kit).look()
+    await Recovery(desk.context).look()
 
     assert after_start <= 0.3
     assert after_another > RETRIED_WITHIN
@@ -315,13 +315,13 @@ async def test_a_probe_keeps_to_the_address_guard(
     store: Store, sandbox: Sandbox, origin: Origin
 ) -> None:
     async with desk_for(store, sandbox, settings_for({"url": origin.url("/feed")})) as desk:
-        assert not await desk.kit.fetcher.reaches(Access(origin.url("/feed")))
+        assert not await desk.context.fetcher.reaches(Access(origin.url("/feed")))
     async with desk_for(
         store,
         sandbox,
         settings_for({"url": origin.url("/feed")}, allow_private=[origin.allowance]),
     ) as desk:
-        assert await desk.kit.fetcher.reaches(Access(origin.url("/feed")))
+        assert await desk.context.fetcher.reaches(Access(origin.url("/feed")))
 
 
 async def test_a_failing_source_is_one_line_when_it_begins_and_one_when_it_ends(
@@ -363,7 +363,7 @@ async def test_a_name_that_resolves_again_is_noticed_while_other_sources_answer(
         for name in NAMES[:3]:
             await desk.poll(name)
         monkeypatch.setattr("workers.recovery.RESOLVE_SECONDS", 0.0)
-        resolving = Recovery(desk.kit)
+        resolving = Recovery(desk.context)
         await resolving.look()
         still, *_ = await waits(store, NAMES[:1])
         resolves[0] = True

@@ -7,7 +7,7 @@ import pytest
 from core.config.settings import Settings
 from store import keys
 from store.connection import Store
-from store.entries import tell_names
+from store.entries import write_story_ids
 from store.schedule import Lease, due_times, poll_now
 from store.sources import SourceState, dump_source
 from tests.workers.desk import settings_for
@@ -19,7 +19,7 @@ BACKOFF = {"base": "1s", "cap": "10s"}
 
 @pytest.fixture(autouse=True)
 async def told(store: Store) -> None:
-    await tell_names(store, {})
+    await write_story_ids(store, {})
 
 
 async def idle(_: Lease) -> None:

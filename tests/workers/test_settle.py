@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from workers.settle import Line, Order
+from workers.settle import Lane, Sequencer
 
 
 async def test_who_began_later_waits_for_those_before() -> None:
-    line, settled = Line(60), list[str]()
-    line.take("first")
-    line.take("second")
+    lane, settled = Lane(60), list[str]()
+    lane.take("first")
+    lane.take("second")
 
     async def settle(name: str) -> None:
-        turn = line.take(name)
-        await turn.come()
+        turn = lane.take(name)
+        await turn.wait()
         settled.append(name)
         turn.end()
 
@@ -28,21 +28,21 @@ async def test_who_began_later_waits_for_those_before() -> None:
 
 
 async def test_patience_ends_before_a_silent_one_answers() -> None:
-    line = Line(0.01)
-    line.take("silent")
+    lane = Lane(0.01)
+    lane.take("silent")
 
     async with asyncio.timeout(5):
-        await line.take("quick").come()
+        await lane.take("quick").wait()
 
 
 async def test_who_is_put_off_keeps_the_place() -> None:
-    line = Line(60)
-    busy = line.take("busy")
-    busy.put_off()
+    lane = Lane(60)
+    busy = lane.take("busy")
+    busy.keep()
     busy.end()
 
-    assert line.take("busy") is busy
-    waiting = asyncio.create_task(line.take("next").come())
+    assert lane.take("busy") is busy
+    waiting = asyncio.create_task(lane.take("next").wait())
     await asyncio.wait([waiting], timeout=0.05)
     assert not waiting.done()
     busy.end()
@@ -50,18 +50,18 @@ async def test_who_is_put_off_keeps_the_place() -> None:
 
 
 async def test_pages_wait_for_polls_under_way() -> None:
-    order = Order()
+    order = Sequencer()
     poll = order.polls.take("source")
     page = order.pages.take("entry", after=order.polls)
 
-    waiting = asyncio.create_task(page.come())
+    waiting = asyncio.create_task(page.wait())
     poll.end()
 
     await waiting
 
 
 def test_all_of_a_strict_round_arrives_at_one_moment() -> None:
-    strict, usual = Order(strict=True), Order()
+    strict, usual = Sequencer(strict=True), Sequencer()
 
     assert [strict.moment(now) for now in (5.0, 6.0)] == [5.0, 5.0]
     assert [usual.moment(now) for now in (5.0, 6.0)] == [5.0, 6.0]

@@ -38,7 +38,7 @@ def rss(*links: str) -> str:
 async def topic_and_hub(desk: Desk, origin: Origin, hub: str = "/hub") -> str:
     """Poll, ask the hub, and return the topic that it was asked for; the last request counts."""
     assert (await desk.poll()).last_error is None
-    assert await tend_subscriptions(desk.kit) == 1
+    assert await tend_subscriptions(desk.context) == 1
     form = parse_qs(origin.asked(hub)[-1].body.decode())
     assert form["hub.mode"] == ["subscribe"]
     return form["hub.topic"][0]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from store import keys
 from store.connection import Store
-from store.entries import tell_names
+from store.entries import write_story_ids
 from store.monitoring import load_workers
 from store.schedule import PAGES
 from store.sources import load_source
@@ -37,7 +37,7 @@ def arq(config: Path, url: str, *options: str) -> asyncio.subprocess.Process:
 async def test_arqs_own_command_starts_a_worker_and_sees_its_health(
     store: Store, store_url: str, tmp_path: Path
 ) -> None:
-    await tell_names(store, {})
+    await write_story_ids(store, {})
     async with Origin() as origin:
         config = tmp_path / "feeds.yaml"
         config.write_text(
@@ -66,7 +66,7 @@ async def test_a_lease_without_a_place_is_due_again_for_the_others(
 ) -> None:
     settings = settings_for({"url": "https://example.org/feed"})
     async with desk_for(store, sandbox, settings) as desk:
-        worker = WorkerProcess("full", desk.kit)
+        worker = WorkerProcess("full", desk.context)
         worker._places.limits = dict.fromkeys(Role, 0)
         await store.redis.zadd(keys.PENDING, {"entry": 1})
         leased = await lease_due(store, PAGES, limit=1, seconds=9)

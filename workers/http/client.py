@@ -38,7 +38,7 @@ from workers.http.lenient import fetch_leniently
 from workers.http.response import (
     FEED_LINE,
     Access,
-    Journey,
+    RedirectChain,
     Response,
     as_sent,
     conditional,
@@ -146,7 +146,7 @@ class Fetcher:
         the source; `allowed` is called before each hop. Raises HostBusy when the host is free only
         after `patience` seconds; if that is within `line` seconds, the request keeps its place.
         """
-        journey = Journey(
+        chain = RedirectChain(
             max_bytes=max_bytes or self.settings.max_bytes.feed,
             headers={"Accept": accept, **conditional(etag, last_modified), **(headers or {})},
             access=access,
@@ -155,11 +155,11 @@ class Fetcher:
         )
         here, permanent, only_permanent, elapsed = url, None, True, 0.0
         for _ in range(redirects + 1):
-            answer = await self._hop(here, journey, allowed, patience, first=here == url)
+            answer = await self._hop(here, chain, allowed, patience, first=here == url)
             target = redirect_target(answer)
             if target is None or redirects == 0:
                 return answer.after(permanent, elapsed) if elapsed else answer
-            journey.keep_cookies(answer)
+            chain.keep_cookies(answer)
             elapsed += answer.elapsed
             only_permanent = only_permanent and answer.status in _PERMANENT
             permanent = target if only_permanent else permanent
@@ -172,8 +172,8 @@ class Fetcher:
         """The response to a POST, under the same guard and limits, without redirects."""
         self._check(url, access)
         left = self.settings.timeout
-        journey = Journey(MAX_REPLY, {"Accept": "*/*", **headers}, access, left, body)
-        return await self._in_turn(url, journey, HOP_PATIENCE)
+        chain = RedirectChain(MAX_REPLY, {"Accept": "*/*", **headers}, access, left, body)
+        return await self._in_turn(url, chain, HOP_PATIENCE)
 
     async def reaches(self, access: Access) -> bool:
         """Whether the host of a source accepts a connection now. Sends no request."""
@@ -186,37 +186,37 @@ class Fetcher:
     async def _hop(
         self,
         url: str,
-        journey: Journey,
+        chain: RedirectChain,
         allowed: Callable[[str], Awaitable[bool]] | None,
         patience: float,
         *,
         first: bool,
     ) -> Response:
         """One request of a chain of redirects, with all checks."""
-        self._check(url, journey.access)
+        self._check(url, chain.access)
         if allowed is not None and not await allowed(url):
             raise Disallowed("robots.txt of {host} does not allow this page", host=shown_host(url))
         try:
-            return await self._in_turn(url, journey, patience)
+            return await self._in_turn(url, chain, patience)
         except Unreachable as fault:
             if first:
                 raise
             # A redirect arrived, so the network is up: the fault is the target's.
             raise FetchError(fault.phrase.text, **fault.phrase.values) from fault
 
-    async def _in_turn(self, url: str, journey: Journey, patience: float) -> Response:
+    async def _in_turn(self, url: str, chain: RedirectChain, patience: float) -> Response:
         """One request, sent when the limits of its host permit."""
         if self._turns is None:
-            return await self._ask(url, journey)
+            return await self._ask(url, chain)
         host, waited = turn_key(url), 0.0
-        while (wait := await self._turns.take(host, url, line=journey.line)) > 0:
+        while (wait := await self._turns.take(host, url, line=chain.line)) > 0:
             waited += wait
             if waited > patience:  # the request keeps its place for the next attempt
-                late = wait * random.uniform(1, 2) if wait > journey.line else wait  # noqa: S311
+                late = wait * random.uniform(1, 2) if wait > chain.line else wait  # noqa: S311
                 raise HostBusy("{host} is being asked by others", host=host, wait=late)
             await asyncio.sleep(wait)
         try:
-            answer = await self._ask(url, journey)
+            answer = await self._ask(url, chain)
         finally:
             await self._turns.give_back(host, url)
         if answer.status == 429:
@@ -224,40 +224,40 @@ class Fetcher:
             await self._turns.refuse(host, url, seconds or 0.0)
         return answer
 
-    async def _ask(self, url: str, journey: Journey) -> Response:
-        started, journey.connected, journey.answered = time.monotonic(), False, False
+    async def _ask(self, url: str, chain: RedirectChain) -> Response:
+        started, chain.connected, chain.answered = time.monotonic(), False, False
         try:
-            async with asyncio.timeout(journey.left):
-                return await self._exchange(url, journey, started)
+            async with asyncio.timeout(chain.left):
+                return await self._exchange(url, chain, started)
         except TimeoutError as error:
-            raise timed_out(url, journey, seconds=self.settings.timeout) from error
+            raise timed_out(url, chain, seconds=self.settings.timeout) from error
         except aiohttp.ClientConnectorError as error:
             raise connection_fault(error, url) from error
         except aiohttp.ClientResponseError as refused:  # from its parser, not for a status
             agent = self.settings.user_agent
-            return await fetch_leniently(url, journey, self._guard, agent, refused, started)
+            return await fetch_leniently(url, chain, self._guard, agent, refused, started)
         except (aiohttp.ClientError, HttpProcessingError, ValueError, OSError) as error:
             reason = in_words(error)
             raise FetchError("{host}: {reason}", host=shown_host(url), reason=reason) from error
         finally:
-            journey.left = max(0.001, journey.left - (time.monotonic() - started))
+            chain.left = max(0.001, chain.left - (time.monotonic() - started))
 
-    async def _exchange(self, url: str, journey: Journey, started: float) -> Response:
+    async def _exchange(self, url: str, chain: RedirectChain, started: float) -> Response:
         target = as_sent(url)
         asked.set(Endpoint((target.raw_host or "").lower(), target.port or 0))
-        proxied.set(proxy_endpoint(journey.proxy))
-        headers = journey.headers_for(url)
+        proxied.set(proxy_endpoint(chain.proxy))
+        headers = chain.headers_for(url)
         async with self._open().request(
-            "GET" if journey.body is None else "POST",
+            "GET" if chain.body is None else "POST",
             target,
             headers=headers,
-            data=journey.body,
-            proxy=journey.proxy,
+            data=chain.body,
+            proxy=chain.proxy,
             allow_redirects=False,
-            trace_request_ctx=journey,
+            trace_request_ctx=chain,
         ) as answer:
-            journey.answered = True
-            body, whole = await read_body(answer, journey.max_bytes)
+            chain.answered = True
+            body, whole = await read_body(answer, chain.max_bytes)
             return Response(
                 status=answer.status,
                 url=url,

@@ -28,7 +28,7 @@ from core.errors import (
 )
 from workers.http.address_guard import REFUSED, Endpoint, Guard, asked, proxied
 from workers.http.decoding import ACCEPTED
-from workers.http.response import Journey, in_words, origin_of, shown_host
+from workers.http.response import RedirectChain, in_words, origin_of, shown_host
 
 CONNECT_TIMEOUT = 10.0  # seconds
 CONNECTIONS = 512  # more than a worker's leases: none waits for a connection that hangs,
@@ -139,22 +139,22 @@ def _noting_connections() -> aiohttp.TraceConfig:
     trace = aiohttp.TraceConfig()
 
     async def note(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        journey: Journey = context.trace_request_ctx
-        journey.connected = True
+        chain: RedirectChain = context.trace_request_ctx
+        chain.connected = True
 
     trace.on_connection_create_end.append(note)
     trace.on_connection_reuseconn.append(note)
     return trace
 
 
-def timed_out(url: str, journey: Journey, *, seconds: float) -> FetchError:
+def timed_out(url: str, chain: RedirectChain, *, seconds: float) -> FetchError:
     """The error for a request that timed out, by how far it came."""
-    if not journey.connected:
+    if not chain.connected:
         seconds = min(seconds, CONNECT_TIMEOUT)
     host, given = shown_host(url), f"{seconds:g}"
-    if not journey.connected:
+    if not chain.connected:
         return Unreachable("no connection to {host} within {seconds} s", host=host, seconds=given)
-    if not journey.answered:
+    if not chain.answered:
         return NoResponse("{host} did not answer within {seconds} s", host=host, seconds=given)
     return Endless("{host} did not answer in full within {seconds} s", host=host, seconds=given)
 

@@ -24,7 +24,7 @@ from core.errors import FetchError, TooLarge
 from workers.http.address_guard import Guard
 from workers.http.connect import look_up
 from workers.http.decoding import Decoding
-from workers.http.response import Journey, Response, as_sent, in_words, shown_host
+from workers.http.response import RedirectChain, Response, as_sent, in_words, shown_host
 
 MAX_HEAD = 65_536  # bytes; the standard library reads as many of one line
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
@@ -34,23 +34,23 @@ _CHUNKED = re.compile(rb"\bchunked\b", re.IGNORECASE)
 
 async def fetch_leniently(
     url: str,
-    journey: Journey,
+    chain: RedirectChain,
     guard: Guard,
     user_agent: str,
     refused: aiohttp.ClientResponseError,
     started: float,
 ) -> Response:
-    """The response to a GET that aiohttp `refused`, within the time that its journey has left.
+    """The response to a GET that aiohttp `refused`, within the time that its chain has left.
 
     Not through a proxy, which may have sent the refused response itself. Raises FetchError.
     """
     fault = FetchError("{host}: {reason}", host=shown_host(url), reason=in_words(refused))
-    if journey.body is not None or journey.proxy:
+    if chain.body is not None or chain.proxy:
         raise fault from refused
-    headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip", **journey.headers_for(url)}
-    limit = journey.max_bytes
+    headers = {"User-Agent": user_agent, "Accept-Encoding": "gzip", **chain.headers_for(url)}
+    limit = chain.max_bytes
     try:
-        async with asyncio.timeout(journey.left - (time.monotonic() - started)):
+        async with asyncio.timeout(chain.left - (time.monotonic() - started)):
             came = await _raw_get(as_sent(url), headers, guard=guard, limit=limit)
         status, found, body, whole = read_answer(came, limit=limit)
     except TooLarge:

@@ -93,7 +93,7 @@ def _sendable(validator: str | None) -> str | None:
 
 
 @dataclass(slots=True)
-class Journey:
+class RedirectChain:
     """The state of a chain of redirects: what all hops share, and the seconds that are left."""
 
     max_bytes: int

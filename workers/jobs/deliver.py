@@ -30,10 +30,10 @@ from store.outbox import (
     end_delivery,
     give_up,
     lease_deliveries,
+    pause_target,
     put_back,
-    rest,
-    rested,
-    resting,
+    target_pause,
+    target_recovered,
 )
 from store.websub import (
     Verification,
@@ -42,7 +42,7 @@ from store.websub import (
     keep_subscriber,
     lease_verifications,
 )
-from workers.context import Kit
+from workers.context import WorkerContext
 from workers.http.client import Fetcher
 from workers.leases import end_tasks
 
@@ -71,8 +71,8 @@ class Sender:
     accepted connections and never answered.
     """
 
-    def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher) -> None:
-        self._kit = kit
+    def __init__(self, context: WorkerContext, outbox: Outbox, fetcher: Fetcher) -> None:
+        self._context = context
         self._outbox = outbox
         self._fetcher = fetcher
         self._targets: dict[str, _Target] = {}  # by host, while it has deliveries
@@ -89,7 +89,7 @@ class Sender:
 
     async def send_due(self) -> int:
         """Begin to send the due deliveries; returns how many found room in memory."""
-        store, counts, full = self._kit.store, Counts(), list[Delivery]()
+        store, counts, full = self._context.store, Counts(), list[Delivery]()
         due, expired = await lease_deliveries(
             store, self._outbox, limit=AT_ONCE, seconds=LEASE_SECONDS
         )
@@ -101,8 +101,8 @@ class Sender:
             kind = delivery_id.partition("-")[0]
             if kind in _METRIC:
                 counts.add(_METRIC[kind], outcome="expired")
-                await _give_up(self._kit, "expired", "not delivered in time", kind=kind)
-        self._kit.tell(counts)
+                await _give_up(self._context, "expired", "not delivered in time", kind=kind)
+        self._context.add_counts(counts)
         return len(due) - len(full)
 
     async def sent(self) -> None:
@@ -113,7 +113,7 @@ class Sender:
         """The target of a host, started if it is new; None when too many are active."""
         target = self._targets.get(host)
         if target is None and len(self._targets) < TARGETS_AT_ONCE:
-            target = self._targets[host] = _Target(self._kit, self._outbox, self._fetcher, host)
+            target = self._targets[host] = _Target(self._context, self._outbox, self._fetcher, host)
             task = asyncio.create_task(self._send(target))
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
@@ -128,18 +128,18 @@ class Sender:
             log.exception("delivery.crashed", host=target.host)
         finally:
             del self._targets[target.host]
-            self._kit.tell(target.counts)
+            self._context.add_counts(target.counts)
 
 
 class _Target:
     """One host and its waiting deliveries, sent one after the other."""
 
-    def __init__(self, kit: Kit, outbox: Outbox, fetcher: Fetcher, host: str) -> None:
+    def __init__(self, context: WorkerContext, outbox: Outbox, fetcher: Fetcher, host: str) -> None:
         self.host = host
         # Each with its place in the order and the time of its lease; the next one first.
         self._waiting = list[tuple[float, float, Delivery]]()
         self.counts = Counts()
-        self._kit = kit
+        self._context = context
         self._outbox = outbox
         self._fetcher = fetcher
         self._well = False  # whether the last delivery arrived
@@ -158,8 +158,8 @@ class _Target:
 
     async def send(self) -> None:
         """Send the waiting deliveries; after a failure put the rest back until the retry."""
-        store = self._kit.store
-        wait = await resting(store, self.host)
+        store = self._context.store
+        wait = await target_pause(store, self.host)
         while self._waiting:
             _, leased, delivery = self._waiting.pop(0)
             if wait > 0 or time.monotonic() - leased > LEASE_SECONDS / 2:
@@ -167,16 +167,16 @@ class _Target:
                 self._waiting.clear()
                 await put_back(store, self._outbox, [delivery, *others], seconds=wait)
             elif not await self._deliver(delivery):
-                wait = await resting(store, self.host)
+                wait = await target_pause(store, self.host)
 
     async def _deliver(self, delivery: Delivery) -> bool:
         """Send one delivery and record the result; returns whether it arrived."""
-        store, metric = self._kit.store, _METRIC[delivery.kind]
+        store, metric = self._context.store, _METRIC[delivery.kind]
         fault = await self._fault(delivery)
         if fault is None:
             self.counts.add(metric, outcome="delivered")
             if not self._well:
-                await rested(store, self.host)
+                await target_recovered(store, self.host)
             await end_delivery(store, self._outbox, delivery.id)
         elif fault == "gone" and delivery.subscriber is not None:
             self.counts.add(metric, outcome="gone")
@@ -184,14 +184,14 @@ class _Target:
             await end_delivery(store, self._outbox, delivery.id)
         elif delivery.tries < MOST_TRIES:
             self.counts.add(metric, outcome="retried")
-            await rest(store, self.host)
+            await pause_target(store, self.host)
             tried = delivery.model_copy(update={"tries": delivery.tries + 1})
             wait = min(FIRST_RETRY * 2.0**delivery.tries, LONGEST_RETRY)
             await delay_delivery(store, self._outbox, tried, seconds=wait)
         else:
             self.counts.add(metric, outcome="failed")
             await end_delivery(store, self._outbox, delivery.id)
-            await _give_up(self._kit, self.host, fault, kind=delivery.kind)
+            await _give_up(self._context, self.host, fault, kind=delivery.kind)
         self._well = fault is None
         return self._well
 
@@ -209,9 +209,9 @@ class _Target:
         return None if 200 <= answer.status < 300 else f"it answered {answer.status}"
 
 
-async def _give_up(kit: Kit, host: str, reason: str, *, kind: str) -> None:
+async def _give_up(context: WorkerContext, host: str, reason: str, *, kind: str) -> None:
     """Log a webhook that is given up: the operator configured it. Subscribers come and go."""
-    if kind == "webhook" and await give_up(kit.store, host, count=1, reason=reason):
+    if kind == "webhook" and await give_up(context.store, host, count=1, reason=reason):
         log.warning("webhook.given_up", host=host, reason=reason)
 
 
@@ -230,30 +230,32 @@ def callback_settings(fetch: FetchSettings) -> FetchSettings:
     return fetch.model_copy(update={"timeout": min(fetch.timeout, CALLBACK_SECONDS)})
 
 
-async def verify_due(kit: Kit) -> int:
+async def verify_due(context: WorkerContext) -> int:
     """Request the confirmations that are due; returns their number."""
-    due = await lease_verifications(kit.store, limit=VERIFIED_AT_ONCE, seconds=VERIFY_LEASE_SECONDS)
+    due = await lease_verifications(
+        context.store, limit=VERIFIED_AT_ONCE, seconds=VERIFY_LEASE_SECONDS
+    )
     counts = Counts()
-    await asyncio.gather(*(_verify(kit, verification, counts) for verification in due))
-    await counts.write(kit.store)
+    await asyncio.gather(*(_verify(context, verification, counts) for verification in due))
+    await counts.write(context.store)
     return len(due)
 
 
-async def _verify(kit: Kit, verification: Verification, counts: Counts) -> None:
+async def _verify(context: WorkerContext, verification: Verification, counts: Counts) -> None:
     outcome = "refused"
     try:
-        if await _is_confirmed(kit, verification):
-            outcome = await _carry_out(kit, verification)
+        if await _is_confirmed(context, verification):
+            outcome = await _carry_out(context, verification)
     except ForbiddenAddress as fault:
         log.debug("hub.refused", host=verification.subscriber.host, reason=str(fault))
     except FetchError as fault:
         log.debug("hub.unanswered", host=verification.subscriber.host, reason=str(fault))
         outcome = "unanswered"
     counts.add("millrace_hub_deliveries_total", outcome=outcome)
-    await end_verification(kit.store, verification, answered=outcome != "unanswered")
+    await end_verification(context.store, verification, answered=outcome != "unanswered")
 
 
-async def _is_confirmed(kit: Kit, verification: Verification) -> bool:
+async def _is_confirmed(context: WorkerContext, verification: Verification) -> bool:
     asked = verification.subscriber
     challenge = secrets.token_urlsafe(24)
     query = {
@@ -265,13 +267,13 @@ async def _is_confirmed(kit: Kit, verification: Verification) -> bool:
         query["hub.lease_seconds"] = f"{asked.lease:.0f}"
     joint = "&" if "?" in asked.callback else "?"
     url = asked.callback + joint + urlencode(query)
-    answer = await kit.callbacks.get(url, max_bytes=_MOST_BYTES, redirects=0)
+    answer = await context.callbacks.get(url, max_bytes=_MOST_BYTES, redirects=0)
     return 200 <= answer.status < 300 and answer.body.strip() == challenge.encode()
 
 
-async def _carry_out(kit: Kit, verification: Verification) -> str:
+async def _carry_out(context: WorkerContext, verification: Verification) -> str:
     asked = verification.subscriber
     if verification.mode == "unsubscribe":
-        await drop_subscribers(kit.store, asked.id)
+        await drop_subscribers(context.store, asked.id)
         return "unsubscribed"
-    return "subscribed" if await keep_subscriber(kit.store, asked) else "full"
+    return "subscribed" if await keep_subscriber(context.store, asked) else "full"

@@ -17,21 +17,21 @@ from core.feeds.identity import (
     agrees,
     is_another,
     listed,
-    listed_in,
+    match_feed,
     rows_of_unchanged,
     without_aliases,
 )
-from core.feeds.new_entries import Remembered
+from core.feeds.new_entries import SourceMemory
 from core.ids import entry_id, guid_digest
 from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
 from core.pipeline import Prepared, PreparedEntry
-from core.text import squeeze
+from core.text import letters_only
 from store.commit import Batch, PageWait, SourceWrite
 from store.connection import Store
 from store.curation import forgotten_among
 from store.entries import entries_by_url, load_entries
 from store.schedule import SOURCES
-from workers.context import Paper, Poll
+from workers.context import FeedInfo, Poll
 from workers.jobs.source_state import DailyRoom
 
 # Documents of this many letters are compared in a thread: 10 MB take a second, in which no lease
@@ -52,7 +52,7 @@ class News(NamedTuple):
 
 
 async def find_news(
-    store: Store, source: str, feed: ParsedFeed, remembered: Remembered, room: DailyRoom
+    store: Store, source: str, feed: ParsedFeed, remembered: SourceMemory, room: DailyRoom
 ) -> News:
     """Compare a document with what its source listed before. Reads records, writes nothing."""
     if feed.revised is not None:
@@ -83,12 +83,15 @@ async def _of_old_folder(
     """The entry under its old guid, if a version without aliases stored it: found by its record."""
     if not (unaliased and each.is_new and each.entry.link and each.entry.published):
         return each
-    title = squeeze(each.entry.title or "")
+    title = letters_only(each.entry.title or "")
     for record in await entries_by_url(store, each.entry.link):
         guid, raw, article = guid_digest(record.guid), record.raw, record.article
         if record.source != source or guid not in unaliased or raw is None or article is None:
             continue
-        if squeeze(raw.title or "") == title and moment(article.published) == each.entry.published:
+        if (
+            letters_only(raw.title or "") == title
+            and moment(article.published) == each.entry.published
+        ):
             unaliased.discard(guid)
             return each._replace(was=guid, seen=seen[guid])
     return each
@@ -98,8 +101,8 @@ async def _listed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]
     """The entries of a document, each with what was seen of it before."""
     letters = sum(len(entry.content) + len(entry.summary) for entry in feed.entries)
     if letters + _LETTERS_A_ROW * len(seen) < _LARGE:
-        return listed_in(feed, seen)
-    return await asyncio.to_thread(listed_in, feed, seen)
+        return match_feed(feed, seen)
+    return await asyncio.to_thread(match_feed, feed, seen)
 
 
 async def _under_old_guid(
@@ -122,7 +125,7 @@ async def _under_old_guid(
 
 
 async def _told_news(
-    store: Store, source: str, feed: ParsedFeed, remembered: Remembered, room: DailyRoom
+    store: Store, source: str, feed: ParsedFeed, remembered: SourceMemory, room: DailyRoom
 ) -> News:
     """The news of a source that states which entries are new and which revised (a folder).
 
@@ -153,7 +156,7 @@ async def _part_reused_guids(
     source: str,
     every: list[Listed],
     known: dict[str, EntryRecord],
-    remembered: Remembered,
+    remembered: SourceMemory,
     feed: ParsedFeed,
 ) -> tuple[list[Listed], dict[str, EntryRecord]]:
     """Give a guid of its own to an entry that replaced another one under a reused guid.
@@ -214,12 +217,12 @@ class SortedOut:
             fresh=frozenset(record.id for record in self.new_aside),
             waits=[PageWait(record.id, 0.0) for record in self.aside],
             source=write,
-            keep_seconds=poll.kit.keep_seconds(),
+            keep_seconds=poll.context.keep_seconds(),
         )
 
 
 def sort_out(
-    poll: Poll, news: News, prepared: Prepared, room: DailyRoom, paper: Paper
+    poll: Poll, news: News, prepared: Prepared, room: DailyRoom, info: FeedInfo
 ) -> SortedOut:
     """Sort the news into arrivals, filtered entries, and entries that wait for their page."""
     arrivals, aside, read = [], [], {}
@@ -238,7 +241,7 @@ def sort_out(
             aside.append(record)
         else:
             read[record.id] = made.features
-            arrivals.append(poll.kit.arrival(record, made, poll.source, known, paper))
+            arrivals.append(poll.context.arrival(record, made, poll.source, known, info))
     new_aside = [record for record in aside if record.id not in news.known]
     return SortedOut(arrivals, aside, new_aside, read)
 
@@ -260,7 +263,7 @@ def _record(
 
 
 def _new_record(poll: Poll, entry: FeedEntry, made: PreparedEntry) -> EntryRecord:
-    now = datetime.fromtimestamp(poll.kit.order.moment(poll.now), UTC)
+    now = datetime.fromtimestamp(poll.context.sequencer.moment(poll.now), UTC)
     published = moment(made.article.published)
     first = not poll.state.first_poll_done
     return EntryRecord(

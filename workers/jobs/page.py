@@ -36,7 +36,7 @@ from store.monitoring import Counts
 from store.plan import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import load_learned, load_source
-from workers.context import Kit, Paper, count_fetch
+from workers.context import FeedInfo, WorkerContext, count_fetch
 from workers.http.client import PAGE_TYPES, PATIENCE
 from workers.http.response import PAGE_LINE, Response, access_of
 from workers.jobs.page_commits import PageCommits, ReadPage
@@ -70,10 +70,10 @@ _PASSING_OF_BODIES = _PASSING | {
 
 
 @dataclass(frozen=True)
-class Reading:
+class PageJob:
     """One pending entry in progress."""
 
-    kit: Kit
+    context: WorkerContext
     commits: PageCommits
     lease: Lease
     source: Source | None  # None: feeds.yaml no longer lists it
@@ -90,134 +90,134 @@ class Reading:
         return self.source or Source(url="https://removed.invalid/", name=self.record.source)
 
 
-async def read_page(kit: Kit, commits: PageCommits, lease: Lease) -> None:
+async def read_page(context: WorkerContext, commits: PageCommits, lease: Lease) -> None:
     """Complete the pending entry of a lease; do nothing when the lease has another holder."""
-    turn = kit.order.pages.take(lease.name, after=kit.order.polls)
+    turn = context.sequencer.pages.take(lease.name, after=context.sequencer.polls)
     try:
-        if (begun := await begin(kit.store, PAGES, lease)) is not None:
-            await _complete(kit, commits, lease, begun.state, turn)
+        if (begun := await begin(context.store, PAGES, lease)) is not None:
+            await _complete(context, commits, lease, begun.state, turn)
     finally:
         turn.end()
 
 
 async def _complete(
-    kit: Kit, commits: PageCommits, lease: Lease, stored: bytes | None, turn: Turn
+    context: WorkerContext, commits: PageCommits, lease: Lease, stored: bytes | None, turn: Turn
 ) -> None:
     record = None if stored is None else unpack(EntryRecord, stored)
     if record is None or record.raw is None or record.decision is not Decision.PENDING:
-        await finish(kit.store, PAGES, lease)
+        await finish(context.store, PAGES, lease)
         return
-    if kit.pages[record.source] >= PAGES_OF_SOURCE and not kit.order.strict:
-        await release(kit.store, PAGES, lease, after=NO_PLACE_SECONDS)
+    if context.pages[record.source] >= PAGES_OF_SOURCE and not context.sequencer.strict:
+        await release(context.store, PAGES, lease, after=NO_PLACE_SECONDS)
         return
-    reading = Reading(kit, commits, lease, kit.source(record.source), record, Counts(), turn)
-    with held(kit.store, PAGES, lease, kit.lateness), kit.reading_page(record.source):
+    job = PageJob(context, commits, lease, context.source(record.source), record, Counts(), turn)
+    with held(context.store, PAGES, lease, context.lateness), context.reading_page(record.source):
         try:
-            await _read(reading)
+            await _read(job)
         except HostBusy as busy:
-            await release(kit.store, PAGES, lease, after=busy.wait)
+            await release(context.store, PAGES, lease, after=busy.wait)
         except Overdue as late:
             log.info("page.overdue", entry=record.id, reason=str(late))
-            await release(kit.store, PAGES, lease, after=BUSY_SECONDS)
+            await release(context.store, PAGES, lease, after=BUSY_SECONDS)
         except LeaseLost:
             log.info("page.superseded", entry=record.id)
         except StoreError:
             raise
         except Exception:
             log.exception("page.crashed", entry=record.id)
-            await release(kit.store, PAGES, lease, after=CRASH_SECONDS)
-    kit.tell(reading.counts)
+            await release(context.store, PAGES, lease, after=CRASH_SECONDS)
+    context.add_counts(job.counts)
 
 
-async def _read(reading: Reading) -> None:
+async def _read(job: PageJob) -> None:
     try:
-        made = await _from_page(reading)
+        made = await _from_page(job)
     except (HostBusy, StoreError):
         raise
     except (FetchError, DocumentError, ResourceLimit) as fault:
         outcome = _outcome(fault)
-        log.debug("page.failed", entry=reading.record.id, reason=str(fault))
-        if _may_pass(fault, reading.record) and await _is_worth_another(reading, fault):
-            await _try_again(reading, fault)
+        log.debug("page.failed", entry=job.record.id, reason=str(fault))
+        if _may_pass(fault, job.record) and await _is_worth_another(job, fault):
+            await _try_again(job, fault)
             return
-        if reading.record.raw is not None and reading.record.raw.body_urls:
-            await _give_up(reading)
+        if job.record.raw is not None and job.record.raw.body_urls:
+            await _give_up(job)
             return
-        made = await _from_feed(reading)
+        made = await _from_feed(job)
     else:
         outcome = "page" if made.article.method is Method.PAGE else "feed"
-    reading.counts.add("millrace_pages_total", outcome=outcome)
-    await _settle(reading, made)
+    job.counts.add("millrace_pages_total", outcome=outcome)
+    await _settle(job, made)
 
 
-async def _from_page(reading: Reading) -> PreparedEntry:
-    record, source = reading.record, reading.source
+async def _from_page(job: PageJob) -> PreparedEntry:
+    record, source = job.record, job.source
     assert record.raw is not None  # noqa: S101 - read_page asked
     if record.raw.body_urls:
-        return await read_body(reading.kit, record, reading.own_source, reading.counts)
+        return await read_body(job.context, record, job.own_source, job.counts)
     if source is None or record.url is None or record.article is None:
-        return await _from_feed(reading)
-    answer = await _fetch_page(reading, record.url, source)
-    learned = await reading.commits.lessons.of(source.name)
+        return await _from_feed(job)
+    answer = await _fetch_page(job, record.url, source)
+    learned = await job.commits.boilerplate.of(source.name)
     page = (answer.body, answer.url, answer.content_type, record.article, source, learned)
-    with reading.commits.company.under_way():
-        made = await _in_child(reading, prepare_first_page, *page)
+    with job.commits.batcher.reading():
+        made = await _in_child(job, prepare_first_page, *page)
     if isinstance(made, str):
-        further = await _further_pages(reading, made, source)
-        made = await _in_child(reading, prepare_page, *page, further)
-    reading.commits.lessons.teach(source.name, made.signatures)
+        further = await _further_pages(job, made, source)
+        made = await _in_child(job, prepare_page, *page, further)
+    job.commits.boilerplate.teach(source.name, made.signatures)
     return made.entry
 
 
-async def _in_child(reading: Reading, function: Callable[..., R], *args: Any) -> R:
-    own = reading.source.url if reading.source else ""
-    return await reading.kit.sandbox.run(function, *args, timeout=PAGE_SECONDS, on_behalf=own)
+async def _in_child(job: PageJob, function: Callable[..., R], *args: Any) -> R:
+    own = job.source.url if job.source else ""
+    return await job.context.sandbox.run(function, *args, timeout=PAGE_SECONDS, on_behalf=own)
 
 
 async def _fetch_page(
-    reading: Reading, url: str, source: Source, patience: float = PATIENCE
+    job: PageJob, url: str, source: Source, patience: float = PATIENCE
 ) -> Response:
-    kit, access = reading.kit, access_of(source)
-    answer = await kit.fetcher.get(
+    context, access = job.context, access_of(source)
+    answer = await context.fetcher.get(
         url,
-        max_bytes=kit.settings().fetch.max_bytes.page,
+        max_bytes=context.settings().fetch.max_bytes.page,
         accept=PAGE_TYPES,
         access=access,
-        allowed=kit.robots.for_source(access),
+        allowed=context.robots.for_source(access),
         patience=patience,
         line=PAGE_LINE,
     )
-    count_fetch(reading.counts, "page", seconds=answer.elapsed, size=len(answer.body))
+    count_fetch(job.counts, "page", seconds=answer.elapsed, size=len(answer.body))
     if not 200 <= answer.status < 300:
         raise BadStatus(answer.status, urlsplit(answer.url).hostname or "")
     return answer
 
 
-async def _further_pages(reading: Reading, url: str | None, source: Source) -> list[bytes]:
+async def _further_pages(job: PageJob, url: str | None, source: Source) -> list[bytes]:
     """The next pages of the same article, up to the first that cannot be read."""
     found: list[bytes] = []
     try:
         while url is not None and len(found) + 1 < MOST_PAGES:
-            answer = await _fetch_page(reading, url, source, ROW_PATIENCE)
+            answer = await _fetch_page(job, url, source, ROW_PATIENCE)
             found.append(answer.body)
             page = answer.body, answer.url, answer.content_type
-            url = await _in_child(reading, following_page, *page)
+            url = await _in_child(job, following_page, *page)
     except (FetchError, DocumentError, ResourceLimit) as fault:
-        log.info("page.broken_row", entry=reading.record.id, reason=str(fault))
+        log.info("page.broken_row", entry=job.record.id, reason=str(fault))
     return found
 
 
-async def _from_feed(reading: Reading) -> PreparedEntry:
+async def _from_feed(job: PageJob) -> PreparedEntry:
     """The entry from its feed alone: with the feed's text, or just title and link."""
-    raw, source = reading.record.raw, reading.own_source
+    raw, source = job.record.raw, job.own_source
     assert raw is not None  # noqa: S101 - read_page asked
-    learned = await load_learned(reading.kit.store, reading.record.source)
-    prepared = await prepare_entries(reading.kit.sandbox, [raw], source, learned, reading.counts)
+    learned = await load_learned(job.context.store, job.record.source)
+    prepared = await prepare_entries(job.context.sandbox, [raw], source, learned, job.counts)
     return without_page(prepared.entries[0])
 
 
-async def _settle(reading: Reading, made: PreparedEntry) -> None:
-    kit, record = reading.kit, reading.record
+async def _settle(job: PageJob, made: PreparedEntry) -> None:
+    context, record = job.context, job.record
     update: dict[str, object] = {"article": made.article, "title": made.article.title}
     published = moment(made.article.published)
     if record.backfill and published is not None:
@@ -227,54 +227,54 @@ async def _settle(reading: Reading, made: PreparedEntry) -> None:
         record = record.model_copy(
             update={"decision": Decision.FILTERED, "rule": made.filtered, "raw": None}
         )
-        await commit(kit.store, _batch(reading, [record]))
+        await commit(context.store, _batch(job, [record]))
         return
-    source = reading.own_source
-    if kit.order.strict or record.backfill:
-        await reading.turn.come()
-        reading.turn.end()  # later pages may join its commit, which keeps the order
-    state = await load_source(kit.store, source.name)
-    paper = Paper(state.title, state.link) if state else Paper()
-    arrival = kit.arrival(record, made, source, reading.record, paper)
-    await reading.commits.finish(ReadPage(reading.lease, arrival, made.features))
+    source = job.own_source
+    if context.sequencer.strict or record.backfill:
+        await job.turn.wait()
+        job.turn.end()  # later pages may join its commit, which keeps the order
+    state = await load_source(context.store, source.name)
+    info = FeedInfo(state.title, state.link) if state else FeedInfo()
+    arrival = context.arrival(record, made, source, job.record, info)
+    await job.commits.finish(ReadPage(job.lease, arrival, made.features))
 
 
-async def _is_worth_another(reading: Reading, fault: MillraceError) -> bool:
+async def _is_worth_another(job: PageJob, fault: MillraceError) -> bool:
     """Whether to retry: an entry with a feed text a few times, one without for two weeks."""
-    record = reading.record
+    record = job.record
     if record.raw is None or not record.raw.body_urls:
         # `millrace once` ends when all entries are settled: it does not wait for the network.
-        waits = isinstance(fault, Unreachable) and not reading.kit.order.strict
+        waits = isinstance(fault, Unreachable) and not job.context.sequencer.strict
         return record.attempts + 1 < (ATTEMPTS_TO_CONNECT if waits else ATTEMPTS)
-    age = await reading.kit.store.now() - record.arrived.timestamp()
+    age = await job.context.store.now() - record.arrived.timestamp()
     return age < BODY_DAYS * 86_400
 
 
-async def _give_up(reading: Reading) -> None:
+async def _give_up(job: PageJob) -> None:
     """Drop an entry whose only body could not be fetched: there is nothing to publish."""
     update = {"decision": Decision.FILTERED, "rule": "unreachable", "raw": None}
-    await commit(reading.kit.store, _batch(reading, [reading.record.model_copy(update=update)]))
+    await commit(job.context.store, _batch(job, [job.record.model_copy(update=update)]))
 
 
-async def _try_again(reading: Reading, fault: MillraceError) -> None:
+async def _try_again(job: PageJob, fault: MillraceError) -> None:
     """Retry after twice the last delay, or after the Retry-After of the host if that is longer."""
-    record = reading.record.model_copy(update={"attempts": reading.record.attempts + 1})
+    record = job.record.model_copy(update={"attempts": job.record.attempts + 1})
     has_body = record.raw is not None and record.raw.body_urls
     cap = BODY_RETRY_CAP if has_body else CRASH_SECONDS
-    wait = min(RETRY_SECONDS * 2.0 ** min(reading.record.attempts, 32), cap)
+    wait = min(RETRY_SECONDS * 2.0 ** min(job.record.attempts, 32), cap)
     if isinstance(fault, BadStatus) and fault.retry_after is not None:
         wait = max(wait, fault.retry_after)
-    batch = _batch(reading, [record], waits=[PageWait(record.id, wait)])
-    await commit(reading.kit.store, batch)
+    batch = _batch(job, [record], waits=[PageWait(record.id, wait)])
+    await commit(job.context.store, batch)
 
 
-def _batch(reading: Reading, entries: list[EntryRecord], waits: Sequence[PageWait] = ()) -> Batch:
+def _batch(job: PageJob, entries: list[EntryRecord], waits: Sequence[PageWait] = ()) -> Batch:
     return Batch(
         PAGES,
-        [reading.lease],
+        [job.lease],
         entries=entries,
         waits=waits,
-        keep_seconds=reading.kit.keep_seconds(),
+        keep_seconds=job.context.keep_seconds(),
     )
 
 

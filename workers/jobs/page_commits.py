@@ -18,16 +18,16 @@ from core.dedup.fingerprint import Features
 from core.errors import StoreError
 from core.models import Decision
 from store.commit import Batch
-from store.connection import Store, Together
+from store.connection import CallBatcher, Store
 from store.monitoring import Counts
 from store.schedule import PAGES, Lease
 from store.sources import Taken, count_taken, keep_learned, load_learned
-from workers.context import Kit, count_entries, count_merging
+from workers.context import WorkerContext, count_entries, count_merging
 from workers.settle import LeaseLost
 
 MOMENT = 0.2  # seconds for which a page waits for others; below what a reader notices
 MOST = 20  # pages in one commit: comparing takes 7 ms each
-TELL_SECONDS = 1.0  # after which learned boilerplate is saved, that of one second together
+WRITE_SECONDS = 1.0  # after which learned boilerplate is saved, that of one second together
 _FRESH_SECONDS = 30.0  # for which boilerplate that was read from the store is reused
 _SOURCES_KEPT = 200  # whose boilerplate is kept in memory
 
@@ -46,17 +46,17 @@ class ReadPage:
 class PageCommits:
     """What the page jobs of one worker share: their commits and the boilerplate they learned."""
 
-    def __init__(self, kit: Kit) -> None:
-        self._kit = kit
-        self.company = Company()
-        self.lessons = Lessons(kit.store)
-        self._together = Together(self._finish_in_order)
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
+        self.batcher = PageBatcher()
+        self.boilerplate = LearnedBoilerplate(context.store)
+        self._calls = CallBatcher(self._finish_in_order)
 
     async def finish(self, page: ReadPage) -> None:
         """Settle a page, together with others that were just read. Raises LeaseLost."""
-        place = await self.company.gather()
+        place = await self.batcher.gather()
         try:
-            written = await self._together.ask((place, page))
+            written = await self._calls.ask((place, page))
         except StoreError:
             raise
         except Exception:  # noqa: BLE001 - an error in another page must not lose this one
@@ -72,27 +72,27 @@ class PageCommits:
 
     async def _finish(self, pages: Sequence[ReadPage]) -> list[bool]:
         """Whether each page was written: False when its lease has another holder."""
-        ours, kit = list(pages), self._kit
+        ours, context = list(pages), self._context
 
         def batch_for(_: Outcome) -> Batch:
-            return Batch(PAGES, [page.lease for page in ours], keep_seconds=kit.keep_seconds())
+            return Batch(PAGES, [page.lease for page in ours], keep_seconds=context.keep_seconds())
 
         while ours:
             try:
-                outcome = await kit.settle([page.arrival for page in ours], batch_for)
+                outcome = await context.settle([page.arrival for page in ours], batch_for)
             except LeaseLost as lost:
                 ours = [page for page in ours if page.lease.name not in lost.names]
                 continue
-            kit.learn({page.arrival.record.id: page.features for page in ours}, outcome)
-            await _count(kit, outcome)
+            context.learn({page.arrival.record.id: page.features for page in ours}, outcome)
+            await _count(context, outcome)
             break
         kept = {page.lease.token for page in ours}
         return [page.lease.token in kept for page in pages]
 
 
-async def _count(kit: Kit, outcome: Outcome) -> None:
+async def _count(context: WorkerContext, outcome: Outcome) -> None:
     """Count the entries for /metrics and for each source, as the poll job does."""
-    counts, now = Counts(), await kit.store.now()
+    counts, now = Counts(), await context.store.now()
     decisions: dict[str, list[Decision]] = {}
     count_merging(counts, outcome)
     for record in outcome.entries:
@@ -103,28 +103,28 @@ async def _count(kit: Kit, outcome: Outcome) -> None:
         source: Taken(len(made), made.count(Decision.PUBLISHED), made.count(Decision.MERGED))
         for source, made in decisions.items()
     }
-    await count_taken(kit.store, taken)
-    kit.tell(counts)
+    await count_taken(context.store, taken)
+    context.add_counts(counts)
 
 
-class Company:
+class PageBatcher:
     """Gathers pages for one commit: counts those being read, holds those that wait."""
 
     def __init__(self) -> None:
-        self._under_way = 0
+        self._reading = 0
         self._numbers = count()
         self._waiting: list[asyncio.Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """While the block runs a page is being read, and pages that are read wait for it."""
-        self._under_way += 1
+        self._reading += 1
         try:
             yield
         finally:
-            self._under_way -= 1
-            if not self._under_way:
+            self._reading -= 1
+            if not self._reading:
                 self._release()
 
     async def gather(self) -> int:
@@ -133,7 +133,7 @@ class Company:
         Returns the page's number in the order of arrival.
         """
         number = next(self._numbers)
-        if not self._under_way:
+        if not self._reading:
             return number
         loop = asyncio.get_running_loop()
         mine = loop.create_future()
@@ -155,7 +155,7 @@ class Company:
         self._waiting.clear()
 
 
-class Lessons:
+class LearnedBoilerplate:
     """The learned boilerplate of the sources whose pages a worker reads, with a cache."""
 
     def __init__(self, store: Store) -> None:
@@ -176,7 +176,7 @@ class Lessons:
         """Add the signatures of one page; they are saved within a second."""
         self._unwritten.setdefault(source, []).append(signatures)
         if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self.write(after=TELL_SECONDS))
+            self._writing = asyncio.create_task(self.write(after=WRITE_SECONDS))
 
     async def write(self, *, after: float = 0.0) -> None:
         """Save the unsaved signatures, `after` seconds from now."""

@@ -24,15 +24,23 @@ from core.errors import (
     StoreError,
     Unreachable,
 )
-from core.feeds.new_entries import Remembered
+from core.feeds.new_entries import SourceMemory
 from core.models import ParsedFeed
-from store.commit import Batch, SourceWrite, leave
+from store.commit import Batch, SourceWrite, write_state
 from store.hosts import note_reached, note_unreachable
 from store.monitoring import Counts
 from store.retention import SEEN_KEPT, note_floods, trim_seen
 from store.schedule import SOURCES, Begun, Lease, begin, release
 from store.sources import SourceState, read_source
-from workers.context import Kit, Paper, Poll, count_entries, count_fetch, count_merging, rhythm
+from workers.context import (
+    FeedInfo,
+    Poll,
+    WorkerContext,
+    count_entries,
+    count_fetch,
+    count_merging,
+    rhythm,
+)
 from workers.jobs.new_entries import find_news, sort_out
 from workers.jobs.source_state import (
     GONE_SECONDS,
@@ -44,8 +52,8 @@ from workers.jobs.source_state import (
 )
 from workers.leases import held
 from workers.settle import LeaseLost
-from workers.sources.documents import Asking, Polled, Reader, prepare_entries
-from workers.sources.fetch import ask
+from workers.sources.documents import Polled, PollTools, Reader, prepare_entries
+from workers.sources.fetch import poll_kind
 from workers.sources.websub import after_push, pushed
 
 log = structlog.get_logger()
@@ -54,18 +62,18 @@ _AWAY = (Unreachable, NoResponse)
 TRIM_EVERY = 20  # changed documents: reading all guids of a source costs as much as its poll
 
 
-async def refresh(kit: Kit, lease: Lease) -> None:
+async def refresh(context: WorkerContext, lease: Lease) -> None:
     """Poll the source of a lease; do nothing when the lease has another holder."""
-    source, turn = kit.source(lease.name), kit.order.polls.take(lease.name)
+    source, turn = context.source(lease.name), context.sequencer.polls.take(lease.name)
     try:
-        if source is not None and (begun := await begin(kit.store, SOURCES, lease)) is not None:
+        if source is not None and (begun := await begin(context.store, SOURCES, lease)) is not None:
             state, counts = _state_of(source, begun), Counts()
             if state.gone:  # due all the same; only a new address or a person lifts this
-                await release(kit.store, SOURCES, lease, after=GONE_SECONDS)
+                await release(context.store, SOURCES, lease, after=GONE_SECONDS)
                 return
-            with held(kit.store, SOURCES, lease, kit.lateness):
-                await _poll_or_record(Poll(kit, lease, source, state, begun.now, counts, turn))
-            kit.tell(counts)
+            with held(context.store, SOURCES, lease, context.lateness):
+                await _poll_or_record(Poll(context, lease, source, state, begun.now, counts, turn))
+            context.add_counts(counts)
     finally:
         turn.end()
 
@@ -82,13 +90,13 @@ def _state_of(source: Source, begun: Begun) -> SourceState:
 
 async def _poll_or_record(poll: Poll) -> None:
     """Poll, and write a failure into the source's state."""
-    kit, name = poll.kit, poll.source.name
+    context, name = poll.context, poll.source.name
     try:
         await _poll(poll)
     except HostBusy as busy:
-        if kit.order.strict:
-            poll.turn.put_off()
-        await release(kit.store, SOURCES, poll.lease, after=busy.wait)
+        if context.sequencer.strict:
+            poll.turn.keep()
+        await release(context.store, SOURCES, poll.lease, after=busy.wait)
     except LeaseLost:
         log.info("poll.superseded", source=name)
     except StoreError:
@@ -101,42 +109,44 @@ async def _poll_or_record(poll: Poll) -> None:
 
 
 async def _poll(poll: Poll) -> None:
-    kit = poll.kit
-    reader = Reader(kit.store, kit.sandbox, poll.source, poll.counts)
-    asking = Asking(kit.store, kit.fetcher, kit.sandbox, reader, poll.now, kit.version)
-    polled = await pushed(asking, kit, poll.source, poll.state)
-    polled = polled or await ask(asking, poll.source, poll.state)
+    context = poll.context
+    reader = Reader(context.store, context.sandbox, poll.source, poll.counts)
+    tools = PollTools(
+        context.store, context.fetcher, context.sandbox, reader, poll.now, context.version
+    )
+    polled = await pushed(tools, context, poll.source, poll.state)
+    polled = polled or await poll_kind(tools, poll.source, poll.state)
     if polled.push is None:
-        kit.answered = True
+        context.answered = True
         if poll.state.failures > poll.state.unreachable:
             log.info("source.recovered", source=poll.source.name, failures=poll.state.failures)
         if poll.state.failures:
-            await note_reached(kit.store, poll.source.name)
+            await note_reached(context.store, poll.source.name)
     _count(poll, "pushed" if polled.push else "ok" if polled.feed else "unchanged")
     count_fetch(poll.counts, "feed", seconds=polled.seconds, size=polled.size)
     if polled.feed is None:
-        await leave(kit.store, poll.lease, _write(poll, polled))
+        await write_state(context.store, poll.lease, _write(poll, polled))
     else:
         await _take_in(poll, polled, polled.feed, await reader.remembered())
-    await after_push(kit, poll.source, polled)
+    await after_push(context, poll.source, polled)
 
 
-async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Remembered) -> None:
+async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: SourceMemory) -> None:
     """Prepare the news of a document, decide upon them, and write all in one commit."""
-    kit, source = poll.kit, poll.source
-    stories = kit.settings().retention.entries
+    context, source = poll.context, poll.source
+    stories = context.settings().retention.entries
     room = DailyRoom(poll.state, source, now=poll.now, stories=stories)
-    news = await find_news(kit.store, source.name, feed, remembered, room)
+    news = await find_news(context.store, source.name, feed, remembered, room)
     if news.waiting:
         polled = await _put_off(poll, polled, news.waiting)
     prepared = polled.prepared or await prepare_entries(
-        kit.sandbox, news.entries, source, remembered.learned, poll.counts
+        context.sandbox, news.entries, source, remembered.learned, poll.counts
     )
-    if kit.order.strict or not poll.state.first_poll_done:
-        await poll.turn.come()
+    if context.sequencer.strict or not poll.state.first_poll_done:
+        await poll.turn.wait()
     site = poll.source.site or feed.link or poll.state.link
-    paper = Paper(feed.title or poll.state.title, site)
-    found = sort_out(poll, news, prepared, room, paper)
+    info = FeedInfo(feed.title or poll.state.title, site)
+    found = sort_out(poll, news, prepared, room, info)
     write = replace(
         _write(poll, polled, [entry.article.published for entry in prepared.entries]),
         listed=news.listed,
@@ -149,8 +159,8 @@ async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Rem
         counted = room.written_to(with_counts(write.state, outcome, found.new_aside))
         return found.batch(poll, replace(write, state=counted))
 
-    outcome = await kit.settle(found.arrivals, batch_for)
-    kit.learn(found.features, outcome)
+    outcome = await context.settle(found.arrivals, batch_for)
+    context.learn(found.features, outcome)
     await _trim_seen(poll, write.state, len(remembered.seen))
     count_merging(poll.counts, outcome)
     count_entries(poll.counts, source.name, [*found.aside, *outcome.entries], now=poll.now)
@@ -158,7 +168,7 @@ async def _take_in(poll: Poll, polled: Polled, feed: ParsedFeed, remembered: Rem
 
 async def _put_off(poll: Poll, polled: Polled, waiting: int) -> Polled:
     """The answer without what would keep later polls from finding those entries new again."""
-    await note_floods(poll.kit.store, [poll.source.name])
+    await note_floods(poll.context.store, [poll.source.name])
     note = f"{waiting} new entries wait for the next day: it brought too many today"
     return replace(
         polled, prepared=None, etag=None, last_modified=None, body_hash=None, tree=None,
@@ -172,9 +182,9 @@ def _write(poll: Poll, polled: Polled, published: Sequence[str | None] = ()) -> 
         poll.state,
         polled,
         poll.source,
-        poll.kit.settings().fetch,
+        poll.context.settings().fetch,
         now=poll.now,
-        chance=poll.kit.chance(),
+        chance=poll.context.chance(),
         arrivals=rhythm(published, now=poll.now),
     )
     return SourceWrite(poll.source.name, state, wait)
@@ -183,8 +193,8 @@ def _write(poll: Poll, polled: Polled, published: Sequence[str | None] = ()) -> 
 async def _trim_seen(poll: Poll, state: SourceState, seen: int) -> None:
     """Now and then forget guids that the source stopped listing long ago."""
     if state.document % TRIM_EVERY == 0 or seen > SEEN_KEPT:
-        window = poll.kit.settings().dedup.window
-        await trim_seen(poll.kit.store, poll.source.name, window=window)
+        window = poll.context.settings().dedup.window
+        await trim_seen(poll.context.store, poll.source.name, window=window)
 
 
 async def _record_fault(poll: Poll, fault: MillraceError) -> None:
@@ -193,10 +203,10 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
         poll.state,
         fault,
         poll.source,
-        poll.kit.settings().fetch,
+        poll.context.settings().fetch,
         now=poll.now,
-        chance=poll.kit.chance(),
-        version=poll.kit.version,
+        chance=poll.context.chance(),
+        version=poll.context.version,
     )
     _count(poll, _outcome(fault))
     # Only the first failure in a row is logged; the others are in /health, /sources and metrics.
@@ -206,11 +216,11 @@ async def _record_fault(poll: Poll, fault: MillraceError) -> None:
     when = {} if state.gone else {"next_in": round(wait)}
     say("source.failing", source=poll.source.name, reason=state.last_error, **when)
     write = SourceWrite(poll.source.name, state, wait)
-    if await leave(poll.kit.store, poll.lease, write):
+    if await write_state(poll.context.store, poll.lease, write):
         if isinstance(fault, _AWAY):
-            await note_unreachable(poll.kit.store, poll.source.name)
+            await note_unreachable(poll.context.store, poll.source.name)
         elif poll.state.failures:
-            await note_reached(poll.kit.store, poll.source.name)
+            await note_reached(poll.context.store, poll.source.name)
 
 
 def _count(poll: Poll, outcome: str) -> None:

@@ -19,7 +19,7 @@ from core.errors import (
     with_remedy,
 )
 from core.models import Decision, EntryRecord, FeedEntry
-from core.polling import ARRIVALS_KEPT, after_failure, believed, next_interval, watch
+from core.polling import ARRIVALS_KEPT, after_failure, is_persistent, next_interval, watch_redirect
 from store.sources import Poison, SourceState
 from workers.sources.documents import Poisoned, Polled
 
@@ -226,8 +226,8 @@ def _moved(
 ) -> dict[str, object]:
     if polled.found_at is not None:
         return {"url": polled.found_at, "discovered": True, "redirect": None}
-    seen = watch(state.redirect, polled.permanent_redirect, now=now)
-    if seen and believed(seen, now=now, persistence=fetch.redirect_persistence):
+    seen = watch_redirect(state.redirect, polled.permanent_redirect, now=now)
+    if seen and is_persistent(seen, now=now, persistence=fetch.redirect_persistence):
         return {"url": seen.to, "redirect": None}
     return {"redirect": seen}
 

@@ -31,7 +31,7 @@ _SOURCE = Source(url="https://example.org/feed.xml")
 _LINK = "https://example.org/mill"
 
 
-def rehearse() -> None:
+def warm_up() -> None:
     """Run the whole pipeline once, for an entry and for a page."""
     feed = (
         f"<rss version='2.0'><channel><title>Mill</title><item><title>The mill</title>"
@@ -45,6 +45,6 @@ def rehearse() -> None:
     prepare_first_page(_PAGE.encode(), _LINK, "text/html", article, _SOURCE)
 
 
-rehearse()
+warm_up()
 gc.collect()
 gc.freeze()  # children do not collect these objects, so their memory stays shared

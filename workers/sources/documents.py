@@ -13,11 +13,19 @@ from functools import partial
 from core.config.settings import Source
 from core.dates import SourceClock
 from core.errors import DocumentError, NotAFeed, Overdue, ResourceLimit
-from core.feeds.new_entries import Remembered, read_new_entries
+from core.feeds.new_entries import SourceMemory, read_new_entries
 from core.metrics import STEP_BUCKETS
 from core.models import FeedEntry, ParsedFeed
-from core.pipeline import BATCH, Prepared, PreparedEntry, Read, bare, prepare, read_news
-from core.polling import Wishes
+from core.pipeline import (
+    BATCH,
+    ParsedDocument,
+    Prepared,
+    PreparedEntry,
+    prepare,
+    read_news,
+    title_only,
+)
+from core.polling import PollingHints
 from store.connection import Store
 from store.entries import load_remembered
 from store.monitoring import Counts
@@ -26,7 +34,7 @@ from workers.http.client import Fetcher
 from workers.http.response import Response
 from workers.sandbox.pool import QUICK_SECONDS, Sandbox
 
-NO_WISHES = Wishes()
+NO_WISHES = PollingHints()
 POISON_TRIES = 3  # by one version; then the document is skipped until it changes
 PARSE_SECONDS = 5.0
 _MOST_AT_ONCE = 2**19  # bytes; longer documents may exceed the time of a quick call
@@ -35,7 +43,7 @@ LEAST_SECONDS = 1.0  # for each entry, also when others of its batch used up the
 
 
 @dataclass(frozen=True)
-class Asking:
+class PollTools:
     """The tools of a poll."""
 
     store: Store
@@ -58,7 +66,7 @@ class Polled:
     last_modified: str | None = None
     body_hash: str | None = None
     permanent_redirect: str | None = None
-    wishes: Wishes = NO_WISHES
+    wishes: PollingHints = NO_WISHES
     seconds: float = 0.0  # until the last byte
     size: int = 0  # decoded bytes
     kind: str | None = None  # found by `kind: auto`
@@ -72,7 +80,7 @@ class Polled:
     waiting: int = 0  # new entries beyond the daily limit of the store
 
 
-def unchanged(answer: Response, wishes: Wishes) -> Polled:
+def unchanged(answer: Response, wishes: PollingHints) -> Polled:
     """A result without news; its validators are kept, because servers change them at will."""
     return Polled(
         status=answer.status,
@@ -144,7 +152,7 @@ async def _prepare(
         if isinstance(fault, Overdue):  # a retry may succeed
             raise
     counts.add("millrace_killed_total", step="clean")
-    return Prepared((bare(batch[0], source),), learned or b"")
+    return Prepared((title_only(batch[0], source),), learned or b"")
 
 
 async def _one_by_one(
@@ -174,9 +182,9 @@ class Reader:
         self._sandbox = sandbox
         self._source = source
         self._counts = counts
-        self._remembered: Remembered | None = None
+        self._remembered: SourceMemory | None = None
 
-    async def remembered(self) -> Remembered:
+    async def remembered(self) -> SourceMemory:
         """What the store remembers of the source, loaded once."""
         if self._remembered is None:
             self._remembered = await load_remembered(self._store, self._source.name)
@@ -190,7 +198,7 @@ class Reader:
         content_type: str | None,
         parse: Callable[..., ParsedFeed] | None = None,
         clock: SourceClock | None = None,
-    ) -> Read:
+    ) -> ParsedDocument:
         """Parse `data` in a child: with `parse`, else as a feed without its known items.
 
         `clock` corrects dates that the source states by a wrong clock. Raises DocumentError or
@@ -208,9 +216,9 @@ class Reader:
                 pass  # due to the document or to an entry in it: parsing alone shows which
         own = self._source.url
         parsed = await self._sandbox.run(parse, data, timeout=PARSE_SECONDS, on_behalf=own)
-        return Read(parsed, None)
+        return ParsedDocument(parsed, None)
 
-    async def _read_at_once(self, parse: Callable[[], ParsedFeed]) -> Read:
+    async def _read_at_once(self, parse: Callable[[], ParsedFeed]) -> ParsedDocument:
         seen, learned = (await self.remembered())[1:3]
         started = time.monotonic()
         read = await self._sandbox.run(

@@ -18,12 +18,12 @@ from core.feeds.discovery import guessed_feed, header_feeds, known_feed, refresh
 from core.feeds.github import is_github
 from core.feeds.listing import read_listing
 from core.models import ParsedFeed
-from core.pipeline import Read
-from core.polling import Wishes, freshness, linked, retry_after
+from core.pipeline import ParsedDocument
+from core.polling import PollingHints, freshness, link_target, retry_after
 from store.sources import SourceState
 from workers.http.client import FEED_TYPES, PAGE_TYPES
 from workers.http.response import Response, access_of
-from workers.sources.documents import Asking, Poisoned, Polled, is_set_aside, unchanged
+from workers.sources.documents import Poisoned, Polled, PollTools, is_set_aside, unchanged
 from workers.sources.github import poll_folder
 
 WHOLE_LEAST, WHOLE_UNKNOWN = 86_400.0, 7 * 86_400.0  # seconds without a whole document
@@ -32,14 +32,14 @@ ALTERNATES_TRIED = 3  # feeds that a page names
 _RANGE = re.compile(r"bytes (?:0-(\d{1,15})|[^/]*)/(\d{1,15})")  # RFC 9110, 14.4
 
 
-async def ask(asking: Asking, source: Source, state: SourceState) -> Polled:
+async def poll_kind(tools: PollTools, source: Source, state: SourceState) -> Polled:
     """One poll of a source. Raises FetchError, DocumentError or ResourceLimit."""
     match kind_of(source, state):
         case "github":
-            return await poll_folder(asking, source, state)
+            return await poll_folder(tools, source, state)
         case "page":
-            return await ask_listing(asking, source, state)
-    return await ask_feed(asking, source, state)
+            return await ask_listing(tools, source, state)
+    return await ask_feed(tools, source, state)
 
 
 def kind_of(source: Source, state: SourceState) -> str:
@@ -53,38 +53,38 @@ def kind_of(source: Source, state: SourceState) -> str:
     return "page" if source.links else "feed"
 
 
-async def ask_feed(asking: Asking, source: Source, state: SourceState) -> Polled:
+async def ask_feed(tools: PollTools, source: Source, state: SourceState) -> Polled:
     """A conditional GET of a feed; if the response is a web page, of the feed that it names."""
     unknown = source.kind == "auto" and (state.document == 0 or state.discovered)
     known = known_feed(state.url) if unknown else None
     if known is not None:
-        return replace(await _ask_at(asking, source, state, known), found_at=known)
-    answer = await _get(asking, source, state, state.url)
+        return replace(await _ask_at(tools, source, state, known), found_at=known)
+    answer = await _get(tools, source, state, state.url)
     try:
-        return await _read(asking, state, answer)
+        return await _read(tools, state, answer)
     except NotAFeed as fault:
         moved = fault.moved or refreshed_to(answer.headers.get("Refresh", ""), url=answer.url)
         if moved:
-            return await _ask_at(asking, source, state, moved)
-        if unknown and (found := await _discover(asking, source, state, answer, fault)):
+            return await _ask_at(tools, source, state, moved)
+        if unknown and (found := await _discover(tools, source, state, answer, fault)):
             return found
         raise
 
 
-async def ask_listing(asking: Asking, source: Source, state: SourceState) -> Polled:
+async def ask_listing(tools: PollTools, source: Source, state: SourceState) -> Polled:
     """A conditional GET of a page that lists articles; the page job reads their texts."""
-    answer = await _get(asking, source, state, state.url, listing=True)
-    read = partial(read_listing, selector=source.links, now=asking.now)
+    answer = await _get(tools, source, state, state.url, listing=True)
+    read = partial(read_listing, selector=source.links, now=tools.now)
     try:
-        return replace(await _read(asking, state, answer, read), kind="page")
+        return replace(await _read(tools, state, answer, read), kind="page")
     except NotAFeed:
         if source.kind == "page":
             raise
-        return await _read(asking, state, answer)  # the page may have become a feed
+        return await _read(tools, state, answer)  # the page may have become a feed
 
 
 async def _discover(
-    asking: Asking, source: Source, state: SourceState, page: Response, fault: NotAFeed
+    tools: PollTools, source: Source, state: SourceState, page: Response, fault: NotAFeed
 ) -> Polled | None:
     """The feed that a web page names, else one at a usual path, else the page as a listing.
 
@@ -93,13 +93,13 @@ async def _discover(
     """
     for url in candidates(page, fault, state.url):
         try:
-            return replace(await _ask_at(asking, source, state, url), found_at=url)
+            return replace(await _ask_at(tools, source, state, url), found_at=url)
         except (NotAFeed, BadStatus) as refusal:
             if url in fault.places and isinstance(refusal, BadStatus) and refusal.status != 404:
                 break  # the site refuses such requests
     try:
-        read = partial(read_listing, strict=True, now=asking.now)
-        return replace(await _read(asking, state, page, read), kind="page")
+        read = partial(read_listing, strict=True, now=tools.now)
+        return replace(await _read(tools, state, page, read), kind="page")
     except NotAFeed:
         return None
 
@@ -112,17 +112,17 @@ def candidates(page: Response, fault: NotAFeed, url: str) -> list[str]:
     return list(dict.fromkeys([*named, *([guess] if guess else []), *fault.places]))
 
 
-async def _ask_at(asking: Asking, source: Source, state: SourceState, url: str) -> Polled:
+async def _ask_at(tools: PollTools, source: Source, state: SourceState, url: str) -> Polled:
     """Poll the feed at another address than that of the source."""
-    return await _read(asking, state, await _get(asking, source, state, url))
+    return await _read(tools, state, await _get(tools, source, state, url))
 
 
 async def _get(
-    asking: Asking, source: Source, state: SourceState, url: str, *, listing: bool = False
+    tools: PollTools, source: Source, state: SourceState, url: str, *, listing: bool = False
 ) -> Response:
-    same = url == state.url and not wants_whole(state, asking.now)
-    limits = asking.fetcher.settings.max_bytes
-    answer = await asking.fetcher.get(
+    same = url == state.url and not wants_whole(state, tools.now)
+    limits = tools.fetcher.settings.max_bytes
+    answer = await tools.fetcher.get(
         url,
         etag=state.etag if same else None,
         last_modified=state.last_modified if same else None,
@@ -131,29 +131,29 @@ async def _get(
         max_bytes=limits.page if listing else limits.feed,
     )
     if answer.status != 304 and not 200 <= answer.status < 300:
-        wait = retry_after(answer.headers, now=asking.now, cap=asking.fetcher.settings.backoff.cap)
+        wait = retry_after(answer.headers, now=tools.now, cap=tools.fetcher.settings.backoff.cap)
         raise BadStatus(answer.status, urlsplit(url).hostname or "", retry_after=wait)
     return answer
 
 
 async def _read(
-    asking: Asking,
+    tools: PollTools,
     state: SourceState,
     answer: Response,
     read: Callable[..., ParsedFeed] | None = None,
 ) -> Polled:
     whole = state.etag is not None or state.last_modified is not None
     same = (answer.etag, answer.last_modified) == (state.etag, state.last_modified)
-    whole = whole and same and answer.url == state.url and wants_whole(state, asking.now)
+    whole = whole and same and answer.url == state.url and wants_whole(state, tools.now)
     if answer.status == 304:
-        return _unchanged(asking, state, answer)
+        return _unchanged(tools, state, answer)
     body_hash = xxhash.xxh3_128_hexdigest(answer.body)
     if body_hash == state.body_hash and answer.complete:
-        return _unchanged(asking, state, answer)
+        return _unchanged(tools, state, answer)
     came_whole, again = answer.complete and not _is_part(answer), body_hash == state.torn_hash
     if not (came_whole or again):
         raise _broke_off(answer, body_hash)
-    feed, prepared = await _parsed(asking, state, answer, body_hash, read)
+    feed, prepared = await _parsed(tools, state, answer, body_hash, read)
     if not (feed.complete or (came_whole and (answer.framed or again))):
         raise _broke_off(answer, body_hash)
     return Polled(
@@ -165,13 +165,13 @@ async def _read(
         last_modified=answer.last_modified,
         body_hash=body_hash,
         permanent_redirect=answer.permanent_redirect,
-        wishes=_wishes(asking, answer, feed),
+        wishes=_wishes(tools, answer, feed),
         seconds=answer.elapsed,
         size=len(answer.body),
         kind="feed",
         hub=_linked(answer, "hub") or feed.hub,
         self_url=_linked(answer, "self") or feed.self_url,
-        notes=tuple(_notes(state, answer, feed, now=asking.now, whole=whole)),
+        notes=tuple(_notes(state, answer, feed, now=tools.now, whole=whole)),
         whole=whole,
     )
 
@@ -210,22 +210,22 @@ def _notes(
 
 
 async def _parsed(
-    asking: Asking,
+    tools: PollTools,
     state: SourceState,
     answer: Response,
     body_hash: str,
     read: Callable[..., ParsedFeed] | None,
-) -> Read:
+) -> ParsedDocument:
     """The parsed document. Raises DocumentError for one that exceeded its limits too often."""
-    if is_set_aside(state, body_hash, asking.version):
+    if is_set_aside(state, body_hash, tools.version):
         raise DocumentError("the document is set aside: it could not be read within its limits")
     try:
-        return await asking.reader.read(
+        return await tools.reader.read(
             answer.body,
             url=answer.url,
             content_type=answer.content_type,
             parse=read,
-            clock=state.clock(asking.now),
+            clock=state.clock(tools.now),
         )
     except Overdue:  # the machine is overloaded, which is no fault of the document
         raise
@@ -235,7 +235,7 @@ async def _parsed(
 
 
 def _linked(answer: Response, relation: str) -> str | None:
-    return linked(answer.headers.getall("Link", ()), relation, base=answer.url)
+    return link_target(answer.headers.getall("Link", ()), relation, base=answer.url)
 
 
 def _is_part(answer: Response) -> bool:
@@ -250,18 +250,18 @@ def _broke_off(answer: Response, body_hash: str) -> BrokeOff:
     return BrokeOff("the document broke off after {size} bytes", size=size, body_hash=body_hash)
 
 
-def _unchanged(asking: Asking, state: SourceState, answer: Response) -> Polled:
-    wishes = Wishes(
-        fresh=max(freshness(answer.headers, now=asking.now), state.ttl),
+def _unchanged(tools: PollTools, state: SourceState, answer: Response) -> Polled:
+    wishes = PollingHints(
+        fresh=max(freshness(answer.headers, now=tools.now), state.ttl),
         skip_hours=state.skip_hours,
         skip_days=state.skip_days,
     )
     return replace(unchanged(answer, wishes), permanent_redirect=answer.permanent_redirect)
 
 
-def _wishes(asking: Asking, answer: Response, feed: ParsedFeed) -> Wishes:
-    return Wishes(
-        fresh=max(freshness(answer.headers, now=asking.now), feed.ttl or 0.0),
+def _wishes(tools: PollTools, answer: Response, feed: ParsedFeed) -> PollingHints:
+    return PollingHints(
+        fresh=max(freshness(answer.headers, now=tools.now), feed.ttl or 0.0),
         skip_hours=feed.skip_hours,
         skip_days=feed.skip_days,
     )

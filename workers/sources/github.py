@@ -35,10 +35,10 @@ from core.feeds.foldertree import (
 )
 from core.feeds.github import Change, Commit, Folder, folder_of, read_commits
 from core.models import FeedEntry
-from core.polling import Wishes, freshness
+from core.polling import PollingHints, freshness
 from store.sources import SourceState, keep_reading, load_folder
 from workers.http.response import Response
-from workers.sources.documents import Asking, Polled, unchanged
+from workers.sources.documents import Polled, PollTools, unchanged
 from workers.sources.github_api import GithubApi, TreeReader
 from workers.sources.github_body import Suspect, returned, same_articles
 
@@ -50,7 +50,7 @@ _NO_SUCH_TREE = (404, 409, 422)
 class FolderPoll:
     """One poll of a folder in progress."""
 
-    asking: Asking
+    tools: PollTools
     source: Source
     state: SourceState
     folder: Folder
@@ -82,20 +82,20 @@ class FolderPoll:
             tree.articles(),
             guids=tree.guids,
             dates=dates,
-            raw=self.asking.fetcher.settings.github.raw,
+            raw=self.tools.fetcher.settings.github.raw,
             commit=self.commits[0].sha,
         )
 
 
-async def poll_folder(asking: Asking, source: Source, state: SourceState) -> Polled:
+async def poll_folder(tools: PollTools, source: Source, state: SourceState) -> Polled:
     """One poll of a folder. Raises FetchError or DocumentError."""
     folder = folder_of(source.url)
     if folder is None:
         raise DocumentError("not a folder on GitHub: …/OWNER/REPO or …/OWNER/REPO/tree/BRANCH/PATH")
-    api = GithubApi(asking, folder)
+    api = GithubApi(tools, folder)
     answer = await api.commits(state)
     if answer.status == 304:
-        return unchanged(answer, _wishes(asking, answer))
+        return unchanged(answer, _wishes(tools, answer))
     commits = read_commits(answer.body)
     if not commits:
         branch, path = folder.branch or "the default branch", folder.path or "the repository"
@@ -103,8 +103,8 @@ async def poll_folder(asking: Asking, source: Source, state: SourceState) -> Pol
             "no commit of {branch} touches {path}: check the address", branch=branch, path=path
         )
     if commits[0].sha == state.body_hash:
-        return unchanged(answer, _wishes(asking, answer))
-    return await _read(FolderPoll(asking, source, state, folder, api, commits), answer)
+        return unchanged(answer, _wishes(tools, answer))
+    return await _read(FolderPoll(tools, source, state, folder, api, commits), answer)
 
 
 async def _read(poll: FolderPoll, answer: Response) -> Polled:
@@ -141,7 +141,7 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
         etag=answer.etag if whole else None,
         last_modified=answer.last_modified if whole else None,
         body_hash=poll.commits[0].sha if whole else None,
-        wishes=_wishes(poll.asking, answer),
+        wishes=_wishes(poll.tools, answer),
         seconds=answer.elapsed,
         size=len(answer.body),
         kind="github",
@@ -159,7 +159,7 @@ class Trees(NamedTuple):
 
 
 async def _trees(poll: FolderPoll) -> Trees:
-    stored = await load_folder(poll.asking.store, poll.source.name)
+    stored = await load_folder(poll.tools.store, poll.source.name)
     before = folder_tree(stored.tree) if stored.tree and not poll.is_first else None
     cut_short = folder_tree(stored.reading) if stored.reading else None
     reader = TreeReader(poll.api, poll.folder, before, cut_short)
@@ -169,12 +169,12 @@ async def _trees(poll: FolderPoll) -> Trees:
         now = await reader.at(poll.commits[0].tree)
     except FetchError:
         if reader.read.sections:
-            await keep_reading(poll.asking.store, poll.source.name, reader.read.to_bytes())
+            await keep_reading(poll.tools.store, poll.source.name, reader.read.to_bytes())
         raise
     if poll.is_first:
         return Trees(FolderTree(poll.folder), now, newest_alone=True)
     if before is None:
-        seen = (await poll.asking.reader.remembered()).seen
+        seen = (await poll.tools.reader.remembered()).seen
         return Trees(known_by_guids(now, poll.state.renamed, seen), now, newest_alone=True)
     return Trees(before, now, newest_alone=False)
 
@@ -235,7 +235,7 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
     left = set(found.moved.values())  # none of these paths holds its old article
     files = dict(zip(found.added, poll.entries(found.added, now), strict=True))
     suspects = [Suspect(path, before.guid(old), files[path]) for path, old in maybe.items()]
-    back = await returned(poll.asking, [files[path] for path in files if path not in left])
+    back = await returned(poll.tools, [files[path] for path in files if path not in left])
     suspects += [
         Suspect(entry.guid, entry.guid, entry) for entry in back if entry.guid not in maybe
     ]
@@ -243,7 +243,7 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
     suspects += [
         Suspect(path, before.guid(path), entry, in_place=True) for path, entry in rewritten
     ]
-    same = await same_articles(poll.asking, poll.source, suspects)
+    same = await same_articles(poll.tools, poll.source, suspects)
     undecided = {path for path, verdict in same.items() if verdict is None}
     others = {path for path, verdict in same.items() if verdict is False and path not in maybe}
     # Files that git calls renamed, but hold another article, at the path of a removed article.
@@ -255,5 +255,5 @@ async def _fates(poll: FolderPoll, trees: Trees, found: Difference, changes: lis
     )
 
 
-def _wishes(asking: Asking, answer: Response) -> Wishes:
-    return Wishes(fresh=freshness(answer.headers, now=asking.now))
+def _wishes(tools: PollTools, answer: Response) -> PollingHints:
+    return PollingHints(fresh=freshness(answer.headers, now=tools.now))

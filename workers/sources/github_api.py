@@ -28,7 +28,7 @@ from core.feeds.github import (
 from store.hosts import host_pause, pause_host
 from store.sources import SourceState
 from workers.http.response import Access, Response, shown_host
-from workers.sources.documents import Asking
+from workers.sources.documents import PollTools
 
 log = structlog.get_logger()
 
@@ -46,10 +46,10 @@ _TYPE = "application/vnd.github+json"
 class GithubApi:
     """GitHub's API for one poll of one folder."""
 
-    def __init__(self, asking: Asking, folder: Folder) -> None:
-        self._asking = asking
+    def __init__(self, tools: PollTools, folder: Folder) -> None:
+        self._tools = tools
         self._folder = folder
-        self._address = asking.fetcher.settings.github.api
+        self._address = tools.fetcher.settings.github.api
         self._own = commits_url(self._address, folder)  # the key for fair shares of the sandbox
         self._token = os.environ.get("GITHUB_TOKEN")
         self._requests = 0
@@ -62,13 +62,13 @@ class GithubApi:
     async def tree(self, tree: str, *, recursive: bool = False) -> Listing:
         """One tree. Raises FetchError or DocumentError."""
         answer = await self._get(tree_url(self._address, self._folder, tree, recursive=recursive))
-        sandbox = self._asking.sandbox
+        sandbox = self._tools.sandbox
         return await sandbox.run(read_tree, answer.body, on_behalf=self._own)
 
     async def changes(self, sha: str) -> list[Change]:
         """The changes of a commit. Raises FetchError or DocumentError."""
         answer = await self._get(commit_url(self._address, self._folder, sha))
-        sandbox = self._asking.sandbox
+        sandbox = self._tools.sandbox
         return await sandbox.run(read_changes, answer.body, on_behalf=self._own)
 
     def spare(self) -> int:
@@ -80,7 +80,7 @@ class GithubApi:
         await self._check_allowance(shown_host(url))
         self._requests += 1
         secret = {"Authorization": f"Bearer {self._token}"} if self._token else {}
-        answer = await self._asking.fetcher.get(
+        answer = await self._tools.fetcher.get(
             url,
             accept=_TYPE,
             headers={"X-GitHub-Api-Version": "2022-11-28"},
@@ -99,7 +99,7 @@ class GithubApi:
         return answer
 
     async def _check_allowance(self, host: str) -> None:
-        pause = await host_pause(self._asking.store, host)
+        pause = await host_pause(self._tools.store, host)
         if pause is not None:
             seconds, reason = pause
             raise RateLimited(429, host, retry_after=seconds, phrase=reason, advice=self._advice())
@@ -113,11 +113,11 @@ class GithubApi:
 
     async def _refused(self, answer: Response) -> None:
         host = shown_host(answer.url)
-        seconds = rate_limit(answer.status, answer.headers, now=self._asking.now)
+        seconds = rate_limit(answer.status, answer.headers, now=self._tools.now)
         if seconds is None:
             raise BadStatus(answer.status, host)
-        seconds = min(seconds, self._asking.fetcher.settings.backoff.cap)
-        until = datetime.fromtimestamp(self._asking.now + seconds, UTC)
+        seconds = min(seconds, self._tools.fetcher.settings.backoff.cap)
+        until = datetime.fromtimestamp(self._tools.now + seconds, UTC)
         limit = answer.headers.get("X-RateLimit-Limit", str(ALLOWANCE))[:9]
         values = {"host": host, "time": f"{until:%H:%M}"}
         reason = Phrase("{host} limits requests: nothing is fetched before {time} UTC", values)
@@ -126,7 +126,7 @@ class GithubApi:
                 "{host}: the allowance of {limit} requests an hour is used up, nothing is fetched "
                 "before {time} UTC", {**values, "limit": limit},
             )  # fmt: skip
-        await pause_host(self._asking.store, host, seconds, reason)
+        await pause_host(self._tools.store, host, seconds, reason)
         advice = self._advice()
         said = in_english((reason, advice) if advice else (reason,))
         log.warning("github.paused", host=host, seconds=round(seconds), reason=said)

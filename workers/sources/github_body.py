@@ -34,10 +34,10 @@ from store.entries import load_entries
 from store.hosts import host_pause, pause_host
 from store.monitoring import Counts
 from store.sources import keep_learned, load_learned
-from workers.context import Kit, count_fetch
+from workers.context import WorkerContext, count_fetch
 from workers.http.client import PATIENCE, Fetcher
 from workers.http.response import PAGE_LINE, Response, shown_host
-from workers.sources.documents import Asking, prepare_entries
+from workers.sources.documents import PollTools, prepare_entries
 from workers.sources.github_api import PATIENCE as POLL_PATIENCE
 
 PAUSE = 10.0  # seconds after a 429 without Retry-After, as raw.githubusercontent.com sends
@@ -47,18 +47,20 @@ _POINTER = "version https://git-lfs.github.com/spec/"  # to a file that is store
 MASS_REWRITE = 500  # articles in one poll; beyond that the whole folder was moved or reformatted
 
 
-async def read_body(kit: Kit, record: EntryRecord, source: Source, counts: Counts) -> PreparedEntry:
+async def read_body(
+    context: WorkerContext, record: EntryRecord, source: Source, counts: Counts
+) -> PreparedEntry:
     """A pending entry with the body from its file; learned boilerplate is saved at once.
 
     Raises FetchError, ResourceLimit or DocumentError.
     """
     raw = record.raw
     assert raw is not None  # noqa: S101 - a pending entry has it
-    whole = await fetch_body(kit.store, kit.fetcher, raw, attempts=record.attempts)
+    whole = await fetch_body(context.store, context.fetcher, raw, attempts=record.attempts)
     count_fetch(counts, "page", seconds=0.0, size=len(whole.content))
-    learned = await load_learned(kit.store, record.source)
-    prepared = await prepare_entries(kit.sandbox, [whole], source, learned, counts)
-    await keep_learned(kit.store, record.source, prepared.learned)
+    learned = await load_learned(context.store, record.source)
+    prepared = await prepare_entries(context.sandbox, [whole], source, learned, counts)
+    await keep_learned(context.store, record.source, prepared.learned)
     made = without_page(prepared.entries[0])
     article = made.article
     if article.published is None and raw.updated is not None:
@@ -135,13 +137,13 @@ class Suspect(NamedTuple):
 
 
 async def same_articles(
-    asking: Asking, source: Source, suspects: list[Suspect]
+    tools: PollTools, source: Source, suspects: list[Suspect]
 ) -> dict[str, bool | None]:
     """Path -> whether the file holds that article; None when its text is not available now.
 
     Suspects whose known article has no stored text are left out.
     """
-    records = await load_entries(asking.store, [entry_id(source.name, s.guid) for s in suspects])
+    records = await load_entries(tools.store, [entry_id(source.name, s.guid) for s in suspects])
     known = [
         (suspect, record.article)
         for suspect, record in zip(suspects, records, strict=True)
@@ -152,13 +154,13 @@ async def same_articles(
         found = {suspect.path: suspect.in_place for suspect, _ in known}
         known = []
     for suspect, article in known[:MOST_COMPARED]:
-        found[suspect.path] = await _is_same(asking, source, suspect, article)
+        found[suspect.path] = await _is_same(tools, source, suspect, article)
     return found
 
 
-async def returned(asking: Asking, entries: list[FeedEntry]) -> list[FeedEntry]:
+async def returned(tools: PollTools, entries: list[FeedEntry]) -> list[FeedEntry]:
     """The entries whose path held another text before the file was removed."""
-    seen = (await asking.reader.remembered()).seen
+    seen = (await tools.reader.remembered()).seen
     digests = [seen.get(guid_digest(entry.guid)) for entry in entries]
     return [
         entry
@@ -168,14 +170,12 @@ async def returned(asking: Asking, entries: list[FeedEntry]) -> list[FeedEntry]:
 
 
 async def _is_same(
-    asking: Asking, source: Source, suspect: Suspect, article: Article
+    tools: PollTools, source: Source, suspect: Suspect, article: Article
 ) -> bool | None:
-    learned = (await asking.reader.remembered()).learned
+    learned = (await tools.reader.remembered()).learned
     try:
-        whole = await fetch_body(
-            asking.store, asking.fetcher, suspect.entry, patience=POLL_PATIENCE
-        )
-        made = await prepare_entries(asking.sandbox, [whole], source, learned, Counts())
+        whole = await fetch_body(tools.store, tools.fetcher, suspect.entry, patience=POLL_PATIENCE)
+        made = await prepare_entries(tools.sandbox, [whole], source, learned, Counts())
     except (TooLarge, DocumentError, ResourceLimit):
         return suspect.in_place
     except FetchError as fault:

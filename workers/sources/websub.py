@@ -13,7 +13,7 @@ import structlog
 from core.config.settings import Source
 from core.errors import DocumentError, FetchError, Overdue, ResourceLimit
 from core.feeds.new_entries import read_new_entries
-from core.polling import Subscription, Wishes
+from core.polling import HubSubscription, PollingHints
 from store.sources import SourceState
 from store.websub import (
     drop_subscription,
@@ -25,9 +25,9 @@ from store.websub import (
     subscriptions_due,
     wake,
 )
-from workers.context import Kit
+from workers.context import WorkerContext
 from workers.http.response import Response, access_of, redirect_target
-from workers.sources.documents import Asking, Polled
+from workers.sources.documents import Polled, PollTools
 
 log = structlog.get_logger()
 
@@ -40,34 +40,36 @@ _KEEPS_METHOD = frozenset((307, 308))
 _AT_ONCE = 20
 
 
-async def tend_subscriptions(kit: Kit) -> int:
+async def tend_subscriptions(context: WorkerContext) -> int:
     """Send the subscriptions and renewals that are due; returns their number."""
-    due = await subscriptions_due(kit.store, limit=_AT_ONCE, seconds=TEND_SECONDS)
+    due = await subscriptions_due(context.store, limit=_AT_ONCE, seconds=TEND_SECONDS)
     for subscription in due:
-        source = kit.source(subscription.source)
-        public = kit.settings().feed.link
+        source = context.source(subscription.source)
+        public = context.settings().feed.link
         if source is None or public is None:
-            await drop_subscription(kit.store, subscription)
+            await drop_subscription(context.store, subscription)
         else:
-            await _subscribe(kit, source, subscription, public)
+            await _subscribe(context, source, subscription, public)
     return len(due)
 
 
-async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -> Polled | None:
+async def pushed(
+    tools: PollTools, context: WorkerContext, source: Source, state: SourceState
+) -> Polled | None:
     """The oldest document that a hub pushed for a source, as a poll's result; None without one."""
-    waiting = await oldest_push(kit.store, source.name) if state.hub else None
+    waiting = await oldest_push(context.store, source.name) if state.hub else None
     if waiting is None:
         return None
     content_type, body = waiting
     try:
-        feed, prepared = await asking.reader.read(
+        feed, prepared = await tools.reader.read(
             body, url=state.url, content_type=content_type, parse=read_new_entries
         )
     except Overdue:  # the machine is overloaded, which is no fault of the document
         raise
     except (DocumentError, ResourceLimit) as fault:
         log.warning("push.refused", source=source.name, reason=str(fault))
-        await end_push(kit.store, source.name, body=body, content_type=content_type)
+        await end_push(context.store, source.name, body=body, content_type=content_type)
         return None
     return Polled(
         status=200,
@@ -77,7 +79,7 @@ async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -
         etag=state.etag,
         last_modified=state.last_modified,
         body_hash=state.body_hash,
-        wishes=Wishes(),
+        wishes=PollingHints(),
         size=len(body),
         kind=state.kind,
         hub=state.hub,
@@ -86,26 +88,26 @@ async def pushed(asking: Asking, kit: Kit, source: Source, state: SourceState) -
     )
 
 
-async def after_push(kit: Kit, source: Source, polled: Polled) -> None:
+async def after_push(context: WorkerContext, source: Source, polled: Polled) -> None:
     """After the commit of a poll or push: read the next push, or subscribe at the feed's hub."""
     if polled.push is not None:
         content_type, body = polled.push
-        await end_push(kit.store, source.name, body=body, content_type=content_type)
+        await end_push(context.store, source.name, body=body, content_type=content_type)
     elif polled.feed is not None:
-        await _want_push(kit, source, polled)
-    if polled.hub is not None and await pushes_waiting(kit.store, source.name):
-        await wake(kit.store, source.name)
+        await _want_push(context, source, polled)
+    if polled.hub is not None and await pushes_waiting(context.store, source.name):
+        await wake(context.store, source.name)
 
 
-async def _want_push(kit: Kit, source: Source, polled: Polled) -> None:
+async def _want_push(context: WorkerContext, source: Source, polled: Polled) -> None:
     """Plan a subscription at the hub that the feed names, unless there is one."""
-    if polled.hub is None or kit.settings().feed.link is None:
+    if polled.hub is None or context.settings().feed.link is None:
         return
     topic = polled.self_url or polled.url
-    known = await subscription_of(kit.store, source.name)
+    known = await subscription_of(context.store, source.name)
     if known is not None and (known.hub, known.topic) == (polled.hub, topic):
         return
-    wanted = Subscription(
+    wanted = HubSubscription(
         id=secrets.token_urlsafe(32),
         source=source.name,
         topic=topic,
@@ -113,11 +115,13 @@ async def _want_push(kit: Kit, source: Source, polled: Polled) -> None:
         secret=secrets.token_urlsafe(32),
     )
     if known is not None:
-        await drop_subscription(kit.store, known)
-    await keep_subscription(kit.store, wanted, tend_after=0)
+        await drop_subscription(context.store, known)
+    await keep_subscription(context.store, wanted, tend_after=0)
 
 
-async def _subscribe(kit: Kit, source: Source, wanted: Subscription, public: str) -> None:
+async def _subscribe(
+    context: WorkerContext, source: Source, wanted: HubSubscription, public: str
+) -> None:
     form = {
         "hub.mode": "subscribe",
         "hub.topic": wanted.topic,
@@ -128,9 +132,9 @@ async def _subscribe(kit: Kit, source: Source, wanted: Subscription, public: str
     asked = wanted.model_copy(update={"tries": wanted.tries + 1})
     retry = min(CONFIRM_SECONDS * 2.0 ** min(wanted.tries, 20), RETRY_CAP)
     # Stored before the request: the hub may verify before it answers.
-    await keep_subscription(kit.store, asked, tend_after=retry)
+    await keep_subscription(context.store, asked, tend_after=retry)
     try:
-        answer = await _posted(kit, source, wanted.hub, urlencode(form).encode())
+        answer = await _posted(context, source, wanted.hub, urlencode(form).encode())
     except FetchError as fault:
         log.info("websub.unreachable", source=source.name, reason=str(fault))
         return
@@ -138,10 +142,10 @@ async def _subscribe(kit: Kit, source: Source, wanted: Subscription, public: str
         log.info("websub.refused", source=source.name, status=answer.status)
 
 
-async def _posted(kit: Kit, source: Source, hub: str, form: bytes) -> Response:
+async def _posted(context: WorkerContext, source: Source, hub: str, form: bytes) -> Response:
     """The response of a hub, after redirects that keep the method (307, 308)."""
     for _ in range(HUB_REDIRECTS + 1):
-        answer = await kit.fetcher.post(
+        answer = await context.fetcher.post(
             hub,
             form,
             headers={"Content-Type": "application/x-www-form-urlencoded"},

@@ -9,7 +9,7 @@ from lxml import html as lxml_html
 from core.body.clean import CleanOptions, clean_entry
 from core.feeds.parse import parse_feed
 from core.models import CAME_KEPT, FOUND_KEPT, Article, Enclosure, FeedEntry, Method
-from core.text import squeeze
+from core.text import letters_only
 from tests.score import f1, forbidden
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -67,8 +67,10 @@ def test_an_example_keeps_its_structure(example: tuple[Article, dict[str, Any]])
 
     for block in wanted["blocks"]:
         if block["type"] != "p":
-            texts = [squeeze(found.text_content()) for found in root.xpath(ELEMENTS[block["type"]])]
-            assert any(squeeze(block["text"]) in text for text in texts)
+            texts = [
+                letters_only(found.text_content()) for found in root.xpath(ELEMENTS[block["type"]])
+            ]
+            assert any(letters_only(block["text"]) in text for text in texts)
     assert set(wanted["images"]) <= set(article.images)
     assert {link["href"] for link in wanted["links"]} <= set(article.links)
 
@@ -210,9 +212,9 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
     ],
 )
 def test_what_only_looks_like_junk_stays(real: str) -> None:
-    wanted = squeeze(lxml_html.fromstring(f"<div>{real}</div>").text_content())
+    wanted = letters_only(lxml_html.fromstring(f"<div>{real}</div>").text_content())
 
-    assert wanted in squeeze(cleaned(P + real + P).text)
+    assert wanted in letters_only(cleaned(P + real + P).text)
 
 
 RIVER = [
@@ -461,9 +463,9 @@ def test_a_body_that_is_only_a_summary_says_so() -> None:
     ],
 )
 def test_what_documents_are_full_of_stays(real: str) -> None:
-    wanted = squeeze(lxml_html.fromstring(f"<div>{real}</div>").text_content())
+    wanted = letters_only(lxml_html.fromstring(f"<div>{real}</div>").text_content())
 
-    assert wanted in squeeze(cleaned(P + P + real, title="T").text)
+    assert wanted in letters_only(cleaned(P + P + real, title="T").text)
 
 
 def test_an_article_keeps_what_came_and_what_was_found_for_people_to_look_at() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import yaml_text
-from core.config.yaml_text import Document, read_yaml
+from core.config.yaml_text import YamlDocument, read_yaml
 
 ENV = {"SET": "value", "EMPTY": ""}
 TEXTS = [
@@ -26,7 +26,7 @@ TEXTS = [
 ]  # fmt: skip
 
 
-def outcome(document: Document) -> object:
+def outcome(document: YamlDocument) -> object:
     return document.value, document.unset, [(fault.line, fault.what) for fault in document.faults]
 
 

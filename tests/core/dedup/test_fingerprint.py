@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from core.dedup.fingerprint import PRINT_BYTES, StoredFingerprint, features, fingerprint, taught
+from core.dedup.fingerprint import PRINT_BYTES, StoredFingerprint, features, fingerprint, idf_hashes
 from core.dedup.idf import Idf
 from tests.core.stories import body, title
 
@@ -40,7 +40,7 @@ def test_strangers_lie_far_apart_and_copies_near():
 def test_what_the_stream_repeats_does_not_count():
     idf, promo = Idf(), body(99, 6)
     for seed in range(100, 130):
-        idf.learn(taught(features(title(seed), body(seed) + promo)))
+        idf.learn(idf_hashes(features(title(seed), body(seed) + promo)))
 
     def weighed(text: str):
         return fingerprint(features(title(1), text), idf)

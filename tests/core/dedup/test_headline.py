@@ -7,7 +7,7 @@ import time
 import pytest
 
 from core.dedup.headline import headline, numbers_of, value_of
-from core.dedup.reading import read
+from core.dedup.reading import prepare_text
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_headline_or_text_of_endless_numerals_is_read_in_time(hostile: str):
     started = time.process_time()
 
     headline(hostile * 10_000)
-    read(hostile * 10_000, "山" * 9000 + hostile * 9000)
+    prepare_text(hostile * 10_000, "山" * 9000 + hostile * 9000)
 
     assert time.process_time() - started < 2  # up to 22 seconds, or an error, without bounds
 
@@ -86,10 +86,10 @@ def test_a_headline_or_text_of_endless_numerals_is_read_in_time(hostile: str):
     ],
 )
 def test_a_number_of_a_chinese_text_is_one_token_in_any_writing(words: str, digits: str):
-    one, other = read(None, f"当局宣布{words}"), read(None, f"当局宣布{digits}")
+    one, other = prepare_text(None, f"当局宣布{words}"), prepare_text(None, f"当局宣布{digits}")
 
     assert one.hashes.tolist() == other.hashes.tolist()
 
 
 def test_a_numeral_inside_a_word_is_no_number():
-    assert read(None, "他们一起去三峡，一些人留下").size == 12
+    assert prepare_text(None, "他们一起去三峡，一些人留下").size == 12

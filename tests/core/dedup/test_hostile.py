@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from core.dedup import standing
-from core.dedup.copy import Copy
-from core.dedup.fingerprint import FILED, features, fingerprint, teach
+from core.dedup.copy import ArticleCopy
+from core.dedup.fingerprint import FILED, features, fingerprint, learn_features
 from core.dedup.idf import COMMON, Idf
 from core.dedup.standing import Standing
 from core.dedup.tokens import mix
@@ -25,7 +25,7 @@ def test_who_repeats_another_s_text_does_not_make_it_common():
 
     for number in range(COMMON * 4):
         lead = " ".join(paragraphs(100 + number, 3))
-        teach(features(title(number), f"{lead}\n\n{body(1)}"), idf, source="hostile")
+        learn_features(features(title(number), f"{lead}\n\n{body(1)}"), idf, source="hostile")
 
     after = fingerprint(report, idf, source="another paper")
     assert after.minhashes == before.minhashes
@@ -71,8 +71,8 @@ def test_sentences_of_one_source_leave_place_for_what_others_repeat(monkeypatch)
     monkeypatch.setattr(standing, "SHARE", 8)
     notes, known = paragraphs(7, 6), Standing()
 
-    def copies(source: str, text: list[str], titles: list[str]) -> list[Copy]:
-        return [Copy(Article(title=each, text="\n\n".join(text)), source) for each in titles]
+    def copies(source: str, text: list[str], titles: list[str]) -> list[ArticleCopy]:
+        return [ArticleCopy(Article(title=each, text="\n\n".join(text)), source) for each in titles]
 
     def observe(source: str, text: list[str], titles: list[str]) -> None:
         first, *others = copies(source, text, titles)

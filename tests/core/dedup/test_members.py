@@ -1,6 +1,6 @@
 """The best copy is shown, and no stranger takes a story over by wrapping it in more."""
 
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.members import Contender, elect, is_teaser, replaces
 from core.models import Article
 
@@ -28,7 +28,7 @@ def contender(
 ) -> Contender:
     html = "".join(f"<p>{p}</p>" for p in paragraphs) + extra_html
     article = Article(title=title, html=html, text="\n\n".join(paragraphs), link=link)
-    return Contender(source, Copy(article, source, site or f"{source}.example"), priority)
+    return Contender(source, ArticleCopy(article, source, site or f"{source}.example"), priority)
 
 
 def test_a_fuller_copy_of_the_site_that_owns_the_address_is_shown():

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from core.config.settings import DedupSettings
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival, Outcome
 from core.dedup.fingerprint import fingerprint_of
 from core.dedup.idf import Idf
 from core.dedup.merge import MEMBERS_KEPT, merge
-from core.dedup.prints import Candidate, candidate_of
+from core.dedup.prints import StoryCandidate, candidate_of
 from core.models import Article, Decision, EntryRecord, Story
 from tests.core.stories import paragraphs
 
@@ -41,7 +41,7 @@ class Desk:
             place=NOW, order=0, decision=Decision.PENDING, rule="", article=article,
         )  # fmt: skip
         print_ = fingerprint_of(article, self.idf, source=record.source)
-        copy = Copy(article, record.source)
+        copy = ArticleCopy(article, record.source)
         return Arrival(record, print_, 0, (), self.records.get(name), copy)
 
     def take_together(self, *arrivals: Arrival) -> Outcome:
@@ -60,7 +60,7 @@ class Desk:
             records=self.records,
         )  # fmt: skip
 
-    def _near(self, arrival: Arrival) -> list[Candidate]:
+    def _near(self, arrival: Arrival) -> list[StoryCandidate]:
         founders = ((i, self._founders[i].fingerprint) for i in self.stories)
         found = [candidate_of(i, each, arrival.fingerprint) for i, each in founders]
         return [each for each in found if each is not None]

@@ -9,9 +9,9 @@ import pytest
 
 from core.config.settings import DedupSettings
 from core.dedup.decide import Subject, decide
-from core.dedup.fingerprint import Fingerprint, features, fingerprint, taught
+from core.dedup.fingerprint import Fingerprint, features, fingerprint, idf_hashes
 from core.dedup.idf import Idf
-from core.dedup.prints import Candidate, Verdict, candidate_of
+from core.dedup.prints import StoryCandidate, Verdict, candidate_of
 from tests.core.stories import body, paragraphs, title
 
 SETTINGS = DedupSettings()
@@ -28,7 +28,7 @@ def verdict(founder: Fingerprint, entry: Fingerprint) -> Verdict:
     return by_prints(entry, [met] if met else [])
 
 
-def by_prints(entry: Fingerprint, candidates: list[Candidate]) -> Verdict:
+def by_prints(entry: Fingerprint, candidates: list[StoryCandidate]) -> Verdict:
     """The verdict where no text is kept."""
     subject = Subject(entry, None)
     return decide(subject, candidates, SETTINGS, copies=lambda _: None, idf=Idf())[0]
@@ -186,7 +186,7 @@ def test_an_address_counts_only_with_agreeing_text():
 
 def test_an_address_that_many_stories_share_counts_for_nothing():
     founder = printed(title(1), body(1))
-    shared = Candidate("founder", "founder", founder.print, under_url=8)
+    shared = StoryCandidate("founder", "founder", founder.print, under_url=8)
 
     assert by_prints(printed(title(1), body(2)), [shared]).story is None
 
@@ -204,7 +204,7 @@ def test_a_column_that_recurs_in_its_source_is_no_repost_but_its_copy_is():
 def test_texts_that_the_stream_repeats_join_nothing():
     idf, boilerplate = Idf(), body(50)
     for _ in range(8):
-        idf.learn(taught(features("Watch our channel today", boilerplate)))
+        idf.learn(idf_hashes(features("Watch our channel today", boilerplate)))
     founder = printed("Watch our channel today", boilerplate, idf)
 
     assert not joins(founder, printed("Watch our channel today", boilerplate, idf))

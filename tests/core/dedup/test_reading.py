@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.dedup.reading import read
+from core.dedup.reading import prepare_text
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ from core.dedup.reading import read
     ],
 )
 def test_a_number_is_one_token_however_it_is_written(one: str, other: str):
-    assert read(None, one).hashes.tolist() == read(None, other).hashes.tolist()
+    assert prepare_text(None, one).hashes.tolist() == prepare_text(None, other).hashes.tolist()
 
 
 def test_a_percentage_is_not_the_number_before_its_sign():
-    shares = [read(None, f"中标利率为{number}，与此前持平") for number in ("4%", "4")]
+    shares = [prepare_text(None, f"中标利率为{number}，与此前持平") for number in ("4%", "4")]
 
     assert shares[0].hashes.tolist() != shares[1].hashes.tolist()

@@ -6,7 +6,7 @@ import pytest
 
 from core.dedup import standing
 from core.dedup.compare import Pair
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.idf import Idf
 from core.dedup.standing import Standing
 from core.dedup.table import row_of
@@ -23,8 +23,8 @@ def copy(
     source: str = "channel",
     link: str | None = None,
     site: str | None = "house.example",
-) -> Copy:
-    return Copy(Article(title=title, text="\n\n".join(text), link=link), source, site)
+) -> ArticleCopy:
+    return ArticleCopy(Article(title=title, text="\n\n".join(text), link=link), source, site)
 
 
 def taught(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.dedup.compare import Pair
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.dedup.decide import agrees
 from core.dedup.idf import Idf
 from core.dedup.table import TABLE, row_of
@@ -42,18 +42,18 @@ CLOSING = (
 )
 
 
-def copy(title: str, *body: str, source: str | None = None, **more) -> Copy:
+def copy(title: str, *body: str, source: str | None = None, **more) -> ArticleCopy:
     html = "".join(f"<p>{text}</p>" for text in body)
-    return Copy(Article(title=title, text="\n\n".join(body), html=html, **more), source)
+    return ArticleCopy(Article(title=title, text="\n\n".join(body), html=html, **more), source)
 
 
-def row(one: Copy, other: Copy) -> str | None:
+def row(one: ArticleCopy, other: ArticleCopy) -> str | None:
     names = {found and found.name for found in _rows(one, other)}
     assert len(names) == 1, "the order of the two changes the decision"
     return names.pop()
 
 
-def _rows(one: Copy, other: Copy):
+def _rows(one: ArticleCopy, other: ArticleCopy):
     return [row_of(Pair.of(a, b, Idf())) for a, b in ((one, other), (other, one))]
 
 
@@ -171,7 +171,7 @@ def test_a_place_that_all_know_in_a_short_text_is_another_place(place: str):
     known = Idf()
     for word in ("北京", place):
         for seed in range(200):  # both stand in every entry, so neither is rare
-            known.learn_words(Copy(Article(text=f"{word}{seed}"), None).reading.units)
+            known.learn_words(ArticleCopy(Article(text=f"{word}{seed}"), None).reading.units)
 
     pair = Pair.of(
         copy("工地发现炮弹", text.format("北京")), copy("工地发现炮弹", text.format(place)), known
@@ -215,7 +215,7 @@ def test_one_address_in_one_source_is_one_entry_whatever_its_headline():
     assert row(one, live) == "another item"
 
 
-def _note(text: str = "Say what you like.", day: int = 1, **more) -> Copy:
+def _note(text: str = "Say what you like.", day: int = 1, **more) -> ArticleCopy:
     return copy(
         "Open thread", text, source="paper", published=f"2026-11-{day:02}T08:00+00:00", **more
     )
@@ -235,7 +235,7 @@ def test_a_source_s_short_entry_of_another_week_hides_none_of_those_before():
     days = [
         each.article.model_copy(update={"published": each.article.published[:10]}) for each in weeks
     ]
-    bare = Copy(days[1], "paper")  # a date without an hour
+    bare = ArticleCopy(days[1], "paper")  # a date without an hour
 
     assert row(*weeks) == row(*hours) == row(weeks[0], bare) == "recurring item"
     assert row(*sections) == "same text"
@@ -318,7 +318,7 @@ def test_a_name_swapped_in_text_and_headline_parts_also_longer_texts():
 def test_one_character_of_a_place_in_a_short_text_is_another_place_and_a_typing_error_is_not():
     known = Idf()
     for _ in range(5):
-        known.learn_words(Copy(Article(text="调查公布结果，公布名单"), None).reading.units)
+        known.learn_words(ArticleCopy(Article(text="调查公布结果，公布名单"), None).reading.units)
     text = "在全省十四个城市中，{}市的工厂最多，至少有三百三十四家。当局周一{}了这份名单。"
     jin, xu = text.format("锦州", "公布"), text.format("徐州", "公布")
 
@@ -328,7 +328,7 @@ def test_one_character_of_a_place_in_a_short_text_is_another_place_and_a_typing_
     assert found(xu) == "template"
     for word in ("锦州", "徐州", "市的"):
         for _ in range(5):
-            known.learn_words(Copy(Article(text=word), None).reading.units)
+            known.learn_words(ArticleCopy(Article(text=word), None).reading.units)
     assert found(xu) == "template"
     assert found(text.format("锦州", "公部")) != "template"
 

@@ -3,7 +3,7 @@ import time
 import pytest
 
 from core.body.html import parse_page
-from core.page.authors import person, shown_author, shown_date
+from core.page.authors import name_in_byline, shown_author, shown_date
 from core.page.extract import extract_page
 from core.page.head import read_head
 
@@ -29,7 +29,7 @@ from core.page.head import read_head
     ],
 )
 def test_an_author_is_a_name_and_nothing_else(stated: str, name: str | None) -> None:
-    assert person(stated) == name
+    assert name_in_byline(stated) == name
 
 
 @pytest.mark.parametrize(

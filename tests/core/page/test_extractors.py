@@ -5,7 +5,7 @@ import pytest
 from core.body.blocks import Block, Line
 from core.body.html import parse_page
 from core.page import extractors
-from core.page.extractors import cover, extracted_texts, four_grams, votes
+from core.page.extractors import common_share, extracted_texts, four_grams, votes
 
 PAGE = (Path(__file__).parents[2] / "examples" / "pages" / "structure.html").read_text()
 STORY = "The weir was rebuilt in the winter, and the mill turns again since March."
@@ -73,6 +73,6 @@ def test_short_blocks_and_links_must_be_lines_of_the_text() -> None:
 
 
 def test_cover_is_the_share_that_the_whole_holds() -> None:
-    assert cover(four_grams(STORY[:40]), four_grams(STORY)) == 1
-    assert cover(set(), four_grams(STORY)) == 1
-    assert cover(four_grams("quite another text"), four_grams(STORY)) < 0.2
+    assert common_share(four_grams(STORY[:40]), four_grams(STORY)) == 1
+    assert common_share(set(), four_grams(STORY)) == 1
+    assert common_share(four_grams("quite another text"), four_grams(STORY)) < 0.2

@@ -23,7 +23,7 @@ from core.render.formats import (
 )
 from core.render.items import FeedHead, feed_item, published_at, without_body
 from core.render.safe import language_tag, web_address
-from core.text import legal
+from core.text import without_illegal_xml
 
 SEEN = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 HEAD = FeedHead(
@@ -323,7 +323,7 @@ def test_only_languages_that_exist_are_published(stated: str, published: str | N
 
 
 def test_controls_that_mean_nothing_are_left_out() -> None:
-    assert legal("a\x7fb\x80c\x85d\x9fe\x0bf") == "abc\x85def"
+    assert without_illegal_xml("a\x7fb\x80c\x85d\x9fe\x0bf") == "abc\x85def"
 
 
 PAPERS = {"first": ("早报", "https://user:pw@first.example/feed")}

@@ -15,7 +15,7 @@ from millrace.process.cluster import Member, followed, refuse_another_file
 from millrace.process.config import LiveSettings, read_snapshot
 from store import keys, monitoring, revision
 from store.connection import Store
-from store.entries import tell_names
+from store.entries import write_story_ids
 from store.retention import drop_orphans, return_stories
 from store.revision import Processes, load_processes
 from store.schedule import Lease, due_times
@@ -37,7 +37,7 @@ async def quick(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.02)
     monkeypatch.setattr(cluster, "BEAT_SECONDS", 0.05)
     monkeypatch.setattr(revision, "SHOWN_AFTER", 0.2)
-    await tell_names(store, {})
+    await write_story_ids(store, {})
 
 
 def written(folder: Path, name: str, text: str) -> str:
@@ -69,7 +69,7 @@ async def process(store: Store, path: str, host: str = "") -> AsyncIterator[Live
         yield live
     finally:
         await end_tasks([task])
-        await monitoring.leave(store, revision.ProcessBeat, member.id)
+        await monitoring.remove_worker(store, revision.ProcessBeat, member.id)
 
 
 def names(live: LiveSettings) -> list[str]:

@@ -27,7 +27,7 @@ from store.websub import load_subscribers
 from tests.origin import Answer, Origin, Request
 from tests.service.conftest import SETTINGS, Serve, Served, make_story, remove
 from tests.workers.desk import deliver, desk_for, settings_for
-from workers.context import Kit
+from workers.context import WorkerContext
 from workers.jobs.deliver import verify_due
 
 SECRET = "between the two of us"
@@ -79,9 +79,9 @@ class Listener:
 class World:
     """A service, a worker that delivers, and a listener."""
 
-    def __init__(self, served: Served, kit: Kit, listener: Listener) -> None:
+    def __init__(self, served: Served, context: WorkerContext, listener: Listener) -> None:
         self.served = served
-        self.kit = kit
+        self.context = context
         self.listener = listener
 
     def topic(self, path: str = "/feed.xml") -> str:
@@ -90,7 +90,7 @@ class World:
     async def ask(self, mode: str = "subscribe", **fields: str) -> int:
         form = {"hub.mode": mode, "hub.topic": self.topic(), "hub.callback": self.listener.callback}
         response = await self.served.client.post("/hub", data=form | fields)
-        while await verify_due(self.kit):
+        while await verify_due(self.context):
             pass
         return response.status
 
@@ -98,8 +98,8 @@ class World:
         """Deliver until the listener was sent so many."""
 
         async def arrived() -> bool:
-            await deliver(self.kit)
-            await deliver(self.kit, SUBSCRIBERS)
+            await deliver(self.context)
+            await deliver(self.context, SUBSCRIBERS)
             return len(self.listener.sent) >= count
 
         await eventually(arrived)
@@ -112,7 +112,7 @@ async def world(served: Served) -> AsyncIterator[World]:
         settings = settings_for(allow_private=[origin.allowance])
         async with desk_for(served.store, cast(Any, None), settings) as desk:
             await publishing(served)
-            yield World(served, desk.kit, Listener(origin))
+            yield World(served, desk.context, Listener(origin))
 
 
 async def test_100_a_subscription_is_confirmed_and_sent_what_is_new(world: World) -> None:
@@ -266,7 +266,7 @@ async def test_webhooks_are_told_once_of_each_story_and_signed(serve: Serve) -> 
         served = await serve(SETTINGS.model_copy(update={"webhooks": webhooks}))
         settings = settings_for(allow_private=[origin.allowance])
         async with desk_for(served.store, cast(Any, None), settings) as desk:
-            world = World(served, desk.kit, listener)
+            world = World(served, desk.context, listener)
             await publishing(served)
             gone = make_story(3)
             await served.publish(make_story(1), make_story(2, sources=("second",)), gone)
@@ -291,7 +291,7 @@ async def test_an_outside_hub_is_told_that_the_feeds_changed(serve: Serve) -> No
         settings = settings_for(allow_private=[origin.allowance])
         async with desk_for(served.store, cast(Any, None), settings) as desk:
             await served.publish(make_story(1))
-            (sent,) = await World(served, desk.kit, listener).deliver()
+            (sent,) = await World(served, desk.context, listener).deliver()
 
     told = parse_qs(sent.body.decode())
     assert told["hub.mode"] == ["publish"]

@@ -26,10 +26,10 @@ from store.websub import (
     WAITING_PER_HOST,
     Subscriber,
     Verification,
-    ask_for,
     keep_subscriber,
     lease_verifications,
     load_subscribers,
+    request_verification,
 )
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
@@ -99,10 +99,13 @@ async def test_many_clients_leave_a_host_a_few_and_all_hosts_some(
 ) -> None:
     monkeypatch.setattr(subscribers, "WAITING_KEPT", 50)
     one = [
-        await ask_for(store, wish(f"https://c.example/{n}", client=str(n)))
+        await request_verification(store, wish(f"https://c.example/{n}", client=str(n)))
         for n in range(WAITING_PER_HOST + 5)
     ]
-    many = [await ask_for(store, wish(f"https://c{n}.example/", client=str(n))) for n in range(50)]
+    many = [
+        await request_verification(store, wish(f"https://c{n}.example/", client=str(n)))
+        for n in range(50)
+    ]
 
     assert one == [None] * WAITING_PER_HOST + ["host"] * 5
     assert many == [None] * (50 - WAITING_PER_HOST) + ["full"] * WAITING_PER_HOST
@@ -110,13 +113,13 @@ async def test_many_clients_leave_a_host_a_few_and_all_hosts_some(
 
 async def test_the_same_request_again_takes_no_second_place(store: Store) -> None:
     for _ in range(WAITING_PER_CLIENT + 5):
-        assert await ask_for(store, wish("https://c.example/")) is None
+        assert await request_verification(store, wish("https://c.example/")) is None
 
     assert await store.redis.zcard(keys.VERIFICATIONS) == 1
 
 
 async def test_what_is_not_confirmed_expires(store: Store) -> None:
-    await ask_for(store, wish("https://c.example/"))
+    await request_verification(store, wish("https://c.example/"))
 
     for key in await store.redis.keys("millrace:hub:*") + await store.redis.keys("*verification:*"):
         assert 0 < await store.redis.ttl(key) <= subscribers.WAITING_SECONDS
@@ -127,7 +130,7 @@ async def test_what_is_not_confirmed_expires(store: Store) -> None:
 
 async def test_one_host_is_asked_one_after_the_other(store: Store) -> None:
     for number in range(5):
-        await ask_for(store, wish(f"https://c.example/{number}"))
+        await request_verification(store, wish(f"https://c.example/{number}"))
 
     assert len(await lease_verifications(store, limit=9, seconds=9)) == 1
 
@@ -146,28 +149,28 @@ async def test_confirmed_subscriptions_are_bounded_for_each_callback_host(store:
 
 async def test_a_host_that_does_not_answer_is_left_alone(desk: Desk, origin: Origin) -> None:
     origin.otherwise(lambda _: Answer(reset=True))
-    store = desk.kit.store
+    store = desk.context.store
     for number in range(SILENT_TIMES):
-        assert await ask_for(store, wish(origin.url(f"/{number}"))) is None
+        assert await request_verification(store, wish(origin.url(f"/{number}"))) is None
         await store.redis.delete(keys.hub_next(origin.allowance))
-        assert await verify_due(desk.kit) == 1
+        assert await verify_due(desk.context) == 1
 
-    assert await ask_for(store, wish(origin.url("/again"))) == "silent"
+    assert await request_verification(store, wish(origin.url("/again"))) == "silent"
 
 
 async def test_callbacks_that_hang_keep_no_webhook_waiting(desk: Desk, origin: Origin) -> None:
     """A hundred of them kept a webhook waiting for 149 s when all lay in one queue."""
-    store = desk.kit.store
+    store = desk.context.store
     origin.at("/hook", Answer("ok"))
     origin.otherwise(lambda _: Answer(delay=30))
     for number in range(10):
-        await ask_for(store, wish(origin.url(f"/{number}"), client=str(number)))
+        await request_verification(store, wish(origin.url(f"/{number}"), client=str(number)))
         await store.redis.delete(keys.hub_next(origin.allowance))
-    hanging = asyncio.create_task(verify_due(desk.kit))
+    hanging = asyncio.create_task(verify_due(desk.context))
     hook = Delivery(id="webhook-1", kind="webhook", url=origin.url("/hook"))
     await add_deliveries(store, OPERATOR, [hook])
 
-    assert await deliver(desk.kit) == 1
+    assert await deliver(desk.context) == 1
 
     assert not hanging.done()
     assert "/hook" in [request.path for request in origin.requests]
@@ -177,13 +180,15 @@ async def test_callbacks_that_hang_keep_no_webhook_waiting(desk: Desk, origin: O
 
 async def test_a_target_that_hangs_keeps_no_webhook_waiting(desk: Desk, origin: Origin) -> None:
     """Sent in rounds that end with their slowest answer, they came 28 s late."""
-    store = desk.kit.store
+    store = desk.context.store
     origin.otherwise(lambda request: Answer(delay=30 if "hung" in request.path else 0))
     hung = f"http://localhost:{origin.port}"
-    patient = desk.kit.outgoing.settings.model_copy(update={"timeout": 60.0})
-    desk.kit.outgoing.adopt(patient)
+    patient = desk.context.outgoing.settings.model_copy(update={"timeout": 60.0})
+    desk.context.outgoing.adopt(patient)
     urls = [f"{hung}/hung/1", origin.url("/1"), f"{hung}/hung/2", origin.url("/2")]
-    sending = asyncio.create_task(Sender(desk.kit, OPERATOR, desk.kit.outgoing).run(every=0.01))
+    sending = asyncio.create_task(
+        Sender(desk.context, OPERATOR, desk.context.outgoing).run(every=0.01)
+    )
 
     for number, url in enumerate(urls):
         hook = Delivery(id=f"webhook-{number}", kind="webhook", url=url)
@@ -200,34 +205,34 @@ async def test_callbacks_at_a_sources_host_take_none_of_its_turns(
 ) -> None:
     """700 of them put the next poll of a chosen source off by ten minutes, again and again."""
     origin.otherwise(lambda _: Answer("no"))
-    await ask_for(desk.kit.store, wish(origin.url("/nothing")))
+    await request_verification(desk.context.store, wish(origin.url("/nothing")))
 
-    assert await verify_due(desk.kit) == 1
+    assert await verify_due(desk.context) == 1
 
     assert len(origin.requests) == 1
-    assert await desk.kit.store.redis.keys(keys.host("*", "*")) == []
+    assert await desk.context.store.redis.keys(keys.host("*", "*")) == []
 
 
 async def test_a_callback_that_redirects_is_no_confirmation(desk: Desk, origin: Origin) -> None:
     origin.at("/callback", Answer(status=302, headers={"Location": "/elsewhere"}))
-    await ask_for(desk.kit.store, wish(origin.url("/callback")))
+    await request_verification(desk.context.store, wish(origin.url("/callback")))
 
-    await verify_due(desk.kit)
+    await verify_due(desk.context)
 
     assert [request.path.partition("?")[0] for request in origin.requests] == ["/callback"]
-    assert await load_subscribers(desk.kit.store) == []
+    assert await load_subscribers(desk.context.store) == []
 
 
 async def test_a_target_that_fails_is_left_alone_for_a_while(desk: Desk, origin: Origin) -> None:
-    store = desk.kit.store
+    store = desk.context.store
     origin.otherwise(lambda _: Answer(status=500))
     hooks = [Delivery(id=f"webhook-{n}", kind="webhook", url=origin.url(f"/{n}")) for n in range(3)]
     await add_deliveries(store, OPERATOR, hooks)
 
-    await deliver(desk.kit)
+    await deliver(desk.context)
 
     assert len(origin.requests) == 1
-    assert await outbox.resting(store, origin.allowance) > 0
+    assert await outbox.target_pause(store, origin.allowance) > 0
     assert await store.redis.zcard(keys.OUTBOX) == 3
 
 
@@ -238,7 +243,7 @@ async def test_a_webhook_that_is_given_up_is_named_in_health(
     hook = Delivery(id="webhook-1", kind="webhook", url=origin.url("/"), tries=MOST_TRIES)
     await add_deliveries(served.store, OPERATOR, [hook])
 
-    await deliver(desk.kit)
+    await deliver(desk.context)
 
     missed = await given_up(served.store)
     assert missed[origin.allowance].count == 1

@@ -98,11 +98,13 @@ async def test_a_flood_leaves_room_in_the_outbox_to_others(
 async def test_what_waits_for_a_slow_target_keeps_no_quiet_source_waiting(
     desk: Desk, origin: Origin
 ) -> None:
-    store, hook = desk.kit.store, Delivery(id="", kind="webhook", url="", ahead=0.0)
+    store, hook = desk.context.store, Delivery(id="", kind="webhook", url="", ahead=0.0)
     origin.otherwise(lambda _: Answer(delay=0.3))
     flood = [hook.model_copy(update=named(origin, f"flood-{n}")) for n in range(30)]
     await add_deliveries(store, OPERATOR, flood)
-    sending = asyncio.create_task(Sender(desk.kit, OPERATOR, desk.kit.outgoing).run(every=0.01))
+    sending = asyncio.create_task(
+        Sender(desk.context, OPERATOR, desk.context.outgoing).run(every=0.01)
+    )
     await eventually(lambda: asyncio.sleep(0, bool(origin.requests)))
 
     quiet = hook.model_copy(update={**named(origin, "quiet"), "ahead": publisher.AHEAD})
@@ -121,12 +123,12 @@ async def test_giant_webhooks_wait_in_the_store_and_not_in_memory(
     origin.otherwise(lambda _: Answer(delay=30))
     giant = Delivery(id="", kind="webhook", url="", body="x" * 80)
     three = [giant.model_copy(update=named(origin, f"giant-{n}")) for n in range(3)]
-    await add_deliveries(desk.kit.store, OPERATOR, three)
-    sender = Sender(desk.kit, OPERATOR, desk.kit.outgoing)
+    await add_deliveries(desk.context.store, OPERATOR, three)
+    sender = Sender(desk.context, OPERATOR, desk.context.outgoing)
 
     assert await sender.send_due() == 1
 
-    assert await desk.kit.store.redis.zcard(keys.OUTBOX) == 3
+    assert await desk.context.store.redis.zcard(keys.OUTBOX) == 3
     for task in sender._sending:
         task.cancel()
     await asyncio.gather(*sender._sending, return_exceptions=True)

@@ -14,7 +14,7 @@ from core.config.settings import ServiceSettings, Settings, Source
 from core.metrics import METRICS
 from core.models import Removed
 from service.context import CONTEXT
-from service.ops.health import Census
+from service.ops.health import SourceCounter
 from store import keys
 from store.connection import Store
 from store.embedded import socket_url
@@ -298,7 +298,7 @@ async def test_many_sources_are_counted_beside_the_answer(
         failures = 1 if source.name in ("s3", "s4") else 0
         state = SourceState(url=source.url, configured_url=source.url, failures=failures)
         await store.redis.hset(keys.source(source.name), "state", state.model_dump_json())
-    counting = Census(lambda state: state.failures > 0)
+    counting = SourceCounter(lambda state: state.failures > 0)
 
     first = await counting.counted(store, settings)
     await until(lambda: counting._last.ok > 0)

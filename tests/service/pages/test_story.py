@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from aiohttp import web
 
-from core.dedup.copy import Copy
+from core.dedup.copy import ArticleCopy
 from core.models import Article, FeedEntry
 from service.documents import Background
 from service.pages import story
@@ -18,7 +18,7 @@ from service.pages.story import WAITING, Comparisons, NotCompared
 from tests.service.conftest import LIVE, Served, keep, longest_turn, make_story, record_of
 
 CHANCE = random.Random(5)
-OLD, NEW = (Copy(make_story(number).article, "first") for number in (1, 2))
+OLD, NEW = (ArticleCopy(make_story(number).article, "first") for number in (1, 2))
 
 
 class Reader:

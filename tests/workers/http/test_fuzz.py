@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from core.errors import FetchError
-from core.polling import freshness, linked, retry_after, robots_allow
+from core.polling import freshness, link_target, retry_after, robots_allow
 from workers.http.address_guard import Guard, is_public_name
 from workers.http.decoding import Decoding
 from workers.http.response import Response, as_sent, origin_of, redirect_target
@@ -90,7 +90,7 @@ answered = st.dictionaries(
 def test_any_header_gives_a_wait_within_a_day(stated: dict[str, str], links: list[str]) -> None:
     assert 0 <= freshness(stated, now=1e9) <= 86_400
     assert 0 <= (retry_after(stated, now=1e9) or 0.0) <= 86_400
-    linked(links, "hub", base="https://n.example/")
+    link_target(links, "hub", base="https://n.example/")
 
 
 robots_scraps = st.sampled_from(

@@ -14,7 +14,7 @@ from store.connection import Store
 from store.monitoring import read_counters
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
-from workers import context
+from workers import context as worker_context
 from workers.sandbox.pool import Sandbox
 
 TEXTS = {
@@ -163,7 +163,7 @@ async def test_how_copies_were_found_is_counted(
     async with desk_for(store, sandbox, settings) as at:
         for name in ("one", "two"):
             await at.poll(name)
-        await at.kit.tell_now()
+        await at.context.write_counts()
 
     counters = await read_counters(store)
     merged = {k: v for k, v in counters.items() if k.startswith("millrace_merged_total")}
@@ -199,14 +199,14 @@ async def test_a_thousand_entries_that_hardly_differ_do_not_stop_the_worker(
 async def test_a_feed_of_thousands_teaches_no_more_than_others(
     store: Store, sandbox: Sandbox, origin: Origin, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(context, "TAUGHT_AT_ONCE", 1)
+    monkeypatch.setattr(worker_context, "TAUGHT_AT_ONCE", 1)
     url = origin.at("/feed", feed(item("1", "mill"), item("2", "bread")))
     settings = settings_for({"url": url, "full_text": "feed"}, allow_private=[origin.allowance])
 
     async with desk_for(store, sandbox, settings) as at:
         lessons: list[object] = []
         monkeypatch.setattr(
-            at.kit.shared_idf.idf, "learn_entry", lambda *text, **_: lessons.append(text)
+            at.context.shared_idf.idf, "learn_entry", lambda *text, **_: lessons.append(text)
         )
         await at.poll()
 

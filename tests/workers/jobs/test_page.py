@@ -98,13 +98,13 @@ async def test_pages_of_one_source_leave_places_to_others(
         await desk.poll("many")
         await desk.poll("quiet")
         leases = await lease_due(store, PAGES, limit=50, seconds=20)
-        await asyncio.gather(*(read_page(desk.kit, desk.commits, lease) for lease in leases))
+        await asyncio.gather(*(read_page(desk.context, desk.commits, lease) for lease in leases))
 
         assert len(leases) == 6
         assert sum("/hung/" in request.path for request in origin.requests) == 2
         assert "quiet" in {story.members[0].source for story in await desk.stories()}
         assert await store.redis.zcard(keys.PENDING) >= 3  # they wait for a place
-        assert not desk.kit.pages
+        assert not desk.context.pages
 
 
 async def make_pages_due(store: Store) -> None:
@@ -152,7 +152,7 @@ class PollFirst(PageCommits):
     """Polls the feed between the fetch of a page and its commit."""
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__(desk.kit)
+        super().__init__(desk.context)
         self._desk = desk
 
     async def finish(self, page: ReadPage) -> None:
@@ -174,7 +174,7 @@ async def test_what_the_feed_states_while_the_page_is_read_wins(
     async with desk_for(store, sandbox, settings) as desk:
         await desk.poll()
         (lease,) = await lease_due(store, PAGES, limit=1, seconds=20)
-        await read_page(desk.kit, PollFirst(desk), lease)
+        await read_page(desk.context, PollFirst(desk), lease)
         (story,) = await desk.stories()
 
     assert story.members[0].decision is Decision.PUBLISHED
@@ -194,7 +194,7 @@ async def test_entries_of_a_source_that_was_taken_off_are_published_whatever_the
     async with desk_for(store, sandbox, settings) as desk:
         await desk.poll()
         others = settings_for({"url": "https://o.example/", "name": "other"})
-        desk.kit.settings = lambda: others
+        desk.context.settings = lambda: others
         await desk.read_pages()
         published = await desk.published()
 

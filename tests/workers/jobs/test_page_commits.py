@@ -15,7 +15,7 @@ from tests.leases import lease_due
 from tests.origin import Answer, Origin
 from tests.workers.desk import Desk, desk_for, settings_for
 from workers.jobs.page import read_page
-from workers.jobs.page_commits import MOMENT, Company
+from workers.jobs.page_commits import MOMENT, PageBatcher
 from workers.sandbox.pool import Sandbox
 
 COUNT = 6
@@ -53,8 +53,8 @@ def desk(store: Store, sandbox: Sandbox, origin: Origin):  # type: ignore[no-unt
 
 
 async def read_all(at: Desk) -> None:
-    leases = await lease_due(at.kit.store, PAGES, limit=COUNT, seconds=20)
-    await asyncio.gather(*(read_page(at.kit, at.commits, lease) for lease in leases))
+    leases = await lease_due(at.context.store, PAGES, limit=COUNT, seconds=20)
+    await asyncio.gather(*(read_page(at.context, at.commits, lease) for lease in leases))
 
 
 async def test_pages_that_come_together_are_all_published(
@@ -73,7 +73,7 @@ async def test_entries_whose_pages_are_read_count_for_their_source(
     store: Store, sandbox: Sandbox, origin: Origin
 ) -> None:
     async with desk(store, sandbox, origin) as at:
-        name = at.kit.settings().sources[0].name
+        name = at.context.settings().sources[0].name
         await at.poll()
         (before,) = await load_taken(store, [name])
         await read_all(at)
@@ -91,14 +91,14 @@ async def test_a_page_whose_lease_ran_out_leaves_the_others_of_its_commit_alone(
     async with desk(store, sandbox, origin) as at:
         await at.poll()
         leases = await lease_due(store, PAGES, limit=COUNT, seconds=20)
-        finish = at.kit.settle
+        finish = at.context.settle
 
         async def lose_one_first(*args):  # type: ignore[no-untyped-def]
             await store.redis.hset(PAGES.state_prefix + leases[0].name, "token", "another's")
             return await finish(*args)
 
-        at.kit.settle = lose_one_first  # type: ignore[method-assign]
-        await asyncio.gather(*(read_page(at.kit, at.commits, lease) for lease in leases))
+        at.context.settle = lose_one_first  # type: ignore[method-assign]
+        await asyncio.gather(*(read_page(at.context, at.commits, lease) for lease in leases))
 
         entries = {record.id: record.decision for record in await at.entries()}
         assert entries.pop(leases[0].name) is Decision.PENDING
@@ -112,8 +112,8 @@ async def test_what_stands_under_every_page_of_a_source_is_learned_and_cut(
         await at.poll()
         for _ in range(COUNT):
             (lease,) = await lease_due(store, PAGES, limit=1, seconds=20)
-            await read_page(at.kit, at.commits, lease)
-            await at.commits.lessons.write()
+            await read_page(at.context, at.commits, lease)
+            await at.commits.boilerplate.write()
 
         texts = [record.article.text for record in await at.published() if record.article]
         assert [PROMO in text for text in texts].count(True) == 3  # until it was seen three times
@@ -121,8 +121,8 @@ async def test_what_stands_under_every_page_of_a_source_is_learned_and_cut(
 
 
 async def test_a_page_that_is_alone_waits_for_nobody() -> None:
-    company = Company()
-    with company.under_way():
+    company = PageBatcher()
+    with company.reading():
         pass
 
     async with asyncio.timeout(MOMENT / 2):
@@ -130,8 +130,8 @@ async def test_a_page_that_is_alone_waits_for_nobody() -> None:
 
 
 async def test_who_waits_goes_with_the_last_one_under_way() -> None:
-    company = Company()
-    with company.under_way():
+    company = PageBatcher()
+    with company.reading():
         waiting = [asyncio.create_task(company.gather()) for _ in range(3)]
         await asyncio.wait(waiting, timeout=0)
 
@@ -142,7 +142,7 @@ async def test_who_waits_goes_with_the_last_one_under_way() -> None:
 
 
 async def test_a_slow_page_holds_up_nobody_for_longer_than_a_moment() -> None:
-    company = Company()
-    with company.under_way():
+    company = PageBatcher()
+    with company.reading():
         async with asyncio.timeout(5):
             await company.gather()

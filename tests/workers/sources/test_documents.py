@@ -10,7 +10,7 @@ import pytest
 from core.config.settings import Source
 from core.errors import NotAFeed, Overdue
 from core.models import FeedEntry, ParsedFeed
-from core.pipeline import BATCH, Prepared, Read
+from core.pipeline import BATCH, ParsedDocument, Prepared
 from store.connection import Store
 from store.monitoring import Counts
 from tests.workers.jobs.test_new_entries import item
@@ -58,14 +58,14 @@ async def test_what_is_no_feed_is_told_as_such(reader: Reader) -> None:
         await reader.read(b"<html><body>x</body></html>", url=SOURCE.url, content_type=None)
 
 
-async def _read(reader: Reader, *items: str) -> Read:
+async def _read(reader: Reader, *items: str) -> ParsedDocument:
     document = f"<rss version='2.0'><channel>{''.join(items)}</channel></rss>".encode()
     return await reader.read(document, url=SOURCE.url, content_type=None)
 
 
 def _spin(
     parse: Callable[[], ParsedFeed], source: Source, seen: Mapping[bytes, bytes], learned: bytes
-) -> Read:
+) -> ParsedDocument:
     while True:
         parse()
 

@@ -57,7 +57,7 @@ async def service(store: Store, settings: Settings) -> AsyncIterator[Client]:
 async def subscribe(desk: Desk, origin: Origin) -> tuple[str, str]:
     """Poll the feed and ask its hub; path of the callback, and the secret."""
     assert (await desk.poll()).last_error is None
-    assert await tend_subscriptions(desk.kit) == 1
+    assert await tend_subscriptions(desk.context) == 1
     form = parse_qs(origin.asked("/hub")[-1].body.decode())
     assert form["hub.mode"] == ["subscribe"]
     assert form["hub.topic"] == [origin.url("/topic")]
@@ -95,7 +95,7 @@ async def test_a_hub_that_a_feed_names_is_asked_once_and_confirmed(
     kept = await subscription_of(store, "source")
     assert kept is not None
     assert (kept.state, kept.tries) == ("active", 0)
-    assert await tend_subscriptions(desk.kit) == 0
+    assert await tend_subscriptions(desk.context) == 0
 
 
 async def test_a_push_that_a_busy_machine_could_not_read_is_read_later(
@@ -246,7 +246,7 @@ async def test_pushes_of_one_hub_take_little_memory_in_service_and_store(
         body = "x" * size
         while (await service.post(path, data=body, headers=signed(secret, body))).status == 503:
             pass
-    held = await desk.kit.store.redis.lrange(keys.pushes("source"), 0, -1)
+    held = await desk.context.store.redis.lrange(keys.pushes("source"), 0, -1)
     assert [len(each.partition(b"\n")[2]) for each in held] == [3900, 10, 20]
 
 
@@ -281,7 +281,7 @@ async def test_a_lease_is_renewed_before_it_ends_and_a_silent_hub_is_asked_ever_
     path, _ = await subscribe(desk, origin)
     unconfirmed = await due()
     await store.redis.zadd(keys.SUBSCRIPTIONS, {path.rpartition("/")[2]: 0})
-    await tend_subscriptions(desk.kit)
+    await tend_subscriptions(desk.context)
     still_unconfirmed = await due()
     await service.get(path, params=question(origin))
     confirmed = await due()
@@ -321,7 +321,7 @@ async def test_a_hub_that_fails_changes_nothing_about_when_its_source_is_polled(
         seen.append(await waits(desk))
         origin.at("/hub", Answer(status=500))
         await store.redis.zadd(keys.SUBSCRIPTIONS, {path.rpartition("/")[2]: 0})  # the lease ends
-        assert await tend_subscriptions(desk.kit) == 1
+        assert await tend_subscriptions(desk.context) == 1
         seen.append(await waits(desk))
         origin.at("/feed", Answer(feed("mountain", "river")))
         await desk.poll()
@@ -338,5 +338,5 @@ async def test_without_a_public_address_no_hub_is_asked(
     async with desk_for(store, sandbox, private) as desk:
         await desk.poll()
 
-        assert await tend_subscriptions(desk.kit) == 0
+        assert await tend_subscriptions(desk.context) == 0
     assert origin.asked("/hub") == []
