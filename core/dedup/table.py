@@ -22,7 +22,7 @@ BLURB = 150  # below this, the numbers in the headline are more specific than th
 SHORT = 100  # below this, it may be the blurb of a programme
 EDITED = 0.65  # share of both [.62–.67]
 REWORDED = 0.45  # share of both, in the same order: rewritten sentence by sentence
-WIRE = 0.7  # share of both if the intro differs: a wire copy
+RETITLED, WIRE = 0.8, 0.7  # share of both: under any headline; after another intro
 SMALL_PART = 3.0  # times as long under another headline: possibly a page of several stories
 # The longer text's headline is about its additions if so few of its words are in the common part.
 # Of 150 articles followed by another one under that one's headline, 94 were merged without this. If
@@ -195,7 +195,7 @@ def _background(pair: Pair) -> bool:
 
 def _quotation(pair: Pair) -> bool:
     e = pair.evidence
-    if pair.is_unsupported and (pair.same_source or e.short.rare < FULL or not _same_text(pair)):
+    if pair.is_unsupported and (pair.same_source or e.short.rare < FULL or pair.least < RETITLED):
         return True
     about = min(e.short.support, e.long.support) if pair.leads else 1.0
     if pair.agree or (pair.is_long and about >= NOT_ABOUT):

@@ -379,3 +379,12 @@ def test_a_blank_in_a_number_is_no_other_figure():
     written = CHINESE.replace("四十三", "43").replace("二点六亿", "2.6亿")
 
     assert row(copy("临河大桥封闭", spaced), copy("临河大桥封闭", written)) == "same text"
+
+
+def test_a_long_text_with_a_new_last_paragraph_under_any_headline_is_one_story():
+    text = [*REPORT, *HISTORY, *paragraphs(12, 12)]
+    one = copy("Sleepless nights", *text, source="a")
+    other = copy("Odds and ends", *text[:-2], *paragraphs(13, 2), source="b")
+
+    assert Pair.of(one, other, Idf()).is_unsupported
+    assert row_of(Pair.of(one, other, Idf())).same
