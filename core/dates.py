@@ -142,7 +142,7 @@ def usual_zone(language: str) -> timezone | None:
 
 
 def stated(text: str, *, chinese: bool = False, language: str = "") -> str | None:
-    """The date in a short text, as ISO 8601; None if there is none or it is ambiguous.
+    """The date in a short text, as ISO 8601; None without one, or if it is ambiguous.
 
     `language` selects the order of 03/04/2026. The time is included only with a zone: the stated
     one, or China's in a Chinese text.

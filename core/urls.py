@@ -109,7 +109,7 @@ def canonical_url(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of a URL in lower case, without `www.`; empty if there is none."""
+    """The host of a URL in lower case, without `www.`, or empty."""
     start = url.find("//")
     if start < 0:
         return ""

@@ -119,7 +119,7 @@ async def current_revision(store: Store) -> Revision | None:
 
 
 async def revision_text(store: Store, name: str | None = None) -> bytes | None:
-    """The text of the current revision; None if there is none, or its hash is not `name`."""
+    """The text of the current revision; None without one, or if its hash is not `name`."""
     with store_errors():
         found, text = await store.redis.hmget(keys.CONFIG, ["hash", "text"])  # type: ignore[misc]
     if text is None or name not in (None, found.decode()):

@@ -185,7 +185,7 @@ def _picture_rule(line: Line) -> str | None:
 
 
 def _last_text(spots: list[Place]) -> int:
-    """Index of the last uncut line of text; -1 if there is none."""
+    """Index of the last uncut line of text, or -1."""
     here = len(spots) - 1
     while here >= 0 and not _is_left(spots[here]):
         here -= 1

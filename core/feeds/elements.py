@@ -125,7 +125,7 @@ class Entry:
         return base
 
     def text(self, *names: str) -> str:
-        """The first non-empty text under one of these names; empty if there is none."""
+        """The first non-empty text under one of these names, or empty."""
         return next((text for element in self.all(*names) if (text := element.text)), "")
 
 

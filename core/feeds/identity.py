@@ -262,9 +262,7 @@ def _recognized(
     digests_now = {content for _, content in unchanged} | {e.digest for e in every if not e.is_new}
     by_prefix = {guid[:_PREFIX]: guid for guid in seen if guid not in now}
     by_content = {content: guid for guid, content in seen.items() if guid not in now}
-    certain: dict[bytes, int] = {}  # guid -> index of the entry
-    by_link: dict[bytes, int] = {}
-    by_words: dict[bytes, int] = {}
+    certain, by_link, by_words = (dict[bytes, int]() for _ in range(3))  # guid -> index in `every`
     links = Counter(each.entry.link for each in every)
     fresh = [(at, each) for at, each in enumerate(every) if each.is_new]
     for at, each in fresh:

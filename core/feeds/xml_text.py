@@ -58,7 +58,7 @@ class FeedText(NamedTuple):
     """A feed document that is ready to be parsed."""
 
     text: str  # without prolog
-    root: str  # name of the first element in lower case; empty if there is none
+    root: str  # name of the first element in lower case, or empty
     complete: bool  # the end tag of the feed was found
     cut: bool  # entries beyond the limit were dropped
 
@@ -130,7 +130,7 @@ def _without_preamble(text: str) -> str:
 
 
 def _feed_in_page(text: str) -> str:
-    """The feed embedded in an HTML page; the text itself if there is none."""
+    """The feed embedded in an HTML page; without one, the text itself."""
     start = _WRAPPED.search(text, 0, 8192)
     if start is None:
         return _unescaped(text)

@@ -44,7 +44,7 @@ _AGREES = 0.5  # share of four-grams of title and description; other articles sh
 def text_in_data(root: etree._Element, title: str | None, description: str | None) -> str:
     """The longest running text in the page's data that agrees with title and description.
 
-    HTML, markdown or plain text, as the site stores it; empty if there is none.
+    HTML, markdown or plain text, as the site stores it; or empty.
     """
     wanted = four_grams(f"{title or ''} {description or ''}")
     found = sorted(set(_candidates(root)), key=len, reverse=True)

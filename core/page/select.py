@@ -68,11 +68,7 @@ class Choice:
 
 
 def choose(
-    blocks: list[Block],
-    page: PageBlocks,
-    markup: str,
-    texts: list[str | None],
-    anchor: str = "",
+    blocks: list[Block], page: PageBlocks, markup: str, texts: list[str | None], anchor: str = ""
 ) -> Choice:
     """Select the article among all blocks of a page.
 

@@ -126,17 +126,15 @@ def feed_item(
     """Build the published item of a story.
 
     `link_to_source`: sources linked by their own URL even if they state an original one. `footer`:
-    text before the links to other copies, below the body. `show_source`: where the text names the
-    source. `sources`: name -> (title, if set; URL).
+    text before the links to other copies. `sources`: name -> (title, if set; URL).
     """
-    article = story.article
-    paper = _paper(story, sources)
+    article, paper = story.article, _paper(story, sources)
     members = sorted(story.members, key=lambda member: member.id != story.representative)
     copies = tuple(_copy(member, story, sources) for member in members)
-    own = web_address(article.link) or copies[0].url
-    original = web_address(article.original_url)
+    original, own = web_address(article.original_url), web_address(article.link) or copies[0].url
     title = _line(article.title or "") or _shortened(article.text, 80) or "(untitled)"
-    named = f"<p>{escape(paper.title)}</p>" if show_source == "footer" else ""
+    below = f"<p>{escape(paper.title)}</p>" if show_source == "footer" else ""
+    below += _footer(copies, footer) if footer else ""
     return FeedItem(
         id=story.id,
         url=own if copies[0].name in link_to_source else original or own,
@@ -144,9 +142,7 @@ def feed_item(
         authors=_authors(article),
         published=published_at(article, story.first_seen),
         updated=max(story.updated, story.first_seen),
-        html=without_illegal_xml(article.html)
-        + named
-        + (_footer(copies, footer) if footer else ""),
+        html=without_illegal_xml(article.html) + below,
         summary=_shortened(article.text, SUMMARY_LENGTH),
         image=web_address(article.lead_image),
         language=language_tag(article.language),

@@ -85,7 +85,7 @@ async def running_store(*, data: Path, redis: str | None) -> AsyncIterator[Store
 
 
 def private_address(data: Path) -> str | None:
-    """The address of the private store of this folder, which may run; None if there is none."""
+    """The address of the private store of this folder, which may run; None without a socket."""
     return socket_url(data) if data.is_dir() and socket_path(data).exists() else None
 
 

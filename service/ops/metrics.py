@@ -152,15 +152,12 @@ def gauges(
     }
     for reason, count in connections.refused.items():
         found[field_name("millrace_refused_total", {"reason": reason})] = count
-    if findings.server_info is not None:
-        found["millrace_store_memory_bytes"] = findings.server_info.memory
-        found["millrace_store_memory_limit_bytes"] = findings.server_info.memory_limit
-        if (
-            findings.server_info.disk_free is not None
-            and findings.server_info.disk_size is not None
-        ):
-            found["millrace_store_disk_free_bytes"] = findings.server_info.disk_free
-            found["millrace_store_disk_size_bytes"] = findings.server_info.disk_size
+    if (server := findings.server_info) is not None:
+        found["millrace_store_memory_bytes"] = server.memory
+        found["millrace_store_memory_limit_bytes"] = server.memory_limit
+        if server.disk_free is not None and server.disk_size is not None:
+            found["millrace_store_disk_free_bytes"] = server.disk_free
+            found["millrace_store_disk_size_bytes"] = server.disk_size
     for name, state in states.items():
         if state is not None or findings.fault is None:  # else it is not known, and no alert
             found |= _of_source(name, state)

@@ -171,12 +171,12 @@ async def _part_reused_guids(
     }
     if not reused:
         return every, known
+    replaced = [each for each in every if each.entry.guid in reused]
     parted = [
         each.entry.model_copy(
             update={"guid": f"{each.entry.guid}#{each.entry.link or each.digest.hex()}"}
         )
-        for each in every
-        if each.entry.guid in reused
+        for each in replaced
     ]
     kept = [each for each in every if each.entry.guid not in reused]
     others = [*feed.unchanged, *((each.guid, each.digest) for each in kept)]
@@ -185,11 +185,7 @@ async def _part_reused_guids(
         for each in listed(parted, remembered.seen, others)
     ]
     # The old entry stays listed under its guid, so that the next replacement is noticed too.
-    old = [
-        each._replace(digest=each.seen or each.digest, aliases=NO_ALIASES)
-        for each in every
-        if each.entry.guid in reused
-    ]
+    old = [e._replace(digest=e.seen or e.digest, aliases=NO_ALIASES) for e in replaced]
     left = {key: record for key, record in known.items() if record.guid not in reused}
     again = [each.entry for each in fresh if each.is_changed]
     return [*fresh, *kept, *old], {**left, **await _known(store, source, again)}

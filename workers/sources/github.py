@@ -131,8 +131,7 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
         dates = dict.fromkeys(taken.news, poll.commits[0].date) | dates
     entries = poll.entries([*taken.news, *taken.revised], now, dates)
     feed = folder_feed(poll.folder, entries, [now.guid(path) for path in taken.revised])
-    put_off = [*taken.put_off, *fates.undecided]
-    whole = not put_off
+    whole = not (put_off := [*taken.put_off, *fates.undecided])
     return Polled(
         status=answer.status,
         url=answer.url,
