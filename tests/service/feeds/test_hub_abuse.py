@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import Any, cast
 from unittest.mock import AsyncMock
 
 import pytest
@@ -34,7 +32,7 @@ from store.websub import (
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.feeds.test_hub import eventually, publishing
-from tests.workers.desk import Desk, deliver, desk_for, settings_for
+from tests.workers.desk import Desk, deliver
 from workers.jobs.deliver import MOST_TRIES, Sender, verify_due
 
 SECRET = "between the two of us"
@@ -55,19 +53,6 @@ async def subscribe(served: Served, callback: str, **fields: str) -> int:
     topic = str(served.client.make_url("/feed.xml"))
     form = {"hub.mode": "subscribe", "hub.topic": topic, "hub.callback": callback, **fields}
     return (await served.client.post("/hub", data=form)).status
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    async with Origin() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def desk(served: Served, origin: Origin) -> AsyncIterator[Desk]:
-    settings = settings_for(allow_private=[origin.allowance, f"localhost:{origin.port}"])
-    async with desk_for(served.store, cast(Any, None), settings) as made:
-        yield made
 
 
 async def test_what_a_request_stores_is_short(served: Served) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
 
 import pytest
 
@@ -20,7 +19,7 @@ from store.websub import Subscriber, keep_subscriber
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
 from tests.service.feeds.test_hub import eventually, publishing
-from tests.workers.desk import Desk, desk_for, settings_for
+from tests.workers.desk import Desk
 from workers.jobs import deliver
 from workers.jobs.deliver import Sender
 
@@ -31,19 +30,6 @@ WITH_HOOK = SETTINGS.model_copy(update={"webhooks": (WEBHOOK,)})
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher, "EVERY", 0.01)
-
-
-@pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    async with Origin() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def desk(served: Served, origin: Origin) -> AsyncIterator[Desk]:
-    settings = settings_for(allow_private=[origin.allowance])
-    async with desk_for(served.store, cast(Any, None), settings) as made:
-        yield made
 
 
 async def test_a_flood_of_one_source_delays_no_webhook_of_another(serve: Serve) -> None:
