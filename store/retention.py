@@ -249,7 +249,8 @@ async def drop_orphans(
 async def _drop_orphans_among(
     store: Store, sources: Collection[str], ids: Sequence[str], limits: list[int]
 ) -> int:
-    """A story that changes meanwhile is looked at again: another source may have joined it."""
+    """Move orphans aside; a story that changes meanwhile is checked again, as it may have gained
+    a member of a listed source."""
     removed = 0
     while True:
         stories = await load_stories(store, ids)

@@ -215,7 +215,7 @@ def _to_subscriber(subscriber: Subscriber, kind: str, body: str, *, until: str) 
 def _in_slices(
     news: Sequence[tuple[WindowStory, Change]],
 ) -> Iterator[list[tuple[WindowStory, Change]]]:
-    """The news a few at a time: those of giant entries would not fit into memory together."""
+    """The news in slices of about SLICE_LETTERS: giant entries would not fit into memory."""
     few, letters = list[tuple[WindowStory, Change]](), 0
     for kept, change in news:
         few.append((kept, change))
@@ -233,7 +233,7 @@ def _to_webhooks(
     ahead: Sequence[float],
     style: Style,
 ) -> list[Delivery]:
-    """The deliveries to all webhooks, each with its place in the order, which `ahead` states."""
+    """The deliveries to all webhooks, ordered by `ahead` (seconds)."""
     deliveries, wanted = [], list[tuple[Webhook, set[str]]]()
     for webhook in settings.webhooks:
         query = FeedQuery(tags=frozenset(webhook.tags))

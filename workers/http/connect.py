@@ -42,10 +42,10 @@ _looking_up = threading.BoundedSemaphore(LOOKUPS)
 
 
 async def look_up(host: str, port: int, family: int = 0) -> list[Any]:
-    """What `getaddrinfo` says of a host. Raises OSError.
+    """The addresses of a host, as `getaddrinfo` returns them. Raises OSError.
 
-    In a thread of its own: the event loop has six for all work, and where the name servers of a
-    stranger do not answer, each lookup takes up to half a minute. They must not delay the end.
+    It runs in a separate daemon thread. The event loop has six threads for all work, and a look-up
+    takes up to half a minute when the name servers do not answer; it must not delay the end either.
     """
     loop = asyncio.get_running_loop()
     found: asyncio.Future[list[Any]] = loop.create_future()
@@ -64,7 +64,7 @@ async def look_up(host: str, port: int, family: int = 0) -> list[Any]:
             addresses = socket.getaddrinfo(
                 host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
             )
-        except (OSError, ValueError) as error:  # a name may be no valid one, too
+        except (OSError, ValueError) as error:  # ValueError: the name is not valid
             fault = error
         finally:
             _looking_up.release()
