@@ -7,7 +7,7 @@ import ctypes
 import logging
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -37,12 +37,11 @@ from service.pages.pictures import PICTURE, FetchPicture, Pictures
 from service.pages.story import COMPARISONS, Comparisons
 from service.responses import Handler, guarded, last, text_reply, wants_html
 from service.window import River
-from store.connection import Store
+from store.connection import Store, end_tasks
 from store.outbox import OPERATOR, SUBSCRIBERS
 
 _MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # the numbers of these options in glibc's malloc.h
 DRAIN = 3.0  # seconds between "not ready" and the closed listener, for the proxy to notice
-CANCEL_AGAIN = 0.5  # seconds
 FINISH = 5.0  # seconds for requests in progress after that
 
 
@@ -233,16 +232,7 @@ async def _following(app: web.Application) -> AsyncIterator[None]:
     ]
     yield
     app[BACKGROUND].close()
-    await _end(tasks)
-
-
-async def _end(tasks: Collection[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they have ended: redis-py swallows a cancellation that coincides with the
-    end of its own timeout."""
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=CANCEL_AGAIN)
+    await end_tasks(tasks)
 
 
 async def _drain(app: web.Application) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -228,3 +228,22 @@ async def opened(url: str) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+_CANCEL_AGAIN_SECONDS = 0.5
+_CANCELLATIONS = 10
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel `tasks` and wait until they have ended.
+
+    redis-py and, before Python 3.12, `asyncio.wait_for` swallow a cancellation that arrives with
+    the result or the timeout (python/cpython#86296), so tasks are cancelled up to ten times.
+    """
+    left = set(tasks)
+    for _ in range(_CANCELLATIONS):
+        if not left:
+            break
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from core.config.settings import DedupSettings
+from core.dedup.decide import Claim
 from core.dedup.fingerprint import Fingerprint, StoredFingerprint
 from core.dedup.idf import NO_DELTA, Idf
 from core.dedup.prints import StoryCandidate
@@ -76,25 +77,11 @@ class SharedIdf:
 _BUCKETS = 1 << 13  # hash fields in a slice: few enough to cost nothing, many enough to be short
 
 
-class Filing(Protocol):
-    """The part of a claim that the index needs (`core.dedup.decide.Claim` has it)."""
-
-    @property
-    def entry(self) -> str: ...
-    @property
-    def story(self) -> str: ...
-    @property
-    def fingerprint(self) -> Fingerprint: ...
-    @property
-    def weighed(self) -> frozenset[str] | None: ...
-
-
 class LookupResult(NamedTuple):
     """The result of a look-up, on which a decision is based."""
 
-    candidates: dict[
-        str, list[StoryCandidate]
-    ]  # founders that share a key with an entry, oldest first
+    # By entry: the founders that share a key with it, oldest first.
+    candidates: dict[str, list[StoryCandidate]]
     names: dict[str, str]  # stories in which entries stood before a wipe: store/entries.py
     now: float  # the store's clock
     mark: str  # where the index stood: whatever is filed after that was not found
@@ -117,7 +104,7 @@ async def look_up(
 
 
 async def claim_then_lookup(
-    store: Store, claims: Sequence[Filing], following: Fingerprint, settings: DedupSettings
+    store: Store, claims: Sequence[Claim], following: Fingerprint, settings: DedupSettings
 ) -> list[StoryCandidate]:
     """File `claims` and look up the next entry in one call.
 
@@ -128,7 +115,7 @@ async def claim_then_lookup(
     return _candidates(await store.call(store.script("index", "index_next"), [], arguments))
 
 
-async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
+async def claim(store: Store, claims: Sequence[Claim]) -> list[str]:
     """File the founders among `claims`, without a commit of entries.
 
     Returns the entries that must be decided again; if there are any, nothing was written.
@@ -138,7 +125,7 @@ async def claim(store: Store, claims: Sequence[Filing]) -> list[str]:
     return [entry.decode() for entry in answer]
 
 
-def claim_plans(claims: Sequence[Filing]) -> list[ClaimPlan]:
+def claim_plans(claims: Sequence[Claim]) -> list[ClaimPlan]:
     """`claims` as arguments of the scripts.
 
     Reposts are checked but not filed: a story is found only by its founder, so stories do not form
@@ -147,7 +134,7 @@ def claim_plans(claims: Sequence[Filing]) -> list[ClaimPlan]:
     return [_claim_plan(each, founder=each.entry == each.story) for each in claims]
 
 
-def _claim_plan(claim: Filing, *, founder: bool) -> ClaimPlan:
+def _claim_plan(claim: Claim, *, founder: bool) -> ClaimPlan:
     weighed = claim.weighed
     return ClaimPlan(
         id=claim.entry,

@@ -8,34 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import Any
 
 import structlog
 
 from core.errors import StoreAway, StoreError
-from store.connection import Store
+from store.connection import Store, end_tasks
 from store.schedule import PAGES, SOURCES, Lease, Queue, renew
-
-_CANCEL_AGAIN_SECONDS = 0.5
-_CANCELLATIONS = 10
-
-
-async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel `tasks` and wait until they have ended.
-
-    Before Python 3.12 `asyncio.wait_for` swallows a cancellation that arrives together with the
-    result it waited for (python/cpython#86296), so tasks are cancelled up to ten times.
-    """
-    left = set(tasks)
-    for _ in range(_CANCELLATIONS):
-        if not left:
-            break
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=_CANCEL_AGAIN_SECONDS)
-
 
 LEASE_SECONDS = 9.0  # the source of a killed worker is due again within 10 s
 _RENEW_SECONDS = LEASE_SECONDS / 3
@@ -80,45 +62,28 @@ class Lateness:
         return self.seconds > self._too_late
 
 
-class held:  # in lower case like those of contextlib
+@contextmanager
+def held(store: Store, queue: Queue, lease: Lease, lateness: Lateness) -> Iterator[None]:
     """Renew a lease until the block ends.
 
-    A lost lease does not end the block; its commit is refused. A timer, not a task: few polls take
-    long enough to need a renewal.
+    A lost lease does not end the block; its commit is refused.
     """
+    renewing = asyncio.create_task(_renew_until_lost(store, queue, lease, lateness))
+    try:
+        yield
+    finally:
+        renewing.cancel()
 
-    def __init__(self, store: Store, queue: Queue, lease: Lease, lateness: Lateness) -> None:
-        self._store, self._queue, self._lease = store, queue, lease
-        self._lateness = lateness
-        self._loop = asyncio.get_running_loop()
-        self._renewing: asyncio.Task[None] | None = None
-        self._ended = False
 
-    def __enter__(self) -> None:
-        # Its hint was late too.
-        self._wait(max(0.0, _RENEW_SECONDS - _TURNS * self._lateness.seconds))
-
-    def __exit__(self, *_: object) -> None:
-        self._ended = True
-        self._timer.cancel()
-        if self._renewing is not None:
-            self._renewing.cancel()
-
-    def _wait(self, seconds: float = _RENEW_SECONDS) -> None:
-        self._due = time.monotonic() + seconds
-        self._timer = self._loop.call_later(seconds, self._begin)
-
-    def _begin(self) -> None:
-        self._renewing = self._loop.create_task(self._renew())
-
-    async def _renew(self) -> None:
-        try:
-            ours = await renew(self._store, self._queue, self._lease, seconds=self._lateness.lease)
-        except StoreError:
-            ours = True  # the store may be back before the lease expires
-        self._lateness.note(self._due)
-        if ours and not self._ended:
-            self._wait()
+async def _renew_until_lost(store: Store, queue: Queue, lease: Lease, lateness: Lateness) -> None:
+    wait, ours = _RENEW_SECONDS - _TURNS * lateness.seconds, True  # its hint was late too
+    while ours:
+        due = time.monotonic() + max(0.0, wait)
+        await asyncio.sleep(wait)
+        with suppress(StoreError):  # the store may be back before the lease expires
+            ours = await renew(store, queue, lease, seconds=lateness.lease)
+        lateness.note(due)
+        wait = _RENEW_SECONDS
 
 
 log = structlog.get_logger()

@@ -17,6 +17,7 @@ import structlog
 
 from core.config.settings import FetchSettings
 from core.errors import StoreAway, StoreError
+from store.connection import end_tasks
 from store.migration import ensure_layout
 from store.monitoring import WorkerBeat, beat, remove_worker
 from store.outbox import OPERATOR, SUBSCRIBERS
@@ -27,7 +28,7 @@ from workers.jobs.deliver import Sender, callback_settings, verify_due
 from workers.jobs.page import read_page
 from workers.jobs.page_commits import PageCommits
 from workers.jobs.poll import refresh
-from workers.leases import LIMITS, SCHEDULES, Places, Role, end_tasks
+from workers.leases import LIMITS, SCHEDULES, Places, Role
 from workers.recovery import LOOK_SECONDS, Recovery, StoreWatch
 from workers.scheduler import Sweeper
 from workers.sources.websub import tend_subscriptions

@@ -28,10 +28,10 @@ from arq.worker import create_worker
 
 from core.errors import StoreError
 from store.address import connection_options, sentinel_nodes
-from store.connection import Store, store_errors
+from store.connection import Store, end_tasks, store_errors
 from store.keys import QUEUE
 from store.schedule import Lease
-from workers.leases import Role, end_tasks
+from workers.leases import Role
 
 # A hint waits for half of this on average. With ten looks a second an idle worker uses 1 % of a
 # core (benchmarks/polling.py).

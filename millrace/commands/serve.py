@@ -5,7 +5,6 @@ It fetches pictures through the guarded HTTP client of the workers.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,17 +25,12 @@ from service.app import DRAIN, run_service
 from store.connection import opened
 from workers.http.client import Fetcher
 
-# Of glibc's mallopt(3): numbers of the options, and what they are set to.
-_ARENAS, _MMAP_FROM = (-8, 2), (-3, 256 * 1024)
-
-
 _TIMEOUT = 10.0  # seconds; somebody is looking at the page
 _TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=0.1"
 
 
 def serve_alone(*, config: str, host: str, port: int, redis: str) -> None:
     """Serve until SIGTERM. Raises ConfigError or MillraceError when it cannot start."""
-    _return_memory()
     with listening_socket(host, port) as listener:
         run_loop(_serve(config, redis, listener))
 
@@ -60,18 +54,6 @@ async def _serve(config: str, redis: str, listener: socket.socket) -> None:
             # Behind a supervisor's socket there is no other one that a proxy could go to.
             drain=0.0 if is_inherited() else DRAIN,
         )
-
-
-def _return_memory() -> None:
-    """Have large blocks returned to the system as they are freed.
-
-    glibc raises the size from which it does so to that of the largest block it saw, and keeps an
-    arena a thread: ten feeds of 20 MB left 430 MB with the process, with these options 220.
-    """
-    set_option = getattr(ctypes.CDLL(None), "mallopt", None)  # only glibc has it
-    if set_option is not None:
-        for option in (_ARENAS, _MMAP_FROM):
-            set_option(*option)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from core.config.settings import VERSION, Settings
 from core.errors import ConfigError, StoreError
 from core.urls import without_credentials
 from millrace.process.config import LiveSettings, Snapshot, follow
-from store.connection import Store, opened
+from store.connection import Store, end_tasks, opened
 from store.migration import ensure_layout
 from store.monitoring import beat, remove_worker
 from store.revision import (
@@ -36,7 +36,6 @@ from store.revision import (
     revision_text,
     shares_a_source,
 )
-from workers.leases import end_tasks
 
 LOOK_SECONDS = 1.0
 BEAT_SECONDS = 3.0

@@ -39,13 +39,11 @@ from store.websub import (
     wake,
 )
 
-SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0
+SHORTEST_LEASE, USUAL_LEASE, LONGEST_LEASE = 60.0, 10 * 86400.0, 30 * 86400.0  # seconds
 LONGEST_SECRET = 200  # bytes (WebSub, section 5.1: "MUST be less than 200 bytes")
 LONGEST_ADDRESS = 1000  # bytes of a topic or callback; what is stored of a stranger is small
 
 RENEW_AT = 0.7  # of a lease
-_LEAST_LEASE = 60.0  # seconds; less is taken as this
-_MOST_LEASE = 30 * 86400.0
 DENIED_SECONDS = 86400.0  # after which a hub that denied is requested again
 CALLBACK = "/websub/{id}"
 RECEIVED_AT_ONCE = 8  # pushes, one of each source; each is in memory, up to fetch.max_bytes.feed
@@ -126,15 +124,16 @@ def _verification(form: Mapping[str, str], request: web.Request, context: Contex
         base=base,
         callback=callback,
         secret=secret,
-        lease=_lease(form),
+        lease=_lease(form.get("hub.lease_seconds"), USUAL_LEASE),
         client=client_of(request),
     )
     return Verification(mode=mode, subscriber=subscriber)
 
 
-def _lease(form: Mapping[str, str]) -> float:
-    stated = form.get("hub.lease_seconds") or ""
-    wanted = float(stated[:12]) if stated.isascii() and stated.isdigit() else USUAL_LEASE
+def _lease(stated: str | None, unstated: float) -> float:
+    """The seconds of a lease, as stated or else `unstated`, within our limits."""
+    stated = stated or ""
+    wanted = float(stated[:12]) if stated.isascii() and stated.isdigit() else unstated
     return min(max(wanted, SHORTEST_LEASE), LONGEST_LEASE)
 
 
@@ -199,8 +198,7 @@ async def receive(request: web.Request) -> web.Response:
 
 async def _activate(request: web.Request, found: HubSubscription, stated: str) -> None:
     store = request.app[CONTEXT].store
-    lease = float(stated[:12]) if stated.isascii() and stated.isdigit() else _MOST_LEASE
-    lease = min(max(lease, _LEAST_LEASE), _MOST_LEASE)
+    lease = _lease(stated, LONGEST_LEASE)
     active = found.model_copy(
         update={"state": "active", "until": await store.now() + lease, "tries": 0}
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -31,8 +30,6 @@ MOST_NAMED = 1000  # failing sources in one answer
 
 log = structlog.get_logger()
 
-IsFailing = Callable[[SourceState], bool]
-
 
 class SourceCounts(NamedTuple):
     """The numbers of sources by state, and the failing ones."""
@@ -45,8 +42,7 @@ class SourceCounts(NamedTuple):
 class SourceCounter:
     """Counts the sources of a store by state."""
 
-    def __init__(self, is_failing: IsFailing) -> None:
-        self._is_failing = is_failing
+    def __init__(self) -> None:
         self._last = SourceCounts()
         self._at: float | None = None
         self._counting: asyncio.Task[None] | None = None
@@ -76,7 +72,7 @@ class SourceCounter:
             for name, state in zip(chunk, await load_sources(store, chunk), strict=True):
                 if state is None:
                     continue
-                if not self._is_failing(state):
+                if not is_failing(state):
                     ok += 1
                     continue
                 failing += 1
@@ -190,7 +186,7 @@ class HealthCheck:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._census = SourceCounter(is_failing)
+        self._census = SourceCounter()
         self._last: tuple[float, Settings, Findings] | None = None
         self._lock = asyncio.Lock()
 
@@ -214,7 +210,7 @@ async def examine(
     """Fetch from the store everything that /health reports."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _fetch_findings(store, settings, census or SourceCounter(is_failing))
+            return await _fetch_findings(store, settings, census or SourceCounter())
     except TimeoutError:
         return Findings(fault=f"away: no answer within {PATIENCE:g} s")
     except StoreAway as error:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from redis import exceptions
 
 from core.errors import StoreAway, StoreError
-from store.connection import store_errors
+from store.connection import end_tasks, store_errors
 
 # As asyncio does from Python 3.12 on when it writes to a connection that was just lost.
 _TORN = compile("lost = None\nlost()", "/usr/lib/python3/asyncio/selector_events.py", "exec")
@@ -53,3 +55,22 @@ def test_each_refusal_says_what_to_correct(
     assert type(refused.value) is kind
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+async def test_a_task_that_loses_its_first_cancellation_ends_all_the_same() -> None:
+    lost = asyncio.Event()
+
+    async def forgetful() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            lost.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.create_task(forgetful())
+    await asyncio.sleep(0)
+
+    await end_tasks([task])
+
+    assert lost.is_set()
+    assert task.cancelled()

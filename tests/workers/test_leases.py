@@ -9,10 +9,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.errors import StoreAway, StoreError
+from store.connection import end_tasks
 from store.schedule import Lease
 from tests.until import until
 from workers import leases as places
-from workers.leases import LEASE_SECONDS, Places, Role, end_tasks
+from workers.leases import LEASE_SECONDS, Places, Role
 
 
 class Work:

@@ -16,11 +16,11 @@ from arq.constants import in_progress_key_prefix, job_key_prefix
 
 from core.errors import StoreAway, StoreError
 from store import keys
-from store.connection import Store
+from store.connection import Store, end_tasks
 from store.embedded import server_command, socket_url
 from store.schedule import Lease
 from tests.conftest import await_store
-from workers.leases import Role, end_tasks
+from workers.leases import Role
 from workers.queue import arq_redis, enqueue, redis_settings, run_queue
 from workers.worker import WorkerSettings
 

@@ -22,6 +22,7 @@ import structlog
 
 from core.config.settings import FetchSettings
 from core.errors import FetchError, ForbiddenAddress, StoreError
+from store.connection import end_tasks
 from store.monitoring import Counts
 from store.outbox import (
     Delivery,
@@ -44,7 +45,6 @@ from store.websub import (
 )
 from workers.context import WorkerContext
 from workers.http.client import Fetcher
-from workers.leases import end_tasks
 
 log = structlog.get_logger()
 

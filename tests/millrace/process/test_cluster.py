@@ -14,14 +14,14 @@ from millrace.process import cluster
 from millrace.process.cluster import Member, followed, refuse_another_file
 from millrace.process.config import LiveSettings, read_snapshot
 from store import keys, monitoring, revision
-from store.connection import Store
+from store.connection import Store, end_tasks
 from store.entries import write_story_ids
 from store.retention import drop_orphans, return_stories
 from store.revision import Processes, load_processes
 from store.schedule import Lease, due_times
 from tests.store.test_entries import found, record
 from tests.until import until
-from workers.leases import Places, Role, end_tasks
+from workers.leases import Places, Role
 from workers.scheduler import Sweeper
 
 ALL = "sources: [{url: 'https://a.example/', name: a, every: 1h}, {url: 'https://b.example/'}]\n"

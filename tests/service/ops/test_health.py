@@ -298,7 +298,7 @@ async def test_many_sources_are_counted_beside_the_answer(
         failures = 1 if source.name in ("s3", "s4") else 0
         state = SourceState(url=source.url, configured_url=source.url, failures=failures)
         await store.redis.hset(keys.source(source.name), "state", state.model_dump_json())
-    counting = SourceCounter(lambda state: state.failures > 0)
+    counting = SourceCounter()
 
     first = await counting.counted(store, settings)
     await until(lambda: counting._last.ok > 0)
