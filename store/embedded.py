@@ -10,10 +10,12 @@ import shutil
 import stat
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
+from typing import Any
 
 from core.errors import StoreAway, StoreError
 from store.connection import opened
@@ -123,6 +125,14 @@ def _major_version(path: str) -> int:
         return 0
     match = _VERSION.search(answer.stdout)
     return int(match[1]) if match else 0
+
+
+def outdated_server(info: Mapping[str, Any]) -> str | None:
+    """What is wrong with the version in a server's report of itself; None if it is new enough."""
+    version = str(info.get("redis_version", OLDEST))
+    if int(version.partition(".")[0]) >= OLDEST:
+        return None
+    return f"version {version}: Millrace needs Redis or Valkey {OLDEST}.0 or newer"
 
 
 def _packaged_binary() -> Path | None:

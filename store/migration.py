@@ -17,6 +17,7 @@ from core.errors import LayoutMismatch, StoreError
 from core.models import Decision, EntryRecord
 from store import keys
 from store.connection import Store, store_errors
+from store.embedded import outdated_server
 from store.plan import unpack
 
 _BYTES = 32
@@ -30,7 +31,6 @@ async def shared_secret(store: Store, known: bytes | None) -> bytes:
     return there or fresh
 
 
-OLDEST_SERVER = 7  # major version; older servers lack functions that the scripts use
 _MIGRATING_SECONDS = 120
 
 Step = Callable[[Store], Awaitable[None]]
@@ -97,12 +97,8 @@ async def _found(store: Store) -> int | None:
 async def _ensure_server(store: Store) -> None:
     with store_errors():
         info = await store.redis.info("server")
-    version = str(info.get("redis_version", OLDEST_SERVER))
-    if int(version.partition(".")[0]) < OLDEST_SERVER:
-        raise StoreError(
-            f"the store is version {version}: Millrace needs Redis or Valkey {OLDEST_SERVER}.0 "
-            "or newer"
-        )
+    if outdated := outdated_server(info):
+        raise StoreError(f"the store is {outdated}")
 
 
 FORMAT = 1

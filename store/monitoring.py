@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from math import inf
-from typing import ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, TypeVar
 
 from redis.exceptions import ResponseError
 
 from core.models import Frozen
 from store import keys
 from store.connection import Store, store_errors
-from store.embedded import OLDEST
+from store.embedded import outdated_server
 
 CLOCK_ALLOWED = 60.0  # seconds of difference; delays in the metrics are minutes
 HEAD_ROOM = 0.9  # of maxmemory: a busy evening may fill the rest
@@ -83,14 +83,6 @@ async def remove_worker(store: Store, kind: type[Heartbeat], beat_id: str) -> No
         await store.redis.zrem(kind.index, beat_id)
 
 
-class DiskUsage(NamedTuple):
-    """The usage of one disk, in bytes."""
-
-    total: int
-    used: int
-    free: int
-
-
 class ServerInfo(Frozen):
     """The store's report of itself, with its faults and what helps against them."""
 
@@ -109,26 +101,27 @@ async def server_info(store: Store) -> ServerInfo:
         keeps = info.get("aof_enabled") or await _saves(store)
     ahead = await store.now() - time.time()
     memory, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
-    disk = await _disk(store)
+    disk_free, disk_size = await _disk(store)
     return ServerInfo(
         memory=memory,
         memory_limit=limit,
-        disk_free=disk.free if disk else None,
-        disk_size=disk.total if disk else None,
+        disk_free=disk_free,
+        disk_size=disk_size,
         fault=_fault(info, memory, limit),
         warnings=tuple(_warnings(info, keeps=bool(keeps), ahead=ahead)),
     )
 
 
-async def _disk(store: Store) -> DiskUsage | None:
-    """The disk of the store's data, if the store is on this machine."""
+async def _disk(store: Store) -> tuple[int | None, int | None]:
+    """Free and total bytes on the disk of the store's data, if the store is on this machine."""
     if not store.url.startswith("unix:"):
-        return None
+        return None, None
     try:
         found = await store.redis.config_get("dir")
-        return DiskUsage(*await asyncio.to_thread(shutil.disk_usage, found["dir"]))
+        disk = await asyncio.to_thread(shutil.disk_usage, found["dir"])
     except (ResponseError, KeyError, OSError):  # forbidden, or in a container of its own
-        return None
+        return None, None
+    return disk.free, disk.total
 
 
 async def _saves(store: Store) -> bool:
@@ -141,9 +134,8 @@ async def _saves(store: Store) -> bool:
 
 
 def _fault(info: Mapping[str, object], memory: int, limit: int) -> str | None:
-    version = str(info.get("redis_version", OLDEST))
-    if int(version.partition(".")[0]) < OLDEST:
-        return f"it is version {version}: Millrace needs Redis or Valkey {OLDEST}.0 or newer"
+    if outdated := outdated_server(info):
+        return f"it is {outdated}"
     if limit and memory >= limit:
         return f"full: {memory} of {limit} bytes; raise maxmemory or keep less"
     if info.get("aof_enabled") and info.get("aof_last_write_status") == "err":
@@ -179,67 +171,41 @@ def _warnings(info: Mapping[str, object], *, keeps: bool, ahead: float) -> Itera
 FIELDS_KEPT = 20_000  # new label combinations beyond this are counted in one field instead
 OVERFLOW = "millrace_metrics_dropped_total"
 
-_Labelled = tuple[str, tuple[tuple[str, str], ...]]  # a metric and its labels
-
 
 class Counts:
-    """Counts gathered in one job and written in one call.
-
-    Field names are formatted only when they are written: most counts are added up before.
-    """
+    """Counts gathered in one job and written in one call."""
 
     def __init__(self) -> None:
-        self._counters: dict[_Labelled, float] = {}
-        self._observed: dict[_Labelled, tuple[Sequence[float], list[float]]] = {}
+        self._fields: dict[str, float] = {}
 
     def add(self, name: str, by: float = 1, **labels: str) -> None:
         """Raise a counter."""
-        key = (name, tuple(labels.items()))
-        self._counters[key] = self._counters.get(key, 0) + by
+        field = field_name(name, labels)
+        self._fields[field] = self._fields.get(field, 0) + by
 
     def observe(self, name: str, value: float, buckets: Sequence[float], **labels: str) -> None:
-        """Add a value to a histogram with these upper bounds; `+Inf` is added to them."""
-        self._values((name, tuple(labels.items())), buckets).append(value)
+        """Add a value to a histogram with these upper bounds; `+Inf` is added to them.
+
+        As in Prometheus, buckets are cumulative.
+        """
+        for bound in (*buckets, inf):
+            if value <= bound:
+                le = "+Inf" if bound == inf else f"{bound:g}"
+                self.add(f"{name}_bucket", 1, **labels, le=le)
+        self.add(f"{name}_sum", value, **labels)
+        self.add(f"{name}_count", 1, **labels)
 
     def take(self, other: Counts) -> None:
         """Add the counts of `other`."""
-        for key, value in other._counters.items():
-            self._counters[key] = self._counters.get(key, 0) + value
-        for key, (buckets, values) in other._observed.items():
-            self._values(key, buckets).extend(values)
+        for field, value in other._fields.items():
+            self._fields[field] = self._fields.get(field, 0) + value
 
     async def write(self, store: Store) -> None:
         """Write the counts and clear them."""
-        fields = list(self._fields())
-        self._counters, self._observed = {}, {}
-        if fields:
-            parts = [part for field in fields for part in field]
-            arguments = [FIELDS_KEPT, OVERFLOW, *parts]
+        pairs, self._fields = self._fields.items(), {}
+        if pairs:
+            arguments = [FIELDS_KEPT, OVERFLOW, *chain.from_iterable(pairs)]
             await store.call(store.script("count"), [keys.METRICS], arguments)
-
-    def _values(self, key: _Labelled, buckets: Sequence[float]) -> list[float]:
-        if key not in self._observed:
-            self._observed[key] = (buckets, [])
-        return self._observed[key][1]
-
-    def _fields(self) -> Iterator[tuple[str, float]]:
-        for (name, labels), value in self._counters.items():
-            yield field_name(name, dict(labels)), value
-        for (name, labels), (buckets, values) in self._observed.items():
-            yield from _histogram(name, dict(labels), buckets, sorted(values))
-
-
-def _histogram(
-    name: str, labels: dict[str, str], buckets: Sequence[float], values: Sequence[float]
-) -> Iterator[tuple[str, float]]:
-    """A histogram in the form of Prometheus: buckets are cumulative."""
-    for bound in (*buckets, inf):
-        count = bisect_right(values, bound)
-        if count:
-            le = "+Inf" if bound == inf else f"{bound:g}"
-            yield field_name(f"{name}_bucket", {**labels, "le": le}), count
-    yield field_name(f"{name}_sum", labels), sum(values)
-    yield field_name(f"{name}_count", labels), len(values)
 
 
 async def read_counters(store: Store) -> dict[str, float]:
