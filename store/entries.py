@@ -95,9 +95,9 @@ async def _shown_articles(store: Store, wanted: Mapping[str, str]) -> dict[str, 
         found = await pipe.execute()
     articles = {}
     for entry_id, story, beside in zip(wanted, found[::2], found[1::2], strict=True):
-        told = None if story is None else unpack(Story, story)
-        if told is not None and told.representative == entry_id:
-            articles[entry_id] = told.article
+        shown = None if story is None else unpack(Story, story)
+        if shown is not None and shown.representative == entry_id:
+            articles[entry_id] = shown.article
         elif beside is not None:
             articles[entry_id] = unpack(Held, beside).article
     return articles
@@ -223,10 +223,10 @@ async def first_after_trim(store: Store) -> str | None:
     return position
 
 
-_MARK = b""  # that somebody told, even if there was nothing to tell
+_MARK = b""  # field without a meaning: the hash exists, even if there was nothing to remember
 _NAMES_AT_ONCE = 1000
-_UNTOLD_SECONDS = 60
-_UNTOLD = keys.NAMES + ":untold"  # until it is whole
+_PARTIAL_SECONDS = 60
+_PARTIAL = keys.NAMES + ":partial"  # until it is whole
 
 
 async def story_ids_written(store: Store) -> bool:
@@ -241,11 +241,11 @@ async def write_story_ids(store: Store, names: Mapping[str, str]) -> None:
     with store_errors():
         for start in range(0, len(pairs), _NAMES_AT_ONCE):
             chunk = dict(pairs[start : start + _NAMES_AT_ONCE])
-            await store.redis.hset(_UNTOLD, mapping=chunk)  # type: ignore[misc]
-            await store.redis.expire(_UNTOLD, _UNTOLD_SECONDS)
+            await store.redis.hset(_PARTIAL, mapping=chunk)  # type: ignore[misc]
+            await store.redis.expire(_PARTIAL, _PARTIAL_SECONDS)
         pipe = store.redis.pipeline()
         if pairs:
-            pipe.rename(_UNTOLD, keys.NAMES)
+            pipe.rename(_PARTIAL, keys.NAMES)
         pipe.hset(keys.NAMES, mapping={_MARK: b""})
         pipe.expire(keys.NAMES, keys.NAMES_SECONDS)
         await pipe.execute()

@@ -94,10 +94,10 @@ async def look_up(
     pairs = [(entry, packed_keys(fingerprint)) for entry, fingerprint in entries.items()]
     arguments = [int(settings.window * 1000), *(part for pair in pairs for part in pair)]
     script = store.script("index", "index_lookup")
-    now, mark, *told = await store.call(script, [], arguments)
+    now, mark, *found = await store.call(script, [], arguments)
     return LookupResult(
-        {entry: _candidates(flat) for entry, flat in zip(entries, told[1::2], strict=True)},
-        {entry: name.decode() for entry, name in zip(entries, told[::2], strict=True) if name},
+        {entry: _candidates(flat) for entry, flat in zip(entries, found[1::2], strict=True)},
+        {entry: name.decode() for entry, name in zip(entries, found[::2], strict=True) if name},
         now / 1000,
         mark.decode(),
     )

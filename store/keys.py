@@ -20,6 +20,7 @@ river             zset    retention         story id -> place in the feed
 changes           stream  CHANGES_KEPT      new and changed stories; the service follows it
 forgotten         zset    FORGOTTEN_KEPT    guid and address digests that `forget` keeps out
 names             hash    NAMES_SECONDS     entry -> its story before a wipe: store/entries.py
+names:partial     hash    a minute          the same while it is being written
 choices           hash    CHOICES_KEPT      entry or story -> story where a person put it
 metrics           hash    label limits      counters and histograms of the workers
 worker:ID         string  HEARTBEAT_SECONDS a worker's last heartbeat
@@ -33,8 +34,9 @@ yielded           zset    dedup window      stories that their source lost so ->
 dropped           zset    retention         story of a removed source -> place in the feed
 dropped:ID        hash    retention         such a story, until its source returns
 queue             zset    until taken       arq's jobs, for all workers: workers/queue.py
+queue:...         string  HEALTH_SECONDS    arq's report of its worker
 arrivals          zset    retention         story id -> when its founder arrived (ms)
-wake              list    several seconds   wakes a sweeper: something became due by hand
+wake              list    several seconds   wakes a sweeper: something became due out of turn
 leases            string  never             counter for lease tokens
 clock             string  never             the store's time (ms) at the last sweep
 host:HOST:...     several waiting + lease   turns of the per-host limits: store/hosts.py
@@ -45,7 +47,8 @@ subscribed        hash    source's removal  source -> subscription id
 pushes:NAME       list    PUSH_SECONDS      documents that a hub sent, oldest first
 outbox            zset    until delivered   delivery id -> when it is due (ms): store/outbox.py
 outbox:sizes      hash    until delivered   delivery id -> its bytes; `all`: their total
-outbox:hub        zset    until delivered   the same for subscribers of our hub; outbox:hub:sizes
+outbox:hub        zset    until delivered   the same for subscribers of our hub
+outbox:hub:sizes  hash    until delivered   the same for these
 delivery:ID       string  DELIVERY_SECONDS  one delivery; empty once it is done
 failing:HOST      string  a day             consecutive failures of a target of deliveries
 resting:HOST      string  ten minutes       such a target gets no deliveries just now
@@ -57,17 +60,21 @@ verification:ID   string  VERIFICATION_...  a subscription that its callback mus
 hub:waiting:WHO   zset    ten minutes       verifications of a callback host, or of a client
 hub:next:HOST     string  seconds           when the host's next callback may be requested
 hub:silent:HOST   string  an hour           consecutive verifications that a host did not answer
-publisher         string  several seconds   the process that fills the outbox; publisher:hub
-published         string  never             the position in `changes` it reached; published:hub
+publisher         string  several seconds   the process that fills the outbox
+publisher:hub     string  several seconds   the process that fills outbox:hub
+published         string  never             the position in `changes` that the first reached
+published:hub     string  never             the position in `changes` that the second reached
 robots:ORIGIN     string  ROBOTS_SECONDS    robots.txt of a site, or that it has none
-asks:ORIGIN       string  a minute or so    a worker fetches the robots.txt of a site just now
-ix:...            several dedup window      postings and fingerprints: store/index.py
+asks:ORIGIN       string  a minute or so    a worker is fetching the robots.txt of a site
+ix:...            several dedup window      the duplicate index: store/lua/index.lua
 secret            string  never             signs addresses and requests: store/migration.py
 idf:table         string  IDF_DAYS          learned frequencies of text, up to a delta
 idf:deltas        stream  IDF_DELTAS_KEPT   frequencies learned since then: store/index.py
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 PREFIX = "millrace:"
 LAYOUT_VERSION = 2
@@ -131,49 +138,33 @@ SUBSCRIPTIONS = PREFIX + "subscriptions"
 SUBSCRIBED = PREFIX + "subscribed"
 
 
-def source(name: str) -> str:
-    """State of a source."""
-    return f"{PREFIX}source:{name}"
+def _family(kind: str) -> Callable[[str], str]:
+    """The function that makes the keys of one kind, `KIND:NAME`."""
+    return lambda name: f"{PREFIX}{kind}:{name}"
 
 
-def seen(name: str) -> str:
-    """What a source has listed."""
-    return f"{PREFIX}seen:{name}"
+source = _family("source")
+seen = _family("seen")
+learned = _family("learned")
+pushes = _family("pushes")  # these four by the name of a source
+entry = _family("entry")
+story = _family("story")
+dropped = _family("dropped")
+delivery = _family("delivery")
+verification = _family("verification")
+subscription = _family("subscription")
+url = _family("url")  # by the digest of an address
+robots = _family("robots")
+robots_claim = _family("asks")  # these two by the origin of a site
+failing = _family("failing")
+resting = _family("resting")
+hub_next = _family("hub:next")
+hub_silent = _family("hub:silent")  # these four by a host
 
 
-def learned(name: str) -> str:
-    """Boilerplate learned from a source."""
-    return f"{PREFIX}learned:{name}"
-
-
-def entry(entry_id: str) -> str:
-    """One entry."""
-    return f"{PREFIX}entry:{entry_id}"
-
-
-def story(story_id: str) -> str:
-    """One story."""
-    return f"{PREFIX}story:{story_id}"
-
-
-def delivery(delivery_id: str) -> str:
-    """Something to be sent."""
-    return f"{PREFIX}delivery:{delivery_id}"
-
-
-def failing(host_name: str) -> str:
-    """Failures in a row of a target of deliveries."""
-    return f"{PREFIX}failing:{host_name}"
-
-
-def resting(host_name: str) -> str:
-    """A target that failed is sent nothing just now."""
-    return f"{PREFIX}resting:{host_name}"
-
-
-def verification(verification_id: str) -> str:
-    """A subscription that its callback has to confirm."""
-    return f"{PREFIX}verification:{verification_id}"
+def host(name: str, part: str) -> str:
+    """A key of a host: `state`, `running`, `promised` or `refused` of its turns, or `paused`."""
+    return f"{PREFIX}host:{name}:{part}"
 
 
 def hub_waiting(kind: str, who: str) -> str:
@@ -186,54 +177,9 @@ def hub_kept(kind: str, who: str) -> str:
     return f"{PREFIX}hub:kept:{kind}:{who}"
 
 
-def hub_next(host_name: str) -> str:
-    """When the next callback of this host may be asked."""
-    return f"{PREFIX}hub:next:{host_name}"
-
-
-def hub_silent(host_name: str) -> str:
-    """Verifications in a row that a host did not answer."""
-    return f"{PREFIX}hub:silent:{host_name}"
-
-
-def url(digest: str) -> str:
-    """Entries under one address."""
-    return f"{PREFIX}url:{digest}"
-
-
 def heartbeat(kind: str, beat_id: str) -> str:
     """The last heartbeat of a `worker` or a `process`."""
     return f"{PREFIX}{kind}:{beat_id}"
-
-
-def dropped(story_id: str) -> str:
-    """A story that is kept aside until its source comes back."""
-    return f"{PREFIX}dropped:{story_id}"
-
-
-def host(name: str, part: str) -> str:
-    """A key of a host: state, running, promised, refused of its turns, and whether it is paused."""
-    return f"{PREFIX}host:{name}:{part}"
-
-
-def subscription(subscription_id: str) -> str:
-    """What a hub was asked for."""
-    return f"{PREFIX}subscription:{subscription_id}"
-
-
-def pushes(source_name: str) -> str:
-    """Documents that a hub sent."""
-    return f"{PREFIX}pushes:{source_name}"
-
-
-def robots(origin: str) -> str:
-    """robots.txt of a site."""
-    return f"{PREFIX}robots:{origin}"
-
-
-def robots_claim(origin: str) -> str:
-    """Somebody asks for it just now."""
-    return f"{PREFIX}asks:{origin}"
 
 
 def river_score(first_seen_ms: int, order: int) -> float:

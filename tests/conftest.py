@@ -14,6 +14,7 @@ import redis
 
 from store.connection import Store
 from store.embedded import server_command, socket_path, socket_url
+from tests.key_table import undocumented
 
 
 def await_store(url: str, *, seconds: float = 10) -> None:
@@ -69,8 +70,10 @@ def store_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def store(store_url: str) -> AsyncIterator[Store]:
-    """An empty store."""
+    """An empty store; whatever a test leaves in it has a row in store/keys.py."""
     opened = Store.open(store_url)
     await opened.redis.flushall()
     yield opened
+    wrong = await undocumented(opened)
     await opened.close()
+    assert wrong == []
