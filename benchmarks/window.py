@@ -23,7 +23,7 @@ from service.feeds.query import FeedQuery, choose
 from service.feeds.render import Answer, Stamp, render
 from service.window import River, WindowStory, kept_story
 from store.connection import Store
-from store.plan import pack
+from store.layout import pack
 from tests.service.conftest import make_story
 
 HAN = [chr(point) for point in range(0x4E00, 0x5200)]

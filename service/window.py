@@ -33,8 +33,8 @@ from store.entries import (
     write_story_ids,
 )
 from store.keys import CHANGES_KEPT
+from store.layout import UNREADABLE, unpack
 from store.migration import ensure_layout, shared_secret
-from store.plan import UNREADABLE, unpack
 
 FLOOD = 5000  # stories beyond the retention, 3 kB each; two sources may bring as many in one poll
 RETRY = 0.5  # seconds between two attempts to reach the store again

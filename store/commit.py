@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.dedup.decide import Claim, StoryChange
-from core.errors import LayoutMismatch, StoreError
+from core.errors import LayoutMismatch
 from core.models import Article, Decision, EntryRecord
 from store import keys
 from store.connection import Store
 from store.entries import Held, kept_form, url_keys
-from store.index import claim_plans
-from store.plan import EntryPlan, Fence, Plan, SourcePlan, StoryPlan, pack, pack_bytes, packed
+from store.index import ClaimPlan, claim_plans
+from store.layout import pack, pack_bytes, packed
 from store.schedule import Lease, Queue
 from store.sources import SourceState, dump_source
 
@@ -30,9 +30,9 @@ class SourceWrite:
     name: str
     state: SourceState
     next_in: float  # seconds until it is due again
-    # Digests of guids and of what is said under them; None: unchanged document.
+    # Digests of guids and of the entries under them; None: unchanged document.
     listed: Sequence[tuple[bytes, bytes]] | None = None
-    items: bytes | None = None  # by which its items are known again; None: as they were
+    items: bytes | None = None  # digests that recognise its items; None: unchanged
     learned: bytes | None = None
     tree: bytes | None = None  # what a folder held: `StoredFolder`
 
@@ -65,10 +65,10 @@ class Batch:
 class Conflict:
     """Why a commit was refused: the data that the decision was based on has changed."""
 
-    fenced: frozenset[str] = frozenset()  # of these the lease is somebody else's now
-    exists: frozenset[str] = frozenset()  # entries that are there already
-    stories: frozenset[str] = frozenset()  # stories that changed meanwhile
-    unseen: frozenset[str] = frozenset()  # entries with candidates that were not weighed
+    fenced: frozenset[str] = frozenset()  # names in leases that now have another holder
+    exists: frozenset[str] = frozenset()  # ids of entries that were already written
+    stories: frozenset[str] = frozenset()  # ids of stories that changed since they were read
+    unseen: frozenset[str] = frozenset()  # ids of entries with candidates that were not compared
 
 
 async def write_state(store: Store, lease: Lease, write: SourceWrite) -> bool:
@@ -88,6 +88,74 @@ async def _leave_all(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -
     return [bool(each) for each in written]
 
 
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The lease of the work; the commit is refused unless its token is current."""
+
+    schedule: str  # key of the sorted set
+    state: str  # key of the hash that holds the token
+    name: str
+    token: str
+    next: int | None = None  # ms until the source is due again; None for a page
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPlan:
+    """An entry to write."""
+
+    id: str
+    key: str
+    doc: bytes
+    ttl: int  # seconds
+    fresh: bool  # it must not exist yet
+    urls: Sequence[str]  # keys under which it is found by address
+    due: int | None = None  # ms until its page may be fetched; None: it waits for none
+
+
+@dataclass(frozen=True, slots=True)
+class StoryPlan:
+    """A story to write; refused unless its stored version is `expect` (0: a new story)."""
+
+    key: str
+    id: str
+    expect: int
+    version: int
+    kind: str  # of the element in the stream of changes
+    doc: bytes
+    displaced: str | None = None  # key of the entry that showed its article until now
+    article: bytes | None = None  # that article, which goes back to it
+    score: str | None = None  # place in the river, of a new story
+    arrived: int | None = None  # ms, of a new story
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """What a poll writes for its source; fields that are None stay as they are."""
+
+    key: str
+    seen_key: str
+    learned_key: str
+    state: bytes
+    seen: bytes | None = None  # what it listed: layout LISTED of store/layout.py
+    items: bytes | None = None
+    tree: bytes | None = None
+    learned: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One commit."""
+
+    layout: str  # version; refused by a store with another one
+    changes_kept: int
+    fences: Sequence[Fence]
+    entries: Sequence[EntryPlan]
+    stories: Sequence[StoryPlan]
+    claims: Sequence[ClaimPlan]
+    source: SourcePlan | None
+    mark: str | None  # position of the index at the look-up of the claims' candidates
+
+
 async def commit(store: Store, batch: Batch) -> Conflict | None:
     """Write `batch`; returns None, or why it was refused. Writing it twice does no harm."""
     shown = {c.story.representative: c.story.article for c in batch.stories}
@@ -102,25 +170,10 @@ async def commit(store: Store, batch: Batch) -> Conflict | None:
         mark=batch.mark,
     )
     answer = await store.call(store.script("index", "commit"), [], [packed(plan)])
-    return _conflict([part.decode() for part in answer])
-
-
-def _conflict(answer: list[str]) -> Conflict | None:
-    kind, rest = answer[0], frozenset(answer[1:])
-    match kind:
-        case "ok":
-            return None
-        case "fenced":
-            return Conflict(fenced=rest)
-        case "exists":
-            return Conflict(exists=rest)
-        case "story":
-            return Conflict(stories=rest)
-        case "unseen":
-            return Conflict(unseen=rest)
-        case "layout":
-            raise LayoutMismatch(_MIGRATED)
-    raise StoreError(f"the commit script answered {kind!r}")
+    kind, *names = (part.decode() for part in answer)
+    if kind == "layout":
+        raise LayoutMismatch(_MIGRATED)
+    return None if kind == "ok" else Conflict(**{kind: frozenset(names)})
 
 
 def _fence(lease: Lease, batch: Batch) -> Fence:

@@ -13,7 +13,7 @@ from redis import exceptions
 from redis.commands.core import AsyncScript
 
 from core.errors import StoreAway, StoreError
-from store import plan as scripts
+from store import layout
 from store.address import connect
 
 _AWAY = (
@@ -188,10 +188,10 @@ class Store:
             await sentinel.aclose()
 
     def script(self, *names: str) -> AsyncScript:
-        """The server-side script made of the files store/lua/NAME.lua: see store/plan.py."""
+        """The server-side script made of the files store/lua/NAME.lua: see store/layout.py."""
         key = "+".join(names)
         if key not in self._scripts:
-            self._scripts[key] = self.redis.register_script(scripts.script(*names))
+            self._scripts[key] = self.redis.register_script(layout.script(*names))
         return self._scripts[key]
 
     async def call(self, script: AsyncScript, keys: list[Any], args: list[Any]) -> Any:

@@ -13,7 +13,7 @@ from core.models import Article, Decision, EntryRecord, FeedEntry, Frozen, Story
 from core.urls import canonical_url
 from store import keys
 from store.connection import Store, store_errors
-from store.plan import unpack
+from store.layout import unpack
 
 
 def url_key(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from core.config.settings import DedupSettings
@@ -14,7 +15,7 @@ from core.dedup.prints import StoryCandidate
 from core.ids import PREFIX as URN
 from store import keys
 from store.connection import Store, store_errors
-from store.plan import KEY, ClaimPlan, packed
+from store.layout import KEY, packed
 
 _PUSHES_PER_TABLE = 200
 _AT_ONCE = 200  # deltas read in one call
@@ -123,6 +124,18 @@ async def claim(store: Store, claims: Sequence[Claim]) -> list[str]:
     script = store.script("index", "index_claim")
     answer = await store.call(script, [], [packed(claim_plans(claims))])
     return [entry.decode() for entry in answer]
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimPlan:
+    """A decided entry: checked against founders filed since its look-up; a founder is filed."""
+
+    id: str
+    keys: bytes  # layout KEY of store/layout.py
+    weighed: Sequence[bytes] | None = None  # the 16 bytes of each founder; None: not checked
+    story: bytes | None = None  # 16 bytes; None: a repost, which is not filed
+    print: bytes | None = None
+    again: bool | None = None  # a founder's later text, filed if it needs keys of its own
 
 
 def claim_plans(claims: Sequence[Claim]) -> list[ClaimPlan]:

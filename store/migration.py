@@ -18,7 +18,7 @@ from core.models import Decision, EntryRecord
 from store import keys
 from store.connection import Store, store_errors
 from store.embedded import outdated_server
-from store.plan import unpack
+from store.layout import unpack
 
 _BYTES = 32
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from core.models import Frozen
 from store import keys
 from store.connection import Store, store_errors
-from store.plan import UNREADABLE, pack, unpack
+from store.layout import UNREADABLE, pack, unpack
 
 ADDED_AT_ONCE = 2**20  # bytes in one call of the store
 GIVEN_UP_SECONDS = 86_400  # for which /health names a target that missed deliveries

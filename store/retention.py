@@ -15,7 +15,7 @@ from core.models import Article, EntryRecord, Story
 from store import keys
 from store.connection import Store, store_errors
 from store.entries import load_bare, load_packed, load_stories, url_keys
-from store.plan import UNREADABLE, pack, unpack
+from store.layout import UNREADABLE, pack, unpack
 
 _AT_ONCE = 100  # stories unpacked before the event loop continues with other tasks
 _TRIM_AT_ONCE = 100  # stories a call; a longer script would block the store

@@ -17,8 +17,8 @@ from core.errors import Phrase
 from core.models import Frozen
 from store import keys
 from store.connection import Store, store_errors
+from store.layout import pack_bytes, unpack_bytes
 from store.monitoring import Heartbeat, load_beats
-from store.plan import pack_bytes, unpack_bytes
 
 SHOWN_AFTER = 4.0  # seconds; after an edit, processes differ until each has read its file
 

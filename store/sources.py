@@ -15,7 +15,7 @@ from core.models import Frozen
 from core.polling import RedirectWatch
 from store import keys
 from store.connection import Store, store_errors
-from store.plan import pack_bytes, unpack_bytes
+from store.layout import pack_bytes, unpack_bytes
 
 _SALT = "*"  # field of the salt among the digests; no source can have this name
 _DIGEST = 16  # bytes

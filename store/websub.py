@@ -10,7 +10,7 @@ from core.models import Frozen
 from core.polling import HubSubscription
 from store import keys
 from store.connection import Store, store_errors
-from store.plan import UNREADABLE, pack, unpack
+from store.layout import UNREADABLE, pack, unpack
 from store.schedule import wake_sweeper
 
 SUBSCRIBERS_KEPT = 5_000  # of 2.5 kB at most

@@ -23,7 +23,7 @@ from core.dedup.prints import StoryCandidate
 from core.models import Article, Decision, EntryRecord, Story
 from store.connection import Store
 from store.index import claim_then_lookup, look_up
-from store.plan import pack, unpack
+from store.layout import pack, unpack
 
 _NOW = datetime(2000, 1, 1, tzinfo=UTC)  # nothing here depends on the time
 

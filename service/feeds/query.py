@@ -33,7 +33,7 @@ from service.context import listed
 from service.documents import Background
 from service.languages import day_name, feed_language, in_zone, translations
 from service.window import WindowStory
-from store.plan import packed_json
+from store.layout import packed_json
 
 LONGEST_QUERY = 200  # characters of `q`: a whole headline
 _SPACED_OFFSET = re.compile(r" (\d\d:?\d\d)$")  # a `+` that was not written as %2B

@@ -2,8 +2,9 @@
 -- First everything is checked, then everything is written: a script is atomic, but what it wrote
 -- before an error stays. Follows index.lua in one script.
 --
--- ARGV: the plan, as `Plan` of store/plan.py states it.
--- Returns {'layout'} or {'ok'} or {'fenced', name...} or {'exists', id...} or {'story', id...} or {'unseen', ...}.
+-- ARGV: the plan, as `Plan` of store/commit.py states it.
+-- Returns {'ok'}, {'layout'} for a store of another layout, or a field of `Conflict` with its members:
+-- {'fenced', name...}, {'exists', id...}, {'stories', id...} or {'unseen', id...}.
 local plan = cmsgpack.unpack(ARGV[1])
 
 local function leases_that_ended()
@@ -26,8 +27,8 @@ local function entries_that_exist()
   return found
 end
 
-local function stories_that_moved()
-  local found = {'story'}
+local function stories_that_changed()
+  local found = {'stories'}
   for _, story in ipairs(plan.stories) do
     local version = tonumber(redis.call('HGET', story.key, 'v') or 0)
     if version ~= story.expect then found[#found + 1] = story.id end
@@ -157,10 +158,13 @@ local ended = leases_that_ended()
 if #ended > 1 then return ended end
 local exists = entries_that_exist()
 if #exists > 1 then return exists end
-local moved = stories_that_moved()
-if #moved > 1 then return moved end
+local changed = stories_that_changed()
+if #changed > 1 then return changed end
 local unseen = index_unseen(plan.claims, plan.mark)
-if #unseen > 0 then return {'unseen', cjson.encode(unseen)} end
+if #unseen > 0 then
+  table.insert(unseen, 1, 'unseen')
+  return unseen
+end
 
 give_articles_back()
 write_entries()

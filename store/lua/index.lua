@@ -4,16 +4,15 @@
 -- as a whole once the window has passed since it was closed. In a slice
 --   ix:p:N  hash  bucket -> postings (layout POSTING)
 --   ix:r:N  hash  chunk -> records (layout RECORD); 'n' -> how many there are
--- and ix:slices is a list of "number:opened", newest last, beside the window last asked with.
+-- and ix:slices is a list of "number:opened" (ms), newest last; ix:window is the window in force (ms).
 -- Keys come packed (layout KEY); their kinds are 'a' (minhash), 'h'eadline and 'u'rl.
 local INDEX = key('ix:')
 local SLICE_FULL = 262144
 local SLICES_IN_WINDOW = 4
 local CHUNK = 34 -- records of 60 bytes: just below an allocation of 2,048
--- Founders filed under one key in a slice; more and the key names no article.
-local FILED = {a = 6, h = 1, u = 3} -- keys of each kind that lead to a founder; it looks under more
+local FILED = {a = 6, h = 1, u = 3} -- keys of each kind under which a founder is filed; more are looked up
 local FILED_AT_ONCE = 200 -- a call takes some thousand arguments
-local MOST_UNDER = {a = 32, h = 8, u = 8}
+local MOST_UNDER = {a = 32, h = 8, u = 8} -- founders under one key in a slice; with more it names no article
 
 -- {number, opened} of each slice that is still in the window, oldest first.
 local function index_slices(now, window)
@@ -160,13 +159,13 @@ local function index_post(slice, postings)
     end
   end
   if #buckets == 0 then return end
-  for i, told in ipairs(redis.call('HMGET', name, unpack(buckets))) do
-    held[buckets[i]] = told or ''
+  for i, bytes in ipairs(redis.call('HMGET', name, unpack(buckets))) do
+    held[buckets[i]] = bytes or ''
   end
   for _, each in ipairs(postings) do
-    local told = held[each.bucket]
-    if #index_hits(told, each.suffix) < MOST_UNDER[each.kind] then
-      held[each.bucket] = told .. each.suffix .. each.record
+    local bytes = held[each.bucket]
+    if #index_hits(bytes, each.suffix) < MOST_UNDER[each.kind] then
+      held[each.bucket] = bytes .. each.suffix .. each.record
       changed[#changed + 1] = each.bucket
       changed[#changed + 1] = held[each.bucket] -- of those for one bucket the last one counts
     end
@@ -200,7 +199,7 @@ local function index_file(filings, now, window)
   redis.call('PEXPIRE', INDEX .. 'r:' .. slice, life)
 end
 
--- claims: as `ClaimPlan` of store/plan.py. Returns the ids of entries for which a founder appeared
+-- claims: as `ClaimPlan` of store/index.py. Returns the ids of entries for which a founder appeared
 -- that had not been weighed; none can have where the index still stands at `mark`.
 local function index_unseen(claims, mark)
   local unseen = {}

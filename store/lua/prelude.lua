@@ -1,4 +1,4 @@
--- In front of every script, behind the constants of store/plan.py: the store's clock, the names
+-- In front of every script, behind the constants of store/layout.py: the store's clock, the names
 -- of keys, and numbers as bytes, the highest first.
 local time = redis.call('TIME') -- seconds, microseconds
 local now = time[1] * 1000 + math.floor(time[2] / 1000) -- ms

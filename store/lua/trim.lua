@@ -38,7 +38,7 @@ for i, id in ipairs(gone) do
   redis.call('ZREM', KEYS[1], id)
   redis.call('ZREM', KEYS[2], id)
   redis.call('DEL', ARGV[3] .. id)
-  -- At the memory limit only this is refused; letting go is what helps then.
+  -- At the memory limit only XADD is refused; the removal must go on, because it frees memory.
   redis.pcall('XADD', KEYS[3], 'MAXLEN', '~', ARGV[5], '*', 'kind', 'removed', 'story', id)
 end
 return documents

@@ -21,7 +21,7 @@ from service.context import CONTEXT
 from service.window import River
 from store import keys
 from store.connection import Store
-from store.plan import pack
+from store.layout import pack
 
 MORNING = datetime(2026, 1, 31, 8, 0, tzinfo=UTC)
 

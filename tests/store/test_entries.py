@@ -10,8 +10,8 @@ from store import keys
 from store.commit import Batch, commit
 from store.connection import Store
 from store.entries import load_bare, load_entries, load_entry
+from store.layout import pack, unpack
 from store.monitoring import WorkerBeat, beat, load_workers
-from store.plan import pack, unpack
 from store.sources import SourceState, load_source
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

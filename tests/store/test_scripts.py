@@ -10,23 +10,19 @@ import pytest
 
 from core.dedup.fingerprint import PRINT_BYTES
 from store import keys
-from store.commit import Batch, SourceWrite, commit
-from store.connection import Store
-from store.plan import (
-    LAYOUTS,
-    LISTED,
-    RECORD,
-    SEEN,
-    ClaimPlan,
+from store.commit import (
+    Batch,
     EntryPlan,
     Fence,
-    Layout,
     Plan,
     SourcePlan,
+    SourceWrite,
     StoryPlan,
-    packed,
-    script,
+    commit,
 )
+from store.connection import Store
+from store.index import ClaimPlan
+from store.layout import LAYOUTS, LISTED, RECORD, SEEN, Layout, packed, script
 from store.sources import SourceState
 
 ROOT = Path(__file__).parents[2]

@@ -32,8 +32,8 @@ from core.models import Decision, EntryRecord, Method
 from core.page.surroundings import MOST_PAGES, following_page
 from core.pipeline import PreparedEntry, prepare_first_page, prepare_page, without_page
 from store.commit import Batch, PageWait, commit
+from store.layout import unpack
 from store.monitoring import Counts
-from store.plan import unpack
 from store.schedule import PAGES, Lease, begin, finish, release
 from store.sources import load_learned, load_source
 from workers.context import FeedInfo, WorkerContext, count_fetch

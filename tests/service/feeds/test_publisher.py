@@ -13,8 +13,8 @@ from service import app
 from service.feeds import publisher
 from store import keys
 from store.connection import Store
+from store.layout import pack
 from store.outbox import OPERATOR, Added, Delivery, Outbox, add_deliveries, lease_deliveries
-from store.plan import pack
 from store.websub import Subscriber, keep_subscriber
 from tests.origin import Answer, Origin
 from tests.service.conftest import SETTINGS, Serve, Served, make_story

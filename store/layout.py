@@ -1,7 +1,5 @@
-"""The written forms: scripts with their typed arguments, byte layouts, packed records.
-
-A record is JSON, compressed with zstd and a shared dictionary.
-"""
+"""How things are written: byte layouts that Lua and Python share, scripts and their arguments, and
+records, which are JSON compressed with zstd and a shared dictionary."""
 
 from __future__ import annotations
 
@@ -83,91 +81,11 @@ def _constants() -> str:
     return "\n".join([f"local PREFIX = '{keys.PREFIX}'", *lines])
 
 
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """The lease of the work; the commit is refused unless its token is current."""
-
-    schedule: str  # key of the sorted set
-    state: str  # key of the hash that holds the token
-    name: str
-    token: str
-    next: int | None = None  # ms until the source is due again; None for a page
-
-
-@dataclass(frozen=True, slots=True)
-class EntryPlan:
-    """An entry to write."""
-
-    id: str
-    key: str
-    doc: bytes
-    ttl: int  # seconds
-    fresh: bool  # it must not exist yet
-    urls: Sequence[str]  # keys under which it is found by address
-    due: int | None = None  # ms until its page may be fetched; None: it waits for none
-
-
-@dataclass(frozen=True, slots=True)
-class StoryPlan:
-    """A story to write; refused unless its stored version is `expect` (0: a new story)."""
-
-    key: str
-    id: str
-    expect: int
-    version: int
-    kind: str  # of the element in the stream of changes
-    doc: bytes
-    displaced: str | None = None  # key of the entry that showed its article until now
-    article: bytes | None = None  # that article, which goes back to it
-    score: str | None = None  # place in the river, of a new story
-    arrived: int | None = None  # ms, of a new story
-
-
-@dataclass(frozen=True, slots=True)
-class SourcePlan:
-    """What a poll writes for its source; fields that are None stay as they are."""
-
-    key: str
-    seen_key: str
-    learned_key: str
-    state: bytes
-    seen: bytes | None = None  # what it listed: layout LISTED of store/plan.py
-    items: bytes | None = None
-    tree: bytes | None = None
-    learned: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimPlan:
-    """A decided entry: checked against founders filed since its look-up; a founder is filed."""
-
-    id: str
-    keys: bytes  # layout KEY of store/plan.py
-    weighed: Sequence[bytes] | None = None  # the 16 bytes of each founder; None: not checked
-    story: bytes | None = None  # 16 bytes; None: a repost, which is not filed
-    print: bytes | None = None
-    again: bool | None = None  # a founder's later text, filed if it needs keys of its own
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One commit."""
-
-    layout: str  # version; refused by a store with another one
-    changes_kept: int
-    fences: Sequence[Fence]
-    entries: Sequence[EntryPlan]
-    stories: Sequence[StoryPlan]
-    claims: Sequence[ClaimPlan]
-    source: SourcePlan | None
-    mark: str | None  # position of the index at the look-up of the claims' candidates
-
-
 _INTEGER, _LENGTH = Struct(">Bq"), Struct(">BI")
 
 
 def packed(value: Any) -> bytes:
-    """A plan, or a sequence of parts of one, as MessagePack; fields that are None are left out."""
+    """Dataclasses, or a sequence of them, as MessagePack; fields that are None are left out."""
     parts: list[bytes] = []
     _pack(value, parts.append)
     return b"".join(parts)
