@@ -23,16 +23,11 @@ from service.documents import (
     SharedDocuments,
     Transfers,
 )
-from service.feeds import handlers as feeds
-from service.feeds import hub, stream
+from service.feeds import handlers, hub, stream
 from service.feeds.publisher import Publisher
 from service.feeds.stream import Events, Pace
-from service.ops import access as actions
-from service.ops import health, metrics
-from service.pages import page as pages
-from service.pages import river_page as front
-from service.pages import source_list as sources
-from service.pages import story as storypages
+from service.ops import actions, health, metrics
+from service.pages import page, river_page, source_list, story
 from service.pages.pictures import PICTURE, FetchPicture, Pictures
 from service.pages.story import COMPARISONS, Comparisons
 from service.responses import Handler, guarded, last, text_reply, wants_html
@@ -68,8 +63,8 @@ def make_app(
     app[SHARED] = SharedDocuments()
     app[TRANSFERS] = Transfers(app[CONNECTIONS].refused)
     app[COMPARISONS] = Comparisons(app[BACKGROUND])
-    app[feeds.FEEDS] = feeds.Feeds(context, app[BACKGROUND], front.feed_as_page)
-    app[front.RIVER_PAGES] = front.RiverPages()
+    app[handlers.FEEDS] = handlers.Feeds(context, app[BACKGROUND], river_page.feed_as_page)
+    app[river_page.RIVER_PAGES] = river_page.RiverPages()
     if fetch_picture is not None:
         app.router.add_get(PICTURE, guarded(Pictures(fetch_picture).picture))
     app.cleanup_ctx.append(_following)
@@ -175,22 +170,23 @@ def _post(path: str, handler: Handler) -> web.RouteDef:
 
 
 def _route(app: web.Application) -> None:
+    feeds = app[handlers.FEEDS]
     app.add_routes(
         [
             *(
-                _get(f"{place}/feed.{name}", app[feeds.FEEDS].feed)
+                _get(f"{place}/feed.{name}", feeds.feed)
                 for place in ("", "/tags/{tag}", "/sources/{source}")
                 for name in ("xml", "atom", "json")
             ),
-            *(_get(f"/digest.{name}", app[feeds.FEEDS].digest) for name in ("xml", "atom", "json")),
-            _get("/", front.front),
-            _get("/sources/{source}", front.of_source),
-            _get("/tags/{tag}", front.of_tag),
-            _get("/about", front.about),
-            _get("/stories/{id}", storypages.story),
-            _get("/explain", storypages.explain),
-            _get("/sources", sources.sources),
-            _get("/sources.opml", sources.opml),
+            *(_get(f"/digest.{name}", feeds.digest) for name in ("xml", "atom", "json")),
+            _get("/", river_page.river),
+            _get("/sources/{source}", river_page.river),
+            _get("/tags/{tag}", river_page.river),
+            _get("/about", river_page.about),
+            _get("/stories/{id}", story.story),
+            _get("/explain", story.explain),
+            _get("/sources", source_list.sources),
+            _get("/sources.opml", source_list.opml),
             _post("/sources/{source}/poll", actions.poll),
             _post("/stories/{id}/split", actions.split_story),
             _post("/stories/{id}/join", actions.join_stories),
@@ -204,8 +200,8 @@ def _route(app: web.Application) -> None:
             _get("/health/live", health.live),
             _get("/health/ready", health.ready),
             _get("/metrics", metrics.metrics),
-            _get("/feed.xsl", pages.static),
-            _get("/static/{name}", pages.static),
+            _get("/feed.xsl", page.static),
+            _get("/static/{name}", page.static),
             _get("/{rest:.*}", _nothing_here),
             web.route("*", "/{rest:.*}", last(_no_such_action)),
         ]
@@ -214,7 +210,7 @@ def _route(app: web.Application) -> None:
 
 async def _nothing_here(request: web.Request) -> web.StreamResponse:
     if wants_html(request):
-        return await pages.missing(request, "nothing")
+        return await page.missing(request, "nothing")
     return text_reply("nothing here; the feed is at /feed.xml\n", status=404)
 
 

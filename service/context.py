@@ -41,7 +41,7 @@ class Context:
     settings: Callable[[], Settings]
     config_fault: Callable[[], str | None]
     river: River
-    known: CachedStore
+    cached: CachedStore
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     draining: bool = False
 
@@ -74,7 +74,7 @@ _listed: tuple[Settings, SourceListing] | None = None
 
 
 def listed(settings: Settings) -> SourceListing:
-    """The `Listed` of the present settings, made once for each version of them."""
+    """The listing of the present settings, made once for each version of them."""
     global _listed
     known = _listed
     if known is None or known[0] is not settings:

@@ -33,9 +33,9 @@ async def metrics(request: web.Request) -> web.StreamResponse:
     async def make() -> Document:
         names = [s.name for s in context.settings().sources if s.enabled][:SOURCES_NAMED]
         counted, findings, states = await asyncio.gather(
-            context.known.counters(),
+            context.cached.counters(),
             request.app[CHECK].findings(),
-            context.known.states(names),
+            context.cached.states(names),
         )
         known = gauges(
             context,

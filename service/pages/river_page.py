@@ -114,24 +114,9 @@ def _is_fresh(
 RIVER_PAGES = web.AppKey("river pages", RiverPages)
 
 
-async def front(request: web.Request) -> web.StreamResponse:
-    """GET /."""
-    return await _river(request)
-
-
-async def of_source(request: web.Request) -> web.StreamResponse:
-    """GET /sources/NAME: the stories with a member of one source, and the state of that source."""
-    return await _river(request, source=request.match_info["source"])
-
-
-async def of_tag(request: web.Request) -> web.StreamResponse:
-    """GET /tags/TAG: the stories of the sources with one tag."""
-    return await _river(request, tag=request.match_info["tag"])
-
-
-async def _river(
-    request: web.Request, *, source: str | None = None, tag: str | None = None
-) -> web.StreamResponse:
+async def river(request: web.Request) -> web.StreamResponse:
+    """GET /, or /sources/NAME or /tags/TAG: the stories with a member of that source or tag."""
+    source, tag = request.match_info.get("source"), request.match_info.get("tag")
     context = request.app[CONTEXT]
     settings = context.settings()
     if context.river.loaded is None:

@@ -92,7 +92,7 @@ async def opml(request: web.Request) -> web.StreamResponse:
         titles, sites = dict[str, str](), dict[str, str]()
         for start in range(0, len(names), _ROWS_AT_ONCE):
             few = names[start : start + _ROWS_AT_ONCE]
-            states = await context.known.states(few)
+            states = await context.cached.states(few)
             found = [pair for pair in zip(few, states, strict=True) if pair[1]]
             titles |= {name: state.title for name, state in found if state and state.title}
             sites |= {name: state.link for name, state in found if state and state.link}
@@ -169,7 +169,7 @@ async def _rows_in_slices(
         few = listed[start : start + _ROWS_AT_ONCE]
         names = [source.name for source in few]
         states, due, taken = await asyncio.gather(
-            context.known.states(names), context.known.due(names), context.known.taken(names)
+            context.cached.states(names), context.cached.due(names), context.cached.taken(names)
         )
         yield await background.run(_rows, few, states, due, taken, days, junk)
 
@@ -195,7 +195,7 @@ async def source_row(context: Context, name: str) -> dict[str, Any] | None:
     if not listed:
         return None
     (state,), (next_poll,), (taken,) = await asyncio.gather(
-        context.known.states([name]), context.known.due([name]), context.known.taken([name])
+        context.cached.states([name]), context.cached.due([name]), context.cached.taken([name])
     )
     own = [kept for kept in context.river.newest() if name in kept.sources]
     days, junk = _stories_by_day(own, context.settings()), _junk_shares(own)

@@ -66,7 +66,7 @@ MAKERS -= {"HostBusy", "Disallowed"}  # no failure of a source
 def fault_texts() -> Iterator[str]:
     """The texts of the errors that a page can show; each has to be a literal."""
     files = ["core/errors.py", "core/dedup/members.py", "store/curation.py", "store/revision.py"]
-    found = [ROOT / name for name in [*files, "service/context.py", "service/ops/access.py"]]
+    found = [ROOT / name for name in [*files, "service/context.py", "service/ops/actions.py"]]
     for path in [*found, *(ROOT / "core/feeds").glob("*.py"), *(ROOT / "workers").rglob("*.py")]:
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(call, ast.Call) and getattr(call.func, "id", None) in MAKERS:

@@ -90,7 +90,7 @@ async def test_metrics_and_sources_answer_from_what_is_known_while_the_store_han
 ) -> None:
     state = SourceState(url="u", configured_url="u", last_success=1000.0, title="First")
     await served.store.redis.hset(keys.source("first"), "state", dump_source(state))
-    await served.client.app[CONTEXT].known.states(["first", "second"])
+    await served.client.app[CONTEXT].cached.states(["first", "second"])
 
     await served.store.redis.client_pause(4000, all=True)
     started = time.monotonic()

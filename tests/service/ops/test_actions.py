@@ -9,7 +9,7 @@ import pytest
 
 from core.config.settings import ServiceSettings, Settings
 from core.models import FeedEntry, Story
-from service.ops.access import OPEN
+from service.ops.actions import OPEN
 from store.curation import forgotten_among
 from store.schedule import add_sources, due_times
 from tests.service.conftest import SETTINGS, Serve, Served, keep, make_story, record_of
