@@ -75,7 +75,7 @@ bench-smoke: .venv/.tools ## Each benchmark once, small; make bench-smoke SUBJEC
 	$(BIN)/python -m benchmarks --smoke $(SUBJECTS)
 
 docs: .venv/.installed ## Write the schema and the reference pages
-	$(BIN)/python -m millrace.reference
+	$(BIN)/python -m docs.reference
 
 lock: .venv/.installed ## Write requirements.lock (what the image installs)
 	$(BIN)/python -m pip install --quiet uv

@@ -15,8 +15,8 @@ from benchmarks import _docs as performance
 from core.config.messages import fields_of
 from core.config.settings import Settings
 from core.metrics import METRICS
+from docs.reference import settings_text
 from millrace.cli import app
-from millrace.reference import settings_text
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -1,4 +1,4 @@
-"""Generates reference files from models and commands: `python -m millrace.reference [--check]`.
+"""Generates reference files from models and commands: `python -m docs.reference [--check]`.
 
 feeds.schema.json (completion in editors), docs/feeds-yaml.md and docs/commands.md. A test fails
 when one of them is not what would be written.
