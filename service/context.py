@@ -184,18 +184,18 @@ def fault_of(state: SourceState) -> tuple[Phrase, ...]:
     )
 
 
-def failure(name: str, state: SourceState) -> dict[str, Any]:
+def failing_source(name: str, state: SourceState) -> dict[str, Any]:
     """A failing source as JSON."""
     return {
         "name": name,
         "error": in_english(fault_of(state)),
         "failures": state.failures,
-        "last_success": written(state.last_success),
-        "next_poll": written(state.next_poll),
+        "last_success": iso_time(state.last_success),
+        "next_poll": iso_time(state.next_poll),
     }
 
 
-def written(moment: datetime | float | None) -> str | None:
+def iso_time(moment: datetime | float | None) -> str | None:
     """A time, or Unix seconds, in the form `2026-01-31T08:00:00Z`."""
     if moment is None:
         return None

@@ -121,10 +121,10 @@ class River:
                     await self._keep_up()
                     await self._reconcile()
             except StoreError as error:
-                self._miss(str(error))
+                self._note_outage(str(error))
             except Exception as error:  # an error in one round must not end the feeds
                 log.exception("river.failed")
-                self._miss(repr(error))
+                self._note_outage(repr(error))
             await asyncio.sleep(RETRY)
 
     async def keep_story_ids(self) -> None:
@@ -133,16 +133,16 @@ class River:
             try:
                 await self._write_story_ids()
             except StoreError as error:
-                log.debug("names.wait", reason=str(error))
+                log.debug("story_ids.not_written", reason=str(error))
             except Exception:  # it only matters after a wipe, and the next round may succeed
-                log.exception("names.failed")
+                log.exception("story_ids.failed")
             await asyncio.sleep(RETRY)
 
     async def _write_story_ids(self) -> None:
         if self.loaded is not None and not await story_ids_written(self._store):
-            await write_story_ids(self._store, self._names(self._stories))
+            await write_story_ids(self._store, self._story_ids(self._stories))
 
-    def _names(self, ids: Iterable[str]) -> dict[str, str]:
+    def _story_ids(self, ids: Iterable[str]) -> dict[str, str]:
         """Entry id -> story id, for members of these stories where the two differ."""
         kept = [story for story in map(self._stories.__getitem__, ids) if story.members > 1]
         return {
@@ -160,7 +160,7 @@ class River:
         """
         return self._settings().retention.entries + FLOOD
 
-    def _miss(self, reason: str) -> None:
+    def _note_outage(self, reason: str) -> None:
         if self.away is None:
             self.away_since = datetime.now(UTC)
             log.warning("store.away", reason=reason)
@@ -211,7 +211,7 @@ class River:
         self.secret = await shared_secret(self._store, self.secret)
         ids = await river_ids(self._store, self._most())
         lost = set(self._stories).difference(ids)
-        await add_story_ids(self._store, self._names(lost))  # the store may be an old backup
+        await add_story_ids(self._store, self._story_ids(lost))  # the store may be an old backup
         if lost:  # unless coming changes name all of them, readers of the log need a reset
             coming = await changes_after(self._store, self.log.end, wait=0, count=CHANGES_KEPT)
             if not lost <= {change.story for change in coming if change.kind == "removed"}:

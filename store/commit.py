@@ -14,7 +14,7 @@ from core.errors import LayoutMismatch
 from core.models import Article, Decision, EntryRecord
 from store import keys
 from store.connection import Store
-from store.entries import Held, kept_form, url_keys
+from store.entries import StoredArticle, kept_form, url_keys
 from store.index import ClaimPlan, claim_plans
 from store.layout import pack, pack_bytes, packed
 from store.schedule import Lease, Queue
@@ -213,7 +213,7 @@ def _story(change: StoryChange) -> StoryPlan:
         doc=pack(story),
         # A member that is no longer shown gets its article back from the story.
         displaced=keys.entry(before.representative) if before else None,
-        article=pack(Held(article=before.article)) if before else None,
+        article=pack(StoredArticle(article=before.article)) if before else None,
         score=f"{keys.river_score(first_seen_ms, story.order):.0f}" if new else None,
         arrived=int(story.arrived.timestamp() * 1000) if new else None,
     )

@@ -205,8 +205,8 @@ class Store:
         """The result for `one` of a `call` that is made once for all concurrent callers."""
         if call not in self._calls:
             self._calls[call] = CallBatcher(partial(call, self))
-        together: CallBatcher[Asked, Answer] = self._calls[call]
-        return await together.ask(one)
+        batcher: CallBatcher[Asked, Answer] = self._calls[call]
+        return await batcher.ask(one)
 
     async def now(self) -> float:
         """The store's clock in Unix seconds: the only clock used for leases and order."""

@@ -43,7 +43,7 @@ async def load_remembered(store: Store, source: str) -> SourceMemory:
     return SourceMemory(still_known(items or b"", seen), seen, learned, bool(forgotten))
 
 
-class Held(Frozen):
+class StoredArticle(Frozen):
     """An article stored beside its entry: its story shows the article of another member."""
 
     article: Article
@@ -99,7 +99,7 @@ async def _shown_articles(store: Store, wanted: Mapping[str, str]) -> dict[str, 
         if shown is not None and shown.representative == entry_id:
             articles[entry_id] = shown.article
         elif beside is not None:
-            articles[entry_id] = unpack(Held, beside).article
+            articles[entry_id] = unpack(StoredArticle, beside).article
     return articles
 
 

@@ -53,12 +53,16 @@ class WorkerBeat(Heartbeat):
 Beat = TypeVar("Beat", bound=Heartbeat)
 
 
-async def beat(store: Store, sign: Heartbeat) -> None:
+async def beat(store: Store, heartbeat: Heartbeat) -> None:
     """Write a heartbeat; it expires after `keys.HEARTBEAT_SECONDS`."""
     pipe = store.redis.pipeline(transaction=False)
-    pipe.set(keys.heartbeat(sign.kind, sign.id), sign.model_dump_json(), ex=keys.HEARTBEAT_SECONDS)
-    pipe.zadd(sign.index, {sign.id: sign.last})
-    pipe.zremrangebyscore(sign.index, "-inf", sign.last - 10 * keys.HEARTBEAT_SECONDS)
+    pipe.set(
+        keys.heartbeat(heartbeat.kind, heartbeat.id),
+        heartbeat.model_dump_json(),
+        ex=keys.HEARTBEAT_SECONDS,
+    )
+    pipe.zadd(heartbeat.index, {heartbeat.id: heartbeat.last})
+    pipe.zremrangebyscore(heartbeat.index, "-inf", heartbeat.last - 10 * keys.HEARTBEAT_SECONDS)
     with store_errors():
         await pipe.execute()
 
@@ -186,12 +190,11 @@ class Counts:
     def observe(self, name: str, value: float, buckets: Sequence[float], **labels: str) -> None:
         """Add a value to a histogram with these upper bounds; `+Inf` is added to them.
 
-        As in Prometheus, buckets are cumulative.
+        As in Prometheus, buckets are cumulative; those that no value fell into are written too.
         """
         for bound in (*buckets, inf):
-            if value <= bound:
-                le = "+Inf" if bound == inf else f"{bound:g}"
-                self.add(f"{name}_bucket", 1, **labels, le=le)
+            le = "+Inf" if bound == inf else f"{bound:g}"
+            self.add(f"{name}_bucket", value <= bound, **labels, le=le)
         self.add(f"{name}_sum", value, **labels)
         self.add(f"{name}_count", 1, **labels)
 

@@ -83,7 +83,7 @@ _VICTIMS = 2000  # in one round; the next comes within ten seconds
 Version = tuple[str, int]  # id of a story, and the version that was looked at
 
 
-class _Held(NamedTuple):
+class _SourceAndSize(NamedTuple):
     """Source and size of one story in the feed."""
 
     source: str  # of its founder
@@ -94,17 +94,17 @@ class Shares:
     """The shares of sources in the window; kept between rounds."""
 
     def __init__(self) -> None:
-        self._held: dict[str, _Held] = {}
+        self._known: dict[str, _SourceAndSize] = {}
 
     async def trim(self, store: Store, *, entries: int) -> dict[str, list[Version]]:
         """Source -> the stories that it loses, oldest first."""
         with store_errors():
             ids = [i.decode() for i in await store.redis.zrange(keys.RIVER, 0, -1)]
-        await self._look_at(store, ids)
+        await self._read_unknown(store, ids)
         by_source: dict[str, list[str]] = defaultdict(list)
         for story_id in ids:
-            if (held := self._held.get(story_id)) is not None:
-                by_source[held.source].append(story_id)
+            if (known := self._known.get(story_id)) is not None:
+                by_source[known.source].append(story_id)
         surplus, share = len(ids) - entries, max(entries // SHARE, FEWEST)
         given: dict[str, list[Version]] = {}
         for source, own in sorted(by_source.items(), key=lambda each: -len(each[1])):
@@ -118,7 +118,7 @@ class Shares:
         self, store: Store, source: str, own: Sequence[str], *, most: int
     ) -> list[Version]:
         """The oldest stories that no other source has: `most`, more if they exceed SHARE_BYTES."""
-        found, size = list[Version](), sum(self._held[each].size for each in own)
+        found, size = list[Version](), sum(self._known[each].size for each in own)
         for start in range(0, len(own), _AT_ONCE):
             if len(found) >= most and size <= SHARE_BYTES:
                 break
@@ -126,13 +126,13 @@ class Shares:
                 needed = len(found) < most or size > SHARE_BYTES
                 if needed and all(member.source == source for member in story.members):
                     found.append((story.id, story.version))
-                    size -= self._held[story.id].size
+                    size -= self._known[story.id].size
         return found
 
-    async def _look_at(self, store: Store, ids: Sequence[str]) -> None:
-        there = set(ids)
-        self._held = {each: held for each, held in self._held.items() if each in there}
-        unknown = [each for each in ids if each not in self._held]
+    async def _read_unknown(self, store: Store, ids: Sequence[str]) -> None:
+        present = set(ids)
+        self._known = {each: known for each, known in self._known.items() if each in present}
+        unknown = [each for each in ids if each not in self._known]
         for start in range(0, len(unknown), _AT_ONCE):
             chunk = unknown[start : start + _AT_ONCE]
             for story_id, packed in zip(chunk, await load_packed(store, chunk), strict=True):
@@ -141,7 +141,7 @@ class Shares:
                 except UNREADABLE:
                     continue
                 founder = next((m for m in story.members if m.id == story.id), story.members[0])
-                self._held[story_id] = _Held(founder.source, len(packed or b""))
+                self._known[story_id] = _SourceAndSize(founder.source, len(packed or b""))
 
 
 async def flooding(store: Store) -> list[str]:

@@ -68,14 +68,14 @@ async def request_verification(store: Store, verification: Verification) -> Refu
     Returns why it was refused: too many wait in all, for this host or for this client, or the host
     does not answer.
     """
-    asked, host = verification.subscriber, verification.subscriber.host
+    subscriber, host = verification.subscriber, verification.subscriber.host
     refused = await store.call(
         store.script("verification"),
         [
             keys.VERIFICATIONS,
             keys.verification(verification.id),
             keys.hub_waiting("host", host),
-            keys.hub_waiting("client", asked.client),
+            keys.hub_waiting("client", subscriber.client),
             keys.hub_next(host),
             keys.hub_silent(host),
         ],
@@ -111,13 +111,13 @@ async def lease_verifications(store: Store, *, limit: int, seconds: float) -> li
 
 async def end_verification(store: Store, verification: Verification, *, answered: bool) -> None:
     """Remove a verification that was confirmed, refused or not answered."""
-    asked, host = verification.subscriber, verification.subscriber.host
+    subscriber, host = verification.subscriber, verification.subscriber.host
     with store_errors():
         pipe = store.redis.pipeline()
         pipe.zrem(keys.VERIFICATIONS, verification.id)
         pipe.delete(keys.verification(verification.id))
         pipe.zrem(keys.hub_waiting("host", host), verification.id)
-        pipe.zrem(keys.hub_waiting("client", asked.client), verification.id)
+        pipe.zrem(keys.hub_waiting("client", subscriber.client), verification.id)
         if answered:
             pipe.delete(keys.hub_silent(host))
         else:

@@ -151,7 +151,7 @@ class WorkerProcess:
                     raise
                 log.warning("loop.cut_off", loop=name)  # arq passed on the cancellation of a job
             except Exception:  # an error in one loop must not end the others
-                log.exception("loop.stumbled", loop=name)
+                log.exception("loop.failed", loop=name)
                 await asyncio.sleep(AWAY_SECONDS)
 
     async def _take_jobs(self, run_queue: Callable[[], Awaitable[None]]) -> None:

@@ -78,7 +78,7 @@ def _stages(
         descriptors=(descriptor,),
         ready=lambda: _await_service(listener),
     )
-    crew = [
+    worker_programs = [
         Program(
             f"worker-{number}",
             _millrace("work", "--config", config),
@@ -87,7 +87,7 @@ def _stages(
         )
         for number in range(1, workers + 1)
     ]
-    return [*([] if redis else [[_store(data)]]), [service, *crew]]
+    return [*([] if redis else [[_store(data)]]), [service, *worker_programs]]
 
 
 def _store(data: Path) -> Program:

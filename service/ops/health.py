@@ -13,7 +13,7 @@ from aiohttp import web
 from core.config.settings import Settings
 from core.errors import StoreAway, StoreError
 from core.urls import without_credentials
-from service.context import CONTEXT, Context, failure, is_failing, written
+from service.context import CONTEXT, Context, failing_source, is_failing, iso_time
 from service.responses import json_reply, text_reply
 from store.connection import Store
 from store.migration import ensure_layout
@@ -62,7 +62,7 @@ class SourceCounter:
             self._last = await self._count(store, names)
             self._at = time.monotonic()
         except StoreError as error:
-            log.debug("census.put_off", reason=str(error))
+            log.debug("sources.not_counted", reason=str(error))
 
     async def _count(self, store: Store, names: list[str]) -> SourceCounts:
         ok, failing = 0, 0
@@ -145,7 +145,7 @@ def health_report(findings: Findings, context: Context) -> dict[str, Any]:
         "sources": {"ok": findings.ok, "failing": findings.named},
         "config": config or "ok",
         "stories": len(context.river),
-        "stale_since": written(context.river.away_since),
+        "stale_since": iso_time(context.river.away_since),
     }
 
 
@@ -186,7 +186,7 @@ class HealthCheck:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._census = SourceCounter()
+        self._counter = SourceCounter()
         self._last: tuple[float, Settings, Findings] | None = None
         self._lock = asyncio.Lock()
 
@@ -196,7 +196,7 @@ class HealthCheck:
             settings, last = self._context.settings(), self._last
             if last and last[1] is settings and time.monotonic() - last[0] < KEPT:
                 return last[2]
-            findings = await examine(self._context.store, settings, self._census)
+            findings = await examine(self._context.store, settings, self._counter)
             self._last = (time.monotonic(), settings, findings)
             return findings
 
@@ -205,12 +205,12 @@ CHECK = web.AppKey("check", HealthCheck)
 
 
 async def examine(
-    store: Store, settings: Settings, census: SourceCounter | None = None
+    store: Store, settings: Settings, counter: SourceCounter | None = None
 ) -> Findings:
     """Fetch from the store everything that /health reports."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _fetch_findings(store, settings, census or SourceCounter())
+            return await _fetch_findings(store, settings, counter or SourceCounter())
     except TimeoutError:
         return Findings(fault=f"away: no answer within {PATIENCE:g} s")
     except StoreAway as error:
@@ -219,9 +219,9 @@ async def examine(
         return Findings(fault=without_credentials(str(error)))
 
 
-async def _fetch_findings(store: Store, settings: Settings, census: SourceCounter) -> Findings:
+async def _fetch_findings(store: Store, settings: Settings, counter: SourceCounter) -> Findings:
     await ensure_layout(store)
-    counted = await census.counted(store, settings)
+    counted = await counter.counted(store, settings)
     server = await server_info(store)
     workers = await load_workers(store)
     faults = [worker.fault for worker in workers]
@@ -234,7 +234,7 @@ async def _fetch_findings(store: Store, settings: Settings, census: SourceCounte
         queue_age=round(await queue_age(store), 1),
         ok=counted.ok,
         failing=counted.failing,
-        named=[failure(name, state) for name, state in counted.named],
+        named=[failing_source(name, state) for name, state in counted.named],
         given_up=await given_up(store),
         processes=[str(fault) for fault in (await load_processes(store)).faults()],
         floods=await flooding(store),

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from math import inf
 
 from aiohttp import web
 
@@ -22,7 +23,7 @@ from store.sources import SourceState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _FIELD = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(\{.*\})?", re.DOTALL)
-_BOUND = re.compile(r'le="([^"]+)"')
+_BOUND = re.compile(r',?le="([^"]+)"')
 _OF_HISTOGRAM = re.compile(r"_(bucket|sum|count)$")
 
 
@@ -73,48 +74,17 @@ def _written(name: str, fields: list[tuple[str, float]]) -> str:
     metric = METRICS.get(name)
     kind, meaning = (metric.kind, metric.meaning) if metric else ("untyped", "Not documented.")
     if kind == "histogram":
-        fields = _whole_histograms(name, fields)
+        fields = sorted(fields, key=_place_in_histogram)
     lines = [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
     lines += [f"{field} {_number(value)}" for field, value in fields]
     return "\n".join(lines) + "\n"
 
 
-def _whole_histograms(name: str, fields: list[tuple[str, float]]) -> list[tuple[str, float]]:
-    """Buckets in the order of their bounds, sum and count after them. A bucket that no value fell
-    into was never counted: it has its lower neighbour's count."""
-    series: dict[str, dict[str, float]] = {}
-    for field, value in fields:
-        part, labels = _split(name, field)
-        bound = _BOUND.search(labels)
-        rest = _BOUND.sub("", labels).replace(",,", ",").strip(",")
-        series.setdefault(rest, {})[bound[1] if bound else part] = value
-    bounds = sorted(
-        {b for parts in series.values() for b in parts if b not in ("sum", "count")}, key=float
-    )
-    return [
-        line
-        for rest, parts in sorted(series.items())
-        for line in _series(name, rest, parts, bounds)
-    ]
-
-
-def _series(
-    name: str, labels: str, parts: Mapping[str, float], bounds: list[str]
-) -> list[tuple[str, float]]:
-    comma = "," if labels else ""
-    lines, below = [], 0.0
-    for bound in bounds:
-        below = max(below, parts.get(bound, 0.0))
-        lines.append((f'{name}_bucket{{{labels}{comma}le="{bound}"}}', below))
-    shown = f"{{{labels}}}" if labels else ""
-    lines.append((f"{name}_sum{shown}", parts.get("sum", 0.0)))
-    lines.append((f"{name}_count{shown}", parts.get("count", 0.0)))
-    return lines
-
-
-def _split(name: str, field: str) -> tuple[str, str]:
-    full, _, labels = field.partition("{")
-    return full.removeprefix(name + "_"), labels.removesuffix("}")
+def _place_in_histogram(field: tuple[str, float]) -> tuple[str, float, str]:
+    """The order that scrapers want: by labels, buckets by their bounds, then count and sum."""
+    name, _, labels = field[0].partition("{")
+    bound = _BOUND.search(labels)
+    return _BOUND.sub("", labels).strip(",}"), float(bound[1]) if bound else inf, name
 
 
 def _number(value: float) -> str:

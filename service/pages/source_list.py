@@ -16,7 +16,7 @@ from core.config.opml import opml_document
 from core.config.settings import Settings, Source
 from core.errors import Phrase, StoreError, in_english
 from core.urls import without_credentials
-from service.context import CONTEXT, Context, fault_of, is_failing, written
+from service.context import CONTEXT, Context, fault_of, is_failing, iso_time
 from service.documents import BACKGROUND, SHARED, Background, Document
 from service.languages import language_of
 from service.pages.page import encoding_of, missing, page_document
@@ -226,9 +226,9 @@ def _row(
         "notes": list(known.notes),
         "last_status": known.last_status,
         "failures": known.failures,
-        "last_poll": written(known.last_poll),
-        "last_success": written(known.last_success),
-        "next_poll": written(next_poll) if source.enabled and not known.gone else None,
+        "last_poll": iso_time(known.last_poll),
+        "last_success": iso_time(known.last_success),
+        "next_poll": iso_time(next_poll) if source.enabled and not known.gone else None,
         "interval": known.interval,
         "counts": {
             "entries": entries,

@@ -40,19 +40,27 @@ async def test_what_workers_count_is_shown(served: Served) -> None:
     assert all(family.documentation for family in families.values())
 
 
-def test_a_histogram_without_values_in_a_bucket_still_grows() -> None:
-    text = exposition(
-        {
-            'millrace_fetch_seconds_bucket{kind="feed",le="0.1"}': 2,
-            'millrace_fetch_seconds_bucket{kind="feed",le="+Inf"}': 3,
-            'millrace_fetch_seconds_bucket{kind="page",le="+Inf"}': 1,
-            'millrace_fetch_seconds_sum{kind="feed"}': 1.5,
-            'millrace_fetch_seconds_count{kind="feed"}': 3,
-        }
-    )
+def test_the_buckets_of_a_histogram_are_in_order_of_their_bounds() -> None:
+    name = "millrace_fetch_seconds"
+    fields = {
+        f'{name}_sum{{kind="feed"}}': 1.5,
+        f'{name}_bucket{{kind="feed",le="+Inf"}}': 3,
+        f'{name}_bucket{{kind="page",le="+Inf"}}': 1,
+        f'{name}_count{{kind="feed"}}': 3,
+        f'{name}_bucket{{kind="feed",le="10"}}': 2,
+        f'{name}_bucket{{kind="page",le="2.5"}}': 0,
+        f'{name}_bucket{{kind="feed",le="2.5"}}': 2,
+    }
 
-    assert 'millrace_fetch_seconds_bucket{kind="page",le="0.1"} 0\n' in text
-    assert 'millrace_fetch_seconds_bucket{kind="feed",le="+Inf"} 3\n' in text
+    text = exposition(fields)
+
+    bounds = re.findall(r'kind="(\w+)",le="([^"]+)"', text)
+    assert bounds == [
+        *(("feed", bound) for bound in ("2.5", "10", "+Inf")),
+        ("page", "2.5"),
+        ("page", "+Inf"),
+    ]
+    assert f'{name}_bucket{{kind="feed",le="+Inf"}} 3\n{name}_count{{kind="feed"}} 3\n' in text
     assert list(text_string_to_metric_families(text))
 
 
