@@ -11,8 +11,7 @@ import typer
 
 from core.errors import ConfigError, MillraceError
 from millrace import __version__
-from millrace.commands import query_commands as questions
-from millrace.commands import work_commands as commands
+from millrace.commands import query_commands, work_commands
 from millrace.process import logs
 
 DONE, FAILED, WRONG_USAGE = 0, 1, 2
@@ -25,9 +24,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(commands.app)
-app.add_typer(questions.app)
-app.add_typer(questions.opml, name="opml")
+app.add_typer(work_commands.app)
+app.add_typer(query_commands.app)
+app.add_typer(query_commands.opml, name="opml")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

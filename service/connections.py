@@ -184,13 +184,7 @@ class Connection(asyncio.Protocol):
         self.last = self._loop.time()
         if self.only_health and not (data.startswith(_HEALTH) and data.endswith(_END)):
             self._refuse("full", _BUSY)
-        elif self._has_body:
-            self._inner.data_received(data)
-        elif data.startswith(b"GET ") and data.endswith(_END) and not self._head.size:
-            if self._head_since is not None:
-                self._head_ended()
-            self._inner.data_received(data)  # the usual case: exactly one request
-        elif self._add_to_head(data):
+        elif self._has_body or self._add_to_head(data):
             self._inner.data_received(data)
 
     def _add_to_head(self, data: bytes) -> bool:

@@ -17,7 +17,7 @@ from core.config.settings import Settings, Source
 from core.dates import moment
 from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival, Outcome
-from core.dedup.fingerprint import Features, fingerprint, learn_features
+from core.dedup.fingerprint import Features, fingerprint_of, learn_features
 from core.errors import StoreError
 from core.metrics import (
     CANDIDATE_BUCKETS,
@@ -28,7 +28,7 @@ from core.metrics import (
 )
 from core.models import Decision, EntryRecord
 from core.pipeline import PreparedEntry
-from core.urls import canonical_url, host_of
+from core.urls import host_of
 from store.commit import Batch
 from store.connection import Store
 from store.index import SharedIdf
@@ -134,11 +134,10 @@ class WorkerContext:
     ) -> Arrival:
         """A prepared entry with its fingerprint, weighted by the present frequency of its text."""
         article = made.article
-        urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
         return Arrival(
             record=record,
-            fingerprint=fingerprint(
-                made.features, self.shared_idf.idf, urls=urls, source=source.name
+            fingerprint=fingerprint_of(
+                article, self.shared_idf.idf, source=source.name, read=made.features
             ),
             priority=source.priority,
             tags=source.tags,

@@ -144,10 +144,13 @@ def fingerprint(
     return Fingerprint(kept, minhashes, _headline_key(read), keys)
 
 
-def fingerprint_of(article: Article, idf: Idf, *, source: str | None) -> Fingerprint:
-    """The fingerprint of a stored article."""
+def fingerprint_of(
+    article: Article, idf: Idf, *, source: str | None, read: Features | None = None
+) -> Fingerprint:
+    """The fingerprint of an article; `read`: its features, where they were computed before."""
     urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
-    return fingerprint(features(article.title, article.text), idf, urls=urls, source=source)
+    read = read or features(article.title, article.text)
+    return fingerprint(read, idf, urls=urls, source=source)
 
 
 def idf_hashes(read: Features) -> U64:

@@ -24,12 +24,11 @@ from core.body.clean import clean_entry
 from core.config.settings import DedupSettings
 from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival
-from core.dedup.fingerprint import Features, features, fingerprint
+from core.dedup.fingerprint import Features, features, fingerprint_of
 from core.dedup.idf import Idf
 from core.errors import ConfigError, DocumentError, ResourceLimit
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord, FeedEntry
-from core.urls import canonical_url
 from millrace.commands.dedup_score import Truth, read_truth, report
 from millrace.commands.offline import LineIds, Offline, ScratchShelf, id_of
 from millrace.process.data_folder import throwaway_store
@@ -160,8 +159,7 @@ class Stream:
             self._shelf.skip()
             return False
         article = read.article
-        urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
-        weighed = fingerprint(read.features, self._idf, urls=urls, source=line.source)
+        weighed = fingerprint_of(article, self._idf, source=line.source, read=read.features)
         # Without a source a line is one of its own: its number is no name that another has.
         record = _record(number, line.source or f"line {number + 1}", article)
         arrival = Arrival(record, weighed, 0, (), copy=ArticleCopy(article, line.source))

@@ -20,10 +20,10 @@ from core.config.file import with_overrides
 from core.config.settings import DedupSettings
 from core.dedup.copy import ArticleCopy
 from core.dedup.decide import Arrival, Outcome
-from core.dedup.fingerprint import Features, features, fingerprint
+from core.dedup.fingerprint import Features, features, fingerprint_of
 from core.dedup.idf import Idf
 from core.models import Article, Decision, EntryRecord, Story
-from core.urls import canonical_url, host_of
+from core.urls import host_of
 from millrace.commands.offline import Offline
 from millrace.process.config import read_config
 from millrace.process.data_folder import running_store, throwaway_store
@@ -113,8 +113,7 @@ class _Shelf:
 
 def _arrival(record: EntryRecord, read: Features, idf: Idf, site: str | None) -> Arrival:
     article = record.article or Article()
-    urls = [canonical_url(url) for url in (article.original_url, article.link) if url]
-    weighed = fingerprint(read, idf, urls=urls, source=record.source)
+    weighed = fingerprint_of(article, idf, source=record.source, read=read)
     pending = record.model_copy(update={"decision": Decision.PENDING, "story": None})
     return Arrival(pending, weighed, 0, (), copy=ArticleCopy(article, record.source, site))
 

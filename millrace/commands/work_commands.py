@@ -223,7 +223,7 @@ def export(
 
     Example: millrace export backup
     """
-    from millrace.commands.move import export_to
+    from millrace.commands.backup import export_to
 
     out, count = export_to(place, data=data, redis=redis)
     print(f"{out}: {count} keys")
@@ -239,7 +239,7 @@ def restore(
 
     Example: millrace restore backup --data data
     """
-    from millrace.commands.move import restore_from
+    from millrace.commands.backup import restore_from
 
     file, count = restore_from(place, data=data, redis=redis)
     print(f"{file}: {count} keys")
