@@ -45,6 +45,7 @@ _DAY_FIRST_ENGLISH = frozenset(
 _NUMERALS = {numeral: at for at, numeral in enumerate("〇一二三四五六七八九")} | {"零": 0, "○": 0}
 _ZONE_INSIDE = r"(?:gmt|utc) ?[+-]|[+-]\d|[a-z]{4,12}/[a-z_]{3,20}$"  # the last one is an IANA name
 _HOUR_ALONE = re.compile(r"((?<!\d)\d{4}-\d\d-\d\d[Tt]\d\d)(?=$|[Zz]|[+-]\d\d:?\d\d)")
+_LABEL_COLON = re.compile(r"(?<=[^\W\d_]):(?=\d)")  # 發佈時間：2026/01/05
 _DATE_INSIDE = re.compile(r"\d{4}\D\d|\d\D\d{4}")
 _EPOCH = re.compile(r"(?:/Date\()?(\d{10})(?:\d{3}){0,2}(?:\.\d+)?(?:[+-]\d{4})?(?:\)/)?")
 _WEEK = re.compile(r"\d{4}-?W\d\d(?:-?\d)?")
@@ -92,6 +93,7 @@ def _normalized(text: str) -> str:
         for char in text
         if unicodedata.category(char) != "Cf" or char == "\u200c"
     )
+    text = _LABEL_COLON.sub(" ", text)
     if "年" in text:
         text = re.sub("[〇○零一二三四五六七八九十廿]+(?=[年月日號号时時点點分])", _number, text)
         text = re.sub("(民[國国]|令和|平成|昭和)\\s?(\\d{1,3}|元)\\s?年", _year_of_era, text)

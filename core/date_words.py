@@ -41,9 +41,10 @@ ZONES_IN_WORDS = {
 }  # fmt: skip
 # Hour below which twelve hours are added to a clock beside the word.
 HALVES = {
-    "am": 0, "pm": 12, "上午": 0, "凌晨": 0, "清晨": 0, "早上": 0, "早晨": 0, "午前": 0, "오전": 0,
+    "am": 0, "pm": 12, "noon": 12, "midnight": 0, "上午": 0, "凌晨": 0, "清晨": 0, "早上": 0, "早晨": 0, "午前": 0, "오전": 0,
     "下午": 12, "傍晚": 12, "晚上": 12, "晚间": 12, "晚間": 12, "午後": 12, "오후": 12, "中午": 9,
     "πμ": 0, "μμ": 12, "पूर्वाह्न": 0, "अपराह्न": 12, "এএম": 0, "পিএম": 12,
+    "صباحا": 0, "مساء": 12,  # without their vowel signs
 }  # fmt: skip
 ERAS = {  # the year before
     "令和": 2018, "平成": 1988, "昭和": 1925, "R": 2018, "H": 1988, "S": 1925, "民國": 1911,
@@ -68,7 +69,7 @@ _CLOCK = re.compile(
     r"(?:\s?(?::|[分분]|m(?=\s?\d))\s?(?:(\d{1,2})(?!\d)(?:[.,:]\d+)?\s?[秒초]?)?)?",
     re.IGNORECASE,
 )
-_BARE_HOUR = re.compile(r"(?<![\d:.])(\d{1,2})(?=\s?[ap]m\b)", re.IGNORECASE)
+_BARE_HOUR = re.compile(r"(?<![\d:.])(\d{1,2})(?=\s?(?:[ap]m|noon|midnight)\b)", re.IGNORECASE)
 _DOTTED_CLOCK = re.compile(r"(?<![\d.])([012]?\d)\.([0-5]\d)(?:\.([0-5]\d)(?:\.\d+)?)?(?![\d.])")
 _AFTER_DOTTED = re.compile(r"\s?(?:[ap]m|gmt|bst|utc)\b", re.IGNORECASE)  # 08.30 GMT
 _DOT_IN_CLOCKS = frozenset("da et fi id is it ms nb nn no sv".split())

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 from core.dates import parse_date, spoken
 from core.feeds.elements import Element, Entry
 from core.feeds.files import files_of, has_film, picture_of
+from core.feeds.steady import entry_digest
 from core.feeds.texts import Text, texts_of
 from core.models import FeedEntry
 from core.text import plain_title, text_in
-from core.urls import web_url
+from core.urls import redirect_target, web_url
 
 # Increased when the same document gives different entries than before. `former` is the digest by
 # the first rules, which `identity.py` compares, so the entry does not count as changed.
@@ -102,10 +103,11 @@ def feed_entry(
     texts = texts_of(stated, longest=channel.longest, has_film=film, channel=channel.texts)
     body = texts.body or Text("", "")
     link = _link(stated, base, language=language, files=pages)
+    target = redirect_target(link)  # Google Alerts link to google.com/url?url=…
     title, title_type = _title(stated)
     authors = _authors(stated) or channel.authors
     date_language = spoken(title, language)
-    return FeedEntry(
+    entry = FeedEntry(
         guid=text_in(raw.get("id"), 1_000_000) or "",
         position=position,
         title=title,
@@ -124,9 +126,13 @@ def feed_entry(
         categories=_categories(raw),
         enclosures=files,
         **picture_of(stated, base),
-        former=former,
+        former=(former,),
         reading=READING,
     )
+    if target == link:
+        return entry
+    former_link = entry_digest(entry)  # earlier versions kept the redirecting link
+    return entry.model_copy(update={"link": target, "former": (former, former_link)})
 
 
 def _absolute(base: str | None, url: str) -> str | None:
@@ -227,7 +233,7 @@ def _relations(link: Element) -> list[str]:
 
 
 def _candidate_links(entry: Entry, language: str | None) -> Iterator[str]:
-    for original in entry.all("feedburner:origlink"):
+    for original in entry.all("feedburner:origlink", "pheedo:origlink"):
         yield original.text
     links = entry.all("link", "atom:link")
     alternates = [link for link in links if "alternate" in _relations(link)]
@@ -239,7 +245,7 @@ def _candidate_links(entry: Entry, language: str | None) -> Iterator[str]:
         if guid.get("isPermaLink").lower() != "false" and _is_absolute(guid.text):
             yield guid.text
     yield entry.node.get("{http://www.w3.org/1999/02/22-rdf-syntax-ns#}about") or ""
-    for wanted in ("canonical", "self"):
+    for wanted in ("canonical", "self", "related"):
         yield from (link.get("href") for link in links if wanted in _relations(link))
 
 

@@ -32,7 +32,10 @@ _LOGO = re.compile(
 )
 _WITH_TEXT = frozenset("atom:link link enclosure media:thumbnail thumb thumbnail".split())
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2})(?:\.\d+)?")
-_PERIOD = re.compile(r"PT(?:(\d{1,3})H)?(?:(\d{1,4})M)?(?:(\d{1,5})(?:\.\d+)?S)?")  # ISO 8601
+_PERIOD = re.compile(  # ISO 8601, and “1 h 2 min”
+    r"(?:PT(?=\d))?(?:(\d{1,3})H)?(?:(\d{1,4})M(?:IN)?)?(?:(\d{1,5})(?:\.\d+)?S)?", re.IGNORECASE
+)
+_PIXEL = 2  # width of a counter's image, in pixels
 
 
 class Picture(NamedTuple):
@@ -89,6 +92,7 @@ def picture_of(entry: Entry, base: str) -> dict[str, str | None]:
             if (address := web_url(picture.url[:_LONGEST], base))
             and not _NO_PICTURE.search(address)
             and (picture.own or not _LOGO.search(address))
+            and not 0 < picture.width <= _PIXEL
         ]
         if found:
             largest = max(found, key=lambda picture: picture.width)  # the first of equals
@@ -98,11 +102,12 @@ def picture_of(entry: Entry, base: str) -> dict[str, str | None]:
 
 def seconds(stated: str) -> int | None:
     """A podcast duration in seconds, from seconds, MM:SS, HH:MM:SS or PT1H2M3S; None if invalid."""
-    clock = _CLOCK.fullmatch(stated.strip()) or _PERIOD.fullmatch(stated.strip())
-    if clock:
+    stated = "".join(stated.split())
+    clock = _CLOCK.fullmatch(stated) or _PERIOD.fullmatch(stated)
+    if clock and stated:
         hours, minutes, rest = (int(part or 0) for part in clock.groups())
         return hours * 3600 + minutes * 60 + rest or None
-    whole = stated.strip().partition(".")[0]
+    whole = stated.partition(".")[0]
     return int(whole) or None if whole.isascii() and whole.isdigit() and len(whole) < 8 else None
 
 
@@ -171,7 +176,7 @@ def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
         if _type_of(each).startswith("image") and not _is_film(each, "")
     ]
     yield [_image_of(e) for e in _file_elements(entry) if _type_of(e).startswith("image")]
-    yield [Picture(_nested_address(e), 0, own=True) for e in entry.all("image", "itunes:image")]
+    yield [Picture(_nested_address(e), 0, own=True) for e in entry.all("image", "itunes:image", "podcast:image")]
     yield [
         Picture(_nested_address(e), 0)
         for e in entry.all("webfeeds:featuredimage", "featuredimage", "googleplay:image")

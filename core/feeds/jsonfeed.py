@@ -107,8 +107,9 @@ def _entry(
         language=language,
         categories=_tags(item.get("tags")),
         enclosures=attachments,
-        image=web_url(_text(item.get("image") or item.get("banner_image"), 4096), url),
-        former=_former(item, url=url, body=body).digest,
+        image=web_url(_text(item.get("image") or item.get("banner_image"), 4096), url)
+        or next((file.url for file in attachments if (file.type or "").startswith("image")), None),
+        former=(_former(item, url=url, body=body).digest,),
         reading=READING,
     )
 

@@ -57,6 +57,7 @@ MEANINGS: dict[str, ElementRole] = {
     "excerpt:encoded": _TEASER,  # WordPress
     "prism:teaser": _TEASER,
     "teaser": _TEASER,
+    "source:markdown": ElementRole("article", "if alone"),  # the body as its author typed it
     "itunes:subtitle": _TEASER,  # tagline
     "googleplay:subtitle": _TEASER,
     "media:description": _CAPTION,  # alt text, if of an image
@@ -150,7 +151,7 @@ def _declared(element: Element) -> Declared | None:
     if prefix == "media":
         return "html" if stated in ("html", "text/html") else "text"
     if prefix != "atom":
-        return "auto"
+        return "markdown" if element.name == "source:markdown" else "auto"
     if element.get("src"):
         return None
     if len(element.node):
