@@ -124,9 +124,9 @@ def host_of(url: str) -> str:
 
 
 def without_feed_scheme(address: str, *, scheme: str = "http") -> str:
-    """`feed:https://host/x` or `feed://host/x` as a web URL; other URLs unchanged."""
-    address = re.sub(r"^feed:(?://)?(?=https?:)", "", address.strip(), flags=re.IGNORECASE)
-    return re.sub(r"^feed:(?://)?", f"{scheme}://", address, flags=re.IGNORECASE)
+    """`feed:https://host/x` or `itpc://host/x` as a web URL; other URLs unchanged."""
+    rest = re.sub(r"^(?:feed|itpc|pcast):(?://)?", "", stated := address.strip(), flags=re.I)
+    return rest if rest == stated or re.match(r"https?:", rest, re.I) else f"{scheme}://{rest}"
 
 
 def _is_tracking(pair: str) -> bool:

@@ -175,7 +175,7 @@ def _damaged_utf8(data: bytes) -> Decoded | None:
     good = (len(data) - len(text)) // 2
     if bad <= 1 and good >= 8 and text[-1:] == "\ufffd":
         return Decoded(text[:-1], "utf-8")
-    return Decoded(text, "utf-8", sure=False) if good >= 50 * bad else None
+    return Decoded(text, "utf-8", sure=False) if good >= max(8, 4 * bad) else None
 
 
 def _undeclared(data: bytes, impossible: Sequence[str]) -> Decoded:

@@ -239,7 +239,9 @@ def _linked_feeds(page: str, base: str) -> list[tuple[int, NamedFeed]]:
         shown = f"{words} {attributes.get('class', '')} {inside}"
         if address is None or _ABOUT_FEEDS.search(address):
             continue
-        is_feed = _is_feed_address(address) or stated.lower().startswith("feed:")
+        is_feed = _is_feed_address(address) or stated.lower().startswith(
+            ("feed:", "itpc:", "pcast:")
+        )
         mentions_feed = _FEED_WORDS.search(shown) is not None
         is_feed = is_feed or (mentions_feed and address.endswith(".xml"))
         host, site = host_of(address), host_of(base)

@@ -45,7 +45,7 @@ _ROWS = frozenset(("li", "tr", "td", "dt", "dd"))  # their classes mark first an
 _TITLE_NAME = re.compile(
     r"(?:^|[-_ ])(?:title|tit|headline|bt|subject|name)(?:$|[-_ ])", re.IGNORECASE
 )
-_CUT = re.compile(r"\s*(?:…|\.{3,}|。。。)+$")
+_CUT = re.compile(r"\s*(?:…|\.{3,}|。{3})+$")
 _SECOND_LEVEL = frozenset("com net org gov edu ac co or ne go".split())  # …com.cn, …co.uk
 _ROWS_OF_A_DAY = 50  # items below one date
 _LONGEST_DATE = 60  # characters of an element that contains only a date
@@ -95,16 +95,18 @@ def _page(text: str) -> Any:
         page = lxml.html.document_fromstring(text.encode("utf-8"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise NotAFeed("the page is empty or broken") from error
+    for script in page.xpath("//script[@type='text/xml']"):  # lists of Chinese authorities
+        markup = (script.text or "").replace("<![CDATA[", "").replace("]]>", "")
+        rows = lxml.html.fragment_fromstring(markup, create_parent="div")
+        rows.tail = script.tail
+        script.getparent().replace(script, rows)
     etree.strip_elements(page, "script", "style", "noscript", "template", with_tail=False)
     return page
 
 
 def _selected(page: Any, selector: str) -> list[Any]:
     """The elements that the selector matches, or the first link in each."""
-    found = (
-        element if element.tag == "a" else next(element.iter("a"), None)
-        for element in page.cssselect(selector)
-    )
+    found = (next(element.iter("a"), None) for element in page.cssselect(selector))
     return [link for link in found if link is not None]
 
 
@@ -118,8 +120,7 @@ def _article_links(page: Any, base: str, *, strict: bool) -> list[Any]:
             alike = shapes[_shape(link)]
             if len(alike) < LINKS_READ:
                 alike.append(link)
-    best: list[Any] = []
-    best_score = 0.0
+    best, best_score = list[Any](), 0.0
     for links in shapes.values():
         titled = _if_mostly_headlines(links)
         score = sum(min(_weight(link), 4 * TITLE_LEAST) for link in titled)
@@ -273,9 +274,10 @@ def _text_next_to(item: Any) -> Iterator[str]:
         return
     leading = [parent.text]
     for row in islice(parent, _AROUND):
-        if not isinstance(row.tag, str) or _has_link(row):
+        if row.tag == item.tag and _has_link(row):
             break
-        leading += [" ".join(row.itertext()), row.tail]
+        if isinstance(row.tag, str):
+            leading = [*([] if _has_link(row) else [*leading, " ".join(row.itertext())]), row.tail]
     if not any(states_date(text[:200]) for text in leading if text):
         yield (item.tail or "")[:200]
         below = item.getnext()

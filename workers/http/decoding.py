@@ -52,6 +52,8 @@ class Decoding:
             self._begun = True
             if data.lstrip()[:1] in (b"<", b"{"):
                 self._layers = []  # labelled as compressed, but sent plain
+            elif data[:2] == _GZIP and self._layers:  # labelled as brotli, but sent as gzip
+                self._layers[0] = _Zlib()
         self._push(data, 0)
 
     def finish(self) -> tuple[bytes, bool]:

@@ -29,6 +29,7 @@ from workers.http.response import RedirectChain, Response, as_sent, in_words, sh
 MAX_HEAD = 65_536  # bytes; the standard library reads as many of one line
 _HEAD_END = re.compile(rb"\r?\n\r?\n")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,200})[ \t]*:[ \t]*([^\r\n\x00]*)")
+_NUMBER = re.compile(rb"[+-]?\d{1,15}(?:\.\d{1,3})?")
 _CHUNKED = re.compile(rb"\bchunked\b", re.IGNORECASE)
 
 
@@ -176,14 +177,14 @@ def _plain_head(head: bytes) -> bytes:
     headers = _headers(head)
     chunked = any(n.lower() == b"transfer-encoding" and _CHUNKED.search(v) for n, v in headers)
     lengths = _lengths(headers)
-    if not chunked and (len(lengths) > 1 or not all(length.isdigit() for length in lengths)):
+    if not chunked and (len(lengths) > 1 or not all(map(_NUMBER.fullmatch, lengths))):
         raise FetchError("the answer states no length that can be believed")
     kept = [
         (n, v) for n, v in headers if n.lower() not in (b"content-length", b"transfer-encoding")
     ]
     if chunked:
         kept.append((b"Transfer-Encoding", b"chunked"))
-    elif len(lengths) == 1:
-        kept.append((b"Content-Length", lengths.pop()))
+    elif lengths and (length := lengths.pop()).isdigit():  # -1: up to the end of the connection
+        kept.append((b"Content-Length", length))
     status = head.split(b"\n", 1)[0].strip()
     return b"\r\n".join([status, *(n + b": " + v for n, v in kept), b"", b""])

@@ -151,11 +151,19 @@ async def _read(
     if body_hash == state.body_hash and answer.complete:
         return _unchanged(tools, state, answer)
     came_whole, again = answer.complete and not _is_part(answer), body_hash == state.torn_hash
-    if not (came_whole or again):
-        raise _broke_off(answer, body_hash)
-    feed, prepared = await _parsed(tools, state, answer, body_hash, read)
-    if not (feed.complete or (came_whole and (answer.framed or again))):
-        raise _broke_off(answer, body_hash)
+    broke_off = _broke_off(answer, body_hash)
+    if read is not None and not (came_whole or again):
+        raise broke_off
+    try:
+        feed, prepared = await _parsed(tools, state, answer, body_hash, read)
+    except NotAFeed:
+        if came_whole or again:
+            raise
+        raise broke_off from None
+    # A feed that ends with its end tag is whole, whatever became of the connection.
+    ended = feed.complete and (came_whole or again or answer.body.rstrip().endswith(b">"))
+    if not (ended or (came_whole and (answer.framed or again))):
+        raise broke_off
     return Polled(
         status=answer.status,
         url=answer.url,

@@ -362,7 +362,9 @@ def test_every_file_is_kept_with_what_is_said_of_it() -> None:
     assert entry.enclosures[-2].language == "en"
 
 
-@pytest.mark.parametrize("stated", ["3723", "3723.5", "62:03", "1:02:03", "PT1H2M3S", "1h 2 min 3s"])
+@pytest.mark.parametrize(
+    "stated", ["3723", "3723.5", "62:03", "1:02:03", "PT1H2M3S", "1h 2 min 3s"]
+)
 def test_a_duration_is_read_in_every_form(stated: str) -> None:
     assert seconds(stated) == 3723
 

@@ -136,6 +136,10 @@ ROWS = {
     "a card": '<a href="/a/{k}"><div class="title">{t}</div><p>{t}{t}</p><p>11-{d} 08:11</p></a>',
     "cut": '<li><a href="/a/{k}" title="{t}">{t:.5}…</a><span>2026-11-{d}</span></li>',
     "under its day": '<h3>2026-11-{d}</h3><ul><li><a href="/a/{k}.html">{t}</a></li></ul>',
+    "a number of a document": '<tr><td><a href="/a/{k}.html">{t}</a></td><td>市发〔2026〕3号</td>'
+    "<td>2026年11月{d}日</td></tr>",
+    "records in a script": '<script type="text/xml"><record><![CDATA[<li><i>2026-11-{d}</i>'
+    '<a href="/a/{k}.html">{t}</a></li>]]></record></script>',
     "a forum": '<tr><th><a href="/t-{k}-1.html">{t}</a></th><td><a href="/u/{k}">某用户名{k}</a>'
     " 2026-11-{d}</td></tr>",
     "month by name": '<li>{d} November: <a href="/a/{k}.html">{t}</a></li>',
@@ -149,7 +153,7 @@ def test_titles_and_dates_are_found_wherever_they_are(kind: str) -> None:
     menu = '<ul><li><a href="/news/">新闻中心</a></li><li><a href="/gov/">政务公开</a></li></ul>'
     rows = "".join(ROWS[kind].format(k=k, t=t, d=27 - k) for k, t in enumerate(TITLES))
     around = {"date in dt": "dl", "date in dd": "dl", "table": "table", "a forum": "table"}.get(
-        kind, "div"
+        kind, "table" if "number" in kind else "div"
     )
     now = datetime(2028, 11, 28, tzinfo=UTC).timestamp()
     undated = kind in ("a card", "within the link", "month by name")

@@ -23,6 +23,7 @@ CHUNKED = b"%x\r\n%b\r\n0\r\n\r\n" % (len(FEED), FEED)
 HEADS = {
     "length twice": (b"Content-Length: %b\r\nContent-Length: %b\r\n" % (SIZE, SIZE), FEED),
     "length twice in a line": (b"Content-Length: %b, %b\r\n" % (SIZE, SIZE), FEED),
+    "length with a sign": (b"Content-Length: -1\r\n", FEED),
     "length beside chunks": (b"Content-Length: 7\r\nTransfer-Encoding: chunked\r\n", CHUNKED),
     "a blank in a name": (b"Bad Name: x\r\nETag: \"1\"\r\nContent-Length: %b\r\n" % SIZE, FEED),
     "no name at all": (b": x\r\nContent-Length: %b\r\n" % SIZE, FEED),
