@@ -32,6 +32,7 @@ from core.config.settings import Source
 from core.config.source import filtered_by
 from core.dedup.fingerprint import Features, features
 from core.feeds.identity import plain_news
+from core.feeds.paths import title_in_path
 from core.models import Article, FeedEntry, Method, ParsedFeed
 from core.page.extract import extract_page
 from core.page.surroundings import following_page, may_continue
@@ -96,6 +97,8 @@ def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None)
     """
     known = Boilerplate.from_bytes(learned)
     options = clean_options(source)
+    if len(entries) == 1 and entries[0].version and entries[0].content_type == "html":
+        return _prepare_page_file(entries[0], source, known)
     readings = [parse_entry(entry, options=options) for entry in reversed(entries)]
     first = len(known) < LEAST <= len(entries)
     if first:
@@ -103,11 +106,23 @@ def prepare(entries: Sequence[FeedEntry], source: Source, learned: bytes | None)
             known.learn(reading.signatures)
     articles = []
     for reading in readings:
-        articles.append(finish_entry(reading, options=options, learned=known))
+        article = finish_entry(reading, options=options, learned=known)
+        if article.title is None and reading.entry.version:  # else nothing names the article
+            article = article.model_copy(update={"title": title_in_path(reading.entry.guid)})
+        articles.append(article)
         if not first:
             known.learn(reading.signatures)
     finished = tuple(_with_features(article, source) for article in reversed(articles))
     return Prepared(finished, known.to_bytes())
+
+
+def _prepare_page_file(entry: FeedEntry, source: Source, known: Boilerplate) -> Prepared:
+    """A web page that is a file of a folder; only these have a version and come one by one."""
+    page, bare = entry.content.encode(), title_only(entry, source).article
+    learned = known.to_bytes()
+    made = prepare_page(page, entry.base or "", "text/html; charset=utf-8", bare, source, learned)
+    known.learn(made.signatures)
+    return Prepared((made.entry,), known.to_bytes())
 
 
 def prepare_page(

@@ -26,9 +26,9 @@ _TEXT_TYPES: dict[str, Declared] = {
 }  # fmt: skip
 _PAGE = re.compile(r"\s*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _FRONT = re.compile(r"\s*(---|\+\+\+)[ \t]*\n(.{0,20000}?)\n\1[ \t]*(?:\n|$)", re.DOTALL)
-_UNOPENED_FRONT = re.compile(
-    r"()((?:title|date|layout|tags|categories|author|permalink):[^\n]*\n"
-    r"(?:(?:[A-Za-z_][\w-]{0,40}:|[ \t]+|- )[^\n]*\n){1,60}?)---[ \t]*(?:\n|$)"
+_UNOPENED_FRONT = re.compile(  # Hexo; up to an empty line: Pelican, MultiMarkdown
+    r"()((?i:title|date|layout|tags|categories|author|permalink):[^\n]*\n"
+    r"(?:(?:[A-Za-z_][\w-]{0,40}:|[ \t]+|- )[^\n]*\n){1,60}?)(?:---[ \t]*(?:\n|$)|[ \t]*\n)"
 )
 _LONGEST_FRONT = 20_000  # characters
 _FIELD = re.compile(  # quoted, one line with continuation lines, or a list
@@ -116,7 +116,7 @@ def is_draft(text: str) -> bool:
 def _front_matter(text: str, declared: Declared) -> tuple[dict[str, str], str]:
     """Split a text into the fields of its YAML or TOML front matter, and the rest.
 
-    In declared markdown also JSON (Hugo, Hexo), and YAML with only an end mark (Hexo). Lists are
+    In declared markdown also JSON (Hugo, Hexo), and YAML with only an end mark or none. Lists are
     joined with commas.
     """
     match = _FRONT.match(text)

@@ -239,9 +239,7 @@ def _linked_feeds(page: str, base: str) -> list[tuple[int, NamedFeed]]:
         shown = f"{words} {attributes.get('class', '')} {inside}"
         if address is None or _ABOUT_FEEDS.search(address):
             continue
-        is_feed = _is_feed_address(address) or stated.lower().startswith(
-            ("feed:", "itpc:", "pcast:")
-        )
+        is_feed = _is_feed_address(address) or without_feed_scheme(stated) != stated.strip()
         mentions_feed = _FEED_WORDS.search(shown) is not None
         is_feed = is_feed or (mentions_feed and address.endswith(".xml"))
         host, site = host_of(address), host_of(base)

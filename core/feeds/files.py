@@ -176,10 +176,8 @@ def _picture_groups(entry: Entry) -> Iterator[list[Picture]]:
         if _type_of(each).startswith("image") and not _is_film(each, "")
     ]
     yield [_image_of(e) for e in _file_elements(entry) if _type_of(e).startswith("image")]
-    yield [
-        Picture(_nested_address(e), 0, own=True)
-        for e in entry.all("image", "itunes:image", "podcast:image")
-    ]
+    own = entry.all("image", "itunes:image", "podcast:image")
+    yield [Picture(_nested_address(e), 0, own=True) for e in own]
     yield [
         Picture(_nested_address(e), 0)
         for e in entry.all("webfeeds:featuredimage", "featuredimage", "googleplay:image")

@@ -1,16 +1,25 @@
-"""A folder of markdown files as a feed: which files are articles, and which are newest."""
+"""A folder of text files as a feed: its sections, what a poll accepts of them, and its entries."""
 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from itertools import zip_longest
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
+from urllib.parse import quote
 
+from core.dates import parse_date, spoken
 from core.errors import DocumentError
 from core.feeds.github import Change, Folder, Listing, page_url, raw_urls
+from core.feeds.paths import (
+    is_page,
+    is_plain_text,
+    may_be_article,
+    may_hold_articles,
+    moment_in,
+    unread_form,
+)
 from core.models import Article, FeedEntry, ParsedFeed
 from core.text import letters_only
 from core.urls import canonical_url
@@ -23,61 +32,10 @@ SAME_TEXT = 0.7  # share of common pieces among all pieces of two texts: one art
 OTHER_TEXT = 0.2  # below this share, two texts have at most a page frame in common
 PIECE = 10  # characters
 LONGEST_COMPARED = 50_000  # characters
+DAYS_LEAST = 2  # headings with a day that make the sections of a README a feed
 
-_LANGUAGE = r"[._-][a-z]{2}(?:[_-][a-z]{2,4})?"
-_ARTICLE = re.compile(r".+\.(?:mdx?|markdown|mkdn?|mdown|mdwn|txt)", re.IGNORECASE)
-_OTHER_TEXT = re.compile(r".+\.(html?|rst|adoc|asciidoc|org|textile|ipynb)", re.IGNORECASE)
-_NO_ARTICLE = re.compile(  # SUMMARY.md is GitBook's; summary.md is an article
-    r"(?i:license|licence|contributing|changelog|code_of_conduct|_sidebar|_navbar|_coverpage"
-    r"|_footer|_index|robots|humans|ads|llms(?:-full)?|requirements[\w-]*|cmakelists)"
-    rf"(?i:{_LANGUAGE})?\.\w+|(?:SECURITY|Security|SUMMARY|Summary)(?:{_LANGUAGE})?\.\w+"
-)
-_README = re.compile(rf"readme[._ -]?\d*(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
-_INDEX = re.compile(rf"index(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
-# Folders of site generators beside the articles: Jekyll, Hugo, Hexo, Eleventy, Astro.
-_NO_SECTION = frozenset(
-    "templates _templates template layouts _layouts includes _includes partials archetypes"
-    " scaffolds drafts _drafts themes node_modules vendor".split()
-)
-_DAY = re.compile(
-    r"(?<!\d)((?:19|20)\d\d)(?:([-_./])(\d{1,2})(?:\2(\d{1,2}))?|年(\d{1,2})月(?:(\d{1,2})日)?"
-    r"|(\d\d)(\d\d))(?!\d)"
-)
-_YEAR = re.compile(r"(?:^|/)((?:19|20)\d\d)年?(?=/)")
-_NUMBERS = re.compile(r"(\d+)")
-
-Day = tuple[int, int, int]
-
-
-def may_hold_articles(folder: str) -> bool:
-    """Whether a folder with this name may contain articles."""
-    return not folder.startswith(".") and folder.lower() not in _NO_SECTION
-
-
-def may_be_article(name: str) -> bool:
-    """Whether a file with this name is an article, or the text of a page bundle."""
-    return _ARTICLE.fullmatch(name) is not None and _NO_ARTICLE.fullmatch(name) is None
-
-
-def is_plain_text(name: str) -> bool:
-    """Whether a file is plain text: an article where its folder has no markdown."""
-    return name.lower().endswith(".txt")
-
-
-def is_readme(name: str) -> bool:
-    """Whether a file is a README: an article where folders hold nothing else."""
-    return _README.fullmatch(name) is not None
-
-
-def unread_form(name: str) -> str | None:
-    """The extension of a file that may be an article but cannot be read."""
-    found = _OTHER_TEXT.fullmatch(name)
-    return found[1].lower() if found else None
-
-
-def is_index(name: str) -> bool:
-    """Whether a file is the index of its folder; as in Hugo, it is an article if it is alone."""
-    return _INDEX.fullmatch(name) is not None
+_HEADING = re.compile(r"^(#{1,6})[ \t]+(.{1,300}?)[ \t#]*$", re.MULTILINE)
+_FENCED = re.compile(r"^(```|~~~).{0,100000}?^\1", re.MULTILINE | re.DOTALL)
 
 
 class Section(NamedTuple):
@@ -125,22 +83,6 @@ def _is_listed(root: str, path: str) -> bool:
 def join_path(folder: str, name: str) -> str:
     """The path of a name in a folder; the uppermost folder is the empty one."""
     return f"{folder}/{name}" if folder and name else folder or name
-
-
-def newest_first(paths: Collection[str], dates: Mapping[str, datetime] | None = None) -> list[str]:
-    """`paths` in their probable order of publication, newest first.
-
-    Days stated by a commit or path are compared across sections. Names without a day are comparable
-    only within their section, so sections alternate; dated and undated paths alternate too.
-    """
-    days = {path: day for path in paths if (day := _day_of(path, dates or {})) is not None}
-    dated = sorted(days, key=lambda path: (days[path], _natural(path)), reverse=True)
-    sections: dict[str, list[str]] = defaultdict(list)
-    for path in sorted(paths, key=_natural, reverse=True):
-        if path not in days:
-            sections[_section(path)].append(path)
-    turns = list(_alternating(list(sections.values())))
-    return list(_alternating([dated, turns]))
 
 
 def dates_of(changes: Iterable[Change]) -> dict[str, datetime]:
@@ -197,8 +139,8 @@ def folder_entries(
             guid=guids.get(path, path),
             position=position,
             link=page_url(folder, path, commit if path + "#" in guids.get(path, "") else None),
-            updated=_moment_in(path) or dates.get(path),
-            content_type="text" if is_plain_text(path) else "markdown",
+            updated=moment_in(path) or dates.get(path),
+            content_type="text" if is_plain_text(path) else "html" if is_page(path) else "markdown",
             base=raw_urls(raw, folder, commit, path)[0],
             body_urls=raw_urls(raw, folder, commit, path),
             version=blobs[path],
@@ -218,47 +160,39 @@ def folder_feed(folder: Folder, entries: Sequence[FeedEntry], revised: Iterable[
     )
 
 
-def _day_of(path: str, dates: Mapping[str, datetime]) -> Day | None:
-    """The day stated by an article's path, else by its commit."""
-    for found in _DAY.finditer(path):
-        year, month, day = (
-            int(found[1]),
-            int(found[3] or found[5] or found[7]),
-            int(found[4] or found[6] or found[8] or 0),
-        )
-        if 1 <= month <= 12 and day <= 31:
-            return year, month, day
-    if path in dates:
-        date = dates[path]
-        return date.year, date.month, date.day
-    year_alone = _YEAR.search(path)
-    return (int(year_alone[1]), 0, 0) if year_alone else None
+def readme_feed(folder: Folder, path: str, text: str) -> ParsedFeed | None:
+    """The sections of a README that is a log: below headings of one level that state a day.
 
-
-def _moment_in(path: str) -> datetime | None:
-    """The beginning of the day that the path of an article states."""
-    year, month, day = _day_of(path, {}) or (0, 0, 0)
-    try:
-        return datetime(year, month, day, tzinfo=UTC)
-    except ValueError:
+    None if fewer than DAYS_LEAST headings of one level do.
+    """
+    outline = _FENCED.sub(lambda code: " " * len(code[0]), text)
+    found = [(m, parse_date(m[2], language=spoken(m[2], None))) for m in _HEADING.finditer(outline)]
+    levels = Counter(len(heading[1]) for heading, day in found if day)
+    level, count = max(levels.items(), key=lambda pair: pair[1], default=(0, 0))
+    if count < DAYS_LEAST:
         return None
-
-
-def _section(path: str) -> str:
-    """The folder of an article; a page bundle is an article itself."""
-    folder, _, name = path.rpartition("/")
-    return folder.rpartition("/")[0] if is_index(name) else folder
-
-
-def _alternating(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    for turn in zip_longest(*rows):
-        yield from (path for path in turn if path is not None)
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    """Sort key by which 10 follows 9. A name contains a date and a number or two."""
-    parts = _NUMBERS.split(path[:1024], maxsplit=12)
-    return [(int(part), "") if part.isdecimal() else (-1, part.lower()) for part in parts]
+    ends = [heading.start() for heading, _ in found if len(heading[1]) <= level]
+    entries: dict[str, FeedEntry] = {}
+    for heading, day in found:
+        title = heading[2].strip()
+        if len(heading[1]) != level or day is None or len(entries) == FIRST_TAKEN:
+            continue
+        end = next((at for at in ends if at > heading.start()), len(text))
+        anchor = re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+        entries.setdefault(
+            title,
+            FeedEntry(
+                guid=f"{path}#{title}",
+                position=len(entries),
+                title=title,
+                link=f"{page_url(folder, path)}#{quote(anchor)}",
+                published=day,
+                content=text[heading.end() : end].strip(),
+                content_type="markdown",
+                base=page_url(folder, path),
+            ),
+        )
+    return folder_feed(folder, list(entries.values()), ()).model_copy(update={"revised": None})
 
 
 def is_same_article(before: Article, now: Article, *, in_place: bool = False) -> bool:

@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from core.feeds.folder import Section, is_index, is_plain_text, is_readme, join_path
+from core.feeds.folder import Section, join_path
 from core.feeds.github import BLOB_DIGITS, Change, Folder
+from core.feeds.paths import is_index, is_page, is_plain_text, is_readme
 from core.ids import guid_digest
 
 WORTH, FORMS = 10, 3  # named: texts that are a tenth of the articles; of a site's pages fewer are
@@ -45,10 +46,11 @@ class FolderTree:
         }
 
     def articles(self) -> dict[str, str]:
-        """The path and blob of every article: markdown, else READMEs of folders, else texts."""
-        markdown: dict[str, str] = {}
-        readmes: dict[str, str] = {}
-        texts: dict[str, str] = {}
+        """The path and blob of every article.
+
+        Articles are markdown, else READMEs of folders, else plain texts, else web pages.
+        """
+        markdown, readmes, texts, pages = (dict[str, str]() for _ in range(4))
         holding = {self.folder.path}  # folders that cannot be page bundles
         for path, section in self.sections.items():
             if not all(map(is_readme, section.files)):
@@ -57,13 +59,19 @@ class FolderTree:
             names = [name for name in section.files if not is_readme(name)]
             bundle = path not in holding and all(is_index(name) for name in names)
             for name, blob in section.files.items():
-                found = texts if is_plain_text(name) else markdown
+                found = texts if is_plain_text(name) else pages if is_page(name) else markdown
                 if is_readme(name):
                     found = readmes if bundle and not names else {}
                 elif is_index(name) and not bundle:
                     continue
                 found[join_path(path, name)] = blob
-        return markdown or readmes or texts
+        return markdown or readmes or texts or pages
+
+    def readme(self) -> str | None:
+        """The path of the README at the top of the folder, if it has one."""
+        top = self.sections.get(self.folder.path)
+        names = sorted(filter(is_readme, top.files if top else ()), key=len)
+        return join_path(self.folder.path, names[0]) if names else None
 
     def unread(self) -> str:
         """The files that look like articles and are none, such as “12 .rst, 1 README.md”."""
@@ -71,8 +79,8 @@ class FolderTree:
         for path, section in self.sections.items():
             counts.update({f".{form}": count for form, count in section.unread.items()})
             left = (name for name in section.files if join_path(path, name) not in articles)
-            names = (".txt" if is_plain_text(name) else name for name in left)
-            counts.update(name for name in names if name == ".txt" or not articles)
+            forms = (_form(name) for name in left)
+            counts.update(form for form in forms if form.startswith(".") or not articles)
         worth = [(n, form) for form, n in counts.items() if WORTH * n >= len(articles)]
         return ", ".join(f"{n} {form}" for n, form in sorted(worth, reverse=True)[:FORMS])
 
@@ -242,6 +250,10 @@ def _pairs_of_moved(
                 paired.add(old)
                 yield path, old
                 break
+
+
+def _form(name: str) -> str:
+    return ".txt" if is_plain_text(name) else ".html" if is_page(name) else name
 
 
 def _name(path: str) -> str:

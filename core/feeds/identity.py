@@ -88,7 +88,7 @@ class Listed(NamedTuple):
     @property
     def is_changed(self) -> bool:
         """Whether its content has changed since it was last seen."""
-        if self.seen in (None, self.digest, *self.entry.former):
+        if self.seen is None or self.seen in (self.digest, *self.entry.former):
             return False
         return self.seen not in earlier_digests(self.entry)
 

@@ -95,11 +95,10 @@ def _page(text: str) -> Any:
         page = lxml.html.document_fromstring(text.encode("utf-8"), parser=parser)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise NotAFeed("the page is empty or broken") from error
-    for script in page.xpath("//script[@type='text/xml']"):  # lists of Chinese authorities
+    for script in page.cssselect("script[type='text/xml']"):  # lists of Chinese authorities
         markup = (script.text or "").replace("<![CDATA[", "").replace("]]>", "")
         rows = lxml.html.fragment_fromstring(markup, create_parent="div")
-        rows.tail = script.tail
-        script.getparent().replace(script, rows)
+        script.addnext(rows)
     etree.strip_elements(page, "script", "style", "noscript", "template", with_tail=False)
     return page
 

@@ -8,8 +8,9 @@ job fetches one by one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from core.feeds.folder import (
     folder_entries,
     folder_feed,
     intake,
-    newest_first,
+    readme_feed,
 )
 from core.feeds.foldertree import (
     Difference,
@@ -33,14 +34,15 @@ from core.feeds.foldertree import (
     known_by_guids,
     renames,
 )
-from core.feeds.github import Change, Commit, Folder, folder_of, read_commits
+from core.feeds.github import Change, Commit, Folder, folder_of, raw_urls, read_commits
+from core.feeds.paths import newest_first
 from core.models import FeedEntry
 from core.polling import PollingHints, freshness
 from store.sources import SourceState, keep_reading, load_folder
 from workers.http.response import Response
-from workers.sources.documents import Polled, PollTools, unchanged
+from workers.sources.documents import PARSE_SECONDS, Polled, PollTools, unchanged
 from workers.sources.github_api import GithubApi, TreeReader
-from workers.sources.github_body import Suspect, returned, same_articles
+from workers.sources.github_body import Suspect, fetch_body, returned, same_articles
 
 COMMITS_READ = 10  # of a push, one request each, where their renames or dates are needed
 _NO_SUCH_TREE = (404, 409, 422)
@@ -113,9 +115,7 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
     before, now, first = trees
     articles, unread = now.articles(), now.unread()
     if not articles and unread:
-        raise DocumentError(
-            "the folder holds no article in markdown or plain text, only {files}", files=unread
-        )
+        return await _readme(poll, answer, now)
     found = difference(before.articles(), articles)
     changes = await _changes(poll, found)
     fates = await _fates(poll, trees, found, changes)
@@ -147,6 +147,25 @@ async def _read(poll: FolderPoll, answer: Response) -> Polled:
         notes=(f"the folder holds files that are not read: {unread}",) if unread else (),
         tree=accounted(now, before, put_off, moved=found.moved.values()).to_bytes(),
     )
+
+
+async def _readme(poll: FolderPoll, answer: Response, now: FolderTree) -> Polled:
+    """A folder without articles, as the sections of its README. Raises DocumentError."""
+    path, raw, feed = now.readme(), poll.tools.fetcher.settings.github.raw, None
+    if path is not None:
+        urls = raw_urls(raw, poll.folder, poll.commits[0].sha, path)
+        file = FeedEntry(guid=path, position=0, body_urls=urls)
+        text = (await fetch_body(poll.tools.store, poll.tools.fetcher, file)).content
+        read = partial(readme_feed, poll.folder, path, text)
+        url = poll.source.url
+        feed = await poll.tools.sandbox.run(read, timeout=PARSE_SECONDS, on_behalf=url)
+    if feed is None:
+        files = now.unread()
+        raise DocumentError(
+            "the folder holds no article in markdown or plain text, only {files}", files=files
+        )
+    polled = unchanged(answer, _wishes(poll.tools, answer))
+    return replace(polled, feed=feed, body_hash=poll.commits[0].sha, kind="github")
 
 
 class Trees(NamedTuple):

@@ -4,15 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from core.feeds.folder import (
-    dates_of,
-    intake,
-    is_same_article,
-    may_be_article,
-    may_hold_articles,
-    newest_first,
-)
-from core.feeds.github import Change
+from core.feeds.folder import dates_of, intake, is_same_article, readme_feed
+from core.feeds.github import Change, Folder
+from core.feeds.paths import may_be_article, may_hold_articles, newest_first, title_in_path
 from core.models import Article
 
 DAY = datetime(2026, 3, 4, tzinfo=UTC)
@@ -125,3 +119,33 @@ def test_a_rewritten_file_is_the_same_article_unless_title_and_text_are_others()
     assert not same(title="The rain", text=other_text)
     assert not same(title="The rain", text=other_text, original_url="https://paper.example/2")
     assert same(title="Rain", text=other_text, original_url="https://paper.example/1")
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("文章/河边的故事（1）.md", "河边的故事（1）"),
+        ("2026/2026-03-04-the-old_weir.md", "the old weir"),
+        ("posts/new-ferry/index.md", "new ferry"),
+        ("posts/20260304_1.md", None),
+        ("posts/0adf93c2d1.txt", None),
+    ],
+)
+def test_a_file_without_a_title_is_called_by_its_name(path: str, title: str | None) -> None:
+    assert title_in_path(path) == title
+
+
+def test_a_readme_with_days_as_headings_is_a_feed_of_its_sections() -> None:
+    code = "```\n## 2026-03-01\n```\n"
+    log = f"# Log\n\n## 2026-03-05 Weir\n\nOne.\n\n### More\n\n{code}\n## 4 March 2026\n\nTwo."
+    folder = Folder("ann", "log", "", "")
+
+    feed = readme_feed(folder, "README.md", log)
+
+    assert feed is not None
+    assert [(e.title, e.published, e.content[:4]) for e in feed.entries] == [
+        ("2026-03-05 Weir", datetime(2026, 3, 5, tzinfo=UTC), "One."),
+        ("4 March 2026", DAY, "Two."),
+    ]
+    assert feed.entries[0].link == "https://github.com/ann/log/blob/HEAD/README.md#2026-03-05-weir"
+    assert readme_feed(folder, "README.md", "# Log\n\n## 2026-03-05\n\nOne.") is None

@@ -54,7 +54,8 @@ def test_other_rules_of_what_is_an_article_keep_the_guids_alone(
         (["README.md", "1/README.md", "2/README.md"], ["1/README.md", "2/README.md"], ""),
         (["1/index.md", "1/pictures/README.md", "2/index.md"], ["1/index.md", "2/index.md"], ""),
         (["posts/security.md", "SECURITY.md", "SUMMARY.md"], ["posts/security.md"], ""),
-        (["README.md", "1.html", "2.html"], [], "2 .html, 1 README.md"),
+        (["README.md", "1.html", "index.html"], ["1.html"], "1 .html"),
+        (["README.md", "1.rst", "2.rst"], [], "2 .rst, 1 README.md"),
         ([*(f"{n}.md" for n in range(30)), "1.html", "2.rst"], [f"{n}.md" for n in range(30)], ""),
     ],
 )

@@ -556,3 +556,36 @@ async def test_an_address_from_the_browser_is_found(
 
     address = f"https://github.com/{NAME}/blob/main/pages/{name.replace(' ', '%20')}"
     assert [entry.guid for entry in await entries_by_url(store, address)] == [f"pages/{name}"]
+
+
+async def test_web_pages_of_a_folder_are_articles(
+    store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository
+) -> None:
+    page = "<html><title>{0}</title><body><nav><a href='/'>Home</a></nav>{1}</body></html>"
+    text = "<article><h1>{0}</h1><p>" + "The weir held the flood of {0}. " * 30 + "</p></article>"
+    for name in ("May", "June"):
+        repository.commit({f"pages/{name}.html": page.format(name, text.format(name))})
+    repository.commit({"pages/index.html": "<ul><li><a href='May.html'>May</a></ul>"})
+    async with desk_on(store, sandbox, hub) as desk:
+        await poll_and_read(desk)
+        articles = [story.article for story in await desk.stories()]
+
+    assert {article.title for article in articles} == {"May", "June"}
+    assert not any("Home" in article.text for article in articles)
+
+
+async def test_a_readme_of_days_is_read_as_it_grows(
+    store: Store, sandbox: Sandbox, hub: GitHub, repository: Repository
+) -> None:
+    days = [f"## 2026-03-0{n}\n\n{article(str(n))}\n\n" for n in (1, 2, 3)]
+    repository.commit({"pages/README.md": "# Log\n\n" + days[1] + days[0]})
+    async with desk_on(store, sandbox, hub) as desk:
+        await desk.poll()
+        before = {entry.title for entry in await desk.entries()}
+        repository.commit({"pages/README.md": "# Log\n\n" + "".join(reversed(days))})
+        await desk.poll()
+        entries = await desk.entries()
+
+    assert before == {"2026-03-01", "2026-03-02"}
+    assert {entry.title for entry in entries} == before | {"2026-03-03"}
+    assert all(entry.revised is None for entry in entries)
