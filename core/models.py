@@ -68,6 +68,7 @@ class FeedEntry(Frozen):
     former: tuple[bytes, ...] = Field(default=(), exclude=True, repr=False)
     # A stated date that could not be parsed. Not stored.
     unread_date: str | None = Field(default=None, exclude=True, repr=False)
+    has_twin: bool = False  # its document lists another undated entry with its title and text
     reading: int = 1  # version of the parsing rules: `READING` in `core/feeds/entry.py`
 
 

@@ -142,7 +142,12 @@ class WorkerContext:
             priority=source.priority,
             tags=source.tags,
             known=known,
-            copy=ArticleCopy(article, source.name, host_of(source.url)),
+            copy=ArticleCopy(
+                article,
+                source.name,
+                host_of(source.url),
+                has_twin=record.raw is not None and record.raw.has_twin,
+            ),
             source_title=info.title,
             source_link=info.link,
         )

@@ -30,6 +30,7 @@ class ArticleCopy:
     article: Article
     source: str | None  # None: unknown; not shared with any other entry
     site: str | None = None  # host of its source's configured URL; None: unknown
+    has_twin: bool = False  # its source lists another undated entry with its title and text
 
     @cached_property
     def reading(self) -> Reading:

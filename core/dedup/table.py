@@ -81,7 +81,8 @@ def _own_pages(pair: Pair) -> bool:
 
 
 def _recurring(pair: Pair) -> bool:
-    """A source's short text repeated under its headline, with another file or on another day.
+    """A source's short text repeated under its headline: with another file, on another day, or
+    without a date beside another one.
 
     A podcast may link all of its episodes to one page.
     """
@@ -92,6 +93,8 @@ def _recurring(pair: Pair) -> bool:
         return True
     if pair.same_address:
         return False
+    if pair.entry.has_twin or pair.held.has_twin:
+        return True
     one, other = (moment(copy.article.published) for copy in (pair.entry, pair.held))
     return one is not None and other is not None and abs(one - other) >= ANOTHER_DAY
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -37,6 +37,7 @@ _LEAST_WORDS = 6  # letters: “Photo” or “No content” identifies no entry
 # This many known entries under new guids in one poll, and half of all new guids, show a habit.
 # Matches by words alone need more: a site may post an open thread and a job thread every week.
 _HABIT, _HABIT_OF_WORDS = 2, 3
+_WHOLE_ARTICLE = 400  # characters that no two entries of a source share by chance, figures included
 
 _DIGITS = re.compile(r"\d+")
 
@@ -127,21 +128,24 @@ def listed(
     every = [_with_history(entry, seen, later, digests) for entry in entries]
     counts = Counter(alias for each in every for alias in each.aliases if alias).items()
     shared = {alias for alias, count in counts if count > 1}
-    every = [each._replace(aliases=each.aliases.without(shared)) for each in every]
+    here = {guid[:_PREFIX] for guid, _ in unchanged} | {each.guid[:_PREFIX] for each in every}
+    kept: set[bytes] = set()
+    every = [_as_twin(each, shared, kept, seen, here) for each in every]
     if not seen or not every:
         return every
     if any(each.is_new for each in every):
         every = _recognized(every, unchanged, seen)
     # Keep the first aliases of an entry: one that changes at each poll would add rows without end.
-    first = _aliases_by_guid(seen)
+    first: dict[bytes, bytes] = {v: k for k, v in seen.items() if v[_PREFIX:] in _KINDS}
     return [
         each._replace(
             aliases=Aliases(
-                *(known.get(k) or own for k, own in zip(_KINDS, each.aliases, strict=True))
+                *(
+                    first.get(each.guid[:_PREFIX] + k, a)
+                    for k, a in zip(_KINDS, each.aliases, strict=True)
+                )
             )
         )
-        if (known := first.get(each.guid[:_PREFIX]))
-        else each
         for each in every
     ]
 
@@ -154,8 +158,7 @@ def match_feed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:
 def plain_news(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[FeedEntry] | None:
     """The new entries; None if any entry changed or stored records are needed to decide."""
     every = match_feed(feed, seen)
-    changed = any(each.is_changed for each in every)
-    if changed or without_aliases(seen, every, feed.unchanged):
+    if any(each.is_changed for each in every):
         return None
     return [each.entry for each in every if each.is_new]
 
@@ -170,6 +173,30 @@ def _with_history(
     was = None if stated in seen else later.get(stated[:CONTENT_DIGEST])
     digest, aliases = digests.get(stated) or entry_digest(entry), Aliases.of(entry)
     return Listed(entry, digest, seen.get(was or stated), aliases, stated, was)
+
+
+def _as_twin(
+    each: Listed,
+    shared: Collection[bytes],
+    kept: set[bytes],
+    seen: Mapping[bytes, bytes],
+    here: Collection[bytes],
+) -> Listed:
+    """Without `shared` aliases; marked if one `here` in the document has the same words.
+
+    Such entries are several, like open threads of two weeks: their source lists both. The words of
+    the first remain, so that the thread of the next week finds them.
+    """
+    words, entry = each.aliases.words, each.entry
+    own = each.aliases.without(shared)
+    if words and not entry.published:
+        twin = seen.get(words, b"")[:_PREFIX]
+        if each.is_new and (words in shared or (twin in here and twin != each.guid[:_PREFIX])):
+            entry = entry.model_copy(update={"has_twin": True})
+        if words in shared and words not in kept:
+            kept.add(words)
+            own = own._replace(words=words)
+    return each._replace(aliases=own, entry=entry)
 
 
 def _later_guids(seen: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
@@ -222,35 +249,11 @@ def is_another(before: EntryRecord, entry: FeedEntry) -> bool:
     return letters_only(raw.title or "") != letters_only(entry.title or "")
 
 
-def without_aliases(
-    seen: Mapping[bytes, bytes], every: Sequence[Listed], unchanged: Sequence[tuple[bytes, bytes]]
-) -> set[bytes]:
-    """Guids that are not listed now and have no stored alias, from before aliases existed."""
-    if not any(each.is_new and each.entry.link and each.entry.published for each in every):
-        return set()
-    known = {value[:_PREFIX] for value in seen.values() if value[_PREFIX:] in _KINDS}
-    now = {guid for guid, _ in unchanged} | {each.guid for each in every}
-    return {
-        guid
-        for guid, value in seen.items()
-        if value[_PREFIX:] not in _KINDS and guid[:_PREFIX] not in known and guid not in now
-    }
-
-
 def _has_own_address(entry: FeedEntry) -> bool:
     """Whether link and words together distinguish the entry from others of its source."""
     if entry.enclosures:
         return any(file.url == entry.link for file in entry.enclosures)
     return not entry.published or bool(urlsplit(entry.link or "").path.strip("/"))
-
-
-def _aliases_by_guid(seen: Mapping[bytes, bytes]) -> dict[bytes, dict[bytes, bytes]]:
-    """Start of a guid's digest -> its aliases by kind."""
-    found: dict[bytes, dict[bytes, bytes]] = defaultdict(dict)
-    for alias, value in seen.items():
-        if value[_PREFIX:] in _KINDS:
-            found[value[:_PREFIX]][value[_PREFIX:]] = alias
-    return found
 
 
 def _recognized(
@@ -272,8 +275,9 @@ def _recognized(
         )
         digests = () if each.digest in digests_now else (each.digest, strict_digest(each.entry))
         same = next(filter(None, map(by_content.get, digests)), None)
-        # Equal words may belong to the next hour's news; different numbers, to another draw.
-        sure = (link or words if each.entry.published else None) or (
+        # A few equal words may belong to the next hour's news; different numbers, to another draw.
+        whole = len(each.entry.content or each.entry.summary) >= _WHOLE_ARTICLE
+        sure = (link or words if each.entry.published or whole else None) or (
             same if _has_own_address(each.entry) else None
         )
         if sure is not None:

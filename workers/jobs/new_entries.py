@@ -19,13 +19,11 @@ from core.feeds.identity import (
     listed,
     match_feed,
     rows_of_unchanged,
-    without_aliases,
 )
 from core.feeds.new_entries import SourceMemory
 from core.ids import entry_id, guid_digest
 from core.models import Decision, EntryRecord, FeedEntry, ParsedFeed
 from core.pipeline import Prepared, PreparedEntry
-from core.text import letters_only
 from store.commit import Batch, PageWait, SourceWrite
 from store.connection import Store
 from store.curation import forgotten_among
@@ -59,8 +57,6 @@ async def find_news(
         return await _told_news(store, source, feed, remembered, room)
     seen = remembered.seen
     every = await _listed(feed, seen)
-    unaliased = without_aliases(seen, every, feed.unchanged)
-    every = [await _of_old_folder(store, source, each, unaliased, seen) for each in every]
     every = [await _under_old_guid(store, source, each, seen) for each in every]
     known = await _known(store, source, [each.entry for each in every if each.is_changed])
     every, known = await _part_reused_guids(store, source, every, known, remembered, feed)
@@ -75,26 +71,6 @@ async def find_news(
     rows = [row for each in admitted for row in each.rows()]
     rows += rows_of_unchanged(feed.unchanged, seen)
     return News(wanted, known, rows, held_back, len(every) - len(admitted))
-
-
-async def _of_old_folder(
-    store: Store, source: str, each: Listed, unaliased: set[bytes], seen: Mapping[bytes, bytes]
-) -> Listed:
-    """The entry under its old guid, if a version without aliases stored it: found by its record."""
-    if not (unaliased and each.is_new and each.entry.link and each.entry.published):
-        return each
-    title = letters_only(each.entry.title or "")
-    for record in await entries_by_url(store, each.entry.link):
-        guid, raw, article = guid_digest(record.guid), record.raw, record.article
-        if record.source != source or guid not in unaliased or raw is None or article is None:
-            continue
-        if (
-            letters_only(raw.title or "") == title
-            and moment(article.published) == each.entry.published
-        ):
-            unaliased.discard(guid)
-            return each._replace(was=guid, seen=seen[guid])
-    return each
 
 
 async def _listed(feed: ParsedFeed, seen: Mapping[bytes, bytes]) -> list[Listed]:

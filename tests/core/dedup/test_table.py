@@ -236,8 +236,11 @@ def test_a_source_s_short_entry_of_another_week_hides_none_of_those_before():
         each.article.model_copy(update={"published": each.article.published[:10]}) for each in weeks
     ]
     bare = ArticleCopy(days[1], "paper")  # a date without an hour
+    undated = sections[0].article.model_copy(update={"published": None})
+    twin = ArticleCopy(undated, "paper", has_twin=True)  # listed beside the other
 
     assert row(*weeks) == row(*hours) == row(weeks[0], bare) == "recurring item"
+    assert row(twin, sections[1]) == "recurring item"
     assert row(*sections) == "same text"
     assert row(weeks[0], other_paper) in SAME
 

@@ -64,6 +64,10 @@ SAME_STORIES: dict[str, Poll] = {
     "ASP.NET session": each(lambda k, n: f"https://n.example/(S({n:024x}))/{k}.aspx"),
     "a number of no known name": each(lambda k, n: f"https://n.example/{k}?zz={n}"),
     "links through a redirector": each(lambda k, n: f"https://r.example/{n:x}{k:x}af"),
+    "all but the text churns": lambda n: [
+        entry(f"Of {story}", f"https://n.example/{n}/{story}", f"{story}{n}", TEXT * 5)
+        for story in STORIES
+    ],
     "guids churn": each(lambda k, n: PLAIN(k), lambda k, n: f"{k}-{n}"),
     "guids churn, dated": each(
         lambda k, n: PLAIN(k),
@@ -245,6 +249,21 @@ def test_a_file_that_had_the_guid_of_all_keeps_it_when_each_gets_its_own() -> No
 
     assert [each.was for each in found] == [None, guid_digest("all"), None]
     assert [each.is_new for each in found] == [True, False, True]
+
+
+def test_undated_threads_that_are_listed_together_are_marked_as_several() -> None:
+    seen: dict[bytes, bytes] = {}
+    marked = []
+    for n in range(6):
+        weeks = [
+            entry("Open thread", f"https://n.example/t/{k}", None, "Tell us below.")
+            for k in range(n + 2, n - 1, -1)
+        ]
+        found = listed(weeks, seen)
+        marked += [each.entry.has_twin for each in found if each.is_new]
+        seen |= dict(row for each in found for row in each.rows())
+
+    assert marked == [True] * 8
 
 
 def test_entries_of_one_document_are_never_one() -> None:
