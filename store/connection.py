@@ -170,7 +170,8 @@ class Store:
     """The store of one process. Use `store.redis` inside `store/` only."""
 
     def __init__(self, redis: aioredis.Redis, url: str) -> None:
-        self.redis = redis
+        # Any: redis-py 5 types its commands as "awaitable or value", which no caller can use.
+        self.redis: Any = redis
         self.url = url
         self._scripts: dict[str, AsyncScript] = {}
         self._calls: dict[Any, CallBatcher[Any, Any]] = {}

@@ -54,16 +54,16 @@ async def chosen_stories(store: Store, ids: Iterable[str]) -> dict[str, str]:
     if not asked:
         return {}
     with store_errors():
-        found = await store.redis.hmget(keys.CHOICES, asked)  # type: ignore[misc]
+        found = await store.redis.hmget(keys.CHOICES, asked)
     return {i: story.decode() for i, story in zip(asked, found, strict=True) if story is not None}
 
 
 async def _remember(store: Store, choices: dict[str, str]) -> None:
     with store_errors():
-        if await store.redis.hlen(keys.CHOICES) >= keys.CHOICES_KEPT:  # type: ignore[misc]
+        if await store.redis.hlen(keys.CHOICES) >= keys.CHOICES_KEPT:
             most = str(keys.CHOICES_KEPT)
             raise ChoiceRefused("more than {most} choices are remembered already", most=most)
-        await store.redis.hset(keys.CHOICES, mapping=choices)  # type: ignore[misc]
+        await store.redis.hset(keys.CHOICES, mapping=choices)
 
 
 async def _story(store: Store, story_id: str) -> Story:

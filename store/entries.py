@@ -241,7 +241,7 @@ async def write_story_ids(store: Store, names: Mapping[str, str]) -> None:
     with store_errors():
         for start in range(0, len(pairs), _NAMES_AT_ONCE):
             chunk = dict(pairs[start : start + _NAMES_AT_ONCE])
-            await store.redis.hset(_PARTIAL, mapping=chunk)  # type: ignore[misc]
+            await store.redis.hset(_PARTIAL, mapping=chunk)
             await store.redis.expire(_PARTIAL, _PARTIAL_SECONDS)
         pipe = store.redis.pipeline()
         if pairs:
@@ -254,5 +254,5 @@ async def write_story_ids(store: Store, names: Mapping[str, str]) -> None:
 async def add_story_ids(store: Store, names: Mapping[str, str]) -> None:
     """Write further story ids: the store lost stories, as in a failover to a late replica."""
     with store_errors():
-        if names and await store.redis.hlen(keys.NAMES) < keys.NAMES_KEPT:  # type: ignore[misc]
-            await store.redis.hset(keys.NAMES, mapping=dict(names))  # type: ignore[misc]
+        if names and await store.redis.hlen(keys.NAMES) < keys.NAMES_KEPT:
+            await store.redis.hset(keys.NAMES, mapping=dict(names))

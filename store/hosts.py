@@ -230,12 +230,12 @@ async def next_probe(store: Store) -> Probe | None:
     """
     now = await store.now()
     with store_errors():
-        known = await store.redis.hmget(keys.NETWORK, ["retried", "answered", "trials"])  # type: ignore[misc]
+        known = await store.redis.hmget(keys.NETWORK, ["retried", "answered", "trials"])
         retried, answered, trials = (float(each or 0) for each in known)
         failing = await store.redis.zrange(
             keys.UNREACHABLE,
-            f"({max(retried, answered):.0f}",  # type: ignore[arg-type]
-            "+inf",  # type: ignore[arg-type]
+            f"({max(retried, answered):.0f}",
+            "+inf",
             byscore=True,
             withscores=True,
         )

@@ -173,18 +173,18 @@ async def _line(store: Store, key: str) -> str | None:
     redis = store.redis
     with store_errors():
         kind = (await redis.type(key)).decode()
-        until = int(await redis.pexpiretime(key))  # type: ignore[misc]
+        until = int(await redis.pexpiretime(key))
         match kind:
             case "string":
                 value: Any = _text(await redis.get(key))
             case "hash":
-                found = await redis.hgetall(key)  # type: ignore[misc]
+                found = await redis.hgetall(key)
                 value = [_pair(f, v) for f, v in found.items() if f not in _LEASE]
             case "zset":
                 found = await redis.zrange(key, 0, -1, withscores=True)
                 value = [[_text(member), score] for member, score in found]
             case "list":
-                value = [_text(each) for each in await redis.lrange(key, 0, -1)]  # type: ignore[misc]
+                value = [_text(each) for each in await redis.lrange(key, 0, -1)]
             case "stream":
                 found = await redis.xrange(key)
                 value = [[i.decode(), [_pair(f, v) for f, v in fs.items()]] for i, fs in found]
@@ -221,7 +221,7 @@ async def _wait_for_pages(store: Store) -> None:
     now = await store.now() * 1000
     async for key in _keys(store, keys.entry("")):
         with store_errors():
-            document = await store.redis.hget(key, "doc")  # type: ignore[misc]
+            document = await store.redis.hget(key, "doc")
         if document and unpack(EntryRecord, document).decision is Decision.PENDING:
             entry_id = key.removeprefix(keys.entry(""))
             with store_errors():

@@ -214,7 +214,7 @@ class Counts:
 async def read_counters(store: Store) -> dict[str, float]:
     """All counters: field -> value."""
     with store_errors():
-        raw = await store.redis.hgetall(keys.METRICS)  # type: ignore[misc]
+        raw = await store.redis.hgetall(keys.METRICS)
     return {field.decode(): float(value) for field, value in raw.items()}
 
 

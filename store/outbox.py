@@ -187,7 +187,7 @@ async def give_up(store: Store, host: str, *, count: int, reason: str) -> bool:
 async def given_up(store: Store) -> dict[str, GivenUp]:
     """Host -> the deliveries to it that were given up within the last day."""
     with store_errors():
-        found = await store.redis.hgetall(keys.GIVEN_UP)  # type: ignore[misc]
+        found = await store.redis.hgetall(keys.GIVEN_UP)
     now = await store.now()
     read = {
         host.decode(): GivenUp.model_validate_json(raw, extra="ignore")

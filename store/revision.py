@@ -111,7 +111,7 @@ class Processes(NamedTuple):
 async def current_revision(store: Store) -> Revision | None:
     """The current revision; None when the store holds none."""
     with store_errors():
-        found = await store.redis.hmget(keys.CONFIG, ["hash", "host", "at"])  # type: ignore[misc]
+        found = await store.redis.hmget(keys.CONFIG, ["hash", "host", "at"])
     if found[0] is None:
         return None
     name, host, at = (each.decode() for each in found)
@@ -121,7 +121,7 @@ async def current_revision(store: Store) -> Revision | None:
 async def revision_text(store: Store, name: str | None = None) -> bytes | None:
     """The text of the current revision; None without one, or if its hash is not `name`."""
     with store_errors():
-        found, text = await store.redis.hmget(keys.CONFIG, ["hash", "text"])  # type: ignore[misc]
+        found, text = await store.redis.hmget(keys.CONFIG, ["hash", "text"])
     if text is None or name not in (None, found.decode()):
         return None
     return unpack_bytes(text)

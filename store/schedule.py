@@ -177,7 +177,7 @@ async def wake_sweeper(store: Store) -> None:
 async def wait_for_wake(store: Store, *, seconds: float) -> None:
     """Wait for `ring`, up to `seconds`."""
     with store_errors():
-        await store.redis.blpop([keys.WAKE], timeout=seconds)  # type: ignore[misc, arg-type]
+        await store.redis.blpop([keys.WAKE], timeout=seconds)
 
 
 async def due_within(store: Store, queue: Queue, seconds: float) -> int:

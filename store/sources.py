@@ -152,7 +152,7 @@ async def lift_gone(store: Store, name: str) -> None:
         return
     lifted = state.model_copy(update={"gone": False, "last_status": None})
     with store_errors():
-        await store.redis.hset(keys.source(name), "state", dump_source(lifted))  # type: ignore[misc, arg-type]
+        await store.redis.hset(keys.source(name), "state", dump_source(lifted))
 
 
 def read_source(stored: bytes | None) -> SourceState | None:
@@ -192,14 +192,14 @@ class StoredFolder(NamedTuple):
 async def load_folder(store: Store, source: str) -> StoredFolder:
     """The stored content of a source's folder."""
     with store_errors():
-        found = await store.redis.hmget(keys.source(source), ["tree", "reading"])  # type: ignore[misc]
+        found = await store.redis.hmget(keys.source(source), ["tree", "reading"])
     return StoredFolder(*(None if part is None else unpack_bytes(part) for part in found))
 
 
 async def keep_reading(store: Store, source: str, reading: bytes) -> None:
     """Store the trees that an interrupted poll had read."""
     with store_errors():
-        await store.redis.hset(keys.source(source), "reading", pack_bytes(reading))  # type: ignore[misc, arg-type]
+        await store.redis.hset(keys.source(source), "reading", pack_bytes(reading))
 
 
 async def changed_lines(store: Store, lines: Mapping[str, str]) -> list[str]:
@@ -222,26 +222,26 @@ async def forget_lines(store: Store, names: Collection[str]) -> None:
     """Forget the lines of sources that were removed from feeds.yaml."""
     if names:
         with store_errors():
-            await store.redis.hdel(keys.LINES, *names)  # type: ignore[misc]
+            await store.redis.hdel(keys.LINES, *names)
 
 
 async def _exchange_digests(
     store: Store, names: Sequence[str], digests: Sequence[bytes]
 ) -> list[str]:
     with store_errors():
-        before = await store.redis.hmget(keys.LINES, list(names))  # type: ignore[misc]
+        before = await store.redis.hmget(keys.LINES, list(names))
     rows = list(zip(names, digests, before, strict=True))
     other = {name: digest for name, digest, known in rows if digest != known}
     if other:
         with store_errors():
-            await store.redis.hset(keys.LINES, mapping=other)  # type: ignore[misc]
+            await store.redis.hset(keys.LINES, mapping=other)
     return [name for name, digest, known in rows if known is not None and digest != known]
 
 
 async def _line_salt(store: Store) -> bytes:
     with store_errors():
-        await store.redis.hsetnx(keys.LINES, _SALT, secrets.token_bytes(_DIGEST))  # type: ignore[misc, arg-type]
-        salt: bytes = await store.redis.hget(keys.LINES, _SALT)  # type: ignore[misc]
+        await store.redis.hsetnx(keys.LINES, _SALT, secrets.token_bytes(_DIGEST))
+        salt: bytes = await store.redis.hget(keys.LINES, _SALT)
     return salt
 
 

@@ -152,7 +152,7 @@ async def drop_subscribers(store: Store, *ids: str) -> None:
     if not ids:
         return
     with store_errors():
-        found = await store.redis.hmget(keys.HUB, list(ids))  # type: ignore[misc]
+        found = await store.redis.hmget(keys.HUB, list(ids))
         pipe = store.redis.pipeline()
         pipe.hdel(keys.HUB, *ids)
         for subscriber in (
@@ -167,7 +167,7 @@ async def load_subscribers(store: Store) -> list[Subscriber]:
     """All subscribers with a current lease; those with an expired one are removed."""
     now = await store.now()
     with store_errors():
-        found = await store.redis.hvals(keys.HUB)  # type: ignore[misc]
+        found = await store.redis.hvals(keys.HUB)
     loaded = [Subscriber.model_validate_json(raw, extra="ignore") for raw in found]
     await drop_subscribers(store, *(each.id for each in loaded if each.until <= now))
     return [each for each in loaded if each.until > now]
@@ -190,7 +190,7 @@ async def load_subscription(store: Store, subscription_id: str) -> HubSubscripti
 async def subscription_of(store: Store, source: str) -> HubSubscription | None:
     """The subscription of a source."""
     with store_errors():
-        found = await store.redis.hget(keys.SUBSCRIBED, source)  # type: ignore[misc]
+        found = await store.redis.hget(keys.SUBSCRIBED, source)
     return None if found is None else await load_subscription(store, found.decode())
 
 
@@ -238,7 +238,7 @@ async def add_push(store: Store, source: str, *, body: bytes, content_type: str)
 async def oldest_push(store: Store, source: str) -> tuple[str, bytes] | None:
     """Content type and body of the oldest pushed document, which stays in the store."""
     with store_errors():
-        raw = await store.redis.lindex(keys.pushes(source), 0)  # type: ignore[misc]
+        raw = await store.redis.lindex(keys.pushes(source), 0)
     if raw is None:
         return None
     content_type, _, body = raw.partition(b"\n")
@@ -249,13 +249,13 @@ async def end_push(store: Store, source: str, *, body: bytes, content_type: str)
     """Remove a pushed document that was read."""
     whole = content_type.encode() + b"\n" + body
     with store_errors():
-        await store.redis.lrem(keys.pushes(source), 1, whole)  # type: ignore[misc,arg-type]
+        await store.redis.lrem(keys.pushes(source), 1, whole)
 
 
 async def pushes_waiting(store: Store, source: str) -> int:
     """The number of pushed documents that wait."""
     with store_errors():
-        return int(await store.redis.llen(keys.pushes(source)))  # type: ignore[misc]
+        return int(await store.redis.llen(keys.pushes(source)))
 
 
 async def wake(store: Store, source: str) -> None:
