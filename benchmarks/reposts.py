@@ -31,7 +31,7 @@ from core.dedup.tokens import mix
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord
 from millrace.commands.dedup import Line, Read, Stream, prepared
-from millrace.commands.offline import LineIds, ScratchShelf
+from millrace.commands.offline import Shelf
 from millrace.process.data_folder import throwaway_store
 from store.commit import Batch
 from store.connection import Store, opened
@@ -98,8 +98,8 @@ async def _read(items: list[dict[str, Any]]) -> list[tuple[Line, Read]]:
 
 async def _decided(read: list[tuple[Line, Read]], idf: Idf) -> list[tuple[str, str]]:
     async with _empty_store() as store:
-        with LineIds() as ids, ScratchShelf() as shelf:
-            stream = Stream(store, idf, SETTINGS, shelf, ids)
+        with Shelf() as shelf:
+            stream = Stream(store, idf, SETTINGS, shelf)
             for line, each in read:
                 await stream.take(line, each)
             found = list(stream.answers())

@@ -30,7 +30,7 @@ from core.errors import ConfigError, DocumentError, ResourceLimit
 from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord, FeedEntry
 from millrace.commands.dedup_score import Truth, read_truth, report
-from millrace.commands.offline import LineIds, Offline, ScratchShelf, id_of
+from millrace.commands.offline import Offline, Shelf, id_of, number_of
 from millrace.process.data_folder import throwaway_store
 from millrace.process.lifetime import run_loop
 from store.connection import Store, opened
@@ -96,8 +96,8 @@ async def dedup_lines(
     settings = (settings or DedupSettings()).model_copy(update={"window": _FOR_EVER})
     idf = idf or Idf.warm()
     async with throwaway_store() as url, opened(url) as store:
-        with LineIds() as ids, ScratchShelf() as shelf:
-            stream = Stream(store, idf, settings, shelf, ids)
+        with Shelf() as shelf:
+            stream = Stream(store, idf, settings, shelf)
             async for line, read in prepared(lines):
                 founded = await stream.take(line, read)
                 if progress is not None:
@@ -141,22 +141,20 @@ class Progress:
 class Stream:
     """The live detection, one entry at a time."""
 
-    def __init__(
-        self, store: Store, idf: Idf, settings: DedupSettings, shelf: ScratchShelf, ids: LineIds
-    ) -> None:
+    def __init__(self, store: Store, idf: Idf, settings: DedupSettings, shelf: Shelf) -> None:
         self._idf = idf
         self._shelf = shelf
-        self._ids = ids
+        self._ids: list[Any] = []  # of the lines in the file
         self._offline = Offline(store, idf, settings, shelf)
         self._faults: dict[int, str] = {}
         self._numbers: dict[Any, int] = {}
 
     async def take(self, line: Line, read: Read | str) -> bool:
         """Decide upon the next line; returns whether it founded a story."""
-        number = self._ids.add(line.id)
+        number = len(self._ids)
+        self._ids.append(line.id)
         if isinstance(read, str):
             self._faults[number] = read
-            self._shelf.skip()
             return False
         article = read.article
         weighed = fingerprint_of(article, self._idf, source=line.source, read=read.features)
@@ -169,7 +167,7 @@ class Stream:
     def copy_of(self, line_id: Any) -> ArticleCopy | None:
         """The text of the last line with that id."""
         if not self._numbers:
-            self._numbers = {self._ids[n]: n for n in range(len(self._shelf))}
+            self._numbers = {line: number for number, line in enumerate(self._ids)}
         number = self._numbers.get(line_id)
         record = self._shelf.record(id_of(number)) if number is not None else None
         if record is None or record.article is None:
@@ -178,18 +176,17 @@ class Stream:
 
     def answers(self) -> Iterator[dict[str, Any]]:
         """The final result of each line."""
-        for number in range(len(self._shelf)):
-            if number in self._faults:
-                yield dict.fromkeys(FIELDS) | {
-                    "id": self._ids[number],
-                    "error": self._faults[number],
-                }
+        for number, line in enumerate(self._ids):
+            record = self._shelf.record(id_of(number))
+            if record is None:
+                yield dict.fromkeys(FIELDS) | {"id": line, "error": self._faults[number]}
                 continue
-            final = self._shelf.final(number)
-            first = self._ids[final.story]
-            story = entry_id(f"line {final.story + 1}", str(first))
-            repeated = None if final.story == number else first
-            values = self._ids[number], story, repeated, *final[2:], final.rule
+            founder = number_of(record.story or record.id)
+            first = self._ids[founder]
+            story = entry_id(f"line {founder + 1}", str(first))
+            repeated = None if founder == number else first
+            similarity = round(record.similarity, 3)
+            values = line, story, repeated, record.distance, similarity, record.rule
             yield dict(zip(FIELDS, values, strict=True))
 
 

@@ -19,12 +19,12 @@ import orjson
 from core.config.file import with_overrides
 from core.config.settings import DedupSettings
 from core.dedup.copy import ArticleCopy
-from core.dedup.decide import Arrival, Outcome
+from core.dedup.decide import Arrival
 from core.dedup.fingerprint import Features, features, fingerprint_of
 from core.dedup.idf import Idf
-from core.models import Article, Decision, EntryRecord, Story
+from core.models import Article, Decision, EntryRecord
 from core.urls import host_of
-from millrace.commands.offline import Offline
+from millrace.commands.offline import Offline, Shelf
 from millrace.process.config import read_config
 from millrace.process.data_folder import running_store, throwaway_store
 from millrace.process.logs import progress_bar
@@ -77,38 +77,20 @@ async def _decide_all(
     what: str,
 ) -> list[Decided]:
     async with throwaway_store() as url, opened(url) as store:
-        idf, shelf = Idf.warm(), _Shelf()
-        offline = Offline(store, idf, settings, shelf, sites.get)
-        with progress_bar() as progress:
+        idf = Idf.warm()
+        with Shelf() as shelf, progress_bar() as progress:
+            offline = Offline(store, idf, settings, shelf, sites.get)
             task = progress.add_task(what, total=len(records))
             for _, poll in groupby(zip(records, read, strict=True), key=_poll_of):
                 together = list(poll)  # what came together is weighed together, as live
                 arrivals = [_arrival(r, each, idf, sites.get(r.source)) for r, each in together]
                 await offline.take(arrivals, [each for _, each in together])
                 progress.advance(task, len(together))
-    return [_decided(shelf.records[record.id]) for record in records]
+            return [_decided(shelf.record(record.id)) for record in records]
 
 
 def _poll_of(pair: tuple[EntryRecord, Features]) -> tuple[datetime, str]:
     return pair[0].arrived, pair[0].source
-
-
-class _Shelf:
-    """A Shelf in memory: the number of kept entries is limited."""
-
-    def __init__(self) -> None:
-        self.records: dict[str, EntryRecord] = {}
-        self._stories: dict[str, Story] = {}
-
-    def story(self, story: str) -> Story | None:
-        return self._stories.get(story)
-
-    def record(self, entry: str) -> EntryRecord | None:
-        return self.records.get(entry)
-
-    def put(self, outcome: Outcome) -> None:
-        self.records |= {record.id: record for record in outcome.entries}
-        self._stories |= {name: change.story for name, change in outcome.stories.items()}
 
 
 def _arrival(record: EntryRecord, read: Features, idf: Idf, site: str | None) -> Arrival:
@@ -118,11 +100,10 @@ def _arrival(record: EntryRecord, read: Features, idf: Idf, site: str | None) ->
     return Arrival(pending, weighed, 0, (), copy=ArticleCopy(article, record.source, site))
 
 
-def _decided(record: EntryRecord) -> Decided:
-    assert record.story is not None  # noqa: S101 - it was decided
-    return Decided(
-        record.decision.value, record.story, record.rule, record.distance, record.similarity
-    )
+def _decided(record: EntryRecord | None) -> Decided:
+    assert record is not None  # noqa: S101 - it was decided
+    decision, story = record.decision.value, record.story or ""
+    return Decided(decision, story, record.rule, record.distance, record.similarity)
 
 
 def _difference(record: EntryRecord, before: Decided, after: Decided) -> dict[str, Any]:
