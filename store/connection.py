@@ -57,7 +57,7 @@ _DISTRUST = "CERTIFICATE_VERIFY_FAILED"
 
 
 @contextmanager
-def store_errors():  # type: ignore[no-untyped-def]
+def store_errors():  # type: ignore[no-untyped-def]  # typed, it would seem to swallow errors
     """Turn exceptions of redis-py into those of core/errors.py."""
     try:
         yield
@@ -208,6 +208,15 @@ class Store:
             self._calls[call] = CallBatcher(partial(call, self))
         batcher: CallBatcher[Asked, Answer] = self._calls[call]
         return await batcher.ask(one)
+
+    async def field_of_each(self, hashes: Iterable[str], field: str) -> list[bytes | None]:
+        """One field of each of these hashes, in one round trip."""
+        with store_errors():
+            pipe = self.redis.pipeline(transaction=False)
+            for key in hashes:
+                pipe.hget(key, field)
+            found: list[bytes | None] = await pipe.execute() if len(pipe) else []
+        return found
 
     async def now(self) -> float:
         """The store's clock in Unix seconds: the only clock used for leases and order."""

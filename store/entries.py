@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -81,7 +81,7 @@ async def load_entries(store: Store, ids: Sequence[str]) -> list[EntryRecord | N
 
 async def load_bare(store: Store, ids: Sequence[str]) -> list[EntryRecord | None]:
     """The records of `ids`, in that order; without the article if their story shows it."""
-    found = await _field_of_each(store, map(keys.entry, ids), "doc")
+    found = await store.field_of_each(map(keys.entry, ids), "doc")
     return [None if doc is None else unpack(EntryRecord, doc) for doc in found]
 
 
@@ -178,22 +178,13 @@ async def load_stories(store: Store, ids: Sequence[str]) -> list[Story]:
 
 async def load_packed(store: Store, ids: Sequence[str]) -> list[bytes | None]:
     """The stories of `ids` in stored form, in that order; None for those no longer kept."""
-    return await _field_of_each(store, map(keys.story, ids), "doc")
+    return await store.field_of_each(map(keys.story, ids), "doc")
 
 
 async def story_versions(store: Store, ids: Sequence[str]) -> list[int]:
     """The version of each story, in that order; 0 for those no longer kept."""
-    found = await _field_of_each(store, map(keys.story, ids), "v")
+    found = await store.field_of_each(map(keys.story, ids), "v")
     return [int(version or 0) for version in found]
-
-
-async def _field_of_each(store: Store, hashes: Iterable[str], field: str) -> list[bytes | None]:
-    with store_errors():
-        pipe = store.redis.pipeline(transaction=False)
-        for key in hashes:
-            pipe.hget(key, field)
-        found: list[bytes | None] = await pipe.execute() if len(pipe) else []
-    return found
 
 
 async def changes_after(

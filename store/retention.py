@@ -271,11 +271,7 @@ async def return_stories(store: Store, sources: Collection[str]) -> int:
     back = 0
     for start in range(0, len(ids), _AT_ONCE):
         chunk = ids[start : start + _AT_ONCE]
-        with store_errors():
-            pipe = store.redis.pipeline(transaction=False)
-            for story_id in chunk:
-                pipe.hget(keys.dropped(story_id), "doc")
-            found = await pipe.execute()
+        found = await store.field_of_each(map(keys.dropped, chunk), "doc")
         stories = [unpack(Story, doc) for doc in found if doc is not None]
         wanted = [s for s in stories if any(m.source in sources for m in s.members)]
         if not wanted:
