@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from aiohttp import web
 
@@ -99,59 +99,57 @@ class CachedStore:
         self._store = store
         self._silent_until = 0.0
         self._counters: dict[str, float] = {}
-        self._states = _Newest[SourceState]()
-        self._due = _Newest[float]()
-        self._taken = _Newest[Taken]()
+        self._states: dict[str, SourceState | None] = {}
+        self._due: dict[str, float | None] = {}
+        self._taken: dict[str, Taken | None] = {}
 
     async def counters(self) -> dict[str, float]:
         """The counters of the workers."""
-        found = await self._answer(lambda: read_counters(self._store))
+        found = await self._in_time(read_counters(self._store))
         self._counters = self._counters if found is None else found
         return self._counters
 
     async def states(self, names: Sequence[str]) -> list[SourceState | None]:
         """The states of these sources; None for those not polled yet, or not known."""
-        return self._states.of(names, await self._answer(lambda: load_sources(self._store, names)))
+        return await self._of_each(names, load_sources(self._store, names), self._states)
 
     async def due(self, names: Sequence[str]) -> list[float | None]:
         """When each source is due, in Unix seconds of the store's clock."""
-        return self._due.of(names, await self._answer(lambda: due_times(self._store, names)))
+        return await self._of_each(names, due_times(self._store, names), self._due)
 
     async def taken(self, names: Sequence[str]) -> list[Taken]:
         """The counts of entries that were settled after their poll, as those with pages are."""
-        found = await self._answer(lambda: load_taken(self._store, names))
-        return [each or Taken() for each in self._taken.of(names, found)]
+        found = await self._of_each(names, load_taken(self._store, names), self._taken)
+        return [each or Taken() for each in found]
 
-    async def _answer(self, question: Callable[[], Awaitable[Answer]]) -> Answer | None:
+    async def _of_each(
+        self,
+        names: Sequence[str],
+        call: Coroutine[Any, Any, Sequence[Answer | None]],
+        known: dict[str, Answer | None],
+    ) -> list[Answer | None]:
+        """The result of a call for each source, else what `known` has from earlier calls."""
+        found = await self._in_time(call)
+        if found is None:
+            return [known.get(name) for name in names]
+        if len(known) > STATES_KEPT:
+            known.clear()
+        known.update(zip(names[:STATES_KEPT], found, strict=False))
+        return list(found)
+
+    async def _in_time(self, call: Coroutine[Any, Any, Answer]) -> Answer | None:
         """The result of a call to the store, or None when it fails or times out."""
         if time.monotonic() < self._silent_until:
+            call.close()
             return None
         try:
             async with asyncio.timeout(PATIENCE):
-                return await question()
+                return await call
         except TimeoutError:
             self._silent_until = time.monotonic() + NOT_ASKED
         except StoreError:
             pass  # /health reports it
         return None
-
-
-class _Newest(Generic[Answer]):
-    """The last known value for each source."""
-
-    def __init__(self) -> None:
-        self._answers: dict[str, Answer | None] = {}
-
-    def of(
-        self, names: Sequence[str], found: Sequence[Answer | None] | None
-    ) -> list[Answer | None]:
-        """The values of `found`, which are remembered; when it is None, the remembered values."""
-        if found is None:
-            return [self._answers.get(name) for name in names]
-        if len(self._answers) > STATES_KEPT:
-            self._answers.clear()
-        self._answers.update(zip(names[:STATES_KEPT], found, strict=False))
-        return list(found)
 
 
 @asynccontextmanager

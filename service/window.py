@@ -101,9 +101,6 @@ class River:
     def __len__(self) -> int:
         return len(self._stories)
 
-    def __bool__(self) -> bool:
-        return True  # an empty river is not a missing one
-
     def find(self, story_id: str) -> WindowStory | None:
         """One kept story."""
         return self._stories.get(story_id)

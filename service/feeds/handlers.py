@@ -16,7 +16,7 @@ from functools import partial
 from urllib.parse import parse_qsl, unquote
 
 from aiohttp import hdrs, web
-from multidict import MultiDict, MultiMapping, istr
+from multidict import MultiDict, MultiMapping
 
 from core.config.settings import Settings
 from core.errors import MillraceError
@@ -39,14 +39,10 @@ LONG = 500  # entries; a longer document is rendered in the background threads
 NARROWED = 1  # unusual feeds that are made at once: 100 different ones delayed /health by 1.9 s
 LONG_WAITING = 16  # of them; 5,000 entries take a second
 
-# As istr like aiohttp's own names: looked up without folding their case.
-_PURPOSE, _MANIPULATIONS = istr("Sec-Fetch-Dest"), istr("A-IM")
-_PREFIX = istr("X-Forwarded-Prefix")
-
 _PLACE = re.compile(r"(?:(?P<by>tags|sources)/(?P<name>[^/]+)/)?feed\.(?P<form>xml|atom|json)")
 _DIGEST = re.compile(r"digest\.(?P<form>xml|atom|json)")
 
-Key = tuple[str | None, ...]
+Key = tuple[str, str]  # path with query, and the service's address
 
 
 class UnknownName(MillraceError):
@@ -81,7 +77,7 @@ class Feeds:
         except (BadQuery, UnknownName) as error:
             return text_reply(f"{error}\n", status=404 if isinstance(error, UnknownName) else 400)
         headers = request.headers
-        if headers.get(_PURPOSE) == "document" and answer.form.styled:
+        if headers.get("Sec-Fetch-Dest") == "document" and answer.form.styled:
             return await self._as_page(request, answer)
         encoding = choose_encoding(headers.get(hdrs.ACCEPT_ENCODING, ""))
         tag = headers.get(hdrs.IF_NONE_MATCH, "")
@@ -91,7 +87,7 @@ class Feeds:
         if document is None or encoding not in document.kept or not self._fresh(answer, settings):
             async with answer.lock:
                 document = await self._renew(answer, settings, encoding)
-        wants_delta = "feed" in headers.get(_MANIPULATIONS, "") and not answer.digest
+        wants_delta = "feed" in headers.get("A-IM", "") and not answer.digest
         if tag and wants_delta and not document.known_to(tag, None):
             delta = await self._delta(answer, document, tag)
             if delta is not None:
@@ -108,10 +104,12 @@ class Feeds:
 
     def _find_answer(self, request: web.Request, settings: Settings) -> Answer:
         """The answer for this address. Raises BadQuery or UnknownName."""
-        key = _answer_key(request, settings)
+        base, stories = public_base(request, settings), self._context.river.newest()
+        key = (request.raw_path, base)
         answer = self._answers.get(key)
         if answer is None:
-            answer = open_answer(request, settings, self._context.river.newest())
+            path = request.rel_url.raw_path.lstrip("/")
+            answer = answer_at(path, request.query, base=base, settings=settings, stories=stories)
             self._answers[key] = answer
             self._evict()
         else:
@@ -230,27 +228,6 @@ class Feeds:
 
 
 FEEDS = web.AppKey("feeds", Feeds)
-
-
-def _answer_key(request: web.Request, settings: Settings) -> Key:
-    headers = request.headers
-    if settings.feed.link:
-        return (request.raw_path, settings.feed.link)
-    return (
-        request.raw_path,
-        headers.get(hdrs.HOST),
-        headers.get(hdrs.X_FORWARDED_HOST),
-        headers.get(hdrs.X_FORWARDED_PROTO),
-        headers.get(_PREFIX),
-    )
-
-
-def open_answer(request: web.Request, settings: Settings, stories: Sequence[WindowStory]) -> Answer:
-    """The answer for a request. Raises BadQuery or UnknownName."""
-    path = request.rel_url.raw_path.lstrip("/")
-    return answer_at(
-        path, request.query, base=public_base(request, settings), settings=settings, stories=stories
-    )
 
 
 def answer_at(
