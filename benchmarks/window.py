@@ -18,10 +18,10 @@ from multidict import MultiDict
 from benchmarks import Row
 from core.config.settings import Settings
 from service.documents import Background
-from service.feeds.handlers import answer_at
+from service.feeds.handlers import feed_at
 from service.feeds.query import FeedQuery, choose
-from service.feeds.render import Answer, Stamp, render
-from service.window import River, WindowStory, kept_story
+from service.feeds.render import ServedFeed, Stamp, render
+from service.river import KeptStory, River, kept_story
 from store.connection import Store
 from store.layout import pack
 from tests.service.conftest import make_story
@@ -61,13 +61,13 @@ def _render(river: River) -> float:
     before = time.process_time()
     stories, now = river.newest(), datetime.now(UTC)
     stamp = Stamp(river.generation, settings, False, now)
-    render(_answer(settings), stories, stamp, lambda _: now).encoded("gzip")
+    render(_feed(settings), stories, stamp, lambda _: now).encoded("gzip")
     return time.process_time() - before
 
 
-def _answer(settings: Settings) -> Answer:
+def _feed(settings: Settings) -> ServedFeed:
     base = "https://feeds.example/"
-    return answer_at("feed.json", MultiDict(), base=base, settings=settings, stories=())
+    return feed_at("feed.json", MultiDict(), base=base, settings=settings, stories=())
 
 
 async def _searches(kept: int) -> list[Row]:
@@ -110,7 +110,7 @@ def _filled(size: int) -> River:
     return river
 
 
-def _kept(number: int) -> WindowStory:
+def _kept(number: int) -> KeptStory:
     story = make_story(number, sources=("first", "second"))
     text = "".join(random.Random(number).choices(HAN, k=BODY))
     article = story.article.model_copy(update={"html": f"<p>{text}</p>", "text": text})

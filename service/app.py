@@ -31,7 +31,7 @@ from service.pages import page, river_page, source_list, story
 from service.pages.pictures import PICTURE, FetchPicture, Pictures
 from service.pages.story import COMPARISONS, Comparisons
 from service.responses import Handler, guarded, last, text_reply, wants_html
-from service.window import River
+from service.river import River
 from store.connection import Store, end_tasks
 from store.outbox import OPERATOR, SUBSCRIBERS
 
@@ -129,7 +129,7 @@ def _runner(app: web.Application) -> web.AppRunner:
     """aiohttp's server without an access log; malformed requests are counted."""
     logger = logging.getLogger("aiohttp.server")
     logger.setLevel(logging.DEBUG)  # the level at which aiohttp logs malformed requests
-    logger.filters = [_Counting(app[CONNECTIONS].refused)]
+    logger.filters = [_MalformedCounter(app[CONNECTIONS].refused)]
     return web.AppRunner(
         app,
         access_log=None,
@@ -140,7 +140,7 @@ def _runner(app: web.Application) -> web.AppRunner:
     )
 
 
-class _Counting(logging.Filter):
+class _MalformedCounter(logging.Filter):
     """Counts malformed requests, of which aiohttp would log tracebacks."""
 
     def __init__(self, refused: Counter[str]) -> None:

@@ -105,7 +105,7 @@ def position(text: str) -> Position:
 
 
 def positions_in(tags: str) -> Iterator[Position]:
-    """Up to which change each of the documents goes that an `If-None-Match` names."""
+    """The position of the last change in each document that an `If-None-Match` names."""
     for tag in tags.split(","):
         where = tag.strip().removeprefix("W/").strip('"').partition("-")[0].partition(".")[2]
         with suppress(ValueError):

@@ -19,7 +19,7 @@ from aiohttp import web
 from core.config.settings import Settings
 from core.errors import Phrase, StoreAway, StoreError, in_english
 from core.urls import without_credentials
-from service.window import River
+from service.river import River
 from store.connection import Store
 from store.monitoring import read_counters
 from store.schedule import due_times

@@ -114,7 +114,7 @@ class Document:
         since = http_date(if_modified_since)
         return since is not None and int(self.modified.timestamp()) <= since
 
-    def answer(
+    def respond(
         self, request: web.Request, encoding: str, *, conditional: bool = True
     ) -> Awaitable[web.StreamResponse]:
         """Send the document, or 304 when the reader has it.
@@ -128,7 +128,7 @@ class Document:
             return _sent(request, 304, made.not_modified, None)
         return _sent(request, 200, made.headers, made.body)
 
-    def answer_new(
+    def respond_with_delta(
         self, request: web.Request, encoding: str, *, whole: Document
     ) -> Awaitable[web.StreamResponse]:
         """Send this document as a delta of `whole` (RFC 3229): the entries the reader lacks."""

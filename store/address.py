@@ -21,7 +21,7 @@ from core.errors import ConfigError, StoreError
 CONNECT_TIMEOUT = 5.0  # seconds
 ANSWER_TIMEOUT = 15.0  # seconds; above any script of ours, below a job's end
 # The same with sentinels, which take some three seconds to name another master when one hangs; more
-# than the longest wait for changes (service/window.py).
+# than the longest wait for changes (service/river.py).
 SENTINEL_TIMEOUT = 6.0
 
 # A certificate for another name is refused; redis-py checks that by default only from version 6 on.

@@ -10,7 +10,7 @@ lines             hash    source's removal  source -> digest of its request sett
 unreachable       zset    the next answer   source -> when it became unreachable (ms)
 network           hash    never             when sources were last retried, answered, started
 probed            string  a minute or so    a host was tested just now: store/hosts.py
-seen:NAME         hash    trimmed by polls  guid digest -> digest of the entry last seen under it
+seen:NAME         hash    trimmed by polls  guid digest -> layout SEEN of store/layout.py
 learned:NAME      string  source's removal  boilerplate learned from its last items
 pending           zset    page read         entry id -> when its page is due (ms)
 entry:ID          hash    dedup window      one entry; its body, if its story shows another one

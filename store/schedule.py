@@ -175,7 +175,7 @@ async def wake_sweeper(store: Store) -> None:
 
 
 async def wait_for_wake(store: Store, *, seconds: float) -> None:
-    """Wait for `ring`, up to `seconds`."""
+    """Wait until `wake_sweeper` is called, up to `seconds`."""
     with store_errors():
         await store.redis.blpop([keys.WAKE], timeout=seconds)
 

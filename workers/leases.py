@@ -48,7 +48,7 @@ class Lateness:
             self.note(due)
 
     def note(self, due: float) -> None:
-        """What was due at that time, by the monotonic clock, is done now."""
+        """Note that work is done only now that was due at `due`, by the monotonic clock."""
         self.seconds = max(self.seconds, time.monotonic() - due)
 
     @property

@@ -105,8 +105,8 @@ class WorkerProcess:
             self._hub,
             self._verifications,
         )
-        self._taking = [asyncio.create_task(self._outlive(body)) for body in taking]
-        self._others = [asyncio.create_task(self._outlive(body)) for body in others]
+        self._taking = [asyncio.create_task(self._run_forever(body)) for body in taking]
+        self._others = [asyncio.create_task(self._run_forever(body)) for body in others]
 
     async def end(self) -> None:
         """Take no new work, wait for running work, then stop everything."""
@@ -134,7 +134,7 @@ class WorkerProcess:
         if self._current.is_set():
             await self._sweeper.tidy()
 
-    async def _outlive(self, body: Callable[[], Awaitable[None]]) -> None:
+    async def _run_forever(self, body: Callable[[], Awaitable[None]]) -> None:
         """Run a loop until cancelled, and start it again after errors."""
         name = getattr(body, "__name__", "queue").strip("_")
         while True:

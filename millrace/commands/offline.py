@@ -27,7 +27,7 @@ _ID = "urn:millrace:"
 
 
 class Offline:
-    """Decides batch after batch."""
+    """Decides batches of entries, one after the other."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ def id_of(number: int) -> str:
 
 
 def number_of(entry: str) -> int:
-    """The number that `id_of` was given."""
+    """The line's number from `id_of`."""
     return int(entry.removeprefix(_ID), 16)
 
 

@@ -20,10 +20,10 @@ from millrace.process.data_folder import locked, private_store
 from millrace.process.lifetime import stop_event
 from millrace.process.logs import progress_bar
 from service.feeds.query import FeedQuery
-from service.feeds.render import FORMATS, Answer, Format, Stamp, item_of, render, style_of
+from service.feeds.render import FORMATS, Format, ServedFeed, Stamp, item_of, render, style_of
 from service.languages import feed_language
 from service.pages.page import render_page, static_bytes
-from service.window import River, WindowStory
+from service.river import KeptStory, River
 from store.connection import Store, opened
 from store.migration import ensure_layout
 from store.schedule import PAGES, add_sources, due_within, poll_in_order
@@ -149,16 +149,16 @@ async def write_site(store: Store, settings: Settings, out: Path) -> int:
 
 
 def _files(
-    settings: Settings, kept: Sequence[WindowStory], shown: Sequence[WindowStory]
+    settings: Settings, kept: Sequence[KeptStory], shown: Sequence[KeptStory]
 ) -> dict[str, bytes]:
     home, now = (settings.feed.link or FALLBACK_HOME).rstrip("/") + "/", datetime.now(UTC)
     # Files have no hub of their own.
     alone = settings.service.model_copy(update={"hub": False})
     stamp = Stamp(0, settings.model_copy(update={"service": alone}), stale=False, fallback=now)
 
-    def document(form: Format, name: str, stories: Sequence[WindowStory]) -> bytes:
-        answer = Answer(form, FeedQuery(), home, name, (), digest=name.startswith("digest"))
-        return render(answer, stories, stamp, lambda _: now).body
+    def document(form: Format, name: str, stories: Sequence[KeptStory]) -> bytes:
+        served = ServedFeed(form, FeedQuery(), home, name, (), digest=name.startswith("digest"))
+        return render(served, stories, stamp, lambda _: now).body
 
     files = dict[str, bytes]()
     for form in FORMATS.values():
@@ -173,7 +173,7 @@ def _files(
     return files
 
 
-def _index(settings: Settings, shown: Sequence[WindowStory]) -> bytes:
+def _index(settings: Settings, shown: Sequence[KeptStory]) -> bytes:
     style = style_of(settings)
     page = render_page(
         "site.html",

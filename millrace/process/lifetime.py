@@ -147,7 +147,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 
 def shown_address(listener: socket.socket) -> str:
-    """Where a browser on this machine finds it."""
+    """The URL at which a browser on this machine finds the listener."""
     host, port = listener.getsockname()[:2]
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared with, not bound to
         host = "127.0.0.1"

@@ -139,7 +139,7 @@ def _places(trace: TracebackType | None) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """Tasks of the bar say what is done and how much of it; it is gone when the work is."""
+    """A progress bar on a terminal, removed when the block ends; elsewhere nothing is shown."""
     # Services and workers log too, and draw no bar: these imports take 0.1 s.
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn

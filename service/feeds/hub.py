@@ -17,7 +17,7 @@ from core.polling import HubSubscription, is_signed
 from core.urls import web_url
 from service.context import CONTEXT, Context, in_time
 from service.documents import TooBusy
-from service.feeds.handlers import answer_of
+from service.feeds.handlers import feed_of
 from service.feeds.stream import Pace
 from service.responses import (
     BodyRefused,
@@ -118,7 +118,7 @@ def _verification(form: Mapping[str, str], request: web.Request, context: Contex
     if secret is not None and len(secret.encode()) >= LONGEST_SECRET:
         raise Refused(f"hub.secret is shorter than {LONGEST_SECRET} bytes")
     base = public_base(request, context.settings())
-    answer_of(topic, base, context.settings(), context.river.newest())
+    feed_of(topic, base, context.settings(), context.river.newest())
     subscriber = Subscriber(
         topic=topic,
         base=base,

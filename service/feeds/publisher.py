@@ -24,10 +24,19 @@ from core.polling import signature
 from core.render.formats import item_fields
 from service.changelog import position
 from service.context import Context
-from service.feeds.handlers import answer_of
+from service.feeds.handlers import feed_of
 from service.feeds.query import FeedQuery, select
-from service.feeds.render import FORMATS, Answer, Stamp, Style, item_of, proxy_at, render, style_of
-from service.window import WindowStory
+from service.feeds.render import (
+    FORMATS,
+    ServedFeed,
+    Stamp,
+    Style,
+    item_of,
+    proxy_at,
+    render,
+    style_of,
+)
+from service.river import KeptStory
 from store.entries import Change
 from store.monitoring import Counts
 from store.outbox import (
@@ -138,7 +147,7 @@ class Publisher:
                 deliveries = await asyncio.to_thread(self._to_subscribers, subscribers, news)
                 await add_deliveries(context.store, self._outbox, deliveries)
 
-    async def _publish_to_operator(self, news: Sequence[tuple[WindowStory, Change]]) -> None:
+    async def _publish_to_operator(self, news: Sequence[tuple[KeptStory, Change]]) -> None:
         context, settings = self._context, self._context.settings()
         base = settings.feed.link  # without one there is no address that others could fetch
         proxy = proxy_at(context, base.rstrip("/") + "/") if base else None
@@ -167,7 +176,7 @@ class Publisher:
             log.warning("webhook.dropped", count=count, reason=reason)
 
     def _to_subscribers(
-        self, subscribers: Sequence[Subscriber], news: Sequence[tuple[WindowStory, Change]]
+        self, subscribers: Sequence[Subscriber], news: Sequence[tuple[KeptStory, Change]]
     ) -> list[Delivery]:
         """The deliveries to all subscribers of one topic."""
         document = self._document(subscribers[0], {kept.id for kept, _ in news})
@@ -181,16 +190,16 @@ class Publisher:
         context, river = self._context, self._context.river
         stories, settings = river.newest(), context.settings()
         try:
-            answer: Answer = answer_of(subscriber.topic, subscriber.base, settings, stories)
+            served: ServedFeed = feed_of(subscriber.topic, subscriber.base, settings, stories)
         except MillraceError:
             return None  # its source or tag left feeds.yaml
         fallback = river.loaded or context.started
         stamp = Stamp(river.generation, settings, False, fallback, river.secret)
         fresh = [kept for kept in stories if kept.id in news]
-        if not select(fresh, answer.query, settings, most=1):
+        if not select(fresh, served.query, settings, most=1):
             return None
         document = render(
-            answer, stories, stamp, lambda _: datetime.now(UTC), only=lambda kept: kept.id in news
+            served, stories, stamp, lambda _: datetime.now(UTC), only=lambda kept: kept.id in news
         )
         return document.headers["Content-Type"], document.body.decode()
 
@@ -213,10 +222,10 @@ def _to_subscriber(subscriber: Subscriber, kind: str, body: str, *, until: str) 
 
 
 def _in_slices(
-    news: Sequence[tuple[WindowStory, Change]],
-) -> Iterator[list[tuple[WindowStory, Change]]]:
+    news: Sequence[tuple[KeptStory, Change]],
+) -> Iterator[list[tuple[KeptStory, Change]]]:
     """The news in slices of about SLICE_LETTERS: giant entries would not fit into memory."""
-    few, letters = list[tuple[WindowStory, Change]](), 0
+    few, letters = list[tuple[KeptStory, Change]](), 0
     for kept, change in news:
         few.append((kept, change))
         letters += kept.letters
@@ -229,7 +238,7 @@ def _in_slices(
 
 def _to_webhooks(
     settings: Settings,
-    news: Sequence[tuple[WindowStory, Change]],
+    news: Sequence[tuple[KeptStory, Change]],
     ahead: Sequence[float],
     style: Style,
 ) -> list[Delivery]:

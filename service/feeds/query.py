@@ -32,7 +32,7 @@ from core.render.variants import Variant
 from service.context import listed
 from service.documents import Background
 from service.languages import day_name, feed_language, in_zone, translations
-from service.window import WindowStory
+from service.river import KeptStory
 from store.layout import packed_json
 
 LONGEST_QUERY = 200  # characters of `q`: a whole headline
@@ -103,12 +103,12 @@ FOLDED_BYTES = 64 * 2**20  # kept of folded texts, once there is a search; most 
 
 
 def select(
-    stories: Sequence[WindowStory], query: FeedQuery, settings: Settings, *, most: int | None = None
-) -> Sequence[WindowStory]:
+    stories: Sequence[KeptStory], query: FeedQuery, settings: Settings, *, most: int | None = None
+) -> Sequence[KeptStory]:
     """The stories that match `query`, in their order, at most `most`."""
     if not (query.since or query.sources or query.tags or query.text):
         return stories[:most]  # the usual case must not grow with what is kept
-    found: list[WindowStory] = []
+    found: list[KeptStory] = []
     for kept in _matching(stories, query, settings):
         if most is not None and len(found) >= most:
             break
@@ -117,34 +117,34 @@ def select(
 
 
 async def choose(
-    stories: Sequence[WindowStory],
+    stories: Sequence[KeptStory],
     query: FeedQuery,
     settings: Settings,
     *,
     most: int,
     background: Background,
-) -> Sequence[WindowStory]:
+) -> Sequence[KeptStory]:
     """`select` in the background threads where it may be slow. Raises TooBusy."""
     if not query.text:
         return await asyncio.to_thread(select, stories, query, settings, most=most)
     return await background.run(select, stories, query, settings, most=most)
 
 
-def is_known_tag(tag: str, settings: Settings, stories: Iterable[WindowStory]) -> bool:
+def is_known_tag(tag: str, settings: Settings, stories: Iterable[KeptStory]) -> bool:
     """Whether a source has this tag, or had it when a kept story arrived."""
     return tag in listed(settings).tags or any(
         tag == each for kept in stories for each, _ in kept.tags
     )
 
 
-def is_known_source(name: str, settings: Settings, stories: Iterable[WindowStory]) -> bool:
+def is_known_source(name: str, settings: Settings, stories: Iterable[KeptStory]) -> bool:
     """Whether feeds.yaml lists this source, or a kept story is from it."""
     return name in listed(settings).names or any(name in kept.sources for kept in stories)
 
 
 def _matching(
-    stories: Sequence[WindowStory], query: FeedQuery, settings: Settings
-) -> Iterator[WindowStory]:
+    stories: Sequence[KeptStory], query: FeedQuery, settings: Settings
+) -> Iterator[KeptStory]:
     current = listed(settings).names
     tagged = set[str]()
     if query.tags:
@@ -163,7 +163,7 @@ def _matching(
 
 
 def _has_tag(
-    kept: WindowStory, tags: frozenset[str], tagged: set[str], current: frozenset[str]
+    kept: KeptStory, tags: frozenset[str], tagged: set[str], current: frozenset[str]
 ) -> bool:
     """Whether a story has a tag, by the present tags of its sources.
 
@@ -182,11 +182,11 @@ class _Folded:
     """
 
     def __init__(self) -> None:
-        self._texts: OrderedDict[WindowStory, bytes] = OrderedDict()
+        self._texts: OrderedDict[KeptStory, bytes] = OrderedDict()
         self._size = 0
         self._lock = Lock()
 
-    def text(self, kept: WindowStory) -> bytes:
+    def text(self, kept: KeptStory) -> bytes:
         """The searchable text of a story."""
         with self._lock:
             known = self._texts.get(kept)
@@ -209,12 +209,12 @@ _folded = _Folded()
 
 
 def digest_items(
-    stories: Sequence[WindowStory],
+    stories: Sequence[KeptStory],
     settings: Settings,
     now: datetime,
     *,
     url: str,
-    item_of: Callable[[WindowStory], FeedItem],
+    item_of: Callable[[KeptStory], FeedItem],
 ) -> list[FeedItem]:
     """The entries of the digest, the last period first; `stories` are sorted, newest first.
 
@@ -249,9 +249,7 @@ def digest_items(
     return found
 
 
-def most_carried(
-    stories: Sequence[WindowStory], period: Period
-) -> list[tuple[WindowStory, datetime]]:
+def most_carried(stories: Sequence[KeptStory], period: Period) -> list[tuple[KeptStory, datetime]]:
     """The stories that most sources carried at the end of a period, newest first among equals.
 
     Each comes with the time before which its copies count. A story's present number of sources is
@@ -263,7 +261,7 @@ def most_carried(
     )
     within = [kept for kept in stories[first:last] if len(kept.sources) >= CARRIED]
     within.sort(key=lambda kept: -len(kept.sources))
-    counted: list[tuple[int, WindowStory, datetime]] = []
+    counted: list[tuple[int, KeptStory, datetime]] = []
     for kept in within:
         least = sorted(count for count, *_ in counted)[-STORIES:]
         if len(least) == STORIES and len(kept.sources) <= least[0]:

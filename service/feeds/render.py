@@ -30,7 +30,7 @@ from service.documents import Document
 from service.feeds.query import FeedQuery, digest_items, select
 from service.languages import feed_language, translations
 from service.responses import feed_headers, way_up
-from service.window import WindowStory
+from service.river import KeptStory
 
 STORIES_KEPT = 2048  # whose rendered items are kept, about 8 kB each
 LETTERS_KEPT = 8 * 2**20  # of their bodies, over all formats
@@ -79,7 +79,7 @@ class Stamp:
 
 
 @dataclass(slots=True)
-class Answer:
+class ServedFeed:
     """One feed address with its query, and the document that was last rendered for it."""
 
     form: Format
@@ -103,57 +103,57 @@ class Answer:
 
 
 def render(
-    answer: Answer,
-    stories: Sequence[WindowStory],
+    served: ServedFeed,
+    stories: Sequence[KeptStory],
     stamp: Stamp,
     modified: Callable[[bytes], datetime],
     *,
-    only: Callable[[WindowStory], bool] | None = None,
+    only: Callable[[KeptStory], bool] | None = None,
 ) -> Document:
-    """The document of `answer`; `only` limits it to the given stories (a delta)."""
+    """The document of a feed; `only` limits it to the given stories (a delta)."""
     settings = stamp.settings
-    proxy = proxy_of(settings, stamp.secret, answer.base)
-    style = style_of(settings, answer.query, proxy=proxy)
+    proxy = proxy_of(settings, stamp.secret, served.base)
+    style = style_of(settings, served.query, proxy=proxy)
     pieces: Iterable[Any]
-    if answer.digest:
-        items = digest_of(answer, stories, stamp, style)
-        head = _head(answer, stamp, max((item.updated for item in items), default=None))
-        pieces = map(answer.form.item, items)
+    if served.digest:
+        items = digest_of(served, stories, stamp, style)
+        head = _head(served, stamp, max((item.updated for item in items), default=None))
+        pieces = map(served.form.item, items)
     else:
-        found = select(stories, answer.query, settings)
-        shown, links = _page_of(found, answer, settings)
-        head = _head(answer, stamp, max((kept.updated for kept in shown), default=None), links)
+        found = select(stories, served.query, settings)
+        shown, links = _page_of(found, served, settings)
+        head = _head(served, stamp, max((kept.updated for kept in shown), default=None), links)
         if only is not None:
             shown = [kept for kept in shown if only(kept)]
-        bare, short, form = without_bodies(shown), replace(style, summary=True), answer.form.name
+        bare, short, form = without_bodies(shown), replace(style, summary=True), served.form.name
         # A document of more than are kept would only push out those of all others.
         make = piece if len(shown) <= STORIES_KEPT else _rendered
         pieces = (make(kept, form, short if kept.id in bare else style) for kept in shown)
-    body = answer.form.document(head, pieces)
-    headers = feed_headers(answer.form.type, settings, stale=stamp.stale)
+    body = served.form.document(head, pieces)
+    headers = feed_headers(served.form.type, settings, stale=stamp.stale)
     hubs = "".join(f'<{hub}>; rel="hub", ' for hub in head.hubs)
     headers["Link"] = f'{hubs}<{head.self_url}>; rel="self"'
     # A period that has ended stays as it is: after a restart, too, its digest is from its end.
-    first_digest = answer.digest and answer.document is None
+    first_digest = served.digest and served.document is None
     changed = head.updated if first_digest else modified(body)
     return Document(body, headers, changed, stamp.position)
 
 
 def digest_of(
-    answer: Answer, stories: Sequence[WindowStory], stamp: Stamp, style: Style
+    served: ServedFeed, stories: Sequence[KeptStory], stamp: Stamp, style: Style
 ) -> list[FeedItem]:
-    """The entries of the digest for `answer`."""
+    """The entries of the digest."""
     items = digest_items(
         stories,
         stamp.settings,
         stamp.now,
-        url=f"{answer.base}digest.{answer.form.name}",
+        url=f"{served.base}digest.{served.form.name}",
         item_of=lambda kept: item_of(kept, replace(style, summary=False)),
     )
     return [without_body(item) for item in items] if style.summary else items
 
 
-def without_bodies(shown: Sequence[WindowStory]) -> frozenset[str]:
+def without_bodies(shown: Sequence[KeptStory]) -> frozenset[str]:
     """The stories that are shown as summaries, because all bodies together would be too large.
 
     The longest bodies are left out first. So a source with giant bodies does not affect the others,
@@ -173,44 +173,40 @@ def without_bodies(shown: Sequence[WindowStory]) -> frozenset[str]:
 
 
 def _page_of(
-    found: Sequence[WindowStory], answer: Answer, settings: Settings
-) -> tuple[Sequence[WindowStory], Links]:
+    found: Sequence[KeptStory], served: ServedFeed, settings: Settings
+) -> tuple[Sequence[KeptStory], Links]:
     """One page of a paged feed (RFC 5005, section 3), with links to the others."""
-    size = answer.query.limit or settings.feed.limit
-    number, last = answer.query.page, max(1, -(-len(found) // size))
+    size = served.query.limit or settings.feed.limit
+    number, last = served.query.page, max(1, -(-len(found) // size))
     places = {"first": 1, "previous": number - 1, "next": number + 1, "last": last}
     links = tuple(
-        (rel, answer.url(page=page))
+        (rel, served.url(page=page))
         for rel, page in places.items()
         if 1 <= page <= last and last > 1
     )
     return found[(number - 1) * size : number * size], links
 
 
-def _head(answer: Answer, stamp: Stamp, updated: datetime | None, links: Links = ()) -> FeedHead:
-    settings, query = stamp.settings, answer.query
+def _head(
+    served: ServedFeed, stamp: Stamp, updated: datetime | None, links: Links = ()
+) -> FeedHead:
+    settings, query = stamp.settings, served.query
     _ = translations(feed_language(settings.feed)).gettext
-    part = [_("Digest")] if answer.digest else sorted(query.tags | query.sources)
+    part = [_("Digest")] if served.digest else sorted(query.tags | query.sources)
     title = " · ".join([settings.feed.title, *part])
+    hub = settings.feed.hub or (f"{served.base}hub" if settings.service.hub else None)
     return FeedHead(
-        id="urn:millrace:digest" if answer.digest else _feed_id(query),
+        id="urn:millrace:digest" if served.digest else _feed_id(query),
         title=convert(title, query.variant) if query.variant else title,
         description=_("Every story once, with all its sources."),
-        home=answer.base,
-        self_url=answer.url(),
+        home=served.base,
+        self_url=served.url(),
         updated=updated or stamp.fallback,
         language=settings.feed.language,
-        hubs=() if answer.digest else _hubs(settings, answer.base),
+        hubs=(hub,) if hub and not served.digest else (),
         links=links,
-        stylesheet=way_up("/" + answer.path) + "feed.xsl" if answer.form.styled else None,
+        stylesheet=way_up("/" + served.path) + "feed.xsl" if served.form.styled else None,
     )
-
-
-def _hubs(settings: Settings, base: str) -> tuple[str, ...]:
-    """The hubs at which readers may subscribe to this feed."""
-    if settings.feed.hub:
-        return (settings.feed.hub,)
-    return (base + "hub",) if settings.service.hub else ()
 
 
 def _feed_id(query: FeedQuery) -> str:
@@ -261,7 +257,7 @@ def proxy_at(context: Context, base: str) -> PictureProxy | None:
     return proxy_of(context.settings(), context.river.secret, base)
 
 
-def item_of(kept: WindowStory, style: Style) -> FeedItem:
+def item_of(kept: KeptStory, style: Style) -> FeedItem:
     """A kept story as the item that all formats render."""
     item = feed_item(
         kept.story,
@@ -276,11 +272,11 @@ def item_of(kept: WindowStory, style: Style) -> FeedItem:
 
 
 # They go with the version of the story that they are of.
-_pieces: WeakKeyDictionary[WindowStory, dict[tuple[str, Style], Any]] = WeakKeyDictionary()
+_pieces: WeakKeyDictionary[KeptStory, dict[tuple[str, Style], Any]] = WeakKeyDictionary()
 _letters = 0  # of the bodies in them; what went with its story is still counted
 
 
-def piece(kept: WindowStory, form: str, style: Style) -> Any:
+def piece(kept: KeptStory, form: str, style: Style) -> Any:
     """One rendered item, from the cache if its story did not change."""
     global _letters
     if len(_pieces) > STORIES_KEPT or _letters > LETTERS_KEPT:
@@ -296,5 +292,5 @@ def piece(kept: WindowStory, form: str, style: Style) -> Any:
     return made
 
 
-def _rendered(kept: WindowStory, form: str, style: Style) -> Any:
+def _rendered(kept: KeptStory, form: str, style: Style) -> Any:
     return FORMATS[form].item(item_of(kept, style))

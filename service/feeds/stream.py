@@ -24,7 +24,7 @@ from service.context import CONTEXT, Context
 from service.feeds.query import FeedQuery
 from service.feeds.render import Style, item_of, proxy_of, style_of
 from service.responses import public_base, secured, text_reply
-from service.window import River, WindowStory
+from service.river import KeptStory, River
 from store.entries import Change
 
 HEARTBEAT = 15.0  # seconds; proxies cut what is silent for longer
@@ -107,7 +107,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
     """GET /stream; `?content=summary` omits bodies."""
     context, readers = request.app[CONTEXT], request.app[READERS_OF]
     if context.draining or context.river.loaded is None:
-        # Before the first load the log names stories that are not in the window yet.
+        # Before the first load the log names stories that are not in the river yet.
         reason = "draining" if context.draining else "loading"
         return text_reply(f"{reason}\n", status=503, headers={"Retry-After": "1"})
     try:
@@ -230,7 +230,7 @@ class Events:
         """`change` as an event; None where there is nothing to send.
 
         `base`: the address under which the reader sees this service. A story is shown as it is
-        now. One that a change names and that is not in the window is not called removed: only a
+        now. One that a change names and that is not in the river is not called removed: only a
         change of the kind "removed" means that the store no longer has it.
         """
         kept = self._river.find(change.story)
@@ -256,7 +256,7 @@ class Events:
         return await asyncio.shield(task)  # one reader that leaves does not end it for the others
 
     async def _render(
-        self, key: Key, change: Change, kept: WindowStory, style: Style
+        self, key: Key, change: Change, kept: KeptStory, style: Style
     ) -> bytes | None:
         settings = self._settings
         try:
@@ -285,7 +285,7 @@ def event(name: str | None, where: str, fields: object) -> bytes:
     return b"id: " + where.encode() + b"\n" + kind + b"data: " + orjson.dumps(fields) + b"\n\n"
 
 
-def _rendered(change: Change, kept: WindowStory, style: Style) -> bytes:
+def _rendered(change: Change, kept: KeptStory, style: Style) -> bytes:
     fields = item_fields(item_of(kept, style))
     fields["_millrace"]["change"] = change.kind
     return event(None, change.id, fields)

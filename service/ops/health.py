@@ -100,7 +100,7 @@ class Findings:
     failing: int = 0
     named: list[dict[str, Any]] = field(default_factory=list)  # of the failing ones, in words
     processes: list[str] = field(default_factory=list)  # those that have another feeds.yaml
-    floods: list[str] = field(default_factory=list)  # sources above their share of the window
+    floods: list[str] = field(default_factory=list)  # sources above their share of the feed
     given_up: dict[str, GivenUp] = field(default_factory=dict)  # webhooks, by their host
 
     @property

@@ -51,7 +51,7 @@ async def metrics(request: web.Request) -> web.StreamResponse:
         return Document(text.encode(), secured(headers), datetime.now(UTC))
 
     document = await request.app[SHARED].document("metrics", make)
-    return await document.answer(request, "identity", conditional=False)
+    return await document.respond(request, "identity", conditional=False)
 
 
 def exposition(values: Mapping[str, float]) -> str:

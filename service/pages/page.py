@@ -83,7 +83,7 @@ async def page_reply(
     """A page from a template, with an ETag so that going back costs nothing."""
     document = await page_document(request, template, **values)
     if status == 200:
-        return await answered(request, document)
+        return await document_reply(request, document)
     own = {**document.headers, **(headers or {}), "Cache-Control": "no-store"}
     return web.Response(body=document.body, status=status, headers=own)
 
@@ -132,9 +132,9 @@ async def page_document(request: web.Request, template: str, **values: Any) -> D
     )
 
 
-async def answered(request: web.Request, document: Document) -> web.StreamResponse:
+async def document_reply(request: web.Request, document: Document) -> web.StreamResponse:
     """A document as the response, or 304."""
-    return await document.answer(request, encoding_of(request), conditional=False)
+    return await document.respond(request, encoding_of(request), conditional=False)
 
 
 def encoding_of(request: web.Request) -> str:
@@ -179,7 +179,7 @@ async def static(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound(text="no such file\n")
     document = _static(name)
     encoding = choose_encoding(request.headers.get("Accept-Encoding", ""))
-    return await document.answer(request, encoding, conditional=False)
+    return await document.respond(request, encoding, conditional=False)
 
 
 def static_bytes(name: str) -> bytes:

@@ -111,7 +111,7 @@ async def _shown(request: web.Request, body: bytes, settings: Settings) -> web.S
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     document = Document(body, secured(headers), datetime.now(UTC))
-    return await document.answer(request, "identity", conditional=False)
+    return await document.respond(request, "identity", conditional=False)
 
 
 def picture_type(body: bytes) -> str | None:

@@ -26,11 +26,11 @@ from service.feeds.query import (
     is_known_tag,
     parse_query,
 )
-from service.feeds.render import Answer, Stamp, Style, digest_of, item_of
+from service.feeds.render import ServedFeed, Stamp, Style, digest_of, item_of
 from service.languages import in_zone, language_of
 from service.pages.page import (
     View,
-    answered,
+    document_reply,
     encoding_of,
     missing,
     page_document,
@@ -40,7 +40,7 @@ from service.pages.page import (
 )
 from service.pages.source_list import source_row, source_rows
 from service.responses import public_base
-from service.window import WindowStory
+from service.river import KeptStory
 
 CARDS = 50  # stories on one page
 MOST_CARDS = 200  # the same, where `limit` asks for more: an open page that has grown does
@@ -133,7 +133,7 @@ async def river(request: web.Request) -> web.StreamResponse:
     document, count = await request.app[RIVER_PAGES].page(request, query)
     if query.page > 1 and not count:
         return await missing(request, "no-page", str(query.page))
-    return await answered(request, document)
+    return await document_reply(request, document)
 
 
 async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, int]:
@@ -162,7 +162,7 @@ async def _rendered(request: web.Request, query: FeedQuery) -> tuple[Document, i
     return document, len(shown)
 
 
-def _cards(shown: Sequence[WindowStory], style: Style, settings: Settings) -> list[Card]:
+def _cards(shown: Sequence[KeptStory], style: Style, settings: Settings) -> list[Card]:
     return [
         Card(item_of(kept, style), in_zone(kept.seen, settings.feed), kept.version)
         for kept in shown
@@ -193,27 +193,27 @@ def _page_link(request: web.Request, number: int) -> str:
     return "?" + urlencode([*kept, ("page", str(number))])
 
 
-async def feed_as_page(request: web.Request, answer: Answer) -> web.StreamResponse:
+async def feed_as_page(request: web.Request, served: ServedFeed) -> web.StreamResponse:
     """The page that a browser shows at a feed's address: an explanation and the entries.
 
     Browsers are removing XSLT, which showed feeds before.
     """
     context = request.app[CONTEXT]
-    settings, query = context.settings(), answer.query
+    settings, query = context.settings(), served.query
     stories, background = context.river.newest(), request.app[BACKGROUND]
     style = page_style(request, query=query)
-    if answer.digest:
+    if served.digest:
         loaded = context.river.loaded or context.started
         stamp = Stamp(context.river.generation, settings, False, loaded)
-        digest = await asyncio.to_thread(digest_of, answer, stories, stamp, style)
+        digest = await asyncio.to_thread(digest_of, served, stories, stamp, style)
         view = View(digest=True)
         return await page_reply(
-            request, "feed.html", cards=[], digest=digest, url=answer.url(), view=view
+            request, "feed.html", cards=[], digest=digest, url=served.url(), view=view
         )
     found = await choose(stories, query, settings, most=CARDS, background=background)
     cards = await asyncio.to_thread(_cards, found, style, settings)
     return await page_reply(
-        request, "feed.html", cards=cards, digest=[], url=answer.url(), view=_view(query)
+        request, "feed.html", cards=cards, digest=[], url=served.url(), view=_view(query)
     )
 
 

@@ -21,7 +21,7 @@ from service.documents import BACKGROUND, SHARED, Background, Document
 from service.languages import language_of
 from service.pages.page import encoding_of, missing, page_document
 from service.responses import choose_encoding, public_base, secured, wants_html
-from service.window import WindowStory
+from service.river import KeptStory
 from store.revision import load_processes
 from store.sources import SourceState, Taken
 
@@ -110,7 +110,7 @@ async def _shared(
     """One document, shared by all concurrent requests."""
     place = ("sources", id(request.app[CONTEXT].settings()), *key)
     document = await request.app[SHARED].document(place, make)
-    return await document.answer(request, encoding, conditional=False)
+    return await document.respond(request, encoding, conditional=False)
 
 
 def _json_rows(rows: Sequence[dict[str, Any]]) -> bytes:
@@ -244,7 +244,7 @@ def _row(
     }
 
 
-def _stories_by_day(stories: Sequence[WindowStory], settings: Settings) -> dict[str, Counter[int]]:
+def _stories_by_day(stories: Sequence[KeptStory], settings: Settings) -> dict[str, Counter[int]]:
     """Source -> numbers of kept stories with a member of it, by days ago in `feed.timezone`."""
     zone = ZoneInfo(settings.feed.timezone)
     today = datetime.now(zone).date()
@@ -256,7 +256,7 @@ def _stories_by_day(stories: Sequence[WindowStory], settings: Settings) -> dict[
     return found
 
 
-def _junk_shares(stories: Sequence[WindowStory]) -> dict[str, float]:
+def _junk_shares(stories: Sequence[KeptStory]) -> dict[str, float]:
     """Source -> the share of letters that was cut from its shown texts."""
     cut, whole = Counter[str](), Counter[str]()
     for story in stories:

@@ -18,7 +18,7 @@ from core.ids import entry_id
 from core.models import Article, Decision, EntryRecord, Member, Story
 from service.app import make_app
 from service.context import CONTEXT
-from service.window import River
+from service.river import River
 from store import keys
 from store.connection import Store
 from store.layout import pack

@@ -22,7 +22,7 @@ from store.connection import Store
 from store.embedded import socket_url
 from store.entries import Change
 from tests.service.conftest import Serve, Served, make_story, put, remove
-from tests.service.test_window import start_store
+from tests.service.test_river import start_store
 from tests.until import until
 
 Event = dict[str, str]

@@ -22,7 +22,7 @@ from store.monitoring import WorkerBeat, beat
 from store.revision import ProcessBeat, publish_revision
 from store.sources import SourceState, Taken, count_taken
 from tests.service.conftest import SETTINGS, Serve, Served, make_story
-from tests.service.test_window import start_store
+from tests.service.test_river import start_store
 from tests.until import until
 
 DAY = timedelta(days=1)

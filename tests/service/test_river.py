@@ -1,4 +1,4 @@
-"""The window in memory equals the store's, whatever happens to the store."""
+"""The river in memory equals the store's, whatever happens to the store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.config.settings import RetentionSettings
-from service import window
+from service import river
 from store import keys
 from store.connection import Store
 from store.embedded import server_command, socket_url
@@ -40,7 +40,7 @@ async def test_what_was_there_before_the_start_is_loaded(store: Store, serve: Se
 async def test_no_more_is_kept_than_retention_allows(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window, "FLOOD", 0)
+    monkeypatch.setattr(river, "FLOOD", 0)
     few = SETTINGS.model_copy(update={"retention": RetentionSettings(entries=2)})
     served = await serve(few)
     await put(served.store, *(make_story(n) for n in range(5)))
@@ -121,11 +121,11 @@ async def test_a_wiped_store_is_told_the_names_before_they_are_forgotten(served:
 async def test_a_wiped_store_is_noticed_while_changes_come_all_the_time(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(window, "COMPARE", 0.0)
+    monkeypatch.setattr(river, "COMPARE", 0.0)
     await served.publish(make_story(1), make_story(2))
     await served.store.redis.flushall()
 
     await put(served.store, make_story(3))
 
-    async with asyncio.timeout(window.WAIT / 2):
+    async with asyncio.timeout(river.WAIT / 2):
         await served.until(lambda: numbers(served) == ["Story 3"])

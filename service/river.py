@@ -1,4 +1,4 @@
-"""The window in memory: all kept stories, updated from the store, available while it is away.
+"""The river in memory: all kept stories, updated from the store, available while it is away.
 
 Stories stay compressed as in the store: 2.5 kB each instead of 30, so that 100,000 fit. The fields
 needed for selection (place, sources, tags) are kept beside them.
@@ -50,8 +50,8 @@ Rank = tuple[float, int, str]  # newest first, then feed order, then id
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)  # one object a version
-class WindowStory:
-    """One story of the window, with the fields needed for selection."""
+class KeptStory:
+    """One story of the river, with the fields needed for selection."""
 
     id: str
     seen: datetime
@@ -85,14 +85,12 @@ class River:
         self.secret: bytes | None = None  # the store's, for signing
         self._store = store
         self._settings = settings
-        self._stories: dict[str, WindowStory] = {}
+        self._stories: dict[str, KeptStory] = {}
         self._ranks: list[Rank] = []
-        self._ordered: list[
-            WindowStory
-        ] = []  # parallel to `_ranks`, so that a snapshot is one copy
-        self._snapshot: tuple[int, tuple[WindowStory, ...]] = (-1, ())
+        self._ordered: list[KeptStory] = []  # parallel to `_ranks`, so that a snapshot is one copy
+        self._snapshot: tuple[int, tuple[KeptStory, ...]] = (-1, ())
 
-    def newest(self) -> tuple[WindowStory, ...]:
+    def newest(self) -> tuple[KeptStory, ...]:
         """All kept stories, the newest first."""
         if self._snapshot[0] != self.generation:
             self._snapshot = (self.generation, tuple(self._ordered))
@@ -101,12 +99,12 @@ class River:
     def __len__(self) -> int:
         return len(self._stories)
 
-    def find(self, story_id: str) -> WindowStory | None:
+    def find(self, story_id: str) -> KeptStory | None:
         """One kept story."""
         return self._stories.get(story_id)
 
     async def follow(self) -> None:
-        """Keep the window equal to the store's until cancelled."""
+        """Keep the river equal to that in the store until cancelled."""
         while True:
             try:
                 await self.catch_up()
@@ -165,10 +163,10 @@ class River:
         self.log.ring()
 
     async def catch_up(self) -> None:
-        """Read the changes, then the window, then publish the changes to readers of the log.
+        """Read the changes, then the river, then publish the changes to readers of the log.
 
         Changes during the load are in the next read. Published before the load, a change would name
-        a story that is not in the window and looks removed.
+        a story that is not in the river and looks removed.
         """
         await ensure_layout(self._store)
         changes, end = list[Change](), self.log.end
@@ -251,7 +249,7 @@ class River:
         self._forget([story_id])
         self.place(kept)
 
-    def place(self, kept: WindowStory) -> None:
+    def place(self, kept: KeptStory) -> None:
         """Insert a story at its rank."""
         self._stories[kept.id] = kept
         place = bisect_left(self._ranks, kept.rank)
@@ -268,9 +266,9 @@ class River:
                 self.generation += 1
 
 
-def kept_story(story: Story, packed: bytes, generation: int) -> WindowStory:
+def kept_story(story: Story, packed: bytes, generation: int) -> KeptStory:
     """A story with the fields needed for selection."""
-    return WindowStory(
+    return KeptStory(
         id=story.id,
         seen=story.first_seen,
         rank=(-story.first_seen.timestamp(), story.order, story.id),
