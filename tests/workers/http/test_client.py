@@ -72,6 +72,7 @@ async def test_proxies_and_passwords_of_the_environment_are_not_used(
 @pytest.mark.parametrize(
     ("coding", "data"),
     [("gzip", gzip.compress(FEED)), ("br", brotli.compress(FEED)), ("gzip", FEED)],
+    ids=["gzip", "br", "said to be gzip"],
 )
 async def test_compressed_bodies_are_undone(
     origin: Origin, fetcher: Fetcher, coding: str, data: bytes
