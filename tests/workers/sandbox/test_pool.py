@@ -194,11 +194,11 @@ async def test_one_stuck_document_does_not_hold_up_the_others() -> None:
     results = [await sandbox.run(add, n, n, on_behalf=f"{n}") for n in range(20)]
 
     assert results == [2 * n for n in range(20)]
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 30  # behind the stuck one they would wait for 60
     started = time.monotonic()
     stuck.cancel()
     await sandbox.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
 
 
 async def test_a_source_waits_for_one_of_those_that_use_up_their_time() -> None:
