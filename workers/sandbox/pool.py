@@ -122,6 +122,7 @@ class Sandbox:
         async with self._places.place(source):
             child = self._idle.pop()
             try:
+                await child.ready()  # not charged: mostly another source's call ended the last one
                 with self._usage.charged(source):
                     return await _ask(child, call, wall)
             finally:
@@ -132,8 +133,8 @@ class Sandbox:
 def _claim_folder() -> Any:
     """Put the socket of multiprocessing's fork server into a locked folder of this process.
 
-    Folders of killed processes, recognised by their free locks, are removed; otherwise each kill
-    would leave one in /tmp. Process ids would not do where containers share the folder.
+    Folders of killed processes are removed, recognised by their free locks: containers that share
+    a folder have the same process ids.
     """
     usual = tempfile.gettempdir()
     if len(usual) > LONGEST_FOLDER:
@@ -193,6 +194,13 @@ class _Child:
         self._process: ForkServerProcess | None = None
         self._asked = 0
 
+    async def ready(self) -> None:
+        """Start the process if it has ended or answered enough calls."""
+        if self._process is not None and self._asked >= CALLS:
+            self._kill()
+        if self._process is None:
+            await self.start()
+
     async def start(self) -> None:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
@@ -211,10 +219,7 @@ class _Child:
 
     async def ask(self, call: Call, wall: float) -> Answer:
         """The answer to a call. Else the child is killed: TimeoutError (`wall` s), or _Ended."""
-        if self._process is not None and self._asked >= CALLS:
-            self._kill()
-        if self._process is None:
-            await self.start()
+        await self.ready()
         self._asked += 1
         answer = None
         try:
@@ -258,7 +263,7 @@ class _Child:
 def serve(connection: socket.socket, memory: int) -> None:
     """The main loop of a child: answer calls until the connection is closed.
 
-    A call is a pickle; an answer is the length of a pickle, followed by it.
+    A call is a pickle; an answer is its length and a pickle.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the worker ends its children
     resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
@@ -286,13 +291,9 @@ def _answer(call: Call) -> Answer:
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001  libraries raise anything; some cannot be pickled
-        fault = f"{type(error).__name__} in {_where(error)}: {error}"[:300]
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{os.path.basename(last.filename)}:{last.lineno}"
+        fault = f"{type(error).__name__} in {place}: {error}"[:300]
         return Answer(None, DocumentError("it could not be read: {fault}", fault=fault))
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-
-
-def _where(error: BaseException) -> str:
-    """File and line where an error was raised."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{os.path.basename(last.filename)}:{last.lineno}"
