@@ -147,7 +147,9 @@ def _page_body(
         return Body(kept, lines_to_judge(kept), removed, {}, is_guess=True)
     texts = extractors.extracted_texts(page, root, fast=options.fast)
     worded = [b for b in blocks if b.kind != "embed" and any(line.letters for line in b.lines)]
-    choice = choose(blocks, PageBlocks(worded, root, head.title or ""), page, texts, anchor)
+    choice = choose(
+        blocks, PageBlocks(worded, root, head.title or ""), page, texts, anchor, head.base
+    )
     removed += walker.removed
     removed += [Removed(rule="page", text=_words_of(block)) for block in choice.dropped]
     if choice.is_front_page:

@@ -20,6 +20,7 @@ from core.page.extractors import votes
 from core.page.features import COMMENT, DIALOG, POSTER, Numbers, PageBlocks, features
 from core.page.kind import Kind, kind_of_page
 from core.page.structure import add_wordless, add_words, article_of, without_label
+from core.page.surroundings import add_written
 from core.page.trees import stored_trees
 from core.text import letters_only
 
@@ -68,7 +69,12 @@ class Choice:
 
 
 def choose(
-    blocks: list[Block], page: PageBlocks, markup: str, texts: list[str | None], anchor: str = ""
+    blocks: list[Block],
+    page: PageBlocks,
+    markup: str,
+    texts: list[str | None],
+    anchor: str = "",
+    base: str | None = None,
 ) -> Choice:
     """Select the article among all blocks of a page.
 
@@ -100,6 +106,8 @@ def choose(
     chances = dict(zip(map(id, page.blocks), likely, strict=True))
     is_kept = {id(block): bool(here) for block, here in zip(page.blocks, chosen, strict=True)}
     add_words(blocks, is_kept, chances)
+    if kind.forum < _THREAD and any(is_kept.values()):
+        add_written(page, is_kept, base)
     add_wordless(blocks, is_kept)
     kept = [without_label(block) for block in blocks if is_kept[id(block)]]
     dropped = [block for block in page.blocks if not is_kept[id(block)]]

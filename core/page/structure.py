@@ -43,12 +43,12 @@ def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, 
             run.append(block)
             continue
         if run and last is not None:
-            if run[-1].is_heading and not _is_linked(run[-1]):
+            if run[-1].is_heading and not is_linked(run[-1]):
                 is_kept[id(run[-1])] = True
             if _is_one_run(last, run, block, chances):
                 links_too = last.is_heading and not junk.is_related(junk.fold(_text_of(last)))
                 for each in run:
-                    is_kept[id(each)] = links_too or not _is_linked(each) or _is_sentence(each)
+                    is_kept[id(each)] = links_too or not is_linked(each) or _is_sentence(each)
         run, last = [], block
     for before, block in pairwise(worded):
         if block.kind in ("pre", "table") and is_kept[id(before)]:
@@ -58,7 +58,7 @@ def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, 
         number = next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
         share = lists.get(number, 0)
         likely = share > 0.5 and chances[id(block)] >= _LIKELY
-        is_kept[id(block)] |= share >= _WHOLE_LIST or (likely and not _is_linked(block))
+        is_kept[id(block)] |= share >= _WHOLE_LIST or (likely and not is_linked(block))
 
 
 def _is_one_run(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
@@ -122,7 +122,7 @@ def _kept_neighbours(blocks: list[Block], is_kept: dict[int, bool]) -> list[Bloc
             continue
         if is_kept[id(block)]:
             last = block
-        elif _letters(block) > _LABEL or _is_linked(block):
+        elif _letters(block) > _LABEL or is_linked(block):
             last = None
     return found
 
@@ -189,5 +189,6 @@ def _letters(block: Block) -> int:
     return sum(line.letters for line in block.lines)
 
 
-def _is_linked(block: Block) -> bool:
+def is_linked(block: Block) -> bool:
+    """Whether all lines of the block are links."""
     return all(line.is_linked for line in block.lines)

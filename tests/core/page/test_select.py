@@ -100,6 +100,39 @@ def test_a_linked_paragraph_and_a_list_of_links_stay_in_a_round_up() -> None:
     assert html.count("<li>") == 6
 
 
+def links(*addresses: str) -> str:
+    return "".join(f"<li><a href='{each}'>On lamp {n}</a></li>" for n, each in enumerate(addresses))
+
+
+def test_references_and_footnotes_after_the_text_stay_and_the_sites_own_list_goes() -> None:
+    notes = (
+        "<section class='footnotes'><ol><li>The cable is from 1931. <a href='#r1'>↩</a></li></ol>"
+    )
+    there, here = links("https://a.example/1", "https://b.example/2"), links("/3.html", "/4.html")
+
+    _, html = article(
+        f"<div id='text'><h1>Night</h1>{PROSE}<h2>Sources</h2><ul>{there}</ul>{notes}</section>"
+        f"<ul>{here}</ul></div>"
+    )
+
+    assert "<h2>Sources</h2><ul><li><a href=" in html
+    assert "https://b.example/2" in html
+    assert "1931" in html
+    assert "4.html" not in html
+
+
+def test_a_short_heading_between_paragraphs_stays_and_a_teaser_of_the_template_goes() -> None:
+    teasers = f"<div class='card'><ul>{links('/3.html', '/4.html')}</ul></div>"
+
+    _, html = article(
+        f"<div id='text'>{PROSE}<h3><a href='/5.html'>Lamps</a></h3><p>{STORY[0]}</p>"
+        f"{teasers}{PROSE}</div>"
+    )
+
+    assert "Lamps</a></h3>" in html
+    assert "4.html" not in html
+
+
 def test_a_picture_keeps_its_caption_and_loses_the_label_beside_it() -> None:
     figure = (
         "<figure><div><span>Image</span><img src='/a.jpg' width='900' height='600'></div>"
