@@ -58,6 +58,7 @@ class FeedEntry(Frozen):
     bridged: bool = False  # its software makes the title from the post's text
     categories: tuple[str, ...] = ()
     enclosures: tuple[Enclosure, ...] = ()
+    comments: str | None = None  # the page of its discussion, if that is not its link
     image: str | None = None  # media:thumbnail, itunes:image or JSON Feed image
     image_alt: str | None = None  # the image's media:description
     # where to fetch the body if the document only links to it; in this order
@@ -125,6 +126,7 @@ class Article(Frozen):
     published: str | None = None  # ISO 8601; a date without time if only the day is stated
     original_url: str | None = None  # the first publisher's URL, if the item states one
     link: str | None = None  # the entry's link without tracking parameters
+    comments: str | None = None  # the page of its discussion
     lead_image: str | None = None
     lead_alt: str | None = None  # alt text of the lead image, if the image is not in the body
     language: str | None = None

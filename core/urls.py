@@ -40,6 +40,12 @@ _BRIDGE_PATH = re.compile(
     re.IGNORECASE,
 )
 _TARGETS = ("target", "url", "u", "to", "link", "dest", "destination", "goto", "redirect", "q", "z")
+# Images of persons, emoji and tracking pixels; images of articles have other names.
+_DECORATION = re.compile(
+    r"gravatar\.com/|[/_.-]avatars?[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/"
+    r"|/pixel\.|/1x1\.|//feeds\.feedburner\.com/~|//pixel\.|//stats?\.",
+    re.IGNORECASE,
+)
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"\\^`{|}\u200b\ufeff]")
 _SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
@@ -182,6 +188,11 @@ def type_by_name(address: str) -> str:
     """The media type for a file name's extension; empty if unknown."""
     name = address.partition("?")[0].partition("#")[0].rpartition("/")[2]
     return _TYPES.get(name.rpartition(".")[2].lower(), "") if "." in name else ""
+
+
+def is_decoration(address: str) -> bool:
+    """Whether an image shows a person's portrait, an emoji or nothing."""
+    return _DECORATION.search(address) is not None
 
 
 def redirect_target(address: str | None) -> str | None:

@@ -32,7 +32,7 @@ from core.body.rules import Place, apply_fixed, is_prose, lines_to_judge
 from core.body.walk import Walker
 from core.models import CAME_KEPT, FOUND_KEPT, Article, FeedEntry, Method, Removed
 from core.text import count_letters, language_of, letters_only, wide_share
-from core.urls import web_url
+from core.urls import is_decoration, web_url
 
 # Pages of these kinds have no more text than the feed: players, commits, abstracts, releases.
 _NO_ARTICLE = re.compile(
@@ -199,6 +199,7 @@ def _article(reading: ParsedEntry, options: CleanOptions) -> Article:
         published=stated.published,
         original_url=stated.original_url,
         link=web_url(entry.link),
+        comments=entry.comments,
         lead_image=lead,
         lead_alt=entry.image_alt if lead and not pictures else None,
         language=language_of(text or stated.title or "", entry.language),
@@ -231,7 +232,7 @@ def count_paragraphs(blocks: list[Block]) -> int:
 
 def _lead_image(entry: FeedEntry, pictures: tuple[str, ...]) -> str | None:
     if pictures:
-        return pictures[0]
+        return next((each for each in pictures if not is_decoration(each)), None)
     stated = [entry.image] + [
         e.url for e in entry.enclosures if (e.type or "").startswith("image/")
     ]

@@ -125,6 +125,7 @@ def feed_entry(
         bridged=channel.bridged,
         categories=_categories(raw),
         enclosures=files,
+        comments=_discussion(stated, base, link),
         **picture_of(stated, base),
         former=(former,),
         reading=READING,
@@ -224,6 +225,17 @@ def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) ->
         if address:
             return address
     return None
+
+
+def _discussion(entry: Entry, base: str, link: str | None) -> str | None:
+    """The page of the entry's comments: RSS `comments`, or Atom's `replies` (RFC 4685)."""
+    links = entry.all("link", "atom:link")
+    replies = (each.get("href") for each in links if "replies" in _relations(each))
+    counted = entry.text("comments")  # some feeds state a number
+    stated = counted if _is_absolute(counted) else next(replies, "")
+    page = web_url(stated[:_LONGEST_LINK], base) if stated else None
+    # WordPress states the comments on the same page, at which the link leads already.
+    return page if page and page.partition("#")[0] != link else None
 
 
 def _relations(link: Element) -> list[str]:

@@ -12,18 +12,12 @@ from typing import NamedTuple
 from core.feeds.elements import Element, Entry
 from core.models import ENCLOSURES_KEPT, Enclosure
 from core.text import text_in
-from core.urls import type_by_name, web_url
+from core.urls import is_decoration, type_by_name, web_url
 
 _LONGEST = 4096  # characters of a URL
 _LONGEST_ALT = 500  # characters; half of 46 captions of public pages have under 51
 _MEDIA = ("audio", "video", "image")
 _FLASH = "application/x-shockwave-flash"  # YouTube's players
-# Images of persons, emoji and tracking pixels; images of articles have other names.
-_NO_PICTURE = re.compile(
-    r"gravatar\.com/|[/_.-]avatars?[/_.-]|/emojis?/|/smil(?:ies|eys)/|/twemoji/"
-    r"|/pixel\.|/1x1\.|//feeds\.feedburner\.com/~|//pixel\.|//stats?\.",
-    re.IGNORECASE,
-)
 # Images of the site, unless stated as the entry's own. `nokia-logo.jpg` belongs to an article.
 _LOGO = re.compile(
     r"/logos?/|/favicon[_.-]|/(?:(?:site|blog|brand|header|feed|rss|default|www|page)[_-])*logo"
@@ -90,7 +84,7 @@ def picture_of(entry: Entry, base: str) -> dict[str, str | None]:
             picture._replace(url=address)
             for picture in group
             if (address := web_url(picture.url[:_LONGEST], base))
-            and not _NO_PICTURE.search(address)
+            and not is_decoration(address)
             and (picture.own or not _LOGO.search(address))
             and not 0 < picture.width <= _PIXEL
         ]

@@ -35,6 +35,7 @@ def rss_item(item: FeedItem) -> str:
             f'<guid isPermaLink="false">{escaped(item.id)}</guid>',
             f"<pubDate>{rfc822(item.published)}</pubDate>",
             *(element("dc:creator", name) for name in item.authors),
+            element("comments", item.comments),
             element("dc:language", item.language),
             *(f"<category>{plain(tag)}</category>" for tag in item.tags),
             *(f'<category domain="{TAGS}">{plain(tag)}</category>' for tag in item.own_tags),
@@ -152,6 +153,7 @@ def atom_entry(item: FeedItem) -> str:
             f"<updated>{rfc3339_fine(item.updated)}</updated>",
             *(f"<author><name>{escaped(name)}</name></author>" for name in item.authors),
             f'<link rel="alternate" href={quoted(item.url)}/>' if item.url else "",
+            f'<link rel="replies" href={quoted(item.comments)}/>' if item.comments else "",
             *_related(item, "link"),
             *_enclosures(item),
             *(f"<category term={quoted(tag)}/>" for tag in item.tags),
@@ -269,16 +271,13 @@ def json_document(head: FeedHead, items: Iterable[bytes]) -> bytes:
 
 
 def _attachment(attachment: Attachment) -> dict[str, Any]:
-    fields: dict[str, Any] = {"url": attachment.url, "mime_type": attachment.type}
-    if attachment.length:
-        fields["size_in_bytes"] = attachment.length
-    if attachment.duration:
-        fields["duration_in_seconds"] = attachment.duration
-    return fields
+    more = {"size_in_bytes": attachment.length, "duration_in_seconds": attachment.duration}
+    stated = {name: value for name, value in more.items() if value}
+    return {"url": attachment.url, "mime_type": attachment.type, **stated}
 
 
 def _provenance(item: FeedItem) -> dict[str, Any]:
-    own = {"original_image": item.original_image, "image_alt": item.image_alt}
+    own = ("original_image", "image_alt", "comments")
     return {
         "story": item.id,
         "sources": [
@@ -295,5 +294,5 @@ def _provenance(item: FeedItem) -> dict[str, Any]:
         "method": item.method,
         "source": item.source.title,
         "tags": list(item.own_tags),
-        **{name: value for name, value in own.items() if value},
+        **{name: value for name in own if (value := getattr(item, name))},
     }

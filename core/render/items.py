@@ -109,6 +109,7 @@ class FeedItem:
     method: str
     source: Paper
     image_alt: str | None = None  # alternative text, if the image is not in the body
+    comments: str | None = None  # the page of its discussion
     original_image: str | None = None  # URL at the origin, if `image` is a proxy URL
 
 
@@ -154,6 +155,7 @@ def feed_item(
         method=article.method.value,
         source=paper,
         image_alt=_line(article.lead_alt or "") or None,
+        comments=web_address(article.comments),
     )
 
 

@@ -404,3 +404,16 @@ def test_a_title_keeps_the_brackets_that_it_shows(make: Any, stated: str, title:
 )  # fmt: skip
 def test_an_author_is_named_without_the_address_beside(make: Any, stated: str, author: str) -> None:
     assert make(f"<title>T</title>{stated}").author == author
+
+
+@pytest.mark.parametrize(
+    ("stated", "page"),
+    [
+        ("<comments>https://b.example/item?id=7</comments>", "https://b.example/item?id=7"),
+        ("<comments>https://a.example/1#comments</comments>", None),  # the link leads there
+        ("<comments>12</comments>", None),
+        ("<atom:link rel='replies' href='/1/replies'/>", "https://a.example/1/replies"),
+    ],
+)
+def test_the_page_of_a_discussion_is_kept_if_it_is_another(stated: str, page: str | None) -> None:
+    assert rss(f"<link>https://a.example/1</link>{stated}").comments == page

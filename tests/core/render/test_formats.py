@@ -204,6 +204,16 @@ def test_a_lead_picture_outside_of_the_body_says_what_it_shows() -> None:
     assert "image_alt" not in json_feed(story())["items"][0]["_millrace"]
 
 
+def test_the_page_of_a_discussion_is_named_in_all_formats() -> None:
+    page = "https://talk.example/1"
+    told = story(article=story().article.model_copy(update={"comments": page}))
+
+    assert feedparser.parse(rss(told)).entries[0].comments == page
+    links = feedparser.parse(atom(told)).entries[0].links
+    assert [link.href for link in links if link.rel == "replies"] == [page]
+    assert json_feed(told)["items"][0]["_millrace"]["comments"] == page
+
+
 def test_a_future_date_is_held_to_the_moment_it_was_seen() -> None:
     article = Article(published="2027-01-01T00:00:00Z")
 
