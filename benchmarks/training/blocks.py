@@ -33,8 +33,8 @@ from core.page.extract import MOST_CHARACTERS, MOST_TAGS
 from core.page.extractors import extracted_texts, votes
 from core.page.features import PageBlocks, features
 from core.page.head import read_head
-from core.page.kind import kind_of_page
-from core.page.select import CHOSEN
+from core.page.kind import cut_consent, kind_of_page
+from core.page.select import most_likely
 from core.text import letters_only
 
 # Of a page of snippets only the blocks with a snippet have a label: a tenth of a whole page each.
@@ -61,6 +61,7 @@ class Example:
     columns_without: Array  # as where resiliparse is not installed
     labels: Array
     weights: Array
+    sizes: Array  # letters of each block
     texts: list[str]
     voted: list[Array]
     truth: dict[str, Any]
@@ -76,7 +77,7 @@ def examples(folder: Path) -> Iterator[Example]:
     for name, data, truth in pages_with_truth(folder):
         page, root = parse_page(decode(data).text[:MOST_CHARACTERS])
         head = read_head(root, truth.get("url"))
-        if cut_contents(root, head.base):
+        if cut_consent(root) + cut_contents(root, head.base):
             page = str(etree.tostring(root, encoding="unicode", method="html"))
         if page.count("<") > MOST_TAGS:
             continue
@@ -101,6 +102,7 @@ def examples(folder: Path) -> Iterator[Example]:
             features(found, [*voted[:2], None], kind),
             labels,
             weights,
+            found.weights,
             ["\n".join(line.text for line in block.lines) for block in blocks],
             voted,
             truth,
@@ -233,7 +235,7 @@ def main() -> None:
         model = train([page for page in pages if page.half != half])
         others = [page for page in pages if page.half == half]
         for name, source in (("trees", "columns"), ("trees, two votes", "columns_without")):
-            chosen = [model.predict(getattr(p, source)) >= CHOSEN for p in others]
+            chosen = [most_likely(p.sizes, model.predict(getattr(p, source))) for p in others]
             print(f"half {half}  {name:17}", scores(others, chosen), flush=True)
         for at, name in enumerate(("trafilatura", "readability", "resiliparse")):
             print(f"half {half}  {name:17}", scores(others, [p.voted[at] > 0 for p in others]))

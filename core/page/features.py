@@ -45,8 +45,7 @@ _BY_NAME = (
     (14, r"comment|disqus|respond|replies|discussion|kommentar|\breply\b"),
     (15, r"article|\bpost|entry|content|story|\bbody\b|main|message|text"),
     (18, r"comment(?!ary)|disqus|kommentare"),  # matches no opinion piece
-    (19, r"cookie-?(?:consent|banner|notice|bar|law)|onetrust|cookiebot|didomi|qc-cmp|usercentrics"
-         r"|fc-consent|cmpbox|popover|popup\b|\bmodal\b|\bdialog\b"),
+    (19, r"popover|popup\b|\bmodal\b|\bdialog\b"),
     (20, r"signature|(?:^|[\s_-])sig\d*(?:$|[\s_-])|postprofile|userinfo-?extra|userextra"
          r"|user-?stats|author-?stats|authorpane_stats|profile-(?:posts|joined|custom)|expandlink"),
 )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Detect the kind of a page: an article, a forum thread, a manual.
+"""Detect the kind of a page: an article, a forum thread, a manual; and remove dialogs of consent.
 
-In a thread the posts are the text; below an article they are comments. Forums and manuals are
-recognized by their software, other pages by schema.org types.
+In a thread the posts are the text; below an article they are comments. Forums, manuals and dialogs
+are recognized by their software, other pages by schema.org types.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from core.body.html import inner_text
+from core.body.html import drop_element, inner_text, spaced_text
+from core.models import Removed
 
 _FORUM_PATH = re.compile(
     r"/(?:forums?|threads?|topics?|viewtopic|showthread|discussions?|questions?|comments|t|d|talk"
@@ -43,6 +44,17 @@ _POST_NAMES = frozenset(
     " Post-body s-prose commtext lia-message-body-content userContent Message bbp-reply-content"
     " bbp-topic-content usertext-body t_f".split()
 )
+
+# 165 of 1,781 public pages have such elements. Without them two threads gain .6 and .8, two
+# articles .03 and .01, and an article loses .015.
+_CONSENT = re.compile(
+    r"cookie-?(?:consent|banner|notice|bar|law)|onetrust|cookiebot|didomi|qc-cmp|usercentrics"
+    r"|fc-consent|cmpbox",
+    re.IGNORECASE,
+)
+_DIALOGS = ("div", "section", "aside", "form", "dialog")
+_PARTS = ("h1", "main", "article", "nav")
+_LONGEST_NAMES = 400  # characters of id and class; 82 of 103,673 on public pages are longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,3 +115,20 @@ def _types(root: etree._Element) -> set[str]:
             for one, several in _TYPES.findall(inner_text(script)[:_MOST_LOOKED]):
                 found |= {one} | set(re.findall(r"\w+", several))
     return found
+
+
+def cut_consent(root: etree._Element) -> list[Removed]:
+    """Remove dialogs about cookies from a page, named as such or after their software.
+
+    They are longer than the text of a short page, and extractors take them for it. Elements around
+    parts of a page only have such a name while the dialog is shown.
+    """
+    removed = []
+    for element in list(root.iter(*_DIALOGS)):
+        names = f"{element.get('id', '')} {element.get('class', '')}"
+        if len(names) == 1 or not _CONSENT.search(names[:_LONGEST_NAMES]):
+            continue
+        if root in element.iterancestors() and next(element.iter(*_PARTS), None) is None:
+            removed.append(Removed(rule="consent", text=spaced_text(element)[:500]))
+            drop_element(element)
+    return removed

@@ -67,6 +67,32 @@ def test_a_second_article_below_goes() -> None:
     assert "A bridge had burned" not in text
 
 
+def test_linked_headlines_at_the_end_go_with_their_label_in_any_language() -> None:
+    links = "".join(f"<p><a href='/{n}'>{line[:48]}</a></p>" for n, line in enumerate(STORY[2:4]))
+    body = f"<article><h1>Night</h1>{PROSE}<p>Annað af sama tagi:</p>{links}</article>"
+
+    text, _ = article(body)
+
+    assert "Annað" not in text
+    assert text.endswith("It was the talk of the whole week.")
+
+
+def test_a_dialog_about_cookies_is_no_text_however_long() -> None:
+    vendors = "".join(f"<p>Partner {n} stores {line.lower()}</p>" for n, line in enumerate(STORY))
+    dialog = f"<div id='onetrust-consent-sdk'><h2>Privacy Preference Center</h2>{vendors * 3}</div>"
+
+    text, _ = article(f"<div><h1>Night</h1><p>{STORY[0]} {STORY[1]}</p></div>{dialog}")
+
+    assert STORY[1] in text
+    assert "Partner" not in text
+
+
+def test_a_page_named_for_its_cookie_dialog_keeps_its_text() -> None:
+    text, _ = article(f"<div class='page cookie-bar-open'><h1>Night</h1>{PROSE}</div>")
+
+    assert STORY[5] in text
+
+
 def test_the_posts_of_a_thread_are_its_text() -> None:
     posts = "".join(
         f"<div class='post'><a href='/u/{n}'>user{n}</a><div class='message-body'><p>{sentence} "
