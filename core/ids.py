@@ -42,41 +42,21 @@ def content_digest(*parts: str | None) -> bytes:
     return hashlib.blake2b(joined, digest_size=CONTENT_DIGEST).digest()
 
 
-def stated_digest(
-    title: str | None, link: str | None, content: str, summary: str, *, version: str | None = None
-) -> bytes:
-    """The content digest of what a source states.
-
-    If the body is long, the link's query string is ignored: some sources put a number into it that
-    changes with every poll.
-    """
-    if link and len(content or summary) >= WHOLE:
-        link = link.partition("?")[0]
-    return content_digest(title, link, content, summary, version)
-
-
 LONGEST_GUID = 1024  # characters; a longer guid, such as a whole text, is replaced by its digest
 
 
 class EntryIdentity(NamedTuple):
-    """The fields of an entry that identify it."""
+    """The fields that identify an entry, as read by the first version of the parsing rules.
+
+    These never change: better parsing of either would give an entry without guid another id, and
+    publish it a second time.
+    """
 
     stated: str | None
     link: str | None
     title: str
     body: str
     file: str | None = None  # URL of its first file
-
-
-class FormerEntry(NamedTuple):
-    """An entry as read by the first version of the parsing rules, which never change.
-
-    An entry without guid is identified by its link or text. Better parsing of either would give it
-    another id and publish it a second time.
-    """
-
-    named: EntryIdentity
-    digest: bytes
 
 
 def stable_guids(entries: Sequence[EntryIdentity]) -> list[str | None]:
@@ -161,16 +141,12 @@ def _digest(entry: EntryIdentity) -> str:
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def former_entry(raw: Any, *, url: str, longest: int) -> FormerEntry:
-    """The identifying fields of an entry and its content digest, as feedparser alone reads them."""
+def identity_of(raw: Any, *, url: str, longest: int) -> EntryIdentity:
+    """The identifying fields of an entry, as feedparser alone reads them."""
     content, base = _longest_body(raw, longest)
     guid, title = text_in(raw.get("id"), 1_000_000), text_in(raw.get("title"), 4000)
     link = _link(raw, web_url(base, url) or url)
-    summary = text_in(raw.get("summary"), longest) or ""
-    digest = stated_digest(title, link, content, "" if summary == content else summary)
-    return FormerEntry(
-        EntryIdentity(guid or "", link, title or "", content, _first_file(raw, url)), digest
-    )
+    return EntryIdentity(guid or "", link, title or "", content, _first_file(raw, url))
 
 
 def _first_file(raw: Any, url: str) -> str | None:

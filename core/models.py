@@ -64,13 +64,13 @@ class FeedEntry(Frozen):
     # where to fetch the body if the document only links to it; in this order
     body_urls: tuple[str, ...] = ()
     version: str | None = None  # changes whenever a body outside the document changes
-    # Content digests by earlier parsing rules. A stored digest equal to one of them means that the
+    # Content digest by the previous parsing rules. A stored digest equal to this one means that the
     # source changed nothing (`core/feeds/identity.py`). Not stored.
-    former: tuple[bytes, ...] = Field(default=(), exclude=True, repr=False)
+    former: bytes | None = Field(default=None, exclude=True, repr=False)
     # A stated date that could not be parsed. Not stored.
     unread_date: str | None = Field(default=None, exclude=True, repr=False)
     has_twin: bool = False  # its document lists another undated entry with its title and text
-    reading: int = 1  # version of the parsing rules: `READING` in `core/feeds/entry.py`
+    reading: int = 1  # stored by earlier versions; unused
 
 
 class ParsedFeed(Frozen):

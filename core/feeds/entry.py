@@ -22,9 +22,6 @@ from core.models import FeedEntry
 from core.text import plain_title, text_in
 from core.urls import redirect_target, web_url
 
-# Increased when the same document gives different entries than before. `former` is the digest by
-# the first rules, which `identity.py` compares, so the entry does not count as changed.
-READING = 2
 # Limits per entry; a hostile feed may state millions of each.
 AUTHOR_KEPT = 200  # characters
 AUTHORS_KEPT = 20
@@ -90,9 +87,7 @@ def channel_of(found: Any, *, url: str, longest: int) -> Channel:
     return Channel(url, longest, frozenset(texts), language, authors, bridged)
 
 
-def feed_entry(
-    raw: Any, stated: Entry, position: int, channel: Channel, *, former: bytes
-) -> FeedEntry:
+def feed_entry(raw: Any, stated: Entry, position: int, channel: Channel) -> FeedEntry:
     """Build one entry from feedparser's result `raw` and its elements `stated`."""
     url = channel.url
     language = _language(raw, stated) or channel.language
@@ -127,13 +122,11 @@ def feed_entry(
         enclosures=files,
         comments=_discussion(stated, base, link),
         **picture_of(stated, base),
-        former=(former,),
-        reading=READING,
     )
     if target == link:
         return entry
-    former_link = entry_digest(entry)  # earlier versions kept the redirecting link
-    return entry.model_copy(update={"link": target, "former": (former, former_link)})
+    former = entry_digest(entry)  # earlier versions kept the redirecting link
+    return entry.model_copy(update={"link": target, "former": former})
 
 
 def _absolute(base: str | None, url: str) -> str | None:

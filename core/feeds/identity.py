@@ -19,12 +19,11 @@ from core.dates import moment
 from core.feeds.folder import is_same_article
 from core.feeds.new_entries import KnownItems
 from core.feeds.steady import (
-    earlier_digests,
     entry_digest,
     link_key,
+    stated_digest,
     steady_text,
     steady_title,
-    strict_digest,
 )
 from core.ids import CONTENT_DIGEST, guid_digest
 from core.models import Article, EntryRecord, FeedEntry, ParsedFeed
@@ -89,9 +88,9 @@ class Listed(NamedTuple):
     @property
     def is_changed(self) -> bool:
         """Whether its content has changed since it was last seen."""
-        if self.seen is None or self.seen in (self.digest, *self.entry.former):
+        if self.seen in (None, self.digest, self.entry.former):
             return False
-        return self.seen not in earlier_digests(self.entry)
+        return self.seen != stated_digest(self.entry)
 
     @property
     def guid(self) -> bytes:
@@ -273,8 +272,7 @@ def _recognized(
             by_prefix.get(seen.get(alias, b"")[:_PREFIX]) if alias else None
             for alias in each.aliases
         )
-        digests = () if each.digest in digests_now else (each.digest, strict_digest(each.entry))
-        same = next(filter(None, map(by_content.get, digests)), None)
+        same = None if each.digest in digests_now else by_content.get(each.digest)
         # A few equal words may belong to the next hour's news; different numbers, to another draw.
         whole = len(each.entry.content or each.entry.summary) >= _WHOLE_ARTICLE
         sure = (link or words if each.entry.published or whole else None) or (

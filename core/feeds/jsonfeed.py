@@ -11,10 +11,10 @@ from typing import Any
 
 from core.dates import parse_date, spoken
 from core.errors import NotAFeed
-from core.feeds.entry import AUTHORS_KEPT, READING, TAGS_KEPT
+from core.feeds.entry import AUTHORS_KEPT, TAGS_KEPT
 from core.feeds.files import seconds
 from core.feeds.texts import Text, Texts, choose
-from core.ids import EntryIdentity, FormerEntry, stated_digest
+from core.ids import EntryIdentity
 from core.models import ENCLOSURES_KEPT, Enclosure, FeedEntry, ParsedFeed
 from core.urls import web_url
 
@@ -48,7 +48,7 @@ def read_json_feed(
             for at, item in enumerate(kept)
         ),
     )
-    return feed, [_former(item, url=url, body=body).named for item in kept]
+    return feed, [_identity(item, url=url, body=body) for item in kept]
 
 
 def _loaded(text: str) -> Any:
@@ -60,16 +60,17 @@ def _loaded(text: str) -> Any:
         return decoder.raw_decode(_COMMENT.sub(r"\1", _LAST_COMMA.sub(r"\1", text)))[0]
 
 
-def _former(item: dict[str, Any], *, url: str, body: int) -> FormerEntry:
-    """An item by the first version of the parsing rules: see `former_entry`."""
+def _identity(item: dict[str, Any], *, url: str, body: int) -> EntryIdentity:
+    """The identifying fields of an item, by the first version of the parsing rules."""
     content = _text(item.get("content_html"), body) or _text(item.get("content_text"), body) or ""
-    summary, title = _text(item.get("summary"), body) or "", _text(item.get("title"), 4000)
     link = web_url(_text(item.get("url"), 4096) or _text(item.get("external_url"), 4096), url)
-    file = next((file.url for file in _attachments(item.get("attachments"), url)), None)
-    named = EntryIdentity(
-        _text(item.get("id"), 4096) or "", link, title or "", content or summary, file
+    return EntryIdentity(
+        _text(item.get("id"), 4096) or "",
+        link,
+        _text(item.get("title"), 4000) or "",
+        content or _text(item.get("summary"), body) or "",
+        next((file.url for file in _attachments(item.get("attachments"), url)), None),
     )
-    return FormerEntry(named, stated_digest(title, link, content, summary))
 
 
 def _entry(
@@ -109,8 +110,6 @@ def _entry(
         enclosures=attachments,
         image=web_url(_text(item.get("image") or item.get("banner_image"), 4096), url)
         or next((file.url for file in attachments if (file.type or "").startswith("image")), None),
-        former=(_former(item, url=url, body=body).digest,),
-        reading=READING,
     )
 
 

@@ -23,7 +23,7 @@ from core.feeds.elements import loose_entry, read_entries, repaired
 from core.feeds.entry import TAGS_KEPT, channel_of, feed_entry
 from core.feeds.jsonfeed import read_json_feed
 from core.feeds.xml_text import ENTRIES_KEPT, FeedText, feed_text
-from core.ids import EntryIdentity, former_entry, stable_guids
+from core.ids import EntryIdentity, identity_of, stable_guids
 from core.models import FeedEntry, Frozen, ParsedFeed
 from core.text import plain_title, text_in
 from core.urls import web_url
@@ -93,10 +93,10 @@ def parse_items(
     if len(stated) != len(found.entries):
         stated = [loose_entry(raw) for raw in found.entries]
     channel = channel_of(found, url=url, longest=limits.body)
-    former = [former_entry(raw, url=url, longest=limits.body) for raw in found.entries]
+    named = [identity_of(raw, url=url, longest=limits.body) for raw in found.entries]
     entries = tuple(
-        feed_entry(raw, each, at, channel, former=was.digest)
-        for at, raw, each, was in zip(places, found.entries, stated, former, strict=False)
+        feed_entry(raw, each, at, channel)
+        for at, raw, each in zip(places, found.entries, stated, strict=False)
     )
     parsed = ParsedFeed(
         title=plain_title(text_in(feed.get("title"), 4000)),
@@ -109,7 +109,7 @@ def parse_items(
         complete=document.complete,
         fault=_fault(found, document),
     )
-    return parsed, [was.named for was in former[: len(entries)]]
+    return parsed, named[: len(entries)]
 
 
 def _by_feedparser(data: bytes) -> Any:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from functools import lru_cache
 
-from core.ids import WHOLE, content_digest, stated_digest
+from core.ids import WHOLE, content_digest
 from core.models import FeedEntry
 from core.urls import canonical_url
 
@@ -99,35 +98,27 @@ def _unless_counter(found: re.Match[str]) -> str:
     return next_word if since or counter or _WIDE_BEFORE.search(before) else found[0]
 
 
-def entry_digest(entry: FeedEntry, *, whole_title: bool = False) -> bytes:
+def entry_digest(entry: FeedEntry) -> bytes:
     """The content digest of an entry; a different one means that its source changed it.
 
     Signed URLs, nonces, counters and markup are ignored. Images count if there is hardly any text.
     If the text is long, the query of the link is ignored: some sources put a number into it that
-    changes with every poll. `whole_title`: use an earlier rule for the title.
+    changes with every poll.
     """
     if entry.version is not None:
-        return strict_digest(entry)
+        return stated_digest(entry)
     text, summary = steady_text(entry.content), steady_text(entry.summary)
     link = link_key(entry.link)
     if len(text or summary) >= WHOLE:
         link = link.partition("?")[0]
     else:
         text += "".join(each.rpartition("/")[2] for each in _PICTURE.findall(entry.content))
-    title = (entry.title or "") if whole_title else steady_title(entry)
-    return content_digest("".join(title.split()), link, text, summary)
+    return content_digest("".join(steady_title(entry).split()), link, text, summary)
 
 
-def earlier_digests(entry: FeedEntry) -> Iterator[bytes]:
-    """Content digests by all earlier rules; an entry seen with one of them has not changed."""
-    yield strict_digest(entry)
-    link = entry.link or ""
-    # Earlier versions kept double-escaped links, and ignored the `id` of JSON Feed as a link.
-    for was in (link, link.replace("&", "&amp;"), None if link == entry.guid else link):
-        yield entry_digest(entry.model_copy(update={"link": was}), whole_title=True)
-
-
-def strict_digest(entry: FeedEntry) -> bytes:
-    """The content digest by the first rules: of every character that a source states."""
-    stated = (entry.title, entry.link, entry.content, entry.summary)
-    return stated_digest(*stated, version=entry.version)
+def stated_digest(entry: FeedEntry) -> bytes:
+    """The content digest of every character that a source states; stores of layout 1 have these."""
+    link = entry.link
+    if link and len(entry.content or entry.summary) >= WHOLE:
+        link = link.partition("?")[0]
+    return content_digest(entry.title, link, entry.content, entry.summary, entry.version)

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 
 import core.feeds.parse
 from core.errors import NotAFeed
-from core.feeds.identity import listed
 from core.feeds.new_entries import KnownItems, plain_document, read_new_entries
 from core.feeds.parse import parse_feed
-from core.ids import content_digest, guid_digest
 from core.models import FeedEntry, ParsedFeed
 
 URL = "https://news.example/feed"
@@ -257,19 +255,6 @@ def test_rdf_is_read_whole():
 def test_what_is_no_memory_knows_nothing():
     assert KnownItems.from_bytes(b"").items == {}
     assert KnownItems.from_bytes(b"g" + b"x" * 39).items == {}
-
-
-def test_an_entry_whose_caption_was_its_body_has_not_changed() -> None:
-    entry = _entry(
-        f"<guid>1</guid><title>T</title><link>https://a.example/1</link><description>{TEXT}"
-        "</description><media:content url='/1.jpg'><media:description>A bridge</media:description>"
-        "</media:content>"
-    )
-    before = content_digest("T", "https://a.example/1", "A bridge", TEXT, None)
-
-    assert entry.content == TEXT
-    assert not listed([entry], {guid_digest("1"): before})[0].is_changed
-    assert listed([entry], {guid_digest("1"): content_digest("other")})[0].is_changed
 
 
 def test_an_entry_without_guid_keeps_the_name_that_its_former_link_gave() -> None:
