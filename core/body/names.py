@@ -11,21 +11,27 @@ _REPORTER = re.compile(
     r"(?:记者|通讯员|特约记者|特派员)[\s:：]*([\u4e00-\u9fff·‧、\s]{2,24}?)\s*"
     r"(?:报[导道]|编译报|采访报|综合报|编译(?=[）)】])|发自|\d{1,2}日[电讯]|[／/][^／/）)〕\s]{2,8}报[导道])"
 )
-# A dateline that names only its reporter: 长江网10月4日讯（记者陈智 整合）
+# A dateline that names only its reporter: 长江网10月4日讯（记者陈智 整合）, 【某网报道 记者 陈智】
 _DATELINED = re.compile(
-    r".{0,40}?[讯电息]\s*[（(][^（）()\s]{0,8}(?:记者|通讯员)[\s:：]*([\u4e00-\u9fff·、\s]{2,24}?)[）)]"
+    r".{0,40}?(?:[讯电息]\s*[（(]|^[【\[〔（(])[^（）()】\]]{0,16}(?:记者|通讯员)[\s:：]*"
+    r"([\u4e00-\u9fff·、\s]{2,24}?)[）)】\]〕]"
+)
+# 新頭殼newtalk | 沈知微 綜合報導, 홍길동 기자 hong@news.example
+_CREDITED = re.compile(
+    r"^(?!.*记者)\S{2,14}\s*[|｜丨／/]\s*([\u4e00-\u9fff·]{2,4})\s*(?:综合|编译|整理|即时|[\u4e00-\u9fff]{2})?报[导道]$"
+    r"|^(?:\[[^\]]{2,20}\]\s*)?([가-힣]{2,4})\s*(?:선임|인턴)?기자(?:\s*=?\s*[\w.+-]+@[\w.-]+)?$"
 )
 _ROLE = re.compile(r"(?:综合|整合|简讯|翻译|编译|采访|整理|特别|专题|独家|联合|现场|即时|[\s、])+$")
 _LABEL = re.compile(
     r"^(?:来源[:：]\S{1,20}\s+)?(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)"
-    r"\s*[:：|｜/／]\s*(.{2,40})$"
-    r"|^文\s*[/／|｜:：]\s*(.{2,20})$|^原创[\s:：]+(\S{2,10})\s+\S.{1,30}$"
-    r"|^本文(?:来自|來自|转自|轉自|首发|首發|原载|原載|转载自|轉載自).{0,60}?作者\s*[:：]\s*([^，,；;。（(]{2,16})"
+    r"\s*[:：|｜丨/／]\s*(.{2,40})$"
+    r"|^文\s*[/／|｜丨:：]\s*(.{2,20})$|^原创[\s:：]+(\S{2,10})\s+\S.{1,30}$"
+    r"|^(?:以下|本)文章?(?:来自|來自|来源于|來源於|转自|轉自|首发|首發|原载|原載|转载自|轉載自).{0,60}?作者\s*[:：]?\s*([^，,；;。（(]{2,16})"
     r"|^(?:[Ww]ritten [Bb]y|[Pp]osted [Bb]y|(?:[Aa]uthor|[Aa]uteur|[Aa]utore?)s?(?=\s?[:：]))"
     r"\s*[:：]?\s*(.{3,60})$"
 )
 # Behind other labels of a header: 2026-11-20 来源：江边日报 作者：林晓棠 点击：318
-_INSIDE = re.compile(r"^.{2,60}?(?:作者|撰文|撰稿|记者|記者)\s*[:：|｜/／]\s*(\S.{1,40})$")
+_INSIDE = re.compile(r"^.{2,60}?(?:作者|撰文|撰稿|记者|記者)\s*[:：|｜丨/／]\s*(\S.{1,40})$")
 _CHINESE_NAME = re.compile(
     r"[\u4e00-\u9fff·]{2,4}(?:[、\s][\u4e00-\u9fff·]{2,4})*(?![\u4e00-\u9fff])"
 )
@@ -96,6 +102,9 @@ def reporter(text: str) -> str | None:
 def labelled(line: str) -> str | None:
     """The name in a line such as 作者：… or “By …”."""
     line = line.strip("*_ \u3000（）()【】")
+    credited = _CREDITED.match(simplified(line))
+    if credited:
+        return line[slice(*credited.span(credited.lastindex or 0))]
     match = _LABEL.match(line)
     if match:
         value = next(group for group in match.groups() if group)

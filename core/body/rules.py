@@ -7,11 +7,10 @@ without words after the first line of a footer.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from core.body import junk
+from core.body import about, junk
 from core.body.blocks import Block, Line
 from core.text import count_letters, wide_share
 from core.urls import canonical_url, host_of
@@ -22,6 +21,7 @@ _NUMERIC_HOST = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:.]+\]")
 _REPOSITORY_FILE = re.compile(r"/(?:blob|tree|raw)/|\.md(?:[?#]|$)|/wiki/?$|/README\b", re.I)
 _ADDRESSES = re.compile(r"https?://\S+")
 _ADDRESS_ONLY = re.compile(r"^\W*(?:(?:https?://|www\.)\S+\s*)+$")
+_HANGUL = re.compile("[\uac00-\ud7a3]")
 _CODE = (".png", ".jpg", ".gif", ".svg")
 _STROKE = re.compile(r"[|｜│]|\s[·•»]\s")
 _AD_IMAGE = re.compile(
@@ -32,29 +32,13 @@ _AD_IMAGE = re.compile(
 # After a line cut by one of these rules, trailing lines without words are cut too.
 _MARKERS = frozenset(
     ("share", "qr-code", "original-address", "more-feeds", "navigation", "promo", "disclaimer",
-     "related", "follow", "site-link", "subscribe")
+     "related", "follow", "site-link", "subscribe", "about-page")
 )  # fmt: skip
 
-# A Chinese line at either end of an article that is mostly words about the page: its calls, rights
-# and makers. Of what this cuts in 3,276 Chinese articles, read line by line, all is such.
-_PAGE_SHARE = 0.6
-_PAGE_SHARE_LINKED = 0.4  # of a line with links; from reading the same 3,276 articles
-_MOST_OF_PAGE = 300  # characters; the longest statement of a platform on 34 public pages has 180
-_LITTLE = 4  # letters: a button, “分享”
-_SHORT = 12  # letters: a label with a name, “点击阅读原文”
+# Of lines about the page at either end of a text (`core/body/about.py`).
 _MENU = 6  # letters of an entry of a menu or list of tags: “无障碍”, “English”
+_LONGEST_LABEL = 8  # letters
 _NEUTRAL = 4  # lines without text, between an end and such a line
-_EDGES = {name: "|".join(map(re.escape, sorted(words.split(), key=len, reverse=True)))
-          for name, words in junk.RULES["edges"].items()}  # fmt: skip
-_WORDS = re.compile(rf"(?P<page>{_EDGES['page']})|(?P<manner>{_EDGES['manner']})|[\u3400-\u9fff]")
-_NAMES = re.compile(r"《[^《》]{1,30}》|https?://\S+|[\w.+-]+@[\w.-]+")
-# What is said inside a text, a line of a list or of verse, a caption, and the end of a broadcast.
-_SPOKEN = re.compile(r"[“「][^“”「」]{12,}[”」]|图片?来源|节目|今天|收看|观看|^\d+[.、]|[，、]$")
-_LABELLED = re.compile(
-    rf"(?:(?:(?:{_EDGES['before']})?(?:{_EDGES['makers']})|文|图文|文图)(?:\s?[:：|｜丨/／]\s*"
-    r"[^\s，。；:：|｜丨（(]{1,16}(?:[（(][^（）()]{1,20}[)）])?|\s+[一-龥]{2,4})[\s，、；;|｜]*){1,6}"
-)
-_MARKS_ONLY = re.compile(r"(?:#[^#\s]{1,20}#?\s*){2,}|\d{20,}")  # topics; numbers of pages
 
 
 @dataclass(slots=True)
@@ -122,7 +106,8 @@ def _is_prose(line: Line) -> bool:
         size = count_letters(_ADDRESSES.sub("", line.text))
     if size < 30 or line.linked > 0.5 * size:
         return False
-    return size >= 80 or size * (1 + 1.6 * wide_share(line.text)) >= 80
+    dense = wide_share(line.text) + len(_HANGUL.findall(line.text)) / size
+    return size >= 80 or size * (1 + 1.6 * dense) >= 80
 
 
 def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
@@ -197,52 +182,58 @@ def _is_left(spot: Place) -> bool:
 
 
 def is_about_page(spot: Place) -> bool:
-    """Whether a Chinese line is mostly words about the page: at an article's end no part of it."""
-    text = spot.line.text
-    is_chinese = wide_share(re.sub(r"\d", "", text)) >= 0.3
-    if len(text) > _MOST_OF_PAGE or spot.block.is_caption or not is_chinese or _SPOKEN.search(text):
-        return False
-    folded = junk.fold(_NAMES.sub("", text))
-    words = [match for match in _WORDS.finditer(folded) if not match[0].isspace()]
-    size = sum(len(match[0]) for match in words)
-    known = {match[0]: match.lastgroup for match in words if match.lastgroup}
-    kinds = Counter(known.values())
-    share = sum(len(match[0]) for match in words if match.lastgroup) / max(size, 1)
-    if size <= _LITTLE:
-        return share == 1.0 and kinds["page"] > 0
-    points = 2 * kinds["page"] + kinds["manner"]
-    least = _PAGE_SHARE if not spot.line.links else _PAGE_SHARE_LINKED
-    return share >= least and kinds["page"] > 0 and points >= (4 if size <= _SHORT else 6)
+    """Whether a line at an end of a text is about the page, and no part of the text."""
+    return _about_page(spot, is_end=False) == 2
+
+
+def _about_page(spot: Place, *, is_end: bool) -> int:
+    line = spot.line
+    if spot.block.is_caption:
+        return 0
+    label, colon, _ = line.text.partition("：" if "：" in line.text else ":")
+    if colon and line.links and line.linked >= 0.4 * line.letters:  # 更多新聞請看：…
+        return about.about_page(label, linked=False, is_end=is_end)
+    return about.about_page(line.text, linked=bool(line.links), is_end=is_end)
 
 
 def _cut_edges(spots: list[Place]) -> None:
     """Lines about the page before the first and behind the last line of text, if there is text."""
-    cut: list[tuple[Place, str]] = []
-    for order in (spots, spots[::-1]):
-        between, menu = 0, []
-        for spot in order:
-            line = spot.line
-            if line.rule is not None or not line.letters:
-                continue
-            if line.letters <= _MENU and (line.is_linked or spot.block.inside("li")):
-                menu.append(spot)
-                continue
-            if _LABELLED.fullmatch(spot.folded):
-                cut.append((spot, "stated"))
-            elif _MARKS_ONLY.fullmatch(line.text) or (
-                is_about_page(spot) and not (line.text[-1] in ":：" and (between or order is spots))
-            ):
-                cut.append((spot, "about-page"))
-            elif spot.is_text or between == _NEUTRAL:
-                break
-            else:
-                between += not line.is_linked
-        if sum(spot.line.is_linked for spot in menu) >= max(2, len(menu) / 2):
-            cut += [(spot, "navigation") for spot in menu]
+    cut = _edge(spots, is_end=False) + _edge(spots[::-1], is_end=True)
     chosen = {id(spot) for spot, _ in cut}
     if any(_is_left(spot) and id(spot) not in chosen for spot in spots):
         for spot, rule in cut:
             spot.line.cut(rule)
+
+
+def _edge(spots: list[Place], *, is_end: bool) -> list[tuple[Place, str]]:
+    cut: list[tuple[Place, str]] = []
+    likely: list[tuple[Place, str]] = []  # cut if a line further inside is about the page
+    between, menu = 0, []
+    for spot in spots:
+        line = spot.line
+        if line.rule is not None or not line.letters:
+            continue
+        if line.letters <= _MENU and (line.is_linked or spot.block.inside("li")):
+            menu.append(spot)
+            continue
+        is_label = line.text[-1] in ":："
+        is_about = _about_page(spot, is_end=is_end)
+        if about.is_credits(spot.folded):
+            cut.append((spot, "stated"))
+        elif is_label and is_end and not between and line.letters <= _LONGEST_LABEL:
+            cut.append((spot, "about-page"))  # nothing is left behind the label
+        elif about.is_topics(line.text) or (is_about == 2 and not (is_label and between)):
+            cut += [*likely, (spot, "about-page")]
+            likely = []
+        elif is_about and not spot.is_text and len(likely) < _NEUTRAL:
+            (cut if cut else likely).append((spot, "about-page"))
+        elif spot.is_text or between == _NEUTRAL:
+            break
+        else:
+            between += not line.is_linked
+    if sum(spot.line.is_linked for spot in menu) >= max(2, len(menu) / 2):
+        cut += [(spot, "navigation") for spot in menu]
+    return cut
 
 
 def _cut_related(spots: list[Place]) -> None:
