@@ -33,6 +33,7 @@ _LINK = re.compile(
 _ANCHOR = re.compile(r"<(?:a|area|frame)\b([^<>]{1,2000})>", re.IGNORECASE)
 LINKS_READ, _WORDS = 3000, 1500  # of a page, and characters read after each link
 _BASE = re.compile(r"<base\b([^<>]{1,2000})>", re.IGNORECASE)
+_LANGUAGE = re.compile(r"<html\b[^<>]{0,500}?\blang\s*=\s*[\"']?([a-z]{2})", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""([a-zA-Z-]{2,20})\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _PARAMETER = re.compile(r"""([a-zA-Z*]{2,20})\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""")
 _COMMENT_FEED = re.compile(
@@ -87,11 +88,15 @@ def named_feeds(page: str, *, url: str) -> tuple[NamedFeed, ...]:
     head = page[:_HEAD]
     stated = _BASE.search(head)
     base = (_address(_attributes(stated[1]).get("href"), url) if stated else None) or url
+    spoken = _LANGUAGE.search(head)
+    language = spoken[1].lower() if spoken else ""
     found: list[tuple[int, NamedFeed]] = []
     for tag in _LINK.finditer(head):
         attributes = _attributes(tag[1])
         address, weight = _address(attributes.get("href"), base), _weight(attributes)
+        other = attributes.get("hreflang", "")[:2].lower() not in ("", language)
         if address and weight:
+            weight = 2 if other and weight > 2 else weight
             found.append((weight, NamedFeed(address, attributes.get("title", "")[:200])))
     if not any(weight > 1 for weight, _ in found):  # none, or only comment feeds
         found += _linked_feeds(page, base)

@@ -31,7 +31,7 @@ DATES_TRIED = 4  # an unreadable date costs 0.1 ms
 _PUBLISHED = (
     "pubdate", "atom:published", "atom:issued", "dcterms:issued", "dc:date", "dcterms:created",
     "atom:created", "dcterms:date", "dcterms:available", "dc:issued", "dc:created", "published",
-    "issued", "date", "prism:publicationdate", "prism:coverdate", "itunes:pubdate",
+    "atom:pubdate", "issued", "date", "prism:publicationdate", "prism:coverdate", "itunes:pubdate",
 )  # fmt: skip
 _UPDATED = (
     "atom:updated", "atom:modified", "dcterms:modified", "updated", "modified", "lastbuilddate",
@@ -56,9 +56,12 @@ _BROKEN_SCHEME = re.compile(r"^(https?)(?:://?/?|//|/(?=[\w.-]+\.\w+/))(?=[^/])"
 _HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,24}(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
 _TAG = re.compile(r"</?[a-z]{1,10}(?:\s[^<>]*)?/?>", re.IGNORECASE)  # does not match <mail@host>
 _BY = re.compile(r"^[Bb]y\s+(?=[A-Z])")
-_NOT_A_NAME = frozenset(("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none"))
+_NOT_A_NAME = frozenset(
+    ("", "(author unknown)", "unknown", "anonymous", "n/a", "null", "none", "-")
+)
 _MAILBOX = re.compile(
     r"\S{1,90}@\S{1,90} \((.{1,90})\)|\"?([^<>@\"]{1,90}?)\"? ?[<(]\S{1,90}@[^\s<>()]{1,90}[>)]"
+    r"|<\S{1,90}@[^\s<>()]{1,90}> ([^<>@]{1,90})"
 )
 
 
@@ -135,7 +138,8 @@ def _absolute(base: str | None, url: str) -> str | None:
 
 def _title(stated: Entry) -> tuple[str | None, Literal["html", "text", "auto"]]:
     for element in stated.all("title", "atom:title", "itunes:title", "dc:title", "media:title"):
-        value = text_in(element.markup, 4000)  # including the markup of Atom's xhtml
+        markup = element.markup.removeprefix("<![CDATA[").removesuffix("]]>")  # escaped twice
+        value = text_in(markup, 4000)  # including the markup of Atom's xhtml
         if value is None:
             continue
         kind = element.get("type").lower() if element.name == "atom:title" else ""
@@ -161,7 +165,7 @@ def _name(element: Element) -> str | None:
     if children:
         named = children.get("name")
         named = children.get("email") if named is None else named
-        return text_in("".join(named.itertext()), AUTHOR_KEPT) if named is not None else None  # type: ignore[arg-type]
+        return author_name("".join(named.itertext())) if named is not None else None  # type: ignore[arg-type]
     return author_name(element.text)
 
 
@@ -172,7 +176,7 @@ def author_name(stated: str | None) -> str | None:
     if stated.lower() in _NOT_A_NAME:
         return None
     mailbox = _MAILBOX.fullmatch(stated)
-    return (mailbox[1] or mailbox[2]).strip() or stated if mailbox else stated
+    return next(filter(None, mailbox.groups()), "").strip() or stated if mailbox else stated
 
 
 def _unique(names: Iterable[str | None]) -> tuple[str, ...]:
@@ -214,7 +218,9 @@ def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) ->
     """The URL of the entry's page, else of its first file, else its id."""
     ids = (each.text for each in entry.all("atom:id", "id") if _is_absolute(each.text))
     for stated in chain(_candidate_links(entry, language), files, ids):
-        address = web_url(_with_scheme(stated[:_LONGEST_LINK], base), base) if stated else None
+        if stated[:1] in ("", "#"):
+            continue
+        address = web_url(_with_scheme(stated[:_LONGEST_LINK], base), base)
         if address:
             return address
     return None
@@ -275,7 +281,7 @@ def _with_scheme(address: str, base: str) -> str:
 
     Also repairs a scheme that lost a character, and extracts the URL from an HTML link.
     """
-    address = address.replace("&amp;", "&")  # double-escaped
+    address = address.replace("&amp;", "&").strip("\"'\u200b\ufeff ")  # double-escaped, quoted
     anchor = _ANCHOR.match(address)
     address = _BROKEN_SCHEME.sub(r"\1://", anchor[1] if anchor else address)
     if "://" in address or address.startswith(("/", "#", "?", ".")) or not _HOST.match(address):

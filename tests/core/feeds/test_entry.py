@@ -194,6 +194,8 @@ def test_text_in_base64_is_read() -> None:
         ("<enclosure url='/1.jpg' type='image/jpeg'/>", None),
         ("<link/><link>https://a.example/2</link>", "https://a.example/2"),
         ("<link>www.a.example/1</link>", "https://www.a.example/1"),
+        ("<link>\u200b'https://a.example/1'</link>", "https://a.example/1"),
+        ("<link>#</link><guid>https://a.example/1</guid>", "https://a.example/1"),
         ("<link>a.example/1?x=2</link>", "https://a.example/1?x=2"),
         ("<link>//b.example/1</link>", "https://b.example/1"),
         ("<link>https://a.example/?a=1&amp;amp;b=2</link>", "https://a.example/?a=1&b=2"),
