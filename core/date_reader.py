@@ -95,14 +95,17 @@ def _normalized(text: str) -> str:
     )
     text = _LABEL_COLON.sub(" ", text)
     if "年" in text:
-        text = re.sub("[〇○零一二三四五六七八九十廿]+(?=[年月日號号时時点點分])", _number, text)
+        numerals = "[〇○零一二三四五六七八九十百廿]+(?=[年月日號号时時点點分])"
+        text = re.sub(numerals, lambda found: _number(found[0]), text)
         text = re.sub("(民[國国]|令和|平成|昭和)\\s?(\\d{1,3}|元)\\s?年", _year_of_era, text)
     return " ".join(text.split())
 
 
-def _number(found: re.Match[str]) -> str:
-    """A Chinese number below 100, or a year written digit by digit, in ASCII digits."""
-    numeral = found[0].replace("廿", "二十")
+def _number(numeral: str) -> str:
+    """A Chinese number below 200, or a year written digit by digit, in ASCII digits."""
+    numeral = numeral.replace("廿", "二十")
+    if "百" in numeral:  # a year of the Republic: 一百一十五
+        return str(100 + int(_number(numeral.partition("百")[2] or "零")))
     if "十" not in numeral:
         return "".join(str(_NUMERALS[char]) for char in numeral)
     tens, _, ones = numeral.partition("十")
