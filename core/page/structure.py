@@ -19,7 +19,6 @@ from core.body.blocks import Block, Line
 # of a block between two selected ones of the same section: with 0 threads lose .0036, with
 # .4 articles lose .0006, and without the rule .0010.
 _LIKELY = 0.2
-_WHOLE_LIST = 0.8  # share of a list's letters; then the whole list is kept, not single links
 _CODE = 0.1  # minimum probability of code or a table after selected text; with 0 manuals lose .0028
 _LABEL = 25  # letters beside an image, such as “Image” or “Photo 1 of 3”; 0 to 60 change .0002
 _SENTENCE = 50  # letters; shorter linked lines with a full stop are headlines and calls to action
@@ -27,12 +26,11 @@ _ENDS = (".", "!", "?", "。", "！", "？")
 _MOST_AT_END = 0.2  # share of the text; a longer list of links is what the page is about
 _LONGEST_LABEL = 60  # letters of the line that announces links
 _IMAGE = re.compile(r"<img [^<>]*>")
-_LISTS = ("ul", "ol", "dl")
 _INNER = frozenset("p h1 h2 h3 h4 h5 h6 li ul ol dl dt dd pre table blockquote".split())
 
 
 def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, float]) -> None:
-    """Add the headings, list items and paragraphs between selected blocks."""
+    """Add the headings, paragraphs and code between selected blocks."""
     worded = [
         block
         for block in blocks
@@ -55,9 +53,6 @@ def add_words(blocks: list[Block], is_kept: dict[int, bool], chances: dict[int, 
     for before, block in pairwise(worded):
         if block.kind in ("pre", "table") and is_kept[id(before)]:
             is_kept[id(block)] |= chances[id(block)] >= _CODE
-    lists = _chosen_share_of_lists(blocks, is_kept)
-    for block in worded:
-        is_kept[id(block)] |= lists.get(_list_number(block), 0) >= _WHOLE_LIST
 
 
 def _is_one_run(first: Block, run: list[Block], last: Block, chances: dict[int, float]) -> bool:
@@ -76,22 +71,6 @@ def _part_around(block: Block) -> etree._Element | None:
     while place is not None and place.tag in _INNER:
         place = place.getparent()
     return place
-
-
-def _chosen_share_of_lists(blocks: list[Block], is_kept: dict[int, bool]) -> dict[int, float]:
-    """The selected share of each list's letters."""
-    chosen: dict[int, float] = {}
-    whole: dict[int, float] = {}
-    for block in blocks:
-        number = _list_number(block)
-        if number and id(block) in is_kept:
-            whole[number] = whole.get(number, 0) + _letters(block)
-            chosen[number] = chosen.get(number, 0) + _letters(block) * is_kept[id(block)]
-    return {number: chosen[number] / size for number, size in whole.items() if size}
-
-
-def _list_number(block: Block) -> int:
-    return next((number for tag, number, _ in reversed(block.path) if tag in _LISTS), 0)
 
 
 def links_at_end(kept: list[Block]) -> list[Block]:
