@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from functools import lru_cache
 from itertools import islice
 from typing import Any
@@ -260,31 +260,29 @@ def _columns_of_words(page: PageBlocks) -> Numbers:
 
 def _columns_of_elements(page: PageBlocks, mean: Numbers) -> Numbers:
     """Sums over the elements around a block, and over all similar elements."""
-    inside: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
-    alike: defaultdict[object, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+    weights = page.weights.astype(np.float64)
+    values = np.stack([weights, weights * mean, weights * page.linked], 1)
+    numbers: dict[object, int] = {}
+    chains = [[numbers.setdefault(up, len(numbers)) for up in chain] for chain in page.chains]
+    owners = np.repeat(np.arange(len(chains)), list(map(len, chains)))
+    inside = _sums_by(np.concatenate(chains), values[owners])
+    forms = [numbers.setdefault(form, len(numbers)) for form in page.forms]
+    alike = _sums_by(forms, np.stack([weights, values[:, 1], np.ones(len(weights))], 1))
+    columns: list[Numbers] = []
+    for level in (0, 1, 2, 3):
+        weight, vote, linked = inside[[chain[min(level, len(chain) - 1)] for chain in chains]].T
+        columns += [vote / np.maximum(1, weight), linked / np.maximum(1, weight)]
+        columns += [np.log1p(weight), vote / max(1.0, values[:, 1].sum())]
+    weight, vote, count = alike[forms].T
     copies = Counter(page.letters)
-    for here, chain in enumerate(page.chains):
-        weight, vote, linked = float(page.weights[here]), float(mean[here]), page.linked[here]
-        for up in chain:
-            _accumulate(inside[up], weight, weight * vote, weight * linked)
-        _accumulate(alike[page.forms[here]], weight, weight * vote, 1)
-    voted = max(1.0, float((page.weights * mean).sum()))
-    rows = []
-    for here, chain in enumerate(page.chains):
-        row: list[float] = []
-        for level in (0, 1, 2, 3):
-            weight, vote, linked = inside[chain[min(level, len(chain) - 1)]]
-            row += [vote / max(1, weight), linked / max(1, weight), math.log1p(weight)]
-            row.append(vote / voted)
-        weight, vote, count = alike[page.forms[here]]
-        row += [vote / max(1, weight), math.log1p(weight), count, copies[page.letters[here]]]
-        rows.append(row)
-    return np.array(rows, np.float32)
+    columns += [vote / np.maximum(1, weight), np.log1p(weight), count]
+    columns.append(np.array([copies[own] for own in page.letters]))
+    return np.stack(columns, 1).astype(np.float32)
 
 
-def _accumulate(sums: list[float], *values: float) -> None:
-    for at, value in enumerate(values):
-        sums[at] += value
+def _sums_by(groups: NDArray[np.int64] | list[int], values: Numbers) -> Numbers:
+    """The sums of each column of values in each group."""
+    return np.stack([np.bincount(groups, column) for column in values.T], 1)
 
 
 def _columns_of_page(page: PageBlocks, votes: Numbers, known: Numbers, kind: Kind) -> Numbers:
