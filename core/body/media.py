@@ -223,7 +223,7 @@ _SERVICES = {
 }
 _SERVICE_ID = re.compile(r"[\w-]{4,40}")
 _WIDGET = re.compile(
-    r"(?:^|[./_-])(?:ads?|adserver|adservice|doubleclick|googlesyndication|googletagmanager|taboola"
+    r"(?:^|[./_-])(?:ads?|adserver|adservice|adsystem|doubleclick|googlesyndication|googletagmanager|taboola"
     r"|outbrain|captcha|recaptcha|consent|analytics)(?:[./_-]|$)"
     r"|/plugins/(?:like|share|page|follow|comments)|/widgets?/(?:like|follow|share|tweet_button)"
     r"|subscribe|newsletter|/share\b|like-?box",

@@ -45,13 +45,14 @@ _BY_NAME = (
     (14, r"comment|disqus|respond|replies|discussion|kommentar|\breply\b"),
     (15, r"article|\bpost|entry|content|story|\bbody\b|main|message|text"),
     (18, r"comment(?!ary)|disqus|kommentare"),  # matches no opinion piece
-    (19, r"popover|popup\b|\bmodal\b|\bdialog\b"),
+    (19, r"popover|popup\b|\bmodal\b|\bdialog\b|(?<![a-z])(?:cta|bio)(?![a-z])|call-?to-?action"
+         r"|author[-_]*(?:bio|box|info|card|desc)|about-?(?:the-?)?author|byline|disclaimer"),
     (20, r"signature|(?:^|[\s_-])sig\d*(?:$|[\s_-])|postprofile|userinfo-?extra|userextra"
          r"|user-?stats|author-?stats|authorpane_stats|profile-(?:posts|joined|custom)|expandlink"),
 )  # fmt: skip
 _NAMES = tuple((flag, re.compile(pattern, re.IGNORECASE)) for flag, pattern in _BY_NAME)
 _HIDDEN, _POST, _FLAG_COUNT = 16, 17, 18  # flags from 18 on are not columns
-COMMENT, DIALOG, POSTER = 18, 19, 20
+COMMENT, BOX, POSTER = 18, 19, 20
 _HIDING = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _LONGEST_NAME = 400  # characters of id and class; 82 of 103,673 on public pages are longer
 _NAMES_KEPT = 4096  # cache size; most elements of a page, and most pages of a site, share names

@@ -17,7 +17,7 @@ from lxml import etree
 from core.body import junk
 from core.body.blocks import Block
 from core.page.extractors import votes
-from core.page.features import COMMENT, DIALOG, POSTER, Numbers, PageBlocks, features
+from core.page.features import BOX, COMMENT, POSTER, Numbers, PageBlocks, features
 from core.page.kind import Kind, kind_of_page
 from core.page.structure import (
     add_wordless,
@@ -247,8 +247,12 @@ def comments_below(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> list[int
 
 
 def boxes_on(page: PageBlocks, chosen: np.ndarray, kind: Kind) -> list[int]:
-    """Blocks inside dialogs, and in a thread inside signatures and details of the poster."""
-    names = {DIALOG, POSTER} if kind.forum >= _PERHAPS_THREAD else {DIALOG}
+    """Blocks inside dialogs, calls to action, and notes on author or liability, by element's name.
+
+    In a thread also signatures and details of the poster. Of the boxes selected on 889 articles
+    and manuals 29 of 32 (one half) and 32 of 35 (the other) are no part of the text.
+    """
+    names = {BOX, POSTER} if kind.forum >= _PERHAPS_THREAD else {BOX}
     inside = [here for here, flags in enumerate(page.flags) if not names.isdisjoint(flags)]
     boxed = float(page.weights[inside][chosen[inside]].sum())
     whole = _weight(page, chosen)

@@ -282,6 +282,30 @@ def test_dialogs_go_wherever_they_stand() -> None:
     assert "partners" not in text
 
 
+@pytest.mark.parametrize("name", ["cta-block", "author-bio", "call-to-action", "byline__box"])
+def test_calls_to_action_and_notes_on_the_author_go_by_their_name(name: str) -> None:
+    box = f"<div class='{name}'><p>Talk to our lamp experts and light your town today.</p></div>"
+
+    text, _ = article(f"<article><h1>Night</h1>{PROSE}{box}{PROSE}{box}</article>")
+
+    assert STORY[0] in text
+    assert "experts" not in text
+
+
+@pytest.mark.parametrize(
+    ("style", "stays"),
+    [("visibility: hidden", False), ("visibility: hidden; animation-name: none", True)],
+)
+def test_invisible_text_goes_unless_it_is_animated(style: str, stays: bool) -> None:
+    hidden = (
+        f"<div style='{style}'><p>{'Talk to our lamp experts and light your town. ' * 6}</p></div>"
+    )
+
+    text, _ = article(f"<article><h1>Night</h1>{PROSE}{hidden}{PROSE}</article>")
+
+    assert ("experts" in text) == stays
+
+
 def thread(posts: str) -> tuple[str, str]:
     return article(posts, '<meta name="generator" content="phpBB"><link rel="canonical" '
                           'href="https://forum.example/viewtopic.php?t=1">')  # fmt: skip
