@@ -126,44 +126,41 @@ class CallBatcher(Generic[Asked, Answer]):
     def __init__(self, call: Callable[[Sequence[Asked]], Awaitable[Sequence[Answer]]]) -> None:
         self._call = call
         self._waiting: list[tuple[Asked, asyncio.Future[Answer]]] = []
-        self._calling: asyncio.Task[Sequence[Answer]] | None = None
+        self._calling: asyncio.Task[None] | None = None
 
     async def ask(self, one: Asked) -> Answer:
         """The result for `one`. Raises what the shared call raised."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((one, answer))
         if self._calling is None:
-            self._begin()
+            self._calling = asyncio.create_task(self._call_all())
         return await answer
 
-    def _begin(self) -> None:
-        batch: list[tuple[Asked, asyncio.Future[Answer]]] = []
-        self._calling = asyncio.create_task(self._ask(batch))
-        self._calling.add_done_callback(lambda called: self._end(called, batch))
+    async def _call_all(self) -> None:
+        """Runs from the next pass of the event loop on, when all concurrent callers are waiting."""
+        try:
+            while self._waiting:
+                batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+                await self._call_for(batch)
+        finally:
+            self._calling = None
 
-    async def _ask(self, batch: list[tuple[Asked, asyncio.Future[Answer]]]) -> Sequence[Answer]:
-        batch += self._waiting[:MOST]  # only now, when all who were about to ask have asked
-        del self._waiting[:MOST]
-        return await self._call([one for one, _ in batch])
-
-    def _end(
-        self,
-        called: asyncio.Task[Sequence[Answer]],
-        batch: list[tuple[Asked, asyncio.Future[Answer]]],
-    ) -> None:
-        self._calling = None
-        if self._waiting:
-            self._begin()
-        error = None if called.cancelled() else called.exception()
-        for number, (_, answer) in enumerate(batch):
-            if answer.done():  # who asked has gone
-                continue
-            if called.cancelled():
+    async def _call_for(self, batch: Sequence[tuple[Asked, asyncio.Future[Answer]]]) -> None:
+        waiting = [answer for _, answer in batch]
+        try:
+            found = await self._call([one for one, _ in batch])
+        except asyncio.CancelledError:
+            for answer in (*waiting, *(answer for _, answer in self._waiting)):
                 answer.cancel()
-            elif error is not None:
-                answer.set_exception(error)
-            else:
-                answer.set_result(called.result()[number])
+            raise
+        except Exception as error:  # noqa: BLE001 - each of them raises it
+            for answer in waiting:
+                if not answer.done():  # else its caller was cancelled
+                    answer.set_exception(error)
+        else:
+            for answer, each in zip(waiting, found, strict=True):
+                if not answer.done():
+                    answer.set_result(each)
 
 
 class Store:

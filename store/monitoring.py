@@ -218,13 +218,14 @@ async def read_counters(store: Store) -> dict[str, float]:
     return {field.decode(): float(value) for field, value in raw.items()}
 
 
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
+
+
 def field_name(name: str, labels: Mapping[str, str]) -> str:
     """`name{label="value"}`, escaped for the Prometheus text format."""
     if not labels:
         return name
-    pairs = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))
+    pairs = ",".join(
+        f'{key}="{value.translate(_ESCAPES)}"' for key, value in sorted(labels.items())
+    )
     return f"{name}{{{pairs}}}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -7,11 +7,11 @@ its share loses its own stories first, so that a flood does not push out the sto
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from core.models import Article, EntryRecord, Story
+from core.models import Story
 from store import keys
 from store.connection import Store, store_errors
 from store.entries import load_bare, load_packed, load_stories, url_keys
@@ -191,23 +191,15 @@ async def _drop_bodies(store: Store, stories: Sequence[Story], window: float) ->
     ids = [member.id for story in stories for member in story.members]
     shown = {story.representative: story.article for story in stories}
     found = await load_bare(store, ids)
-    kept = [_with_article(record, shown) for record in found if record is not None]
-    if kept:
-        script = store.script("drop_bodies")
-        pairs = [(pack(_bare(record)), " ".join(url_keys(record))) for record in kept]
-        arguments = [part for pair in pairs for part in pair]
-        await store.call(
-            script, [keys.entry(r.id) for r in kept], [max(1, int(window)), *arguments]
-        )
-
-
-def _with_article(record: EntryRecord, shown: Mapping[str, Article]) -> EntryRecord:
-    """The record with its article, which states addresses under which the entry is listed."""
-    return record.model_copy(update={"article": record.article or shown.get(record.id)})
-
-
-def _bare(record: EntryRecord) -> EntryRecord:
-    return record.model_copy(update={"raw": None, "article": None})
+    names, arguments = list[str](), list[int | str | bytes]([max(1, int(window))])
+    for record in filter(None, found):
+        # Its article states addresses under which it is listed, and may be in the story.
+        whole = record.model_copy(update={"article": record.article or shown.get(record.id)})
+        bare = record.model_copy(update={"raw": None, "article": None})
+        names.append(keys.entry(record.id))
+        arguments += [pack(bare), " ".join(url_keys(whole))]
+    if names:
+        await store.call(store.script("drop_bodies"), names, arguments)
 
 
 # Rows of one source. An entry has three, for its guid and aliases, so this is 500 entries a day for

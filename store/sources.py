@@ -205,7 +205,10 @@ async def changed_lines(store: Store, lines: Mapping[str, str]) -> list[str]:
     settings include credentials.
     """
     salt = await _line_salt(store)
-    digests = {name: _line_digest(text, salt) for name, text in lines.items()}
+    digests = {
+        name: hashlib.blake2b(text.encode(), digest_size=_DIGEST, key=salt).digest()
+        for name, text in lines.items()
+    }
     changed: list[str] = []
     names = list(digests)
     for start in range(0, len(names), _AT_ONCE):
@@ -239,7 +242,3 @@ async def _line_salt(store: Store) -> bytes:
         await store.redis.hsetnx(keys.LINES, _SALT, secrets.token_bytes(_DIGEST))
         salt: bytes = await store.redis.hget(keys.LINES, _SALT)
     return salt
-
-
-def _line_digest(text: str, salt: bytes) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=_DIGEST, key=salt).digest()

@@ -115,8 +115,7 @@ def _watch(descriptor: int) -> None:
     except OSError:
         return  # not our pipe: the variable came from somewhere else
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_LAST_RESORT)  # a deadline, on a thread that does not keep the process alive
-    os._exit(1)
+    _cut_off(_LAST_RESORT)
 
 
 def is_inherited() -> bool:

@@ -13,8 +13,9 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -32,10 +33,6 @@ _LINES_KEPT = 2  # the cause of an end is in the last ones; those before are a s
 _LINE_SHOWN = 200  # characters
 
 
-async def _at_once() -> None:
-    return None
-
-
 @dataclass(frozen=True)
 class Program:
     """A program to keep running."""
@@ -45,7 +42,8 @@ class Program:
     grace: float  # seconds from SIGTERM to SIGKILL
     environment: dict[str, str] = field(default_factory=dict)
     descriptors: tuple[int, ...] = ()  # that it inherits
-    ready: Callable[[], Awaitable[None]] = _at_once  # returns once it can be used
+    # Returns once it can be used.
+    ready: Callable[[], Coroutine[Any, Any, None]] = lambda: asyncio.sleep(0)
     ours: bool = True  # others do not watch the lifeline, and do not log as we do
 
 
@@ -65,7 +63,7 @@ class ProgramRunner:
     async def start(self) -> None:
         """Start the program and wait until it is ready. Raises MillraceError if it never is."""
         self._task = asyncio.create_task(self._keep())
-        ready = asyncio.create_task(_awaited(self.program.ready))
+        ready = asyncio.create_task(self.program.ready())
         try:
             await asyncio.wait([self._task, ready], return_when=asyncio.FIRST_COMPLETED)
             if self._task.done():
@@ -190,10 +188,6 @@ async def supervise(
 async def _start_in_order(keepers: Sequence[Sequence[ProgramRunner]]) -> None:
     for stage in keepers:
         await asyncio.gather(*(keeper.start() for keeper in stage))
-
-
-async def _awaited(ready: Callable[[], Awaitable[None]]) -> None:
-    await ready()
 
 
 def _kill_group(pid: int) -> None:

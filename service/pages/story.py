@@ -7,7 +7,6 @@ eight large comparisons of clients that had disconnected delayed every feed.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aiohttp import web
@@ -75,7 +74,8 @@ async def _compared(request: web.Request, story: Story, member_id: str | None) -
     key = (story.id, story.version, member.id)
     source = next((m.source for m in story.members if m.id == story.representative), None)
     shown, own = ArticleCopy(story.article, source), ArticleCopy(record.article, record.source)
-    return Compared(member, *await request.app[COMPARISONS].compare(request, key, shown, own))
+    stretches, marked = await request.app[COMPARISONS].compare(request, key, shown, own)
+    return Compared(member, stretches, marked)
 
 
 async def _member_record(
@@ -138,19 +138,7 @@ class NotCompared(MillraceError):
     """Too many comparisons are waiting, or the reader disconnected before this one began."""
 
 
-class Comparison(NamedTuple):
-    """The differences between a copy and the shown text."""
-
-    stretches: list[Stretch]
-    marks: Marks
-
-
-@dataclass
-class _Waiting:
-    """One comparison with the readers who wait for it."""
-
-    readers: list[web.Request] = field(default_factory=list)
-    result: asyncio.Future[Comparison | None] | None = None
+Comparison = tuple[list[Stretch], Marks]
 
 
 class Comparisons:
@@ -158,7 +146,8 @@ class Comparisons:
 
     def __init__(self, background: Background) -> None:
         self._background = background
-        self._waiting: dict[Key, _Waiting] = {}
+        # The readers who wait for each comparison, and its result.
+        self._waiting: dict[Key, tuple[list[web.Request], asyncio.Future[Comparison | None]]] = {}
 
     async def compare(
         self, request: web.Request, key: Key, old: ArticleCopy, new: ArticleCopy
@@ -167,17 +156,17 @@ class Comparisons:
 
         Concurrent requests for the same `key` share one comparison.
         """
-        waiting = self._waiting.get(key)
-        if waiting is None:
+        if key not in self._waiting:
             if len(self._waiting) >= WAITING:
                 raise NotCompared("too many comparisons at once; try again in a moment")
-            waiting = self._waiting[key] = _Waiting()
-        waiting.readers.append(request)
-        if waiting.result is None:
-            work = self._background.run(_compare_texts, waiting.readers, old, new)
-            waiting.result = asyncio.ensure_future(work)
-            waiting.result.add_done_callback(lambda _: self._waiting.pop(key))
-        found = await asyncio.shield(waiting.result)
+            readers = list[web.Request]()
+            work = self._background.run(_compare_texts, readers, old, new)
+            comparing = asyncio.ensure_future(work)
+            comparing.add_done_callback(lambda _: self._waiting.pop(key))
+            self._waiting[key] = readers, comparing
+        readers, result = self._waiting[key]
+        readers.append(request)
+        found = await asyncio.shield(result)
         if found is None:
             raise NotCompared("the reader left")
         return found
@@ -188,7 +177,7 @@ def _compare_texts(
 ) -> Comparison | None:
     if all(reader.transport is None for reader in readers):
         return None
-    return Comparison(difference(old.article.text, new.article.text), marks(new, old))
+    return difference(old.article.text, new.article.text), marks(new, old)
 
 
 COMPARISONS = web.AppKey("comparisons", Comparisons)
