@@ -42,20 +42,6 @@ from workers.sandbox.fair import FairPlaces, Usage
 from workers.sandbox.pool import Sandbox
 from workers.settle import Knowledge, Sequencer, Turn, settle
 
-_A_DAY_ALONE = len("2026-01-01")
-_YEAR = 366 * 86400.0
-
-
-def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:
-    """The times of publication (Unix seconds) from which a source's rhythm may be learned.
-
-    Dates without a time of day, dates in the future and dates older than a year are left out.
-    """
-    stated = [moment(text) for text in published if text and len(text) > _A_DAY_ALONE]
-    times = [time.timestamp() for time in stated if time is not None]
-    return [time for time in times if now - _YEAR < time <= now]
-
-
 log = structlog.get_logger()
 
 WRITE_SECONDS = 1.0
@@ -63,6 +49,8 @@ WRITE_SECONDS = 1.0
 # lists thousands must not decide which text is common.
 TAUGHT_AT_ONCE = 50
 _DAY = 86400.0
+_YEAR = 366 * _DAY
+_DAY_ALONE = len("2026-01-01")  # characters of a date without a time of day
 
 
 class FeedInfo(NamedTuple):
@@ -254,3 +242,13 @@ def count_merging(counts: Counts, outcome: Outcome) -> None:
         if change is not None:
             lag = (record.arrived - change.story.arrived).total_seconds()
             counts.observe("millrace_repost_lag_seconds", max(0.0, lag), LAG_BUCKETS)
+
+
+def rhythm(published: Iterable[str | None], *, now: float) -> list[float]:
+    """The times of publication (Unix seconds) from which a source's rhythm may be learned.
+
+    Dates without a time of day, dates in the future and dates older than a year are left out.
+    """
+    stated = [moment(text) for text in published if text and len(text) > _DAY_ALONE]
+    times = [time.timestamp() for time in stated if time is not None]
+    return [time for time in times if now - _YEAR < time <= now]
