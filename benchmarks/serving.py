@@ -202,7 +202,8 @@ async def _serve(port: int) -> None:
         ready = asyncio.create_task(_announce(port, url))
         settings, stop = Settings(), asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await run_service(store, lambda: settings, port=port, stop=stop)
+        with socket.create_server(("127.0.0.1", port)) as listener:
+            await run_service(store, lambda: settings, listener=listener, stop=stop)
         await ready
 
 

@@ -77,19 +77,16 @@ async def run_service(
     store: Store,
     settings: Callable[[], Settings],
     *,
+    listener: socket.socket,
     stop: asyncio.Event,
     drain: float = DRAIN,
-    host: str = "127.0.0.1",
-    port: int = 8080,
-    listener: socket.socket | None = None,
     config_fault: Callable[[], str | None] = lambda: None,
     fetch_picture: FetchPicture | None = None,
-    started: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve until `stop` is set, then drain.
+    """Serve on a listening socket until `stop` is set, then drain.
 
     For `drain` seconds after `stop`, readiness is false and requests are still answered, until load
-    balancers have noticed. `listener` is a listening socket to use instead of `host` and `port`.
+    balancers have noticed.
     """
     _return_large_blocks()
     app = make_app(store, settings, config_fault=config_fault, fetch_picture=fetch_picture)
@@ -98,12 +95,9 @@ async def run_service(
     assert runner.server is not None  # noqa: S101 - set up just now
     watching = asyncio.create_task(app[CONNECTIONS].watch())
     factory = app[CONNECTIONS].factory(runner.server)
-    where = {"host": host, "port": port} if listener is None else {"sock": listener}
+    loop = asyncio.get_running_loop()
     try:
-        server = await asyncio.get_running_loop().create_server(factory, **where, backlog=1024)
-        async with server:
-            if started is not None:
-                started(_url(server))
+        async with await loop.create_server(factory, sock=listener, backlog=1024):
             await stop.wait()
             app[CONTEXT].draining = True
             await asyncio.sleep(drain)
@@ -153,11 +147,6 @@ class _MalformedCounter(logging.Filter):
             self._refused["malformed"] += 1
             return False
         return record.levelno >= logging.INFO
-
-
-def _url(server: asyncio.Server) -> str:
-    host, port = server.sockets[0].getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def _get(path: str, handler: Handler) -> web.RouteDef:

@@ -50,24 +50,21 @@ CONTEXT = web.AppKey("context", Context)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class SourceTitles:
-    """Title, if set, and address of each source; compared by identity, because it is long."""
-
-    by_name: Mapping[str, tuple[str | None, str]]
-
-
-NO_TITLES = SourceTitles({})
-
-
-@dataclass(frozen=True, slots=True)
 class SourceListing:
-    """What requests need of the list of sources, which may have 100,000 members."""
+    """What requests need of the list of sources, which may have 100,000 members.
 
-    names: frozenset[str]
-    tags: tuple[str, ...]  # sorted
-    by_source_link: frozenset[str]  # names of the sources with `link: source`
-    titles: SourceTitles
-    disabled: int
+    Compared by identity: there is one for each version of the settings.
+    """
+
+    names: frozenset[str] = frozenset()
+    tags: tuple[str, ...] = ()  # sorted
+    by_source_link: frozenset[str] = frozenset()  # names of the sources with `link: source`
+    # Title, if set, and address of each source.
+    titles: Mapping[str, tuple[str | None, str]] = field(default_factory=dict)
+    disabled: int = 0
+
+
+NO_SOURCES = SourceListing()
 
 
 _listed: tuple[Settings, SourceListing] | None = None
@@ -85,7 +82,7 @@ def listed(settings: Settings) -> SourceListing:
                 names=frozenset(source.name for source in sources),
                 tags=tuple(sorted({tag for source in sources for tag in source.tags})),
                 by_source_link=frozenset(s.name for s in sources if s.link == "source"),
-                titles=SourceTitles({s.name: (s.title, s.url) for s in sources}),
+                titles={s.name: (s.title, s.url) for s in sources},
                 disabled=sum(not source.enabled for source in sources),
             ),
         )

@@ -19,7 +19,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from arq import ArqRedis, Worker, cron, func
@@ -44,16 +44,6 @@ _HINT_SECONDS = 120  # the lease of an older hint has expired
 # arq orders its queue by the enqueuer's clock, and a host whose clock is ahead would hide its jobs
 # from the others. One fixed time makes every job due; ids grow, so they stay in order.
 _ALWAYS_DUE = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-class WorkStarter(Protocol):
-    """The interface of the worker that runs the jobs; it is `ctx["worker"]`."""
-
-    async def take(self, role: Role, leases: Sequence[Lease]) -> None:
-        """Start the work of these leases."""
-
-    async def tidy(self) -> None:
-        """Remove data beyond the retention."""
 
 
 def dumps(value: dict[str, Any]) -> bytes:
@@ -84,31 +74,27 @@ async def enqueue(redis: ArqRedis, role: Role, leases: Sequence[Lease]) -> None:
             )
 
 
-# The jobs suppress StoreError, or arq would log each of them: the lease expires, the next run
-# tidies, and workers/recovery.py logs once that the store is away.
+# `ctx["worker"]` is the WorkerProcess of workers/loops.py. The jobs suppress StoreError, or arq
+# would log each of them: the lease expires, the next run tidies, and workers/recovery.py logs once
+# that the store is away.
 
 
 async def poll(ctx: dict[str, Any], leases: list[list[str]]) -> None:
     """The job that starts polls."""
     with suppress(StoreError):
-        await _worker(ctx).take(Role.POLL, [Lease(*lease) for lease in leases])
+        await ctx["worker"].take(Role.POLL, [Lease(*lease) for lease in leases])
 
 
 async def page(ctx: dict[str, Any], leases: list[list[str]]) -> None:
     """The job that starts fetching and reading pages."""
     with suppress(StoreError):
-        await _worker(ctx).take(Role.PAGE, [Lease(*lease) for lease in leases])
+        await ctx["worker"].take(Role.PAGE, [Lease(*lease) for lease in leases])
 
 
 async def tidy(ctx: dict[str, Any]) -> None:
     """The job that removes data beyond the retention; a missed or doubled run does no harm."""
     with suppress(StoreError):
-        await _worker(ctx).tidy()
-
-
-def _worker(ctx: dict[str, Any]) -> WorkStarter:
-    worker: WorkStarter = ctx["worker"]
-    return worker
+        await ctx["worker"].tidy()
 
 
 FUNCTIONS = [
@@ -121,7 +107,7 @@ _TIDY_AT = set(range(0, 60, 10))
 CRON_JOBS = [cron(tidy, second=_TIDY_AT, run_at_startup=True, timeout=_TIDY_TIMEOUT, keep_result=0)]
 
 
-async def run_queue(settings: type, store: Store, starter: WorkStarter) -> None:
+async def run_queue(settings: type, store: Store, worker_process: Any) -> None:
     """Run jobs until cancelled. Raises StoreError when the connection is lost.
 
     The arq worker ends with its connection; the caller starts the next. `settings` is the class
@@ -131,7 +117,7 @@ async def run_queue(settings: type, store: Store, starter: WorkStarter) -> None:
     worker: Worker = create_worker(
         settings,
         redis_pool=arq_redis(store),
-        ctx={"worker": starter},
+        ctx={"worker": worker_process},
         on_startup=None,
         on_shutdown=None,
         handle_signals=False,

@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from core.config.settings import VERSION, Settings
@@ -58,11 +59,7 @@ async def run_worker(
         opened(redis_url) as store,
         _worker(store, settings, version, sequencer, in_force) as worker,
     ):
-
-        async def _run_queue() -> None:
-            await run_queue(WorkerSettings, store, worker)
-
-        await worker.run(stop, _run_queue)
+        await worker.run(stop, partial(run_queue, WorkerSettings, store, worker))
 
 
 @asynccontextmanager

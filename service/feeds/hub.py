@@ -8,7 +8,6 @@ send new entries through a guarded session, because anyone may name any address 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 from aiohttp import web
 
@@ -49,10 +48,6 @@ CALLBACK = "/websub/{id}"
 RECEIVED_AT_ONCE = 8  # pushes, one of each source; each is in memory, up to fetch.max_bytes.feed
 RECEIVING = web.AppKey("receiving", set[str])
 
-_MODES: Mapping[str, Literal["subscribe", "unsubscribe"]] = {
-    "subscribe": "subscribe",
-    "unsubscribe": "unsubscribe",
-}
 _REASONS: Mapping[Refusal, str] = {
     "full": "too many callbacks wait to be verified: try again in some minutes",
     "host": "too many callbacks of this host wait to be verified: try again in some minutes",
@@ -104,8 +99,8 @@ async def about_hub(request: web.Request) -> web.Response:
 
 
 def _verification(form: Mapping[str, str], request: web.Request, context: Context) -> Verification:
-    mode = _MODES.get(form.get("hub.mode", ""))
-    if mode is None:
+    mode = form.get("hub.mode")
+    if mode not in ("subscribe", "unsubscribe"):
         raise Refused("hub.mode is subscribe or unsubscribe")
     topic, callback = form.get("hub.topic", ""), form.get("hub.callback", "")
     if len(topic.encode()) > LONGEST_ADDRESS or len(callback.encode()) > LONGEST_ADDRESS:

@@ -25,7 +25,7 @@ from core.render.formats import (
 )
 from core.render.items import FeedHead, FeedItem, feed_item, without_body
 from core.render.variants import PictureProxy, Variant, convert, in_variant, with_proxied_images
-from service.context import NO_TITLES, Context, SourceTitles, listed
+from service.context import NO_SOURCES, Context, SourceListing, listed
 from service.documents import Document
 from service.feeds.query import FeedQuery, digest_items, select
 from service.languages import feed_language, translations
@@ -224,9 +224,8 @@ class Style:
     summary: bool = False
     variant: Variant | None = None
     footer: str | None = None  # the words before the other copies
-    link_to_source: frozenset[str] = frozenset()
     show_source: Literal["none", "title", "footer"] = "none"
-    sources: SourceTitles = NO_TITLES
+    sources: SourceListing = NO_SOURCES
     proxy: PictureProxy | None = None
 
 
@@ -240,9 +239,8 @@ def style_of(
         summary=query.summary,
         variant=query.variant,
         footer=_("Also at:") if settings.feed.show_reposts == "footer" else None,
-        link_to_source=listed(settings).by_source_link,
         show_source=settings.feed.show_source,
-        sources=listed(settings).titles,
+        sources=listed(settings),
         proxy=proxy,
     )
 
@@ -261,10 +259,10 @@ def item_of(kept: KeptStory, style: Style) -> FeedItem:
     """A kept story as the item that all formats render."""
     item = feed_item(
         kept.story,
-        link_to_source=style.link_to_source,
+        link_to_source=style.sources.by_source_link,
         footer=style.footer,
         show_source=style.show_source,
-        sources=style.sources.by_name,
+        sources=style.sources.titles,
     )
     item = without_body(item) if style.summary else item
     item = with_proxied_images(item, style.proxy) if style.proxy else item

@@ -103,11 +103,7 @@ async def running(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
 
     monkeypatch.setattr(app, "Connections", Noted)
     await put(store, make_story(1))
-    listener, stop, started = (
-        socket.create_server(("127.0.0.1", 0)),
-        asyncio.Event(),
-        asyncio.Event(),
-    )
+    listener, stop = socket.create_server(("127.0.0.1", 0)), asyncio.Event()
     settings: Settings = SETTINGS
     service = asyncio.create_task(
         app.run_service(
@@ -116,10 +112,8 @@ async def running(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
             stop=stop,
             drain=0.0,
             listener=listener,
-            started=lambda _: started.set(),
         )
     )
-    await started.wait()
     held = Running(listener.getsockname()[1], made)
     async with asyncio.timeout(10):
         while await held.status(b"GET /health/ready HTTP/1.1\r\nHost: a\r\n\r\n") != 200:
