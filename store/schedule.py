@@ -14,6 +14,7 @@ from typing import NamedTuple
 from store import keys
 from store.connection import Store, store_errors
 
+SPACING = 0.02  # seconds between sources that become due together
 _TIMES_AT_ONCE = 5000  # names in one command
 _REFUSED = 0  # returned by the script instead of a state
 
@@ -98,7 +99,7 @@ async def finish(store: Store, queue: Queue, lease: Lease) -> bool:
     return await _move(store, queue, lease, 0, "finish")
 
 
-async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.02) -> int:
+async def add_sources(store: Store, names: Sequence[str], *, spacing: float = SPACING) -> int:
     """Schedule new sources, the first now, each next one `spacing` seconds later.
 
     A source that was removed and returns within `dedup.window` keeps its planned time.
@@ -111,13 +112,13 @@ async def add_sources(store: Store, names: Sequence[str], *, spacing: float = 0.
     )
 
 
-async def make_due(store: Store, longest: Mapping[str, float], *, spacing: float = 0.02) -> int:
-    """Make sources due, `spacing` apart, that are planned later than their `longest` wait."""
+async def make_due(store: Store, longest: Mapping[str, float]) -> int:
+    """Make sources due, one after the other, that are planned later than their `longest` wait."""
     if not longest:
         return 0
     pairs = [part for name, s in longest.items() for part in (name, int(s * 1000))]
     script = store.script("pull_in")
-    return int(await store.call(script, [keys.SCHEDULE], [int(spacing * 1000), *pairs]))
+    return int(await store.call(script, [keys.SCHEDULE], [int(SPACING * 1000), *pairs]))
 
 
 async def drop_sources(store: Store, kept: Collection[str], *, forget_after: float) -> list[str]:

@@ -47,7 +47,6 @@ async def run_worker(
     redis_url: str,
     settings: Callable[[], Settings],
     stop: asyncio.Event,
-    version: str = VERSION,
     sequencer: Sequencer | None = None,
     in_force: InForce | None = None,
 ) -> None:
@@ -57,7 +56,7 @@ async def run_worker(
     """
     async with (
         opened(redis_url) as store,
-        _worker(store, settings, version, sequencer, in_force) as worker,
+        _worker(store, settings, sequencer, in_force) as worker,
     ):
         await worker.run(stop, partial(run_queue, WorkerSettings, store, worker))
 
@@ -66,7 +65,6 @@ async def run_worker(
 async def _worker(
     store: Store,
     settings: Callable[[], Settings],
-    version: str = VERSION,
     sequencer: Sequencer | None = None,
     in_force: InForce | None = None,
 ) -> AsyncIterator[WorkerProcess]:
@@ -88,7 +86,7 @@ async def _worker(
             robots=Robots(store, fetcher, sandbox),
             sandbox=sandbox,
             shared_idf=SharedIdf(store),
-            version=version,
+            version=VERSION,
             sequencer=sequencer or Sequencer(),
         )
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:6]}"

@@ -39,7 +39,7 @@ from workers.sandbox.pool import Sandbox
 FIELDS = ("id", "story", "repost_of", "distance", "similarity", "rule")
 _BATCH = 20  # lines a trip to the child
 _AHEAD = 3  # batches waiting or at work for each child
-_FOR_EVER = 10 * 365 * 86400.0  # seconds: `published` and the clock expire nothing here
+_NEVER = 10 * 365 * 86400.0  # seconds: `published` and the clock expire nothing here
 _PROGRESS_SECONDS = 1.0
 _NOW = datetime(2000, 1, 1, tzinfo=UTC)  # nothing here depends on the time
 
@@ -87,14 +87,11 @@ def dedup_file(file: str, *, out: str | None, pairs: str | None = None) -> int:
 async def dedup_lines(
     lines: Iterable[bytes],
     *,
-    idf: Idf | None = None,
-    settings: DedupSettings | None = None,
     progress: Progress | None = None,
     truth: Truth | None = None,
 ) -> AsyncIterator[dict[str, Any]]:
     """Decide upon entries given as JSON lines; returns one dict for each, in their order."""
-    settings = (settings or DedupSettings()).model_copy(update={"window": _FOR_EVER})
-    idf = idf or Idf.warm()
+    settings, idf = DedupSettings().model_copy(update={"window": _NEVER}), Idf.warm()
     async with throwaway_store() as url, opened(url) as store:
         with Shelf() as shelf:
             stream = Stream(store, idf, settings, shelf)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -61,14 +60,6 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 1rem; color: #222; backgro
 b { color: #a00 } dt { color: #555; font-size: .85em } dd { margin: 0 0 .4rem }
 </style></head><body>
 """
-
-
-def options_of(source: Source | None, *, fast: bool = False) -> CleanOptions:
-    """The cleaning options of a source in feeds.yaml."""
-    if source is None:
-        return CleanOptions(fast=fast)
-    options = clean_options(source)
-    return replace(options, fast=fast or options.fast)
 
 
 def extract_files(
@@ -126,7 +117,7 @@ def extract_documents(
     source: Source | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The articles of each file (`-`: standard input); a fault gives `error` instead."""
-    options = options_of(source)
+    options = clean_options(source) if source else CleanOptions()
     learned = Boilerplate() if learn else None
     for name in files:
         try:

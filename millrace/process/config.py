@@ -17,7 +17,6 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -167,29 +166,27 @@ class LiveSettings:
         except ConfigError as error:
             return error
 
-    def apply(self, found: Snapshot | ConfigError) -> bool:
-        """Apply a snapshot if it is valid; returns whether the settings changed."""
+    def apply(self, found: Snapshot | ConfigError) -> None:
+        """Apply a snapshot if it is valid."""
         if isinstance(found, ConfigError):
             self._refuse(found.faults)
-            return False
+            return
         if found == self.snapshot:
             self.good = True
             self._accept()
-            return False
+            return
         if found == self.refused:
-            return False  # the same invalid file: do not parse it every second
+            return  # the same invalid file: do not parse it every second
         try:
             settings = found.settings()
         except ConfigError as error:
             self.refused = found
             self._refuse(error.faults)
-            return False
+            return
         self.snapshot, self.good = found, True
-        changed = settings != self._settings
         self._settings = self.own = settings
         self._accept()
         self._log("info", "config.loaded", path=self.path, sources=len(settings.sources))
-        return changed
 
     def _log(self, level: str, event: str, **fields: object) -> None:
         getattr(log, "debug" if self._quiet else level)(event, **fields)
@@ -207,9 +204,7 @@ class LiveSettings:
         self.refused = None
 
 
-async def follow(
-    live: LiveSettings, *, changed: Callable[[Settings], None] = lambda _: None
-) -> None:
+async def follow(live: LiveSettings) -> None:
     """Apply changes of the file to `live`, until cancelled."""
     nudge = asyncio.Event()
     watcher = asyncio.create_task(_nudge_on_change(live.path, nudge))
@@ -221,8 +216,7 @@ async def follow(
                     await nudge.wait()
             nudge.clear()
             # In a thread: reading some thousand sources takes a second.
-            if await asyncio.to_thread(live.apply, await _settled(live)):
-                changed(live())
+            await asyncio.to_thread(live.apply, await _settled(live))
     finally:
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)

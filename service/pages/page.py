@@ -157,12 +157,10 @@ def _page(template: str, encoding: str, language: Language, **values: Any) -> Do
     return document
 
 
-def page_style(
-    request: web.Request, root: str | None = None, *, query: FeedQuery | None = None
-) -> Style:
-    """The style of stories on a page; `root` is the relative path to the service's root."""
+def page_style(request: web.Request, *, query: FeedQuery | None = None) -> Style:
+    """The style of stories on a page."""
     context = request.app[CONTEXT]
-    proxy = proxy_at(context, root or way_up(request.rel_url.raw_path))
+    proxy = proxy_at(context, way_up(request.rel_url.raw_path))
     return style_of(context.settings(), query, proxy=proxy)
 
 

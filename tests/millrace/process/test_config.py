@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from core.errors import ConfigError
 from millrace.process.config import LiveSettings, Snapshot, follow
@@ -112,23 +113,20 @@ async def test_a_file_written_in_pieces_counts_once_it_is_whole(tmp_path: Path) 
     path = tmp_path / "feeds.yaml"
     lines = [f"  - url: https://example.org/{n}\n" for n in range(5)]
     write(path, "sources:\n" + "".join(lines))
-    counts = []
 
     live = LiveSettings(str(path))
-    task = asyncio.create_task(
-        follow(live, changed=lambda settings: counts.append(len(settings.sources)))
-    )
-    with path.open("w") as file:
+    task = asyncio.create_task(follow(live))
+    with capture_logs() as lines_of_log, path.open("w") as file:
         file.write("sources:\n")
         for line in [*lines, "  - url: https://example.org/new\n"]:
             file.write(line)
             file.flush()
             await asyncio.sleep(0.1)  # a slow writer
 
-    await until(lambda: bool(counts), SECONDS)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert counts == [6]
+        await until(lambda: bool(lines_of_log), SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [(line["event"], line["sources"]) for line in lines_of_log] == [("config.loaded", 6)]
 
 
 def test_a_broken_file_at_the_start_is_refused(tmp_path: Path) -> None:
