@@ -172,13 +172,6 @@ _PROBE_CAP = 3600.0  # where a host takes connections and its source still fails
 Happened = Literal["started", "reached", "answered"]
 
 
-class Probe(NamedTuple):
-    """A source whose host is to be tested now, and the state of the outage."""
-
-    name: str
-    failing: int  # sources that failed since the last answer
-
-
 async def note_unreachable(store: Store, name: str) -> None:
     """Note that no connection to this source could be made."""
     await store.call(store.script("unreachable"), [keys.UNREACHABLE, keys.NETWORK], [name])
@@ -223,7 +216,7 @@ async def retry_unreachable(store: Store, happened: Happened) -> int:
     return int(made)
 
 
-async def next_probe(store: Store) -> Probe | None:
+async def next_probe(store: Store) -> str | None:
     """A source that failed since any source last answered, if it is time to test a host.
 
     Only one worker gets it, and only while no source answers.
@@ -246,4 +239,4 @@ async def next_probe(store: Store) -> Probe | None:
         if not await store.redis.set(keys.PROBED, b"1", nx=True, px=int(pause * 1000)):
             return None
     name: bytes = random.choice(failing)[0]  # noqa: S311 - any host will do, another each time
-    return Probe(name.decode(), len(failing))
+    return name.decode()

@@ -88,15 +88,13 @@ class Recovery:
             log.info("sources.resolved", sources=len(back))
 
     async def _probe(self) -> None:
-        probe = await next_probe(self._context.store)
-        if probe is None:
+        store = self._context.store
+        name = await next_probe(store)
+        if name is None:
             return
-        source, state = (
-            self._context.source(probe.name),
-            await load_source(self._context.store, probe.name),
-        )
+        source, state = self._context.source(name), await load_source(store, name)
         if source is None or state is None:
-            await note_reached(self._context.store, probe.name)  # feeds.yaml no longer lists it
+            await note_reached(store, name)  # feeds.yaml no longer lists it
         elif not state.unreachable:
             return  # it accepts connections and never answers: connecting would prove nothing
         elif await self._context.fetcher.reaches(self._access(source, state)):

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from core.config.opml import opml_document
 from core.config.settings import Settings, Source
@@ -62,11 +61,12 @@ async def _once(
         await refuse_another_file(store, snapshot)
         # So that one input gives one feed: nothing may depend on who answers first.
         sequencer = Sequencer(strict=True)
-        due = await _make_due(store, settings)
+        started = await store.now()
+        due = await _make_due(store, settings, started)
         worker = asyncio.create_task(
             run_worker(redis_url=url, settings=lambda: settings, stop=stop, sequencer=sequencer)
         )
-        polling = asyncio.create_task(_all_taken_in(store, due, sequencer))
+        polling = asyncio.create_task(_all_taken_in(store, due, started, sequencer))
         await asyncio.wait([worker, polling], return_when=asyncio.FIRST_COMPLETED)
         interrupted = not polling.done()
         stop.set()
@@ -92,39 +92,32 @@ async def _store_url(data: Path, redis: str | None) -> AsyncIterator[str]:
             yield url
 
 
-class Due(NamedTuple):
-    """The sources of one round."""
-
-    names: list[str]
-    since: float
-
-
-async def _make_due(store: Store, settings: Settings) -> Due:
-    """Make every source due, in the order of feeds.yaml."""
+async def _make_due(store: Store, settings: Settings, now: float) -> list[str]:
+    """Make every source due, in the order of feeds.yaml; returns their names."""
     sources = [source for source in settings.sources if source.enabled]
     names = [source.name for source in sources]
-    started = await store.now()
     await add_sources(store, names, spacing=0)
     states = zip(sources, await load_sources(store, names), strict=True)
-    asked = [source.name for source, state in states if not _left_alone(source, state, started)]
-    await poll_in_order(store, asked)
-    return Due(asked, started)
+    due = [source.name for source, state in states if not _left_alone(source, state, now)]
+    await poll_in_order(store, due)
+    return due
 
 
-async def _all_taken_in(store: Store, due: Due, sequencer: Sequencer) -> list[str]:
+async def _all_taken_in(
+    store: Store, due: Sequence[str], started: float, sequencer: Sequencer
+) -> list[str]:
     """Wait until all entries are settled; returns one line for each source that failed."""
-    asked, started = due
     with progress_bar() as progress:
-        task = progress.add_task("polling", total=len(asked))
+        task = progress.add_task("polling", total=len(due))
         while True:
-            states = await load_sources(store, asked)
+            states = await load_sources(store, due)
             done = sum(state is not None and (state.last_poll or 0) >= started for state in states)
             progress.update(task, completed=done)
-            sequencer.pages_may_begin = done == len(asked)
+            sequencer.pages_may_begin = done == len(due)
             if sequencer.pages_may_begin and not await due_within(store, PAGES, _UNDER_WAY):
                 break
             await asyncio.sleep(_LOOK_SECONDS)  # workers write into the store without notice
-    faults = zip(asked, states, strict=True)
+    faults = zip(due, states, strict=True)
     return [f"{name}: {state.last_error}" for name, state in faults if state and state.last_error]
 
 
