@@ -225,6 +225,8 @@ def _bound_feedparser() -> None:
     for parser in (feedparser.api.StrictFeedParser, feedparser.api.LooseFeedParser):
         parser._sync_author_detail = _named_author_only(parser._sync_author_detail)
         parser._add_tag = _bounded_tags(parser._add_tag)
+        parser._end_width = lambda self: self.pop("width")  # it fails if there is no number
+        parser._end_height = lambda self: self.pop("height")
         parser.startDocument = _buffered
         parser.can_be_relative_uri = parser.can_be_relative_uri - {"id"}
 

@@ -200,7 +200,7 @@ def test_references_to_halves_of_characters_break_no_feed(stated: str, read: str
 
 @pytest.mark.parametrize(
     "odd",
-    ["<b></width>", "<description>a&#1 b</description><b>",
+    ["<b></width>", "<height></height>", "<description>a&#1 b</description><b>",
      '<pos xmlns="http://www.opengis.net/gml">1 2</pos>'],
 )  # fmt: skip
 def test_what_feedparser_stumbles_over_breaks_no_feed(odd: str) -> None:
