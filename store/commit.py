@@ -71,21 +71,38 @@ class Conflict:
     unseen: frozenset[str] = frozenset()  # ids of entries with candidates that were not compared
 
 
-async def write_state(store: Store, lease: Lease, write: SourceWrite) -> bool:
-    """Write the state of a source after a poll without news; False when its lease was lost."""
-    return await store.gathered(_leave_all, (lease, write))
-
-
-async def _leave_all(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -> list[bool]:
-    arguments: list[str | bytes | int] = [keys.LAYOUT_VERSION]
-    arguments += [keys.source(""), keys.seen(""), keys.learned("")]
-    for lease, write in polls:
-        wait = int(write.next_in * 1000)
-        arguments += [write.name, lease.token, wait, dump_source(write.state)]
-    written = await store.call(store.script("end"), [keys.SCHEDULE, keys.LAYOUT], arguments)
-    if not written:
+async def commit(store: Store, batch: Batch) -> Conflict | None:
+    """Write `batch`; returns None, or why it was refused. Writing it twice does no harm."""
+    shown = {c.story.representative: c.story.article for c in batch.stories}
+    plan = Plan(
+        layout=str(keys.LAYOUT_VERSION),
+        changes_kept=keys.CHANGES_KEPT,
+        fences=[_fence(lease, batch) for lease in batch.leases],
+        entries=[_entry(record, batch, shown) for record in batch.entries],
+        stories=[_story(change) for change in batch.stories],
+        claims=claim_plans(batch.claims),
+        source=_source(batch.source) if batch.source else None,
+        mark=batch.mark,
+    )
+    answer = await store.call(store.script("index", "commit"), [], [packed(plan)])
+    kind, *names = (part.decode() for part in answer)
+    if kind == "layout":
         raise LayoutMismatch(_MIGRATED)
-    return [bool(each) for each in written]
+    return None if kind == "ok" else Conflict(**{kind: frozenset(names)})
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One commit, as store/lua/commit.lua reads it."""
+
+    layout: str  # version; refused by a store with another one
+    changes_kept: int
+    fences: Sequence[Fence]
+    entries: Sequence[EntryPlan]
+    stories: Sequence[StoryPlan]
+    claims: Sequence[ClaimPlan]
+    source: SourcePlan | None
+    mark: str | None  # position of the index at the look-up of the claims' candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,40 +157,6 @@ class SourcePlan:
     items: bytes | None = None
     tree: bytes | None = None
     learned: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One commit."""
-
-    layout: str  # version; refused by a store with another one
-    changes_kept: int
-    fences: Sequence[Fence]
-    entries: Sequence[EntryPlan]
-    stories: Sequence[StoryPlan]
-    claims: Sequence[ClaimPlan]
-    source: SourcePlan | None
-    mark: str | None  # position of the index at the look-up of the claims' candidates
-
-
-async def commit(store: Store, batch: Batch) -> Conflict | None:
-    """Write `batch`; returns None, or why it was refused. Writing it twice does no harm."""
-    shown = {c.story.representative: c.story.article for c in batch.stories}
-    plan = Plan(
-        layout=str(keys.LAYOUT_VERSION),
-        changes_kept=keys.CHANGES_KEPT,
-        fences=[_fence(lease, batch) for lease in batch.leases],
-        entries=[_entry(record, batch, shown) for record in batch.entries],
-        stories=[_story(change) for change in batch.stories],
-        claims=claim_plans(batch.claims),
-        source=_source(batch.source) if batch.source else None,
-        mark=batch.mark,
-    )
-    answer = await store.call(store.script("index", "commit"), [], [packed(plan)])
-    kind, *names = (part.decode() for part in answer)
-    if kind == "layout":
-        raise LayoutMismatch(_MIGRATED)
-    return None if kind == "ok" else Conflict(**{kind: frozenset(names)})
 
 
 def _fence(lease: Lease, batch: Batch) -> Fence:
@@ -233,3 +216,22 @@ def _source(write: SourceWrite) -> SourcePlan:
         tree=None if write.tree is None else pack_bytes(write.tree),
         learned=write.learned,
     )
+
+
+async def write_state(store: Store, lease: Lease, write: SourceWrite) -> bool:
+    """Write the state of a source after a poll without news; False when its lease was lost."""
+    return await store.gathered(_write_states, (lease, write))
+
+
+async def _write_states(store: Store, polls: Sequence[tuple[Lease, SourceWrite]]) -> list[bool]:
+    arguments: list[str | bytes | int] = [keys.LAYOUT_VERSION]
+    arguments += [keys.source(""), keys.seen(""), keys.learned("")]
+    for lease, write in polls:
+        wait = int(write.next_in * 1000)
+        arguments += [write.name, lease.token, wait, dump_source(write.state)]
+    written = await store.call(
+        store.script("write_states"), [keys.SCHEDULE, keys.LAYOUT], arguments
+    )
+    if not written:
+        raise LayoutMismatch(_MIGRATED)
+    return [bool(each) for each in written]

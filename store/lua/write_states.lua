@@ -1,7 +1,7 @@
--- The results of polls that brought no entries: states, next polls, leases given back.
--- Each is written whole or not at all, and stands for itself.
--- KEYS: schedule, layout. ARGV: the layout this was made for, what the keys of a source's state, of
--- its guids and of its lessons begin with; then for each poll the name of its source, its token,
+-- Write the results of polls that brought no entries: states and next polls, and end their leases.
+-- Each is written whole or not at all, whatever becomes of the others.
+-- KEYS: schedule, layout. ARGV: the layout this was made for, the prefixes of the keys of a source's
+-- state, of its guids and of its boilerplate; then for each poll the name of its source, its token,
 -- the ms until the next poll, the state.
 -- Returns for each 1 when it was written, 0 when its lease is no longer current; nothing at all
 -- when the layout is another.
