@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from core.dedup import members as curation
+from core.dedup import members
 from core.dedup.decide import Claim
 from core.dedup.fingerprint import Fingerprint, fingerprint_of
 from core.dedup.members import ChoiceRefused
@@ -25,7 +25,7 @@ async def split(store: Store, story_id: str, entry_id: str) -> str:
     record, founder = await load_entries(store, [entry_id, story_id])
     if record is None:
         raise ChoiceRefused("{entry} is no longer kept", entry=entry_id)
-    changes, alone = curation.split(story, record, founder, now=await _now(store))
+    changes, alone = members.split(story, record, founder, now=await _now(store))
     claim = Claim(alone.id, alone.id, await _fingerprint(store, alone), weighed=None)
     refused = await commit(store, Batch(entries=[alone], stories=changes, claims=[claim]))
     if refused is not None:
@@ -37,9 +37,9 @@ async def split(store: Store, story_id: str, entry_id: str) -> str:
 async def join(store: Store, kept_id: str, absorbed_id: str) -> str:
     """Join two stories under the id of the first. Raises ChoiceRefused."""
     kept, absorbed = await _story(store, kept_id), await _story(store, absorbed_id)
-    change = curation.join(kept, absorbed, now=await _now(store))
+    change = members.join(kept, absorbed, now=await _now(store))
     found = await load_entries(store, [member.id for member in absorbed.members])
-    moved = [curation.moved_record(record, kept_id) for record in found if record is not None]
+    moved = [members.moved_record(record, kept_id) for record in found if record is not None]
     # Stored first: a repost of the absorbed story that arrives now must find the other one.
     await _remember(store, {absorbed_id: kept_id, **{record.id: kept_id for record in moved}})
     if await commit(store, Batch(entries=moved, stories=[change])) is not None:
@@ -75,7 +75,7 @@ async def _story(store: Store, story_id: str) -> Story:
 
 async def _fingerprint(store: Store, record: EntryRecord) -> Fingerprint:
     article = record.article
-    assert article is not None  # noqa: S101 - curation.split asked
+    assert article is not None  # noqa: S101 - members.split asked
     shared = SharedIdf(store)
     await shared.open()
     return fingerprint_of(article, shared.idf, source=record.source)
