@@ -25,7 +25,7 @@ from service.app import DRAIN, run_service
 from store.connection import opened
 from workers.http.client import Fetcher
 
-_TIMEOUT = 10.0  # seconds; somebody is looking at the page
+_TIMEOUT = 10.0  # seconds; a reader is waiting for the page
 _TYPES = "image/avif, image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=0.1"
 
 

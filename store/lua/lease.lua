@@ -1,5 +1,5 @@
 -- Lease what is due, oldest first: its place in the schedule moves to the end of the lease, so a
--- worker that dies gives its work back without anyone noticing.
+-- dead worker gives its work back without any other action.
 -- KEYS: counter of leases, schedules. ARGV: lease in ms, then of each schedule how many, and what the
 -- keys of its states begin with.
 -- Returns for each schedule: how much it holds, the ms until something in it is due (-1: never),

@@ -36,7 +36,7 @@ local function take(state, running, promised, refused, holder, horizon)
 
   forget_future(state, running, promised, refused)
 
-  -- A host that told two of its sources to wait means all of them, while both waits last.
+  -- A host that answered 429 to two of its sources means all of them, while both waits last.
   redis.call('ZREMRANGEBYSCORE', refused, '-inf', now)
   local waits = redis.call('ZRANGE', refused, -2, -1, 'WITHSCORES')
   if #waits == 4 then return math.max(1, waits[2] - now) end
