@@ -7,17 +7,17 @@ places, numbers or dates in the same sentences make another story.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from core.dedup.copy import ArticleCopy
 from core.dedup.headline import Title
 from core.dedup.idf import Idf
 from core.dedup.reading import Bools, Reading
 from core.dedup.swaps import Swap, cover, places, runs_of, swaps_between
-from core.dedup.tokens import U64
 
 RUN = 8  # consecutive shared tokens that end a lead; fewer are a common phrase
 # Length of an isolated phrase that a lead may quote from the common part. Of 144 pairs of leads
@@ -28,7 +28,6 @@ UNTOUCHED = 0.02  # of the shorter text: an editor changes more than two words
 # Common words up to which two swapped common words separate otherwise equal texts. Of 38 Chinese
 # flashes with one well-known place replaced, 13 joined their original without it, 1 with it.
 FEW_WORDS = 100
-MORE = 1.25  # times as long: the longer text may be a page of several stories
 SHORT_HEADLINE = 6  # letters; a line this short is not a headline
 SENTENCE_WORDS = 25  # of a lead without full stops; two sentences of an intro have about 30
 OWN = 0.6  # share of unshared tokens from which a sentence is the text's own
@@ -87,6 +86,11 @@ class Pair:
         return not self.agree and max(e.short.support, e.long.support) < SUPPORT
 
     @property
+    def about(self) -> float:
+        """The share of the headlines' words in the common part, on average."""
+        return (self.evidence.short.support + self.evidence.long.support) / 2
+
+    @property
     def leads(self) -> int:
         """Own sentences before the common part; the smaller number of the two texts."""
         return min(self.evidence.short.lead, self.evidence.long.lead)
@@ -107,21 +111,67 @@ class Pair:
         return min(self.evidence.short.weight, self.evidence.long.weight)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Side:
-    """One of two compared texts. Shares are 0 to 1."""
+    """One of two compared texts. Shares are 0 to 1; what few rows need is computed on demand."""
 
-    size: int  # tokens
-    share: float  # of its tokens that the other contains
+    text: Reading
+    covered: Bools  # tokens in shared shingles
+    fine: Bools  # these, and tokens that are equal inside a difference
+    idf: Idf
     weight: float  # of its shingles that the other contains, weighted by rarity in the stream
     rare: float  # sum of those weights: its distinctive content
-    lead: int  # number of its own sentences before the first shared run
-    own: int  # number of its own sentences
-    least: float  # share in the least shared quarter
-    support: float  # share of its headline's words in the common part
+
+    @property
+    def size(self) -> int:
+        """The number of its tokens."""
+        return self.text.size
+
+    @cached_property
+    def share(self) -> float:
+        """The share of its tokens that the other contains."""
+        return _mean(self.covered)
+
+    @cached_property
+    def lead(self) -> int:
+        """The number of its own sentences before the first shared run."""
+        first = _first_shared(self.covered)
+        if first is None:
+            return self.text.sentence_count()
+        # Thai and lists have no full stops, so words count as well.
+        words = int(self.text.words[:first].sum())
+        return max(int(self.text.sentences[first]), words // SENTENCE_WORDS)
+
+    @cached_property
+    def own(self) -> int:
+        """The number of its own sentences."""
+        sentences, count = self.text.sentences, self.text.sentence_count()
+        own = np.bincount(sentences[~self.fine], minlength=count)
+        return int((own > OWN * np.bincount(sentences, minlength=count)).sum())
+
+    @cached_property
+    def least(self) -> float:
+        """The share in its least shared quarter."""
+        size = len(self.fine) // 4
+        if size < 8:
+            return _mean(self.fine)
+        return min(_mean(self.fine[n * size : (n + 1) * size]) for n in range(4))
+
+    @cached_property
+    def support(self) -> float:
+        """The share of its headline's words in the common part; 1 without a headline."""
+        words = self.text.title.units  # sorted and few
+        if not len(words):
+            return 1.0
+        shared = self.text.units[self.covered]
+        places = np.minimum(np.searchsorted(words, shared), len(words) - 1)
+        found = np.zeros(len(words), dtype=np.bool_)
+        found[places[words[places] == shared]] = True
+        weights = self.idf.word_weights(words)
+        return float(weights[found].sum()) / max(float(weights.sum()), 1e-9)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """The result of a comparison. `short` and `long` are the two texts by length."""
 
@@ -131,12 +181,35 @@ class Evidence:
     swaps: tuple[Swap, ...]
     left: int  # tokens neither shared nor swapped; the larger number of the two texts
     shared: float  # number of common words
-    order: float  # share of neighbouring shared shingles in the same order
-    cohesion: float  # of the longer text's shared part with its rest, relative to that within each
+    word: float  # words per token of the shorter text: 1, or less in scripts without spaces
     agree: float  # share of the shorter headline's word pairs that the other has
     same_headline: bool
     other_numbers: bool  # the headlines have different series numbers, dates or figures
-    headline_inside: bool  # the shorter text's headline is a line of the longer text
+
+    @cached_property
+    def cohesion(self) -> float:
+        """Whether the longer text is about one subject: words that its shared part and rest share.
+
+        0: two texts; about 1: as much in common as the halves of either part. This comparison needs
+        no knowledge of the language, in which frequent words prove nothing. 0.5: too little text.
+        """
+        units, fine, likeness = self.long.text.units, self.long.fine, self.long.idf.likeness
+        shared, rest = units[fine], units[~fine][: 2 * WINDOW]
+        half = min(len(shared) // 2, len(rest) // 2, WINDOW)
+        if half < LEAST_WINDOW:
+            return 0.5
+        one, other = shared[-2 * half : -half], shared[-half:]
+        first, second = rest[:half], rest[half : 2 * half]
+        within = likeness(one, other) + likeness(first, second)
+        across = sum(likeness(a, b) for a in (one, other) for b in (first, second))
+        return across / (2 * within) if within > 0.02 else 0.5
+
+    @cached_property
+    def headline_inside(self) -> bool:
+        """Whether the shorter text's headline is a line of the longer text only."""
+        short, long = self.short.text, self.long.text
+        headline = short.title.bare
+        return len(headline) > SHORT_HEADLINE and headline in long.lines - short.lines
 
     @property
     def untouched(self) -> bool:
@@ -174,8 +247,7 @@ def compare(one: Reading, other: Reading, idf: Idf, sources: tuple[int, int] = (
     fine = (covered[0].copy(), covered[1].copy())
     swaps, swapped = ([], (0, 0)) if strange else swaps_between(short, long, at, fine, idf)
     left = max((~fine[0]).sum() - swapped[0], (~fine[1]).sum() - swapped[1], 0)
-    steps = np.diff(long.by_hash[0][np.searchsorted(long.by_hash[1], short.shingles[found])])
-    holds_more = not (strange or same) and long.size >= MORE * short.size
+    numbers = zip(short.title.numbers, long.title.numbers, strict=True)
     return Evidence(
         short=_side(short, found, covered[0], fine[0], idf, sources),
         long=_side(long, back, covered[1], fine[1], idf, sources),
@@ -183,19 +255,11 @@ def compare(one: Reading, other: Reading, idf: Idf, sources: tuple[int, int] = (
         swaps=tuple(swaps),
         left=int(left),
         shared=min(float(short.words[fine[0]].sum()), float(long.words[fine[1]].sum())),
-        order=float((steps > 0).mean()) if len(steps) else 1.0,
-        cohesion=_cohesion(long, fine[1], idf) if holds_more else 0.5,
+        word=_mean(short.words),
         agree=agree,
         same_headline=same,
-        other_numbers=_other_numbers(short.title, long.title),
-        headline_inside=holds_more and _heads_a_part(short, long),
+        other_numbers=any(a and b and a != b for a, b in numbers),
     )
-
-
-def _heads_a_part(short: Reading, long: Reading) -> bool:
-    """Whether the shorter text's headline is a line of the longer text only."""
-    headline = short.title.bare
-    return len(headline) > SHORT_HEADLINE and headline in long.lines - short.lines
 
 
 def headlines(one: Title, other: Title) -> tuple[float, bool]:
@@ -210,13 +274,8 @@ def headlines(one: Title, other: Title) -> tuple[float, bool]:
     return len(one.pairs & other.pairs) / min(len(one.pairs), len(other.pairs)), same
 
 
-def _other_numbers(one: Title, other: Title) -> bool:
-    pairs = zip(one.numbers, other.numbers, strict=True)
-    return any(a and b and a != b for a, b in pairs)
-
-
-def _mean(mask: Bools) -> float:
-    return float(mask.mean()) if mask.size else 0.0
+def _mean(values: Bools | npt.NDArray[np.float64]) -> float:
+    return float(values.mean()) if values.size else 0.0
 
 
 def _side(
@@ -224,74 +283,15 @@ def _side(
 ) -> Side:
     weights = idf.weights(idf.counts(text.shingles, *sources))
     rare = float(weights.sum())
-    own = np.bincount(text.sentences[~fine], minlength=text.sentence_count())
-    total = np.bincount(text.sentences, minlength=text.sentence_count())
-    lead = text.sentence_count()
-    first = _first_shared(covered)
-    if first is not None:  # Thai and lists have no full stops, so words count as well
-        lead = max(int(text.sentences[first]), int(text.words[:first].sum()) // SENTENCE_WORDS)
-    return Side(
-        size=text.size,
-        share=_mean(covered),
-        weight=float(weights[found].sum()) / rare if rare > 0 else 0.0,
-        rare=rare,
-        lead=lead,
-        own=int((own > OWN * total).sum()),
-        least=_least_quarter(fine),
-        support=_support(text, covered, idf),
-    )
+    weight = float(weights[found].sum()) / rare if rare > 0 else 0.0
+    return Side(text, covered, fine, idf, weight, rare)
 
 
 def _first_shared(covered: Bools) -> int | None:
     """The start of the common part, after phrases that a lead quotes from it."""
     runs = [run for run in runs_of(covered) if run[1] - run[0] >= min(RUN, len(covered))]
-    begins = (start for start, end in runs if end - start > QUOTED or _continues(covered, end))
-    return next(begins, runs[0][0] if runs else None)
-
-
-def _continues(covered: Bools, end: int) -> bool:
-    """Whether enough of the text after a shared run is shared, too."""
-    rest = covered[end : end + 2 * QUOTED]
-    return not rest.size or bool(rest.mean() >= 0.25)
-
-
-def _least_quarter(fine: Bools) -> float:
-    quarter = len(fine) // 4
-    if quarter < 8:
-        return _mean(fine)
-    return min(_mean(fine[n * quarter : (n + 1) * quarter]) for n in range(4))
-
-
-def _support(text: Reading, covered: Bools, idf: Idf) -> float:
-    """The share of the headline's words in the shared part; 1 without a headline."""
-    words = text.title.units
-    return _weighed(words, np.isin(words, text.units[covered]), idf) if len(words) else 1.0
-
-
-def _weighed(words: U64, mask: Bools, idf: Idf) -> float:
-    weights = idf.word_weights(words)
-    return float(weights[mask].sum()) / max(float(weights.sum()), 1e-9)
-
-
-def _cohesion(text: Reading, fine: Bools, idf: Idf) -> float:
-    """Whether a text is about one subject: words common to its shared part and the rest.
-
-    0: two texts; about 1: as much in common as the halves of either part. This comparison needs no
-    knowledge of the language, in which frequent words prove nothing. 0.5: too little text.
-    """
-    shared, rest = text.units[fine], text.units[~fine][: 2 * WINDOW]
-    half = min(len(shared) // 2, len(rest) // 2, WINDOW)
-    if half < LEAST_WINDOW:
-        return 0.5
-    one, other = shared[-2 * half : -half], shared[-half:]
-    first, second = rest[:half], rest[half : 2 * half]
-    within = _likeness(one, other, idf) + _likeness(first, second, idf)
-    across = sum(_likeness(a, b, idf) for a in (one, other) for b in (first, second))
-    return float(across / (2 * within)) if within > 0.02 else 0.5
-
-
-def _likeness(one: U64, other: U64, idf: Idf) -> float:
-    """Similarity of the words of two sections, 0 to 1; rare words have more weight."""
-    weights = [float((idf.word_weights(np.unique(words)) ** 2).sum()) for words in (one, other)]
-    common = idf.word_weights(np.intersect1d(one, other)) ** 2
-    return float(common.sum()) / max(math.sqrt(weights[0] * weights[1]), 1e-9)
+    for start, end in runs:
+        after = covered[end : end + 2 * QUOTED]
+        if end - start > QUOTED or not after.size or after.mean() >= 0.25:
+            return start
+    return runs[0][0] if runs else None

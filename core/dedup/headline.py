@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -30,6 +30,7 @@ from core.dedup.tokens import (
 
 _NOT_WORD = re.compile(r"\W+")
 _BRACKETED = re.compile(r"[(\[【〔<《]([^)\]】〕>》]{1,8})[)\]】〕>》]")
+_TITLES_KEPT = 1 << 11  # cache size; reposts and comparisons repeat headlines
 SINGLE_FROM = 0x0E00  # Thai: the first script whose characters are tokens each
 # Tags that announce media rather than name the subject. Names of channels are learned, not listed.
 _MEDIA_TAGS = frozenset(
@@ -80,6 +81,7 @@ def bare(line: str) -> str:
     return _NOT_WORD.sub("", simplified(comparable(line)).casefold())
 
 
+@lru_cache(maxsize=_TITLES_KEPT)
 def title_of(title: str) -> Title:
     """Parse `title` for a comparison."""
     text = comparable(title[:LONGEST])

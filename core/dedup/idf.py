@@ -14,6 +14,7 @@ comparable.
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from functools import cache
 from importlib import resources
@@ -118,6 +119,12 @@ class Idf:
         """1 for an unknown word, decreasing with the logarithm of its count to 0."""
         weights: F32 = _WEIGHTS[np.minimum(self._words[words & _WORD_SLOT], 255)]
         return weights
+
+    def likeness(self, one: U64, other: U64) -> float:
+        """Similarity of the words of two texts, 0 to 1; rare words have more weight."""
+        sizes = [float((self.word_weights(np.unique(words)) ** 2).sum()) for words in (one, other)]
+        common = float((self.word_weights(np.intersect1d(one, other)) ** 2).sum())
+        return common / max(math.sqrt(sizes[0] * sizes[1]), 1e-9)
 
     def is_rare(self, words: U64) -> npt.NDArray[np.bool_]:
         """Whether each word occurs in so few entries that it may be a name."""

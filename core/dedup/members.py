@@ -63,10 +63,12 @@ def elect(members: Iterable[Contender]) -> Contender | None:
 def replaces(challenger: Contender, shown: Contender) -> bool:
     """Whether `challenger` should be published instead of `shown`."""
     ours, theirs = challenger.copy, shown.copy
-    if not ours.article.text or not ours.has_prose:
-        return False
     same_source = ours.source is not None and ours.source == theirs.source
     trusted = same_source or ours.owns_one_of(theirs.addresses)
+    if not trusted and challenger.priority <= shown.priority:
+        return False
+    if not ours.article.text or not ours.has_prose:
+        return False
     if not theirs.has_prose or is_teaser(theirs, ours):
         agree, _ = headlines(ours.reading.title, theirs.reading.title)
         return trusted or (challenger.priority > shown.priority and agree >= AGREE)

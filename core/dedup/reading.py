@@ -37,14 +37,17 @@ _LINE = (6, 160)  # minimum and maximum length of a line that may be a headline 
 # about .6 of an English word, a Thai letter about a quarter.
 _HAN_WORD, _LETTER_WORD = 0.6, 0.25
 _LETTERS = (SINGLE_FROM, 0x1800)  # Thai to Khmer: one token per letter
+_SCALES = "十百千万亿"
 NUMERALS = "零〇一二两三四五六七八九十百千万亿兩萬億"
 _HAN_FROM, HAN_SHARE = 0x3400, 0.3  # share of tokens from which a text is Chinese or Japanese
 _LATIN, _MANY = r"\d+(?:[.,]\d+)*", f"[{NUMERALS}]{{2,{LONGEST_NUMERAL}}}"
-# Two or more numerals, or one before a counted noun: 一些 and 三峡 are words.
+# Two or more numerals, or one before a counted noun: 一些 and 三峡 are words. The look-ahead halves
+# the time.
 _AMOUNT = re.compile(
-    rf"百分之((?:{_MANY}|[{NUMERALS}])(?:[点點][{NUMERALS}]+)?)|({_LATIN})\s?%"
+    rf"(?=[\d{NUMERALS}])(?:百分之((?:{_MANY}|[{NUMERALS}])(?:[点點][{NUMERALS}]+)?)|({_LATIN})\s?%"
     rf"|{_LATIN}[十百千万亿萬億]*|{_MANY}(?:[点點][{NUMERALS}]+)?"
-    r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家])"
+    rf"|[{NUMERALS}][点點][零〇一二三四五六七八九]+[万亿萬億]"
+    r"|[一二两三四五六七八九十兩](?=[人名死伤傷例起元倍级級岁歲天年月日号號个個次项項家]))"
 )
 
 _AMOUNTS_KEPT = 1 << 12  # cache size; news repeat days, years and small counts
@@ -178,7 +181,11 @@ def prepare_text(title: str | None, text: str) -> Reading:
     after = np.searchsorted(stops, starts)  # number of full stops before each token
     sentences = np.zeros(len(starts), dtype=np.intp)
     np.cumsum(after[1:] != after[:-1], out=sentences[1:])
-    hashes, ends, kept = _with_amounts(text, _with_numerals(hashes), starts, ends)
+    kept: Bools | slice = slice(None)
+    if (code_points(text)[starts] >= _HAN_FROM).sum() < HAN_SHARE * len(starts):
+        hashes = _with_numerals(hashes)
+    else:
+        hashes, ends, kept = _with_amounts(text, hashes, starts, ends)
     tokens = hashes[kept], starts[kept], ends[kept], sentences[kept]
     return Reading(text, *tokens, title_of(title or ""))
 
@@ -205,8 +212,6 @@ def _numerals() -> tuple[U64, U64]:
 def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64, Ints, Bools]:
     """Combine each number of a Chinese text into one token: 2400亿 equals 二千四百亿."""
     kept = np.ones(len(starts), dtype=np.bool_)
-    if (code_points(text)[starts] >= _HAN_FROM).sum() < HAN_SHARE * len(starts):
-        return hashes, ends, kept
     found = [(m.start(), m.end(), _amount(m[1] or m[2], m[0])) for m in _AMOUNT.finditer(text)]
     begins = np.array([begin for begin, _, _ in found], dtype=np.intp)
     firsts = np.searchsorted(starts, begins)
@@ -223,8 +228,10 @@ def _with_amounts(text: str, hashes: U64, starts: Ints, ends: Ints) -> tuple[U64
 @lru_cache(maxsize=_AMOUNTS_KEPT)
 def _amount(share: str | None, number: str) -> int:
     """The hash of a number's value; `share`: the number of a percentage."""
-    whole, _, decimals = simplified(share or number).partition("点")
+    whole, point, decimals = simplified(share or number).partition("点")
     value = value_of(whole)
-    if decimals:
-        value += sum(value_of(d) / 10**n for n, d in enumerate(decimals[:LONGEST_NUMERAL], start=1))
+    if point:  # 三百七十一点一亿: the scale applies to the whole number
+        digits = decimals.rstrip(_SCALES)
+        value += sum(value_of(d) / 10**n for n, d in enumerate(digits[:LONGEST_NUMERAL], start=1))
+        value *= value_of("1" + decimals[len(digits) :])
     return hash_of(f"{value / 100 if share else value:.12g}")

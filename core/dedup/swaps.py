@@ -43,24 +43,27 @@ def places(one: Reading, other: Reading) -> tuple[Ints, Bools]:
 
     Of several indexes, the next one after that of the preceding shingle is chosen, else the first.
     """
-    ours, theirs = one.shingles, other.shingles
+    ours = one.shingles
     order, ordered = other.by_hash
-    left, right = np.searchsorted(ordered, ours, "left"), np.searchsorted(ordered, ours, "right")
-    found = right > left
-    at = np.full(len(ours), -1, dtype=np.intp)
-    at[found] = order[left[found]]
-    several = np.flatnonzero(right - left > 1)
+    if not len(ordered):
+        return np.full(len(ours), -1, dtype=np.intp), np.zeros(0, dtype=np.bool_)
+    first = np.minimum(np.searchsorted(ordered, ours), len(ordered) - 1)
+    found = ordered[first] == ours
+    at = np.where(found, order[first], -1)
+    begins = np.append(True, ordered[1:] != ordered[:-1])  # of each group of equal shingles
+    several = np.flatnonzero(found & ~np.append(begins[1:], True)[first])
     if several.size:
         ordered_places = order.tolist()
         before = np.maximum.accumulate(np.where(found, np.arange(len(ours)), 0))
-        for n, first, end in zip(several.tolist(), left[several], right[several], strict=True):
+        ends = np.searchsorted(ordered, ours[several], "right").tolist()
+        for n, start, end in zip(several.tolist(), first[several].tolist(), ends, strict=True):
             last = int(at[before[n - 1]]) if n else -1
-            following = bisect_right(ordered_places, last, int(first), int(end))
-            at[n] = ordered_places[following if following < end else first]
-    edges = np.bincount(left[found], minlength=len(theirs) + 1)
-    edges -= np.bincount(right[found], minlength=len(theirs) + 1)
-    back = np.zeros(len(theirs), dtype=np.bool_)
-    back[order] = np.cumsum(edges[:-1]) > 0
+            following = bisect_right(ordered_places, last, start, end)
+            at[n] = ordered_places[following if following < end else start]
+    hit = np.zeros(len(ordered), dtype=np.bool_)
+    hit[first[found]] = True
+    back = np.empty(len(ordered), dtype=np.bool_)
+    back[order] = hit[np.maximum.accumulate(np.where(begins, np.arange(len(ordered)), 0))]
     return at, back
 
 
@@ -137,6 +140,8 @@ def _by_sentence(
 ) -> list[tuple[int, int, int, int]]:
     """Split a swap across full stops into one per sentence."""
     i, j, k, m = swap
+    if i == j or one.sentences[i] == one.sentences[j - 1]:
+        return [swap]
     ours, theirs = one.sentences[i:j], other.sentences[k:m]
     ends = [np.flatnonzero(np.diff(numbers)) + 1 for numbers in (ours, theirs)]
     if not ends[0].size or ends[0].size != ends[1].size:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from core.dates import moment
-from core.dedup.compare import FEW_WORDS, LEAD, LITTLE, MORE, STRANGERS, SUPPORT, Pair, different
+from core.dedup.compare import FEW_WORDS, LEAD, LITTLE, STRANGERS, Pair, different
 from core.dedup.headline import bare
 
 CUT = 0.80  # share of the shorter text, weighted by rarity, that the longer contains [.78–.83]
@@ -20,29 +20,28 @@ WHOLE = 0.95  # share of the shorter text: the other contains all of it
 FULL = 300  # sum of weights from which a text alone identifies a story
 BLURB = 150  # below this, the numbers in the headline are more specific than the text
 SHORT = 100  # below this, it may be the blurb of a programme
-EDITED = 0.65  # share of both [.62–.67]
-REWORDED = 0.45  # share of both, in the same order: rewritten sentence by sentence
-RETITLED, WIRE = 0.8, 0.7  # share of both: under any headline; after another intro
+RETITLED, WIRE = 0.8, 0.7  # share of both: under any headline; anywhere in both [.6–.8]
+# Share of both if it is spread over every quarter of both [.4–.6; .25–.4]. In scripts with a token
+# per character, two reports of one event by different authors have up to .63 in common.
+EDITED, EVEN, WORDS = 0.5, 0.3, 0.8
+MORE = 1.25  # times as long: the longer text may be a page of several stories
 SMALL_PART = 3.0  # times as long under another headline: possibly a page of several stories
 # The longer text's headline is about its additions if so few of its words are in the common part.
-# Of 150 articles followed by another one under that one's headline, 94 were merged without this. If
-# half of its words are there, the page is the same article, whatever its cohesion.
-HALF_MORE, ABOUT, HALF_ABOUT = 1.5, 0.2, 0.5
-# Cohesion below which a text is two, and from which it is one. Measured on over 1,000 cut pages and
-# as many joined with another page of their language: .2 takes 2 % of the whole ones for two, .75
-# less than 1 % of the joined ones for one (6 % before the words of the language were learned).
-APART, ONE = 0.2, 0.75
+# Of 150 articles followed by another one under that one's headline, 94 were merged without this.
+ABOUT = 0.2
+# Cohesion from which a text is one. Of over 1,000 pages joined with another page of their language,
+# less than 1 % have more.
+ONE = 0.75
 ANOTHER_DAY = timedelta(hours=20)  # daily items recur; a copy in two sections has one date
 BARE = 4.0  # sum of weights; less is standing text
 LEFT = 0.25  # share of the shorter text that may be neither equal nor swapped in a template
-# Swaps of names and figures per hundred common words: one swap (true pairs have up to .69),
-# several, within one source, and under one address of it, where a correction is likelier.
-ONE_SWAP, TWO_SWAPS, OWN_SWAPS = 0.7, 0.6, 0.4  # [.7–2] [.5–1] [.2–.5]
-OWN_ADDRESS_SWAPS = 2.0
+# Swaps of names and figures per hundred common words (true pairs have up to .69); the same within
+# one source, and under one address of it, where a correction is likelier.
+SWAPS, OWN_SWAPS, OWN_ADDRESS_SWAPS = 0.7, 0.4, 2.0  # [.6–.8] [.2–.5]
 # Share of a headline's words in the common part. With less, the headline is about something else;
-# with less in one of two texts that each have a lead, the common part is the notes of a series. Of
-# 810 pairs of podcasts with long notes, 42 were merged before headlines counted this way, now 5.
-NOT_ABOUT, ABOUT_BOTH = 0.1, 0.25
+# with less on average of two texts that each have a lead, the common part is the notes of a series;
+# with less in both of two short texts, it is the description of a programme.
+NOT_ABOUT, ABOUT_BOTH, ABOUT_SHORT = 0.1, 0.25, 0.3
 
 
 class Row(NamedTuple):
@@ -148,12 +147,10 @@ def _template(pair: Pair) -> bool:
         telling = tuple(s for s in telling if s.kind in ("figure", "name"))
     elif own_pages and e.untouched and e.shared < FEW_WORDS:
         telling = tuple(s for s in e.swaps if s.kind != "typing")
-    swaps = len(different(telling))
-    if not swaps or e.left > LEFT * e.short.size:
+    if not different(telling) or e.left > LEFT * e.short.size:
         return False
     dense = 100 * len(telling) / max(1.0, e.shared)
-    needed = OWN_SWAPS if own_pages else ONE_SWAP if swaps == 1 else TWO_SWAPS
-    needed = OWN_ADDRESS_SWAPS if _own_address(pair) else needed
+    needed = OWN_SWAPS if own_pages else OWN_ADDRESS_SWAPS if _own_address(pair) else SWAPS
     return dense >= needed or (e.other_numbers and pair.agree)
 
 
@@ -197,27 +194,21 @@ def _background(pair: Pair) -> bool:
 
 
 def _quotation(pair: Pair) -> bool:
+    """The headlines are about something else, or both texts of one source have their own lead."""
     e = pair.evidence
+    if pair.agree:
+        return False
     if pair.is_unsupported and (pair.same_source or e.short.rare < FULL or pair.least < RETITLED):
         return True
-    about = min(e.short.support, e.long.support) if pair.leads else 1.0
-    if pair.agree or (pair.is_long and about >= NOT_ABOUT):
-        return False
-    if pair.leads >= 1 and (pair.same_source or about < ABOUT_BOTH):
+    if pair.same_source and pair.leads >= 1 and not pair.is_long:
         return True
-    return e.short.support < SUPPORT and e.long.size > 2 * e.short.size
-
-
-def _blurb(pair: Pair) -> bool:
-    """Short texts under different headlines that are not about one of them or add much."""
-    e = pair.evidence
-    if pair.agree or e.short.rare >= SHORT:
+    if e.short.rare < SHORT and max(e.short.support, e.long.support) < ABOUT_SHORT:
+        return True
+    if pair.leads < 1 and e.long.size <= 2 * e.short.size:
         return False
-    return e.short.weight < 0.9 or max(e.short.support, e.long.support) < 0.3
-
-
-def _updated_series(pair: Pair) -> bool:
-    return pair.evidence.other_numbers and pair.agree and pair.least < 0.9
+    if pair.is_long:
+        return min(e.short.support, e.long.support) < NOT_ABOUT
+    return pair.about < ABOUT_BOTH
 
 
 def _digest(pair: Pair) -> bool:
@@ -230,11 +221,8 @@ def _digest(pair: Pair) -> bool:
         return True
     # The longer text's headline is about its additions: a page that combines an article of another
     # site with its own must not hide that article.
-    if e.long.size > SMALL_PART * e.short.size or e.long.support < ABOUT:
-        parts = e.cohesion < ONE
-    else:
-        parts = e.cohesion < APART and e.long.support < HALF_ABOUT
-    parts = parts and e.long.size >= HALF_MORE * e.short.size
+    parts = e.long.size > SMALL_PART * e.short.size or e.long.support < ABOUT
+    parts = parts and e.cohesion < ONE
     apart = not pair.agree and (parts or e.long.lead >= LEAD > e.short.lead)
     return apart or e.headline_inside
 
@@ -248,15 +236,12 @@ def _cut_copy(pair: Pair) -> bool:
 
 
 def _edited(pair: Pair) -> bool:
+    """Most of both is common: anywhere, or in every part and no names were replaced."""
     e = pair.evidence
-    spread = min(e.short.least, e.long.least) >= 0.15 or e.same_headline
-    return pair.least >= EDITED and pair.front and spread
-
-
-def _reworded(pair: Pair) -> bool:
-    e = pair.evidence
-    even = min(e.short.least, e.long.least) >= 0.3
-    return pair.least >= REWORDED and even and e.order >= 0.99 and pair.front
+    few_swaps = 100 * len(e.telling) < SWAPS * e.shared
+    spread = min(e.short.least, e.long.least) >= EVEN
+    in_words = pair.least >= EDITED and e.word >= WORDS and spread and few_swaps
+    return pair.leads < LEAD and (pair.least >= WIRE or in_words)
 
 
 TABLE: tuple[Row, ...] = (
@@ -282,19 +267,10 @@ TABLE: tuple[Row, ...] = (
     Row("standing text", False, _standing, "the closing words of a channel"),
     Row("background", False, _background, "a vote and a fire at one harbour, one history"),
     Row("quotation", False, _quotation, "two comments that quote one speech"),
-    Row("blurb", False, _blurb, "the description of a programme under two of its items"),
-    Row("update", False, _updated_series, "the price list of the next day"),
     Row("digest", False, _digest, "one item of a morning briefing"),
     Row("same text", True, _same_text, "an agency report under the headlines of two papers"),
     Row("cut copy", True, _cut_copy, "the first ten sentences before a paywall"),
     Row("edited copy", True, _edited, "an agency report with a few sentences rewritten"),
-    Row("reworded copy", True, _reworded, "every second sentence in other words"),
-    Row(
-        "wire copy",
-        True,
-        lambda pair: pair.least >= WIRE and pair.leads < LEAD,
-        "an agency report under an intro of the house",
-    ),
 )
 
 

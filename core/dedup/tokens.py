@@ -42,7 +42,7 @@ _ASTRAL_HAN = (0x20000, 0x3FFFF)
 _TWINS = str.maketrans("着妳裡牠祂於徵乾", "著你里它他于征干")
 
 # Letters with a longer folded form; others of that kind are very rare.
-_FOLDING_LONGER = str.maketrans({"ß": "ss", "ẞ": "SS", "İ": "I", "ŉ": "n"})
+_FOLDING_LONGER = (("ß", "ss"), ("ẞ", "SS"), ("İ", "I"), ("ŉ", "n"))
 
 _SHORT = 2000  # characters; numpy is faster for longer texts
 _ASCII_WORD = re.compile("[0-9a-z]+")
@@ -113,7 +113,10 @@ def token_spans(text: str) -> tuple[U64, npt.NDArray[np.intp], npt.NDArray[np.in
 
 def comparable(text: str) -> str:
     """`text` in compatibility form with case kept, where each character folds to one character."""
-    return unicodedata.normalize("NFKC", text).translate(_FOLDING_LONGER)
+    text = unicodedata.normalize("NFKC", text)
+    for letter, longer in _FOLDING_LONGER:  # an eighth of the time of `str.translate`
+        text = text.replace(letter, longer)
+    return text
 
 
 def _hashed(points: U32) -> tuple[U64, npt.NDArray[np.intp], U32]:

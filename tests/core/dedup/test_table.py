@@ -103,6 +103,25 @@ def test_a_few_rewritten_sentences_make_an_edited_copy():
     assert row(copy(HEADLINE, *REPORT), copy(OTHER, *edited)) == "edited copy"
 
 
+def test_a_report_edited_in_every_paragraph_under_another_headline_is_one_story():
+    agency = copy("Upper reservoir to be drained in June", *REPORT)
+    edited = [
+        REPORT[0].replace("said on Monday that it would", "is to"),
+        REPORT[1],
+        REPORT[2].replace("want to inject", "intend to press"),
+        REPORT[4].replace("fear for", "worry about"),
+        REPORT[3],
+        "The paper has asked the board for the report of its engineers.",
+        REPORT[5],
+        REPORT[7].replace("an ordinary season", "a normal year"),
+        REPORT[9],
+    ]
+    paper = copy("Reservoir dam leaks eleven litres, farmers fear for hay", *edited)
+    assert row(agency, paper) == "edited copy"
+    others = copy("Trout, hay and a ferry", edited[0], REPORT[4], *paragraphs(3, 6), REPORT[9])
+    assert row(agency, others) not in SAME
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -156,6 +175,11 @@ def test_numbers_in_words_and_in_digits_are_the_same_text():
     digits = "央行今日开展2400亿元7天期逆回购操作，中标利率为1.40%，与此前持平。"
 
     assert row(copy("央行净投放", words), copy("央行开展逆回购操作", digits)) == "same text"
+
+
+def test_a_decimal_in_words_before_a_scale_is_the_same_number():
+    digits = CHINESE.replace("二点六亿元", "2.6亿元")
+    assert row(copy("人民桥封闭", CHINESE), copy("加固人民桥", digits)) == "same text"
 
 
 def test_other_numbers_in_words_are_other_figures():
