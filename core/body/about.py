@@ -11,13 +11,13 @@ from collections import Counter
 from functools import lru_cache
 
 from core.body import junk
-from core.text import wide_share
+from core.text import count_letters, wide_share
 
 _KINDS = {
     word: kind for kind, words in junk.RULES["about"]["words"].items() for word in words.split()
 }
 _SPACED = {name: frozenset(words.split()) for name, words in junk.RULES["about"]["spaced"].items()}
-_TOKEN = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
+_TOKEN = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)*")
 _CREDITS = junk.RULES["about"]["credits"]
 _POINTS = {"rare": 3, "own": 2, "page": 2, "address": 1, "manner": 1}
 # Minimum share of such words among the letters. Of what this cuts in 3,276 Chinese articles, read
@@ -31,9 +31,16 @@ _LITTLE = 8  # letters: a button, “分享”
 _SHORT = 12  # letters: a label with a name, “点击阅读原文”
 _NAMES = re.compile(r"《[^《》]{1,30}》|[“「『][^“”「」『』，。]{1,10}[”」』]")
 _CONTACT = re.compile(
-    r"https?://\S+|www\.\S+|[a-z0-9_.+-]+@[a-z0-9_.-]+|(?<!\w)@\w{3,}|\+?\d[\d -]{6,}\d"
+    r"https?://\S+|www\.\S+|[a-z0-9_.+-]+@[a-z0-9_.-]+|(?<!\w)@\w{3,}"
+    r"|(?!(?:19|20)\d\d-)\+?\d[\d -]{6,}\d"
     r"|(?:\bid|微信号?|微博|公众号|小红书|抖音|qq|line|telegram|instagram|facebook|twitter|whatsapp)"
     r"\s?(?:id)?[:：]\s?@?[\w.-]{3,20}",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"https?://\S+|www\.\S+")
+_CALLS = re.compile(  # links to what such lines ask for
+    r"[/.](?:privacy|ad-?choices|(?:un)?sub(?:scri\w+)?|donat\w+|support-us|membership|newsletters?|patreon"
+    r"|pay|sponsors?|comments|share)(?:[/?#.]|$)|//(?:t\.me|line\.me|lin\.ee|patreon\.com|ko-fi\.com)/",
     re.IGNORECASE,
 )
 # What is said inside a text, a line of a list or of verse, a caption, and the end of a broadcast.
@@ -49,8 +56,8 @@ _MAKERS = "|".join(_CREDITS["makers"].split())
 _MADE_BY = rf"(?:(?:{'|'.join(_CREDITS['before'].split())}|{_MAKERS})[、/和及]?)?(?:{_MAKERS})"
 _CREDIT = re.compile(
     r"(?:转载?|来源?|摘|译|源)自[^，。]{2,16}|(?:以下|本)?文章?来(?:自|源于)[^。]{2,40}"
-    rf"|(?:(?:{_MADE_BY}|文|图文|文图)"
-    rf"(?:\s?[:：|｜丨/／]\s*{_VALUE}|\s+[一-龥]{{2,4}}|\s*\d[\d年月日/.: -]+)"
+    rf"|(?:(?:{_MADE_BY}|[文摄编译]|图文|文图)"
+    rf"(?:\s?[:：|｜丨/／】]\s*{_VALUE}|\s+[一-龥]{{2,4}}|\s*\d[\d年月日/.: -]+(?:[一-龥]{{2,4}})?)"
     r"[\s，、；;|｜]*){1,8}"
 )
 
@@ -69,7 +76,7 @@ def _pattern(words: list[str]) -> re.Pattern[str]:
 _WIDE = _pattern(list(_KINDS))
 
 
-def about_page(text: str, *, linked: bool, is_end: bool = False) -> int:
+def about_page(text: str, *, links: tuple[str, ...] = (), is_end: bool = False) -> int:
     """Whether a line is about the page: 2 by itself, 1 among such lines, 0 not.
 
     Outside Chinese and Japanese only lines at the end are (“You can now receive newsletters in …”).
@@ -79,29 +86,36 @@ def about_page(text: str, *, linked: bool, is_end: bool = False) -> int:
     named = _NAMES.sub("", text)
     plain = _CONTACT.sub(" ", named)
     contact = len(plain) < len(named)
+    if contact and not count_letters(plain):
+        return 2 * (count_letters(_URL.sub("", named)) > 0)  # accounts: 微博：@…
+    calls = any(map(_CALLS.search, links))
     is_wide = wide_share(re.sub(r"\d", "", plain)) >= 0.3
     folded = junk.fold(plain)
     kinds, share, size = _wide_words(folded) if is_wide else _spaced_words(folded)
     if share < _SHARE_OTHERS and _NARRATIVE.search(junk.fold(text)):
         return 0
-    known = sum(_POINTS[kind] * kinds[kind] for kind in ("rare", "own", "page")) + 3 * contact
+    known = sum(_POINTS[kind] * kinds[kind] for kind in ("rare", "own", "page")) + 3 * (
+        contact + calls
+    )
     if not is_wide:
-        return _about_spaced(kinds, known, share) if is_end else 0
+        return _about_spaced(kinds, known, share, calls=calls) if is_end else 0
     points = known + kinds["address"] + kinds["manner"]
     if size <= _LITTLE:
         points -= 3 * contact if known == 3 else 0  # 视频 https://…
         return 2 * ((share == 1.0 and points >= 2) or (share >= 0.7 and known and points >= 4))
     least = 4 if size <= _SHORT else 6
-    if known and share >= (_SHARE_LINKED if linked else _SHARE) and points >= least:
+    if known and share >= (_SHARE_LINKED if links else _SHARE) and points >= least:
         return 2
-    speaks = kinds["address"] + kinds["own"] > 0
+    speaks = kinds["address"] + kinds["own"] + calls > 0
     if speaks and known >= 5 and share >= _SHARE_RARE and points * share >= 4.5:
         return 2
     return int(known > 0 and share >= _SHARE_RARE and points >= 4)
 
 
-def _about_spaced(kinds: Counter[str], known: int, share: float) -> int:
+def _about_spaced(kinds: Counter[str], known: int, share: float, *, calls: bool) -> int:
     """At the ends of 326 English pages this cuts 5 lines, all calls; a share of .4 cuts text."""
+    if calls and share >= 0.2:
+        return 2
     speaks = kinds["address"] or (kinds["rare"] >= 2 and share >= _SHARE)
     if known >= 5 and kinds["rare"] and share >= 0.5 and speaks:
         return 2

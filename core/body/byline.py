@@ -35,7 +35,10 @@ _ORIGINAL_FIELDS = (
     "original_url", "original", "canonical_url", "canonical", "source_url", "origin", "from",
     "source", "permalink", "link", "url",
 )  # fmt: skip
-_SOURCE_LINE = re.compile(r"^(?:(?:文章|新闻|消息|稿件|信息)?来源于?|出处|source)[:：].{1,30}$")
+_SOURCE_LINE = re.compile(
+    r"^(?:(?:(?:文章|新闻|消息|稿件|信息)?来源于?|出处|source)[:：].{1,30}|[一-龥]{2,6}(?:社|网|日报|新闻)"
+    r"|昨天|前天|\d+ ?(?:分钟|小时|天)前)$"
+)
 # Labels and values in the header of a Chinese page: 发布日期：2026-11-27 来源：省发改委
 _VALUE = (
     r"[|｜/\s]*(?:(?:发布|发表|更新|发稿)?(?:日期|时间)|(?:文章|新闻|消息|稿件|信息)?来源于?|作者"
@@ -180,8 +183,7 @@ def _author(
     spots: list[Place],
     from_markup: dict[str, str],
 ) -> str | None:
-    named = stated_author(entry.author) or stated_author(from_markup.get("author"))
-    if named:
+    if named := stated_author(entry.author) or stated_author(from_markup.get("author")):
         return named
     for spot in (*head, *spots[-8:]):
         label = _named_on(spot) if spot.line.letters <= 100 else None
@@ -189,8 +191,7 @@ def _author(
             return reporter(label) or stated_author(label)
     closing = [spot for spot in spots[-25:] if len(spot.line.text) <= 40]
     for spot in (*head, *spots[len(head) : len(head) + 3], *closing):
-        name = reporter(spot.line.text)
-        if name:
+        if name := reporter(spot.line.text):
             return name
     return stated_author(front.get("author"))
 
@@ -225,8 +226,7 @@ def _stated_date(text: str, spots: list[Place]) -> str | None:
 
 def _date_in_text(head: list[Place], spots: list[Place], original: str | None) -> str | None:
     for spot in spots[: len(head) + 3]:
-        found = dates.dateline(spot.line.text, original)
-        if found:
+        if found := dates.dateline(spot.line.text, original):
             return found
     for spot in (*head, *spots[-10:]):
         if dates.is_date_line(spot.line.text):

@@ -24,6 +24,7 @@ from core.body.blocks import (
 )
 from core.body.boilerplate import Boilerplate
 from core.body.contents import cut_contents
+from core.body.edges import cut_ends
 from core.body.html import drop_element, sanitize, spaced_text
 from core.body.junk import is_truncated
 from core.body.media import is_thumbnail
@@ -161,6 +162,7 @@ def cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
         if any(pin in spot.line.text for pin in options.junk_blocks):
             spot.line.cut("pinned")
     apply_fixed(body.spots, markdown=markdown)
+    cut_ends(body.spots)
     body.signatures = boilerplate.signatures(body.spots)
 
 

@@ -16,6 +16,11 @@ _DATELINED = re.compile(
     r".{0,40}?(?:[讯电息]\s*[（(]|^[【\[〔（(])[^（）()】\]]{0,16}(?:记者|通讯员)[\s:：]*"
     r"([\u4e00-\u9fff·、\s]{2,24}?)[）)】\]〕]"
 )
+# An account and the time: 远山手记 2026-03-09 18:14; papers, sections and agencies are no authors.
+_ACCOUNT = re.compile(
+    r"^([^\W\d_][^\s\d:：|｜，。]{2,9})(?<![网報报社闻聞息态告室部])(?<!在线)(?<!频道)(?<!财经)(?<!中心)(?<!客户端)\s+"
+    r"20\d\d[-/.年]\d\d?[-/.月]\d\d?日?\s+\d\d?:\d\d(?::\d\d)?$"
+)
 # 新頭殼newtalk | 沈知微 綜合報導, 홍길동 기자 hong@news.example
 _CREDITED = re.compile(
     r"^(?!.*记者)\S{2,14}\s*[|｜丨／/]\s*([\u4e00-\u9fff·]{2,4})\s*(?:综合|编译|整理|即时|[\u4e00-\u9fff]{2})?报[导道]$"
@@ -24,14 +29,14 @@ _CREDITED = re.compile(
 _ROLE = re.compile(r"(?:综合|整合|简讯|翻译|编译|采访|整理|特别|专题|独家|联合|现场|即时|[\s、])+$")
 _LABEL = re.compile(
     r"^(?:来源[:：]\S{1,20}\s+)?(?:本文)?(?:作者|撰文|撰稿|原作者|文字|笔者|筆者|原著)"
-    r"\s*[:：|｜丨/／]\s*(.{2,40})$"
+    r"\s*[:：|｜丨/／】]\s*(.{2,40})$"
     r"|^文\s*[/／|｜丨:：]\s*(.{2,20})$|^原创[\s:：]+(\S{2,10})\s+\S.{1,30}$"
     r"|^(?:以下|本)文章?(?:来自|來自|来源于|來源於|转自|轉自|首发|首發|原载|原載|转载自|轉載自).{0,60}?作者\s*[:：]?\s*([^，,；;。（(]{2,16})"
     r"|^(?:[Ww]ritten [Bb]y|[Pp]osted [Bb]y|(?:[Aa]uthor|[Aa]uteur|[Aa]utore?)s?(?=\s?[:：]))"
     r"\s*[:：]?\s*(.{3,60})$"
 )
 # Behind other labels of a header: 2026-11-20 来源：江边日报 作者：林晓棠 点击：318
-_INSIDE = re.compile(r"^.{2,60}?(?:作者|撰文|撰稿|记者|記者)\s*[:：|｜丨/／]\s*(\S.{1,40})$")
+_INSIDE = re.compile(r"^.{2,60}?(?:作者|撰文|撰稿|记者|記者)\s*[:：|｜丨/／】]\s*(\S.{1,40})$")
 _CHINESE_NAME = re.compile(
     r"[\u4e00-\u9fff·]{2,4}(?:[、\s][\u4e00-\u9fff·]{2,4})*(?![\u4e00-\u9fff])"
 )
@@ -102,13 +107,13 @@ def reporter(text: str) -> str | None:
 def labelled(line: str) -> str | None:
     """The name in a line such as 作者：… or “By …”."""
     line = line.strip("*_ \u3000（）()【】")
-    credited = _CREDITED.match(simplified(line))
+    credited = _CREDITED.match(simplified(line)) or _ACCOUNT.match(line)
     if credited:
         return line[slice(*credited.span(credited.lastindex or 0))]
     match = _LABEL.match(line)
     if match:
         value = next(group for group in match.groups() if group)
-        value = re.split(r"[（()）]", _NEXT_LABEL.split(value)[0])[0].strip(" ）)】*_")
+        value = re.split(r"[（()）]", _NEXT_LABEL.split(value)[0])[0].strip(" ）)】*_|｜")
         return re.sub(r"(?<=..)(?:编译|編譯|整理)$", "", value) or None
     inside = _INSIDE.match(line)
     if inside:

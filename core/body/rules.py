@@ -29,16 +29,6 @@ _AD_IMAGE = re.compile(
     r"|[/._-](?:banner|subscribe|donate|membership)[._-]",
     re.IGNORECASE,
 )
-# After a line cut by one of these rules, trailing lines without words are cut too.
-_MARKERS = frozenset(
-    ("share", "qr-code", "original-address", "more-feeds", "navigation", "promo", "disclaimer",
-     "related", "follow", "site-link", "subscribe", "about-page")
-)  # fmt: skip
-
-# Of lines about the page at either end of a text (`core/body/about.py`).
-_MENU = 6  # letters of an entry of a menu or list of tags: “无障碍”, “English”
-_LONGEST_LABEL = 8  # letters
-_NEUTRAL = 4  # lines without text, between an end and such a line
 
 
 @dataclass(slots=True)
@@ -118,15 +108,13 @@ def apply_fixed(spots: list[Place], *, markdown: bool) -> None:
             if rule:
                 spot.line.cut(rule)
     _cut_related(spots)
-    _cut_edges(spots)
-    _cut_behind_markers(spots)
 
 
 def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
     line = spot.line
     if line.images and not line.letters:
         return _picture_rule(line)
-    if markdown and _is_address(line) and _REPOSITORY_FILE.search(line.text):
+    if markdown and is_address(line) and _REPOSITORY_FILE.search(line.text):
         return "site-link"
     if (len(line.links) >= 3 or (line.links and spot.block.is_heading)) and _is_bar(spot):
         return "navigation"
@@ -136,6 +124,8 @@ def _shape_rule(spot: Place, *, markdown: bool) -> str | None:
         return "promo"
     if spot.block.inside("li"):
         return None
+    if is_about_page(spot):
+        return "about-page"
     if (
         markdown
         and spot.block.is_heading
@@ -169,71 +159,26 @@ def _picture_rule(line: Line) -> str | None:
     return None
 
 
-def _last_text(spots: list[Place]) -> int:
-    """Index of the last uncut line of text, or -1."""
-    here = len(spots) - 1
-    while here >= 0 and not _is_left(spots[here]):
-        here -= 1
-    return here
-
-
-def _is_left(spot: Place) -> bool:
-    return spot.line.rule is None and spot.is_text
-
-
 def is_about_page(spot: Place) -> bool:
-    """Whether a line at an end of a text is about the page, and no part of the text."""
-    return _about_page(spot, is_end=False) == 2
+    """Whether a line before the text is about the page, and no part of the text."""
+    return about_page_rank(spot, is_end=False) == 2
 
 
-def _about_page(spot: Place, *, is_end: bool) -> int:
+def about_page_rank(spot: Place, *, is_end: bool) -> int:
+    """`about_page` for a line at the beginning or end of a text; its label decides for links."""
     line = spot.line
     if spot.block.is_caption:
         return 0
     label, colon, _ = line.text.partition("：" if "：" in line.text else ":")
     if colon and line.links and line.linked >= 0.4 * line.letters:  # 更多新聞請看：…
-        return about.about_page(label, linked=False, is_end=is_end)
-    return about.about_page(line.text, linked=bool(line.links), is_end=is_end)
+        return about.about_page(label, is_end=is_end)
+    return about.about_page(line.text, links=line.links, is_end=is_end)
 
 
-def _cut_edges(spots: list[Place]) -> None:
-    """Lines about the page before the first and behind the last line of text, if there is text."""
-    cut = _edge(spots, is_end=False) + _edge(spots[::-1], is_end=True)
-    chosen = {id(spot) for spot, _ in cut}
-    if any(_is_left(spot) and id(spot) not in chosen for spot in spots):
-        for spot, rule in cut:
-            spot.line.cut(rule)
-
-
-def _edge(spots: list[Place], *, is_end: bool) -> list[tuple[Place, str]]:
-    cut: list[tuple[Place, str]] = []
-    likely: list[tuple[Place, str]] = []  # cut if a line further inside is about the page
-    between, menu = 0, []
-    for spot in spots:
-        line = spot.line
-        if line.rule is not None or not line.letters:
-            continue
-        if line.letters <= _MENU and (line.is_linked or spot.block.inside("li")):
-            menu.append(spot)
-            continue
-        is_label = line.text[-1] in ":："
-        is_about = _about_page(spot, is_end=is_end)
-        if about.is_credits(spot.folded):
-            cut.append((spot, "stated"))
-        elif is_label and is_end and not between and line.letters <= _LONGEST_LABEL:
-            cut.append((spot, "about-page"))  # nothing is left behind the label
-        elif about.is_topics(line.text) or (is_about == 2 and not (is_label and between)):
-            cut += [*likely, (spot, "about-page")]
-            likely = []
-        elif is_about and not spot.is_text and len(likely) < _NEUTRAL:
-            (cut if cut else likely).append((spot, "about-page"))
-        elif spot.is_text or between == _NEUTRAL:
-            break
-        else:
-            between += not line.is_linked
-    if sum(spot.line.is_linked for spot in menu) >= max(2, len(menu) / 2):
-        cut += [(spot, "navigation") for spot in menu]
-    return cut
+def is_address(line: Line) -> bool:
+    """Whether the line consists of URLs."""
+    text = line.text
+    return ("//" in text or "www." in text) and _ADDRESS_ONLY.match(text) is not None
 
 
 def _cut_related(spots: list[Place]) -> None:
@@ -257,27 +202,6 @@ def _linked_run(spots: list[Place], start: int) -> list[Place]:
             break
         run.append(spot)
     return run
-
-
-def _cut_behind_markers(spots: list[Place]) -> None:
-    last = _last_text(spots)
-    marker: str | None = None
-    for spot in spots[last + 1 :]:
-        if spot.line.rule in _MARKERS:
-            marker = spot.line.rule
-        elif spot.line.rule is None:
-            line = spot.line
-            has_no_words = line.is_linked or not line.letters or _is_address(line)
-            # In an item without text, the images are its content.
-            if marker and has_no_words and (last >= 0 or not line.images):
-                spot.line.cut(marker)
-            else:
-                marker = None
-
-
-def _is_address(line: Line) -> bool:
-    text = line.text
-    return ("//" in text or "www." in text) and _ADDRESS_ONLY.match(text) is not None
 
 
 def cut_own_address(spots: list[Place], own: str, title: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from core.body.about import about_page, is_credits
+from core.body.clean import clean_entry
 from core.body.junk import fold
+from core.models import FeedEntry
 
 ABOUT = [
     "由于微信公众号推送规则调整，建议大家多点击“推荐、在看、收藏”等，成为常读用户。",
@@ -41,12 +43,12 @@ TEXT = [
 
 @pytest.mark.parametrize("line", ABOUT)
 def test_a_line_about_the_page_is_recognized(line: str) -> None:
-    assert about_page(line, linked=False, is_end=True) == 2
+    assert about_page(line, is_end=True) == 2
 
 
 @pytest.mark.parametrize("line", TEXT)
 def test_text_about_media_is_no_line_about_the_page(line: str) -> None:
-    assert about_page(line, linked=False, is_end=True) < 2
+    assert about_page(line, is_end=True) < 2
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,40 @@ def test_text_about_media_is_no_line_about_the_page(line: str) -> None:
 )
 def test_credits_name_only_makers(line: str, *, is_made: bool) -> None:
     assert is_credits(fold(line)) == is_made
+
+
+PROSE = "周一上午，河岸的水位下降了四十厘米，志愿者开始清理堆在堤边的树枝和瓶子，居民送来了热水。"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "<h3>相关搜索</h3>",  # a heading with nothing behind it
+        "<p>最热文章</p><p>视觉焦点</p>",
+        "<p>https://www.news.example/</p>",
+        "<p>微博：@长堤电台 / 小红书：长堤电台</p>",
+        '<p>這集的贊助：<a href="https://pay.news.example/x">https://pay.news.example/x</a></p>',
+        '<p>Hosted on Acast. See <a href="https://acast.example/privacy">here</a></p>',
+    ],
+)
+def test_what_is_about_the_page_goes_from_the_end(tail: str) -> None:
+    article = clean_entry(FeedEntry(position=0, guid="1", content=f"<p>{PROSE}</p>{tail}")).article
+
+    assert article.text == PROSE
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "<p>县水务局</p><p>2026-11-20</p>",
+        '<p>参考资料：</p><p><a href="https://paper.example/a.pdf">河道志</a></p>',
+        "<ul><li>03:10 河的三次改道</li><li>21:05 水塔</li></ul><p>微博：@长堤电台</p>",
+        "<h3>我们还在河边。</h3>",
+    ],
+)
+def test_signatures_sources_and_chapters_stay(tail: str) -> None:
+    article = clean_entry(FeedEntry(position=0, guid="1", content=f"<p>{PROSE}</p>{tail}")).article
+
+    assert all(
+        word in article.text for word in ("2026", "河道志", "改道", "河边。") if word in tail
+    )

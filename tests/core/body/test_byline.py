@@ -26,6 +26,7 @@ from core.models import FeedEntry
         ("消息称（据说记者很多）这件事", None),
         ("当记者问他为什么这样支持时，他说", None),
         ("据记者了解，有关部门已经多次就此事进行报道", None),
+        ("【长堤网报道 记者 林述】周一上午", "林述"),
     ],
 )
 def test_a_reporter_is_named_by_the_opening(text: str, name: str | None) -> None:
@@ -52,6 +53,15 @@ def test_a_reporter_is_named_by_the_opening(text: str, name: str | None) -> None
         ("Von Karl Weiß", "Karl Weiß"),
         ("By the end of May the path was open", None),
         ("By bus", None),
+        ("撰文丨林述", "林述"),
+        ("【作者】 林述", "林述"),
+        ("作者：林述 | 公众号：长堤", "林述"),
+        ("長堤頭條newtalk | 林述 綜合報導", "林述"),
+        ("홍길동 기자 hong@news.example", "홍길동"),
+        ("以下文章来源于远山手记 ，作者林述", "林述"),
+        ("远山手记 2026-03-09 18:14:21", "远山手记"),
+        ("长堤新闻 2026-03-09 18:14:21", None),
+        ("政务公开 2026-03-09", None),
     ],
 )
 def test_a_line_names_the_author(line: str, name: str | None) -> None:
