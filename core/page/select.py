@@ -110,6 +110,21 @@ def choose(
     others = comments_below(page, chosen, kind) + boxes_on(page, chosen, kind)
     chosen[others] = False
     likely[others] = 0
+    is_kept = _completed(blocks, page, chosen, likely, kind, base)
+    kept = [without_label(block) for block in blocks if is_kept[id(block)]]
+    dropped = [block for block in page.blocks if not is_kept[id(block)]]
+    return Choice(kept, dropped, beside=_lines_beside(page, is_kept))
+
+
+def _completed(
+    blocks: list[Block],
+    page: PageBlocks,
+    chosen: np.ndarray,
+    likely: Numbers,
+    kind: Kind,
+    base: str | None,
+) -> dict[int, bool]:
+    """For each block, by identity, whether it is kept, with the blocks that belong to the text."""
     chances = dict(zip(map(id, page.blocks), likely, strict=True))
     is_kept = {id(block): bool(here) for block, here in zip(page.blocks, chosen, strict=True)}
     add_words(blocks, is_kept, chances)
@@ -119,9 +134,7 @@ def choose(
     if kind.forum < _THREAD and any(is_kept.values()):
         add_written(page, is_kept, base)
     add_wordless(blocks, is_kept)
-    kept = [without_label(block) for block in blocks if is_kept[id(block)]]
-    dropped = [block for block in page.blocks if not is_kept[id(block)]]
-    return Choice(kept, dropped, beside=_lines_beside(page, is_kept))
+    return is_kept
 
 
 def most_likely(weights: Numbers, likely: Numbers) -> np.ndarray:
