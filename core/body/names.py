@@ -18,7 +18,7 @@ _DATELINED = re.compile(
 )
 # An account and the time: 远山手记 2026-03-09 18:14; papers, sections and agencies are no authors.
 _ACCOUNT = re.compile(
-    r"^([^\W\d_][^\s\d:：|｜，。]{2,9})(?<![网報报社闻聞息态告室部])(?<!在线)(?<!频道)(?<!财经)(?<!中心)(?<!客户端)\s+"
+    r"^([^\W\d_][^\s\d:：|｜，。]{2,9})(?<![网報报社闻聞息态告室部于间期布表新次])(?<!在线)(?<!频道)(?<!编辑)(?<!财经)(?<!中心)(?<!客户端)\s+"
     r"20\d\d[-/.年]\d\d?[-/.月]\d\d?日?\s+\d\d?:\d\d(?::\d\d)?$"
 )
 # 新頭殼newtalk | 沈知微 綜合報導, 홍길동 기자 hong@news.example

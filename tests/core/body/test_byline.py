@@ -62,6 +62,8 @@ def test_a_reporter_is_named_by_the_opening(text: str, name: str | None) -> None
         ("远山手记 2026-03-09 18:14:21", "远山手记"),
         ("长堤新闻 2026-03-09 18:14:21", None),
         ("政务公开 2026-03-09", None),
+        ("编辑于 2026-03-09 18:14", None),
+        ("发布时间 2026-03-09 18:14", None),
     ],
 )
 def test_a_line_names_the_author(line: str, name: str | None) -> None:
