@@ -189,15 +189,15 @@ async def test_very_many_queries_keep_a_bounded_memory(
 ) -> None:
     """Each kept the whole document: 4 MB more with every request that had another query."""
     monkeypatch.setattr(handlers, "BYTES_KEPT", 100_000)
-    monkeypatch.setattr(handlers, "ANSWERS_KEPT", 20)
+    monkeypatch.setattr(handlers, "FEEDS_KEPT", 20)
     await served.publish(*(make_story(number) for number in range(50)))
 
     for number in range(60):
         await served.client.get(f"/feed.json?limit=50&x={number}")
 
-    answers_kept = served.client.app[handlers.FEEDS]._answers.values()
-    assert len(answers_kept) <= 20
-    assert sum(each.document.size for each in answers_kept) <= 100_000
+    feeds_kept = served.client.app[handlers.FEEDS]._feeds.values()
+    assert len(feeds_kept) <= 20
+    assert sum(each.document.size for each in feeds_kept) <= 100_000
 
 
 async def test_what_is_new_since_many_documents_is_kept_for_a_few(
@@ -213,7 +213,7 @@ async def test_what_is_new_since_many_documents_is_kept_for_a_few(
     for tag in tags:
         await served.client.get("/feed.json", headers={"If-None-Match": tag, "A-IM": "feed"})
 
-    (answer,) = served.client.app[handlers.FEEDS]._answers.values()
+    (answer,) = served.client.app[handlers.FEEDS]._feeds.values()
     assert answer.document is not None
     assert len(answer.document.deltas) <= 3
 
