@@ -229,7 +229,8 @@ def _link(entry: Entry, base: str, *, language: str | None, files: list[str]) ->
 def _discussion(entry: Entry, base: str, link: str | None) -> str | None:
     """The page of the entry's comments: RSS `comments`, or Atom's `replies` (RFC 4685)."""
     links = entry.all("link", "atom:link")
-    replies = (each.get("href") for each in links if "replies" in _relations(each))
+    pages = (each for each in links if each.get("type").lower() in _PAGES)
+    replies = (each.get("href") for each in pages if "replies" in _relations(each))
     counted = entry.text("comments")  # some feeds state a number
     stated = counted if _is_absolute(counted) else next(replies, "")
     page = web_url(stated[:_LONGEST_LINK], base) if stated else None

@@ -13,9 +13,9 @@ _ARTICLE = re.compile(r".+\.(?:mdx?|markdown|mkdn?|mdown|mdwn|txt|html?)", re.IG
 _OTHER_TEXT = re.compile(r".+\.(rst|adoc|asciidoc|org|textile|ipynb)", re.IGNORECASE)
 _NO_ARTICLE = re.compile(  # SUMMARY.md is GitBook's; summary.md is an article
     r"(?i:license|licence|contributing|changelog|code_of_conduct|_sidebar|_navbar|_coverpage"
-    r"|_footer|_index|robots|humans|ads|llms(?:-full)?|requirements[\w-]*|cmakelists"
-    r"|404|search|sitemap|google[\da-f]{12,})"
+    r"|_footer|_index|robots|humans|ads|llms(?:-full)?|requirements[\w-]*|cmakelists)"
     rf"(?i:{_LANGUAGE})?\.\w+|(?:SECURITY|Security|SUMMARY|Summary)(?:{_LANGUAGE})?\.\w+"
+    r"|(?i:404|search|sitemap|google[\da-f]{12,})\.html?"
 )
 _README = re.compile(rf"readme[._ -]?\d*(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
 _INDEX = re.compile(rf"index(?:{_LANGUAGE})?\.\w+", re.IGNORECASE)
@@ -30,6 +30,7 @@ _DAY = re.compile(
 )
 _YEAR = re.compile(r"(?:^|/)((?:19|20)\d\d)年?(?=/)")
 _NUMBERS = re.compile(r"(\d+)")
+_SUFFIX = re.compile(r"#[\da-f]{16}$")  # in the guid of an article that took over a path
 _DIGEST = re.compile(r"[\da-fA-F ]{8,}")
 Day = tuple[int, int, int]
 
@@ -88,7 +89,7 @@ def newest_first(paths: Collection[str], dates: Mapping[str, datetime] | None = 
 
 def title_in_path(path: str) -> str | None:
     """The title that a file's name gives, without its date; None for numbers and digests."""
-    folder, _, name = path.partition("#")[0].rpartition("/")
+    folder, _, name = _SUFFIX.sub("", path).rpartition("/")
     if is_index(name) or is_readme(name):  # a page bundle
         name = folder.rpartition("/")[2]
     else:

@@ -414,8 +414,9 @@ def test_an_author_is_named_without_the_address_beside(make: Any, stated: str, a
         ("<comments>https://b.example/item?id=7</comments>", "https://b.example/item?id=7"),
         ("<comments>https://a.example/1#comments</comments>", None),  # the link leads there
         ("<comments>12</comments>", None),
-        ("<atom:link rel='replies' href='/1/replies'/>", "https://a.example/1/replies"),
+        ("<atom:link rel='replies' type='application/atom+xml' href='/feed'/>"
+         "<atom:link rel='replies' href='/1/replies'/>", "https://a.example/1/replies"),
     ],
-)
+)  # fmt: skip
 def test_the_page_of_a_discussion_is_kept_if_it_is_another(stated: str, page: str | None) -> None:
     assert rss(f"<link>https://a.example/1</link>{stated}").comments == page

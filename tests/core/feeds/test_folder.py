@@ -15,7 +15,7 @@ DAY = datetime(2026, 3, 4, tzinfo=UTC)
 @pytest.mark.parametrize(
     "name",
     ["n1.md", "x.MARKDOWN", "post.mdx", "security-breach.md", "summary-of-the-year.md", "a b.md",
-     "index.md", "post.zh.md", "中文 文章.md"],
+     "index.md", "post.zh.md", "中文 文章.md", "search.md", "1.htm"],
 )  # fmt: skip
 def test_markdown_files_may_be_articles(name: str) -> None:
     assert may_be_article(name)
@@ -23,7 +23,16 @@ def test_markdown_files_may_be_articles(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["_index.md", "LICENSE.md", "SUMMARY.md", "requirements.txt", "robots.txt", "a.png", ".md"],
+    [
+        "_index.md",
+        "LICENSE.md",
+        "SUMMARY.md",
+        "404.html",
+        "requirements.txt",
+        "robots.txt",
+        "a.png",
+        ".md",
+    ],
 )
 def test_what_describes_a_repository_is_no_article(name: str) -> None:
     assert not may_be_article(name)
@@ -127,6 +136,7 @@ def test_a_rewritten_file_is_the_same_article_unless_title_and_text_are_others()
         ("文章/河边的故事（1）.md", "河边的故事（1）"),
         ("2026/2026-03-04-the-old_weir.md", "the old weir"),
         ("posts/new-ferry/index.md", "new ferry"),
+        ("C#笔记.md#0adf93c2d1000000", "C#笔记"),
         ("posts/20260304_1.md", None),
         ("posts/0adf93c2d1.txt", None),
     ],
