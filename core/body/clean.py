@@ -162,7 +162,7 @@ def cut_fixed(body: Body, *, markdown: bool, options: CleanOptions) -> None:
         if any(pin in spot.line.text for pin in options.junk_blocks):
             spot.line.cut("pinned")
     apply_fixed(body.spots, markdown=markdown)
-    cut_ends(body.spots)
+    cut_ends(body.spots, body.blocks)
     body.signatures = boilerplate.signatures(body.spots)
 
 

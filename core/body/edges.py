@@ -7,7 +7,7 @@ without words after the first line of a footer.
 from __future__ import annotations
 
 from core.body import about
-from core.body.blocks import Line
+from core.body.blocks import Block, Line
 from core.body.rules import Place, about_page_rank, is_address
 
 # After a line cut by one of these rules, trailing lines without words are cut too.
@@ -21,9 +21,14 @@ _SHORT = 12  # letters of a label or heading with nothing behind it
 _NEUTRAL = 4  # lines without text, between an end and such a line
 
 
-def cut_ends(spots: list[Place]) -> None:
-    """Cut lines before the first and behind the last line of text, if there is text."""
-    cut = _edge(spots, is_end=False) + _edge(spots[::-1], is_end=True)
+def cut_ends(spots: list[Place], blocks: list[Block]) -> None:
+    """Cut lines before the first and behind the last line of text, if there is text.
+
+    `blocks` are all of the text: a label before its last table, code or player announces it.
+    """
+    last = next((block for block in reversed(blocks) if block.kind != "hr"), None)
+    is_left = last is not None and last.kind in ("table", "pre", "embed")
+    cut = _edge(spots, is_end=False) + _edge(spots[::-1], is_end=True, left=int(is_left))
     chosen = {id(spot) for spot, _ in cut}
     if any(_is_left(spot) and id(spot) not in chosen for spot in spots):
         for spot, rule in cut:
@@ -31,10 +36,10 @@ def cut_ends(spots: list[Place]) -> None:
     _cut_behind_markers(spots)
 
 
-def _edge(spots: list[Place], *, is_end: bool) -> list[tuple[Place, str]]:
+def _edge(spots: list[Place], *, is_end: bool, left: int = 0) -> list[tuple[Place, str]]:
     cut: list[tuple[Place, str]] = []
     likely: list[tuple[Place, str]] = []  # cut if a line further inside is about the page
-    between, left, menu = 0, 0, []
+    between, menu = 0, []
     for spot in spots:
         line = spot.line
         if line.rule is not None or not line.letters:

@@ -100,3 +100,13 @@ def test_signatures_sources_and_chapters_stay(tail: str) -> None:
     assert all(
         word in article.text for word in ("2026", "河道志", "改道", "河边。") if word in tail
     )
+
+
+@pytest.mark.parametrize(
+    "last", ["<pre>npm run y</pre>", "<table><tr><th>a<th>b<tr><td>1<td>2</table>"]
+)
+def test_a_label_before_code_or_a_table_at_the_end_stays(last: str) -> None:
+    body = "<p>The lamps went out at nine on Monday evening, for the first time in forty years.</p>"
+    entry = FeedEntry(guid="a", position=0, content=f"{body}<h3>Usage</h3>{last}")
+
+    assert "Usage" in clean_entry(entry).article.text
