@@ -13,6 +13,7 @@ from lxml import etree
 
 from core.body.html import drop_element, inner_text, spaced_text
 from core.models import Removed
+from core.text import count_letters
 
 _FORUM_PATH = re.compile(
     r"/(?:forums?|threads?|topics?|viewtopic|showthread|discussions?|questions?|comments|t|d|talk"
@@ -55,6 +56,7 @@ _CONSENT = re.compile(
 # Of 17 elements with more than 60 letters on 977 public pages none was part of the text. Those that
 # an animation shows later are.
 _INVISIBLE = re.compile(r"^(?!.*animat).*visibility\s*:\s*hidden", re.IGNORECASE | re.DOTALL)
+_MOST = 0.3  # of the page's letters; a WeChat page shows its whole text by a script
 _DIALOGS = ("div", "section", "aside", "form", "dialog")
 _PARTS = ("h1", "main", "article", "nav")
 _LONGEST_NAMES = 400  # characters of id and class; 82 of 103,673 on public pages are longer
@@ -129,7 +131,8 @@ def cut_consent(root: etree._Element) -> list[Removed]:
     removed = []
     for element in list(root.iter(*_DIALOGS)):
         names = f"{element.get('id', '')} {element.get('class', '')}"
-        is_hidden = _INVISIBLE.search((element.get("style") or "")[:_LONGEST_NAMES])
+        style = (element.get("style") or "")[:_LONGEST_NAMES]
+        is_hidden = _INVISIBLE.search(style) and not _is_most(element, root)
         if not is_hidden and (len(names) == 1 or not _CONSENT.search(names[:_LONGEST_NAMES])):
             continue
         if root in element.iterancestors() and next(element.iter(*_PARTS), None) is None:
@@ -138,3 +141,7 @@ def cut_consent(root: etree._Element) -> list[Removed]:
             )
             drop_element(element)
     return removed
+
+
+def _is_most(element: etree._Element, root: etree._Element) -> bool:
+    return count_letters(spaced_text(element)) >= _MOST * count_letters(spaced_text(root))

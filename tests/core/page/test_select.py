@@ -306,6 +306,12 @@ def test_invisible_text_goes_unless_it_is_animated(style: str, stays: bool) -> N
     assert ("experts" in text) == stays
 
 
+def test_a_page_that_is_shown_by_a_script_keeps_its_text() -> None:
+    text, _ = article(f"<h1>Night</h1><div style='visibility: hidden; opacity: 0'>{PROSE}</div>")
+
+    assert all(sentence in text for sentence in STORY)
+
+
 def thread(posts: str) -> tuple[str, str]:
     return article(posts, '<meta name="generator" content="phpBB"><link rel="canonical" '
                           'href="https://forum.example/viewtopic.php?t=1">')  # fmt: skip
