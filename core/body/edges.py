@@ -58,7 +58,11 @@ def _edge(spots: list[Place], *, is_end: bool, left: int = 0) -> list[tuple[Plac
             and (is_label or (spot.block.is_heading and not _ends(line)))
         ):
             cut.append((spot, "about-page"))  # nothing is left behind the label
-        elif is_address(line) and all(_is_home(link) for link in line.text.split()):
+        elif (
+            is_address(line)
+            and not spot.block.inside("li")  # of a list of sources
+            and all(map(_is_home, line.text.split()))
+        ):
             cut.append((spot, "site-link"))
         elif about.is_topics(line.text) or (is_about == 2 and not (is_label and between)):
             cut += [*likely, (spot, "about-page")]
@@ -97,6 +101,8 @@ def _cut_behind_markers(spots: list[Place]) -> None:
         elif spot.line.rule is None:
             line = spot.line
             has_no_words = line.is_linked or not line.letters or is_address(line)
+            if marker == "about-page" and spot.block.inside("li"):  # sources below “参考”
+                has_no_words = False
             # In an item without text, the images are its content.
             if marker and has_no_words and (last >= 0 or not line.images):
                 spot.line.cut(marker)

@@ -92,6 +92,7 @@ def test_what_is_about_the_page_goes_from_the_end(tail: str) -> None:
         '<p>参考资料：</p><p><a href="https://paper.example/a.pdf">河道志</a></p>',
         "<ul><li>03:10 河的三次改道</li><li>21:05 水塔</li></ul><p>微博：@长堤电台</p>",
         "<h3>我们还在河边。</h3>",
+        "<h2>参考</h2><ul><li>https://河道志.example/</li></ul>",
     ],
 )
 def test_signatures_sources_and_chapters_stay(tail: str) -> None:
