@@ -180,9 +180,11 @@ async def test_a_process_without_a_variable_takes_no_work_and_is_named(
     monkeypatch.setenv("MILL_KEY", "secret")
     needing = ALL.replace("a.example/", "a.example/${MILL_KEY}")
     old, new = written(tmp_path, "old", ALL), written(tmp_path, "new", needing)
-    async with process(store, old, "old") as without, process(store, new, "new"):
-        await until(lambda: without().sources[0].url == "https://a.example/secret")
-        assert b"secret" not in (await revision.revision_text(store) or b"")
+    async with process(store, old, "old") as without:
+        await until(without.in_force.ready.is_set)  # else the older file may be published last
+        async with process(store, new, "new"):
+            await until(lambda: without().sources[0].url == "https://a.example/secret")
+            assert b"secret" not in (await revision.revision_text(store) or b"")
     monkeypatch.delenv("MILL_KEY")
     async with process(store, old, "old") as without:
         await faults_name(store, "environment variable MILL_KEY is not set")
