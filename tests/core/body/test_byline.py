@@ -54,6 +54,7 @@ def test_a_reporter_is_named_by_the_opening(text: str, name: str | None) -> None
         ("By the end of May the path was open", None),
         ("By bus", None),
         ("撰文丨林述", "林述"),
+        ("文：林述　圖：受訪者提供", "林述"),
         ("【作者】 林述", "林述"),
         ("作者：林述 | 公众号：长堤", "林述"),
         ("長堤頭條newtalk | 林述 綜合報導", "林述"),
