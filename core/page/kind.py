@@ -56,7 +56,7 @@ _CONSENT = re.compile(
 # Of 17 elements with more than 60 letters on 977 public pages none was part of the text. Those that
 # an animation shows later are.
 _INVISIBLE = re.compile(r"^(?!.*animat).*visibility\s*:\s*hidden", re.IGNORECASE | re.DOTALL)
-_MOST = 0.3  # of the page's letters; a WeChat page shows its whole text by a script
+_LEAST_SHOWN = 300  # letters of other paragraphs; a WeChat page shows its whole text by a script
 _DIALOGS = ("div", "section", "aside", "form", "dialog")
 _PARTS = ("h1", "main", "article", "nav")
 _LONGEST_NAMES = 400  # characters of id and class; 82 of 103,673 on public pages are longer
@@ -128,11 +128,11 @@ def cut_consent(root: etree._Element) -> list[Removed]:
     They are longer than the text of a short page, and extractors take them for it. Elements around
     parts of a page only have such a name while the dialog is shown.
     """
-    removed = []
+    removed, whole = [], _in_paragraphs(root)
     for element in list(root.iter(*_DIALOGS)):
         names = f"{element.get('id', '')} {element.get('class', '')}"
         style = (element.get("style") or "")[:_LONGEST_NAMES]
-        is_hidden = _INVISIBLE.search(style) and not _is_most(element, root)
+        is_hidden = _INVISIBLE.search(style) and (whole - _in_paragraphs(element) >= _LEAST_SHOWN)
         if not is_hidden and (len(names) == 1 or not _CONSENT.search(names[:_LONGEST_NAMES])):
             continue
         if root in element.iterancestors() and next(element.iter(*_PARTS), None) is None:
@@ -143,5 +143,5 @@ def cut_consent(root: etree._Element) -> list[Removed]:
     return removed
 
 
-def _is_most(element: etree._Element, root: etree._Element) -> bool:
-    return count_letters(spaced_text(element)) >= _MOST * count_letters(spaced_text(root))
+def _in_paragraphs(element: etree._Element) -> int:
+    return sum(count_letters(inner_text(part)) for part in element.iter("p"))
