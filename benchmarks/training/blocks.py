@@ -33,7 +33,7 @@ from core.page.extract import MOST_CHARACTERS, MOST_TAGS
 from core.page.extractors import extracted_texts, votes
 from core.page.features import PageBlocks, features
 from core.page.head import read_head
-from core.page.kind import cut_consent, kind_of_page
+from core.page.kind import cut_unread, kind_of_page
 from core.page.select import most_likely
 from core.text import letters_only
 
@@ -77,7 +77,7 @@ def examples(folder: Path) -> Iterator[Example]:
     for name, data, truth in pages_with_truth(folder):
         page, root = parse_page(decode(data).text[:MOST_CHARACTERS])
         head = read_head(root, truth.get("url"))
-        if cut_consent(root) + cut_contents(root, head.base):
+        if cut_unread(root) + cut_contents(root, head.base):
             page = str(etree.tostring(root, encoding="unicode", method="html"))
         if page.count("<") > MOST_TAGS:
             continue

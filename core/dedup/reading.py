@@ -31,6 +31,7 @@ SHINGLE = 4  # tokens, same as in fingerprints
 # length takes about 30 ms, and a hostile source may send thousands.
 LONGEST = 40_000
 
+_CUT = re.compile(r"(?:…|\.{3})\W*$")  # the end of an excerpt
 _STOP = re.compile(r"[。！？!?；;؟।\n]|\.(?=\s|$)|…")
 _LINE = (6, 160)  # minimum and maximum length of a line that may be a headline inside a digest
 # Share of a word per token of one character, measured on parallel texts: a Chinese character is
@@ -177,6 +178,9 @@ def prepare_text(title: str | None, text: str) -> Reading:
     """Prepare a text and its headline for comparison."""
     text = comparable(text[:LONGEST])
     hashes, starts, ends = token_spans(text)
+    # The last word of an excerpt may be half of one: “45…” of “453 people”.
+    if len(hashes) > SHINGLE and _CUT.search(text[-10:]):
+        hashes, starts, ends = hashes[:-1], starts[:-1], ends[:-1]
     stops = np.fromiter((stop.start() for stop in _STOP.finditer(text)), dtype=np.intp)
     after = np.searchsorted(stops, starts)  # number of full stops before each token
     sentences = np.zeros(len(starts), dtype=np.intp)

@@ -50,7 +50,7 @@ from core.page.authors import shown_author, shown_date
 from core.page.data import text_in_data
 from core.page.features import PageBlocks
 from core.page.head import PageMetadata, is_elsewhere, read_head
-from core.page.kind import cut_consent, kind_of_page
+from core.page.kind import cut_unread, kind_of_page
 from core.page.select import choose
 from core.page.surroundings import head_lines, lead_blocks, lead_inside, part_of
 from core.text import collapse, count_letters, language_of, letters_only, wide_share
@@ -137,7 +137,7 @@ def _page_body(
     page: str, root: etree._Element, head: PageMetadata, options: CleanOptions, anchor: str = ""
 ) -> Body:
     """The blocks of the article, with the page's own markup; `anchor` is the feed's text."""
-    removed = cut_selected(root, options.remove) + cut_consent(root) + cut_contents(root, head.base)
+    removed = cut_selected(root, options.remove) + cut_unread(root) + cut_contents(root, head.base)
     if removed:
         page = str(etree.tostring(root, encoding="unicode", method="html"))
     walker = Walker(head.base, judging=False)

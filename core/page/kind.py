@@ -1,4 +1,4 @@
-"""Detect the kind of a page: an article, a forum thread, a manual; and remove dialogs of consent.
+"""Detect the kind of a page: an article, a forum thread, a manual; and remove what no reader sees.
 
 In a thread the posts are the text; below an article they are comments. Forums, manuals and dialogs
 are recognized by their software, other pages by schema.org types.
@@ -122,7 +122,7 @@ def _types(root: etree._Element) -> set[str]:
     return found
 
 
-def cut_consent(root: etree._Element) -> list[Removed]:
+def cut_unread(root: etree._Element) -> list[Removed]:
     """Remove dialogs about cookies, named as such or after their software, and invisible elements.
 
     They are longer than the text of a short page, and extractors take them for it. Elements around

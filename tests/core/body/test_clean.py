@@ -209,6 +209,10 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
         "<p>他把手机设为静音，星标那封邮件。</p>",
         "<p>全文三千字，他写了整整一个冬天。</p>",
         "<p>The photo measures 1200×675 and weighs 98.2 KB.</p>",
+        "<h2>Copyright complexity in a divided world</h2><p>Four courts disagree.</p>",
+        "<p>著作权法修订草案今天公布，明确了平台的责任。</p>",
+        "<p>His figures are legendary, and everybody who prints at home knows them, since he gave "
+        "them all away under a Creative Commons license years ago.</p>",
     ],
 )
 def test_what_only_looks_like_junk_stays(real: str) -> None:

@@ -89,6 +89,13 @@ def test_the_first_sentences_under_the_same_headline_are_a_teaser():
     assert row(copy(HEADLINE, *REPORT), copy(HEADLINE, *REPORT[:2])) == "teaser"
 
 
+def test_the_number_in_which_an_excerpt_ends_is_no_other_figure():
+    text = "Fire crews searched all night. By the morning they had brought 453 people up the hill."
+    shorter, longer = (text[: text.index("453") + size] + "…" for size in (2, 4))
+
+    assert row(copy(HEADLINE, shorter), copy(HEADLINE, longer)) == "same text"
+
+
 def test_an_agency_report_with_an_intro_of_the_house_is_one_story():
     intro = "It had been rumoured for months. Here is what you need to know about it."
 
