@@ -181,8 +181,9 @@ def without_cut_lines(blocks: list[Block]) -> list[Block]:
 
 
 _CAPTION = re.compile(
-    r"(?:^|[-_ ])(?:(?:img|image|photo|pic|media|figure|thumb|wp)[-_]?)?"
-    r"(?:caption|legend|credits?|attribution)(?:$|[-_ ])",
+    r"(?:^|[-_ ])(?:(?:(?:img|image|photo|pic|media|figure|thumb|wp)[-_]?)?"
+    r"(?:caption|legend|credits?|attribution)"
+    r"|(?:img|image|photo|pic|picture|figure)[-_]?(?:desc(?:r|ription)?|note|text))(?:$|[-_ ])",
     re.IGNORECASE,
 )
 

@@ -314,7 +314,11 @@ def test_a_caption_is_known_by_its_class_or_its_credit() -> None:
     by_credit = cleaned(
         f"<p><img src='https://a.example/x.jpg'></p><p>改造后的步道。记者 周宁 摄</p>{P}"
     )
+    described = cleaned(
+        "<div><img src='https://a.example/x.jpg'><span class='img_descr'>The weir</span></div>" + P
+    )
 
+    assert "<figcaption>The weir</figcaption>" in described.html
     assert "<figcaption>The weir</figcaption>" in by_class.html
     assert "<figcaption>改造后的步道。记者 周宁 摄</figcaption>" in by_credit.html
 
