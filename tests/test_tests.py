@@ -47,6 +47,7 @@ UNNAMED = {
     "lxml-stubs": "read by mypy",
     "pytest-aiohttp": "a plugin of pytest",
     "pytest-asyncio": "a plugin of pytest",
+    "pytest-xdist": "a plugin of pytest",
     "pytest-timeout": "a plugin of pytest",
     "sgmllib3k": "reader imports it",
     "tzdata": "zoneinfo reads it",
@@ -175,7 +176,7 @@ def test_what_is_imported_is_a_dependency() -> None:
         for requirement in [*project["dependencies"], *optional]
     }
     modules = {IMPORTED_AS.get(name, name.replace("-", "_")) for name in named}
-    own = {*PACKAGES, "tests", "benchmarks", "compression", *sys.stdlib_module_names}
+    own = {*PACKAGES, "tests", "benchmarks", "docs", "compression", *sys.stdlib_module_names}
 
     strangers = imported(*PACKAGES, "tests", "benchmarks") - own - modules - {*BROUGHT}
 
