@@ -255,11 +255,8 @@ def _persian_day(year: int, month: int, day: int) -> date:
     return date(622, 3, 21) + timedelta(days=days + day - 1)
 
 
-# A day with the name of its month.
-
-
 def _worded_day(words: list[str], language: str) -> tuple[date | None, list[str]]:
-    """The day made of words and numbers, and the words outside it."""
+    """The day with the month by name, and the words outside it."""
     at, length, month, persian = _month_among(words, language)
     if not length:
         return None, words

@@ -48,22 +48,14 @@ def _edge(spots: list[Place], *, is_end: bool, left: int = 0) -> list[tuple[Plac
             menu.append(spot)
             continue
         is_label = line.text[-1] in ":：】"
+        is_last = is_end and not left + len(menu)
         is_about = about_page_rank(spot, is_end=is_end)
         if about.is_credits(spot.folded):
             cut.append((spot, "stated"))
-        elif (
-            is_end
-            and not left + len(menu)
-            and line.letters <= _SHORT
-            and (is_label or (spot.block.is_heading and not _ends(line)))
-        ):
+        elif is_last and line.letters <= _SHORT and (is_label or _is_open_heading(spot)):
             cut.append((spot, "about-page"))  # nothing is left behind the label
-        elif (
-            is_address(line)
-            and not spot.block.inside("li")  # of a list of sources
-            and all(map(_is_home, line.text.split()))
-        ):
-            cut.append((spot, "site-link"))
+        elif is_address(line) and not spot.block.inside("li") and _is_home(line):
+            cut.append((spot, "site-link"))  # in a list it is a source
         elif about.is_topics(line.text) or (is_about == 2 and not (is_label and between)):
             cut += [*likely, (spot, "about-page")]
             likely = []
@@ -80,12 +72,12 @@ def _edge(spots: list[Place], *, is_end: bool, left: int = 0) -> list[tuple[Plac
     return cut
 
 
-def _ends(line: Line) -> bool:
-    return line.text[-1] in "。！？!?.…”」"
+def _is_open_heading(spot: Place) -> bool:
+    return spot.block.is_heading and spot.line.text[-1] not in "。！？!?.…”」"
 
 
-def _is_home(address: str) -> bool:
-    return not address.partition("//")[2].partition("/")[2]
+def _is_home(line: Line) -> bool:
+    return not any(address.partition("//")[2].partition("/")[2] for address in line.text.split())
 
 
 def _is_left(spot: Place) -> bool:

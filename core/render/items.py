@@ -135,7 +135,6 @@ def feed_item(
     original, own = web_address(article.original_url), web_address(article.link) or copies[0].url
     title = _line(article.title or "") or _shortened(article.text, 80) or "(untitled)"
     below = f"<p>{escape(paper.title)}</p>" if show_source == "footer" else ""
-    below += _footer(copies, footer) if footer else ""
     return FeedItem(
         id=story.id,
         url=own if copies[0].name in link_to_source else original or own,
@@ -143,7 +142,7 @@ def feed_item(
         authors=_authors(article),
         published=published_at(article, story.first_seen),
         updated=max(story.updated, story.first_seen),
-        html=without_illegal_xml(article.html) + below,
+        html=without_illegal_xml(article.html) + below + _footer(copies, footer),
         summary=_shortened(article.text, SUMMARY_LENGTH),
         image=web_address(article.lead_image),
         language=language_tag(article.language),
@@ -242,11 +241,11 @@ def _rank(attachment: Attachment) -> int:
     return 0 if attachment.type.startswith(("audio/", "video/")) else 1
 
 
-def _footer(copies: tuple[ItemCopy, ...], words: str) -> str:
+def _footer(copies: tuple[ItemCopy, ...], words: str | None) -> str:
     links = ", ".join(
         f'<a href="{escape(copy.url)}">{escape(copy.paper)}</a>' for copy in copies[1:] if copy.url
     )
-    return f"<p>{escape(words)} {links}</p>" if links else ""
+    return f"<p>{escape(words)} {links}</p>" if words and links else ""
 
 
 def _shortened(text: str, length: int) -> str:

@@ -150,20 +150,7 @@ async def _read(
     body_hash = xxhash.xxh3_128_hexdigest(answer.body)
     if body_hash == state.body_hash and answer.complete:
         return _unchanged(tools, state, answer)
-    came_whole, again = answer.complete and not _is_part(answer), body_hash == state.torn_hash
-    broke_off = _broke_off(answer, body_hash)
-    if read is not None and not (came_whole or again):
-        raise broke_off
-    try:
-        feed, prepared = await _parsed(tools, state, answer, body_hash, read)
-    except NotAFeed:
-        if came_whole or again:
-            raise
-        raise broke_off from None
-    # A feed that ends with its end tag is whole, whatever became of the connection.
-    ended = feed.complete and (came_whole or again or answer.body.rstrip().endswith(b">"))
-    if not (ended or (came_whole and (answer.framed or again))):
-        raise broke_off
+    feed, prepared = await _parsed_whole(tools, state, answer, body_hash, read)
     return Polled(
         status=answer.status,
         url=answer.url,
@@ -182,6 +169,31 @@ async def _read(
         notes=tuple(_notes(state, answer, feed, now=tools.now, whole=whole)),
         whole=whole,
     )
+
+
+async def _parsed_whole(
+    tools: PollTools,
+    state: SourceState,
+    answer: Response,
+    body_hash: str,
+    read: Callable[..., ParsedFeed] | None,
+) -> ParsedDocument:
+    """A document that is whole, or came the same twice. Raises the error of `_broke_off` else."""
+    came_whole, again = answer.complete and not _is_part(answer), body_hash == state.torn_hash
+    broke_off = _broke_off(answer, body_hash)
+    if read is not None and not (came_whole or again):
+        raise broke_off
+    try:
+        document = await _parsed(tools, state, answer, body_hash, read)
+    except NotAFeed:
+        if came_whole or again:
+            raise
+        raise broke_off from None
+    # A feed that ends with its end tag is whole, whatever became of the connection.
+    ended = document.feed.complete and (came_whole or again or answer.body.rstrip().endswith(b">"))
+    if not (ended or (came_whole and (answer.framed or again))):
+        raise broke_off
+    return document
 
 
 def wants_whole(state: SourceState, now: float) -> bool:
