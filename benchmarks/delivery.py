@@ -85,7 +85,7 @@ async def _crew(
         after = [await cpu_of(store, pid) for pid in pids]
         served = await _store_cpu(store) - served  # in every figure, and counts once
     spent = sum(after) - sum(before) - (count - 1) * served
-    made = len(pages) - warm
+    made = max(1, len(pages) - warm)  # a smoke run may have ended before it was measured
     return made / wall, spent * 1000 / made
 
 
