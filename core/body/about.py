@@ -37,6 +37,9 @@ _CONTACT = re.compile(
     r"\s?(?:id)?[:：]\s?@?[\w.-]{3,20}",
     re.IGNORECASE,
 )
+_FULL_STOP = re.compile(r"[。！？!?]")
+_SENTENCE = 10  # letters; shorter ones are greetings
+_MANNER = Counter(manner=99)  # words that any sentence may have
 _URL = re.compile(r"https?://\S+|www\.\S+")
 _CALLS = re.compile(  # links to what such lines ask for
     r"[/.](?:privacy|ad-?choices|(?:un)?sub(?:scri\w+)?|donat\w+|support-us|membership|newsletters?|patreon"
@@ -92,7 +95,9 @@ def about_page(text: str, *, links: tuple[str, ...] = (), is_end: bool = False) 
     is_wide = wide_share(re.sub(r"\d", "", plain)) >= 0.3
     folded = junk.fold(plain)
     kinds, share, size = _wide_words(folded) if is_wide else _spaced_words(folded)
-    if share < _SHARE_OTHERS and _NARRATIVE.search(junk.fold(text)):
+    if share < _SHARE_OTHERS and (
+        _NARRATIVE.search(junk.fold(text)) or (is_wide and _has_text(folded))
+    ):
         return 0
     known = sum(_POINTS[kind] * kinds[kind] for kind in ("rare", "own", "page")) + 3 * (
         contact + calls
@@ -110,6 +115,12 @@ def about_page(text: str, *, links: tuple[str, ...] = (), is_end: bool = False) 
     if speaks and known >= 5 and share >= _SHARE_RARE and points * share >= 4.5:
         return 2
     return int(known > 0 and share >= _SHARE_RARE and points >= 4)
+
+
+def _has_text(folded: str) -> bool:
+    """Whether one of several sentences says nothing of page or reader (scripts without spaces)."""
+    sentences = [each for each in _FULL_STOP.split(folded) if count_letters(each) >= _SENTENCE]
+    return len(sentences) > 1 and not all(_wide_words(each)[0] - _MANNER for each in sentences)
 
 
 def _about_spaced(kinds: Counter[str], known: int, share: float, *, calls: bool) -> int:

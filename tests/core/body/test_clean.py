@@ -211,6 +211,9 @@ def test_what_is_no_article_goes_and_says_why(junk: str) -> None:
         "<p>The photo measures 1200×675 and weighs 98.2 KB.</p>",
         "<h2>Copyright complexity in a divided world</h2><p>Four courts disagree.</p>",
         "<p>著作权法修订草案今天公布，明确了平台的责任。</p>",
+        "<p>安装了 Weir 的 App。</p><p>安装完成后，打开 Weir 客户端，登录刚刚注册的账号即可。</p>",
+        "<p>这门课的目的是做一个真实的项目。老师人还不错，只要认真就不会挂。材料大家可以在评论里@我，"
+        "或者关注我的公众号哦！</p>",
         "<p>His figures are legendary, and everybody who prints at home knows them, since he gave "
         "them all away under a Creative Commons license years ago.</p>",
     ],
