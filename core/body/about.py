@@ -39,7 +39,6 @@ _CONTACT = re.compile(
 )
 _FULL_STOP = re.compile(r"[。！？!?]")
 _SENTENCE = 10  # letters; shorter ones are greetings
-_MANNER = Counter(manner=99)  # words that any sentence may have
 _URL = re.compile(r"https?://\S+|www\.\S+")
 _CALLS = re.compile(  # links to what such lines ask for
     r"[/.](?:privacy|ad-?choices|(?:un)?sub(?:scri\w+)?|donat\w+|support-us|membership|newsletters?|patreon"
@@ -120,7 +119,8 @@ def about_page(text: str, *, links: tuple[str, ...] = (), is_end: bool = False) 
 def _has_text(folded: str) -> bool:
     """Whether one of several sentences says nothing of page or reader (scripts without spaces)."""
     sentences = [each for each in _FULL_STOP.split(folded) if count_letters(each) >= _SENTENCE]
-    return len(sentences) > 1 and not all(_wide_words(each)[0] - _MANNER for each in sentences)
+    kinds = [_wide_words(each)[0].keys() - {"manner"} for each in sentences]  # any text has those
+    return len(sentences) > 1 and not all(kinds)
 
 
 def _about_spaced(kinds: Counter[str], known: int, share: float, *, calls: bool) -> int:
