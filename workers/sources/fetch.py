@@ -196,6 +196,31 @@ async def _parsed_whole(
     return document
 
 
+async def _parsed(
+    tools: PollTools,
+    state: SourceState,
+    answer: Response,
+    body_hash: str,
+    read: Callable[..., ParsedFeed] | None,
+) -> ParsedDocument:
+    """The parsed document. Raises DocumentError for one that exceeded its limits too often."""
+    if is_set_aside(state, body_hash, tools.version):
+        raise DocumentError("the document is set aside: it could not be read within its limits")
+    try:
+        return await tools.reader.read(
+            answer.body,
+            url=answer.url,
+            content_type=answer.content_type,
+            parse=read,
+            clock=state.clock(tools.now),
+        )
+    except Overdue:  # the machine is overloaded, which is no fault of the document
+        raise
+    except ResourceLimit as limit:
+        text, values = limit.phrase
+        raise Poisoned(text, body_hash=body_hash, **values) from limit
+
+
 def wants_whole(state: SourceState, now: float) -> bool:
     """Whether to omit the validators, to check a source that keeps answering 304.
 
@@ -227,31 +252,6 @@ def _notes(
     unread = [entry.unread_date for entry in feed.entries if entry.unread_date]
     if unread:
         yield f"{len(unread)} of {len(feed.entries)} dates cannot be read, such as {unread[0]!r}"
-
-
-async def _parsed(
-    tools: PollTools,
-    state: SourceState,
-    answer: Response,
-    body_hash: str,
-    read: Callable[..., ParsedFeed] | None,
-) -> ParsedDocument:
-    """The parsed document. Raises DocumentError for one that exceeded its limits too often."""
-    if is_set_aside(state, body_hash, tools.version):
-        raise DocumentError("the document is set aside: it could not be read within its limits")
-    try:
-        return await tools.reader.read(
-            answer.body,
-            url=answer.url,
-            content_type=answer.content_type,
-            parse=read,
-            clock=state.clock(tools.now),
-        )
-    except Overdue:  # the machine is overloaded, which is no fault of the document
-        raise
-    except ResourceLimit as limit:
-        text, values = limit.phrase
-        raise Poisoned(text, body_hash=body_hash, **values) from limit
 
 
 def _linked(answer: Response, relation: str) -> str | None:
