@@ -130,7 +130,7 @@ class Sandbox:
 
 
 @cache
-def _claim_folder() -> Any:
+def _claim_folder() -> int | None:
     """Put the socket of multiprocessing's fork server into a locked folder of this process.
 
     Folders of killed processes are removed, recognised by their free locks: containers that share
@@ -145,7 +145,7 @@ def _claim_folder() -> Any:
             shutil.rmtree(lock.parent, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix="millrace-fork-"))
     util.Finalize(None, shutil.rmtree, (folder, True), exitpriority=-101)  # after its own, -100
-    held = (folder / "new").open("w")
+    held = os.open(folder / "new", os.O_CREAT | os.O_WRONLY)  # open for the process's lifetime
     fcntl.flock(held, fcntl.LOCK_EX)
     (folder / "new").rename(folder / "lock")  # so that it never exists without being locked
     tempfile.tempdir = str(folder)
